@@ -6,7 +6,7 @@ Importing prefgym registers the environments `prefgym/*` with Gymnasium; nothing
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from prefgym.envs.registration import register_all
+from prefgym.envs.registration import register
 
 if TYPE_CHECKING:
     from prefgym.wrappers import PreferenceEnv as PreferenceEnv
@@ -29,4 +29,4 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     raise AttributeError(f"module 'prefgym' has no attribute {name!r}")
 
 
-register_all()
+register()

@@ -1,0 +1,68 @@
+"""What the parts may ask of each other."""
+
+from typing import Any, Protocol, runtime_checkable
+
+from torch import Generator, Tensor
+
+from prefgym.preferences import Preferences
+from prefgym.queries import Queries
+from prefgym.segments import Segments
+
+
+@runtime_checkable
+class Rater(Protocol):
+    """Whoever answers queries: at once, late, out of order, or never."""
+
+    def submit(self, queries: Queries) -> None:
+        """Hand over questions; answers are fetched with `collect`."""
+        ...
+
+    def collect(self) -> Preferences | None:
+        """Return what was answered since the last call, or None. Each query is expected to come back once."""
+        ...
+
+
+class Recorder(Protocol):
+    """Where recorded steps can be drawn from. A start is a row number of a recorded step."""
+
+    def starts(self, length: int, *, cut: bool = True, last_steps: int | None = None) -> Tensor:
+        """List the steps at which a segment of at most `length` steps may start. Shape: (M,), int64.
+
+        Args:
+            length: Longest segment, in steps.
+            cut: Whether windows that meet a termination are kept, cut there.
+            last_steps: Consider only the most recent steps, counted over all worlds; None for all.
+        """
+        ...
+
+    def segments(self, starts: Tensor, length: int) -> Segments:
+        """Copy out the segments that begin at `starts`; batch shape is that of `starts`."""
+        ...
+
+
+class Learner(Protocol):
+    """What is fitted to preferences and pays the agent."""
+
+    def fit(self, preferences: Preferences) -> Any:  # noqa: ANN401
+        """Fit to all preferences so far and report how well that went."""
+        ...
+
+    def reward(self, segments: Segments) -> Tensor:
+        """Say what each member thinks the steps are worth. Shape: (E, ..., T)."""
+        ...
+
+
+class Sampler(Protocol):
+    """Which segments to ask about."""
+
+    def __call__(self, recorder: Recorder, learner: Learner | None, num_queries: int, generator: Generator) -> Segments:
+        """Choose options for `num_queries` questions. Batch shape: (B, K)."""
+        ...
+
+
+class Score(Protocol):
+    """A number per segment: partial return, regret, log-probability under a policy ..."""
+
+    def __call__(self, segments: Segments) -> Tensor:
+        """Score segments; the result has their batch shape. Says how it treats segments of unequal length."""
+        ...
