@@ -1,0 +1,17 @@
+"""Raters: who answers queries. `make(name, ...)` builds one, `names()` lists them."""
+
+from typing import TYPE_CHECKING
+
+from prefgym.registry import Registry
+
+if TYPE_CHECKING:
+    from prefgym.protocols import Rater
+
+__all__ = ["cfg", "get", "make", "names", "register"]
+
+_raters: "Registry[Rater]" = Registry("rater", group="prefgym.raters")
+register, names, get, cfg, make = _raters.register, _raters.names, _raters.get, _raters.cfg, _raters.make
+
+for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"):
+    register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))
+register("none", "prefgym.raters.none:NoRater")

@@ -1,0 +1,174 @@
+"""The scripted rater: task reward, a score, a choice model; B-Pref's teachers are its presets."""
+
+import math
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefgym.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.preferences import Preferences, RaterInfo
+from prefgym.queries import Queries
+from prefgym.scores import DiscountedReturn, PartialReturn
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScriptedRaterCfg:
+    """A rater who scores segments by their task reward, and how it errs.
+
+    Raises:
+        ValueError: If a value lies outside its range.
+    """
+
+    name: str = "partial-return"
+    """Name under which the answers are filed."""
+    beta: float = 1.0
+    """Inverse temperature of the choice, per unit of return; 0 chooses blindly, inf without error."""
+    gamma: float = 1.0
+    """Discount factor per step back from a segment's end; below 1 the rater is myopic."""
+    eps_mistake: float = 0.0
+    """Probability of naming another option than the one chosen."""
+    eps_skip: float = 0.0
+    """Skip queries whose best option returns no more than this share of an average segment's return."""
+    eps_equal: float = 0.0
+    """Call options equally good whose returns differ by less than this share of an average segment's return."""
+
+    def __post_init__(self) -> None:
+        BradleyTerryCfg(beta=self.beta, lapse=self.eps_mistake)
+        if not 0.0 <= self.gamma <= 1.0:
+            raise ValueError(f"gamma must lie between 0 and 1, not {self.gamma}")
+        if not (self.eps_skip >= 0.0 and self.eps_equal >= 0.0):
+            raise ValueError(f"eps_skip and eps_equal must be 0 or more, not {self.eps_skip} and {self.eps_equal}")
+
+
+# Presets: the settings of B-Pref's teachers, arXiv:2111.03026 and its README.
+
+
+def partial_return() -> ScriptedRaterCfg:
+    """Choose by a softmax over undiscounted returns."""
+    return ScriptedRaterCfg(name="partial-return", beta=1.0)
+
+
+def oracle() -> ScriptedRaterCfg:
+    """Choose the higher return, without error."""
+    return ScriptedRaterCfg(name="oracle", beta=math.inf)
+
+
+def stochastic() -> ScriptedRaterCfg:
+    """Choose at random, the higher return more often: `partial-return` under B-Pref's name."""
+    return ScriptedRaterCfg(name="stochastic", beta=1.0)
+
+
+def mistake() -> ScriptedRaterCfg:
+    """Choose the higher return, and sometimes name the other."""
+    return ScriptedRaterCfg(name="mistake", beta=math.inf, eps_mistake=0.1)
+
+
+def skip() -> ScriptedRaterCfg:
+    """Choose the higher return, but skip queries in which nothing good is seen."""
+    return ScriptedRaterCfg(name="skip", beta=math.inf, eps_skip=0.1)
+
+
+def equal() -> ScriptedRaterCfg:
+    """Choose the higher return, but call similar returns equally good."""
+    return ScriptedRaterCfg(name="equal", beta=math.inf, eps_equal=0.1)
+
+
+def myopic() -> ScriptedRaterCfg:
+    """Choose by what happened last."""
+    return ScriptedRaterCfg(name="myopic", beta=math.inf, gamma=0.9)
+
+
+class ScriptedRater:
+    """Answer from the task reward that rides in the queries; answers are there at once."""
+
+    def __init__(
+        self,
+        cfg: ScriptedRaterCfg | None = None,
+        *,
+        seed: int = 0,
+        step_return: Callable[[], float] | None = None,
+    ) -> None:
+        """Seed the rater's generator.
+
+        Args:
+            cfg: How it judges and errs.
+            seed: Seed of its random numbers, which are its own.
+            step_return: Says what an average step returns, for the thresholds of skips and ties; None for the mean
+                over all segments shown so far.
+        """
+        self.cfg = cfg or ScriptedRaterCfg()
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step_return = step_return
+        self._score = PartialReturn() if self.cfg.gamma == 1.0 else DiscountedReturn(self.cfg.gamma)
+        settings = {key: _finite_or_word(value) for key, value in asdict(self.cfg).items()}
+        self._info = RaterInfo(name=self.cfg.name, settings=settings)
+        self._shown = torch.zeros(2, dtype=torch.float64)  # return and number of the steps shown so far
+        self._answered: list[Preferences] = []
+
+    def __call__(self, queries: Queries) -> Preferences:
+        """Answer at once.
+
+        Raises:
+            ValueError: If the queries carry no task reward, or one that is not finite.
+        """
+        options = queries.options
+        if options.reward is None:
+            raise ValueError(f"rater {self.cfg.name!r} judges by the task reward, and these queries carry none")
+        returns, scores = PartialReturn()(options).cpu(), self._score(options).cpu()
+        if not torch.isfinite(returns).all():
+            raise ValueError(f"rater {self.cfg.name!r} was shown a task reward that is not finite")
+        self._shown += torch.stack([returns.sum(), options.length.sum().cpu().double()])
+        answers = self._choice(options.num_steps).sample(scores, self.generator, returns=returns)
+        return Preferences.of(queries, answers, self._info)
+
+    def submit(self, queries: Queries) -> None:
+        """Answer the questions; `collect` hands the answers out.
+
+        Raises:
+            ValueError: If the queries carry no task reward, or one that is not finite.
+        """
+        self._answered.append(self(queries))
+
+    def collect(self) -> Preferences | None:
+        """Return the answers to what was submitted since the last call, or None."""
+        answered, self._answered = self._answered, []
+        return Preferences.cat(answered) if answered else None
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return what a resumed run needs for the same answers; collect what was submitted before."""
+        return {"generator": self.generator.get_state(), "shown": self._shown.clone()}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Continue where `state` was taken."""
+        self.generator.set_state(state["generator"])
+        self._shown = state["shown"].clone()
+
+    def _choice(self, num_steps: int) -> BradleyTerry:
+        """Return the choice model, its thresholds in units of return."""
+        # threshold = eps * average return of a segment; epsilon enters once, here
+        average = self._average_step_return() * num_steps if self.cfg.eps_skip or self.cfg.eps_equal else 0.0
+        skip_threshold, tie_margin = self.cfg.eps_skip * average, self.cfg.eps_equal * average
+        return BradleyTerry(
+            BradleyTerryCfg(
+                beta=self.cfg.beta,
+                lapse=self.cfg.eps_mistake,
+                tie_margin=max(tie_margin, 0.0),
+                skip_threshold=skip_threshold if skip_threshold > 0.0 else -math.inf,
+            )
+        )
+
+    def _average_step_return(self) -> float:
+        if self.step_return is None:
+            return float(self._shown[0] / self._shown[1].clamp(min=1.0))
+        average = self.step_return()
+        if not math.isfinite(average):
+            raise ValueError(f"rater {self.cfg.name!r} was told that an average step returns {average}")
+        return average
+
+
+def _finite_or_word(value: Any) -> Any:  # noqa: ANN401
+    """Write infinity as a word: JSON has no number for it."""
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

@@ -1,0 +1,72 @@
+"""Scores: a number per segment, from the task reward."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from prefgym.segments import Segments
+
+
+def masked_return(reward: Tensor, segments: Segments, gamma: float = 1.0) -> Tensor:
+    """Sum a reward over the valid steps, older steps discounted.
+
+    A segment of 3 valid steps with gamma = 0.5 gives 0.25 r0 + 0.5 r1 + r2, however far it is padded.
+
+    Args:
+        reward: Reward of each step; what it holds beyond a segment's length is ignored. Shape: (E, ..., T) or (..., T).
+        segments: The segments that `reward` belongs to. Batch shape: (...).
+        gamma: Discount factor per step.
+
+    Returns:
+        The segments' returns. Shape: (E, ...) or (...).
+    """
+    reward = reward.masked_fill(~segments.mask.to(reward.device), 0.0)
+    if gamma == 1.0:
+        return reward.sum(-1)
+    # G = sum_t gamma^(L - 1 - t) r_t, where L is the segment's own length
+    steps = torch.arange(segments.num_steps, device=reward.device)
+    age = (segments.length.to(reward.device).unsqueeze(-1) - 1 - steps).clamp(min=0)
+    return (reward * gamma ** age.to(reward)).sum(-1)
+
+
+@dataclass(frozen=True)
+class PartialReturn:
+    """Score a segment by the sum of its task reward.
+
+    Length counts: of two segments with the same reward per step, the longer one scores more if that reward is positive.
+    """
+
+    def __call__(self, segments: Segments) -> Tensor:
+        """Score segments; the result has their batch shape.
+
+        Raises:
+            ValueError: If the segments carry no task reward.
+        """
+        return masked_return(_task_reward(segments), segments)
+
+
+@dataclass(frozen=True)
+class DiscountedReturn:
+    """Score a segment by what happened last: the sum of its task reward, older steps discounted.
+
+    The discount counts from each segment's own last valid step. Length counts as for `PartialReturn`, less so the
+    smaller `gamma` is.
+    """
+
+    gamma: float
+    """Discount factor per step back from the end."""
+
+    def __call__(self, segments: Segments) -> Tensor:
+        """Score segments; the result has their batch shape.
+
+        Raises:
+            ValueError: If the segments carry no task reward.
+        """
+        return masked_return(_task_reward(segments), segments, self.gamma)
+
+
+def _task_reward(segments: Segments) -> Tensor:
+    if segments.reward is None:
+        raise ValueError("the segments carry no task reward to score them by; they may have lost it in without_truth()")
+    return segments.reward.double()
