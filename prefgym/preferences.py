@@ -62,7 +62,9 @@ class Answers:
             raise ValueError("a tie is an answer: its status must be ANSWERED")
 
     @classmethod
-    def of(cls, chosen: Tensor, num_options: int, tie: Tensor | None = None, skipped: Tensor | None = None) -> "Answers":
+    def of(
+        cls, chosen: Tensor, num_options: int, tie: Tensor | None = None, skipped: Tensor | None = None
+    ) -> "Answers":
         """Build answers from the index of the chosen option (B,); ties share the choice, skips have none."""
         tie = torch.zeros_like(chosen, dtype=torch.bool) if tie is None else tie
         skipped = torch.zeros_like(tie) if skipped is None else skipped

@@ -35,8 +35,14 @@ class Recorder(Protocol):
         """
         ...
 
-    def segments(self, starts: Tensor, length: int) -> Segments:
-        """Copy out the segments that begin at `starts`; batch shape is that of `starts`."""
+    def segments(self, starts: Tensor, length: int, *, truth: bool = True) -> Segments:
+        """Copy out the segments that begin at `starts`; batch shape is that of `starts`.
+
+        Args:
+            starts: Row numbers as given by `starts`.
+            length: Longest segment, in steps; shorter where the episode ends.
+            truth: Whether task reward, factors and physics state come along; candidates need none.
+        """
         ...
 
 

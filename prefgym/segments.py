@@ -59,7 +59,9 @@ class Segments:
         if self.state is not None and self.state.shape[:-1] != (*batch, num_steps + 1):
             raise ValueError(f"state has shape {tuple(self.state.shape)}, expected {(*batch, num_steps + 1, 'S')}")
         if self.frames is not None and self.frames.shape[: len(batch) + 1] != (*batch, num_steps):
-            raise ValueError(f"frames has shape {tuple(self.frames.shape)}, expected {(*batch, num_steps, 'H', 'W', 3)}")
+            raise ValueError(
+                f"frames has shape {tuple(self.frames.shape)}, expected {(*batch, num_steps, 'H', 'W', 3)}"
+            )
         if self.length.numel() and not (1 <= int(self.length.min()) and int(self.length.max()) <= num_steps):
             raise ValueError(f"segment lengths must lie in 1..{num_steps}")
 

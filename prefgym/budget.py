@@ -1,0 +1,105 @@
+"""Budget accounting: what was asked, what came back, and what may still be asked."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from prefgym.preferences import Preferences
+from prefgym.queries import Queries
+
+Counts = Literal["asked", "answered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleCfg:
+    """When sessions are held and how large they are."""
+
+    num_sessions: int = 10
+    """Sessions over which the budget is spread evenly."""
+    first: float = 0.016
+    """Share of the training after which the first session is held; until then the agent acts at random."""
+    last: float = 0.5
+    """Share of the training after which the last session is held."""
+    spacing: float = 1.5
+    """Exponent of the sessions' times: 1 spaces them evenly, more holds early ones closer together."""
+
+
+class Schedule:
+    """Say how many queries are due.
+
+    >>> schedule = Schedule(ScheduleCfg(num_sessions=3, first=0.1, last=0.5, spacing=1.0), budget=100, steps=1000)
+    >>> [schedule.due(steps) for steps in (50, 100, 120, 300, 500, 900)]
+    [0, 34, 0, 33, 33, 0]
+    """
+
+    def __init__(self, cfg: ScheduleCfg, budget: int, steps: int) -> None:
+        num = min(cfg.num_sessions, budget)
+        # t_k = first + (last - first) (k / (n - 1))^spacing
+        shares = [cfg.first + (cfg.last - cfg.first) * (k / max(num - 1, 1)) ** cfg.spacing for k in range(num)]
+        self.times = [math.floor(share * steps) for share in shares]
+        self.sizes = [budget // num + (k < budget % num) for k in range(num)]
+        self.num_held = 0
+
+    def due(self, steps: int) -> int:
+        """Return how many queries to ask now; each session comes due once."""
+        due = 0
+        while self.num_held < len(self.times) and steps >= self.times[self.num_held]:
+            due += self.sizes[self.num_held]
+            self.num_held += 1
+        return due
+
+
+class Budget:
+    """Count queries by their number, so that late, double and missing answers are all accounted for.
+
+    Raises:
+        ValueError: If the limit is not positive.
+    """
+
+    def __init__(self, limit: int, counts: Counts = "asked") -> None:
+        if limit < 1:
+            raise ValueError(f"the budget must be at least 1 query, not {limit}")
+        self.limit, self.counts = limit, counts
+        self.num_asked = self.num_answered = 0
+        self._pending: set[int] = set()
+
+    @property
+    def num_pending(self) -> int:
+        """Return how many queries have not come back."""
+        return len(self._pending)
+
+    @property
+    def left(self) -> int:
+        """Return how many queries may still be asked; what is pending is reckoned as answered."""
+        spent = self.num_asked if self.counts == "asked" else self.num_answered + self.num_pending
+        return max(self.limit - spent, 0)
+
+    def ask(self, queries: Queries) -> Queries:
+        """Enter queries as asked.
+
+        Raises:
+            ValueError: If they exceed the budget, or a number was used before.
+        """
+        numbers = [int(number) for number in queries.query_id]
+        if len(numbers) > self.left:
+            raise ValueError(f"{len(numbers)} queries exceed what is left of the budget: {self.left}")
+        if numbers != list(range(self.num_asked, self.num_asked + len(numbers))):
+            raise ValueError("queries must be numbered on from the last one asked")
+        self.num_asked += len(numbers)
+        self._pending.update(numbers)
+        return queries
+
+    def receive(self, preferences: Preferences) -> Preferences | None:
+        """Enter what came back; answers to a query that has come back before, or was never asked, are dropped."""
+        fresh: list[int] = []
+        for row, number in enumerate(preferences.query_id.tolist()):
+            if number in self._pending:
+                self._pending.remove(number)
+                fresh.append(row)
+        if not fresh:
+            return None
+        kept = preferences[torch.tensor(fresh)]
+        self.num_answered += int(kept.answers.answered.sum())
+        return kept

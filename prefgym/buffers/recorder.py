@@ -1,0 +1,235 @@
+"""The recorder: a ring of the latest steps of every world, from which segments are drawn."""
+
+from collections import deque
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TypeVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor
+
+from prefgym.segments import Segments
+
+FloatArray = npt.NDArray[np.floating]
+BoolArray = npt.NDArray[np.bool_]
+IntArray = npt.NDArray[np.int64]
+Scalar = TypeVar("Scalar", bound=np.generic)
+
+
+@dataclass(frozen=True, kw_only=True)
+class RecorderCfg:
+    """How much is kept."""
+
+    capacity_steps: int = 1_000_000
+    """Steps kept over all worlds; the oldest are overwritten."""
+    capacity_bytes: int = 2**30
+    """Memory the recorder may take, in bytes; the smaller of the two capacities holds."""
+    state: bool = True
+    """Whether physics states are kept, for clips of the segments that were asked about."""
+
+
+class Row(IntEnum):
+    """What a row of the ring holds."""
+
+    EMPTY = 0
+    """Nothing yet."""
+    STEP = 1
+    """An observation, and the step taken from it."""
+    OPEN = 2
+    """The observation a running episode has reached."""
+    TERMINATED = 3
+    """The last observation of an episode that terminated."""
+    TRUNCATED = 4
+    """The last observation of an episode that was cut off: by a time limit, or by a reset."""
+
+
+class Recorder:
+    """A ring of rows for each of N worlds; an episode of L steps takes L + 1 rows.
+
+    A terminated episode of two steps and a running one that has taken one step look like this:
+
+        row     0     1     2           3     4
+        kind    STEP  STEP  TERMINATED  STEP  OPEN
+        obs     s0    s1    s2          s0'   s1'
+        action  a0    a1    -           a0'   -
+
+    so that every window of an episode is contiguous, its last observation included.
+
+    Raises:
+        ValueError: If the capacities leave fewer than two rows a world.
+    """
+
+    def __init__(
+        self,
+        num_worlds: int,
+        obs_dim: int,
+        action_dim: int,
+        *,
+        factor_names: tuple[str, ...] = (),
+        state_dim: int = 0,
+        cfg: RecorderCfg | None = None,
+    ) -> None:
+        self.cfg = cfg or RecorderCfg()
+        self.num_worlds, self.factor_names = num_worlds, factor_names
+        state_dim = state_dim if self.cfg.state else 0
+        row_bytes = 4 * (obs_dim + action_dim + len(factor_names)) + 8 * (state_dim + 1) + 4 + 4 + 1
+        self.num_rows = min(self.cfg.capacity_steps, self.cfg.capacity_bytes // row_bytes) // num_worlds
+        if self.num_rows < 2:
+            raise ValueError(f"the recorder's capacity leaves {self.num_rows} rows for each of {num_worlds} worlds")
+        rows = num_worlds * self.num_rows
+        self._obs = np.zeros((rows, obs_dim), np.float32)
+        self._action = np.zeros((rows, action_dim), np.float32)
+        self._reward = np.zeros(rows, np.float64)
+        self._factors = np.zeros((rows, len(factor_names)), np.float32)
+        self._state = np.zeros((rows, state_dim), np.float64)
+        self._kind = np.zeros(rows, np.int8)
+        self._episode = np.zeros(rows, np.int32)
+        self._step = np.zeros(rows, np.int32)
+        self._first_row = np.arange(num_worlds) * self.num_rows
+        self._head = self._first_row.copy()  # the row of each world's current observation
+        self._next = self._head + 1
+        self._num_episodes = 0
+        self.num_steps = 0
+        self._returns = np.zeros(num_worlds)
+        self._lengths = np.zeros(num_worlds, np.int64)
+        self._finished: deque[tuple[float, int]] = deque(maxlen=10)
+
+    def begin(self, obs: FloatArray, mask: BoolArray | None = None, state: FloatArray | None = None) -> None:
+        """Start new episodes; those that were running are recorded as truncated.
+
+        Args:
+            obs: First observations. Shape: (N, O).
+            mask: Worlds in which an episode starts; None for all. Shape: (N,).
+            state: Physics states. Shape: (N, S).
+        """
+        worlds = np.arange(self.num_worlds) if mask is None else np.flatnonzero(mask)
+        head = self._head[worlds]
+        running = worlds[(self._kind[head] == Row.OPEN) & (self._step[head] > 0)]
+        self._finish(running, Row.TRUNCATED)
+        head = np.where(self._step[head] > 0, self._next[worlds], head)  # an episode without a step is dropped
+        self._move_head(worlds, head)
+        self._obs[head] = obs[worlds]
+        self._kind[head] = Row.OPEN
+        self._episode[head] = self._num_episodes + np.arange(len(worlds))
+        self._step[head] = 0
+        self._num_episodes += len(worlds)
+        if state is not None and self._state.shape[1]:
+            self._state[head] = state[worlds]
+
+    def add(
+        self,
+        action: FloatArray,
+        reward: FloatArray,
+        next_obs: FloatArray,
+        terminated: BoolArray,
+        truncated: BoolArray,
+        *,
+        mask: BoolArray | None = None,
+        factors: dict[str, FloatArray] | None = None,
+        state: FloatArray | None = None,
+    ) -> None:
+        """Record one step of every world in `mask`; arrays have the leading axis N.
+
+        `next_obs` and `state` are those the step led to, before any reset.
+        """
+        worlds = slice(None) if mask is None else np.flatnonzero(mask)
+        head, after = self._head[worlds], self._next[worlds]
+        self._kind[head] = Row.STEP
+        self._action[head] = action[worlds]
+        self._reward[head] = reward[worlds]
+        for column, name in enumerate(self.factor_names):
+            if factors is not None:
+                self._factors[head, column] = factors[name][worlds]
+        self._obs[after] = next_obs[worlds]
+        if state is not None and self._state.shape[1]:
+            self._state[after] = state[worlds]
+        self._kind[after] = Row.OPEN
+        self._episode[after] = self._episode[head]
+        self._step[after] = self._step[head] + 1
+        self._returns[worlds] += reward[worlds]
+        self._lengths[worlds] += 1
+        self.num_steps += len(head)
+        self._move_head(worlds, after)
+        if terminated.any() or truncated.any():
+            here = np.ones(self.num_worlds, np.bool_) if mask is None else mask
+            self._finish(np.flatnonzero(here & terminated), Row.TERMINATED)
+            self._finish(np.flatnonzero(here & truncated & ~terminated), Row.TRUNCATED)
+
+    def starts(self, length: int, *, cut: bool = True, last_steps: int | None = None) -> Tensor:
+        """List the steps at which a segment of at most `length` steps may start. Shape: (M,), int64.
+
+        A window that meets a termination is cut there and kept if `cut`; one that meets a truncation, or the present,
+        is left out, since nothing says what would have come.
+        """
+        depth = self.num_rows if last_steps is None else min(self.num_rows, -(-last_steps // self.num_worlds) + 1)
+        # rows of each world by age, the current one last: (N, depth)
+        slots = (self._head - self._first_row)[:, None] - np.arange(depth)[::-1]
+        rows = self._first_row[:, None] + slots % self.num_rows
+        kind = self._kind[rows]
+        index = np.arange(depth)
+        # the first row from here on that is not a step: the end of the episode
+        end = np.minimum.accumulate(np.where(kind == Row.STEP, depth, index)[:, ::-1], axis=1)[:, ::-1]
+        left = end - index
+        fits = left >= length
+        if cut:
+            end_kind = np.take_along_axis(kind, np.minimum(end, depth - 1), axis=1)
+            fits |= end_kind == Row.TERMINATED
+        return torch.as_tensor(rows[(kind == Row.STEP) & fits])
+
+    def segments(self, starts: Tensor, length: int, *, truth: bool = True) -> Segments:
+        """Copy out the segments that begin at `starts`; batch shape is that of `starts`.
+
+        Args:
+            starts: Row numbers as given by `starts`.
+            length: Longest segment, in steps; shorter where the episode ends.
+            truth: Whether task reward, factors and physics state come along.
+        """
+        first = starts.numpy()[..., None]
+        base = first // self.num_rows * self.num_rows
+        rows = base + (first - base + np.arange(length + 1)) % self.num_rows
+        ended = self._kind[rows] != Row.STEP
+        ended[..., -1] = True
+        steps = ended.argmax(-1)  # valid steps: (...,)
+        last_kind = np.take_along_axis(self._kind[rows], steps[..., None], -1)[..., 0]
+        index = np.arange(length + 1)
+        seen, taken = index <= steps[..., None], index[:-1] < steps[..., None]
+        taken_rows = rows[..., :-1]
+
+        def pick(array: npt.NDArray[Scalar], at: IntArray, keep: BoolArray) -> Tensor:
+            picked = array[at]
+            picked[~keep] = 0
+            return torch.as_tensor(picked)
+
+        return Segments(
+            obs=pick(self._obs, rows, seen),
+            action=pick(self._action, taken_rows, taken),
+            length=torch.as_tensor(steps),
+            terminated=torch.as_tensor(last_kind == Row.TERMINATED),
+            truncated=torch.as_tensor(last_kind == Row.TRUNCATED),
+            reward=pick(self._reward, taken_rows, taken).float() if truth else None,
+            factors={
+                name: pick(self._factors[:, column], taken_rows, taken)
+                for column, name in enumerate(self.factor_names if truth else ())
+            },
+            state=pick(self._state, rows, seen) if truth and self._state.shape[1] else None,
+            origin=torch.as_tensor(np.stack([self._episode[first[..., 0]], self._step[first[..., 0]]], -1)).long(),
+        )
+
+    def step_return(self) -> float:
+        """Return the task reward per step over the last ten finished episodes, or over all steps before one ended."""
+        if self._finished:
+            return sum(total for total, _ in self._finished) / sum(length for _, length in self._finished)
+        return float(self._returns.sum() / max(int(self._lengths.sum()), 1))
+
+    def _move_head(self, worlds: IntArray | slice, rows: IntArray) -> None:
+        first_row = self._first_row[worlds]
+        self._head[worlds] = rows
+        self._next[worlds] = np.where(rows + 1 == first_row + self.num_rows, first_row, rows + 1)
+
+    def _finish(self, worlds: IntArray, kind: Row) -> None:
+        self._kind[self._head[worlds]] = kind
+        self._finished.extend((float(self._returns[w]), int(self._lengths[w])) for w in worlds)
+        self._returns[worlds] = 0.0
+        self._lengths[worlds] = 0

@@ -1,0 +1,101 @@
+"""True return: the task reward of a policy, on environments of its own."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+FIRST_SEED = 10_000
+
+
+class Policy(Protocol):
+    """Whatever chooses actions."""
+
+    def predict(self, obs: Any, deterministic: bool = False) -> tuple[npt.NDArray[Any], Any]:  # noqa: ANN401
+        """Choose actions for a batch of observations."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """The outcome of some episodes."""
+
+    returns: tuple[float, ...]
+    """Task return of each episode."""
+    lengths: tuple[int, ...]
+    """Steps of each episode."""
+
+    @property
+    def mean(self) -> float:
+        """Return the mean task return."""
+        return float(np.mean(self.returns))
+
+    @property
+    def std(self) -> float:
+        """Return the deviation over episodes."""
+        return float(np.std(self.returns))
+
+    def metrics(self) -> dict[str, float]:
+        """Return the numbers under the names they are logged with."""
+        return {
+            "eval/mean_reward": self.mean,
+            "eval/std_reward": self.std,
+            "eval/mean_ep_length": float(np.mean(self.lengths)),
+        }
+
+
+def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED) -> Evaluation:
+    """Run one episode in each world of `env`, seeded `seed`, `seed` + 1, ..., with deterministic actions."""
+    returns = np.zeros(env.num_envs)
+    lengths = np.zeros(env.num_envs, np.int64)
+    running = np.ones(env.num_envs, np.bool_)
+    obs, _ = env.reset(seed=seed)
+    while running.any():
+        actions, _ = policy.predict(obs, deterministic=True)
+        obs, reward, terminated, truncated, _ = env.step(actions)
+        returns[running] += reward[running]
+        lengths += running
+        running &= ~(terminated | truncated)
+    return Evaluation(returns=tuple(returns.tolist()), lengths=tuple(lengths.tolist()))
+
+
+def make_evaluation_env(env_id: str, num_envs: int, num_threads: int) -> VectorEnv[Any, Any, Any]:
+    """Make worlds that pay the task reward and are seeded as Gymnasium's own."""
+    if env_id.startswith("prefgym/"):
+        return gym.make_vec(
+            env_id,
+            num_envs,
+            reward="task",
+            seeding="parity",
+            num_threads=num_threads,
+            dtype=np.float32,
+            autoreset_mode=AutoresetMode.SAME_STEP,
+        )
+    return gym.make_vec(env_id, num_envs, vectorization_mode="sync")
+
+
+def record_episode(
+    policy: Policy, env: VectorEnv[Any, Any, Any], state: Callable[[], npt.NDArray[Any]], seed: int = FIRST_SEED
+) -> dict[str, npt.NDArray[Any]]:
+    """Run one deterministic episode in a single world and keep all of it.
+
+    Returns:
+        `state` (T+1, S), `obs` (T+1, O), `action` (T, A), `reward` (T,).
+    """
+    obs, _ = env.reset(seed=seed)
+    observations, states, actions, rewards = [obs[0]], [state()], list[Any](), list[float]()
+    ended = False
+    while not ended:
+        action, _ = policy.predict(obs, deterministic=True)
+        obs, reward, terminated, truncated, info = env.step(action)
+        ended = bool(terminated[0] | truncated[0])
+        observations.append(info["final_obs"][0] if ended and "final_obs" in info else obs[0])
+        states.append(state())
+        actions.append(action[0])
+        rewards.append(float(reward[0]))
+    arrays = {"state": states, "obs": observations, "action": actions, "reward": rewards}
+    return {name: np.asarray(values) for name, values in arrays.items()}

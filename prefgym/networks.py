@@ -1,0 +1,108 @@
+"""Networks and normalisers, and how they are kept on disk: safetensors with a JSON card beside it."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Generator, Tensor, nn
+
+Activation = Literal["tanh", "relu", "leaky-relu"]
+
+_ACTIVATIONS: dict[Activation, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "leaky-relu": nn.LeakyReLU}
+# gain of the hidden layers: Saxe et al., arXiv:1312.6120, as common for on-policy agents
+_HIDDEN_GAIN = math.sqrt(2)
+
+
+def mlp(
+    sizes: Sequence[int],
+    activation: Activation,
+    generator: Generator,
+    *,
+    orthogonal: bool = True,
+    output_gain: float = 1.0,
+) -> nn.Sequential:
+    """Build fully connected layers with an activation between each two.
+
+    Args:
+        sizes: Width of the input, of each hidden layer, and of the output.
+        activation: Between the layers; the output has none.
+        generator: Draws the weights.
+        orthogonal: Orthogonal weights with zero biases; otherwise uniform within 1 / sqrt(inputs).
+        output_gain: Scale of an orthogonal output layer.
+    """
+    layers: list[nn.Module] = []
+    for index, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:])):
+        is_output = index == len(sizes) - 2
+        linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
+        if orthogonal:
+            nn.init.orthogonal_(linear.weight, output_gain if is_output else _HIDDEN_GAIN, generator)
+            nn.init.zeros_(linear.bias)
+        else:
+            bound = 1 / math.sqrt(inputs)
+            nn.init.uniform_(linear.weight, -bound, bound, generator)
+            nn.init.uniform_(linear.bias, -bound, bound, generator)
+        layers += [linear] if is_output else [linear, _ACTIVATIONS[activation]()]
+    return nn.Sequential(*layers)
+
+
+class RunningNorm(nn.Module):
+    """Normalise by the mean and variance of everything seen so far.
+
+    Reference: Chan, Golub, LeVeque (1979), the parallel form of Welford's update.
+    """
+
+    mean: Tensor
+    var: Tensor
+    count: Tensor
+
+    def __init__(self, size: int, clip: float = 10.0) -> None:
+        super().__init__()
+        self.clip = clip
+        self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
+        self.register_buffer("var", torch.ones(size, dtype=torch.float64))
+        self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self._cache()
+
+    @torch.no_grad()
+    def update(self, values: Tensor) -> None:
+        """Take in more values. Shape: (..., size)."""
+        values = values.reshape(-1, values.shape[-1]).double()
+        count = values.shape[0]
+        total = self.count + count
+        delta = values.mean(0) - self.mean
+        # M2 = M2_a + M2_b + delta^2 n_a n_b / (n_a + n_b)
+        m2 = self.var * self.count + values.var(0, correction=0) * count + delta**2 * self.count * count / total
+        self.mean += delta * count / total
+        self.var.copy_(m2 / total)
+        self.count.copy_(total)
+        self._cache()
+
+    def _cache(self) -> None:
+        self._shift, self._scale = self.mean.float(), (self.var + 1e-8).rsqrt().float()
+
+    def _load_from_state_dict(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super()._load_from_state_dict(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]
+        self._cache()
+
+    def forward(self, values: Tensor) -> Tensor:
+        """Return (x - mean) / std, clipped. Shape as given."""
+        return ((values - self._shift) * self._scale).clamp(-self.clip, self.clip)
+
+
+def save_weights(path: Path, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write `path`.safetensors and `path`.json."""
+    save_file({name: value.detach().contiguous() for name, value in weights.items()}, path.with_suffix(".safetensors"))
+    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+
+
+def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+    """Read what `save_weights` wrote.
+
+    Raises:
+        FileNotFoundError: If one of the two files is missing.
+    """
+    return load_file(path.with_suffix(".safetensors")), json.loads(path.with_suffix(".json").read_text())

@@ -1,0 +1,157 @@
+"""An ensemble of reward networks, fitted to preferences."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from prefgym.networks import Activation, mlp
+from prefgym.preferences import Preferences
+from prefgym.rewards.diagnostics import FitReport
+from prefgym.rewards.fit import FitCfg, fit
+from prefgym.rewards.shaping import SHAPINGS, Shaping
+from prefgym.segments import Segments
+
+Product = Literal["auto", "loop", "batched"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class EnsembleCfg:
+    """Configuration of `Ensemble`."""
+
+    num_members: int = 3
+    """Networks, each with its own weights, order of the data and held-out tenth."""
+    hidden: tuple[int, ...] = (256, 256, 256)
+    """Hidden layers of each member."""
+    activation: Activation = "leaky-relu"
+    """Between the layers."""
+    next_obs: bool = True
+    """Whether members see the observation that a step led to, beside observation and action."""
+    tanh: bool = False
+    """Whether rewards are squashed to -1..1 before they are normalised."""
+    offset: Shaping = "keep-zero"
+    """How rewards are normalised after each session, and with it whether living pays: see docs/rewards.md."""
+    product: Product = "auto"
+    """Whether members are run one by one or in one batched product; `auto` takes what is faster on the device."""
+    fit: FitCfg = FitCfg()
+    """How members are fitted."""
+
+
+class Members(nn.Module):
+    """E networks of equal shape; weights are stacked: (E, inputs, outputs)."""
+
+    def __init__(self, cfg: EnsembleCfg, input_dim: int, generator: Generator) -> None:
+        super().__init__()
+        sizes = (input_dim, *cfg.hidden, 1)
+        nets = [
+            mlp(sizes, cfg.activation, generator, orthogonal=False) for _ in range(cfg.num_members)
+        ]
+        layers = [[layer for layer in net if isinstance(layer, nn.Linear)] for net in nets]
+        self.weights = nn.ParameterList([torch.stack([x.weight.detach().T for x in group]) for group in zip(*layers)])
+        self.biases = nn.ParameterList([torch.stack([x.bias.detach() for x in group]) for group in zip(*layers)])
+        self.activation: Callable[[Tensor], Tensor] = next(x for x in nets[0] if not isinstance(x, nn.Linear))
+        self.squash: Callable[[Tensor], Tensor] = torch.tanh if cfg.tanh else nn.Identity()
+
+    @property
+    def num_members(self) -> int:
+        """Return E."""
+        return len(self.biases[0])
+
+    def member(self, index: int, inputs: Tensor) -> Tensor:
+        """Run one member. Shapes: (M, inputs) to (M,)."""
+        x = inputs
+        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            x = torch.addmm(bias[index], x if depth == 0 else self.activation(x), weight[index])
+        return self.squash(x.squeeze(-1))
+
+    def batched(self, inputs: Tensor) -> Tensor:
+        """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M)."""
+        x = inputs
+        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            x = torch.baddbmm(bias.unsqueeze(1), x if depth == 0 else self.activation(x), weight)
+        return self.squash(x.squeeze(-1))
+
+
+class Ensemble:
+    """A reward model: the members' mean, normalised after each session."""
+
+    def __init__(
+        self, cfg: EnsembleCfg, obs_dim: int, action_dim: int, *, seed: int = 0, device: str = "cpu"
+    ) -> None:
+        self.cfg, self.device = cfg, torch.device(device)
+        self.generator = torch.Generator().manual_seed(seed)
+        input_dim = obs_dim * (2 if cfg.next_obs else 1) + action_dim
+        self.members = Members(cfg, input_dim, self.generator).to(self.device)
+        self.shaping = SHAPINGS[cfg.offset]
+        self.optimizer = torch.optim.AdamW(
+            self.members.parameters(), lr=cfg.fit.learning_rate, weight_decay=cfg.fit.weight_decay, fused=True
+        )
+        self.input_mean = torch.zeros(input_dim, device=self.device)
+        self.input_scale = torch.ones(input_dim, device=self.device)
+        # reward = (output - shift) / scale, per member
+        self.shift = torch.zeros(cfg.num_members, device=self.device)
+        self.scale = torch.ones(cfg.num_members, device=self.device)
+        self.is_fitted = False
+
+    @property
+    def batched(self) -> bool:
+        """Return whether members run in one batched product."""
+        return self.cfg.product == "batched" or (self.cfg.product == "auto" and self.device.type != "cpu")
+
+    def inputs(self, segments: Segments) -> Tensor:
+        """Join what members see at each step. Shape: (..., T, inputs)."""
+        obs = [segments.obs[..., :-1, :], segments.obs[..., 1:, :]] if self.cfg.next_obs else [segments.obs[..., :-1, :]]
+        return torch.cat([*obs, segments.action], -1).to(self.device)
+
+    def fit(self, preferences: Preferences) -> FitReport:
+        """Fit every member to all preferences so far, then normalise the output."""
+        preferences = preferences[preferences.answers.answered].without_truth()
+        segments = preferences.queries.options
+        inputs, mask = self.inputs(segments), segments.mask.to(self.device)
+        seen = inputs[mask]
+        self.input_mean, self.input_scale = seen.mean(0), 1 / seen.std(0).clamp_min(1e-3)
+        standardized = (inputs - self.input_mean) * self.input_scale
+        report = fit(
+            self.members,
+            self.optimizer,
+            standardized,
+            mask,
+            preferences.answers.choice.to(self.device),
+            preferences.query_id.to(self.device),
+            cfg=self.cfg.fit,
+            batched=self.batched,
+            generator=self.generator,
+        )
+        self.shift, self.scale = self.shaping(self.outputs(standardized[mask]))
+        self.is_fitted = True
+        return report
+
+    @torch.no_grad()
+    def reward(self, segments: Segments) -> Tensor:
+        """Say what each member thinks the steps are worth, normalised. Shape: (E, ..., T)."""
+        inputs = self.inputs(segments)
+        flat = (inputs.reshape(-1, inputs.shape[-1]) - self.input_mean) * self.input_scale
+        rewards = (self.outputs(flat) - self.shift[:, None]) / self.scale[:, None]
+        return rewards.reshape(-1, *inputs.shape[:-1])
+
+    @torch.no_grad()
+    def outputs(self, standardized: Tensor, chunk: int = 16_384) -> Tensor:
+        """Run all members on the same rows. Shapes: (M, inputs) to (E, M)."""
+        members = range(self.members.num_members)
+        parts = [torch.stack([self.members.member(e, rows) for e in members]) for rows in standardized.split(chunk)]
+        return torch.cat(parts, -1)
+
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        learned = {"input_mean": self.input_mean, "input_scale": self.input_scale}
+        return {**self.members.state_dict(), **learned, "shift": self.shift, "scale": self.scale}
+
+    def load_state_dict(self, state: dict[str, Tensor]) -> None:
+        """Take over what `state_dict` returned."""
+        state = dict(state)
+        for name in ("input_mean", "input_scale", "shift", "scale"):
+            setattr(self, name, state.pop(name).to(self.device))
+        self.members.load_state_dict(state)
+        self.is_fitted = True

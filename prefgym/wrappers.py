@@ -1,0 +1,216 @@
+"""Wrappers that turn any Gymnasium environment with Box spaces into a preference-based one."""
+
+from typing import Any, Protocol, SupportsFloat
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
+
+from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.protocols import Learner
+from prefgym.queries import Queries
+from prefgym.segments import Segments
+
+Array = npt.NDArray[Any]
+Info = dict[str, Any]
+
+SAFE_INFO = ("final_obs", "_final_obs", "TimeLimit.truncated", "_TimeLimit.truncated")
+"""Keys of `info` that pass through; all others could tell the task reward."""
+
+
+class _HasPhysics(Protocol):
+    """What our own environments offer beside Gymnasium's interface."""
+
+    state_size: int
+
+    def physics_state(self, final: bool = False) -> Array: ...
+
+    def factors(self) -> dict[str, Array]: ...
+
+
+class _Preferences:
+    """What single and vector wrapper share: a recorder, questions out of it, and the learned reward."""
+
+    def __init__(self, env: Any, num_worlds: int, observation: gym.Space[Any], action: gym.Space[Any]) -> None:  # noqa: ANN401
+        obs_dim, action_dim = box_size(observation, "observation"), box_size(action, "action")
+        base = env.unwrapped
+        self.physics: _HasPhysics | None = base if hasattr(base, "physics_state") else None
+        self.factor_names = tuple(base.factors()) if self.physics else ()
+        self.obs_dim, self.action_dim, self.num_worlds = obs_dim, action_dim, num_worlds
+        self.learner: Learner | None = None
+        self.num_asked = 0
+        self.renew_recorder(RecorderCfg())
+
+    def renew_recorder(self, cfg: RecorderCfg) -> None:
+        self.recorder = Recorder(
+            self.num_worlds,
+            self.obs_dim,
+            self.action_dim,
+            factor_names=self.factor_names,
+            state_dim=self.physics.state_size if self.physics else 0,
+            cfg=cfg,
+        )
+        self.record_state = self.physics is not None and cfg.state
+
+    def state(self, final: bool = False) -> Array | None:
+        return self.physics.physics_state(final) if self.physics and self.record_state else None
+
+    def factors(self) -> dict[str, Array] | None:
+        return self.physics.factors() if self.physics else None
+
+    def pay(self, obs: Array, action: Array, next_obs: Array, terminated: Array, truncated: Array) -> Array:
+        """Return what the learner thinks one step of each world is worth; zeros without a learner. Shape: (N,)."""
+        if self.learner is None:
+            return np.zeros(self.num_worlds)
+        step = Segments(
+            obs=torch.as_tensor(np.stack([obs, next_obs], 1).astype(np.float32)),
+            action=torch.as_tensor(action[:, None].astype(np.float32)),
+            length=torch.ones(self.num_worlds, dtype=torch.long),
+            terminated=torch.as_tensor(terminated),
+            truncated=torch.as_tensor(truncated),
+        )
+        return self.learner.reward(step).mean(0)[:, 0].double().numpy()
+
+    def sample_queries(self, num_queries: int, length: int, generator: torch.Generator | None) -> Queries:
+        """Draw pairs of segments uniformly from what was recorded."""
+        from prefgym.samplers import make
+
+        sampler = make("uniform", segment_length=length)
+        generator = generator or torch.Generator().manual_seed(self.num_asked)
+        options = sampler(self.recorder, self.learner, num_queries, generator)
+        queries = Queries.of(options, first_id=self.num_asked, asked_at=self.recorder.num_steps)
+        self.num_asked += num_queries
+        return queries
+
+
+class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any]):
+    """Hide the task reward, record what happens, and pay the learned reward once one is installed.
+
+    Raises:
+        ValueError: If observation or action space is not a one-dimensional Box.
+    """
+
+    def __init__(self, env: gym.Env[Any, Any], *, recorder: RecorderCfg | None = None) -> None:
+        super().__init__(env)
+        self._shared = _Preferences(env, 1, env.observation_space, env.action_space)
+        if recorder:
+            self._shared.renew_recorder(recorder)
+        self._obs = np.zeros(0)
+
+    @property
+    def recorder(self) -> Recorder:
+        """Return what was recorded; a single environment counts as one world."""
+        return self._shared.recorder
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:
+        """Start an episode; one that is running is recorded as truncated."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        self._obs = np.asarray(obs)
+        self.recorder.begin(self._obs[None], state=self._shared.state())
+        return obs, _safe(info)
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, Info]:  # noqa: ANN401
+        """Take a step; the reward is the learned one, or 0."""
+        obs, reward, terminated, truncated, info = self.env.step(action)
+        actions, before, after = np.asarray(action)[None], self._obs[None], np.asarray(obs)[None]
+        ended = np.array([terminated]), np.array([truncated])
+        shared = self._shared
+        rewards = np.array([float(reward)])
+        self.recorder.add(actions, rewards, after, *ended, factors=shared.factors(), state=shared.state())
+        self._obs = after[0]
+        return obs, float(shared.pay(before, actions, after, *ended)[0]), terminated, truncated, _safe(info)
+
+    def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:
+        """Draw `num_queries` pairs of segments of at most `length` steps, uniformly from what was recorded."""
+        return self._shared.sample_queries(num_queries, length, generator)
+
+    def install_reward(self, learner: Learner | None) -> None:
+        """Pay what `learner` thinks from now on; None pays 0."""
+        self._shared.learner = learner
+
+
+class PreferenceVectorEnv(VectorWrapper):
+    """The same for vector environments, in every autoreset mode; autoreset steps are not recorded.
+
+    Raises:
+        ValueError: If observation or action space is not a one-dimensional Box.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any], *, recorder: RecorderCfg | None = None) -> None:
+        super().__init__(env)
+        self._shared = _Preferences(env, env.num_envs, env.single_observation_space, env.single_action_space)
+        if recorder:
+            self._shared.renew_recorder(recorder)
+        self._mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
+        self._done = np.zeros(env.num_envs, np.bool_)
+        self._obs = np.zeros((0, 0))
+
+    @property
+    def recorder(self) -> Recorder:
+        """Return what was recorded."""
+        return self._shared.recorder
+
+    def reset(
+        self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Any, Info]:
+        """Start episodes in all worlds, or in those of `options["reset_mask"]`."""
+        mask = None if options is None else options.get("reset_mask")
+        obs, info = self.env.reset(seed=seed, options=options)
+        self.recorder.begin(obs, mask, self._shared.state())
+        self._done[slice(None) if mask is None else mask] = False
+        self._obs = obs
+        return obs, _safe(info)
+
+    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:  # noqa: ANN401
+        """Take a step in every world; rewards are the learned ones, or 0."""
+        obs, reward, terminated, truncated, info = self.env.step(actions)
+        shared, done = self._shared, terminated | truncated
+        next_obs, resets = obs, np.zeros(0, np.bool_)
+        if self._mode == AutoresetMode.SAME_STEP and done.any():
+            next_obs, resets = obs.copy(), done
+            next_obs[done] = np.stack(list(info["final_obs"][done]))
+        elif self._mode == AutoresetMode.NEXT_STEP and self._done.any():
+            resets = self._done
+        stepped = ~resets if self._mode == AutoresetMode.NEXT_STEP and len(resets) else None
+        self.recorder.add(
+            np.asarray(actions),
+            reward,
+            next_obs,
+            terminated,
+            truncated,
+            mask=stepped,
+            factors=shared.factors(),
+            state=shared.state(final=True),
+        )
+        if len(resets):
+            self.recorder.begin(obs, resets, shared.state())
+        paid = shared.pay(self._obs, np.asarray(actions), next_obs, terminated, truncated)
+        if stepped is not None:
+            paid = paid * stepped
+        self._done, self._obs = done, obs
+        return obs, paid, terminated, truncated, _safe(info)
+
+    def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:
+        """Draw `num_queries` pairs of segments of at most `length` steps, uniformly from what was recorded."""
+        return self._shared.sample_queries(num_queries, length, generator)
+
+    def install_reward(self, learner: Learner | None) -> None:
+        """Pay what `learner` thinks from now on; None pays 0."""
+        self._shared.learner = learner
+
+
+def box_size(space: gym.Space[Any], name: str) -> int:
+    """Return the size of a one-dimensional Box.
+
+    Raises:
+        ValueError: If the space is anything else, in one sentence.
+    """
+    if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
+        raise ValueError(f"prefgym needs a one-dimensional Box {name} space, but this environment has {space}")
+    return space.shape[0]
+
+
+def _safe(info: Info) -> Info:
+    return {key: info[key] for key in SAFE_INFO if key in info}
