@@ -1,0 +1,101 @@
+"""Gymnasium ids: `prefgym/<Name>-v0` for every task.
+
+Registering imports neither MuJoCo nor torch; making an environment does.
+"""
+
+import difflib
+from collections.abc import Iterable
+from typing import Any
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv
+
+from prefgym.envs import TASKS
+
+REWARDS = ("learned", "task")
+BACKENDS = ("cpu",)
+
+
+def register() -> None:
+    """Register `prefgym/<Name>-v0` for every task, unless it is registered already."""
+    for task in TASKS.values():
+        env_id = f"prefgym/{task.name}-v0"
+        if env_id not in gym.registry:
+            gym.register(
+                env_id,
+                entry_point="prefgym.envs.registration:make_env",
+                vector_entry_point="prefgym.envs.registration:make_vector_env",
+                max_episode_steps=task.max_episode_steps,
+                kwargs={"task": task.name},
+            )
+
+
+def make_env(
+    task: str,
+    *,
+    reward: str = "learned",
+    **kwargs: Any,  # noqa: ANN401
+) -> gym.Env[Any, Any]:
+    """Make one world of a task.
+
+    Args:
+        task: Name of the task.
+        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        **kwargs: What `PoolEnv` takes.
+
+    Raises:
+        ValueError: If the task or the reward is unknown.
+    """
+    from prefgym.sim.single_env import PoolEnv
+
+    _choose("task", task, TASKS)
+    _choose("reward", reward, REWARDS)
+    env = PoolEnv(TASKS[task], **kwargs)
+    if reward == "task":
+        return env
+    from prefgym.wrappers import PreferenceEnv
+
+    return PreferenceEnv(env)
+
+
+def make_vector_env(
+    task: str,
+    num_envs: int = 1,
+    *,
+    reward: str = "learned",
+    backend: str = "cpu",
+    **kwargs: Any,  # noqa: ANN401
+) -> VectorEnv[Any, Any, Any]:
+    """Make many worlds of a task that step together.
+
+    Args:
+        task: Name of the task.
+        num_envs: Number of worlds.
+        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        backend: What simulates them: "cpu" is a pool of threads on this machine.
+        **kwargs: What `PoolVectorEnv` takes.
+
+    Raises:
+        ValueError: If the task, the reward or the backend is unknown.
+    """
+    from prefgym.sim.vector_env import PoolVectorEnv
+
+    _choose("task", task, TASKS)
+    _choose("reward", reward, REWARDS)
+    _choose("backend", backend, BACKENDS)
+    env = PoolVectorEnv(TASKS[task], num_envs, **kwargs)
+    if reward == "task":
+        return env
+    from prefgym.wrappers import PreferenceVectorEnv
+
+    return PreferenceVectorEnv(env)
+
+
+def _choose(kind: str, name: str, known: Iterable[str]) -> None:
+    """Complain in one sentence unless `name` is known."""
+    known = list(known)
+    if name in known:
+        return
+    close = difflib.get_close_matches(str(name), known, n=1)
+    hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known)}"
+    raise ValueError(f"unknown {kind} {name!r}: {hint}")

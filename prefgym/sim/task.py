@@ -1,0 +1,159 @@
+"""What a task is: data about a MuJoCo model, and formulas over arrays that serve NumPy and torch alike.
+
+A formula gets the task it belongs to, what it may read of the worlds, and the array module `xp` (numpy or torch).
+Whatever it reads has the world axis first, so one call computes all worlds.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from types import ModuleType
+from typing import Any, Protocol, TypeAlias
+
+Array: TypeAlias = Any
+"""A NumPy array or a torch tensor."""
+Views: TypeAlias = Mapping[str, Array]
+"""The fields of `TaskSpec.reads` with the world axis first, and those of `TaskSpec.constants` without it."""
+
+
+class Draw(Protocol):
+    """Random numbers for initial states; `numpy.random.Generator` is one."""
+
+    def uniform(self, low: float, high: float, size: tuple[int, ...]) -> Array:
+        """Draw uniformly from [low, high)."""
+        ...
+
+    def standard_normal(self, size: tuple[int, ...]) -> Array:
+        """Draw from the normal distribution with mean 0 and variance 1."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Factor:
+    """One term of the task reward, by itself."""
+
+    name: str
+    """Its key in `info` and in `PoolVectorEnv.factors`."""
+    unit: str
+    """What it is measured in, after weighting; "1" where it is a pure number."""
+    doc: str
+    """What it rewards, as an equation."""
+
+
+class Observation(Protocol):
+    """What the agent sees."""
+
+    def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> tuple[Array, ...]:
+        """Return the parts of the observation, in order. Shape of each: (N, any)."""
+        ...
+
+
+class Position(Protocol):
+    """The point whose velocity the task pays for."""
+
+    def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
+        """Return it. Shape: (N, 1) for x, (N, 2) for x and y, in m."""
+        ...
+
+
+class Terminated(Protocol):
+    """Whether the state the step led to is final."""
+
+    def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
+        """Return it. Shape: (N,), bool."""
+        ...
+
+
+class RewardTerms(Protocol):
+    """The reward, term by term."""
+
+    def __call__(self, task: "TaskSpec", views: Views, step: "StepFacts", xp: ModuleType, /) -> dict[str, Array]:
+        """Return the terms in the order of `TaskSpec.factors`. Shape of each: (N,)."""
+        ...
+
+
+class Initial(Protocol):
+    """Where episodes start."""
+
+    def __call__(self, task: "TaskSpec", draw: Draw, num: int, qpos0: Array, qvel0: Array, /) -> tuple[Array, Array]:
+        """Draw `num` initial states. Shapes: (num, nq) and (num, nv)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class StepFacts:
+    """What a step did, beside the state it led to."""
+
+    action: Array
+    """What was asked for, as it came. Shape: (N, A)."""
+    velocity: Array
+    """How fast the task's `position` moved, in m/s. Shape: (N, 1) or (N, 2); None in tasks without a position."""
+    terminated: Array
+    """Shape: (N,), bool."""
+
+
+def sum_in_order(terms: Mapping[str, Array]) -> Array:
+    """Add up the reward terms from left to right. Shape: (N,)."""
+    total, *rest = terms.values()
+    for term in rest:
+        total = total + term
+    return total
+
+
+def nothing_more(task: "TaskSpec", views: Views, xp: ModuleType) -> dict[str, Array]:
+    """Say nothing about where the worlds are."""
+    return {}
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class TaskSpec:
+    """One task: what is simulated, seen, paid and final."""
+
+    name: str
+    """Its name, without namespace and version."""
+    model: str
+    """The model's file among the assets of the installed Gymnasium."""
+    frame_skip: int
+    """Simulation steps per action."""
+    timestep: float
+    """Duration of a simulation step, in s; checked against the model."""
+    max_episode_steps: int
+    """Actions after which an episode is cut off."""
+    reads: tuple[str, ...]
+    """MjData fields the formulas read; `field/name` is the row of one named body or site, as in `xpos/torso`."""
+    constants: tuple[str, ...] = ()
+    """MjModel fields the formulas read."""
+    weights: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Weights of the reward terms."""
+    ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
+    """Bounds: of a healthy state, and of what is clipped."""
+    reset_noise: float = 0.0
+    """Scale of the noise on initial states."""
+    camera: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    """Where pictures are taken from: fields of mujoco.MjvCamera."""
+    factors: tuple[Factor, ...]
+    """The reward terms, in the order of `reward_terms`."""
+    observation: Observation
+    position: Position | None = None
+    terminated: Terminated | None = None
+    """None for tasks that never terminate."""
+    reward_terms: RewardTerms
+    reward: Callable[[Mapping[str, Array]], Array] = sum_in_order
+    """The reward out of its terms; the order of additions is Gymnasium's, so that results agree to the last bit."""
+    info: Callable[["TaskSpec", Views, ModuleType], dict[str, Array]] = nothing_more
+    """What `info` says of the state, at resets too. The arrays may be views."""
+    initial: Initial
+
+    @property
+    def dt(self) -> float:
+        """Duration of an action, in s."""
+        return self.timestep * self.frame_skip
+
+    @property
+    def needs_contact_forces(self) -> bool:
+        """Whether formulas read `cfrc_ext`, which a simulation step alone does not compute."""
+        return "cfrc_ext" in self.reads
+
+    @property
+    def reads_state_only(self) -> bool:
+        """Whether formulas read nothing but the state itself, so that a reset has nothing to compute."""
+        return set(self.reads) <= {"time", "qpos", "qvel", "act", "ctrl"}
