@@ -49,12 +49,26 @@ class Recorder(Protocol):
 class Learner(Protocol):
     """What is fitted to preferences and pays the agent."""
 
+    @property
+    def is_fitted(self) -> bool:
+        """Return whether there was anything to fit to yet."""
+        ...
+
     def fit(self, preferences: Preferences) -> Any:  # noqa: ANN401
         """Fit to all preferences so far and report how well that went."""
         ...
 
     def reward(self, segments: Segments) -> Tensor:
         """Say what each member thinks the steps are worth. Shape: (E, ..., T)."""
+        ...
+
+
+@runtime_checkable
+class ScoringLearner(Learner, Protocol):
+    """A learner that chooses by other numbers than the sum of the reward it pays, such as the one not normalised."""
+
+    def score(self, segments: Segments) -> Tensor:
+        """Score segments in the units in which choices were fitted. Shape: (E, ...)."""
         ...
 
 

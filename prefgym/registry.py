@@ -129,7 +129,7 @@ def _entry(part: str, cfg: str | None = None) -> Entry:
 def _hint(name: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known) or 'none'}"
+    return f"did you mean {close[0]!r}?" if close else f"choose among {', '.join(known)}"
 
 
 def _load(path: str) -> Any:  # noqa: ANN401

@@ -1,0 +1,107 @@
+"""Ask where the learner is unsure: its members disagree, or each of them wavers."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from prefgym.choice import BradleyTerry
+from prefgym.protocols import Learner, Recorder, ScoringLearner
+from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
+from prefgym.samplers.sources import Source
+from prefgym.scores import masked_return
+from prefgym.segments import Segments
+
+# Steps the learner sees at once: enough to keep its matrix products busy, few enough to stay in cache.
+CHUNK_STEPS = 2**14
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisagreementSamplerCfg(CandidateSamplerCfg):
+    """Ask where the members of the ensemble disagree most."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EntropySamplerCfg(CandidateSamplerCfg):
+    """Ask where the members of the ensemble waver most."""
+
+
+class DisagreementSampler(CandidateSampler):
+    """Ask the candidates whose choice the members of the ensemble disagree about most."""
+
+    def __init__(self, cfg: DisagreementSamplerCfg | None = None, *, source: Source | None = None) -> None:
+        super().__init__(cfg or DisagreementSamplerCfg(), source=source)
+
+    def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
+        """Choose the candidates of highest disagreement. Shape: (num_queries,), int64."""
+        p = choice_probabilities(recorder, learner, candidates, self.cfg.segment_length)
+        return disagreement(p).topk(num_queries).indices
+
+
+class EntropySampler(CandidateSampler):
+    """Ask the candidates about which each member of the ensemble is least certain."""
+
+    def __init__(self, cfg: EntropySamplerCfg | None = None, *, source: Source | None = None) -> None:
+        super().__init__(cfg or EntropySamplerCfg(), source=source)
+
+    def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
+        """Choose the candidates of highest entropy. Shape: (num_queries,), int64."""
+        p = choice_probabilities(recorder, learner, candidates, self.cfg.segment_length)
+        return entropy(p).topk(num_queries).indices
+
+
+def disagreement(p: Tensor) -> Tensor:
+    """Return the standard deviation over members of the choice probabilities, averaged over options.
+
+    Args:
+        p: Choice probabilities of each member. Shape: (E, N, K).
+
+    Returns:
+        Disagreement; for K = 2, the standard deviation of P(first option). Shape: (N,).
+    """
+    return p.std(0, correction=0).mean(-1)
+
+
+def entropy(p: Tensor) -> Tensor:
+    """Return the entropy of the choice, -sum_k p_k log p_k, averaged over members.
+
+    Args:
+        p: Choice probabilities of each member. Shape: (E, N, K).
+
+    Returns:
+        Entropy, in nats. Shape: (N,).
+    """
+    return -torch.xlogy(p, p).sum(-1).mean(0)
+
+
+@torch.no_grad()
+def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tensor, length: int) -> Tensor:
+    """Return what each member of the learner thinks would be chosen, in one pass over the candidates.
+
+    Args:
+        recorder: Where the segments are copied out of, a part at a time.
+        learner: A fitted learner.
+        candidates: Starts of the options of each candidate. Shape: (N, K), int64.
+        length: Longest segment, in steps.
+
+    Returns:
+        Choice probabilities. Shape: (E, N, K).
+
+    Raises:
+        ValueError: If the learned reward is not finite.
+    """
+    scores: list[Tensor] = []
+    chunk = max(1, CHUNK_STEPS // (candidates.shape[-1] * length))
+    for first in range(0, len(candidates), chunk):
+        segments = recorder.segments(candidates[first : first + chunk], length, truth=False)
+        scores.append(_scores(learner, segments).cpu())
+    all_scores = torch.cat(scores, dim=1)
+    if not torch.isfinite(all_scores).all():
+        raise ValueError("what the learner thinks of the sampler's candidates is not finite")
+    return BradleyTerry().probabilities(all_scores)
+
+
+def _scores(learner: Learner, segments: Segments) -> Tensor:
+    if isinstance(learner, ScoringLearner):
+        return learner.score(segments)
+    return masked_return(learner.reward(segments), segments)

@@ -1,0 +1,126 @@
+"""Ask about what looks most different from what was asked before."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from prefgym.protocols import Learner, Recorder
+from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
+from prefgym.samplers.informative import choice_probabilities, disagreement
+from prefgym.samplers.sources import Source
+from prefgym.segments import Segments
+
+# Queries asked before whose distances are computed at once; bounds the memory they take.
+CHUNK_ASKED = 1024
+
+
+@dataclass(frozen=True, kw_only=True)
+class KCenterSamplerCfg(CandidateSamplerCfg):
+    """Ask about candidates that cover all others closely."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DisagreementKCenterSamplerCfg(CandidateSamplerCfg):
+    """Ask about candidates that cover closely those on which the members of the ensemble disagree.
+
+    Raises:
+        ValueError: If a value lies outside its range.
+    """
+
+    keep: float = 0.5
+    """Share of the candidates, those of highest disagreement, that coverage then chooses from."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 0.0 < self.keep <= 1.0:
+            raise ValueError(f"keep must lie above 0 and be at most 1, not {self.keep}")
+
+
+class KCenterSampler(CandidateSampler):
+    """Ask about candidates that cover all others closely, by their observations."""
+
+    def __init__(
+        self,
+        cfg: KCenterSamplerCfg | DisagreementKCenterSamplerCfg | None = None,
+        *,
+        source: Source | None = None,
+        asked: Callable[[], Segments | None] | None = None,
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            cfg: What queries look like and how many candidates are drawn.
+            source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
+            asked: Says which options were asked about before, of batch shape (M, K); they count as covered.
+        """
+        super().__init__(cfg or KCenterSamplerCfg(), source=source)
+        self.asked = asked
+
+    def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
+        """Choose the candidates that cover the others. Shape: (num_queries,), int64."""
+        features = _features(recorder.segments(candidates, self.cfg.segment_length, truth=False))
+        asked = None if self.asked is None else self.asked()
+        return k_center(features, num_queries, covered=features[:0] if asked is None else _features(asked))
+
+
+class DisagreementKCenterSampler(KCenterSampler):
+    """Ask about candidates that cover those on which the members of the ensemble disagree."""
+
+    def __init__(
+        self,
+        cfg: DisagreementKCenterSamplerCfg | None = None,
+        *,
+        source: Source | None = None,
+        asked: Callable[[], Segments | None] | None = None,
+    ) -> None:
+        """Keep the settings.
+
+        Args:
+            cfg: What queries look like, how many candidates are drawn and how many of them are kept.
+            source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
+            asked: Says which options were asked about before, of batch shape (M, K); they count as covered.
+        """
+        cfg = cfg or DisagreementKCenterSamplerCfg()
+        super().__init__(cfg, source=source, asked=asked)
+        self.keep = cfg.keep
+
+    def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
+        """Choose the candidates that cover the disputed ones. Shape: (num_queries,), int64."""
+        p = choice_probabilities(recorder, learner, candidates, self.cfg.segment_length)
+        disputed = disagreement(p).topk(max(num_queries, int(self.keep * len(candidates)))).indices
+        return disputed[super().choose(recorder, learner, candidates[disputed], num_queries)]
+
+
+def k_center(features: Tensor, num_centers: int, covered: Tensor) -> Tensor:
+    """Choose centers greedily: each next one is the point farthest from all chosen so far.
+
+    On a line, the points 0, 1, 5, 6 and 10 give the centers 0, 10 and 5, in this order.
+
+    Args:
+        features: Points. Shape: (N, D).
+        num_centers: How many to choose, at most N.
+        covered: Points that count as chosen already. Shape: (M, D).
+
+    Returns:
+        Row numbers of the centers, all different. Shape: (num_centers,), int64.
+    """
+    points = features - features.mean(0)  # distances stay; |x|^2 - 2 x c + |c|^2 loses fewer digits
+    squares = points.square().sum(-1)
+    nearest = torch.full_like(squares, torch.inf)
+    for first in range(0, len(covered), CHUNK_ASKED):
+        distance = torch.cdist(features, covered[first : first + CHUNK_ASKED])
+        nearest = torch.minimum(nearest, distance.square().amin(-1))
+    centers = torch.empty(num_centers, dtype=torch.long)
+    for i in range(num_centers):  # greedy: each center depends on those before
+        center = nearest.argmax()
+        nearest = torch.minimum(nearest, squares - 2.0 * points @ points[center] + squares[center])
+        nearest[center] = -torch.inf  # never twice, not even among equal points
+        centers[i] = center
+    return centers
+
+
+def _features(options: Segments) -> Tensor:
+    """Concatenate the observations of all options; what lies beyond a segment's length is 0. Shape: (N, D)."""
+    return options.obs.flatten(1)

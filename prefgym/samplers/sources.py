@@ -1,0 +1,45 @@
+"""Sources: which recorded steps segments are drawn from."""
+
+from dataclasses import dataclass
+from typing import Protocol
+
+from torch import Tensor
+
+from prefgym.protocols import Recorder
+
+
+class Source(Protocol):
+    """Which recorded steps a segment may start at."""
+
+    def __call__(self, recorder: Recorder, length: int, *, cut: bool) -> Tensor:
+        """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
+        ...
+
+
+@dataclass(frozen=True)
+class AllSteps:
+    """Everything that is still recorded."""
+
+    def __call__(self, recorder: Recorder, length: int, *, cut: bool) -> Tensor:
+        """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
+        return recorder.starts(length, cut=cut)
+
+
+@dataclass(frozen=True)
+class RecentSteps:
+    """What the agent did lately, so that queries show its present behaviour.
+
+    Raises:
+        ValueError: If there is no step to draw from.
+    """
+
+    num_steps: int
+    """How many of the most recent steps, counted over all worlds."""
+
+    def __post_init__(self) -> None:
+        if self.num_steps < 1:
+            raise ValueError(f"recent steps must be 1 or more, not {self.num_steps}")
+
+    def __call__(self, recorder: Recorder, length: int, *, cut: bool) -> Tensor:
+        """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
+        return recorder.starts(length, cut=cut, last_steps=self.num_steps)
