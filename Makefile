@@ -1,0 +1,54 @@
+# `make` alone lists what there is. Every target below uses .venv, which is made when it is missing
+# and brought up to date when pyproject.toml or constraints.txt changed.
+
+PYTHON ?= python3
+
+VENV := .venv
+PY := $(VENV)/bin/python
+INSTALLED := $(VENV)/.installed
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check check-rest lint types wheel
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
+
+install: $(INSTALLED) ## Install prefgym into .venv, editable, in the tested versions
+
+demo: $(INSTALLED) ## Train HalfCheetah from 500 simulated preferences; ends with the path of the report
+	@run="runs/demo-$$(date +%Y-%m-%d-%H%M%S)" && \
+	$(VENV)/bin/prefgym train --env prefgym/HalfCheetah-v0 --rater oracle --agent ppo \
+		--budget 500 --steps 1_000_000 --seed 0 --out "$$run" && \
+	echo "The report: $(CURDIR)/$$run/report.html"
+
+test: $(INSTALLED) ## Run the tests and the examples in docstrings, on all cores
+	$(PY) -m pytest -q -n auto --maxprocesses 8
+
+check: test check-rest ## Run everything that must hold before a change is taken
+
+check-rest: lint types wheel ## Run what `make check` has beside the tests
+
+lint: $(INSTALLED) ## Check style and format
+	$(PY) -m ruff check
+	$(PY) -m ruff format --check
+
+types: $(INSTALLED) ## Check types
+	$(PY) -m pyright
+
+wheel: $(INSTALLED) ## Build a wheel from the sdist, install it in an environment of its own and try it there
+	$(PY) .ci/check_wheel.py
+
+# pip is made last, so an environment that was left half made is made again.
+$(VENV)/bin/pip:
+	@for python in "$(PYTHON)" python3.12 python3.13 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; then \
+			echo "Creating $(VENV) with $$("$$python" -V)" && exec "$$python" -m venv $(VENV); \
+		fi; \
+	done; \
+	echo "prefgym needs Python 3.11, 3.12 or 3.13, and none was found." \
+		"Install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; \
+	exit 1
+
+$(INSTALLED): pyproject.toml constraints.txt | $(VENV)/bin/pip
+	$(PY) -m pip install -c constraints.txt -e ".[dev]"
+	@touch $@

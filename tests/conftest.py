@@ -1,0 +1,42 @@
+"""What every test gets: one thread, an empty working directory, and examples that do not depend on the clock."""
+
+import os
+import random
+from collections.abc import Iterator
+from pathlib import Path
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and for the processes that tests start
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import settings
+
+torch.set_num_threads(1)
+settings.register_profile("prefgym", deadline=None, derandomize=True, database=None)
+settings.load_profile("prefgym")
+
+
+@pytest.fixture(autouse=True)
+def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Run the test in a directory of its own, so that nothing is written elsewhere."""
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def no_global_rng() -> Iterator[None]:
+    """Fail the test that asks for it if it drew from, or seeded, a generator that belongs to nobody."""
+    before = _global_states()
+    yield
+    touched = [name for name, state in _global_states().items() if state != before[name]]
+    if touched:
+        pytest.fail(f"global generators were used: {', '.join(touched)}; each part draws from a generator of its own")
+
+
+def _global_states() -> dict[str, object]:
+    _, key, position, has_gauss, gauss = np.random.get_state()
+    return {
+        "random": random.getstate(),
+        "numpy": (np.asarray(key).tobytes(), position, has_gauss, gauss),
+        "torch": torch.get_rng_state().numpy().tobytes(),
+    }
