@@ -6,77 +6,51 @@ They are the tasks `<Name>-v5` of Gymnasium, to the last bit.
 from collections.abc import Mapping
 from types import ModuleType
 
-from prefgym.sim.task import Array, Draw, Factor, StepFacts, TaskSpec, Views
+from prefgym.envs.formulas import effort, length, normal_start, squares, uniform_start, within
+from prefgym.sim.task import Array, Factor, StepFacts, TaskSpec, Views
 
-
-def _all_but_x(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
-    return views["qpos"][..., 1:], views["qvel"]
-
-
-def _all_but_x_slowed(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
-    return views["qpos"][..., 1:], views["qvel"].clip(*task.ranges["seen_velocity"])
+_FORWARD = Factor(name="reward_forward", unit="m/s", doc="w_forward dx/dt")
+_CTRL = Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |action|^2")
+_SURVIVE = Factor(name="reward_survive", unit="1", doc="w_survive while the state is healthy")
 
 
 def _x(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
     return views["qpos"][..., :1]
 
 
+def _xy(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    return views["qpos"][..., :2]
+
+
 def _x_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
     return {"x_position": views["qpos"][..., 0]}
 
 
-def _x_and_height_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
+def _xz_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
     qpos = views["qpos"]
     return {"x_position": qpos[..., 0], "z_distance_from_origin": qpos[..., 1] - views["qpos0"][1]}
 
 
-def _within(value: Array, bounds: tuple[float, float]) -> Array:
-    return (bounds[0] < value) & (value < bounds[1])
-
-
-def _uniform(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
-    noise = task.reset_noise
-    qpos = qpos0 + draw.uniform(-noise, noise, (num, len(qpos0)))
-    return qpos, qvel0 + draw.uniform(-noise, noise, (num, len(qvel0)))
-
-
-def _uniform_and_normal(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
-    noise = task.reset_noise
-    qpos = qpos0 + draw.uniform(-noise, noise, (num, len(qpos0)))
-    return qpos, qvel0 + noise * draw.standard_normal((num, len(qvel0)))
+def _xy_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
+    xy = views["qpos"][..., :2]
+    return {"x_position": xy[..., 0], "y_position": xy[..., 1], "distance_from_origin": length(xy, xp)}
 
 
 def _run(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
-    return {
-        "reward_forward": task.weights["forward"] * step.velocity[..., 0],
-        "reward_ctrl": -(task.weights["ctrl"] * xp.square(step.action).sum(-1)),
-    }
+    forward = task.weights["forward"] * step.velocity[..., 0]
+    return {"reward_forward": forward, "reward_ctrl": effort(task, step, xp)}
 
 
-def _run_upright(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
-    terms = _run(task, views, step, xp)
-    return terms | {"reward_survive": ~step.terminated * task.weights["survive"]}
+# --- HalfCheetah, Swimmer: run, never terminate ---
 
 
-def _forward_and_survive_first(terms: Mapping[str, Array]) -> Array:
-    return terms["reward_forward"] + terms["reward_survive"] + terms["reward_ctrl"]
+def _cheetah_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
+    return views["qpos"][..., 1:], views["qvel"]
 
 
-def _hopper_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
-    qpos, qvel = views["qpos"], views["qvel"]
-    healthy = _within(qpos[..., 1], task.ranges["healthy_z"]) & _within(qpos[..., 2], task.ranges["healthy_angle"])
-    in_range = _within(qpos[..., 2:], task.ranges["healthy_state"]).all(-1)
-    return ~(healthy & in_range & _within(qvel, task.ranges["healthy_state"]).all(-1))
+def _swimmer_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
+    return views["qpos"][..., 2:], views["qvel"]
 
-
-def _walker_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
-    qpos = views["qpos"]
-    return ~(_within(qpos[..., 1], task.ranges["healthy_z"]) & _within(qpos[..., 2], task.ranges["healthy_angle"]))
-
-
-_FORWARD = Factor(name="reward_forward", unit="m/s", doc="w_forward * dx/dt")
-_CTRL = Factor(name="reward_ctrl", unit="1", doc="-w_ctrl * |action|^2")
-_SURVIVE = Factor(name="reward_survive", unit="1", doc="w_survive while the body is upright")
 
 HALF_CHEETAH = TaskSpec(
     name="HalfCheetah",
@@ -89,12 +63,57 @@ HALF_CHEETAH = TaskSpec(
     reset_noise=0.1,
     camera={"distance": 4.0},
     factors=(_FORWARD, _CTRL),
-    observation=_all_but_x,
+    observation=_cheetah_seen,
     position=_x,
     reward_terms=_run,
     info=_x_info,
-    initial=_uniform_and_normal,
+    initial=normal_start,
 )
+
+SWIMMER = TaskSpec(
+    name="Swimmer",
+    model="swimmer.xml",
+    frame_skip=4,
+    timestep=0.01,
+    max_episode_steps=1000,
+    reads=("qpos", "qvel"),
+    weights={"forward": 1.0, "ctrl": 1e-4},
+    reset_noise=0.1,
+    factors=(_FORWARD, _CTRL),
+    observation=_swimmer_seen,
+    position=_xy,
+    reward_terms=_run,
+    info=_xy_info,
+    initial=uniform_start,
+)
+
+
+# --- Hopper, Walker2d: run and stay up ---
+
+
+def _legs_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
+    return views["qpos"][..., 1:], views["qvel"].clip(*task.ranges["seen_velocity"])
+
+
+def _hopper_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    bounds = task.ranges["healthy_state"]
+    inside = within(views["qpos"][..., 2:], bounds).all(-1) & within(views["qvel"], bounds).all(-1)
+    return ~inside | _walker_down(task, views, xp)
+
+
+def _walker_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    qpos, ranges = views["qpos"], task.ranges
+    return ~(within(qpos[..., 1], ranges["healthy_z"]) & within(qpos[..., 2], ranges["healthy_angle"]))
+
+
+def _run_upright(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
+    survive = ~step.terminated * task.weights["survive"]
+    return _run(task, views, step, xp) | {"reward_survive": survive}
+
+
+def _gains_first(terms: Mapping[str, Array]) -> Array:
+    return terms["reward_forward"] + terms["reward_survive"] + terms["reward_ctrl"]
+
 
 HOPPER = TaskSpec(
     name="Hopper",
@@ -114,13 +133,13 @@ HOPPER = TaskSpec(
     reset_noise=5e-3,
     camera={"trackbodyid": 2, "distance": 3.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
     factors=(_FORWARD, _CTRL, _SURVIVE),
-    observation=_all_but_x_slowed,
+    observation=_legs_seen,
     position=_x,
     terminated=_hopper_down,
     reward_terms=_run_upright,
-    reward=_forward_and_survive_first,
-    info=_x_and_height_info,
-    initial=_uniform,
+    reward=_gains_first,
+    info=_xz_info,
+    initial=uniform_start,
 )
 
 WALKER2D = TaskSpec(
@@ -136,11 +155,196 @@ WALKER2D = TaskSpec(
     reset_noise=5e-3,
     camera={"trackbodyid": 2, "distance": 4.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
     factors=(_FORWARD, _CTRL, _SURVIVE),
-    observation=_all_but_x_slowed,
+    observation=_legs_seen,
     position=_x,
     terminated=_walker_down,
     reward_terms=_run_upright,
-    reward=_forward_and_survive_first,
-    info=_x_and_height_info,
-    initial=_uniform,
+    reward=_gains_first,
+    info=_xz_info,
+    initial=uniform_start,
+)
+
+
+# --- Ant ---
+
+
+def _ant_contacts(task: TaskSpec, views: Views) -> Array:
+    return views["cfrc_ext"].clip(*task.ranges["contact_force"])
+
+
+def _ant_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
+    contacts = _ant_contacts(task, views)[:, 1:]
+    return views["qpos"][..., 2:], views["qvel"], contacts.reshape(len(contacts), -1)
+
+
+def _torso_xy(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    return views["xpos/torso"][..., :2]
+
+
+def _ant_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    qpos, (low, high) = views["qpos"], task.ranges["healthy_z"]
+    finite = xp.isfinite(qpos).all(-1) & xp.isfinite(views["qvel"]).all(-1)
+    return ~(finite & (low <= qpos[..., 2]) & (qpos[..., 2] <= high))
+
+
+def _ant_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
+    contact = task.weights["contact"] * squares(_ant_contacts(task, views), xp)
+    return _run(task, views, step, xp) | {
+        "reward_contact": -contact,
+        "reward_survive": ~step.terminated * task.weights["survive"],
+    }
+
+
+def _gains_and_costs(terms: Mapping[str, Array]) -> Array:
+    gains = terms["reward_forward"] + terms["reward_survive"]
+    return gains + (terms["reward_ctrl"] + terms["reward_contact"])
+
+
+ANT = TaskSpec(
+    name="Ant",
+    model="ant.xml",
+    frame_skip=5,
+    timestep=0.01,
+    max_episode_steps=1000,
+    reads=("qpos", "qvel", "xpos/torso", "cfrc_ext"),
+    weights={"forward": 1.0, "ctrl": 0.5, "contact": 5e-4, "survive": 1.0},
+    ranges={"healthy_z": (0.2, 1.0), "contact_force": (-1.0, 1.0)},
+    reset_noise=0.1,
+    camera={"distance": 4.0},
+    factors=(
+        _FORWARD,
+        _CTRL,
+        Factor(name="reward_contact", unit="1", doc="-w_contact |contact forces, each within 1|^2"),
+        _SURVIVE,
+    ),
+    observation=_ant_seen,
+    position=_torso_xy,
+    terminated=_ant_down,
+    reward_terms=_ant_terms,
+    reward=_gains_and_costs,
+    info=_xy_info,
+    initial=normal_start,
+)
+
+
+# --- Humanoid, HumanoidStandup ---
+
+
+def _humanoid_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
+    num = len(views["qpos"])
+    return (
+        views["qpos"][..., 2:],
+        views["qvel"],
+        views["cinert"][:, 1:].reshape(num, -1),
+        views["cvel"][:, 1:].reshape(num, -1),
+        views["qfrc_actuator"][..., 6:],
+        views["cfrc_ext"][:, 1:].reshape(num, -1),
+    )
+
+
+def _center_of_mass_xy(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    mass = views["body_mass"]
+    return (xp.einsum("b,nbj->nj", mass, views["xipos"]) / mass.sum())[..., :2]
+
+
+def _humanoid_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    return ~within(views["qpos"][..., 2], task.ranges["healthy_z"])
+
+
+def _applied_effort(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    return task.weights["ctrl"] * squares(views["ctrl"], xp)
+
+
+def _impact(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
+    return (task.weights["contact"] * squares(views["cfrc_ext"], xp)).clip(*task.ranges["contact_cost"])
+
+
+def _humanoid_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
+    return {
+        "reward_survive": ~step.terminated * task.weights["survive"],
+        "reward_forward": task.weights["forward"] * step.velocity[..., 0],
+        "reward_ctrl": -_applied_effort(task, views, xp),
+        "reward_contact": -_impact(task, views, xp),
+    }
+
+
+def _standup_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
+    return {
+        "reward_linup": views["qpos"][..., 2] / task.timestep,
+        "reward_quadctrl": -_applied_effort(task, views, xp),
+        "reward_impact": -_impact(task, views, xp),
+    }
+
+
+def _standup_reward(terms: Mapping[str, Array]) -> Array:
+    return terms["reward_linup"] + terms["reward_quadctrl"] + terms["reward_impact"] + 1
+
+
+def _humanoid_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
+    tendons = {"tendon_length": views["ten_length"], "tendon_velocity": views["ten_velocity"]}
+    return _xy_info(task, views, xp) | tendons
+
+
+def _standup_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
+    qpos = views["qpos"]
+    return {
+        "x_position": qpos[..., 0],
+        "y_position": qpos[..., 1],
+        "z_distance_from_origin": qpos[..., 2] - views["qpos0"][2],
+        "tendon_length": views["ten_length"],
+        "tendon_velocity": views["ten_velocity"],
+    }
+
+
+_HUMANOID_SEEN = ("qpos", "qvel", "cinert", "cvel", "qfrc_actuator", "cfrc_ext")
+
+HUMANOID = TaskSpec(
+    name="Humanoid",
+    model="humanoid.xml",
+    frame_skip=5,
+    timestep=0.003,
+    max_episode_steps=1000,
+    reads=(*_HUMANOID_SEEN, "ctrl", "xipos", "ten_length", "ten_velocity"),
+    constants=("body_mass",),
+    weights={"forward": 1.25, "ctrl": 0.1, "contact": 5e-7, "survive": 5.0},
+    ranges={"healthy_z": (1.0, 2.0), "contact_cost": (float("-inf"), 10.0)},
+    reset_noise=1e-2,
+    camera={"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 2.0), "elevation": -20.0},
+    factors=(
+        _SURVIVE,
+        _FORWARD,
+        _CTRL,
+        Factor(name="reward_contact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
+    ),
+    observation=_humanoid_seen,
+    position=_center_of_mass_xy,
+    terminated=_humanoid_down,
+    reward_terms=_humanoid_terms,
+    reward=_gains_and_costs,
+    info=_humanoid_info,
+    initial=uniform_start,
+)
+
+HUMANOID_STANDUP = TaskSpec(
+    name="HumanoidStandup",
+    model="humanoidstandup.xml",
+    frame_skip=5,
+    timestep=0.003,
+    max_episode_steps=1000,
+    reads=(*_HUMANOID_SEEN, "ctrl", "ten_length", "ten_velocity"),
+    constants=("qpos0",),
+    weights={"ctrl": 0.1, "contact": 0.5e-6},
+    ranges={"contact_cost": (float("-inf"), 10.0)},
+    reset_noise=1e-2,
+    camera={"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 0.8925), "elevation": -20.0},
+    factors=(
+        Factor(name="reward_linup", unit="m/s", doc="height / duration of a simulation step"),
+        Factor(name="reward_quadctrl", unit="1", doc="-w_ctrl |action|^2"),
+        Factor(name="reward_impact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
+    ),
+    observation=_humanoid_seen,
+    reward_terms=_standup_terms,
+    reward=_standup_reward,
+    info=_standup_info,
+    initial=uniform_start,
 )

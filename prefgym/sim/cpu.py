@@ -9,12 +9,16 @@ import numpy as np
 import numpy.typing as npt
 from mujoco import batch
 
+from prefgym.sim.contact_batch import ContactBatch
 from prefgym.sim.pool import PoolSnapshot, SimulationError
 from prefgym.sim.task import TaskSpec
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int32]
+
+PHYSICS_STATE = int(mujoco.mjtState.mjSTATE_FULLPHYSICS) | int(mujoco.mjtState.mjSTATE_WARMSTART)
+"""What `physics_state` holds: bits of `mujoco.mjtState`, in the order of `mj_getState`."""
 
 
 def load_model(task: TaskSpec) -> mujoco.MjModel:
@@ -53,8 +57,10 @@ class CpuPool:
         self.num_worlds = num_worlds
         self.num_threads = min(num_worlds, num_threads or usable_cpus())
         self.model = load_model(task)
-        self._batch = batch.Batch(self.model, num_worlds, self.num_threads)
-        self._batch.reset(stage=mujoco.mjtStage.mjSTAGE_NONE.value)
+        if task.needs_contact_forces:
+            self._batch = ContactBatch(self.model, num_worlds, self.num_threads)
+        else:
+            self._batch = batch.Batch(self.model, num_worlds, self.num_threads)
         self._start_row = self._batch.state[0].copy()
         self._ctrl = self._batch.bind("ctrl")
         self._qpos = self._batch.bind("qpos")
@@ -80,6 +86,8 @@ class CpuPool:
     def reset(self, mask: BoolArray, qpos: FloatArray, qvel: FloatArray) -> None:
         """Put the worlds in `mask` to new states; everything else about them starts from zero."""
         ids = np.flatnonzero(mask).astype(np.int32)
+        if isinstance(self._batch, ContactBatch):
+            self._batch.reset(ids)
         self._batch.state[ids] = self._start_row
         self._qpos[ids] = qpos
         self._qvel[ids] = qvel
@@ -108,9 +116,9 @@ class CpuPool:
         self._batch.state[:] = snapshot.state
 
     def close(self) -> None:
-        """Free the threads and the worlds."""
+        """Free the threads and the worlds; closing twice does nothing."""
         self.views = {}
-        del self._batch, self._ctrl, self._qpos, self._qvel
+        self.__dict__.pop("_batch", None)
 
     def _bind(self, name: str) -> npt.NDArray[np.float64]:
         name, _, row = name.partition("/")
@@ -127,15 +135,11 @@ class CpuPool:
 def _state_columns(model: mujoco.MjModel) -> slice | npt.NDArray[np.intp]:
     """Say which columns of an integration state make up a physics state; a slice where they are adjacent."""
     first, columns = 0, list[int]()
-    warm_start: list[int] = []
     for bit in (1 << k for k in range(mujoco.mjtState.mjNSTATE.value)):
         size = mujoco.mj_stateSize(model, bit)
-        if bit & mujoco.mjtState.mjSTATE_FULLPHYSICS.value:
+        if bit & PHYSICS_STATE:
             columns += range(first, first + size)
-        elif bit == mujoco.mjtState.mjSTATE_WARMSTART.value:
-            warm_start += range(first, first + size)
         first += size
-    columns += warm_start
     if columns == list(range(len(columns))):
         return slice(0, len(columns))
     return np.array(columns)

@@ -53,7 +53,7 @@ class Worlds:
             self._position = task.position(task, self.views, self._xp).copy()
         self.reward = np.zeros(num_worlds)
         self.terminated = np.zeros(num_worlds, np.bool_)
-        self.terms = {}
+        self.terms = {factor.name: np.zeros(num_worlds) for factor in task.factors}
         self.velocity = None
 
     def evaluate(self, action: npt.NDArray[np.floating]) -> None:
@@ -71,7 +71,7 @@ class Worlds:
             self.terminated = task.terminated(task, views, xp)
         facts = StepFacts(action=action, velocity=self.velocity, terminated=self.terminated)
         self.terms = task.reward_terms(task, views, facts, xp)
-        self.reward = task.reward(self.terms)
+        self.reward = task.reward(self.terms).astype(np.float64)  # also a copy, where a term is the whole reward
 
     def observe(self) -> None:
         """Refresh the observations, and note the positions from which the next step's velocities count."""

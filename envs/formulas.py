@@ -1,0 +1,40 @@
+"""Formulas that several tasks share."""
+
+from types import ModuleType
+
+from prefgym.sim.task import Array, Draw, StepFacts, TaskSpec
+
+
+def uniform_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
+    """Start at the model's own state, with uniform noise on positions and velocities."""
+    noise = task.reset_noise
+    qpos = qpos0 + draw.uniform(-noise, noise, (num, len(qpos0)))
+    return qpos, qvel0 + draw.uniform(-noise, noise, (num, len(qvel0)))
+
+
+def normal_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
+    """Start at the model's own state, with uniform noise on positions and normal noise on velocities."""
+    noise = task.reset_noise
+    qpos = qpos0 + draw.uniform(-noise, noise, (num, len(qpos0)))
+    return qpos, qvel0 + noise * draw.standard_normal((num, len(qvel0)))
+
+
+def within(value: Array, bounds: tuple[float, float]) -> Array:
+    """Say where a value lies strictly between its bounds."""
+    return (bounds[0] < value) & (value < bounds[1])
+
+
+def length(vector: Array, xp: ModuleType) -> Array:
+    """Return the Euclidean norm over the last axis."""
+    return xp.sqrt(xp.linalg.vecdot(vector, vector))
+
+
+def squares(array: Array, xp: ModuleType) -> Array:
+    """Sum the squares of everything each world has, (N, ...). Shape: (N,)."""
+    squared = xp.square(array)
+    return squared.reshape(len(squared), -1).sum(-1)
+
+
+def effort(task: TaskSpec, step: StepFacts, xp: ModuleType) -> Array:
+    """Price the action: -w |action|^2."""
+    return -(xp.square(step.action).sum(-1) * task.weights["ctrl"])

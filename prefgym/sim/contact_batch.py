@@ -1,0 +1,158 @@
+"""MuJoCo's batch, with contact forces.
+
+`cfrc_ext`, the contact forces on each body, is not computed by a simulation step: Gymnasium calls
+`mj_rnePostConstraint` after it. `mujoco.batch.Batch` cannot do that between step and copying out, the C functions it is
+made of can. They are called here through ctypes; nothing is compiled.
+"""
+
+import ctypes
+import platform
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import mujoco
+import numpy as np
+import numpy.typing as npt
+from mujoco.batch import SimulationError
+
+FloatArray = npt.NDArray[np.float64]
+IntArray = npt.NDArray[np.int32]
+
+_NUMBER = ctypes.POINTER(ctypes.c_double)
+_INT = ctypes.POINTER(ctypes.c_int)
+_STATE_BITS = {
+    "time": mujoco.mjtState.mjSTATE_TIME,
+    "qpos": mujoco.mjtState.mjSTATE_QPOS,
+    "qvel": mujoco.mjtState.mjSTATE_QVEL,
+    "act": mujoco.mjtState.mjSTATE_ACT,
+    "ctrl": mujoco.mjtState.mjSTATE_CTRL,
+}
+
+
+class _Config(ctypes.Structure):
+    _fields_ = (("nthread", ctypes.c_int), ("persistent", ctypes.c_bool))
+
+
+@cache
+def _library() -> ctypes.CDLL:
+    """Open the library that the mujoco package has loaded already, and declare what is called in it.
+
+    Raises:
+        ImportError: If it is not where the mujoco package keeps it.
+    """
+    pattern = {"Darwin": "libmujoco*.dylib", "Windows": "mujoco.dll"}.get(platform.system(), "libmujoco.so*")
+    found = sorted(Path(mujoco.__file__).parent.glob(pattern))
+    if not found:
+        raise ImportError(f"the mujoco package has no {pattern}: reinstall it with pip")
+    library = ctypes.CDLL(str(found[0]))
+    batch, ids = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int)
+    signatures: dict[str, tuple[Any, tuple[Any, ...]]] = {
+        "mjb_makeBatch": (batch, (batch, ctypes.c_int, ctypes.POINTER(_Config), ctypes.c_char_p, ctypes.c_int)),
+        "mjb_deleteBatch": (None, (batch,)),
+        "mjb_nstate": (ctypes.c_int, (batch,)),
+        "mjb_state": (_NUMBER, (batch,)),
+        "mjb_stateComponent": (_NUMBER, (batch, ctypes.c_int, _INT)),
+        "mjb_step": (ctypes.c_int, (batch, *ids, ctypes.c_int, ctypes.c_int)),
+        "mjb_forward": (ctypes.c_int, (batch, *ids, ctypes.c_int)),
+        "mjb_reset": (ctypes.c_int, (batch, *ids, ctypes.c_void_p, ctypes.c_int)),
+        "mjb_apply": (ctypes.c_int, (batch, *ids, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)),
+        "mjb_status": (_INT, (batch,)),
+        "mjb_error": (ctypes.c_char_p, (batch, ctypes.c_int)),
+        "mjb_output": (_NUMBER, (batch, ctypes.c_char_p, _INT, _INT)),
+    }
+    for name, (result, arguments) in signatures.items():
+        function = getattr(library, name)
+        function.restype, function.argtypes = result, arguments
+    return library
+
+
+class ContactBatch:
+    """As much of `mujoco.batch.Batch` as a pool needs, with `cfrc_ext` computed after each step.
+
+    Every world keeps an `MjData` of its own, since contact forces are computed from what the step left there.
+
+    Raises:
+        MemoryError: If MuJoCo cannot make the batch.
+    """
+
+    def __init__(self, model: mujoco.MjModel, nsim: int, nthread: int) -> None:
+        self.nsim = nsim
+        self._library = _library()
+        message = ctypes.create_string_buffer(1000)
+        config = _Config(nthread, True)
+        address = int(model._address)  # pyright: ignore[reportPrivateUsage]
+        self._handle = self._library.mjb_makeBatch(address, nsim, ctypes.byref(config), message, len(message))
+        if not self._handle:
+            raise MemoryError(f"MuJoCo could not make a batch of {nsim} worlds: {message.value.decode()}")
+        # a batch function gets (model, data, world, argument); this one uses the first two
+        self._contact_forces = ctypes.cast(self._library.mj_rnePostConstraint, ctypes.c_void_p)
+        self._template = mujoco.MjData(model)
+        columns = self._library.mjb_nstate(self._handle)
+        self.state: FloatArray = np.ctypeslib.as_array(self._library.mjb_state(self._handle), (nsim, columns))
+
+    def bind(self, name: str) -> FloatArray:
+        """Return a live view of a state or derived field. Shape: (N, ...).
+
+        Raises:
+            ValueError: If there is no such field.
+        """
+        if name in _STATE_BITS:
+            return self._bind_state(name)
+        size, item = ctypes.c_int(), ctypes.c_int()
+        pointer = self._library.mjb_output(self._handle, name.encode(), ctypes.byref(size), ctypes.byref(item))
+        if not pointer or item.value != ctypes.sizeof(ctypes.c_double):
+            raise ValueError(f"{name} is not a field of MjData that holds real numbers")
+        array = np.ctypeslib.as_array(pointer, (self.nsim, size.value))
+        array.flags.writeable = False
+        return array.reshape(self.nsim, *getattr(self._template, name).shape)
+
+    def _bind_state(self, name: str) -> FloatArray:
+        size = ctypes.c_int()
+        pointer = self._library.mjb_stateComponent(self._handle, _STATE_BITS[name].value, ctypes.byref(size))
+        first = self._library.mjb_state(self._handle)
+        offset = ctypes.addressof(pointer.contents) - ctypes.addressof(first.contents)
+        column = offset // ctypes.sizeof(ctypes.c_double)
+        return self.state[:, column : column + size.value]
+
+    def step(self, ids: IntArray | None = None, nstep: int = 1) -> None:
+        """Advance worlds by `nstep` simulation steps, then compute contact forces."""
+        self._check(ids, self._library.mjb_step(self._handle, *_pointer(ids), nstep, 0))
+        self._check(ids, self._library.mjb_apply(self._handle, *_pointer(ids), self._contact_forces, None, 0))
+        # computes nothing, but copies the fields out again
+        self._check(ids, self._library.mjb_forward(self._handle, *_pointer(ids), 0))
+
+    def forward(self, ids: IntArray | None = None) -> None:
+        """Compute all fields at the current states; contact forces stay as they are."""
+        stage = mujoco.mjtStage.mjSTAGE_ACC.value
+        self._check(ids, self._library.mjb_forward(self._handle, *_pointer(ids), stage))
+
+    def reset(self, ids: IntArray | None = None) -> None:
+        """Put worlds back to the model's defaults; contact forces become zero."""
+        self._check(ids, self._library.mjb_reset(self._handle, *_pointer(ids), None, 0))
+
+    def error(self, sim: int) -> str:
+        """Return the message of the error that world `sim` raised in the last call."""
+        return self._library.mjb_error(self._handle, sim).decode()
+
+    def close(self) -> None:
+        """Free the batch; its views must not be used any more."""
+        handle, self._handle = self._handle, None
+        if handle:
+            self._library.mjb_deleteBatch(handle)
+
+    def __del__(self) -> None:
+        if getattr(self, "_handle", None):
+            self.close()
+
+    def _check(self, ids: IntArray | None, num_failed: int) -> None:
+        if not num_failed:
+            return
+        asked = np.arange(self.nsim) if ids is None else ids
+        status = np.ctypeslib.as_array(self._library.mjb_status(self._handle), (self.nsim,))
+        failed = asked[status[asked] != 0]
+        raise SimulationError(failed, self.error(int(failed[0])), len(asked))
+
+
+def _pointer(ids: IntArray | None) -> tuple[int | None, int]:
+    return (None, 0) if ids is None else (ids.ctypes.data, len(ids))
