@@ -1,8 +1,7 @@
 """True return: the task reward of a policy, on environments of its own."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import gymnasium as gym
 import numpy as np
@@ -79,22 +78,23 @@ def make_evaluation_env(env_id: str, num_envs: int, num_threads: int) -> VectorE
 
 
 def record_episode(
-    policy: Policy, env: VectorEnv[Any, Any, Any], state: Callable[[], npt.NDArray[Any]], seed: int = FIRST_SEED
+    policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED
 ) -> dict[str, npt.NDArray[Any]]:
-    """Run one deterministic episode in a single world and keep all of it.
+    """Run one deterministic episode in a single world of ours and keep all of it.
 
     Returns:
         `state` (T+1, S), `obs` (T+1, O), `action` (T, A), `reward` (T,).
     """
     obs, _ = env.reset(seed=seed)
-    observations, states, actions, rewards = [obs[0]], [state()], list[Any](), list[float]()
+    state = cast(Any, env.unwrapped).physics_state
+    observations, states, actions, rewards = [obs[0]], [state()[0]], list[Any](), list[float]()
     ended = False
     while not ended:
         action, _ = policy.predict(obs, deterministic=True)
         obs, reward, terminated, truncated, info = env.step(action)
         ended = bool(terminated[0] | truncated[0])
         observations.append(info["final_obs"][0] if ended and "final_obs" in info else obs[0])
-        states.append(state())
+        states.append(state(final=True)[0])
         actions.append(action[0])
         rewards.append(float(reward[0]))
     arrays = {"state": states, "obs": observations, "action": actions, "reward": rewards}

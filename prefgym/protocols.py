@@ -1,5 +1,7 @@
 """What the parts may ask of each other."""
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
 
 from torch import Generator, Tensor
@@ -54,6 +56,10 @@ class Learner(Protocol):
         """Return whether there was anything to fit to yet."""
         ...
 
+    def state_dict(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        ...
+
     def fit(self, preferences: Preferences) -> Any:  # noqa: ANN401
         """Fit to all preferences so far and report how well that went."""
         ...
@@ -85,4 +91,24 @@ class Score(Protocol):
 
     def __call__(self, segments: Segments) -> Tensor:
         """Score segments; the result has their batch shape. Says how it treats segments of unequal length."""
+        ...
+
+
+class Agent(Protocol):
+    """What acts and learns from what its steps are paid."""
+
+    def collect(self, env: Any) -> Any:  # noqa: ANN401
+        """Step the environment and return what happened."""
+        ...
+
+    def update(self, batch: Any, progress: float) -> Mapping[str, float]:  # noqa: ANN401
+        """Learn from a paid batch; `progress` is the share of the training that is done."""
+        ...
+
+    def predict(self, obs: Any, deterministic: bool = False) -> tuple[Any, None]:  # noqa: ANN401
+        """Choose actions within bounds."""
+        ...
+
+    def save(self, path: Path | str) -> None:
+        """Write what was learned."""
         ...

@@ -64,3 +64,35 @@ def backward_sum(values: Tensor, decay: Tensor) -> Tensor:
         reach = reach * torch.cat([reach[shift:], pad])
         shift *= 2
     return total
+
+
+def forward_sum(values: Tensor, decay: Tensor, carry: Tensor) -> Tensor:
+    """Solve y_t = values_t + decay_t y_(t-1) with y_(-1) = carry along the first axis.
+
+    >>> forward_sum(torch.ones(3), torch.tensor([1.0, 1.0, 0.0]), torch.tensor(5.0))
+    tensor([6., 7., 1.])
+    """
+    first = values[:1] + decay[:1] * carry
+    # backwards in time, y_t reaches y_(t-1) through decay_t
+    return backward_sum(torch.cat([first, values[1:]]).flip(0), decay.flip(0)).flip(0)
+
+
+class EpisodeReturns:
+    """Sum what is paid over whole episodes, across rollouts; the latest hundred are kept."""
+
+    def __init__(self, num_worlds: int) -> None:
+        self._running = torch.zeros(num_worlds)
+        self._finished = torch.zeros(0)
+
+    def add(self, rollout: Rollout) -> None:
+        """Take in a paid rollout."""
+        ended = rollout.terminated | rollout.truncated
+        before = torch.cat([torch.zeros_like(ended[:1]), ended[:-1]])
+        total = forward_sum(rollout.reward, (~before).float(), self._running)
+        self._finished = torch.cat([self._finished, total[ended]])[-100:]
+        self._running = total[-1] * ~ended[-1]
+
+    @property
+    def mean(self) -> float | None:
+        """Return the mean over the finished episodes, or None before one finished."""
+        return float(self._finished.mean()) if len(self._finished) else None

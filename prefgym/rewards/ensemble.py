@@ -45,9 +45,7 @@ class Members(nn.Module):
     def __init__(self, cfg: EnsembleCfg, input_dim: int, generator: Generator) -> None:
         super().__init__()
         sizes = (input_dim, *cfg.hidden, 1)
-        nets = [
-            mlp(sizes, cfg.activation, generator, orthogonal=False) for _ in range(cfg.num_members)
-        ]
+        nets = [mlp(sizes, cfg.activation, generator, orthogonal=False) for _ in range(cfg.num_members)]
         layers = [[layer for layer in net if isinstance(layer, nn.Linear)] for net in nets]
         self.weights = nn.ParameterList([torch.stack([x.weight.detach().T for x in group]) for group in zip(*layers)])
         self.biases = nn.ParameterList([torch.stack([x.bias.detach() for x in group]) for group in zip(*layers)])
@@ -77,9 +75,7 @@ class Members(nn.Module):
 class Ensemble:
     """A reward model: the members' mean, normalised after each session."""
 
-    def __init__(
-        self, cfg: EnsembleCfg, obs_dim: int, action_dim: int, *, seed: int = 0, device: str = "cpu"
-    ) -> None:
+    def __init__(self, cfg: EnsembleCfg, obs_dim: int, action_dim: int, *, seed: int = 0, device: str = "cpu") -> None:
         self.cfg, self.device = cfg, torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
         input_dim = obs_dim * (2 if cfg.next_obs else 1) + action_dim
@@ -102,7 +98,9 @@ class Ensemble:
 
     def inputs(self, segments: Segments) -> Tensor:
         """Join what members see at each step. Shape: (..., T, inputs)."""
-        obs = [segments.obs[..., :-1, :], segments.obs[..., 1:, :]] if self.cfg.next_obs else [segments.obs[..., :-1, :]]
+        obs = (
+            [segments.obs[..., :-1, :], segments.obs[..., 1:, :]] if self.cfg.next_obs else [segments.obs[..., :-1, :]]
+        )
         return torch.cat([*obs, segments.action], -1).to(self.device)
 
     def fit(self, preferences: Preferences) -> FitReport:
@@ -131,10 +129,19 @@ class Ensemble:
     @torch.no_grad()
     def reward(self, segments: Segments) -> Tensor:
         """Say what each member thinks the steps are worth, normalised. Shape: (E, ..., T)."""
+        outputs = self._segment_outputs(segments)
+        shape = (-1, *[1] * (outputs.dim() - 1))
+        return (outputs - self.shift.view(shape)) / self.scale.view(shape)
+
+    @torch.no_grad()
+    def score(self, segments: Segments) -> Tensor:
+        """Sum what each member was fitted with, not normalised, over the valid steps. Shape: (E, ...)."""
+        return (self._segment_outputs(segments) * segments.mask.to(self.device)).sum(-1)
+
+    def _segment_outputs(self, segments: Segments) -> Tensor:
         inputs = self.inputs(segments)
         flat = (inputs.reshape(-1, inputs.shape[-1]) - self.input_mean) * self.input_scale
-        rewards = (self.outputs(flat) - self.shift[:, None]) / self.scale[:, None]
-        return rewards.reshape(-1, *inputs.shape[:-1])
+        return self.outputs(flat).reshape(-1, *inputs.shape[:-1])
 
     @torch.no_grad()
     def outputs(self, standardized: Tensor, chunk: int = 16_384) -> Tensor:

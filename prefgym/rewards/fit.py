@@ -143,9 +143,7 @@ def fit(
     return _judge(members, inputs, mask, choice, hidden, loss, train_accuracy, epoch)
 
 
-def crop(
-    inputs: Tensor, mask: Tensor, batch: Tensor, most: int, generator: Generator
-) -> tuple[Tensor, Tensor]:
+def crop(inputs: Tensor, mask: Tensor, batch: Tensor, most: int, generator: Generator) -> tuple[Tensor, Tensor]:
     """Gather queries, leaving out up to `most` steps at the ends of windows where all options are full.
 
     A choice between two windows mostly holds for what they have in common with their cores (SURF, arXiv:2203.10050).

@@ -1,0 +1,18 @@
+"""Agents: one file an algorithm. `make(name, ...)` builds one, `names()` lists them."""
+
+from typing import TYPE_CHECKING
+
+from prefgym.registry import Registry
+
+if TYPE_CHECKING:
+    from prefgym.protocols import Agent
+
+if __name__ != "prefgym.agents":
+    raise ImportError("import prefgym.agents; agents/ is only its folder")
+
+__all__ = ["cfg", "get", "names", "register"]
+
+_agents: "Registry[Agent]" = Registry("agent", group="prefgym.agents")
+register, names, get, cfg, _make = _agents.register, _agents.names, _agents.get, _agents.cfg, _agents.make
+
+register("ppo", "prefgym.agents.ppo:PPO")

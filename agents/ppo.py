@@ -1,0 +1,250 @@
+"""Proximal policy optimisation for continuous actions (Schulman et al., arXiv:1707.06347).
+
+Read from top to bottom: configuration, networks, the three beats `collect`, `advantages`, `update`, and SB3's verbs.
+"""
+
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor, nn
+
+from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
+from prefgym.networks import Activation, RunningNorm, load_weights, mlp, save_weights
+
+
+@dataclass(frozen=True, kw_only=True)
+class PPOCfg:
+    """Hyperparameters of PPO."""
+
+    num_envs: int = 64
+    """Worlds stepped at once."""
+    num_steps: int = 64
+    """Steps of each world between two updates."""
+    learning_rate: float = 1e-3
+    """Of Adam."""
+    anneal: bool = True
+    """Whether the learning rate falls linearly to 0 over the training."""
+    gamma: float = 0.99
+    """Discount per step."""
+    gae_lambda: float = 0.95
+    """Decay of the advantage estimate."""
+    clip: float = 0.2
+    """How far the probability ratio may leave 1."""
+    epochs: int = 10
+    """Passes over each rollout."""
+    minibatch_size: int = 1024
+    """Steps per gradient."""
+    entropy_coef: float = 0.0
+    """Weight of the entropy bonus."""
+    value_coef: float = 0.5
+    """Weight of the value loss."""
+    max_grad_norm: float = 0.5
+    """Longest gradient."""
+    hidden: tuple[int, ...] = (64, 64)
+    """Hidden layers of actor and of critic."""
+    activation: Activation = "tanh"
+    """Between the layers."""
+    orthogonal: bool = True
+    """Whether weights start orthogonal, the actor's output small."""
+    log_std_init: float = 0.0
+    """Logarithm of the first standard deviation of the actions."""
+    normalize_obs: bool = True
+    """Whether observations are normalised by their running mean and deviation."""
+    normalize_reward: bool = True
+    """Whether rewards are divided by the running deviation of the discounted return."""
+
+
+class PPO:
+    """An on-policy agent: torch in and out, on any device."""
+
+    def __init__(
+        self, cfg: PPOCfg, obs_dim: int, action_low: Tensor, action_high: Tensor, *, seed: int = 0, device: str = "cpu"
+    ) -> None:
+        self.cfg, self.device = cfg, torch.device(device)
+        self.generator = torch.Generator(self.device).manual_seed(seed)
+        weights = torch.Generator().manual_seed(seed)
+        action_dim = action_low.numel()
+        layers = dict(activation=cfg.activation, generator=weights, orthogonal=cfg.orthogonal)
+        self.actor = mlp((obs_dim, *cfg.hidden, action_dim), **layers, output_gain=0.01)
+        self.critic = mlp((obs_dim, *cfg.hidden, 1), **layers)
+        self.log_std = nn.Parameter(torch.full((action_dim,), cfg.log_std_init))
+        self.obs_norm = RunningNorm(obs_dim)
+        self.return_norm = RunningNorm(1)
+        self.nets = nn.ModuleDict(
+            {"actor": self.actor, "critic": self.critic, "obs_norm": self.obs_norm, "return_norm": self.return_norm}
+        ).to(self.device)
+        self.log_std.data = self.log_std.data.to(self.device)
+        self.action_low, self.action_high = action_low.to(self.device), action_high.to(self.device)
+        self.parameters = [*self.actor.parameters(), *self.critic.parameters(), self.log_std]
+        self.optimizer = torch.optim.Adam(self.parameters, lr=cfg.learning_rate, eps=1e-5, fused=True)
+        self._obs: Tensor | None = None
+        self._discounted = torch.zeros(0)
+
+    # --- collect -----------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw actions and their log-probabilities. Shapes: (N, A), (N,)."""
+        mean = self.actor(self._normalized(obs))
+        if deterministic:
+            return mean, torch.zeros(len(mean), device=mean.device)
+        noise = torch.empty_like(mean).normal_(generator=self.generator)
+        # log N(a; mean, std) = -(a - mean)^2 / (2 std^2) - log std - log(2 pi) / 2
+        log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
+        return mean + self.log_std.exp() * noise, log_prob
+
+    def collect(self, env: VectorEnv[Any, Any, Any]) -> Rollout:
+        """Step every world of `env`, in SAME_STEP mode, `num_steps` times.
+
+        Raises:
+            ValueError: If the environment resets in another mode.
+        """
+        if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+            raise ValueError("ppo needs an environment made with autoreset_mode='SameStep'")
+        if self._obs is None:
+            self._obs = self._tensor(env.reset(seed=None)[0])
+        steps: list[tuple[Tensor, ...]] = []
+        for _ in range(self.cfg.num_steps):
+            action, log_prob = self.act(self._obs)
+            clipped = action.clamp(self.action_low, self.action_high)
+            obs, reward, terminated, truncated, info = env.step(clipped.cpu().numpy())
+            next_obs = obs
+            done = terminated | truncated
+            if done.any():
+                next_obs = obs.copy()
+                next_obs[done] = np.stack(list(info["final_obs"][done]))
+            told = (self._tensor(x) for x in (next_obs, reward, terminated, truncated))
+            steps.append((self._obs, action, *told, log_prob))
+            self._obs = self._tensor(obs)
+        names = ("obs", "action", "next_obs", "reward", "terminated", "truncated", "log_prob")
+        rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
+        return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
+
+    # --- advantages --------------------------------------------------------------------------------------------------
+
+    @torch.no_grad()
+    def advantages(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
+        """Estimate advantages and returns (GAE, arXiv:1506.02438, eq. 16). Shapes: (T, N).
+
+        Time limits bootstrap from the value of the observation they cut off; terminations do not.
+        """
+        value = self.critic(self._normalized(rollout.obs)).squeeze(-1)
+        next_value = self.critic(self._normalized(rollout.next_obs)).squeeze(-1)
+        reward = self._scaled(rollout)
+        # delta_t = r_t + gamma V(s_(t+1)) (1 - terminated_t) - V(s_t)
+        delta = reward + self.cfg.gamma * next_value * ~rollout.terminated - value
+        # A_t = delta_t + gamma lambda (1 - ended_t) A_(t+1)
+        ended = rollout.terminated | rollout.truncated
+        advantage = backward_sum(delta, self.cfg.gamma * self.cfg.gae_lambda * ~ended)
+        return advantage, advantage + value
+
+    def _scaled(self, rollout: Rollout) -> Tensor:
+        if not self.cfg.normalize_reward:
+            return rollout.reward
+        ended = rollout.terminated | rollout.truncated
+        if not self._discounted.numel():
+            self._discounted = torch.zeros_like(rollout.reward[0])
+        # R_t = r_t + gamma (1 - ended_(t-1)) R_(t-1)
+        before = torch.cat([torch.zeros_like(ended[:1]), ended[:-1]])
+        discounted = forward_sum(rollout.reward, self.cfg.gamma * ~before, self._discounted)
+        self._discounted = discounted[-1] * ~ended[-1]
+        self.return_norm.update(discounted.reshape(-1, 1))
+        return (rollout.reward / (self.return_norm.var.float() + 1e-8).sqrt()).clamp(-10, 10)
+
+    # --- update ------------------------------------------------------------------------------------------------------
+
+    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
+        """Improve actor and critic on a paid rollout.
+
+        Args:
+            rollout: With the reward to learn from.
+            progress: Share of the training that is done, for annealing.
+        """
+        cfg = self.cfg
+        self.optimizer.param_groups[0]["lr"] = cfg.learning_rate * (1 - progress if cfg.anneal else 1)
+        advantage, returns = (x.flatten() for x in self.advantages(rollout))
+        obs = self._normalized(rollout.obs).flatten(0, 1)
+        action, old_log_prob = rollout.action.flatten(0, 1), rollout.log_prob.flatten()
+        stats: list[Tensor] = []
+        for _ in range(cfg.epochs):
+            order = torch.randperm(len(obs), generator=self.generator, device=self.device)
+            for batch in order.split(cfg.minibatch_size):
+                stats.append(
+                    self._step(obs[batch], action[batch], old_log_prob[batch], advantage[batch], returns[batch])
+                )
+        if cfg.normalize_obs:
+            self.obs_norm.update(rollout.obs)  # after the update: what acted is what was improved
+        mean = torch.stack(stats).mean(0).tolist()
+        names = ("policy_gradient_loss", "value_loss", "approx_kl", "clip_fraction")
+        logs = {f"train/{name}": value for name, value in zip(names, mean)}
+        return logs | {
+            "train/std": float(self.log_std.detach().exp().mean()),
+            "train/learning_rate": self._learning_rate,
+        }
+
+    def _step(self, obs: Tensor, action: Tensor, old_log_prob: Tensor, advantage: Tensor, returns: Tensor) -> Tensor:
+        cfg = self.cfg
+        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        noise = (action - self.actor(obs)) / self.log_std.exp()
+        log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
+        log_ratio = log_prob - old_log_prob
+        ratio = log_ratio.exp()
+        # L = -min(ratio A, clip(ratio, 1 - eps, 1 + eps) A)   (eq. 7)
+        policy_loss = -torch.min(advantage * ratio, advantage * ratio.clamp(1 - cfg.clip, 1 + cfg.clip)).mean()
+        value_loss = (self.critic(obs).squeeze(-1) - returns).square().mean()
+        # entropy of a Gaussian: log std + (1 + log 2 pi) / 2 per dimension; only log std matters here
+        loss = policy_loss + cfg.value_coef * value_loss - cfg.entropy_coef * self.log_std.sum()
+        self.optimizer.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(self.parameters, cfg.max_grad_norm)
+        self.optimizer.step()
+        with torch.no_grad():
+            # E[(ratio - 1) - log ratio] estimates the KL divergence (http://joschu.net/blog/kl-approx.html)
+            kl, clipped = (ratio - 1 - log_ratio).mean(), ((ratio - 1).abs() > cfg.clip).float().mean()
+        return torch.stack([policy_loss.detach(), value_loss.detach(), kl, clipped])
+
+    # --- SB3's verbs -------------------------------------------------------------------------------------------------
+
+    def learn(self, env: VectorEnv[Any, Any, Any], total_timesteps: int) -> "PPO":
+        """Train on what `env` pays."""
+        steps = 0
+        while steps < total_timesteps:
+            rollout = self.collect(env)
+            self.update(rollout, steps / total_timesteps)
+            steps += rollout.num_steps
+        return self
+
+    def predict(self, obs: Any, deterministic: bool = False) -> tuple[np.ndarray, None]:  # noqa: ANN401
+        """Choose actions within bounds. Shape: (A,) or (N, A), as `obs` has."""
+        obs = self._tensor(np.asarray(obs))
+        action, _ = self.act(obs.reshape(-1, obs.shape[-1]), deterministic)
+        return action.clamp(self.action_low, self.action_high).reshape(*obs.shape[:-1], -1).cpu().numpy(), None
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        return {**self.nets.state_dict(), "log_std": self.log_std.detach()}
+
+    def save(self, path: Path | str) -> None:
+        """Write weights (safetensors) and configuration (JSON)."""
+        save_weights(Path(path), self.weights(), {"agent": "ppo", "cfg": asdict(self.cfg)})
+
+    def load(self, path: Path | str) -> "PPO":
+        """Read weights that `save` wrote."""
+        weights, _ = load_weights(Path(path))
+        self.log_std.data = weights.pop("log_std").to(self.device)
+        self.nets.load_state_dict(weights)
+        return self
+
+    def _normalized(self, obs: Tensor) -> Tensor:
+        return self.obs_norm(obs) if self.cfg.normalize_obs else obs
+
+    def _tensor(self, array: Any) -> Tensor:  # noqa: ANN401
+        return torch.as_tensor(array, dtype=torch.float32).to(self.device)
+
+    @property
+    def _learning_rate(self) -> float:
+        return self.optimizer.param_groups[0]["lr"]

@@ -1,0 +1,12 @@
+"""Settings per task that were fixed before results were measured; both arms of an experiment use the same."""
+
+from typing import Any
+
+_PPO: dict[str, dict[str, Any]] = {}
+
+
+def tuned(env_id: str, kind: str, name: str) -> dict[str, Any]:
+    """Return what differs from the defaults of the part `name` of a `kind` on a task."""
+    if (kind, name) == ("agent", "ppo"):
+        return _PPO.get(env_id, {})
+    return {}

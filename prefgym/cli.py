@@ -1,0 +1,141 @@
+"""The command line: `prefgym train | evaluate | report | list | bench`."""
+
+import argparse
+import difflib
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import field, make_dataclass, replace
+from pathlib import Path
+from typing import Annotated, Any
+
+import gymnasium as gym
+import tyro
+
+import prefgym
+from prefgym import agents, raters, rewards, samplers
+from prefgym.agents.tuned import tuned
+from prefgym.config import TrainCfg, UserError
+from prefgym.registry import UnknownNameError
+
+_REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
+
+
+def main(argv: Sequence[str] | None = None) -> None:
+    """Run one command; bad input ends in one sentence and exit code 2, Ctrl-C in 130."""
+    argv = list(sys.argv[1:] if argv is None else argv)
+    try:
+        sys.exit(_dispatch(argv))
+    except (UserError, UnknownNameError) as error:
+        print(f"prefgym: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt:
+        print("prefgym: interrupted", file=sys.stderr)
+        sys.exit(130)
+
+
+def _dispatch(argv: list[str]) -> int:
+    commands: dict[str, Callable[[list[str]], int]] = {
+        "train": _train,
+        "evaluate": _evaluate,
+        "report": _report,
+        "list": _list,
+        "bench": _bench,
+    }
+    if argv[:1] in ([], ["-h"], ["--help"]):
+        print(__doc__, "\n\n".join(f"  prefgym {name} --help" for name in commands), sep="\n\n")
+        return 0
+    if argv[0] == "--version":
+        print(prefgym.__version__)
+        return 0
+    if argv[0] not in commands:
+        raise UserError(f"unknown command {argv[0]!r}: {hint(argv[0], commands)}")
+    return commands[argv[0]](argv[1:])
+
+
+def hint(name: str, known: Sequence[str] | dict[str, Any]) -> str:
+    """Say which known name was probably meant."""
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known)}"
+
+
+def parse_train(argv: Sequence[str]) -> TrainCfg:
+    """Read a training configuration: first the names of the parts, then the flags those parts have.
+
+    Raises:
+        UserError: If a number is out of range, or the environment is unknown.
+        UnknownNameError: If a part is unknown.
+    """
+    names = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in ("env", *_REGISTRIES):
+        names.add_argument(f"--{name}", default=getattr(TrainCfg, name))
+    chosen, _ = names.parse_known_args(argv)
+    check_env(chosen.env)
+    parts: list[tuple[str, Any, Any]] = []
+    for kind, registry in _REGISTRIES.items():
+        name = getattr(chosen, kind)
+        cfg = replace(registry.cfg(name), **tuned(chosen.env, kind, name))
+        parts.append((f"{kind}_cfg", Annotated[type(cfg), tyro.conf.arg(name=kind)], field(default=cfg)))
+    hidden = ("command", Annotated[tuple[str, ...], tyro.conf.Suppress], field(default=("prefgym", "train", *argv)))
+    composed = make_dataclass("TrainCfg", [*parts, hidden], bases=(TrainCfg,), frozen=True, kw_only=True)
+    return tyro.cli(composed, args=list(argv), prog="prefgym train", description=TrainCfg.__doc__)
+
+
+def check_env(env_id: str) -> None:
+    """Look an environment up.
+
+    Raises:
+        UserError: If it is not registered.
+    """
+    try:
+        gym.spec(env_id)
+    except gym.error.Error:
+        raise UserError(f"unknown environment {env_id!r}: {hint(env_id, list(gym.registry))}") from None
+
+
+def _train(argv: list[str]) -> int:
+    from prefgym.train import train_and_report
+
+    return train_and_report(parse_train(argv), agents)
+
+
+def _evaluate(argv: list[str]) -> int:
+    from prefgym.train import evaluate_run
+
+    return evaluate_run(tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate"), agents)
+
+
+def _report(argv: list[str]) -> int:
+    from prefgym.train import write_run_report
+
+    def report(run: Annotated[Path, tyro.conf.Positional]) -> Path:
+        """Write the report of a run again.
+
+        Args:
+            run: Run folder.
+        """
+        return run
+
+    print(write_run_report(tyro.cli(report, args=argv, prog="prefgym report")))
+    return 0
+
+
+def _list(argv: list[str]) -> int:
+    kinds: dict[str, Callable[[], Sequence[str]]] = {
+        "envs": lambda: [name for name in gym.registry if name.startswith("prefgym/")],
+        **{f"{kind}s": registry.names for kind, registry in _REGISTRIES.items()},
+    }
+    if len(argv) != 1 or argv[0] not in kinds:
+        raise UserError(f"say what to list: {', '.join(f'prefgym list {kind}' for kind in kinds)}")
+    print("\n".join(kinds[argv[0]]()))
+    return 0
+
+
+def _bench(argv: list[str]) -> int:
+    from prefgym.bench import reward, sim
+
+    benches = {"sim": (sim.BenchSimCfg, sim.run_bench_sim), "reward": (reward.BenchRewardCfg, reward.run_bench_reward)}
+    if argv[:1] == [] or argv[0] not in benches:
+        raise UserError(f"say what to measure: {', '.join(f'prefgym bench {name}' for name in benches)}")
+    cfg, run = benches[argv[0]]
+    run(tyro.cli(cfg, args=argv[1:], prog=f"prefgym bench {argv[0]}"))
+    return 0

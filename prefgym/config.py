@@ -1,0 +1,91 @@
+"""What a training run is made of."""
+
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefgym.budget import Counts, ScheduleCfg
+from prefgym.buffers.recorder import RecorderCfg
+
+
+class UserError(ValueError):
+    """Something that the user can mend; told in one sentence, without a traceback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalCfg:
+    """How the true return is measured."""
+
+    every: int = 100_000
+    """Environment steps between two evaluations; the last policy is always evaluated."""
+    episodes: int = 10
+    """Episodes of each evaluation on the way."""
+    final_episodes: int = 20
+    """Episodes of the last one, which is the score."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCfg:
+    """Train an agent on a reward that is learned from preferences.
+
+    Raises:
+        UserError: If a number lies outside its range.
+    """
+
+    env: str = "prefgym/HalfCheetah-v0"
+    """Environment id."""
+    rater: str = "oracle"
+    """Who answers; `none` trains on the task reward."""
+    agent: str = "ppo"
+    """Who learns to act."""
+    reward: str = "ensemble"
+    """What is fitted to the answers."""
+    sampler: str = "uniform"
+    """Which segments are asked about."""
+    budget: int = 500
+    """Queries that may be asked."""
+    budget_counts: Counts = "asked"
+    """Whether skipped and failed queries count against the budget, or only answered ones."""
+    segment_length: int = 50
+    """Longest segment, in steps."""
+    steps: int = 1_000_000
+    """Environment steps."""
+    seed: int = 0
+    """Seed of every generator."""
+    device: str = "cpu"
+    """Where networks are trained."""
+    threads: int | None = None
+    """Threads of simulation and networks; all cores unless said."""
+    out: Path | None = None
+    """Run folder, which must not exist; named by task, rater and time unless said."""
+    report: bool = True
+    """Whether the report is written at the end."""
+    schedule: ScheduleCfg = ScheduleCfg()
+    """When questions are asked."""
+    recorder: RecorderCfg = RecorderCfg()
+    """How much is recorded."""
+    eval: EvalCfg = EvalCfg()
+    """How the true return is measured."""
+    rater_cfg: Any = None
+    """Settings of the rater."""
+    agent_cfg: Any = None
+    """Settings of the agent."""
+    sampler_cfg: Any = None
+    """Settings of the sampler."""
+    reward_cfg: Any = None
+    """Settings of the reward learner."""
+    command: tuple[str, ...] = field(default=())
+    """The command line that asked for this run."""
+
+    @property
+    def num_threads(self) -> int:
+        """Return how many threads are used."""
+        return self.threads or len(os.sched_getaffinity(0))
+
+    def __post_init__(self) -> None:
+        for name in ("budget", "steps", "segment_length"):
+            if getattr(self, name) < 1:
+                raise UserError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}.")
+        if self.threads is not None and self.threads < 1:
+            raise UserError(f"--threads must be at least 1, not {self.threads}.")

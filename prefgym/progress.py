@@ -1,0 +1,56 @@
+"""The live display of a training run."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from prefgym.config import TrainCfg
+
+
+class Progress:
+    """Show steps, labels, true return, reward accuracy and time left; one line an evaluation where there is no terminal."""
+
+    def __init__(self, cfg: TrainCfg) -> None:
+        self.cfg = cfg
+        self.console = Console(stderr=True)
+        self._labels, self._accuracy, self._true_return = "0", "-", "-"
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task(cfg.env, total=cfg.steps, told="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, steps: int, metrics: Mapping[str, float | None]) -> None:
+        """Take in the newest metrics."""
+        if "feedback/num_answered" in metrics:
+            self._labels = f"{metrics['feedback/num_answered']:.0f}"
+        if (accuracy := metrics.get("reward_model/accuracy")) is not None:
+            self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
+        if (true_return := metrics.get("eval/mean_reward")) is not None:
+            self._true_return = f"{true_return:.0f}"
+        told = f"true return {self._true_return}"
+        if self.cfg.rater != "none":
+            told = f"{self._labels}/{self.cfg.budget} labels  accuracy {self._accuracy}  {told}"
+        self._bar.update(self._task, completed=min(steps, self.cfg.steps), told=told)
+        if not self.console.is_terminal and "eval/mean_reward" in metrics:
+            self.console.print(f"{steps:>10,} steps  {told}", highlight=False)

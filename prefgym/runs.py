@@ -1,0 +1,111 @@
+"""Run folders: configuration, metrics, what was learned, and a manifest over all of it."""
+
+import hashlib
+import json
+import platform
+import subprocess
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import yaml
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from prefgym.config import TrainCfg, UserError
+
+_PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
+
+
+class Run:
+    """A run folder that is being written.
+
+    Raises:
+        UserError: If the folder exists.
+    """
+
+    def __init__(self, cfg: TrainCfg) -> None:
+        self.cfg = cfg
+        self.path = cfg.out or Path("runs") / f"{cfg.env.split('/')[-1]}-{cfg.rater}-{time.strftime('%Y%m%d-%H%M%S')}"
+        try:
+            self.path.mkdir(parents=True)
+        except FileExistsError:
+            raise UserError(f"The run folder {self.path} exists; name another one with --out.") from None
+        (self.path / "config.yaml").write_text(yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
+        self._metrics = (self.path / "metrics.jsonl").open("a")
+        self._board = SummaryWriter(str(self.path / "tensorboard"))
+        self._started = time.perf_counter()
+
+    @property
+    def wall_time_s(self) -> float:
+        """Return the time since the run started."""
+        return time.perf_counter() - self._started
+
+    def log(self, steps: int, metrics: Mapping[str, float | None]) -> None:
+        """Append one line to `metrics.jsonl` and the same to TensorBoard; what is None is left out."""
+        elapsed = self.wall_time_s
+        clock = {"time/total_timesteps": steps, "time/time_elapsed": elapsed, "time/fps": steps / elapsed}
+        line = clock | {name: value for name, value in metrics.items() if value is not None}
+        self._metrics.write(json.dumps(line) + "\n")
+        self._metrics.flush()
+        for name, value in line.items():
+            self._board.add_scalar(name, value, steps)
+
+    def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Write a JSON file into the folder."""
+        file = self.path / name
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(plain(value), indent=2) + "\n")
+
+    def folder(self, name: str) -> Path:
+        """Return a folder inside the run folder, made if need be."""
+        folder = self.path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def close(self) -> None:
+        """Close the logs and write the manifest, last."""
+        self._metrics.close()
+        self._board.close()
+        files = sorted(file for file in self.path.rglob("*") if file.is_file() and file.name != "manifest.json")
+        self.write_json(
+            "manifest.json",
+            {
+                "command": list(self.cfg.command),
+                "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+                "git_revision": _git_revision(),
+                "sha256": {str(f.relative_to(self.path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
+            },
+        )
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the resolved configuration of a run.
+
+    Raises:
+        UserError: If `path` is no run folder.
+    """
+    file = path / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{path} is not a run folder: it has no config.yaml.")
+    return yaml.safe_load(file.read_text())
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Turn paths and tuples into what YAML and JSON know."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return str(value) if isinstance(value, Path) else value
+
+
+def _git_revision() -> str | None:
+    here = Path(__file__).resolve().parent
+    try:
+        told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # git is not installed
+        return None
+    return told.stdout.strip() if told.returncode == 0 else None
