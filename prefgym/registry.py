@@ -93,11 +93,25 @@ class Registry(Generic[Part]):
         Raises:
             UnknownNameError: If there is no such name, or no such setting.
         """
-        part, cfg = cast(Callable[..., Part], self.get(name)), self.cfg(name)
+        cfg = self.cfg(name)
         own = {f.name for f in fields(cfg)}
-        self._check(name, settings, own.union([*inspect.signature(part).parameters][1:]))
+        self._check(name, settings, own.union(self._takes(name)))
         cfg = replace(cfg, **{key: value for key, value in settings.items() if key in own})
-        return part(cfg, **{key: value for key, value in settings.items() if key not in own})
+        return self.build(name, cfg, **{key: value for key, value in settings.items() if key not in own})
+
+    def build(self, name: str, cfg: Any, **offered: Any) -> Part:  # noqa: ANN401
+        """Make the part registered under `name` from a finished configuration.
+
+        Args:
+            name: A registered name.
+            cfg: Its configuration.
+            **offered: What the surroundings have to give; the constructor gets what it takes by keyword.
+
+        Raises:
+            UnknownNameError: If there is no such name.
+        """
+        part = cast(Callable[..., Part], self.get(name))
+        return part(cfg, **{key: offered[key] for key in self._takes(name) if key in offered})
 
     @cached_property
     def _theirs(self) -> dict[str, Entry]:
@@ -107,6 +121,10 @@ class Registry(Generic[Part]):
                 raise ValueError(f"{self.kind} {point.name!r} is registered twice, the second time by {point.value}")
             theirs[point.name] = _entry(point.value)
         return theirs
+
+    def _takes(self, name: str) -> list[str]:
+        """Name what the constructor takes beside the configuration."""
+        return [*inspect.signature(self.get(name)).parameters][1:]
 
     def _find(self, name: str) -> Entry:
         entries = self._ours | self._theirs
@@ -129,7 +147,9 @@ def _entry(part: str, cfg: str | None = None) -> Entry:
 def _hint(name: str, known: Iterable[str]) -> str:
     known = list(known)
     close = difflib.get_close_matches(name, known, n=1)
-    return f"did you mean {close[0]!r}?" if close else f"choose among {', '.join(known)}"
+    if close:
+        return f"did you mean {close[0]!r}?"
+    return f"choose among {', '.join(known)}" if known else "there are none"
 
 
 def _load(path: str) -> Any:  # noqa: ANN401

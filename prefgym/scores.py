@@ -11,7 +11,7 @@ from prefgym.segments import Segments
 def masked_return(reward: Tensor, segments: Segments, gamma: float = 1.0) -> Tensor:
     """Sum a reward over the valid steps, older steps discounted.
 
-    A segment of 3 valid steps with gamma = 0.5 gives 0.25 r0 + 0.5 r1 + r2, however far it is padded.
+    A segment of 3 valid steps with gamma = 0.5 returns 0.25 r0 + 0.5 r1 + r2, however far it is padded.
 
     Args:
         reward: Reward of each step; what it holds beyond a segment's length is ignored. Shape: (E, ..., T) or (..., T).

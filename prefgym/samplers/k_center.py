@@ -96,7 +96,10 @@ class DisagreementKCenterSampler(KCenterSampler):
 def k_center(features: Tensor, num_centers: int, covered: Tensor) -> Tensor:
     """Choose centers greedily: each next one is the point farthest from all chosen so far.
 
-    On a line, the points 0, 1, 5, 6 and 10 give the centers 0, 10 and 5, in this order.
+    On a line, where 0 counts as chosen, the farthest point is 10; 4 is then 4 away from 0, and 9 only 1 from 10:
+
+    >>> k_center(torch.tensor([[1.0], [4.0], [9.0], [10.0]]), 2, covered=torch.tensor([[0.0]]))
+    tensor([3, 1])
 
     Args:
         features: Points. Shape: (N, D).
