@@ -7,10 +7,11 @@ from prefgym.registry import Registry
 if TYPE_CHECKING:
     from prefgym.protocols import Rater
 
-__all__ = ["cfg", "get", "make", "names", "register"]
+__all__ = ["build", "cfg", "get", "make", "names", "register"]
 
 _raters: "Registry[Rater]" = Registry("rater", group="prefgym.raters")
-register, names, get, cfg, make = _raters.register, _raters.names, _raters.get, _raters.cfg, _raters.make
+register, names, get = _raters.register, _raters.names, _raters.get
+cfg, make, build = _raters.cfg, _raters.make, _raters.build
 
 for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"):
     register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))

@@ -7,10 +7,11 @@ from prefgym.registry import Registry
 if TYPE_CHECKING:
     from prefgym.protocols import Sampler
 
-__all__ = ["cfg", "get", "make", "names", "register"]
+__all__ = ["build", "cfg", "get", "make", "names", "register"]
 
 _samplers: "Registry[Sampler]" = Registry("sampler", group="prefgym.samplers")
-register, names, get, cfg, make = _samplers.register, _samplers.names, _samplers.get, _samplers.cfg, _samplers.make
+register, names, get = _samplers.register, _samplers.names, _samplers.get
+cfg, make, build = _samplers.cfg, _samplers.make, _samplers.build
 
 register("uniform", "prefgym.samplers.uniform:UniformSampler")
 register("disagreement", "prefgym.samplers.informative:DisagreementSampler")
