@@ -18,7 +18,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("networks", "choice", "scores"),
     ("samplers", "raters", "rewards"),
     ("sim", "buffers", "wrappers", "sb3"),
-    ("budget", "loop", "runs", "evaluate", "datasets", "report", "labeling", "bench", "testing"),
+    ("budget", "config", "runs", "progress", "evaluate", "loop", "datasets", "report", "train", "bench", "testing"),
     ("agents", "envs"),
     ("cli", "__main__"),
 )
@@ -41,7 +41,6 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
     ),
     "agents": (BELOW_CLI - {"envs"}, "agents know environments by their ids and their interface"),
     "envs": (BELOW_CLI - {"agents"}, "tasks know nothing of who acts in them"),
-    "cli": (BELOW_CLI - {"agents", "envs"} | {"cli"}, "agents and envs are looked up by name, when they are used"),
 }
 """Parts that may import nothing but these, and why."""
 
@@ -91,18 +90,21 @@ def running(node: ast.AST) -> Iterator[ast.AST]:
 
 
 def imports_of(module: str, source: str, place: str) -> Iterator[Import]:
-    """Yield what a module imports from prefgym, each down to the module it comes from."""
+    """Yield what a module takes from prefgym, down to the module it comes from; the version is free to take."""
     for node in running(ast.parse(source)):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            names = [
+                alias.name for alias in node.names if alias.name != "prefgym"
+            ]  # what counts is what is taken from it
+        elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "prefgym":
+            names = [f"prefgym.{node.attr}"]
         elif isinstance(node, ast.ImportFrom) and node.module is not None:
-            inner = [f"{node.module}.{alias.name}" for alias in node.names if alias.name != "__version__"]
-            names = [name if name in MODULES else node.module for name in inner]
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
         else:
             continue
-        for name in dict.fromkeys(names):
-            if name == "prefgym" or name.startswith("prefgym."):
-                yield Import(module, f"{place}:{node.lineno}", name)
+        for name in names:
+            if name.startswith("prefgym.") and name != "prefgym.__version__":
+                yield Import(module, f"{place}:{node.lineno}", name if name in MODULES else name.rpartition(".")[0])
 
 
 def all_imports() -> list[Import]:
@@ -168,7 +170,9 @@ def test_wrong_directions_are_found() -> None:
     assert first("prefgym.agents.ppo", "import prefgym.envs.registration") is not None
     assert first("prefgym.envs.delivery", "from prefgym.agents import ppo") is not None
     assert first("prefgym.loop", "from prefgym import PreferenceEnv") is not None
+    assert first("prefgym.loop", "import prefgym\nprefgym.agents.make('ppo')") is not None
     assert first("prefgym.runs", "from prefgym import __version__") is None
+    assert first("prefgym.runs", "import prefgym\nprint(prefgym.__version__)") is None
     assert first("prefgym", "from prefgym.envs.registration import register") is None
     assert first("prefgym", "from prefgym.wrappers import PreferenceEnv") is not None
 
