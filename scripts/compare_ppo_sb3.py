@@ -2,8 +2,8 @@
 
     python scripts/compare_ppo_sb3.py --settings equal zoo --seeds 0 1 2
 
-`equal` has the hyperparameters of our PPO (change them by `--ours.*`) on 8 environments of SB3's own kind;
-`zoo` has those that RL Zoo tuned for the task. Each pair of setting and seed adds one line to the results file; pairs
+`equal` has the hyperparameters that `prefgym train` takes for the task (change them by `--ours.*`), on 8 environments of
+SB3's own kind; `zoo` has those that RL Zoo tuned for the task. Each pair of setting and seed adds one line to the results file; pairs
 that have a line there are skipped, so the script can be stopped and started again.
 """
 
@@ -11,7 +11,7 @@ import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
 from multiprocessing import get_context
@@ -31,6 +31,7 @@ from stable_baselines3.common.vec_env import VecNormalize
 from torch import nn
 
 from prefgym.agents.ppo import PPOCfg
+from prefgym.agents.tuned import tuned
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 FIRST_EVALUATION_SEED = 10_000
@@ -97,16 +98,16 @@ ZOO: dict[str, dict[str, float]] = {
 
 def zoo(env: str) -> Setting:
     """Look up RL Zoo's setting for a task; RL Zoo itself gives none for Walker2d's network, which is SB3's default."""
-    tuned = env != "Walker2d-v5"
+    larger = env != "Walker2d-v5"
     return Setting(
         num_envs=1,
         normalize_obs=True,
         normalize_reward=True,
         anneal=False,
-        activation="relu" if tuned else "tanh",
-        hidden=(256, 256) if tuned else (64, 64),
-        ortho_init=not tuned,
-        log_std_init=-2.0 if tuned else 0.0,
+        activation="relu" if larger else "tanh",
+        hidden=(256, 256) if larger else (64, 64),
+        ortho_init=not larger,
+        log_std_init=-2.0 if larger else 0.0,
         ppo=ZOO[env.partition("-")[0]],
     )
 
@@ -130,7 +131,13 @@ class CompareCfg:
     out: Path = Path("runs/compare_ppo_sb3.jsonl")
     """Results file."""
     ours: PPOCfg = field(default_factory=PPOCfg)
-    """Hyperparameters of our PPO, for `equal`."""
+    """Hyperparameters of our PPO, for `equal`; what is changed here goes before what is committed for the task."""
+
+    def ppo(self) -> PPOCfg:
+        """Return the configuration of our PPO for the task, with what was changed on the command line."""
+        changed = {f.name: value for f in fields(PPOCfg) if (value := getattr(self.ours, f.name)) != f.default}
+        settings = tuned(f"prefgym/{self.env.partition('-')[0]}-v0", "agent", "ppo")
+        return replace(PPOCfg(), **{**settings, **changed})
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -204,7 +211,7 @@ def evaluate(model: PPO, normalizer: VecNormalize, env: str, episodes: int) -> l
 
 def wanted(cfg: CompareCfg) -> Iterator[Run]:
     """List the runs, all settings of a seed before the next seed."""
-    makers = {"equal": lambda: equal(cfg.ours), "zoo": lambda: zoo(cfg.env)}
+    makers = {"equal": lambda: equal(cfg.ppo()), "zoo": lambda: zoo(cfg.env)}
     for seed in cfg.seeds:
         for name in cfg.settings:
             yield Run(
