@@ -2,9 +2,9 @@
 
     python scripts/compare_ppo_sb3.py --settings equal zoo --seeds 0 1 2
 
-`equal` has the hyperparameters that `prefgym train` takes for the task (change them by `--ours.*`), on 8 environments of
-SB3's own kind; `zoo` has those that RL Zoo tuned for the task. Each pair of setting and seed adds one line to the results file; pairs
-that have a line there are skipped, so the script can be stopped and started again.
+`equal` has the hyperparameters that `prefgym train` takes for the task (change them by `--ours.*`), on 8 environments
+of SB3's own kind; `zoo` has those that RL Zoo tuned for the task. Each pair of setting and seed adds one line to the
+results file; pairs that have a line there are skipped, so the script can be stopped and started again.
 """
 
 import json
