@@ -128,7 +128,9 @@ INVERTED_DOUBLE_PENDULUM = TaskSpec(
     factors=(
         Factor(name="reward_survive", unit="1", doc="10 while the tip is above 1 m"),
         Factor(name="distance_penalty", unit="m^2", doc="-(0.01 x^2 + (y - 2)^2), tip at height y"),
-        Factor(name="velocity_penalty", unit="rad^2/s^2", doc="-(0.001 w1^2 + 0.005 w2^2), angular velocities of the poles"),
+        Factor(
+            name="velocity_penalty", unit="rad^2/s^2", doc="-(0.001 w1^2 + 0.005 w2^2), angular velocities of the poles"
+        ),
     ),
     observation=_double_seen,
     terminated=_double_down,

@@ -3,14 +3,13 @@
 Registering imports neither MuJoCo nor torch; making an environment does.
 """
 
-import difflib
-from collections.abc import Iterable
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from prefgym.envs import TASKS
+from prefgym.sim.names import check_name
 
 REWARDS = ("learned", "task")
 BACKENDS = ("cpu",)
@@ -21,7 +20,7 @@ def register() -> None:
     for task in TASKS.values():
         env_id = f"prefgym/{task.name}-v0"
         if env_id not in gym.registry:
-            gym.register(
+            gym.register(  # pyright: ignore[reportUnknownMemberType]
                 env_id,
                 entry_point="prefgym.envs.registration:make_env",
                 vector_entry_point="prefgym.envs.registration:make_vector_env",
@@ -48,8 +47,8 @@ def make_env(
     """
     from prefgym.sim.single_env import PoolEnv
 
-    _choose("task", task, TASKS)
-    _choose("reward", reward, REWARDS)
+    check_name("task", task, TASKS)
+    check_name("reward", reward, REWARDS)
     env = PoolEnv(TASKS[task], **kwargs)
     if reward == "task":
         return env
@@ -80,22 +79,12 @@ def make_vector_env(
     """
     from prefgym.sim.vector_env import PoolVectorEnv
 
-    _choose("task", task, TASKS)
-    _choose("reward", reward, REWARDS)
-    _choose("backend", backend, BACKENDS)
+    check_name("task", task, TASKS)
+    check_name("reward", reward, REWARDS)
+    check_name("backend", backend, BACKENDS)
     env = PoolVectorEnv(TASKS[task], num_envs, **kwargs)
     if reward == "task":
         return env
     from prefgym.wrappers import PreferenceVectorEnv
 
     return PreferenceVectorEnv(env)
-
-
-def _choose(kind: str, name: str, known: Iterable[str]) -> None:
-    """Complain in one sentence unless `name` is known."""
-    known = list(known)
-    if name in known:
-        return
-    close = difflib.get_close_matches(str(name), known, n=1)
-    hint = f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known)}"
-    raise ValueError(f"unknown {kind} {name!r}: {hint}")

@@ -6,18 +6,21 @@ made of can. They are called here through ctypes; nothing is compiled.
 """
 
 import ctypes
+import importlib
 import platform
 from functools import cache
 from pathlib import Path
 from typing import Any
 
-import mujoco
 import numpy as np
 import numpy.typing as npt
-from mujoco.batch import SimulationError
+
+from prefgym.sim.gl import MjModel, mujoco
 
 FloatArray = npt.NDArray[np.float64]
 IntArray = npt.NDArray[np.int32]
+
+batch: Any = importlib.import_module("mujoco.batch")
 
 _NUMBER = ctypes.POINTER(ctypes.c_double)
 _INT = ctypes.POINTER(ctypes.c_int)
@@ -46,20 +49,20 @@ def _library() -> ctypes.CDLL:
     if not found:
         raise ImportError(f"the mujoco package has no {pattern}: reinstall it with pip")
     library = ctypes.CDLL(str(found[0]))
-    batch, ids = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int)
+    pointer, ids = ctypes.c_void_p, (ctypes.c_void_p, ctypes.c_int)
     signatures: dict[str, tuple[Any, tuple[Any, ...]]] = {
-        "mjb_makeBatch": (batch, (batch, ctypes.c_int, ctypes.POINTER(_Config), ctypes.c_char_p, ctypes.c_int)),
-        "mjb_deleteBatch": (None, (batch,)),
-        "mjb_nstate": (ctypes.c_int, (batch,)),
-        "mjb_state": (_NUMBER, (batch,)),
-        "mjb_stateComponent": (_NUMBER, (batch, ctypes.c_int, _INT)),
-        "mjb_step": (ctypes.c_int, (batch, *ids, ctypes.c_int, ctypes.c_int)),
-        "mjb_forward": (ctypes.c_int, (batch, *ids, ctypes.c_int)),
-        "mjb_reset": (ctypes.c_int, (batch, *ids, ctypes.c_void_p, ctypes.c_int)),
-        "mjb_apply": (ctypes.c_int, (batch, *ids, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)),
-        "mjb_status": (_INT, (batch,)),
-        "mjb_error": (ctypes.c_char_p, (batch, ctypes.c_int)),
-        "mjb_output": (_NUMBER, (batch, ctypes.c_char_p, _INT, _INT)),
+        "mjb_makeBatch": (pointer, (pointer, ctypes.c_int, ctypes.POINTER(_Config), ctypes.c_char_p, ctypes.c_int)),
+        "mjb_deleteBatch": (None, (pointer,)),
+        "mjb_nstate": (ctypes.c_int, (pointer,)),
+        "mjb_state": (_NUMBER, (pointer,)),
+        "mjb_stateComponent": (_NUMBER, (pointer, ctypes.c_int, _INT)),
+        "mjb_step": (ctypes.c_int, (pointer, *ids, ctypes.c_int, ctypes.c_int)),
+        "mjb_forward": (ctypes.c_int, (pointer, *ids, ctypes.c_int)),
+        "mjb_reset": (ctypes.c_int, (pointer, *ids, pointer, ctypes.c_int)),
+        "mjb_apply": (ctypes.c_int, (pointer, *ids, pointer, pointer, ctypes.c_int)),
+        "mjb_status": (_INT, (pointer,)),
+        "mjb_error": (ctypes.c_char_p, (pointer, ctypes.c_int)),
+        "mjb_output": (_NUMBER, (pointer, ctypes.c_char_p, _INT, _INT)),
     }
     for name, (result, arguments) in signatures.items():
         function = getattr(library, name)
@@ -76,7 +79,7 @@ class ContactBatch:
         MemoryError: If MuJoCo cannot make the batch.
     """
 
-    def __init__(self, model: mujoco.MjModel, nsim: int, nthread: int) -> None:
+    def __init__(self, model: MjModel, nsim: int, nthread: int) -> None:
         self.nsim = nsim
         self._library = _library()
         message = ctypes.create_string_buffer(1000)
@@ -151,7 +154,7 @@ class ContactBatch:
         asked = np.arange(self.nsim) if ids is None else ids
         status = np.ctypeslib.as_array(self._library.mjb_status(self._handle), (self.nsim,))
         failed = asked[status[asked] != 0]
-        raise SimulationError(failed, self.error(int(failed[0])), len(asked))
+        raise batch.SimulationError(failed, self.error(int(failed[0])), len(asked))
 
 
 def _pointer(ids: IntArray | None) -> tuple[int | None, int]:

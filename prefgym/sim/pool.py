@@ -1,27 +1,12 @@
 """The pool protocol: many worlds of one model that step together."""
 
-from dataclasses import dataclass
 from typing import Protocol
-
-import numpy as np
-import numpy.typing as npt
 
 from prefgym.sim.task import Array, Views
 
 
-@dataclass(frozen=True, kw_only=True)
-class PoolSnapshot:
-    """The integration states of all worlds: enough to continue as if nothing had happened."""
-
-    state: Array
-    """`mjSTATE_INTEGRATION` rows. Shape: (N, columns)."""
-
-    def __repr__(self) -> str:
-        return f"PoolSnapshot(state={tuple(self.state.shape)})"
-
-
 class Pool(Protocol):
-    """Many worlds of one model. Arrays in `views` are live: whoever hands them on copies them."""
+    """Many worlds of one model. What `views` holds is live: whoever hands it on copies it."""
 
     num_worlds: int
     views: Views
@@ -33,7 +18,10 @@ class Pool(Protocol):
         ...
 
     def step(self, mask: Array | None = None) -> None:
-        """Advance the worlds in `mask`, all if None, by one action each. Shape: (N,), bool.
+        """Advance the worlds in `mask`, all if None, by one action each.
+
+        Args:
+            mask: Shape: (N,), bool; True somewhere.
 
         Raises:
             SimulationError: If the simulator gave up on some worlds.
@@ -41,36 +29,45 @@ class Pool(Protocol):
         ...
 
     def reset(self, mask: Array, qpos: Array, qvel: Array) -> None:
-        """Put the worlds in `mask`, k of them, to new states; everything else about them starts from zero.
+        """Put the k worlds in `mask` to new states; all else about them starts from zero.
 
         Args:
-            mask: Shape: (N,), bool.
-            qpos: Positions, one row for each world in `mask`. Shape: (k, nq).
+            mask: Shape: (N,), bool; True somewhere.
+            qpos: Positions. Shape: (k, nq).
             qvel: Velocities. Shape: (k, nv).
+
+        Raises:
+            SimulationError: If the simulator gave up on some worlds.
         """
         ...
 
     def physics_state(self) -> Array:
-        """Copy what it takes to restore, continue and render a world later. Shape: (N, state_size), float64."""
+        """Copy what it takes to restore, continue and render worlds later. Shape: (N, state_size), float64."""
         ...
 
-    def snapshot(self) -> PoolSnapshot:
-        """Copy the integration states of all worlds."""
+    def snapshot(self) -> Array:
+        """Copy the integration states: all that a step depends on. Shape: (N, any)."""
         ...
 
-    def restore(self, snapshot: PoolSnapshot) -> None:
-        """Put all worlds back to a snapshot."""
+    def restore(self, snapshot: Array) -> None:
+        """Put all worlds back to a snapshot. Derived fields in `views` follow at the next step."""
         ...
 
     def close(self) -> None:
-        """Free what the pool holds; it cannot be used afterwards."""
+        """Free what the pool holds; closing twice does nothing."""
         ...
 
 
 class SimulationError(RuntimeError):
-    """The simulator gave up on some worlds."""
+    """The simulator gave up on some worlds; they kept the states they had.
 
-    def __init__(self, task: str, worlds: npt.NDArray[np.integer], message: str) -> None:
+    Args:
+        task: Name of the task.
+        worlds: Which worlds. Shape: (k,).
+        reason: What the simulator said about the first of them.
+    """
+
+    def __init__(self, task: str, worlds: Array, reason: str) -> None:
         shown = ", ".join(str(world) for world in worlds[:5]) + (", ..." if len(worlds) > 5 else "")
-        super().__init__(f"MuJoCo could not step {task} in {len(worlds)} worlds ({shown}): {message.strip()}")
+        super().__init__(f"MuJoCo gave up on {len(worlds)} worlds of {task} ({shown}): {reason.strip()}")
         self.worlds = worlds

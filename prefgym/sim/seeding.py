@@ -1,34 +1,34 @@
 """Where the randomness of initial states comes from."""
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium.utils import seeding
+from gymnasium.utils.seeding import np_random
 
 from prefgym.sim.task import TaskSpec
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-Seed = int | Sequence[int | None] | None
-States = tuple[FloatArray, FloatArray]
+Seed: TypeAlias = int | Sequence[int | None] | None
 
 
 class Seeding(Protocol):
     """Draws the states in which episodes start."""
 
+    seeds: tuple[int, ...]
+    """What the generators were started with."""
+    generators: tuple[np.random.Generator, ...]
+
     def seed(self, seed: Seed, mask: BoolArray) -> None:
         """Start the generators anew, those of the worlds in `mask` if each has its own; None lets them run on."""
         ...
 
-    def initial(self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray) -> States:
+    def initial(
+        self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
         """Draw positions and velocities for the k worlds in `mask`. Shapes: (k, nq) and (k, nv)."""
-        ...
-
-    @property
-    def generators(self) -> tuple[np.random.Generator, ...]:
-        """The generators, in the order of the worlds they serve."""
         ...
 
 
@@ -36,59 +36,74 @@ class FastSeeding:
     """One generator for all worlds: initial states are drawn together."""
 
     def __init__(self, num_worlds: int) -> None:
-        self._generator, self.seeds = seeding.np_random()
+        self.generators, self.seeds = _started((None,))
 
     def seed(self, seed: Seed, mask: BoolArray) -> None:
         """Start the generator anew, unless `seed` is None.
 
         Raises:
-            TypeError: If `seed` has a number for each world.
+            TypeError: If `seed` is a list.
         """
         if seed is None:
             return
         if not isinstance(seed, int):
-            raise TypeError("a seed for each world needs seeding='parity'; with seeding='fast' a seed is one integer")
-        self._generator, self.seeds = seeding.np_random(seed)
+            raise TypeError("a list of seeds needs seeding='parity'; with seeding='fast' the seed is one integer")
+        self.generators, self.seeds = _started((seed,))
 
-    def initial(self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray) -> States:
-        """Draw positions and velocities for the k worlds in `mask`, all in one go."""
-        return task.initial(task, self._generator, int(np.count_nonzero(mask)), qpos0, qvel0)
-
-    @property
-    def generators(self) -> tuple[np.random.Generator, ...]:
-        """The one generator."""
-        return (self._generator,)
+    def initial(
+        self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Draw positions and velocities for the k worlds in `mask` in one go. Shapes: (k, nq) and (k, nv)."""
+        return task.initial(task, self.generators[0], int(np.count_nonzero(mask)), qpos0, qvel0)
 
 
 class ParitySeeding:
     """A generator for each world, drawn from exactly as Gymnasium's environments do."""
 
     def __init__(self, num_worlds: int) -> None:
-        self.num_worlds = num_worlds
-        self._generators = [seeding.np_random()[0] for _ in range(num_worlds)]
+        self.generators, self.seeds = _started((None,) * num_worlds)
 
     def seed(self, seed: Seed, mask: BoolArray) -> None:
         """Start the generators of the worlds in `mask` anew: world i with `seed + i`, or with `seed[i]` of a list.
 
         Raises:
-            ValueError: If a list of seeds does not have one for each world.
+            ValueError: If a list does not have a seed, or None, for each world.
         """
-        if isinstance(seed, int):
-            seed = [seed + world for world in range(self.num_worlds)]
+        num_worlds = len(self.generators)
         if seed is None:
             return
-        if len(seed) != self.num_worlds:
-            raise ValueError(f"a list of seeds needs one for each of the {self.num_worlds} worlds, not {len(seed)}")
-        for world in np.flatnonzero(mask):
-            if seed[world] is not None:
-                self._generators[world] = seeding.np_random(seed[world])[0]
+        each = [seed + world for world in range(num_worlds)] if isinstance(seed, int) else list(seed)
+        if len(each) != num_worlds:
+            raise ValueError(f"a list of seeds needs one for each of {num_worlds} worlds, not {len(each)}")
+        generators, seeds = list(self.generators), list(self.seeds)
+        for world, own in enumerate(each):
+            if mask[world] and own is not None:
+                generators[world], seeds[world] = np_random(own)
+        self.generators, self.seeds = tuple(generators), tuple(seeds)
 
-    def initial(self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray) -> States:
-        """Draw positions and velocities for the k worlds in `mask`, each from its own generator."""
-        drawn = [task.initial(task, self._generators[world], 1, qpos0, qvel0) for world in np.flatnonzero(mask)]
+    def initial(
+        self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
+    ) -> tuple[FloatArray, FloatArray]:
+        """Draw positions and velocities for the k worlds in `mask` one by one. Shapes: (k, nq) and (k, nv)."""
+        drawn = [task.initial(task, self.generators[world], 1, qpos0, qvel0) for world in np.flatnonzero(mask)]
         return np.concatenate([qpos for qpos, _ in drawn]), np.concatenate([qvel for _, qvel in drawn])
 
-    @property
-    def generators(self) -> tuple[np.random.Generator, ...]:
-        """The generators of the worlds."""
-        return tuple(self._generators)
+
+def generator_states(seeding: Seeding) -> tuple[dict[str, Any], ...]:
+    """Copy where the generators are; JSON can hold it."""
+    return tuple(dict(generator.bit_generator.state) for generator in seeding.generators)
+
+
+def restore_generators(seeding: Seeding, states: Sequence[dict[str, Any]]) -> None:
+    """Put the generators back to where they were.
+
+    Raises:
+        ValueError: If there are not as many states as generators.
+    """
+    for generator, state in zip(seeding.generators, states, strict=True):
+        generator.bit_generator.state = state
+
+
+def _started(seeds: Sequence[int | None]) -> tuple[tuple[np.random.Generator, ...], tuple[int, ...]]:
+    generators, used = zip(*(np_random(seed) for seed in seeds), strict=True)
+    return generators, used

@@ -5,25 +5,28 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+from gymnasium import error, logger
 
+from prefgym.sim.names import check_render_mode
+from prefgym.sim.render import StateRenderer
 from prefgym.sim.task import TaskSpec
-from prefgym.sim.vector_env import action_space, observation_space
-from prefgym.sim.worlds import AnyArray, FloatArray, Worlds
-
-ObservationArray = npt.NDArray[np.float64] | npt.NDArray[np.float32]
+from prefgym.sim.worlds import Array, FloatArray, Worlds
 
 
-class PoolEnv(gym.Env[ObservationArray, npt.NDArray[np.floating]]):
+class PoolEnv(gym.Env[Array, Array]):
     """One world of a task, equal to Gymnasium's environment to the last bit.
 
-    Has no time limit: `gym.make` puts one around it.
+    It has no time limit: `gym.make` puts one around it.
 
     Args:
         task: What is simulated, seen, paid and final.
-        dtype: Type of observations.
-        render_mode: "rgb_array" or None.
-        width: Width of pictures, in pixels.
-        height: Height of pictures, in pixels.
+        dtype: Type of observations: float64 or float32.
+        render_mode: "rgb_array", or None for no pictures.
+        width: Of pictures, in pixels.
+        height: Of pictures, in pixels.
+
+    Raises:
+        ValueError: If an argument is unknown.
     """
 
     def __init__(
@@ -35,48 +38,46 @@ class PoolEnv(gym.Env[ObservationArray, npt.NDArray[np.floating]]):
         width: int = 480,
         height: int = 480,
     ) -> None:
+        check_render_mode(render_mode)
         self.task = task
         self.render_mode = render_mode
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / task.dt)}
         self._worlds = Worlds(task, 1)
-        self._dtype = np.dtype(dtype)
-        self._only = np.ones(1, np.bool_)
-        self.observation_space = observation_space(self._worlds, self._dtype)
-        self.action_space = action_space(self._worlds)
+        self._dtype, self._picture_size = np.dtype(dtype), (width, height)
+        self._renderer: StateRenderer | None = None
+        self.observation_space = self._worlds.observation_space(dtype)
+        self.action_space = self._worlds.action_space()
+        self._closed = False
 
-    def reset(
-        self, *, seed: int | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[ObservationArray, dict[str, Any]]:
-        """Start a new episode."""
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
+        """Start an episode."""
         super().reset(seed=seed)
         pool = self._worlds.pool
-        qpos, qvel = self.task.initial(self.task, self.np_random, 1, pool.qpos0, pool.qvel0)
-        pool.reset(self._only, qpos, qvel)
+        pool.reset(np.ones(1, np.bool_), *self.task.initial(self.task, self.np_random, 1, pool.qpos0, pool.qvel0))
         self._worlds.observe()
-        return self._observation(), _first(self._worlds.state_info())
+        return self._observation(), _only(self._worlds.state_info())
 
-    def step(
-        self, action: npt.NDArray[np.floating]
-    ) -> tuple[ObservationArray, float, bool, bool, dict[str, Any]]:
-        """Take an action.
+    def step(self, action: Array) -> tuple[Array, float, bool, bool, dict[str, Any]]:
+        """Take an action, which is not clipped. Shape: (A,).
 
         Raises:
-            ValueError: If the action does not have the space's shape.
+            ValueError: If the action has another shape.
         """
-        action = np.asarray(action)
-        if action.shape != self.action_space.shape:
-            raise ValueError(f"the action has shape {action.shape}, {self.task.name} needs {self.action_space.shape}")
-        worlds, actions = self._worlds, action[None]
-        worlds.pool.set_ctrl(actions)
-        worlds.pool.step()
+        if self._closed:
+            raise error.ClosedEnvironmentError("this environment is closed: make another one")
+        actions = np.asarray(action)[None]
+        if actions.shape[1:] != self.action_space.shape:
+            raise ValueError(f"{self.task.name} takes actions of shape {self.action_space.shape}, not {action.shape}")
+        worlds = self._worlds
+        worlds.step(actions)
         worlds.evaluate(actions)
         worlds.observe()
-        info = _first(worlds.state_info() | worlds.step_info())
+        info = _only(worlds.state_info() | worlds.step_info())
         return self._observation(), float(worlds.reward[0]), bool(worlds.terminated[0]), False, info
 
-    def factors(self) -> dict[str, AnyArray]:
-        """Copy the reward's terms at the last step. Shape of each: (1,)."""
-        return {name: term.copy() for name, term in self._worlds.terms.items()}
+    def factors(self) -> dict[str, Array]:
+        """Copy the terms of the reward at the last step. Shape of each: (1,)."""
+        return self._worlds.factors()
 
     @property
     def state_size(self) -> int:
@@ -87,13 +88,27 @@ class PoolEnv(gym.Env[ObservationArray, npt.NDArray[np.floating]]):
         """Copy what it takes to restore, continue and render the world later. Shape: (1, state_size)."""
         return self._worlds.pool.physics_state()
 
-    def close(self) -> None:
-        """Free the pool."""
-        self._worlds.pool.close()
+    def render(self) -> Any:  # noqa: ANN401
+        """Draw the world. Shape: (H, W, 3), uint8."""
+        if self.render_mode is None:
+            logger.warn("render() draws nothing without render_mode='rgb_array'")
+            return None
+        if self._renderer is None:
+            width, height = self._picture_size
+            model, camera = self._worlds.pool.model, self.task.camera
+            self._renderer = StateRenderer(model, width=width, height=height, camera=camera)
+        return self._renderer(self.physics_state())[0]
 
-    def _observation(self) -> ObservationArray:
+    def close(self) -> None:
+        """Free the world, and whatever draws it; closing twice does nothing."""
+        self._closed = True
+        self._worlds.pool.close()
+        if self._renderer is not None:
+            self._renderer.close()
+
+    def _observation(self) -> Array:
         return self._worlds.observation[0].astype(self._dtype)
 
 
-def _first(info: dict[str, AnyArray]) -> dict[str, Any]:
+def _only(info: dict[str, Array]) -> dict[str, Any]:
     return {name: value[0] for name, value in info.items()}

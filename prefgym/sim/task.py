@@ -86,7 +86,7 @@ class StepFacts:
     action: Array
     """What was asked for, as it came. Shape: (N, A)."""
     velocity: Array
-    """How fast the task's `position` moved, in m/s. Shape: (N, 1) or (N, 2); None in tasks without a position."""
+    """How fast the position moved, in m/s. Shape: (N, D), where D is 0 in tasks without a position."""
     terminated: Array
     """Shape: (N,), bool."""
 

@@ -1,113 +1,147 @@
 """Worlds of one task: a pool, and what the task's formulas make of it."""
 
-from dataclasses import dataclass
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from gymnasium import spaces
 
 from prefgym.sim.cpu import CpuPool
-from prefgym.sim.pool import PoolSnapshot
+from prefgym.sim.names import check_name
 from prefgym.sim.task import StepFacts, TaskSpec
 
+Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-AnyArray = npt.NDArray[np.generic]
-
-
-@dataclass(frozen=True, kw_only=True)
-class WorldsSnapshot:
-    """Everything that moves in worlds of one task."""
-
-    pool: PoolSnapshot
-    observation: FloatArray
-    position: FloatArray | None
-    terms: dict[str, AnyArray]
 
 
 class Worlds:
     """Worlds of one task on the CPU; knows nothing of episodes.
 
-    After `step`, `evaluate` fills `reward`, `terminated` and `terms` with new arrays, and `observe` refreshes the
-    buffer `observation`. Whoever hands out that buffer copies it.
+    A step is `step`, then `evaluate` and `observe`. `evaluate` leaves new arrays in `reward`, `terminated` and `terms`;
+    `observe` refreshes the buffer `observation`, which whoever hands it out copies.
+
+    Args:
+        task: What is simulated, seen, paid and final.
+        num_worlds: Number of worlds N.
+        num_threads: Threads that step them; None for one per CPU this process may use.
+
+    Raises:
+        ValueError: If there are no worlds or no threads.
     """
 
     reward: FloatArray
     """Task reward of the last step. Shape: (N,)."""
     terminated: BoolArray
     """Whether the last step led to a final state. Shape: (N,)."""
-    terms: dict[str, AnyArray]
-    """The reward's terms. Shape of each: (N,)."""
-    velocity: FloatArray | None
-    """How fast the task's position moved, in m/s. Shape: (N, 1) or (N, 2)."""
+    terms: dict[str, Array]
+    """The terms of the reward. Shape of each: (N,)."""
 
     def __init__(self, task: TaskSpec, num_worlds: int, num_threads: int | None = None) -> None:
         self.task = task
         self.pool = CpuPool(task, num_worlds, num_threads)
-        self.views = self.pool.views
-        self._xp: ModuleType = np
-        parts = task.observation(task, self.views, self._xp)
-        self.observation = np.zeros((num_worlds, sum(part.shape[-1] for part in parts)))
-        self._position: FloatArray | None = None
-        if task.position is not None:
-            self._position = task.position(task, self.views, self._xp).copy()
+        self._views, self._xp = self.pool.views, np
+        self.observation = np.concatenate(self._observed(), axis=-1)
+        self._position = self._positioned().copy()
+        self._velocity = np.zeros_like(self._position)
         self.reward = np.zeros(num_worlds)
         self.terminated = np.zeros(num_worlds, np.bool_)
         self.terms = {factor.name: np.zeros(num_worlds) for factor in task.factors}
-        self.velocity = None
 
-    def evaluate(self, action: npt.NDArray[np.floating]) -> None:
-        """Compute what the last step is worth, and whether it was the last.
+    def step(self, action: Array, mask: BoolArray | None = None) -> None:
+        """Apply an action, (N, A), in the worlds in `mask`, all if None."""
+        self.pool.set_ctrl(action)
+        self.pool.step(mask)
+
+    def evaluate(self, action: Array) -> None:
+        """Compute what the last step is worth, and whether it led to a final state.
 
         Args:
             action: The actions as they came. Shape: (N, A).
         """
-        task, views, xp = self.task, self.views, self._xp
-        if task.position is not None:
-            self.velocity = (task.position(task, views, xp) - self._position) / task.dt
+        task, views, xp = self.task, self._views, self._xp
+        self._velocity = (self._positioned() - self._position) / task.dt
         if task.terminated is None:
-            self.terminated = np.zeros(len(self.reward), np.bool_)
+            self.terminated = np.zeros(len(self.observation), np.bool_)
         else:
             self.terminated = task.terminated(task, views, xp)
-        facts = StepFacts(action=action, velocity=self.velocity, terminated=self.terminated)
+        facts = StepFacts(action=action, velocity=self._velocity, terminated=self.terminated)
         self.terms = task.reward_terms(task, views, facts, xp)
-        self.reward = task.reward(self.terms).astype(np.float64)  # also a copy, where a term is the whole reward
+        self.reward = task.reward(self.terms).astype(np.float64)  # a copy also where one term is the whole reward
 
-    def observe(self) -> None:
-        """Refresh the observations, and note the positions from which the next step's velocities count."""
-        task, views, xp = self.task, self.views, self._xp
-        np.concatenate(task.observation(task, views, xp), axis=-1, out=self.observation)
-        if task.position is not None and self._position is not None:
-            self._position[:] = task.position(task, views, xp)
+    def discount(self, mask: BoolArray) -> None:
+        """Let the last step count for nothing in the worlds in `mask`: they did not take it."""
+        self.reward[mask] = 0.0
+        self.terminated[mask] = False
+        for term in self.terms.values():
+            term[mask] = 0
 
-    def state_info(self) -> dict[str, AnyArray]:
+    def observe(self, mask: BoolArray | None = None) -> None:
+        """Refresh the observations, of the worlds in `mask` if given, and where they count velocities from."""
+        if mask is None:
+            np.concatenate(self._observed(), axis=-1, out=self.observation)
+            self._position[:] = self._positioned()
+        else:
+            self.observation[mask] = np.concatenate(self._observed(), axis=-1)[mask]
+            self._position[mask] = self._positioned()[mask]
+
+    def state_info(self) -> dict[str, Array]:
         """Say where the worlds are; new arrays."""
-        return {name: value.copy() for name, value in self.task.info(self.task, self.views, self._xp).items()}
+        return {name: value.copy() for name, value in self.task.info(self.task, self._views, self._xp).items()}
 
-    def step_info(self) -> dict[str, AnyArray]:
-        """Say what the last step did: velocities in m/s, then the reward's terms; new arrays."""
-        info: dict[str, AnyArray] = {}
-        if self.velocity is not None:
-            info = {f"{axis}_velocity": self.velocity[:, k].copy() for k, axis in enumerate("xy"[: self._dimensions])}
-        return info | {name: term.copy() for name, term in self.terms.items()}
+    def step_info(self) -> dict[str, Array]:
+        """Say what the last step did: velocities in m/s, then the terms of the reward; new arrays."""
+        info = {name: self._velocity[:, axis].copy() for axis, name in enumerate(self._velocity_names)}
+        for name, term in self.terms.items():
+            info[name] = term.copy()
+        return info
 
-    @property
-    def _dimensions(self) -> int:
-        return 0 if self._position is None else self._position.shape[1]
+    def factors(self) -> dict[str, Array]:
+        """Copy the terms of the reward."""
+        return {name: term.copy() for name, term in self.terms.items()}
 
-    def snapshot(self) -> WorldsSnapshot:
+    def snapshot(self) -> dict[str, Array]:
         """Copy everything that moves."""
-        return WorldsSnapshot(
-            pool=self.pool.snapshot(),
-            observation=self.observation.copy(),
-            position=None if self._position is None else self._position.copy(),
-            terms={name: term.copy() for name, term in self.terms.items()},
+        arrays = {"state": self.pool.snapshot(), "observation": self.observation.copy()}
+        return (
+            arrays
+            | {"position": self._position.copy()}
+            | {f"terms/{name}": term for name, term in self.factors().items()}
         )
 
-    def restore(self, snapshot: WorldsSnapshot) -> None:
-        """Continue from a snapshot as if nothing had happened since."""
-        self.pool.restore(snapshot.pool)
-        self.observation[:] = snapshot.observation
-        if self._position is not None:
-            self._position[:] = snapshot.position
-        self.terms = {name: term.copy() for name, term in snapshot.terms.items()}
+    def restore(self, arrays: dict[str, Array]) -> None:
+        """Continue from a snapshot as if nothing had happened since.
+
+        Raises:
+            ValueError: If the snapshot is of other worlds.
+        """
+        self.pool.restore(arrays["state"])
+        self.observation[:] = arrays["observation"]
+        self._position[:] = arrays["position"]
+        self.terms = {factor.name: arrays[f"terms/{factor.name}"].copy() for factor in self.task.factors}
+
+    def observation_space(self, dtype: npt.DTypeLike) -> spaces.Box:
+        """Make the space of one world's observations.
+
+        Raises:
+            ValueError: If `dtype` is neither float64 nor float32.
+        """
+        check_name("observation dtype", np.dtype(dtype).name, ("float64", "float32"))
+        return spaces.Box(-np.inf, np.inf, self.observation.shape[1:], np.dtype(dtype).type)
+
+    def action_space(self) -> spaces.Box:
+        """Make the space of one world's actions: the model's control ranges."""
+        low, high = np.asarray(self.pool.model.actuator_ctrlrange, np.float32).T
+        return spaces.Box(low, high, dtype=np.float32)
+
+    def _observed(self) -> tuple[Array, ...]:
+        return self.task.observation(self.task, self._views, self._xp)
+
+    def _positioned(self) -> FloatArray:
+        if self.task.position is None:
+            return np.zeros((self.pool.num_worlds, 0))
+        return self.task.position(self.task, self._views, self._xp)
+
+    @property
+    def _velocity_names(self) -> tuple[str, ...]:
+        return ("x_velocity", "y_velocity")[: self._position.shape[1]]
