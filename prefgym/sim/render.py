@@ -1,0 +1,158 @@
+"""Pictures of recorded physics states, drawn without a window.
+
+Shadows and reflections are off: software rendering is many times as fast without them.
+"""
+
+import copy
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from types import TracebackType
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from prefgym.sim.gl import GLContext, MjModel, mujoco, open_gl
+from prefgym.sim.gl import RenderingUnavailable as RenderingUnavailable
+
+STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE_WARMSTART.value
+"""What a recorded state holds: bits of `mujoco.mjtState`."""
+
+
+class StateRenderer:
+    """Draws states of one model, in as many calls as wanted, until it is closed.
+
+    OpenGL lives in a thread of its own: which context is current is a property of the thread, so a viewer or a
+    Gymnasium renderer in the calling thread keeps its own.
+
+    Args:
+        model: What the states are states of; it is copied.
+        width: Width of the pictures, in pixels.
+        height: Height of the pictures, in pixels.
+        camera: Fields of `mujoco.MjvCamera`, as in Gymnasium's `default_camera_config`. The camera moves along with
+            the robot that body `trackbodyid` is part of, body 1 if that is not given; with 0 or -1 it stands still
+            and looks at `lookat`.
+        spec: What the states hold, bits of `mujoco.mjtState`.
+
+    Raises:
+        RenderingUnavailable: If OpenGL cannot be had.
+    """
+
+    def __init__(
+        self,
+        model: MjModel,
+        *,
+        width: int = 320,
+        height: int = 320,
+        camera: Mapping[str, Any] | None = None,
+        spec: int = STATE_SPEC,
+    ) -> None:
+        self._model = copy.copy(model)
+        self._model.vis.global_.offwidth = width
+        self._model.vis.global_.offheight = height
+        self._model.vis.quality.shadowsize = 0
+        self._data = mujoco.MjData(self._model)
+        self._spec = spec
+        self._camera = _camera(self._model, camera or {})
+        self._robot = _robot(self._model, camera or {})
+        self._shape = (height, width, 3)
+        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefgym-render")
+        self._resources: tuple[GLContext, Any, Any] | None = None
+        try:
+            self._resources = self._thread.submit(_open, self._model, width, height).result()
+        finally:
+            if self._resources is None:
+                self._thread.shutdown()
+
+    def __call__(self, states: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Draw `states` (T, S). Shape: (T, H, W, 3).
+
+        Raises:
+            ValueError: If the states do not fit the model, or the renderer is closed.
+        """
+        size = mujoco.mj_stateSize(self._model, self._spec)
+        if states.ndim != 2 or states.shape[1] != size:
+            raise ValueError(f"states have shape {states.shape}, but those of this model have shape (T, {size})")
+        if self._resources is None:
+            raise ValueError("the renderer is closed")
+        return self._thread.submit(self._draw, states, *self._resources[1:]).result()
+
+    def close(self) -> None:
+        """Give back what OpenGL holds; closing twice does nothing."""
+        if self._resources is not None:
+            gl, context, _ = self._resources
+            # In this order: freed under another context, it would free that one's objects.
+            self._thread.submit(lambda: (context.free(), gl.free())).result()
+            self._thread.shutdown()
+            self._resources = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
+        self.close()
+
+    def _draw(self, states: NDArray[np.float64], context: Any, scene: Any) -> NDArray[np.uint8]:  # noqa: ANN401
+        height, width, _ = self._shape
+        rect, option, everything = mujoco.MjrRect(0, 0, width, height), mujoco.MjvOption(), mujoco.mjtCatBit.mjCAT_ALL
+        frames = np.empty((len(states), *self._shape), dtype=np.uint8)
+        for frame, state in zip(frames, states, strict=True):
+            mujoco.mj_setState(self._model, self._data, state, self._spec)
+            mujoco.mj_forward(self._model, self._data)
+            if self._robot is not None:
+                self._camera.lookat[:] = self._data.subtree_com[self._robot]
+            mujoco.mjv_updateScene(self._model, self._data, option, None, self._camera, everything.value, scene)
+            mujoco.mjr_render(rect, scene, context)
+            mujoco.mjr_readPixels(frame, None, rect, context)
+        return frames[:, ::-1].copy()  # OpenGL counts rows from the bottom
+
+
+def render_states(
+    model: MjModel,
+    states: NDArray[np.float64],
+    *,
+    spec: int = STATE_SPEC,
+    width: int = 320,
+    height: int = 320,
+    camera: Mapping[str, Any] | None = None,
+) -> NDArray[np.uint8]:
+    """Draw `states` (T, S) of `model`, as `StateRenderer` does. Shape: (T, H, W, 3).
+
+    Raises:
+        RenderingUnavailable: If OpenGL cannot be had.
+        ValueError: If the states do not fit the model.
+    """
+    with StateRenderer(model, width=width, height=height, camera=camera, spec=spec) as draw:
+        return draw(states)
+
+
+def _open(model: MjModel, width: int, height: int) -> tuple[GLContext, Any, Any]:
+    gl = open_gl(width, height)
+    try:
+        context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
+    except mujoco.FatalError as error:
+        gl.free()
+        raise RenderingUnavailable("the graphics driver is not up to it") from error
+    mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, context)
+    scene = mujoco.MjvScene(model, maxgeom=10_000)
+    scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = 0
+    scene.flags[mujoco.mjtRndFlag.mjRND_REFLECTION.value] = 0
+    return gl, context, scene
+
+
+def _robot(model: MjModel, config: Mapping[str, Any]) -> int | None:
+    body = int(config.get("trackbodyid", 1))
+    return int(model.body_rootid[body]) if 0 < body < model.nbody else None
+
+
+def _camera(model: MjModel, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    camera = mujoco.MjvCamera()
+    mujoco.mjv_defaultFreeCamera(model, camera)
+    # MuJoCo's own -45 degrees is a view from above; what walks is seen better from the side.
+    camera.azimuth, camera.elevation = 90.0, -45.0 if _robot(model, config) is None else -20.0
+    for name, value in config.items():
+        if name == "lookat":
+            camera.lookat[:] = value
+        elif name != "trackbodyid":
+            setattr(camera, name, value)
+    return camera
