@@ -10,9 +10,10 @@ if TYPE_CHECKING:
 if __name__ != "prefgym.agents":
     raise ImportError("import prefgym.agents; agents/ is only its folder")
 
-__all__ = ["cfg", "get", "names", "register"]
+__all__ = ["build", "cfg", "get", "make", "names", "register"]
 
 _agents: "Registry[Agent]" = Registry("agent", group="prefgym.agents")
-register, names, get, cfg, _make = _agents.register, _agents.names, _agents.get, _agents.cfg, _agents.make
+register, names, get = _agents.register, _agents.names, _agents.get
+cfg, make, build = _agents.cfg, _agents.make, _agents.build
 
 register("ppo", "prefgym.agents.ppo:PPO")

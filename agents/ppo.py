@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
 from prefgym.networks import Activation, RunningNorm, load_weights, mlp, save_weights
+from prefgym.spaces import action_bounds, single_spaces
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +47,11 @@ class PPOCfg:
     """Longest gradient."""
     hidden: tuple[int, ...] = (64, 64)
     """Hidden layers of actor and of critic."""
-    activation: Activation = "tanh"
+    activation: Activation = "relu"
     """Between the layers."""
     orthogonal: bool = True
     """Whether weights start orthogonal, the actor's output small."""
-    log_std_init: float = 0.0
+    log_std_init: float = -1.0
     """Logarithm of the first standard deviation of the actions."""
     normalize_obs: bool = True
     """Whether observations are normalised by their running mean and deviation."""
@@ -61,13 +62,21 @@ class PPOCfg:
 class PPO:
     """An on-policy agent: torch in and out, on any device."""
 
-    def __init__(
-        self, cfg: PPOCfg, obs_dim: int, action_low: Tensor, action_high: Tensor, *, seed: int = 0, device: str = "cpu"
-    ) -> None:
-        self.cfg, self.device = cfg, torch.device(device)
+    def __init__(self, cfg: PPOCfg, env: VectorEnv[Any, Any, Any], *, seed: int = 0, device: str = "cpu") -> None:
+        """Make untrained networks that fit `env`.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            seed: Seed of weights and actions.
+            device: Where the networks are.
+        """
+        self.cfg, self.env, self.device = cfg, env, torch.device(device)
+        observation, action = single_spaces(env)
+        obs_dim, action_dim = observation.shape[0], action.shape[0]
+        self.action_low, self.action_high = (bound.to(self.device) for bound in action_bounds(action))
         self.generator = torch.Generator(self.device).manual_seed(seed)
         weights = torch.Generator().manual_seed(seed)
-        action_dim = action_low.numel()
         layers = dict(activation=cfg.activation, generator=weights, orthogonal=cfg.orthogonal)
         self.actor = mlp((obs_dim, *cfg.hidden, action_dim), **layers, output_gain=0.01)
         self.critic = mlp((obs_dim, *cfg.hidden, 1), **layers)
@@ -78,7 +87,6 @@ class PPO:
             {"actor": self.actor, "critic": self.critic, "obs_norm": self.obs_norm, "return_norm": self.return_norm}
         ).to(self.device)
         self.log_std.data = self.log_std.data.to(self.device)
-        self.action_low, self.action_high = action_low.to(self.device), action_high.to(self.device)
         self.parameters = [*self.actor.parameters(), *self.critic.parameters(), self.log_std]
         self.optimizer = torch.optim.Adam(self.parameters, lr=cfg.learning_rate, eps=1e-5, fused=True)
         self._obs: Tensor | None = None
@@ -209,11 +217,11 @@ class PPO:
 
     # --- SB3's verbs -------------------------------------------------------------------------------------------------
 
-    def learn(self, env: VectorEnv[Any, Any, Any], total_timesteps: int) -> "PPO":
-        """Train on what `env` pays."""
+    def learn(self, total_timesteps: int) -> "PPO":
+        """Train on what the environment pays."""
         steps = 0
         while steps < total_timesteps:
-            rollout = self.collect(env)
+            rollout = self.collect(self.env)
             self.update(rollout, steps / total_timesteps)
             steps += rollout.num_steps
         return self

@@ -2,7 +2,11 @@
 
 from typing import Any
 
-_PPO: dict[str, dict[str, Any]] = {}
+_PPO: dict[str, dict[str, Any]] = {
+    "prefgym/HalfCheetah-v0": {"gamma": 0.98, "gae_lambda": 0.92},
+    "prefgym/Hopper-v0": {"num_steps": 32, "epochs": 5},
+    "prefgym/Walker2d-v0": {"num_steps": 32, "epochs": 5},
+}
 
 
 def tuned(env_id: str, kind: str, name: str) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import field, make_dataclass, replace
+from dataclasses import dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,6 +15,7 @@ import prefgym
 from prefgym import agents, raters, rewards, samplers
 from prefgym.agents.tuned import tuned
 from prefgym.config import TrainCfg, UserError
+from prefgym.evaluate import FIRST_SEED
 from prefgym.registry import UnknownNameError
 
 _REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
@@ -98,10 +99,33 @@ def _train(argv: list[str]) -> int:
     return train_and_report(parse_train(argv), agents)
 
 
-def _evaluate(argv: list[str]) -> int:
-    from prefgym.train import evaluate_run
+@dataclass(frozen=True, kw_only=True)
+class EvaluateArgs:
+    """Measure the true return of a run's last policy."""
 
-    return evaluate_run(tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate"), agents)
+    run: tyro.conf.Positional[Path]
+    """Run folder."""
+    episodes: int = 20
+    """Episodes, each in a world of its own."""
+    seed: int = FIRST_SEED
+    """Seed of the first; the others count on from it."""
+    threads: int = 1
+    """Threads of the simulation."""
+    video: bool = False
+    """Whether to write a video of the first episode into the run folder."""
+
+
+def _evaluate(argv: list[str]) -> int:
+    from prefgym.train import evaluate_run, film_run
+
+    args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
+    if args.episodes < 1:
+        raise UserError(f"--episodes must be at least 1, not {args.episodes}.")
+    evaluation = evaluate_run(args.run, agents, args.episodes, args.seed, args.threads)
+    print(f"true return {evaluation.mean:.1f} ± {evaluation.std:.1f} over {args.episodes} episodes")
+    if args.video:
+        print(f"video: {film_run(args.run, agents, args.seed)}")
+    return 0
 
 
 def _report(argv: list[str]) -> int:

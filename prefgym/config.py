@@ -47,8 +47,6 @@ class TrainCfg:
     """Queries that may be asked."""
     budget_counts: Counts = "asked"
     """Whether skipped and failed queries count against the budget, or only answered ones."""
-    segment_length: int = 50
-    """Longest segment, in steps."""
     steps: int = 1_000_000
     """Environment steps."""
     seed: int = 0
@@ -61,11 +59,11 @@ class TrainCfg:
     """Run folder, which must not exist; named by task, rater and time unless said."""
     report: bool = True
     """Whether the report is written at the end."""
-    schedule: ScheduleCfg = ScheduleCfg()
+    schedule: ScheduleCfg = field(default_factory=ScheduleCfg)
     """When questions are asked."""
-    recorder: RecorderCfg = RecorderCfg()
+    recorder: RecorderCfg = field(default_factory=RecorderCfg)
     """How much is recorded."""
-    eval: EvalCfg = EvalCfg()
+    eval: EvalCfg = field(default_factory=EvalCfg)
     """How the true return is measured."""
     rater_cfg: Any = None
     """Settings of the rater."""
@@ -84,8 +82,8 @@ class TrainCfg:
         return self.threads or len(os.sched_getaffinity(0))
 
     def __post_init__(self) -> None:
-        for name in ("budget", "steps", "segment_length"):
+        for name in ("budget", "steps"):
             if getattr(self, name) < 1:
-                raise UserError(f"--{name.replace('_', '-')} must be at least 1, not {getattr(self, name)}.")
+                raise UserError(f"--{name} must be at least 1, not {getattr(self, name)}.")
         if self.threads is not None and self.threads < 1:
             raise UserError(f"--threads must be at least 1, not {self.threads}.")

@@ -2,6 +2,7 @@
 
 import sys
 from dataclasses import asdict
+from pathlib import Path
 from typing import Any, cast
 
 import gymnasium as gym
@@ -13,13 +14,15 @@ import prefgym
 from prefgym import raters, rewards, samplers
 from prefgym.budget import Budget, Schedule
 from prefgym.config import TrainCfg, UserError
-from prefgym.datasets import save_preferences
-from prefgym.evaluate import make_evaluation_env, record_episode
+from prefgym.datasets import load_preferences, save_preferences
+from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode
 from prefgym.loop import Outcome, Parts, train
-from prefgym.networks import save_weights
-from prefgym.runs import Run
+from prefgym.networks import load_weights, save_weights
+from prefgym.protocols import Agent
+from prefgym.runs import Run, read_config
 from prefgym.segments import Segments
-from prefgym.wrappers import PreferenceVectorEnv, box_size
+from prefgym.spaces import single_spaces
+from prefgym.wrappers import PreferenceVectorEnv
 
 
 def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
@@ -41,8 +44,6 @@ def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
         print("interrupted: what was learned so far is saved", file=sys.stderr)
         return 130
     if cfg.report:
-        from prefgym.report import write_run_report
-
         print(f"report: {write_run_report(run.path)}")
     return 0
 
@@ -62,21 +63,18 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
     env = make_training_env(cfg)
-    space = cast(gym.spaces.Box, env.single_action_space)
-    obs_dim = box_size(env.single_observation_space, "observation")
-    low, high = torch.as_tensor(space.low), torch.as_tensor(space.high)
-    agent = agents.get(cfg.agent)(cfg.agent_cfg, obs_dim, low, high, seed=agent_seed, device=cfg.device)
-    learner = rewards.get(cfg.reward)(cfg.reward_cfg, obs_dim, low.numel(), seed=learner_seed, device=cfg.device)
+    agent = agents.build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
+    learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     rater = None
     if isinstance(env, PreferenceVectorEnv):
-        settings = {"seed": rater_seed, "step_return": env.recorder.step_return}
-        rater = raters.get(cfg.rater)(cfg.rater_cfg, **settings)
+        step_return = env.recorder.step_return
+        rater = raters.build(cfg.rater, cfg.rater_cfg, seed=rater_seed, step_return=step_return)
     env.reset(seed=env_seed)
     return Parts(
         env=env,
         agent=agent,
         rater=rater,
-        sampler=samplers.get(cfg.sampler)(cfg.sampler_cfg),
+        sampler=samplers.build(cfg.sampler, cfg.sampler_cfg),
         learner=learner,
         budget=Budget(cfg.budget, cfg.budget_counts),
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
@@ -91,9 +89,10 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         UserError: If a segment cannot fit into an episode, or the spaces are not one-dimensional Boxes.
     """
     limit = gym.spec(cfg.env).max_episode_steps
-    if limit is not None and cfg.segment_length > limit:
+    length = cfg.sampler_cfg.segment_length
+    if cfg.rater != "none" and limit is not None and length > limit:
         raise UserError(
-            f"A segment of {cfg.segment_length} steps cannot fit into an episode of {cfg.env}, which ends after {limit}."
+            f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
     num_envs = cfg.agent_cfg.num_envs
     if cfg.env.startswith("prefgym/"):
@@ -103,11 +102,78 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         same_step = {"autoreset_mode": AutoresetMode.SAME_STEP}
         env = gym.make_vec(cfg.env, num_envs, vectorization_mode="sync", vector_kwargs=same_step)
     try:
-        box_size(env.single_observation_space, "observation")
-        box_size(env.single_action_space, "action")
+        single_spaces(env)
     except ValueError as error:
         raise UserError(f"{cfg.env} cannot be used: {error}.") from None
     return env if cfg.rater == "none" else PreferenceVectorEnv(env, recorder=cfg.recorder)
+
+
+def load_policy(run: Path, agents: Any) -> Agent:  # noqa: ANN401
+    """Load the last policy of a run.
+
+    Args:
+        run: Run folder.
+        agents: The registry of agents.
+
+    Raises:
+        UserError: If the run has none.
+    """
+    config = read_config(run)
+    path = run / "checkpoints" / "final" / "policy"
+    if not path.with_suffix(".json").is_file():
+        raise UserError(f"The run {run} has no policy: {path}.json is missing.")
+    _, card = load_weights(path)
+    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in card["cfg"].items()}
+    env = make_evaluation_env(config["env"], 1, 1)
+    return agents.build(card["agent"], agents.cfg(card["agent"], **settings), env=env).load(path)
+
+
+def evaluate_run(run: Path, agents: Any, episodes: int, seed: int, threads: int) -> Evaluation:  # noqa: ANN401
+    """Measure the true return of a run's last policy."""
+    policy = load_policy(run, agents)
+    return evaluate(policy, make_evaluation_env(read_config(run)["env"], episodes, threads), seed)
+
+
+def film_run(run: Path, agents: Any, seed: int) -> Path:  # noqa: ANN401
+    """Write a video of one episode of a run's last policy.
+
+    Raises:
+        UserError: If pictures cannot be drawn here.
+    """
+    from prefgym.report import encode_mp4
+    from prefgym.sim.gl import RenderingUnavailable
+    from prefgym.sim.render import render_states
+
+    env = make_evaluation_env(read_config(run)["env"], 1, 1)
+    base = cast(Any, env.unwrapped)
+    if not hasattr(base, "physics_state"):
+        raise UserError(f"{base} cannot be filmed: it does not tell its physics state.")
+    states = record_episode(load_policy(run, agents), env, seed)["state"]
+    try:
+        frames = render_states(base.model, states, camera=base.task.camera)
+    except RenderingUnavailable as error:
+        raise UserError(str(error)) from None
+    file = run / f"episode-{seed}.mp4"
+    file.write_bytes(encode_mp4(frames, base.metadata["render_fps"]))
+    return file
+
+
+def write_run_report(run: Path) -> Path:
+    """Write the report of a finished run and return its path.
+
+    Raises:
+        UserError: If `run` is no run folder.
+    """
+    from prefgym.report import write_report
+
+    config = read_config(run)
+    asked = run / "preferences" / "preferences"
+    preferences = load_preferences(asked) if asked.with_suffix(".json").is_file() else None
+    base = cast(Any, make_evaluation_env(config["env"], 1, 1).unwrapped)
+    if not hasattr(base, "physics_state"):
+        return write_report(run, model=None, camera={}, fps=30.0, preferences=preferences)
+    fps = base.metadata["render_fps"]
+    return write_report(run, model=base.model, camera=base.task.camera, fps=fps, preferences=preferences)
 
 
 def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:

@@ -12,6 +12,7 @@ from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.protocols import Learner
 from prefgym.queries import Queries
 from prefgym.segments import Segments
+from prefgym.spaces import single_spaces
 
 Array = npt.NDArray[Any]
 Info = dict[str, Any]
@@ -33,12 +34,12 @@ class _HasPhysics(Protocol):
 class _Preferences:
     """What single and vector wrapper share: a recorder, questions out of it, and the learned reward."""
 
-    def __init__(self, env: Any, num_worlds: int, observation: gym.Space[Any], action: gym.Space[Any]) -> None:  # noqa: ANN401
-        obs_dim, action_dim = box_size(observation, "observation"), box_size(action, "action")
+    def __init__(self, env: Any, num_worlds: int) -> None:  # noqa: ANN401
+        observation, action = single_spaces(env)
         base = env.unwrapped
         self.physics: _HasPhysics | None = base if hasattr(base, "physics_state") else None
         self.factor_names = tuple(base.factors()) if self.physics else ()
-        self.obs_dim, self.action_dim, self.num_worlds = obs_dim, action_dim, num_worlds
+        self.obs_dim, self.action_dim, self.num_worlds = observation.shape[0], action.shape[0], num_worlds
         self.learner: Learner | None = None
         self.num_asked = 0
         self.renew_recorder(RecorderCfg())
@@ -94,7 +95,7 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any]):
 
     def __init__(self, env: gym.Env[Any, Any], *, recorder: RecorderCfg | None = None) -> None:
         super().__init__(env)
-        self._shared = _Preferences(env, 1, env.observation_space, env.action_space)
+        self._shared = _Preferences(env, 1)
         if recorder:
             self._shared.renew_recorder(recorder)
         self._obs = np.zeros(0)
@@ -140,7 +141,7 @@ class PreferenceVectorEnv(VectorWrapper):
 
     def __init__(self, env: VectorEnv[Any, Any, Any], *, recorder: RecorderCfg | None = None) -> None:
         super().__init__(env)
-        self._shared = _Preferences(env, env.num_envs, env.single_observation_space, env.single_action_space)
+        self._shared = _Preferences(env, env.num_envs)
         if recorder:
             self._shared.renew_recorder(recorder)
         self._mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
@@ -199,17 +200,6 @@ class PreferenceVectorEnv(VectorWrapper):
     def install_reward(self, learner: Learner | None) -> None:
         """Pay what `learner` thinks from now on; None pays 0."""
         self._shared.learner = learner
-
-
-def box_size(space: gym.Space[Any], name: str) -> int:
-    """Return the size of a one-dimensional Box.
-
-    Raises:
-        ValueError: If the space is anything else, in one sentence.
-    """
-    if not isinstance(space, gym.spaces.Box) or len(space.shape) != 1:
-        raise ValueError(f"prefgym needs a one-dimensional Box {name} space, but this environment has {space}")
-    return space.shape[0]
 
 
 def _safe(info: Info) -> Info:

@@ -7,9 +7,10 @@ from prefgym.registry import Registry
 if TYPE_CHECKING:
     from prefgym.protocols import Learner
 
-__all__ = ["cfg", "get", "names", "register"]
+__all__ = ["build", "cfg", "get", "make", "names", "register"]
 
 _rewards: "Registry[Learner]" = Registry("reward", group="prefgym.rewards")
-register, names, get, cfg, _make = _rewards.register, _rewards.names, _rewards.get, _rewards.cfg, _rewards.make
+register, names, get = _rewards.register, _rewards.names, _rewards.get
+cfg, make, build = _rewards.cfg, _rewards.make, _rewards.build
 
 register("ensemble", "prefgym.rewards.ensemble:Ensemble")

@@ -1,8 +1,8 @@
 """An ensemble of reward networks, fitted to preferences."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, field
+from typing import Any, Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -13,6 +13,7 @@ from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.fit import FitCfg, fit
 from prefgym.rewards.shaping import SHAPINGS, Shaping
 from prefgym.segments import Segments
+from prefgym.spaces import single_spaces
 
 Product = Literal["auto", "loop", "batched"]
 
@@ -35,7 +36,7 @@ class EnsembleCfg:
     """How rewards are normalised after each session, and with it whether living pays: see docs/rewards.md."""
     product: Product = "auto"
     """Whether members are run one by one or in one batched product; `auto` takes what is faster on the device."""
-    fit: FitCfg = FitCfg()
+    fit: FitCfg = field(default_factory=FitCfg)
     """How members are fitted."""
 
 
@@ -75,10 +76,19 @@ class Members(nn.Module):
 class Ensemble:
     """A reward model: the members' mean, normalised after each session."""
 
-    def __init__(self, cfg: EnsembleCfg, obs_dim: int, action_dim: int, *, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(self, cfg: EnsembleCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Make unfitted members.
+
+        Args:
+            cfg: Sizes, and how to fit.
+            env: An environment, single or vectorised, whose spaces are one-dimensional Boxes.
+            seed: Seed of weights and of the order of the data.
+            device: Where the members are.
+        """
         self.cfg, self.device = cfg, torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
-        input_dim = obs_dim * (2 if cfg.next_obs else 1) + action_dim
+        observation, action = single_spaces(env)
+        input_dim = observation.shape[0] * (2 if cfg.next_obs else 1) + action.shape[0]
         self.members = Members(cfg, input_dim, self.generator).to(self.device)
         self.shaping = SHAPINGS[cfg.offset]
         self.optimizer = torch.optim.AdamW(

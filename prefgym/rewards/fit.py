@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 from prefgym.rewards.diagnostics import FitReport, accuracy, calibration_error
 
 NUM_FOLDS = 10
+ROWS_IN_CACHE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,47 +50,40 @@ def held_out(query_id: Tensor, num_members: int) -> Tensor:
     return query_id % NUM_FOLDS == torch.arange(num_members, device=query_id.device)[:, None]
 
 
-def step_sums(members: Members, inputs: Tensor, mask: Tensor, batched: bool) -> Tensor:
-    """Sum each member's rewards over the valid steps of its own queries.
+def step_sums(members: Members, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
+    """Sum rewards over the valid steps.
 
     Args:
         members: The networks.
-        inputs: What members see. Shape: (E, b, K, T, inputs).
-        mask: Valid steps. Shape: (E, b, K, T).
-        batched: Whether to run one product for all members.
+        index: The member to run; None runs all of them, each on its own inputs, in one product.
+        inputs: What they see. Shape: (b, K, T, inputs), or (E, b, K, T, inputs) for all.
+        mask: Valid steps. Shape: (b, K, T), or (E, b, K, T).
 
     Returns:
-        Scores. Shape: (E, b, K).
+        Scores. Shape: (b, K), or (E, b, K).
     """
-    if batched:
-        rewards = members.batched(inputs.flatten(1, 3)).view(mask.shape)
-        return (rewards * mask).sum(-1)
-    scores: list[Tensor] = []
-    for index in range(members.num_members):
-        valid = mask[index]
-        if bool(valid.all()):
-            rewards = members.member(index, inputs[index].flatten(0, 2)).view(valid.shape)
-        else:  # padding is not worth computing
-            rewards = torch.zeros(valid.shape, device=inputs.device)
-            rewards = rewards.masked_scatter(valid, members.member(index, inputs[index][valid]))
-        scores.append(rewards.sum(-1))
-    return torch.stack(scores)
+    if index is None:
+        return (members.batched(inputs.flatten(1, 3)).view(mask.shape) * mask).sum(-1)
+    if bool(mask.all()):
+        return members.member(index, inputs.flatten(0, 2)).view(mask.shape).sum(-1)
+    rewards = torch.zeros(mask.shape, device=inputs.device)  # padding is not worth computing
+    return rewards.masked_scatter(mask, members.member(index, inputs[mask])).sum(-1)
 
 
 def preference_loss(scores: Tensor, choice: Tensor, weight: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Return the cross-entropy of choices under P(k) = softmax(scores)_k, summed over members.
+    """Return the weighted sum of the cross-entropies of choices under P(k) = softmax(scores)_k.
 
     Ties are choices of 1/K each. Bradley & Terry (1952); Christiano et al. (arXiv:1706.03741), eq. 1.
 
     Args:
-        scores: Shape: (E, b, K).
-        choice: Shape: (E, b, K).
-        weight: Which queries count for which member. Shape: (E, b).
+        scores: Shape: (..., b, K).
+        choice: Shape: (..., b, K).
+        weight: How much each query counts. Shape: (..., b).
         label_smoothing: Share of the choice that is spread evenly.
     """
     target = (1 - label_smoothing) * choice + label_smoothing / choice.shape[-1]
     cross_entropy = -(target * scores.log_softmax(-1)).sum(-1)
-    return ((cross_entropy * weight).sum(-1) / weight.sum(-1).clamp_min(1)).sum()
+    return (cross_entropy * weight).sum()
 
 
 def fit(
@@ -121,19 +115,17 @@ def fit(
     hidden = held_out(query_id, num_members)
     loss, train_accuracy, epoch = float("nan"), float("nan"), 0
     for epoch in range(1, cfg.epochs + 1):
-        orders = torch.rand(num_members, num_queries, generator=generator).argsort(-1)
+        orders = torch.rand(num_members, num_queries, generator=generator).argsort(-1).to(inputs.device)
         losses: list[Tensor] = []
         log_probs: list[Tensor] = []
         for batch in orders.split(cfg.minibatch_size, -1):  # (E, b)
             seen = ~hidden.gather(-1, batch)
-            x, valid = crop(inputs, mask, batch, cfg.crop, generator)
-            scores = step_sums(members, x, valid, batched)
-            total = preference_loss(scores, choice[batch], seen.float(), cfg.label_smoothing)
+            valid = crop(mask, cfg.crop, generator)
             optimizer.zero_grad()
-            total.backward()
+            total, scores = accumulate(members, inputs, valid, choice, batch, seen, cfg.label_smoothing, batched)
             optimizer.step()
-            losses.append(total.detach() / num_members * batch.shape[-1])
-            log_probs.append(torch.where(seen[..., None], scores.detach(), torch.nan))
+            losses.append(total / num_members * batch.shape[-1])
+            log_probs.append(torch.where(seen[..., None], scores, torch.nan))
         loss = float(torch.stack(losses).sum() / num_queries)
         scored = torch.cat(log_probs, 1).flatten(0, 1)
         seen_rows = ~scored[:, 0].isnan()
@@ -143,23 +135,65 @@ def fit(
     return _judge(members, inputs, mask, choice, hidden, loss, train_accuracy, epoch)
 
 
-def crop(inputs: Tensor, mask: Tensor, batch: Tensor, most: int, generator: Generator) -> tuple[Tensor, Tensor]:
-    """Gather queries, leaving out up to `most` steps at the ends of windows where all options are full.
+def accumulate(
+    members: Members,
+    inputs: Tensor,
+    mask: Tensor,
+    choice: Tensor,
+    batch: Tensor,
+    seen: Tensor,
+    label_smoothing: float,
+    batched: bool,
+) -> tuple[Tensor, Tensor]:
+    """Add the gradient of one minibatch; each member has queries of its own and counts those it may see.
 
-    A choice between two windows mostly holds for what they have in common with their cores (SURF, arXiv:2203.10050).
+    Member by member, the minibatch goes through in pieces whose activations stay in the processor's cache.
+
+    Args:
+        members: The networks.
+        inputs: Shape: (B, K, T, inputs).
+        mask: Valid steps. Shape: (B, K, T).
+        choice: Shape: (B, K).
+        batch: Queries of each member. Shape: (E, b).
+        seen: Which of them count. Shape: (E, b).
+        label_smoothing: Share of each choice that is spread evenly.
+        batched: Whether to run one product for all members.
 
     Returns:
-        Inputs (E, b, K, T, inputs) and valid steps (E, b, K, T).
+        The loss summed over members, and the scores (E, b, K).
     """
-    valid = mask[batch]
-    if most:
-        dropped = int(torch.randint(most + 1, (), generator=generator))
-        first = int(torch.randint(dropped + 1, (), generator=generator))
-        step = torch.arange(mask.shape[-1], device=mask.device)
-        kept = (step >= first) & (step < mask.shape[-1] - dropped + first)
-        full = valid.all(-1).all(-1)[..., None, None]
-        valid = valid & (kept | ~full)
-    return inputs[batch], valid
+    weight = seen / seen.sum(-1, keepdim=True).clamp_min(1)
+    if batched:
+        scores = step_sums(members, None, inputs[batch], mask[batch])
+        loss = preference_loss(scores, choice[batch], weight, label_smoothing)
+        loss.backward()
+        return loss.detach(), scores.detach()
+    piece = max(1, ROWS_IN_CACHE // mask[0].numel())
+    total = torch.zeros((), device=inputs.device)
+    kept: list[Tensor] = []
+    for index in range(members.num_members):
+        for rows, weights in zip(batch[index].split(piece), weight[index].split(piece)):
+            scores = step_sums(members, index, inputs[rows], mask[rows])
+            loss = preference_loss(scores, choice[rows], weights, label_smoothing)
+            loss.backward()
+            total += loss.detach()
+            kept.append(scores.detach())
+    return total, torch.cat(kept).view(*batch.shape, -1)
+
+
+def crop(mask: Tensor, most: int, generator: Generator) -> Tensor:
+    """Leave out up to `most` steps at the ends of windows where all options are full. Shape: (B, K, T).
+
+    A choice between two windows mostly holds for their cores, too (SURF, arXiv:2203.10050).
+    """
+    if most == 0:
+        return mask
+    dropped = int(torch.randint(most + 1, (), generator=generator))
+    first = int(torch.randint(dropped + 1, (), generator=generator))
+    step = torch.arange(mask.shape[-1], device=mask.device)
+    kept = (step >= first) & (step < mask.shape[-1] - dropped + first)
+    full = mask.flatten(1).all(-1)[:, None, None]
+    return mask & (kept | ~full)
 
 
 @torch.no_grad()

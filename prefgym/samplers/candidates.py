@@ -2,8 +2,10 @@
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
+import tyro
 from torch import Generator, Tensor
 
 from prefgym.protocols import Learner, Recorder
@@ -19,7 +21,7 @@ class SamplerCfg:
         ValueError: If a value lies outside its range.
     """
 
-    segment_length: int = 50
+    segment_length: Annotated[int, tyro.conf.arg(aliases=("--segment-length",))] = 50
     """Longest segment, in steps."""
     num_options: int = 2
     """Segments shown together in a query."""

@@ -1,0 +1,127 @@
+"""The recorder, and the defects of other implementations that it must not have."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prefgym.buffers.recorder import Recorder, RecorderCfg
+
+End = tuple[int, str]
+
+
+def play(episodes: list[list[End]], capacity: int = 10_000) -> Recorder:
+    """Record episodes in worlds side by side; observation and action are 1000 world + 100 episode + step."""
+    num_worlds = len(episodes)
+    recorder = Recorder(num_worlds, 1, 1, factor_names=("speed",), state_dim=2, cfg=RecorderCfg(capacity_steps=capacity))
+    position = [(0, 0)] * num_worlds  # episode and step of each world
+
+    def number(world: int) -> float:
+        episode, step = position[world]
+        return 1000 * world + 100 * episode + step
+
+    def column() -> np.ndarray:
+        return np.array([[number(world)] for world in range(num_worlds)])
+
+    recorder.begin(column(), state=np.repeat(column(), 2, 1))
+    while any(position[world][0] < len(episodes[world]) for world in range(num_worlds)):
+        playing = np.array([position[world][0] < len(episodes[world]) for world in range(num_worlds)])
+        action = column()
+        position = [(e, s + 1) if playing[w] else (e, s) for w, (e, s) in enumerate(position)]
+        ends = [
+            episodes[w][e][1] if playing[w] and s == episodes[w][e][0] else "" for w, (e, s) in enumerate(position)
+        ]
+        terminated, truncated = (np.array([end == kind for end in ends]) for kind in ("terminated", "truncated"))
+        state = np.repeat(column(), 2, 1)
+        speed = {"speed": action[:, 0] / 2}
+        recorder.add(
+            action, action[:, 0], column(), terminated, truncated, mask=playing, factors=speed, state=state
+        )
+        over = np.array([bool(end) for end in ends])
+        position = [(e + 1, 0) if over[w] else (e, s) for w, (e, s) in enumerate(position)]
+        more = over & np.array([position[w][0] < len(episodes[w]) for w in range(num_worlds)])
+        if more.any():
+            recorder.begin(column(), more, np.repeat(column(), 2, 1))
+    return recorder
+
+
+LIVES = st.lists(
+    st.lists(st.tuples(st.integers(1, 12), st.sampled_from(["terminated", "truncated", "reset"])), min_size=1, max_size=4),
+    min_size=1,
+    max_size=3,
+)
+
+
+@settings(max_examples=60, deadline=None)
+@given(lives=LIVES, length=st.integers(1, 8), cut=st.booleans(), capacity=st.sampled_from([9, 15, 24, 10_000]))
+def test_windows_lie_in_one_episode_and_none_is_missing(
+    lives: list[list[End]], length: int, cut: bool, capacity: int
+) -> None:
+    """Every start that is listed gives one window of one episode; every start that should be there is listed."""
+    recorder = play(lives, capacity * len(lives))
+    starts = recorder.starts(length, cut=cut)
+    wanted: set[tuple[int, int, int]] = set()
+    for world, episodes in enumerate(lives):
+        rows = [(world, e, s, n, end) for e, (n, end) in enumerate(episodes) for s in range(n + 1)]
+        for _, e, s, n, end in rows[-recorder.num_rows :]:
+            if s < n and (s + length <= n or (cut and end == "terminated")):
+                wanted.add((world, e, s))
+    if not len(starts):
+        assert not wanted
+        return
+    segments = recorder.segments(starts, length)
+    found: set[tuple[int, int, int]] = set()
+    for i in range(len(starts)):
+        num = int(segments.length[i])
+        first = int(segments.obs[i, 0, 0])
+        world, episode, step = first // 1000, first % 1000 // 100, first % 100
+        found.add((world, episode, step))
+        n, end = lives[world][episode]
+        assert num == min(length, n - step)
+        assert segments.obs[i, : num + 1, 0].tolist() == [first + k for k in range(num + 1)]
+        assert segments.action[i, :num, 0].tolist() == [first + k for k in range(num)]  # the same window as obs
+        assert not segments.obs[i, num + 1 :].any() and not segments.action[i, num:].any()
+        assert bool(segments.terminated[i]) == (end == "terminated" and step + num == n)
+        assert bool(segments.truncated[i]) == (end == "truncated" and step + num == n) or end == "reset"
+        assert segments.reward is not None and segments.state is not None and segments.origin is not None
+        assert torch.equal(segments.reward[i], segments.action[i, :, 0])
+        assert torch.equal(segments.factors["speed"][i] * 2, segments.action[i, :, 0])
+        assert torch.equal(segments.state[i, :, 1].float(), segments.obs[i, :, 0])
+        assert int(segments.origin[i, 1]) == step
+    assert found == wanted
+    assert len(starts) == len(found)
+
+
+def test_a_segment_as_long_as_the_episode_can_be_drawn() -> None:
+    """An episode of 5 steps holds one window of 5, and two of 4: the last one included."""
+    recorder = play([[(5, "truncated")]])
+    assert len(recorder.starts(5)) == 1
+    assert len(recorder.starts(4)) == 2
+    assert len(recorder.starts(6)) == 0
+
+
+def test_an_episode_left_by_a_reset_counts_as_truncated() -> None:
+    """A time limit outside of the wrapper shows only as a reset."""
+    segments = (recorder := play([[(3, "reset"), (2, "terminated")]])).segments(recorder.starts(3, cut=False), 3)
+    assert segments.truncated.tolist() == [True]
+    assert segments.terminated.tolist() == [False]
+
+
+def test_recent_steps_are_counted_over_all_worlds() -> None:
+    """The last 4 steps of 2 worlds are the last 2 of each."""
+    recorder = play([[(9, "reset")], [(9, "reset")]])
+    steps = recorder.segments(recorder.starts(1, last_steps=4), 1).action.flatten().tolist()
+    assert sorted(steps) == [7, 8, 1007, 1008]
+
+
+def test_the_average_step_return_is_that_of_the_last_ten_episodes() -> None:
+    """Rewards are the step numbers plus 100 per episode: the last of two episodes returns (100 + 101) / 2 a step."""
+    recorder = play([[(2, "terminated"), (2, "truncated")]])
+    assert recorder.step_return() == (0 + 1 + 100 + 101) / 4
+
+
+def test_a_capacity_without_room_is_refused() -> None:
+    """One row a world cannot hold a step."""
+    with pytest.raises(ValueError, match="leaves 1 rows"):
+        Recorder(8, 1, 1, cfg=RecorderCfg(capacity_steps=8))

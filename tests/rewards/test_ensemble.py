@@ -1,0 +1,116 @@
+"""The reward ensemble: what it pays, and why its zero matters where episodes terminate."""
+
+import gymnasium as gym
+import pytest
+import torch
+
+from prefgym.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.queries import Queries
+from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
+from prefgym.rewards.fit import FitCfg
+from prefgym.segments import Segments
+
+
+class Spaces:
+    """An environment as far as a learner looks at it."""
+
+    observation_space = gym.spaces.Box(-1, 1, (2,))
+    action_space = gym.spaces.Box(-1, 1, (1,))
+
+
+ENV = Spaces()
+CFG = EnsembleCfg(hidden=(16, 16), fit=FitCfg(learning_rate=1e-2))
+
+
+def make_preferences(num: int, step_reward: float = 0.0, cut: bool = False) -> Preferences:
+    """Choose the higher return of windows of 6 steps whose steps are worth action + `step_reward`."""
+    generator = torch.Generator().manual_seed(0)
+    action = torch.randn(num, 2, 6, 1, generator=generator)
+    length = torch.randint(1, 7, (num, 2), generator=generator) if cut else torch.full((num, 2), 6)
+    reward = (action[..., 0] + step_reward) * (torch.arange(6) < length[..., None])
+    flag = torch.zeros(num, 2, dtype=torch.bool)
+    options = Segments(
+        obs=torch.zeros(num, 2, 7, 2),
+        action=action,
+        length=length,
+        terminated=length < 6,
+        truncated=flag,
+        reward=reward,
+    )
+    answers = Answers.of(reward.sum(-1).argmax(-1), 2)
+    return Preferences.of(Queries.of(options), answers, RaterInfo(name="test"))
+
+
+def pay(ensemble: Ensemble, action: float) -> float:
+    """Ask what one step with this action is worth."""
+    flag = torch.zeros(1, dtype=torch.bool)
+    step = Segments(
+        obs=torch.zeros(1, 2, 2),
+        action=torch.full((1, 1, 1), action),
+        length=torch.ones(1, dtype=torch.long),
+        terminated=flag,
+        truncated=flag,
+    )
+    return float(ensemble.reward(step).mean())
+
+
+def test_the_reward_rises_with_what_was_preferred() -> None:
+    """Larger actions were preferred, so they pay more; the deviation over the labelled steps is 1."""
+    ensemble = Ensemble(CFG, ENV)
+    preferences = make_preferences(300)
+    report = ensemble.fit(preferences)
+    assert pay(ensemble, 1.0) > pay(ensemble, 0.0) > pay(ensemble, -1.0)
+    assert report.accuracy > 0.85
+    rewards = ensemble.reward(preferences.queries.options)
+    torch.testing.assert_close(rewards.flatten(1).std(1), torch.ones(3), atol=1e-3, rtol=0)
+
+
+@pytest.mark.parametrize("living", [2.0, -2.0])
+def test_cut_windows_tell_whether_living_pays(living: float) -> None:
+    """With windows of unequal length the worth of an average step gets its sign; with equal ones it cannot."""
+    cut = Ensemble(CFG, ENV)
+    cut.fit(make_preferences(400, living, cut=True))
+    assert pay(cut, 0.0) * living > 0
+    # two learners of equal windows see the same choices whatever living is worth
+    blind = [Ensemble(CFG, ENV), Ensemble(CFG, ENV)]
+    for ensemble, value in zip(blind, (living, -living)):
+        ensemble.fit(make_preferences(100, value))
+    assert pay(blind[0], 0.0) == pytest.approx(pay(blind[1], 0.0))
+
+
+@pytest.mark.parametrize(("offset", "expected"), [("centre", 0.0), ("survival-bonus", 2.0)])
+def test_named_alternatives_move_the_zero(offset: str, expected: float) -> None:
+    """Centred rewards average 0 over the labelled steps, a survival bonus makes it 2 deviations."""
+    ensemble = Ensemble(EnsembleCfg(hidden=(8,), offset=offset), ENV)  # pyright: ignore[reportArgumentType]
+    preferences = make_preferences(50)
+    ensemble.fit(preferences)
+    means = ensemble.reward(preferences.queries.options).flatten(1).mean(1)
+    torch.testing.assert_close(means, torch.full((3,), expected), atol=1e-3, rtol=0)
+
+
+def test_only_answered_queries_are_fitted() -> None:
+    """Ten of forty queries were skipped: thirty are fitted."""
+    preferences = make_preferences(40)
+    status, choice = preferences.answers.status.clone(), preferences.answers.choice.clone()
+    status[:10], choice[:10] = int(Status.SKIPPED), 0.0
+    answers = Answers(status=status, choice=choice, tie=preferences.answers.tie)
+    told = Preferences.of(preferences.queries, answers, RaterInfo(name="test"))
+    assert Ensemble(CFG, ENV).fit(told).num_preferences == 30
+
+
+def test_the_task_reward_is_not_looked_at() -> None:
+    """The same choices beside another recorded reward give the same learner to the last bit."""
+    preferences = make_preferences(60)
+    one, other = Ensemble(CFG, ENV), Ensemble(CFG, ENV)
+    one.fit(preferences)
+    other.fit(preferences.without_truth())
+    assert pay(one, 0.3) == pay(other, 0.3)
+
+
+def test_weights_come_back() -> None:
+    """A learner that takes over another's state pays the same."""
+    one, other = Ensemble(CFG, ENV, seed=0), Ensemble(CFG, ENV, seed=1)
+    one.fit(make_preferences(40))
+    other.load_state_dict(one.state_dict())
+    assert pay(one, 0.7) == pay(other, 0.7)
+    assert other.is_fitted
