@@ -36,7 +36,10 @@ class ScriptedRaterCfg:
     """Call options equally good whose returns differ by less than this share of an average segment's return."""
 
     def __post_init__(self) -> None:
-        BradleyTerryCfg(beta=self.beta, lapse=self.eps_mistake)
+        if not self.beta >= 0.0:
+            raise ValueError(f"beta must be 0 or more, not {self.beta}")
+        if not 0.0 <= self.eps_mistake <= 1.0:
+            raise ValueError(f"eps_mistake must be a probability, not {self.eps_mistake}")
         if not 0.0 <= self.gamma <= 1.0:
             raise ValueError(f"gamma must lie between 0 and 1, not {self.gamma}")
         if not (self.eps_skip >= 0.0 and self.eps_equal >= 0.0):

@@ -284,6 +284,6 @@ def test_a_reward_that_is_not_finite_is_an_error(bad: float) -> None:
     "bad", [{"beta": -1.0}, {"gamma": 1.5}, {"eps_mistake": 2.0}, {"eps_skip": -0.1}, {"eps_equal": math.nan}]
 )
 def test_settings_have_ranges(bad: dict[str, float]) -> None:
-    """A setting out of range is an error."""
-    with pytest.raises(ValueError, match=r"must|probability"):
+    """A setting out of range is an error that names it."""
+    with pytest.raises(ValueError, match=f"{next(iter(bad))}.* must"):
         ScriptedRaterCfg(**bad)  # pyright: ignore[reportArgumentType]
