@@ -11,6 +11,7 @@ from prefgym.preferences import Preferences, Status
 from prefgym.protocols import Rater
 from prefgym.queries import Queries
 from prefgym.segments import Segments
+from prefgym.sim.compliance import check_vector_env as check_vector_env
 
 
 def example_segments(
