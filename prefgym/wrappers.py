@@ -6,6 +6,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 import torch
+from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from prefgym.buffers.recorder import Recorder, RecorderCfg
@@ -86,7 +87,7 @@ class _Preferences:
         return queries
 
 
-class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any]):
+class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Hide the task reward, record what happens, and pay the learned reward once one is installed.
 
     Raises:
@@ -94,7 +95,8 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any]):
     """
 
     def __init__(self, env: gym.Env[Any, Any], *, recorder: RecorderCfg | None = None) -> None:
-        super().__init__(env)
+        RecordConstructorArgs.__init__(self, recorder=recorder)
+        gym.Wrapper.__init__(self, env)
         self._shared = _Preferences(env, 1)
         if recorder:
             self._shared.renew_recorder(recorder)

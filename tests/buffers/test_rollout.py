@@ -1,0 +1,60 @@
+"""Rollouts and sums over time."""
+
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgym.buffers.rollout import EpisodeReturns, Rollout, backward_sum, forward_sum
+
+UNIT = st.floats(0, 1)
+
+
+@given(values=st.lists(st.tuples(st.floats(-5, 5), UNIT), min_size=1, max_size=33))
+def test_sums_agree_with_a_loop(values: list[tuple[float, float]]) -> None:
+    """Doubling gives what going through the steps one by one gives, in both directions."""
+    x, decay = torch.tensor(values, dtype=torch.float64).T
+    ahead, back, total = [0.0] * len(values), [0.0] * len(values), 0.0
+    for t in reversed(range(len(values))):
+        total = ahead[t] = values[t][0] + values[t][1] * total
+    total = 2.0
+    for t in range(len(values)):
+        total = back[t] = values[t][0] + values[t][1] * total
+    torch.testing.assert_close(backward_sum(x, decay), torch.tensor(ahead, dtype=torch.float64))
+    torch.testing.assert_close(
+        forward_sum(x, decay, torch.tensor(2.0, dtype=torch.float64)), torch.tensor(back, dtype=torch.float64)
+    )
+
+
+def make_rollout(reward: list[list[float]], terminated: list[list[bool]]) -> Rollout:
+    """Make a rollout of one-dimensional observations that are all 0."""
+    rewards, ended = torch.tensor(reward), torch.tensor(terminated)
+    zeros = torch.zeros(*rewards.shape, 1)
+    return Rollout(
+        obs=zeros,
+        action=zeros,
+        next_obs=zeros,
+        reward=rewards,
+        terminated=ended,
+        truncated=torch.zeros_like(ended),
+        log_prob=torch.zeros_like(rewards),
+    )
+
+
+def test_episode_returns_run_across_rollouts() -> None:
+    """One world is paid 1, 2 | 3, 4 | and ends after the third step: 1 + 2 + 3 = 6; 4 belongs to the next episode."""
+    returns = EpisodeReturns(1)
+    returns.add(make_rollout([[1.0], [2.0]], [[False], [False]]))
+    assert returns.mean is None
+    returns.add(make_rollout([[3.0], [4.0]], [[True], [False]]))
+    assert returns.mean == 6.0
+    returns.add(make_rollout([[5.0], [0.0]], [[True], [False]]))
+    assert returns.mean == (6.0 + 9.0) / 2
+
+
+def test_steps_are_segments_of_one_step() -> None:
+    """Each step sees the observation before and after it, and no task reward."""
+    steps = make_rollout([[1.0], [2.0]], [[False], [True]]).steps()
+    assert steps.batch_shape == (2, 1)
+    assert steps.num_steps == 1
+    assert steps.reward is None
+    assert steps.terminated.tolist() == [[False], [True]]
