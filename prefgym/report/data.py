@@ -1,0 +1,219 @@
+"""What a report is made of, read from a run folder; whatever is missing there is None or empty here."""
+
+import json
+import math
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import safetensors.numpy
+import yaml
+from numpy.typing import NDArray
+from safetensors import SafetensorError
+
+_safetensors: Any = safetensors.numpy
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Curve:
+    """One metric over another; x increases."""
+
+    x: FloatArray
+    y: FloatArray
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Metrics:
+    """The lines of `metrics.jsonl`, oldest first."""
+
+    rows: tuple[Mapping[str, float], ...] = ()
+
+    def curve(self, y: str, x: str = "time/total_timesteps") -> Curve:
+        """Return `y` over `x` from the lines that have both; of two lines with one x, the later holds."""
+        points = {row[x]: row[y] for row in self.rows if x in row and y in row}
+        ordered = sorted(points)
+        return Curve(x=np.array(ordered, dtype=float), y=np.array([points[at] for at in ordered], dtype=float))
+
+    def last(self, name: str) -> float | None:
+        """Return the latest value of a metric."""
+        return next((row[name] for row in reversed(self.rows) if name in row), None)
+
+    def session_starts(self) -> FloatArray:
+        """Return the environment steps at which sessions took place. Shape: (sessions,)."""
+        first: dict[float, float] = {}
+        for row in self.rows:
+            if "feedback/session" in row and "time/total_timesteps" in row:
+                first.setdefault(row["feedback/session"], row["time/total_timesteps"])
+        return np.array(sorted(first.values()), dtype=float)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class HeldOut:
+    """What the reward model predicted about preferences it was not fitted to."""
+
+    probability: FloatArray
+    """Predicted probability that the first option is chosen. Shape: (B,)."""
+    share: FloatArray
+    """Share of the choice the first option got: 1, 0, or 0.5 for a tie. Shape: (B,)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RewardPairs:
+    """True and learned reward of the same steps."""
+
+    true: FloatArray
+    """Shape: (N,)."""
+    learned: FloatArray
+    """Shape: (N,)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Episode:
+    """One evaluation episode of the final policy."""
+
+    state: FloatArray | None
+    """Physics states before and after each step. Shape: (T+1, S)."""
+    reward: FloatArray | None
+    """Task reward. Shape: (T,)."""
+    learned: FloatArray | None
+    """Learned reward. Shape: (T,)."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RunData:
+    """Everything a report reads from a run folder but the preferences."""
+
+    name: str
+    """Name of the run folder."""
+    config: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    config_text: str = ""
+    """The configuration as it was written."""
+    command: str | None = None
+    """The command line that made the run."""
+    metrics: Metrics = Metrics()
+    result: Mapping[str, Any] = field(default_factory=dict[str, Any])
+    held_out: HeldOut | None = None
+    reward_pairs: RewardPairs | None = None
+    final_episode: Episode | None = None
+
+    @property
+    def learns_from_labels(self) -> bool:
+        """Return whether there was a rater; `none` means training on the task reward."""
+        return self.fact("rater") != "none"
+
+    def fact(self, name: str) -> Any:  # noqa: ANN401
+        """Return what the result says about `name`, or else the configuration, or else None."""
+        return self.result.get(name, self.config.get(name))
+
+    def number(self, name: str) -> float | None:
+        """Return fact `name` if it is a finite number."""
+        value = self.fact(name)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        return float(value) if is_number else None
+
+
+def load_run(run_dir: Path) -> RunData:
+    """Read a run folder; every file in it may be missing.
+
+    Raises:
+        ValueError: If a file is there but makes no sense.
+    """
+    config_path, inputs = run_dir / "config.yaml", run_dir / "report"
+    config_text = config_path.read_text(encoding="utf-8") if config_path.is_file() else ""
+    config = _read_yaml(config_path, config_text)
+    result = _read_json(run_dir / "result.json")
+    manifest = _read_json(run_dir / "manifest.json")
+    command = next((part["command"] for part in (manifest, config, result) if part.get("command")), None)
+    held_out = _read_arrays(inputs / "held_out.json", "probability", "choice")
+    pairs = _read_arrays(inputs / "reward_scatter.json", "true", "learned")
+    return RunData(
+        name=run_dir.resolve().name,
+        config=config,
+        config_text=config_text,
+        command=_words(command),
+        metrics=Metrics(rows=tuple(_read_lines(run_dir / "metrics.jsonl"))),
+        result=result,
+        held_out=HeldOut(probability=held_out[0], share=held_out[1]) if held_out else None,
+        reward_pairs=RewardPairs(true=pairs[0], learned=pairs[1]) if pairs else None,
+        final_episode=_read_episode(inputs / "final_episode.safetensors"),
+    )
+
+
+def _words(command: object) -> str | None:
+    if isinstance(command, list):
+        return shlex.join(map(str, cast("list[Any]", command)))
+    return None if command is None else str(command)
+
+
+def _read_yaml(path: Path, text: str) -> Mapping[str, Any]:
+    try:
+        loaded: Any = yaml.safe_load(text) or {}
+    except yaml.YAMLError as error:
+        raise ValueError(f"{path} is not valid YAML") from error
+    if not isinstance(loaded, dict):
+        raise ValueError(f"{path} holds no settings")
+    return cast("dict[str, Any]", loaded)
+
+
+def _read_json(path: Path) -> dict[str, Any]:
+    if not path.is_file():
+        return {}
+    try:
+        loaded = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(f"{path} is not valid JSON") from error
+    if not isinstance(loaded, dict):
+        raise ValueError(f"{path} holds no JSON object")
+    return cast("dict[str, Any]", loaded)
+
+
+def _read_arrays(path: Path, first: str, second: str) -> tuple[FloatArray, FloatArray] | None:
+    loaded = _read_json(path)
+    if first not in loaded or second not in loaded:
+        return None
+    x, y = (np.asarray(loaded[name], dtype=float).reshape(-1) for name in (first, second))
+    if x.shape != y.shape:
+        raise ValueError(f"{path} has {len(x)} values of {first}, but {len(y)} of {second}")
+    finite = np.isfinite(x) & np.isfinite(y)
+    return x[finite], y[finite]
+
+
+def _read_lines(path: Path) -> Iterable[Mapping[str, float]]:
+    if not path.is_file():
+        return
+    lines = path.read_text(encoding="utf-8").splitlines()
+    for number, line in enumerate(lines, start=1):
+        try:
+            row: Any = json.loads(line) if line.strip() else {}
+        except ValueError as error:
+            if number == len(lines):
+                return  # a run that was killed may leave half a line
+            raise ValueError(f"{path}, line {number}, is not valid JSON") from error
+        if not isinstance(row, dict):
+            raise ValueError(f"{path}, line {number}, is no JSON object")
+        yield {key: float(value) for key, value in cast("dict[str, Any]", row).items() if _is_finite(value)}
+
+
+def _is_finite(value: object) -> bool:
+    return isinstance(value, int | float) and math.isfinite(value)
+
+
+def _read_episode(path: Path) -> Episode | None:
+    if not path.is_file():
+        return None
+    try:
+        arrays: dict[str, Any] = _safetensors.load_file(path)
+    except SafetensorError as error:
+        raise ValueError(f"{path} is not a valid safetensors file") from error
+    state, reward, learned = (
+        np.asarray(arrays[name], dtype=float) if name in arrays else None for name in ("state", "reward", "learned")
+    )
+    return Episode(state=state, reward=reward, learned=learned)

@@ -1,0 +1,110 @@
+"""The clips of a report: a few of the queries that were asked, and the final policy."""
+
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from typing import Any, TypeGuard
+
+from prefgym.preferences import Preferences
+from prefgym.report.clips import Clip, Draw, Frames, choose_pace, make_clip, segment_frames, side_by_side
+from prefgym.report.data import Episode
+from prefgym.sim.gl import MjModel, RenderingUnavailable
+from prefgym.sim.render import StateRenderer
+
+NUM_QUERIES = 6
+"""Queries shown as clips."""
+QUERY_WIDTH = 512
+"""Width of all options of a query together, in pixels."""
+FINAL_SIZE = (512, 288)
+"""Width and height of the final policy's video, in pixels."""
+FINAL_SECONDS = 10.0
+"""The final policy's video shows no more of the episode than this."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Footage:
+    """What there is to be watched."""
+
+    final: Clip | None = None
+    queries: tuple[tuple[int, Clip], ...] = ()
+    """Indices of preferences, and their options side by side."""
+    missing: str = ""
+    """One sentence on why there is no video, if there is none."""
+
+
+def film(
+    *,
+    episode: Episode | None,
+    preferences: Preferences | None,
+    model: MjModel | None,
+    camera: Mapping[str, Any],
+    fps: float,
+) -> Footage:
+    """Draw the final episode and a handful of queries; where no picture can be drawn, say why.
+
+    Args:
+        episode: The final policy's episode.
+        preferences: What was asked and answered.
+        model: What the physics states are states of; None if it is not known.
+        camera: See `StateRenderer`.
+        fps: States recorded for each second of the episode.
+    """
+    missing = "" if model is not None else "the physics model of this environment is not known"
+    with ExitStack() as stack:
+
+        def open_renderer(width: int, height: int) -> Draw | None:
+            nonlocal missing
+            if missing or model is None:
+                return None
+            try:
+                return stack.enter_context(StateRenderer(model, width=width, height=height, camera=camera))
+            except RenderingUnavailable as error:
+                missing = str(error)
+                return None
+
+        queries: list[tuple[int, Clip]] = []
+        if preferences is not None and len(preferences):
+            side = QUERY_WIDTH // preferences.queries.num_options // 2 * 2
+            queries = _film_queries(preferences, open_renderer(side, side), fps)
+        final = None
+        if episode is not None and episode.state is not None and (draw := open_renderer(*FINAL_SIZE)):
+            pace = choose_pace(len(episode.state), fps)
+            shown = episode.state[: round(FINAL_SECONDS * fps) + 1 : pace.stride]
+            final = make_clip(draw(shown), pace)
+    if not missing and final is None and not queries:
+        missing = "this run recorded no physics states"
+    return Footage(final=final, queries=tuple(queries), missing=missing)
+
+
+def pick_queries(preferences: Preferences, num: int) -> list[int]:
+    """Pick queries from all of the run, oldest first: evenly spaced, and one tie and one skip if there are any."""
+    answers = preferences.answers
+    rare = [int(where.nonzero()[0]) for where in (answers.tie, ~answers.answered) if bool(where.any())][:num]
+    common = [index for index in range(len(preferences)) if index not in rare]
+    return sorted(rare + _evenly(common, num - len(rare)))
+
+
+def _evenly(values: Sequence[int], num: int) -> list[int]:
+    if len(values) <= num:
+        return list(values)
+    if num < 2:
+        return list(values[:num])
+    return [values[place * (len(values) - 1) // (num - 1)] for place in range(num)]
+
+
+def _film_queries(preferences: Preferences, draw: Draw | None, fps: float) -> list[tuple[int, Clip]]:
+    clips: list[tuple[int, Clip]] = []
+    for index in pick_queries(preferences, NUM_QUERIES):
+        query = preferences[index : index + 1]
+        order = [int(k) for k in query.shown_order[0]]
+        options = query.queries.options[0][query.shown_order[0]]
+        pace = choose_pace(int(options.length.max()) + 1, fps)
+        shown = [segment_frames(options[k], draw, pace.stride) for k in range(len(order))]
+        if _all_there(shown):
+            chosen = [bool(query.answers.choice[0, k] > 0) for k in order]
+            clips.append((index, make_clip(side_by_side(shown, chosen), pace)))
+    return clips
+
+
+def _all_there(shown: Sequence[Frames | None]) -> TypeGuard[Sequence[Frames]]:
+    return all(frames is not None for frames in shown)

@@ -1,0 +1,72 @@
+"""The page itself: sections put into `page.html`, with everything it needs inside."""
+
+import os
+from collections.abc import Mapping
+from importlib import resources
+from pathlib import Path
+from string import Template
+from typing import Any
+
+from prefgym.preferences import Preferences
+from prefgym.report import sections
+from prefgym.report.data import RunData, load_run
+from prefgym.report.footage import Footage, film
+from prefgym.report.markup import escape
+from prefgym.report.statistics import count_labels
+from prefgym.sim.gl import MjModel
+
+
+def write_report(
+    run_dir: Path,
+    *,
+    model: MjModel | None,
+    camera: Mapping[str, Any],
+    fps: float,
+    preferences: Preferences | None,
+) -> Path:
+    """Write `report.html` into a run folder, whatever the run has got, and return its path.
+
+    Args:
+        run_dir: The run folder.
+        model: What recorded physics states are states of; without it there are no videos.
+        camera: Where pictures are taken from; see `StateRenderer`.
+        fps: Environment steps for each second of the episode.
+        preferences: What was asked and answered.
+
+    Raises:
+        ValueError: If a file of the run folder is there but makes no sense.
+    """
+    run = load_run(run_dir)
+    footage = film(episode=run.final_episode, preferences=preferences, model=model, camera=camera, fps=fps)
+    return _write_atomically(run_dir / "report.html", render_page(run, preferences, footage, fps))
+
+
+def render_page(run: RunData, preferences: Preferences | None, footage: Footage, fps: float) -> str:
+    """Return the page as HTML."""
+    counts = None if preferences is None else count_labels(preferences)
+    files = resources.files("prefgym.report")
+    parts = (
+        sections.learning(run),
+        sections.reward_model(run),
+        sections.labels(run, preferences, counts, footage),
+        sections.final_policy(run, footage, fps),
+        sections.configuration(run),
+    )
+    return Template((files / "page.html").read_text(encoding="utf-8")).substitute(
+        title=escape(f"{run.fact('env') or run.name} · prefgym report"),
+        style=(files / "style.css").read_text(encoding="utf-8"),
+        headline=sections.headline(run, counts),
+        cards=sections.cards(run, counts),
+        command=sections.command(run),
+        sections="\n".join(part for part in parts if part),
+    )
+
+
+def _write_atomically(path: Path, text: str) -> Path:
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)
+    return path

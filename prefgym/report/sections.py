@@ -1,0 +1,274 @@
+"""The sections of a report, in reading order. Each is a piece of HTML; one that has nothing to say is empty."""
+
+from collections.abc import Mapping
+
+from prefgym.preferences import Preferences, Status
+from prefgym.report import charts
+from prefgym.report.clips import Clip
+from prefgym.report.data import Curve, RunData
+from prefgym.report.footage import FINAL_SECONDS, Footage
+from prefgym.report.markup import (
+    bar,
+    card,
+    duration,
+    escape,
+    figure,
+    grid,
+    note,
+    number,
+    percent,
+    section,
+    video,
+)
+from prefgym.report.statistics import LabelCounts, correlation, rank_correlation, reliability, true_returns
+
+MIN_HELD_OUT = 20
+"""A reliability diagram of fewer preferences would show chance."""
+
+
+def headline(run: RunData, counts: LabelCounts | None) -> str:
+    """Say what was trained, on whose labels, and what came of it."""
+    env, agent, rater = (str(run.fact(name) or "?") for name in ("env", "agent", "rater"))
+    labels = _labels(run, counts)
+    if not run.learns_from_labels:
+        how = f"<b>{escape(agent)}</b>, paid the task reward itself"
+    elif labels:
+        how = f"<b>{escape(agent)}</b>, paid a reward learned from <b>{labels[1]:,}</b> answers"
+        how += f" of the rater <b>{escape(rater)}</b>"
+    else:
+        how = f"<b>{escape(agent)}</b>, paid a reward learned from the rater <b>{escape(rater)}</b>"
+    seed = run.number("seed")
+    about = [f"run {run.name}", f"seed {seed:.0f}" if seed is not None else ""]
+    about.append(f"prefgym {run.fact('version')}" if run.fact("version") else "")
+    eyebrow = " · ".join(escape(part) for part in about if part)
+    return f'<p class="eyebrow">{eyebrow}</p>\n<h1>{escape(env)}</h1>\n<p class="lead">{how}</p>'
+
+
+def cards(run: RunData, counts: LabelCounts | None) -> str:
+    """Show what one wants to know first."""
+    shown = [_return_card(run), _labels_card(run, counts), _time_card(run), _model_card(run)]
+    there = [one for one in shown if one]
+    return f'<dl class="cards">{"".join(there)}</dl>' if there else ""
+
+
+def command(run: RunData) -> str:
+    """Show the command that made the run."""
+    return f'<pre class="command"><code>{escape(run.command)}</code></pre>' if run.command else ""
+
+
+def learning(run: RunData) -> str:
+    """Show the learning curve with the sessions marked."""
+    true, std = run.metrics.curve("eval/mean_reward"), run.metrics.curve("eval/std_reward")
+    if not len(true):
+        return section("Learning", note("No learning curve: this run has not been evaluated."), name="learning")
+    sessions, paid = run.metrics.session_starts(), run.metrics.curve("rollout/ep_rew_mean")
+    what = "Learned return" if run.learns_from_labels else "Task return"
+    svgs = [
+        f'<div class="{kind}">'
+        + charts.learning_curve(
+            size,
+            true=true,
+            std=std,
+            final=_final(run),
+            sessions=sessions,
+            paid=paid,
+            paid_name=f"{what} (what the agent was paid)",
+        )
+        + "</div>"
+        for kind, size in (("wide", charts.WIDE), ("narrow", charts.NARROW))
+    ]
+    caption = "The true return should rise and stay up; the band is one standard deviation between episodes"
+    if len(sessions):
+        caption += f", dashed lines are the {len(sessions)} sessions in which the rater was asked"
+    if len(paid) and run.learns_from_labels:
+        caption += ". A learned return that rises while the true one falls means the reward model is being exploited"
+    return section("Learning", figure("".join(svgs), "", caption + "."), name="learning")
+
+
+def reward_model(run: RunData) -> str:
+    """Show how well the learned reward predicts answers, and how it relates to the true reward."""
+    if not run.learns_from_labels:
+        return ""
+    parts = [_accuracy(run), _reliability(run), _scatter(run)]
+    return section("Reward model", grid(*parts, kind="thirds"), name="reward-model")
+
+
+def labels(run: RunData, preferences: Preferences | None, counts: LabelCounts | None, footage: Footage) -> str:
+    """Show what the rater answered, in numbers and beside the clips it answered about."""
+    if not run.learns_from_labels or preferences is None or counts is None or not counts.asked:
+        return ""
+    kinds = {
+        "first option": "k-first",
+        "other option": "k-other",
+        "tie": "k-tie",
+        "skipped": "k-skip",
+        "failed": "k-fail",
+        "invalid": "k-invalid",
+    }
+    values = (counts.first, counts.later, counts.ties, counts.skipped, counts.failed, counts.invalid)
+    facts: list[str] = []
+    if counts.first + counts.later:
+        share = counts.first / (counts.first + counts.later)
+        facts.append(f"{percent(share)} of the choices fell on the option shown first (no bias: {percent(0.5)}).")
+    if counts.comparable:
+        agreeing = percent(counts.agreeing / counts.comparable)
+        facts.append(f"{agreeing} of the choices agree with the true return of the two clips.")
+    numbers = (
+        f'<div class="panel">{bar(dict(zip(kinds, values, strict=True)), kinds)}<p>{escape(" ".join(facts))}</p></div>'
+    )
+    reason = footage.missing or "these queries were recorded without physics states"
+    clips = [_query(preferences, index, clip) for index, clip in footage.queries]
+    shown = grid(*clips, kind="clips") if clips else note(f"No clips: {_stop(reason)}")
+    return section("What the rater answered", numbers, shown, name="labels")
+
+
+def final_policy(run: RunData, footage: Footage, fps: float) -> str:
+    """Show the final policy's video, and its rewards along the episode."""
+    episode = run.final_episode
+    rewards = ""
+    if episode is not None and (episode.reward is not None or episode.learned is not None):
+        caption = f"The same {FINAL_SECONDS:.0f} s: the learned reward should rise and fall with the true one."
+        rewards = figure(charts.episode_rewards(episode, fps, FINAL_SECONDS), "Rewards along the episode", caption)
+    if footage.final is None:
+        reason = footage.missing or "this run recorded no episode of the final policy"
+        return section("Final policy", note(f"No video: {_stop(reason)}"), grid(rewards), name="final-policy")
+    total = "" if episode is None or episode.reward is None else f", true return {number(float(episode.reward.sum()))}"
+    clip = footage.final
+    caption = f"The first {clip.seconds:.0f} s of one deterministic evaluation episode{total}{_speed(clip.speed)}."
+    film = figure(video(clip, "the final policy"), "Video", caption)
+    return section("Final policy", grid(film, rewards), name="final-policy")
+
+
+def configuration(run: RunData) -> str:
+    """Show the configuration as it was resolved."""
+    if not run.config_text:
+        return section("Configuration", note("No configuration: config.yaml is missing."), name="configuration")
+    return section(
+        "Configuration", f'<pre class="panel"><code>{escape(run.config_text)}</code></pre>', name="configuration"
+    )
+
+
+def _final(run: RunData) -> tuple[float, float, float] | None:
+    mean, std, steps = (run.number(name) for name in ("final_return_mean", "final_return_std", "steps"))
+    return None if mean is None or steps is None else (steps, mean, std or 0.0)
+
+
+def _return_card(run: RunData) -> str:
+    mean, std = run.number("final_return_mean"), run.number("final_return_std")
+    if mean is None:
+        mean, std = run.metrics.last("eval/mean_reward"), run.metrics.last("eval/std_reward")
+        about = "last evaluation; the run has no final one"
+    else:
+        episodes, steps = len(run.fact("returns") or ()), run.number("steps")
+        about = f"mean ± std of {episodes} episodes" if episodes else "mean ± std"
+        about += f" after {steps:,.0f} steps" if steps is not None else ""
+    if mean is None:
+        return ""
+    return card("Final true return", number(mean), f"± {number(std)}" if std is not None else "", about)
+
+
+def _labels(run: RunData, counts: LabelCounts | None) -> tuple[int, int] | None:
+    asked, answered = run.number("num_asked"), run.number("num_answered")
+    asked = run.metrics.last("feedback/num_asked") if asked is None else asked
+    answered = run.metrics.last("feedback/num_answered") if answered is None else answered
+    if asked is not None and answered is not None:
+        return round(asked), round(answered)
+    return (counts.asked, counts.answered) if counts else None
+
+
+def _labels_card(run: RunData, counts: LabelCounts | None) -> str:
+    if not run.learns_from_labels:
+        return card("Labels", "none", "", "trained on the task reward: the reference arm")
+    used = _labels(run, counts)
+    if used is None:
+        return ""
+    sessions, budget = len(run.metrics.session_starts()), run.number("budget")
+    about = f"answered, of a budget of {budget:,.0f}" if budget is not None else "answered"
+    about += f", in {sessions} sessions" if sessions > 1 else ""
+    return card("Labels used", f"{used[1]:,}", f"of {used[0]:,} asked", about)
+
+
+def _time_card(run: RunData) -> str:
+    seconds, steps = run.number("wall_time_s"), run.number("steps")
+    seconds = run.metrics.last("time/time_elapsed") if seconds is None else seconds
+    if seconds is None:
+        return ""
+    speed = f"{steps / seconds:,.0f} steps a second, labels and fits included" if steps and seconds > 0 else "wall time"
+    return card("Time", duration(seconds), "", speed)
+
+
+def _model_card(run: RunData) -> str:
+    value = run.metrics.last("reward_model/accuracy")
+    if not run.learns_from_labels or value is None:
+        return ""
+    return card("Reward model", percent(value), "accuracy", "on held-out answers, after the last session")
+
+
+def _accuracy(run: RunData) -> str:
+    by_session = bool(len(run.metrics.curve("reward_model/accuracy", "feedback/session")))
+    x, x_label = ("feedback/session", "session") if by_session else ("time/total_timesteps", "environment steps")
+    held_out = run.metrics.curve("reward_model/accuracy", x)
+    if not len(held_out):
+        return note("No accuracy: no answers were held out from fitting the reward model.")
+    train: Curve = run.metrics.curve("reward_model/train_accuracy", x)
+    caption = "Held-out accuracy should stay well above guessing; a wide gap to the fitted answers means overfitting."
+    return figure(charts.accuracy(held_out=held_out, train=train, x_label=x_label), "Accuracy", caption)
+
+
+def _reliability(run: RunData) -> str:
+    num = 0 if run.held_out is None else len(run.held_out.share)
+    if run.held_out is None or num < MIN_HELD_OUT:
+        return note(f"No reliability diagram: it takes at least {MIN_HELD_OUT} held-out preferences, there are {num}.")
+    bins = reliability(run.held_out.probability, run.held_out.share)
+    caption = (
+        f"On the diagonal, a pair called {percent(0.8)} is chosen {percent(0.8)} of the time."
+        f" Expected calibration error {bins.error:.3f} over {num:,} held-out preferences;"
+        f" bars are {percent(0.95)} intervals."
+    )
+    return figure(charts.reliability_diagram(bins), "Reliability", caption)
+
+
+def _scatter(run: RunData) -> str:
+    if run.reward_pairs is None:
+        return note("No comparison with the true reward: this run recorded no pairs of the two.")
+    true, learned = run.reward_pairs.true, run.reward_pairs.learned
+    linear, rank = correlation(true, learned), rank_correlation(true, learned)
+    if linear is None or rank is None:
+        return note("No comparison with the true reward: one of the two does not vary.")
+    caption = (
+        f"A narrow band that rises means that the learned reward ranks steps as the task does:"
+        f" correlation {linear:.2f}, rank correlation {rank:.2f}, over {len(true):,} steps. The line is the mean."
+    )
+    return figure(charts.reward_scatter(run.reward_pairs), "Learned against true reward", caption)
+
+
+def _query(preferences: Preferences, index: int, clip: Clip) -> str:
+    one = preferences[index : index + 1]
+    order = [int(option) for option in one.shown_order[0]]
+    letters = {option: chr(ord("A") + place) for place, option in enumerate(order)}
+    verdict = _verdict(one, letters)
+    about = [f"asked after {int(one.queries.asked_at[0]):,} steps"]
+    returns = true_returns(one)
+    if returns is not None:
+        about.append("true return " + ", ".join(f"{letters[k]} {number(float(returns[0, k]))}" for k in order))
+    if len(preferences.raters) > 1:
+        about.append(f"by {preferences.raters[int(one.rater[0])].name}")
+    caption = f"Query {int(one.query_id[0])}, {' · '.join(about)}{_speed(clip.speed)}"
+    return figure(video(clip, f"query {int(one.query_id[0])}: {verdict}"), verdict, caption)
+
+
+def _verdict(one: Preferences, letters: Mapping[int, str]) -> str:
+    status = Status(int(one.answers.status[0]))
+    if status is not Status.ANSWERED:
+        return {Status.SKIPPED: "Skipped", Status.FAILED: "No answer", Status.INVALID: "Invalid answer"}[status]
+    if bool(one.answers.tie[0]):
+        return "Tie"
+    return f"Chose {letters[int(one.answers.choice[0].argmax())]}"
+
+
+def _speed(speed: float) -> str:
+    return "" if speed > 0.95 else f", {1 / speed:.0f} times slowed down" if speed < 0.67 else ", slowed down"
+
+
+def _stop(sentence: str) -> str:
+    return f"{sentence.rstrip('.')}."
