@@ -11,7 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 
 LADDER: tuple[tuple[str, ...], ...] = (
-    ("registry", "segments"),
+    ("registry", "spaces", "segments"),
     ("queries",),
     ("preferences",),
     ("protocols",),
@@ -32,7 +32,7 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
         "importing prefgym registers the environments and does nothing else",
     ),
     "sim": (
-        frozenset({"sim", "registry"}),
+        frozenset({"sim", "registry", "spaces"}),
         "the simulator knows nothing of preferences",
     ),
     "raters": (
@@ -120,6 +120,8 @@ def complaint(found: Import) -> str | None:
     """Say what is wrong with an import; None if it points down the ladder."""
     rung = {part: number for number, parts in enumerate(LADDER) for part in parts}
     importer, imported = part_of(found.importer), part_of(found.imported)
+    if not {importer, imported} <= {"prefgym", *rung}:
+        return f"{found.place} imports {found.imported}: LADDER has no place for one of them"
     if imported == "prefgym":
         return (
             None if importer == "cli" else f"{found.place} imports from prefgym itself: name the module that is meant"
