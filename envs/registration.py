@@ -33,6 +33,7 @@ def make_env(
     task: str,
     *,
     reward: str = "learned",
+    backend: str = "cpu",
     **kwargs: Any,  # noqa: ANN401
 ) -> gym.Env[Any, Any]:
     """Make one world of a task.
@@ -40,15 +41,17 @@ def make_env(
     Args:
         task: Name of the task.
         reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        backend: What simulates it: "cpu" is this machine's processor.
         **kwargs: What `PoolEnv` takes.
 
     Raises:
-        ValueError: If the task or the reward is unknown.
+        ValueError: If the task, the reward or the backend is unknown.
     """
     from prefgym.sim.single_env import PoolEnv
 
     check_name("task", task, TASKS)
     check_name("reward", reward, REWARDS)
+    check_name("backend", backend, BACKENDS)
     env = PoolEnv(TASKS[task], **kwargs)
     if reward == "task":
         return env

@@ -195,7 +195,10 @@ def check_closing(env: AnyVectorEnv) -> None:
     """Check that closing works, and works twice."""
     env.close()
     assert env.closed, "close() does not set closed"
-    env.close()
+    try:
+        env.close()
+    except Exception as error:
+        raise AssertionError(f"closing a second time raises {type(error).__name__}: {error}") from error
 
 
 def _space(env: AnyVectorEnv, name: str) -> Space[Any]:

@@ -69,5 +69,6 @@ class SimulationError(RuntimeError):
 
     def __init__(self, task: str, worlds: Array, reason: str) -> None:
         shown = ", ".join(str(world) for world in worlds[:5]) + (", ..." if len(worlds) > 5 else "")
-        super().__init__(f"MuJoCo gave up on {len(worlds)} worlds of {task} ({shown}): {reason.strip()}")
+        first_line = reason.strip().partition("\n")[0]
+        super().__init__(f"MuJoCo gave up on {len(worlds)} worlds of {task} ({shown}): {first_line}")
         self.worlds = worlds

@@ -100,6 +100,8 @@ def restore_generators(seeding: Seeding, states: Sequence[dict[str, Any]]) -> No
     Raises:
         ValueError: If there are not as many states as generators.
     """
+    if len(states) != len(seeding.generators):
+        raise ValueError(f"there are {len(states)} random generators to restore, but {len(seeding.generators)} in use")
     for generator, state in zip(seeding.generators, states, strict=True):
         generator.bit_generator.state = state
 

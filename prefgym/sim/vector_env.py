@@ -245,8 +245,8 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         Raises:
             ValueError: If the snapshot is of other worlds, or of another seeding.
         """
-        self._worlds.restore(snapshot.arrays)
         restore_generators(self._seeding, snapshot.generators)
+        self._worlds.restore(snapshot.arrays)
         self._elapsed[:] = snapshot.arrays["elapsed"]
         self._ended = snapshot.arrays["ended"].copy()
         final_state = snapshot.arrays.get("final_state")

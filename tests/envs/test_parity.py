@@ -1,0 +1,70 @@
+"""The tasks are Gymnasium's, to the last bit."""
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode
+
+from prefgym.envs import TASKS
+from prefgym.sim.nested import same
+from prefgym.sim.single_env import PoolEnv
+from prefgym.sim.vector_env import PoolVectorEnv
+
+NUM_WORLDS, NUM_STEPS = 8, 1005  # past the longest time limit
+PARTS = ("observations", "rewards", "terminations", "truncations", "infos")
+
+
+@pytest.mark.parametrize("mode", [AutoresetMode.NEXT_STEP, AutoresetMode.SAME_STEP], ids=lambda mode: mode.value)
+@pytest.mark.parametrize("name", TASKS)
+def test_vector_env_equals_sync_vector_env(name: str, mode: AutoresetMode) -> None:
+    """Observations, rewards, flags and infos, final ones and masks included, are bit-equal in all steps."""
+    ours = PoolVectorEnv(TASKS[name], NUM_WORLDS, seeding="parity", autoreset_mode=mode)
+    theirs = gym.make_vec(f"{name}-v5", NUM_WORLDS, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode})
+    assert ours.observation_space == theirs.observation_space
+    assert ours.action_space == theirs.action_space
+    assert same(ours.reset(seed=3), theirs.reset(seed=3))
+    theirs.action_space.seed(5)
+    num_ended = 0
+    for step in range(NUM_STEPS):
+        actions = theirs.action_space.sample()
+        outcome = ours.step(actions)
+        for part, a, b in zip(PARTS, outcome, theirs.step(actions), strict=True):
+            assert same(a, b), f"{part} differ at step {step}"
+        num_ended += int((outcome[2] | outcome[3]).sum())
+    theirs.close()
+    ours.close()
+    assert num_ended >= NUM_WORLDS
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_single_env_equals_gymnasiums(name: str) -> None:
+    """One world gives what `gym.make` gives, from reset to reset."""
+    ours, theirs = gym.make(f"prefgym/{name}-v0", reward="task"), gym.make(f"{name}-v5")
+    assert isinstance(ours.unwrapped, PoolEnv)
+    theirs.action_space.seed(0)
+    seed: int | None = 7
+    for _ in range(3):
+        assert same(*(env.reset(seed=seed) for env in (ours, theirs)))
+        seed = None
+        for _ in range(60):
+            action = theirs.action_space.sample()
+            (obs, reward, *flags, info), expected = ours.step(action), theirs.step(action)
+            assert same(obs, expected[0])
+            assert reward == expected[1]
+            assert flags == [bool(flag) for flag in expected[2:4]]
+            assert info.keys() == expected[4].keys()
+            assert all(np.array_equal(value, expected[4][key]) for key, value in info.items())
+            if any(flags):
+                break
+
+
+def test_a_world_does_not_depend_on_the_others() -> None:
+    """With a generator for each world, world 2 of 5 does what it does alone."""
+    many, alone = (PoolVectorEnv(TASKS["Walker2d"], n, seeding="parity", autoreset_mode="SameStep") for n in (5, 1))
+    assert same(many.reset(seed=10)[0][2], alone.reset(seed=12)[0][0])
+    many.action_space.seed(0)
+    for _ in range(100):
+        actions = many.action_space.sample()
+        (obs, reward, *_), (obs_alone, reward_alone, *_) = many.step(actions), alone.step(actions[2:3])
+        assert same(obs[2], obs_alone[0])
+        assert reward[2] == reward_alone[0]
