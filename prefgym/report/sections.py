@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from prefgym.preferences import Preferences, Status
 from prefgym.report import charts
 from prefgym.report.clips import Clip
-from prefgym.report.data import Curve, RunData
+from prefgym.report.data import Curve, Episode, RunData
 from prefgym.report.footage import FINAL_SECONDS, Footage
 from prefgym.report.markup import (
     bar,
@@ -27,21 +27,19 @@ MIN_HELD_OUT = 20
 
 
 def headline(run: RunData, counts: LabelCounts | None) -> str:
-    """Say what was trained, on whose labels, and what came of it."""
-    env, agent, rater = (str(run.fact(name) or "?") for name in ("env", "agent", "rater"))
-    labels = _labels(run, counts)
-    if not run.learns_from_labels:
-        how = f"<b>{escape(agent)}</b>, paid the task reward itself"
-    elif labels:
-        how = f"<b>{escape(agent)}</b>, paid a reward learned from <b>{labels[1]:,}</b> answers"
-        how += f" of the rater <b>{escape(rater)}</b>"
-    else:
-        how = f"<b>{escape(agent)}</b>, paid a reward learned from the rater <b>{escape(rater)}</b>"
+    """Say what was trained, and on whose labels."""
+    env, agent, rater = (str(run.fact(name) or "") for name in ("env", "agent", "rater"))
+    used = _labels(run, counts)
+    paid = "the task reward itself"
+    if run.learns_from_labels:
+        answers = f"<b>{used[1]:,}</b> answers of " if used else ""
+        paid = f"a reward learned from {answers}the rater <b>{escape(rater)}</b>"
     seed = run.number("seed")
     about = [f"run {run.name}", f"seed {seed:.0f}" if seed is not None else ""]
     about.append(f"prefgym {run.fact('version')}" if run.fact("version") else "")
     eyebrow = " · ".join(escape(part) for part in about if part)
-    return f'<p class="eyebrow">{eyebrow}</p>\n<h1>{escape(env)}</h1>\n<p class="lead">{how}</p>'
+    lead = f'<p class="lead"><b>{escape(agent)}</b>, paid {paid}</p>' if agent and rater else ""
+    return f'<p class="eyebrow">{eyebrow}</p>\n<h1>{escape(env or run.name)}</h1>\n{lead}'
 
 
 def cards(run: RunData, counts: LabelCounts | None) -> str:
@@ -127,14 +125,16 @@ def final_policy(run: RunData, footage: Footage, fps: float) -> str:
     episode = run.final_episode
     rewards = ""
     if episode is not None and (episode.reward is not None or episode.learned is not None):
-        caption = f"The same {FINAL_SECONDS:.0f} s: the learned reward should rise and fall with the true one."
+        seconds = min(FINAL_SECONDS, _num_steps(episode) / fps or FINAL_SECONDS)
+        caption = f"The first {seconds:.0f} s: the learned reward should rise and fall with the true one."
         rewards = figure(charts.episode_rewards(episode, fps, FINAL_SECONDS), "Rewards along the episode", caption)
     if footage.final is None:
         reason = footage.missing or "this run recorded no episode of the final policy"
         return section("Final policy", note(f"No video: {_stop(reason)}"), grid(rewards), name="final-policy")
     total = "" if episode is None or episode.reward is None else f", true return {number(float(episode.reward.sum()))}"
     clip = footage.final
-    caption = f"The first {clip.seconds:.0f} s of one deterministic evaluation episode{total}{_speed(clip.speed)}."
+    part = "The start of one" if clip.seconds * fps * clip.speed < _num_steps(episode) - fps / 10 else "One"
+    caption = f"{part} evaluation episode without exploration{total}{_speed(clip.speed)}."
     film = figure(video(clip, "the final policy"), "Video", caption)
     return section("Final policy", grid(film, rewards), name="final-policy")
 
@@ -151,6 +151,10 @@ def configuration(run: RunData) -> str:
 def _final(run: RunData) -> tuple[float, float, float] | None:
     mean, std, steps = (run.number(name) for name in ("final_return_mean", "final_return_std", "steps"))
     return None if mean is None or steps is None else (steps, mean, std or 0.0)
+
+
+def _num_steps(episode: Episode | None) -> int:
+    return 0 if episode is None or episode.state is None else len(episode.state) - 1
 
 
 def _return_card(run: RunData) -> str:
@@ -267,7 +271,7 @@ def _verdict(one: Preferences, letters: Mapping[int, str]) -> str:
 
 
 def _speed(speed: float) -> str:
-    return "" if speed > 0.95 else f", {1 / speed:.0f} times slowed down" if speed < 0.67 else ", slowed down"
+    return "" if speed > 0.95 else f" · {1 / speed:.1f}\N{MULTIPLICATION SIGN} slow motion"
 
 
 def _stop(sentence: str) -> str:
