@@ -4,8 +4,7 @@ from typing import Any
 
 _PPO: dict[str, dict[str, Any]] = {
     "prefgym/HalfCheetah-v0": {"gamma": 0.98, "gae_lambda": 0.92},
-    "prefgym/Hopper-v0": {"num_steps": 32, "epochs": 5},
-    "prefgym/Walker2d-v0": {"num_steps": 32, "epochs": 5},
+    "prefgym/Hopper-v0": {"num_steps": 32, "minibatch_size": 256, "learning_rate": 7e-4},
 }
 
 

@@ -16,6 +16,7 @@ from prefgym.protocols import Agent, Learner, Rater, Sampler
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.runs import Run
+from prefgym.segments import Segments
 from prefgym.wrappers import PreferenceVectorEnv
 
 
@@ -32,6 +33,8 @@ class Parts:
     schedule: Schedule
     generator: torch.Generator
     """Draws the queries."""
+    asked: list[Segments]
+    """What was asked about so far, for samplers that spread their questions."""
 
 
 def train(cfg: TrainCfg, parts: Parts, run: Run) -> "Outcome":
@@ -99,6 +102,7 @@ class Loop:
         env = cast(PreferenceVectorEnv, parts.env)
         if num_queries := min(parts.schedule.due(steps), parts.budget.left):
             options = parts.sampler(env.recorder, parts.learner, num_queries, parts.generator)
+            parts.asked.append(options.without_truth())
             rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
         answers = rater.collect()
         fresh = parts.budget.receive(answers) if answers else None

@@ -62,7 +62,7 @@ class Segments:
             raise ValueError(
                 f"frames has shape {tuple(self.frames.shape)}, expected {(*batch, num_steps, 'H', 'W', 3)}"
             )
-        if self.length.numel() and not (1 <= int(self.length.min()) and int(self.length.max()) <= num_steps):
+        if self.length.numel() and not (int(self.length.min()) >= 1 and int(self.length.max()) <= num_steps):
             raise ValueError(f"segment lengths must lie in 1..{num_steps}")
 
     @property

@@ -70,11 +70,13 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         step_return = env.recorder.step_return
         rater = raters.build(cfg.rater, cfg.rater_cfg, seed=rater_seed, step_return=step_return)
     env.reset(seed=env_seed)
+    asked: list[Segments] = []
     return Parts(
         env=env,
         agent=agent,
         rater=rater,
-        sampler=samplers.build(cfg.sampler, cfg.sampler_cfg),
+        sampler=samplers.build(cfg.sampler, cfg.sampler_cfg, asked=lambda: Segments.cat(asked) if asked else None),
+        asked=asked,
         learner=learner,
         budget=Budget(cfg.budget, cfg.budget_counts),
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),

@@ -42,7 +42,14 @@ def recorded(recorder: Recorder, world: int) -> list[tuple[Any, ...]]:
         order = own.origin[:, 1].argsort()
         own = own[order]
         ended = bool(own.terminated[-1]), bool(own.truncated[-1])
-        arrays = [own.obs[:, 0], own.obs[-1:, 1], own.action[:, 0], own.reward[:, 0], own.state[:, 0], own.state[-1:, 1]]
+        arrays = [
+            own.obs[:, 0],
+            own.obs[-1:, 1],
+            own.action[:, 0],
+            own.reward[:, 0],
+            own.state[:, 0],
+            own.state[-1:, 1],
+        ]
         factors = [own.factors[name][:, 0] for name in sorted(own.factors)]
         if any(ended):
             episodes.append((*(x.numpy().tobytes() for x in [*arrays, *factors]), len(own), ended))
@@ -65,9 +72,7 @@ def play_single(env: Any, world: int) -> Recorder:
 
 def play_vector(mode: AutoresetMode, num_worlds: int) -> Recorder:
     """Act in a vector of worlds until each has taken STEPS steps; autoreset steps use up no action."""
-    venv = gym.make_vec(
-        "prefgym/Hopper-v0", num_worlds, autoreset_mode=mode, seeding="parity", max_episode_steps=LIMIT
-    )
+    venv = gym.make_vec("prefgym/Hopper-v0", num_worlds, autoreset_mode=mode, seeding="parity", max_episode_steps=LIMIT)
     venv.reset(seed=0)
     told = [actions(world) for world in range(num_worlds)]
     taken = np.zeros(num_worlds, int)

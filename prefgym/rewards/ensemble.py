@@ -24,7 +24,7 @@ class EnsembleCfg:
 
     num_members: int = 3
     """Networks, each with its own weights, order of the data and held-out tenth."""
-    hidden: tuple[int, ...] = (256, 256, 256)
+    hidden: tuple[int, ...] = (64, 64)
     """Hidden layers of each member."""
     activation: Activation = "leaky-relu"
     """Between the layers."""

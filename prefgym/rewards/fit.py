@@ -16,7 +16,7 @@ ROWS_IN_CACHE = 1024
 class FitCfg:
     """How members are fitted."""
 
-    learning_rate: float = 3e-4
+    learning_rate: float = 1e-3
     """Of AdamW."""
     weight_decay: float = 1e-4
     """Of AdamW."""

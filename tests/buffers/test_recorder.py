@@ -14,7 +14,9 @@ End = tuple[int, str]
 def play(episodes: list[list[End]], capacity: int = 10_000) -> Recorder:
     """Record episodes in worlds side by side; observation and action are 1000 world + 100 episode + step."""
     num_worlds = len(episodes)
-    recorder = Recorder(num_worlds, 1, 1, factor_names=("speed",), state_dim=2, cfg=RecorderCfg(capacity_steps=capacity))
+    recorder = Recorder(
+        num_worlds, 1, 1, factor_names=("speed",), state_dim=2, cfg=RecorderCfg(capacity_steps=capacity)
+    )
     position = [(0, 0)] * num_worlds  # episode and step of each world
 
     def number(world: int) -> float:
@@ -29,15 +31,11 @@ def play(episodes: list[list[End]], capacity: int = 10_000) -> Recorder:
         playing = np.array([position[world][0] < len(episodes[world]) for world in range(num_worlds)])
         action = column()
         position = [(e, s + 1) if playing[w] else (e, s) for w, (e, s) in enumerate(position)]
-        ends = [
-            episodes[w][e][1] if playing[w] and s == episodes[w][e][0] else "" for w, (e, s) in enumerate(position)
-        ]
+        ends = [episodes[w][e][1] if playing[w] and s == episodes[w][e][0] else "" for w, (e, s) in enumerate(position)]
         terminated, truncated = (np.array([end == kind for end in ends]) for kind in ("terminated", "truncated"))
         state = np.repeat(column(), 2, 1)
         speed = {"speed": action[:, 0] / 2}
-        recorder.add(
-            action, action[:, 0], column(), terminated, truncated, mask=playing, factors=speed, state=state
-        )
+        recorder.add(action, action[:, 0], column(), terminated, truncated, mask=playing, factors=speed, state=state)
         over = np.array([bool(end) for end in ends])
         position = [(e + 1, 0) if over[w] else (e, s) for w, (e, s) in enumerate(position)]
         more = over & np.array([position[w][0] < len(episodes[w]) for w in range(num_worlds)])
@@ -47,7 +45,9 @@ def play(episodes: list[list[End]], capacity: int = 10_000) -> Recorder:
 
 
 LIVES = st.lists(
-    st.lists(st.tuples(st.integers(1, 12), st.sampled_from(["terminated", "truncated", "reset"])), min_size=1, max_size=4),
+    st.lists(
+        st.tuples(st.integers(1, 12), st.sampled_from(["terminated", "truncated", "reset"])), min_size=1, max_size=4
+    ),
     min_size=1,
     max_size=3,
 )

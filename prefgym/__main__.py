@@ -1,0 +1,5 @@
+"""`python -m prefgym` is the command line."""
+
+from prefgym.cli import main
+
+main()

@@ -1,0 +1,140 @@
+"""The command line: what goes in, what comes out, and one sentence for what is wrong."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from prefgym.cli import main, parse_train
+from prefgym.datasets import load_preferences
+
+TINY = [
+    *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
+    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--eval.every", "1000"),
+    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--reward.hidden", "8", "--schedule.num-sessions", "2"),
+]
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
+    """Run a command in this process: exit code, output, error output."""
+    with pytest.raises(SystemExit) as told:
+        main(argv)
+    return (int(told.value.code or 0), *capsys.readouterr())
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--env", "prefgym/HalfCheeta-v0"], "did you mean 'prefgym/HalfCheetah-v0'?"),
+        (["--rater", "orakle"], "did you mean 'oracle'?"),
+        (["--agent", "pppo"], "did you mean 'ppo'?"),
+        (["--sampler", "uniforn"], "did you mean 'uniform'?"),
+        (["--reward", "ensembel"], "did you mean 'ensemble'?"),
+        (["--budget", "0"], "--budget must be at least 1, not 0"),
+        (["--steps", "-5"], "--steps must be at least 1, not -5"),
+        (["--threads", "0"], "--threads must be at least 1, not 0"),
+        (["--segment-length", "0"], "segment_length must be 1 or more, not 0"),
+        (["--env", "prefgym/Reacher-v0", "--segment-length", "51"], "it ends after 50"),
+        (["--env", "CartPole-v1"], "needs a one-dimensional Box action space"),
+        (["--rater", "mistake", "--rater.eps-mistake", "1.5"], "1.5"),
+        (["--budget", "many"], "many"),
+        (["--no-such-flag", "1"], "no-such-flag"),
+        (["--device", "abacus"], "abacus"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(
+    flags: list[str], sentence: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Exit code 2, no traceback, no run folder left behind."""
+    code, _, error = run(capsys, "train", "--out", str(tmp_path / "run"), *flags)
+    assert code == 2
+    assert sentence in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+def test_an_existing_run_folder_is_left_alone(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Nothing in it changes."""
+    (tmp_path / "note").write_text("mine")
+    code, _, error = run(capsys, "train", *TINY, "--out", str(tmp_path))
+    assert code == 2
+    assert "exists" in error
+    assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+@pytest.mark.parametrize("argv", [["trian"], ["list"], ["list", "cars"], ["bench", "nothing"]])
+def test_unknown_commands_are_told_apart(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
+    """One sentence and exit code 2."""
+    code, _, error = run(capsys, *argv)
+    assert code == 2
+    assert error.startswith("prefgym: ")
+
+
+@pytest.mark.parametrize("command", ["evaluate", "report"])
+def test_what_is_no_run_is_named(command: str, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A folder without a configuration is no run."""
+    code, _, error = run(capsys, command, str(tmp_path))
+    assert code == 2
+    assert "is not a run folder" in error
+
+
+def test_lists_name_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
+    """Eleven environments, and the raters with `none` among them."""
+    assert len(run(capsys, "list", "envs")[1].split()) == 11
+    assert {"oracle", "partial-return", "none"} <= set(run(capsys, "list", "raters")[1].split())
+    assert run(capsys, "list", "agents")[1].split() == ["ppo"]
+
+
+def test_flags_of_the_chosen_parts_are_known() -> None:
+    """A part's own flags appear under its kind; `--segment-length` is the sampler's."""
+    cfg = parse_train(["--rater", "mistake", "--rater.eps-mistake", "0.3", "--segment-length", "20"])
+    assert cfg.rater_cfg.eps_mistake == 0.3
+    assert cfg.sampler_cfg.segment_length == 20
+
+
+def test_a_run_leaves_a_folder_that_can_be_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Training, then evaluation and report from the folder alone."""
+    out = tmp_path / "run"
+    code, said, _ = run(capsys, "train", *TINY, "--out", str(out))
+    assert code == 0
+    assert "report.html" in said
+    result = json.loads((out / "result.json").read_text())
+    assert (result["num_asked"], result["num_answered"], result["steps"]) == (10, 10, 2000)
+    config = yaml.safe_load((out / "config.yaml").read_text())
+    assert (config["env"], config["budget"]) == ("prefgym/InvertedPendulum-v0", 10)
+    manifest = json.loads((out / "manifest.json").read_text())
+    assert {"config.yaml", "metrics.jsonl", "result.json"} <= set(manifest["sha256"])
+    assert manifest["command"][:2] == ["prefgym", "train"]
+    preferences = load_preferences(out / "preferences" / "preferences")
+    assert len(preferences) == 10
+    assert preferences.queries.options.state is not None
+    code, said, _ = run(capsys, "evaluate", str(out), "--episodes", "2")
+    assert code == 0
+    mean, deviation = result["final_return_mean"], result["final_return_std"]
+    assert f"true return {mean:.1f} ± {deviation:.1f} over 2 episodes" in said
+    (out / "report.html").unlink()
+    code, said, _ = run(capsys, "report", str(out))
+    assert code == 0
+    assert (out / "report.html").is_file()
+
+
+def test_ctrl_c_saves_what_was_learned(tmp_path: Path) -> None:
+    """The run ends with 130 after its first evaluation, and the policy it had is there."""
+    out = tmp_path / "run"
+    flags = [*TINY, "--steps", "100_000_000", "--out", str(out)]
+    command = [sys.executable, "-c", "from prefgym.cli import main; main()", "train", *flags]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}) as run:
+        assert run.stderr is not None
+        next(line for line in run.stderr if "true return" in line)
+        run.send_signal(signal.SIGINT)
+        _, error = run.communicate()
+    assert run.returncode == 130
+    assert "Traceback" not in error
+    assert "saved" in error
+    assert (out / "checkpoints" / "final" / "policy.safetensors").is_file()
+    assert json.loads((out / "result.json").read_text())["steps"] >= 1000
