@@ -51,7 +51,7 @@ def learning_curve(
         if final is not None:
             at, mean, spread = final
             top.errorbar(at, mean, yerr=spread, color=INK, marker="D", markersize=5.5, elinewidth=1.4, zorder=4)
-            top.annotate(f"final {mean:,.0f}", (at, mean), (4, 9), textcoords="offset points", color=INK, ha="right")
+            top.annotate(f"final {mean:,.0f}", (at, mean), (-7, 7), textcoords="offset points", color=INK, ha="right")
             top.margins(y=0.12)
         if len(paid):
             panels[1, 0].plot(paid.x, paid.y, color=ORANGE, linewidth=1.4)

@@ -32,7 +32,8 @@ def note(text: str) -> str:
 def card(title: str, value: str, unit: str, about: str) -> str:
     """Show one number."""
     small = f" <small>{escape(unit)}</small>" if unit else ""
-    return f'<div class="card"><dt>{escape(title)}</dt><dd>{escape(value)}{small}</dd><p>{escape(about)}</p></div>'
+    shown = f"<dt>{escape(title)}</dt><dd>{escape(value)}{small}</dd>"
+    return f'<div class="card">{shown}<dd class="about">{escape(about)}</dd></div>'
 
 
 def video(clip: Clip, label: str) -> str:

@@ -132,7 +132,7 @@ def _open(model: MjModel, width: int, height: int) -> tuple[GLContext, Any, Any]
         context = mujoco.MjrContext(model, mujoco.mjtFontScale.mjFONTSCALE_100.value)
     except mujoco.FatalError as error:
         gl.free()
-        raise RenderingUnavailable("the graphics driver is not up to it") from error
+        raise RenderingUnavailable("OpenGL started, but MuJoCo cannot use it") from error
     mujoco.mjr_setBuffer(mujoco.mjtFramebuffer.mjFB_OFFSCREEN.value, context)
     scene = mujoco.MjvScene(model, maxgeom=10_000)
     scene.flags[mujoco.mjtRndFlag.mjRND_SHADOW.value] = 0
