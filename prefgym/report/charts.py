@@ -7,7 +7,7 @@ from prefgym.report.data import Curve, Episode, FloatArray, RewardPairs
 from prefgym.report.statistics import Reliability
 from prefgym.report.svg import BLUE, GREEN, GREY, INK, MUTED, ORANGE, PAPER, Axes, Figure, draw_svg
 
-WIDE, NARROW, HALF, THIRD = (10.4, 4.3), (4.6, 4.6), (5.0, 3.2), (3.5, 3.1)
+WIDE, NARROW, HALF, THIRD = (10.4, 4.3), (3.8, 4.2), (5.0, 3.2), (3.5, 3.1)
 """Sizes, in inches: across the page, across a phone, and half and a third of the page."""
 
 MAX_DOTS = 600
