@@ -129,6 +129,7 @@ def _evaluate(argv: list[str]) -> int:
 
 
 def _report(argv: list[str]) -> int:
+    from prefgym.runs import write_manifest
     from prefgym.train import write_run_report
 
     def report(run: Annotated[Path, tyro.conf.Positional]) -> Path:
@@ -139,7 +140,9 @@ def _report(argv: list[str]) -> int:
         """
         return run
 
-    print(write_run_report(tyro.cli(report, args=argv, prog="prefgym report")))
+    run = tyro.cli(report, args=argv, prog="prefgym report")
+    print(write_run_report(run))
+    write_manifest(run)
     return 0
 
 

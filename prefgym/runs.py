@@ -69,16 +69,18 @@ class Run:
         """Close the logs and write the manifest, last."""
         self._metrics.close()
         self._board.close()
-        files = sorted(file for file in self.path.rglob("*") if file.is_file() and file.name != "manifest.json")
-        self.write_json(
-            "manifest.json",
-            {
-                "command": list(self.cfg.command),
-                "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
-                "git_revision": _git_revision(),
-                "sha256": {str(f.relative_to(self.path)): hashlib.sha256(f.read_bytes()).hexdigest() for f in files},
-            },
-        )
+        write_manifest(self.path)
+
+
+def write_manifest(path: Path) -> None:
+    """Write which versions made a run folder, and the checksum of each file in it."""
+    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != "manifest.json")
+    manifest = {
+        "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        "git_revision": _git_revision(),
+        "sha256": {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+    }
+    (path / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 
 
 def read_config(path: Path) -> dict[str, Any]:

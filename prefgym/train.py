@@ -21,6 +21,7 @@ from prefgym.networks import load_weights, save_weights
 from prefgym.protocols import Agent
 from prefgym.runs import Run, read_config
 from prefgym.segments import Segments
+from prefgym.sim.cpu import load_model
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -37,14 +38,14 @@ def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
     run = Run(cfg)
     outcome = train(cfg, parts, run)
     keep(cfg, parts, run, outcome)
-    run.close()
     said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
     print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} labels; see {run.path}")
+    if cfg.report and not outcome.interrupted:
+        print(f"report: {write_run_report(run.path)}")
+    run.close()
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)
         return 130
-    if cfg.report:
-        print(f"report: {write_run_report(run.path)}")
     return 0
 
 
@@ -58,6 +59,10 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     Raises:
         UserError: If the parts do not fit the environment.
     """
+    try:
+        torch.empty(0, device=cfg.device)
+    except (RuntimeError, AssertionError):  # torch raises the one for unknown devices, the other for missing ones
+        raise UserError(f"--device {cfg.device} cannot be used here.") from None
     # one seed for each part that draws
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
@@ -142,7 +147,7 @@ def film_run(run: Path, agents: Any, seed: int) -> Path:  # noqa: ANN401
     Raises:
         UserError: If pictures cannot be drawn here.
     """
-    from prefgym.report import encode_mp4
+    from prefgym.report.clips import choose_pace, encode_mp4
     from prefgym.sim.gl import RenderingUnavailable
     from prefgym.sim.render import render_states
 
@@ -151,17 +156,18 @@ def film_run(run: Path, agents: Any, seed: int) -> Path:  # noqa: ANN401
     if not hasattr(base, "physics_state"):
         raise UserError(f"{base} cannot be filmed: it does not tell its physics state.")
     states = record_episode(load_policy(run, agents), env, seed)["state"]
+    pace = choose_pace(len(states), base.metadata["render_fps"])
     try:
-        frames = render_states(base.model, states, camera=base.task.camera)
+        frames = render_states(load_model(base.task), states[:: pace.stride], camera=base.task.camera)
     except RenderingUnavailable as error:
         raise UserError(str(error)) from None
     file = run / f"episode-{seed}.mp4"
-    file.write_bytes(encode_mp4(frames, base.metadata["render_fps"]))
+    file.write_bytes(encode_mp4(frames, pace.fps))
     return file
 
 
 def write_run_report(run: Path) -> Path:
-    """Write the report of a finished run and return its path.
+    """Write the report of a run and return its path.
 
     Raises:
         UserError: If `run` is no run folder.
@@ -175,7 +181,7 @@ def write_run_report(run: Path) -> Path:
     if not hasattr(base, "physics_state"):
         return write_report(run, model=None, camera={}, fps=30.0, preferences=preferences)
     fps = base.metadata["render_fps"]
-    return write_report(run, model=base.model, camera=base.task.camera, fps=fps, preferences=preferences)
+    return write_report(run, model=load_model(base.task), camera=base.task.camera, fps=fps, preferences=preferences)
 
 
 def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:

@@ -1,5 +1,6 @@
 """The command line: what goes in, what comes out, and one sentence for what is wrong."""
 
+import hashlib
 import json
 import os
 import signal
@@ -109,7 +110,7 @@ def test_a_run_leaves_a_folder_that_can_be_used(capsys: pytest.CaptureFixture[st
     assert (config["env"], config["budget"]) == ("prefgym/InvertedPendulum-v0", 10)
     manifest = json.loads((out / "manifest.json").read_text())
     assert {"config.yaml", "metrics.jsonl", "result.json"} <= set(manifest["sha256"])
-    assert manifest["command"][:2] == ["prefgym", "train"]
+    assert config["command"][:2] == ["prefgym", "train"]
     preferences = load_preferences(out / "preferences" / "preferences")
     assert len(preferences) == 10
     assert preferences.queries.options.state is not None
@@ -121,13 +122,17 @@ def test_a_run_leaves_a_folder_that_can_be_used(capsys: pytest.CaptureFixture[st
     code, said, _ = run(capsys, "report", str(out))
     assert code == 0
     assert (out / "report.html").is_file()
+    for name, checksum in json.loads((out / "manifest.json").read_text())["sha256"].items():
+        assert hashlib.sha256((out / name).read_bytes()).hexdigest() == checksum, name
 
 
 def test_ctrl_c_saves_what_was_learned(tmp_path: Path) -> None:
     """The run ends with 130 after its first evaluation, and the policy it had is there."""
     out = tmp_path / "run"
     flags = [*TINY, "--steps", "100_000_000", "--out", str(out)]
-    command = [sys.executable, "-c", "from prefgym.cli import main; main()", "train", *flags]
+    # a shell that runs the tests in the background makes its children ignore Ctrl-C
+    script = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); import prefgym.__main__"
+    command = [sys.executable, "-c", script, "train", *flags]
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=os.environ | {"OMP_NUM_THREADS": "1"}) as run:
         assert run.stderr is not None
         next(line for line in run.stderr if "true return" in line)
