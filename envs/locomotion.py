@@ -96,9 +96,8 @@ def _legs_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...
 
 
 def _hopper_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
-    bounds = task.ranges["healthy_state"]
-    inside = within(views["qpos"][..., 2:], bounds).all(-1) & within(views["qvel"], bounds).all(-1)
-    return ~inside | _walker_down(task, views, xp)
+    state = xp.concatenate((views["qpos"][..., 2:], views["qvel"]), -1)
+    return ~within(state, task.ranges["healthy_state"]).all(-1) | _walker_down(task, views, xp)
 
 
 def _walker_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:

@@ -93,7 +93,7 @@ class CpuPool:
         Raises:
             SimulationError: If MuJoCo gave up on some worlds.
         """
-        ids = None if mask is None else np.flatnonzero(mask).astype(np.int32)
+        ids = None if mask is None else mask.nonzero()[0].astype(np.int32)
         try:
             self._batch.step(ids, nstep=self.task.frame_skip)
         except batch.SimulationError as error:
@@ -105,7 +105,7 @@ class CpuPool:
         Raises:
             SimulationError: If MuJoCo gave up on some worlds.
         """
-        ids = np.flatnonzero(mask).astype(np.int32)
+        ids = mask.nonzero()[0].astype(np.int32)
         if self.task.needs_contact_forces:
             self._batch.reset(ids)  # contact forces, which no forward pass computes, become zero
         self._state[ids] = self._fresh_row

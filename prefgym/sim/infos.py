@@ -17,12 +17,10 @@ def masked(values: dict[str, Array], mask: BoolArray) -> dict[str, Any]:
     >>> masked({"x_position": np.array([0.5, 0.7])}, np.array([True, False]))
     {'x_position': array([0.5, 0. ]), '_x_position': array([ True, False])}
     """
-    outside = ~mask
-    some_outside = bool(outside.any())
+    outside = (~mask).nonzero()[0]
     infos: dict[str, Any] = {}
     for name, value in values.items():
-        if some_outside:
-            value[outside] = 0
+        value[outside] = 0
         infos[name] = value
         infos["_" + name] = mask
     return infos
@@ -31,7 +29,7 @@ def masked(values: dict[str, Array], mask: BoolArray) -> dict[str, Any]:
 def final_observations(observations: Array, ended: BoolArray) -> Array:
     """Put the observations of worlds that ended into an array of arrays, None elsewhere. Shape: (N,), object."""
     final = np.full(len(ended), None, object)
-    for world in np.flatnonzero(ended):
+    for world in ended.nonzero()[0]:
         final[world] = observations[world].copy()
     return final
 

@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import error, logger
+from gymnasium import Space, error, logger
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
@@ -62,6 +62,11 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
     Raises:
         ValueError: If an argument is out of range or unknown.
     """
+
+    observation_space: Space[Array]
+    action_space: Space[Array]
+    single_observation_space: Space[Array]
+    single_action_space: Space[Array]
 
     def __init__(
         self,
