@@ -4,6 +4,7 @@ import statistics
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import gymnasium as gym
 import torch
@@ -72,11 +73,12 @@ def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
 
 
 def _record(cfg: BenchRewardCfg) -> PreferenceVectorEnv:
-    env = PreferenceVectorEnv(gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads))
+    worlds: Any = gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads)
+    env = PreferenceVectorEnv(worlds)
     env.reset(seed=0)
-    env.action_space.seed(0)
+    worlds.action_space.seed(0)
     for _ in range(4 * cfg.segment_length):
-        env.step(env.action_space.sample())
+        env.step(worlds.action_space.sample())
     return env
 
 
@@ -101,12 +103,14 @@ def _fit_pair_by_pair(ensemble: Ensemble, preferences: Preferences) -> None:
     """Take one pass with two forward passes a pair, accumulating gradients as in a minibatch."""
     inputs = ensemble.inputs(preferences.queries.options)
     choice = preferences.answers.choice
-    for batch in torch.randperm(len(choice), generator=ensemble.generator).split(ensemble.cfg.fit.minibatch_size):
+    order = torch.randperm(len(choice), generator=ensemble.generator)
+    for batch in torch.split(order, ensemble.cfg.fit.minibatch_size):
         ensemble.optimizer.zero_grad()
-        for row in batch.tolist():
+        for row in map(int, batch):
             for member in range(ensemble.members.num_members):
                 sums = [ensemble.members.member(member, inputs[row, k]).sum() for k in range(2)]
-                preference_loss(torch.stack(sums)[None, None], choice[None, None, row], torch.ones(1, 1)).backward()
+                loss = preference_loss(torch.stack(sums)[None, None], choice[None, None, row], torch.ones(1, 1))
+                torch.autograd.backward(loss)
         ensemble.optimizer.step()
 
 

@@ -91,7 +91,7 @@ class Ensemble:
         input_dim = observation.shape[0] * (2 if cfg.next_obs else 1) + action.shape[0]
         self.members = Members(cfg, input_dim, self.generator).to(self.device)
         self.shaping = SHAPINGS[cfg.offset]
-        self.optimizer = torch.optim.AdamW(
+        self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             self.members.parameters(), lr=cfg.fit.learning_rate, weight_decay=cfg.fit.weight_decay, fused=True
         )
         self.input_mean = torch.zeros(input_dim, device=self.device)
@@ -157,8 +157,8 @@ class Ensemble:
     def outputs(self, standardized: Tensor, chunk: int = 16_384) -> Tensor:
         """Run all members on the same rows. Shapes: (M, inputs) to (E, M)."""
         members = range(self.members.num_members)
-        parts = [torch.stack([self.members.member(e, rows) for e in members]) for rows in standardized.split(chunk)]
-        return torch.cat(parts, -1)
+        parts = torch.split(standardized, chunk)
+        return torch.cat([torch.stack([self.members.member(e, rows) for e in members]) for rows in parts], -1)
 
     def state_dict(self) -> dict[str, Tensor]:
         """Return everything that was learned."""

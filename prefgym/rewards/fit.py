@@ -32,17 +32,21 @@ class FitCfg:
     """Steps that may be left out of full windows in each gradient, the same number in all options."""
 
 
-class Members(Protocol):
-    """Networks that can be run one by one or together."""
+class Networks(Protocol):
+    """The members of an ensemble, which can be run one by one or together."""
 
     @property
-    def num_members(self) -> int: ...
+    def num_members(self) -> int:
+        """Return E."""
+        ...
 
-    def member(self, index: int, inputs: Tensor) -> Tensor: ...
+    def member(self, index: int, inputs: Tensor) -> Tensor:
+        """Run one member. Shapes: (M, inputs) to (M,)."""
+        ...
 
-    def batched(self, inputs: Tensor) -> Tensor: ...
-
-    def parameters(self) -> object: ...
+    def batched(self, inputs: Tensor) -> Tensor:
+        """Run every member on its own inputs in one product. Shapes: (E, M, inputs) to (E, M)."""
+        ...
 
 
 def held_out(query_id: Tensor, num_members: int) -> Tensor:
@@ -50,7 +54,7 @@ def held_out(query_id: Tensor, num_members: int) -> Tensor:
     return query_id % NUM_FOLDS == torch.arange(num_members, device=query_id.device)[:, None]
 
 
-def step_sums(members: Members, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
+def step_sums(members: Networks, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
     """Sum rewards over the valid steps.
 
     Args:
@@ -87,7 +91,7 @@ def preference_loss(scores: Tensor, choice: Tensor, weight: Tensor, label_smooth
 
 
 def fit(
-    members: Members,
+    members: Networks,
     optimizer: torch.optim.Optimizer,
     inputs: Tensor,
     mask: Tensor,
@@ -113,12 +117,14 @@ def fit(
     """
     num_queries, num_members = len(choice), members.num_members
     hidden = held_out(query_id, num_members)
-    loss, train_accuracy, epoch = float("nan"), float("nan"), 0
-    for epoch in range(1, cfg.epochs + 1):
+    loss = train_accuracy = float("nan")
+    epochs = 0
+    while epochs < cfg.epochs and not train_accuracy >= cfg.target_accuracy:  # NaN before the first pass
+        epochs += 1
         orders = torch.rand(num_members, num_queries, generator=generator).argsort(-1).to(inputs.device)
         losses: list[Tensor] = []
         log_probs: list[Tensor] = []
-        for batch in orders.split(cfg.minibatch_size, -1):  # (E, b)
+        for batch in torch.split(orders, cfg.minibatch_size, -1):  # (E, b)
             seen = ~hidden.gather(-1, batch)
             valid = crop(mask, cfg.crop, generator)
             optimizer.zero_grad()
@@ -130,13 +136,11 @@ def fit(
         scored = torch.cat(log_probs, 1).flatten(0, 1)
         seen_rows = ~scored[:, 0].isnan()
         train_accuracy = accuracy(scored[seen_rows], choice[orders].flatten(0, 1)[seen_rows])
-        if train_accuracy >= cfg.target_accuracy:
-            break
-    return _judge(members, inputs, mask, choice, hidden, loss, train_accuracy, epoch)
+    return _judge(members, inputs, mask, choice, hidden, loss, train_accuracy, epochs)
 
 
 def accumulate(
-    members: Members,
+    members: Networks,
     inputs: Tensor,
     mask: Tensor,
     choice: Tensor,
@@ -166,16 +170,16 @@ def accumulate(
     if batched:
         scores = step_sums(members, None, inputs[batch], mask[batch])
         loss = preference_loss(scores, choice[batch], weight, label_smoothing)
-        loss.backward()
+        torch.autograd.backward(loss)
         return loss.detach(), scores.detach()
     piece = max(1, ROWS_IN_CACHE // mask[0].numel())
     total = torch.zeros((), device=inputs.device)
     kept: list[Tensor] = []
     for index in range(members.num_members):
-        for rows, weights in zip(batch[index].split(piece), weight[index].split(piece)):
+        for rows, weights in zip(torch.split(batch[index], piece), torch.split(weight[index], piece)):
             scores = step_sums(members, index, inputs[rows], mask[rows])
             loss = preference_loss(scores, choice[rows], weights, label_smoothing)
-            loss.backward()
+            torch.autograd.backward(loss)
             total += loss.detach()
             kept.append(scores.detach())
     return total, torch.cat(kept).view(*batch.shape, -1)
@@ -198,7 +202,7 @@ def crop(mask: Tensor, most: int, generator: Generator) -> Tensor:
 
 @torch.no_grad()
 def _judge(
-    members: Members,
+    members: Networks,
     inputs: Tensor,
     mask: Tensor,
     choice: Tensor,

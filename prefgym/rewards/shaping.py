@@ -25,7 +25,7 @@ def centre(outputs: Tensor) -> ShiftAndScale:
 
 
 def survival_bonus(outputs: Tensor) -> ShiftAndScale:
-    """Let almost every step pay: its reward is measured from two deviations below the mean. Shapes: (E, M) to (E,), (E,)."""
+    """Let almost every step pay: measure it from two deviations below the mean. Shapes: (E, M) to (E,), (E,)."""
     deviation = _deviation(outputs)
     return outputs.mean(1) - 2 * deviation, deviation
 

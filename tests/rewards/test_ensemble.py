@@ -8,6 +8,7 @@ from prefgym.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
+from prefgym.rewards.shaping import Shaping
 from prefgym.segments import Segments
 
 
@@ -79,9 +80,9 @@ def test_cut_windows_tell_whether_living_pays(living: float) -> None:
 
 
 @pytest.mark.parametrize(("offset", "expected"), [("centre", 0.0), ("survival-bonus", 2.0)])
-def test_named_alternatives_move_the_zero(offset: str, expected: float) -> None:
+def test_named_alternatives_move_the_zero(offset: Shaping, expected: float) -> None:
     """Centred rewards average 0 over the labelled steps, a survival bonus makes it 2 deviations."""
-    ensemble = Ensemble(EnsembleCfg(hidden=(8,), offset=offset), ENV)  # pyright: ignore[reportArgumentType]
+    ensemble = Ensemble(EnsembleCfg(hidden=(8,), offset=offset), ENV)
     preferences = make_preferences(50)
     ensemble.fit(preferences)
     means = ensemble.reward(preferences.queries.options).flatten(1).mean(1)
