@@ -4,6 +4,7 @@ Read from top to bottom: configuration, networks, the three beats `collect`, `ad
 """
 
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -77,9 +78,9 @@ class PPO:
         self.action_low, self.action_high = (bound.to(self.device) for bound in action_bounds(action))
         self.generator = torch.Generator(self.device).manual_seed(seed)
         weights = torch.Generator().manual_seed(seed)
-        layers = dict(activation=cfg.activation, generator=weights, orthogonal=cfg.orthogonal)
-        self.actor = mlp((obs_dim, *cfg.hidden, action_dim), **layers, output_gain=0.01)
-        self.critic = mlp((obs_dim, *cfg.hidden, 1), **layers)
+        network = partial(mlp, activation=cfg.activation, generator=weights, orthogonal=cfg.orthogonal)
+        self.actor = network((obs_dim, *cfg.hidden, action_dim), output_gain=0.01)
+        self.critic = network((obs_dim, *cfg.hidden, 1))
         self.log_std = nn.Parameter(torch.full((action_dim,), cfg.log_std_init))
         self.obs_norm = RunningNorm(obs_dim)
         self.return_norm = RunningNorm(1)
@@ -88,7 +89,9 @@ class PPO:
         ).to(self.device)
         self.log_std.data = self.log_std.data.to(self.device)
         self.parameters = [*self.actor.parameters(), *self.critic.parameters(), self.log_std]
-        self.optimizer = torch.optim.Adam(self.parameters, lr=cfg.learning_rate, eps=1e-5, fused=True)
+        self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
+            self.parameters, lr=cfg.learning_rate, eps=1e-5, fused=True
+        )
         self._obs: Tensor | None = None
         self._discounted = torch.zeros(0)
 
@@ -180,15 +183,15 @@ class PPO:
         stats: list[Tensor] = []
         for _ in range(cfg.epochs):
             order = torch.randperm(len(obs), generator=self.generator, device=self.device)
-            for batch in order.split(cfg.minibatch_size):
-                stats.append(
-                    self._step(obs[batch], action[batch], old_log_prob[batch], advantage[batch], returns[batch])
-                )
+            stats += [
+                self._step(obs[batch], action[batch], old_log_prob[batch], advantage[batch], returns[batch])
+                for batch in torch.split(order, cfg.minibatch_size)
+            ]
         if cfg.normalize_obs:
             self.obs_norm.update(rollout.obs)  # after the update: what acted is what was improved
-        mean = torch.stack(stats).mean(0).tolist()
         names = ("policy_gradient_loss", "value_loss", "approx_kl", "clip_fraction")
-        logs = {f"train/{name}": value for name, value in zip(names, mean)}
+        means = torch.stack(stats).mean(0)
+        logs = {f"train/{name}": float(mean) for name, mean in zip(names, means.cpu())}
         return logs | {
             "train/std": float(self.log_std.detach().exp().mean()),
             "train/learning_rate": self._learning_rate,
@@ -202,12 +205,12 @@ class PPO:
         log_ratio = log_prob - old_log_prob
         ratio = log_ratio.exp()
         # L = -min(ratio A, clip(ratio, 1 - eps, 1 + eps) A)   (eq. 7)
-        policy_loss = -torch.min(advantage * ratio, advantage * ratio.clamp(1 - cfg.clip, 1 + cfg.clip)).mean()
+        policy_loss = -torch.minimum(advantage * ratio, advantage * ratio.clamp(1 - cfg.clip, 1 + cfg.clip)).mean()
         value_loss = (self.critic(obs).squeeze(-1) - returns).square().mean()
         # entropy of a Gaussian: log std + (1 + log 2 pi) / 2 per dimension; only log std matters here
         loss = policy_loss + cfg.value_coef * value_loss - cfg.entropy_coef * self.log_std.sum()
         self.optimizer.zero_grad()
-        loss.backward()
+        torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(self.parameters, cfg.max_grad_norm)
         self.optimizer.step()
         with torch.no_grad():

@@ -3,11 +3,12 @@
 import json
 import math
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Generator, Tensor, nn
 
 Activation = Literal["tanh", "relu", "leaky-relu"]
@@ -35,9 +36,10 @@ def mlp(
         output_gain: Scale of an orthogonal output layer.
     """
     layers: list[nn.Module] = []
-    for index, (inputs, outputs) in enumerate(zip(sizes[:-1], sizes[1:])):
+    for index, (inputs, outputs) in enumerate(pairwise(sizes)):
         is_output = index == len(sizes) - 2
-        linear = nn.utils.skip_init(nn.Linear, inputs, outputs)
+        # made without values, so that nothing is drawn from a generator that all parts share
+        linear = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
         if orthogonal:
             nn.init.orthogonal_(linear.weight, output_gain if is_output else _HIDDEN_GAIN, generator)
             nn.init.zeros_(linear.bias)

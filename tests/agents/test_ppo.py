@@ -62,7 +62,7 @@ def make_rollout(terminated: list[bool], truncated: list[bool]) -> Rollout:
 @pytest.mark.parametrize(
     ("terminated", "truncated", "expected"),
     [
-        # V = 2 everywhere, gamma = 1/2, lambda = 1/2, r = 1: delta = 1 + 1/2 * 2 - 2 = 0, and 1 - 2 = -1 at a termination
+        # V = 2 everywhere, gamma = lambda = 1/2, r = 1: delta = 1 + 1/2 * 2 - 2 = 0, and 1 - 2 = -1 at a termination
         ([False] * 3, [False] * 3, [0.0, 0.0, 0.0]),
         # A_1 = -1; A_0 = 0 + 1/4 * (-1); A_2 belongs to the next episode
         ([False, True, False], [False] * 3, [-0.25, -1.0, 0.0]),
@@ -73,9 +73,10 @@ def make_rollout(terminated: list[bool], truncated: list[bool]) -> Rollout:
 def test_advantages_by_hand(terminated: list[bool], truncated: list[bool], expected: list[float]) -> None:
     """Terminations end the future, time limits bootstrap from the observation they cut off."""
     agent = PPO(replace(SMALL, gamma=0.5, gae_lambda=0.5), make_env())
-    for parameter in agent.critic.parameters():
+    *weights, output_bias = agent.critic.parameters()
+    for parameter in weights:
         torch.nn.init.zeros_(parameter)
-    torch.nn.init.constant_(agent.critic[-1].bias, 2.0)  # pyright: ignore[reportArgumentType]
+    torch.nn.init.constant_(output_bias, 2.0)
     advantage, returns = agent.advantages(make_rollout(terminated, truncated))
     assert advantage[:, 0].tolist() == expected
     assert returns[:, 0].tolist() == [a + 2.0 for a in expected]
