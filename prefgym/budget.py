@@ -94,7 +94,7 @@ class Budget:
     def receive(self, preferences: Preferences) -> Preferences | None:
         """Enter what came back; answers to a query that has come back before, or was never asked, are dropped."""
         fresh: list[int] = []
-        for row, number in enumerate(preferences.query_id.tolist()):
+        for row, number in enumerate(map(int, preferences.query_id)):
             if number in self._pending:
                 self._pending.remove(number)
                 fresh.append(row)

@@ -119,8 +119,9 @@ class Loop:
         }
         if not answered.answered.any():  # all skipped so far: nothing to fit
             return counts
-        self.fit = parts.learner.fit(self.preferences)
-        return counts | self.fit.metrics()
+        report: FitReport = parts.learner.fit(self.preferences)
+        self.fit = report
+        return counts | report.metrics()
 
     def pay(self, rollout: Any) -> torch.Tensor:  # noqa: ANN401
         """Return what the learner thinks of each step; zeros before the first fit. Shape: (T, N)."""

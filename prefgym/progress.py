@@ -12,7 +12,7 @@ from prefgym.config import TrainCfg
 
 
 class Progress:
-    """Show steps, labels, true return, reward accuracy and time left; one line an evaluation where there is no terminal."""
+    """Show steps, labels, true return, reward accuracy and time left; without a terminal, a line an evaluation."""
 
     def __init__(self, cfg: TrainCfg) -> None:
         self.cfg = cfg

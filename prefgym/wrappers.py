@@ -160,7 +160,8 @@ class PreferenceVectorEnv(VectorWrapper):
     ) -> tuple[Any, Info]:
         """Start episodes in all worlds, or in those of `options["reset_mask"]`."""
         mask = None if options is None else options.get("reset_mask")
-        obs, info = self.env.reset(seed=seed, options=options)
+        # vector environments take a seed for each world, though VectorEnv.reset does not say so
+        obs, info = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
         self.recorder.begin(obs, mask, self._shared.state())
         self._done[slice(None) if mask is None else mask] = False
         self._obs = obs

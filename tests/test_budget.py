@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.budget import Budget, Schedule, ScheduleCfg
+from prefgym.budget import Budget, Counts, Schedule, ScheduleCfg
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.segments import Segments
@@ -30,9 +30,9 @@ def answer(queries: Queries, skipped: torch.Tensor) -> Preferences:
 
 
 @given(data=st.data(), limit=st.integers(1, 30), counts=st.sampled_from(["asked", "answered"]))
-def test_every_query_is_paid_for_once_whatever_comes_back(data: st.DataObject, limit: int, counts: str) -> None:
+def test_every_query_is_paid_for_once_whatever_comes_back(data: st.DataObject, limit: int, counts: Counts) -> None:
     """Asked = answered + skipped + pending, and the limit holds, under late, double, skipped and missing answers."""
-    budget = Budget(limit, counts)  # pyright: ignore[reportArgumentType]
+    budget = Budget(limit, counts)
     kept: list[int] = []
     skips = 0
     sent: list[Queries] = []
@@ -54,7 +54,8 @@ def test_every_query_is_paid_for_once_whatever_comes_back(data: st.DataObject, l
 
 def test_skips_are_charged_unless_only_answers_count() -> None:
     """Of 3 queries 1 is skipped: 7 of 10 are left when asking counts, 8 when answers do."""
-    for counts, left in (("asked", 7), ("answered", 8)):
+    charged: tuple[tuple[Counts, int], ...] = (("asked", 7), ("answered", 8))
+    for counts, left in charged:
         budget = Budget(10, counts)
         budget.receive(answer(budget.ask(make_queries(3, 0)), torch.tensor([True, False, False])))
         assert (budget.left, budget.num_asked, budget.num_answered) == (left, 3, 2)

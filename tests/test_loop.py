@@ -12,6 +12,7 @@ import torch._dynamo  # torch's optimisers import it when first made, and that d
 from gymnasium.vector import VectorWrapper
 
 from prefgym import agents
+from prefgym.agents.ppo import PPO
 from prefgym.cli import parse_train
 from prefgym.config import TrainCfg
 from prefgym.loop import Outcome, Parts, train
@@ -57,8 +58,8 @@ class OtherReward(VectorWrapper):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:  # noqa: ANN401
         """Pay something else."""
-        obs, reward, *rest = self.env.step(actions)
-        return obs, reward * self._factor, *rest  # pyright: ignore[reportReturnType]
+        obs, reward, terminated, truncated, info = self.env.step(actions)
+        return obs, reward * self._factor, terminated, truncated, info
 
 
 def configure(out: Path, *flags: str) -> TrainCfg:
@@ -83,7 +84,8 @@ def without_clock(metrics: list[dict[str, float]], *more: str) -> list[dict[str,
 
 def learned(parts: Parts) -> bytes:
     """Return all weights as bytes."""
-    weights = {**parts.agent.weights(), **parts.learner.state_dict()}  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(parts.agent, PPO)
+    weights = {**parts.agent.weights(), **parts.learner.state_dict()}
     return b"".join(value.numpy().tobytes() for value in weights.values())
 
 
@@ -93,8 +95,8 @@ def test_the_task_reward_reaches_nothing_but_rater_and_evaluation(tmp_path: Path
     for name, factor in (("as-is", 1.0), ("turned", -1.0), ("nan", float("nan"))):
         cfg = configure(tmp_path / name)
         parts = build(cfg, agents)
-        inner = parts.env.env  # pyright: ignore[reportAttributeAccessIssue]
-        parts = replace(parts, env=PreferenceVectorEnv(OtherReward(inner, factor)), rater=FixedStream())
+        assert isinstance(parts.env, PreferenceVectorEnv)
+        parts = replace(parts, env=PreferenceVectorEnv(OtherReward(parts.env.env, factor)), rater=FixedStream())
         parts.env.reset(seed=3)
         outcome, metrics = run_parts(cfg, parts)
         assert outcome.preferences is not None and outcome.preferences.queries.options.reward is not None

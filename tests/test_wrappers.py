@@ -12,6 +12,7 @@ from gymnasium.wrappers import TimeLimit
 
 import prefgym
 from prefgym.buffers.recorder import Recorder
+from prefgym.preferences import Preferences
 from prefgym.segments import Segments
 
 LIMIT = 12
@@ -19,9 +20,9 @@ STEPS = 40
 MODES = [AutoresetMode.SAME_STEP, AutoresetMode.NEXT_STEP, AutoresetMode.DISABLED]
 
 
-def hopper(**kwargs: Any) -> gym.Env[Any, Any]:
+def hopper() -> gym.Env[Any, Any]:
     """Make Hopper, which often terminates, without a time limit of its own."""
-    return gym.make("prefgym/Hopper-v0", reward="task", max_episode_steps=-1, **kwargs)
+    return gym.make("prefgym/Hopper-v0", reward="task", max_episode_steps=-1)
 
 
 def actions(world: int) -> np.ndarray:
@@ -29,26 +30,30 @@ def actions(world: int) -> np.ndarray:
     return np.random.default_rng(world).uniform(-1, 1, (4 * STEPS, 3)).astype(np.float32)
 
 
+def there(array: torch.Tensor | None) -> torch.Tensor:
+    """Return an array that segments need not have."""
+    assert array is not None
+    return array
+
+
 def recorded(recorder: Recorder, world: int) -> list[tuple[Any, ...]]:
     """List the finished episodes of one world: observations, actions, rewards, and how they ended."""
     starts = recorder.starts(1)
     starts = starts[starts // recorder.num_rows == world]
     steps = recorder.segments(starts, 1)
-    assert steps.origin is not None and steps.reward is not None and steps.state is not None
+    episode = there(steps.origin)[:, 0]
     episodes: list[tuple[Any, ...]] = []
-    for number in steps.origin[:, 0].unique():
-        own = steps[steps.origin[:, 0] == number]
-        assert own.origin is not None and own.reward is not None and own.state is not None
-        order = own.origin[:, 1].argsort()
-        own = own[order]
+    for number in episode.unique():
+        own = steps[episode == number]
+        own = own[there(own.origin)[:, 1].argsort()]
         ended = bool(own.terminated[-1]), bool(own.truncated[-1])
         arrays = [
             own.obs[:, 0],
             own.obs[-1:, 1],
             own.action[:, 0],
-            own.reward[:, 0],
-            own.state[:, 0],
-            own.state[-1:, 1],
+            there(own.reward)[:, 0],
+            there(own.state)[:, 0],
+            there(own.state)[-1:, 1],
         ]
         factors = [own.factors[name][:, 0] for name in sorted(own.factors)]
         if any(ended):
@@ -56,13 +61,11 @@ def recorded(recorder: Recorder, world: int) -> list[tuple[Any, ...]]:
     return episodes
 
 
-def play_single(env: Any, world: int) -> Recorder:
+def play_single(env: gym.Env[Any, Any], world: int) -> Recorder:
     """Act in a single environment until STEPS steps are taken."""
     env.reset(seed=world)
-    taken = 0
-    for action in actions(world):
+    for taken, action in enumerate(actions(world), start=1):
         *_, terminated, truncated, _ = env.step(action)
-        taken += 1
         if taken == STEPS:
             break
         if terminated or truncated:
@@ -73,6 +76,7 @@ def play_single(env: Any, world: int) -> Recorder:
 def play_vector(mode: AutoresetMode, num_worlds: int) -> Recorder:
     """Act in a vector of worlds until each has taken STEPS steps; autoreset steps use up no action."""
     venv = gym.make_vec("prefgym/Hopper-v0", num_worlds, autoreset_mode=mode, seeding="parity", max_episode_steps=LIMIT)
+    assert isinstance(venv, prefgym.PreferenceVectorEnv)
     venv.reset(seed=0)
     told = [actions(world) for world in range(num_worlds)]
     taken = np.zeros(num_worlds, int)
@@ -83,7 +87,7 @@ def play_vector(mode: AutoresetMode, num_worlds: int) -> Recorder:
         _, _, terminated, truncated, _ = venv.step(np.stack([a[t] for a, t in zip(told, taken)]))
         taken += ~done if mode == AutoresetMode.NEXT_STEP else 1
         done = terminated | truncated
-    return venv.recorder  # pyright: ignore[reportAttributeAccessIssue]
+    return venv.recorder
 
 
 def test_a_time_limit_may_sit_inside_or_outside() -> None:
@@ -129,6 +133,13 @@ class Learner:
 
     is_fitted = True
 
+    def state_dict(self) -> dict[str, torch.Tensor]:
+        """Return nothing, since nothing is learned."""
+        return {}
+
+    def fit(self, preferences: Preferences) -> None:
+        """Learn nothing."""
+
     def reward(self, segments: Segments) -> torch.Tensor:
         """Pay two members alike. Shape: (2, ..., T)."""
         assert segments.reward is None and not segments.factors and segments.state is None
@@ -139,7 +150,8 @@ class Learner:
 def test_an_installed_reward_is_paid_for_what_the_step_led_to(mode: AutoresetMode) -> None:
     """At the end of an episode that is the last observation, not the first of the next; autoreset steps pay 0."""
     venv = gym.make_vec("prefgym/Hopper-v0", 2, autoreset_mode=mode, seeding="parity")
-    venv.install_reward(Learner())  # pyright: ignore[reportAttributeAccessIssue]
+    assert isinstance(venv, prefgym.PreferenceVectorEnv)
+    venv.install_reward(Learner())
     single = gym.make("prefgym/Hopper-v0")
     single.get_wrapper_attr("install_reward")(Learner())
     venv.reset(seed=5)

@@ -1,6 +1,7 @@
 """The recorder: a ring of the latest steps of every world, from which segments are drawn."""
 
 from collections import deque
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import IntEnum
 from typing import TypeVar
@@ -127,7 +128,7 @@ class Recorder:
         truncated: BoolArray,
         *,
         mask: BoolArray | None = None,
-        factors: dict[str, FloatArray] | None = None,
+        factors: Mapping[str, FloatArray] | None = None,
         state: FloatArray | None = None,
     ) -> None:
         """Record one step of every world in `mask`; arrays have the leading axis N.
