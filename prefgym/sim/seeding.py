@@ -46,7 +46,7 @@ class FastSeeding:
         """
         if seed is None:
             return
-        if not isinstance(seed, int):
+        if isinstance(seed, Sequence):
             raise TypeError("a list of seeds needs seeding='parity'; with seeding='fast' the seed is one integer")
         self.generators, self.seeds = _started((seed,))
 

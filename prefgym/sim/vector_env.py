@@ -101,6 +101,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         }
         self._worlds = Worlds(task, num_envs, num_threads)
         self._seeding = SEEDINGS[seeding](num_envs)
+        self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
         self._dtype, self._picture_size = np.dtype(dtype), (width, height)
         self._renderer: StateRenderer | None = None
         self.single_observation_space = self._worlds.observation_space(dtype)
@@ -126,6 +127,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         partial = "reset_mask" in (options := options or {})
         mask = check_mask(options["reset_mask"], self.num_envs) if partial else np.ones(self.num_envs, np.bool_)
         self._seeding.seed(seed, mask)
+        self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
         self._restart(mask)
         self._worlds.observe(mask)
         self._ended = self._ended & ~mask

@@ -11,7 +11,7 @@ from prefgym.sim import infos, nested
 def test_examples() -> None:
     """The worked examples in the docstrings are true."""
     for module in (infos, nested):
-        outcome = doctest.testmod(module, extraglobs={"np": np})
+        outcome = doctest.testmod(module)
         assert outcome.attempted
         assert not outcome.failed
 

@@ -82,6 +82,17 @@ def test_one_seed_gives_the_same_bytes_at_any_thread_count() -> None:
     assert not same(runs[0], runs[2])
 
 
+@pytest.mark.parametrize("seeding", ["fast", "parity"])
+def test_the_generator_can_be_seen(seeding: str) -> None:
+    """`np_random` draws initial states: of all worlds, or of world 0 if each has its own generator."""
+    env = PoolVectorEnv(HALF_CHEETAH, 2, seeding=seeding)
+    env.reset(seed=3)
+    assert env.np_random_seed == 3
+    before = env.np_random.bit_generator.state
+    env.reset()
+    assert env.np_random.bit_generator.state != before
+
+
 def test_time_limit_truncates() -> None:
     """With a limit of 3, steps 3 and 6 of NEXT_STEP's 7 (one resets) truncate; terminated stays False."""
     env = PoolVectorEnv(HALF_CHEETAH, 2, max_episode_steps=3)
