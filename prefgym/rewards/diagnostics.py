@@ -45,8 +45,8 @@ def calibration_error(probability: Tensor, choice: Tensor, num_bins: int = 10) -
 
     ECE = sum_b (n_b / n) |mean choice in b - mean probability in b|   (Naeini et al., AAAI 2015)
 
-    >>> calibration_error(torch.tensor([0.9, 0.9, 0.2, 0.2]), torch.tensor([1.0, 0.0, 0.0, 0.0]))
-    0.30000001192092896
+    >>> calibration_error(torch.tensor([0.75, 0.75, 0.25, 0.25]), torch.tensor([1.0, 0.0, 0.0, 0.0]))
+    0.25
     """
     if not len(probability):
         return float("nan")
