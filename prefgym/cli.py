@@ -77,7 +77,8 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
         cfg = replace(registry.cfg(name), **tuned(chosen.env, kind, name))
         parts.append((f"{kind}_cfg", Annotated[type(cfg), tyro.conf.arg(name=kind)], field(default=cfg)))
     hidden = ("command", Annotated[tuple[str, ...], tyro.conf.Suppress], field(default=("prefgym", "train", *argv)))
-    composed = make_dataclass("TrainCfg", [*parts, hidden], bases=(TrainCfg,), frozen=True, kw_only=True)
+    fields = [*parts, hidden]
+    composed: type[TrainCfg] = make_dataclass("TrainCfg", fields, bases=(TrainCfg,), frozen=True, kw_only=True)
     return tyro.cli(composed, args=list(argv), prog="prefgym train", description=TrainCfg.__doc__)
 
 
@@ -160,7 +161,10 @@ def _list(argv: list[str]) -> int:
 def _bench(argv: list[str]) -> int:
     from prefgym.bench import reward, sim
 
-    benches = {"sim": (sim.BenchSimCfg, sim.run_bench_sim), "reward": (reward.BenchRewardCfg, reward.run_bench_reward)}
+    benches: dict[str, tuple[type[Any], Callable[[Any], object]]] = {
+        "sim": (sim.BenchSimCfg, sim.run_bench_sim),
+        "reward": (reward.BenchRewardCfg, reward.run_bench_reward),
+    }
     if argv[:1] == [] or argv[0] not in benches:
         raise UserError(f"say what to measure: {', '.join(f'prefgym bench {name}' for name in benches)}")
     cfg, run = benches[argv[0]]

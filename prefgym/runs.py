@@ -51,7 +51,7 @@ class Run:
         self._metrics.write(json.dumps(line) + "\n")
         self._metrics.flush()
         for name, value in line.items():
-            self._board.add_scalar(name, value, steps)
+            self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
 
     def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401
         """Write a JSON file into the folder."""

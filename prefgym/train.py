@@ -130,9 +130,14 @@ def load_policy(run: Path, agents: Any) -> Agent:  # noqa: ANN401
     if not path.with_suffix(".json").is_file():
         raise UserError(f"The run {run} has no policy: {path}.json is missing.")
     _, card = load_weights(path)
-    settings = {name: tuple(value) if isinstance(value, list) else value for name, value in card["cfg"].items()}
+    settings = {name: _as_tuple(value) for name, value in card["cfg"].items()}
     env = make_evaluation_env(config["env"], 1, 1)
     return agents.build(card["agent"], agents.cfg(card["agent"], **settings), env=env).load(path)
+
+
+def _as_tuple(value: Any) -> Any:  # noqa: ANN401
+    # JSON knows no tuples
+    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
 
 
 def evaluate_run(run: Path, agents: Any, episodes: int, seed: int, threads: int) -> Evaluation:  # noqa: ANN401
@@ -213,7 +218,8 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
         card = {"reward": cfg.reward, "cfg": asdict(cfg.reward_cfg)}
         save_weights(checkpoint / "reward", parts.learner.state_dict(), card)
         fit = outcome.fit
-        run.write_json("report/held_out.json", {"probability": fit.probability.tolist(), "choice": fit.choice.tolist()})
+        held_out = {"probability": fit.probability.numpy().tolist(), "choice": fit.choice.numpy().tolist()}
+        run.write_json("report/held_out.json", held_out)
         run.write_json("report/reward_scatter.json", reward_scatter(parts))
     keep_episode(cfg, parts, run, paid=outcome.fit is not None)
 
@@ -225,12 +231,12 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
     steps = recorder.segments(starts[torch.randint(len(starts), (num_steps,), generator=parts.generator)], 1)
     learned = parts.learner.reward(steps.without_truth()).mean(0)[..., 0]
     assert steps.reward is not None  # segments come with the truth unless told otherwise
-    return {"true": steps.reward[..., 0].tolist(), "learned": learned.tolist()}
+    return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
 
 
 def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
     """Record one episode of the last policy for its video; only worlds that can tell their state are filmed."""
-    from safetensors.numpy import save_file
+    from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
 
     env = make_evaluation_env(cfg.env, 1, 1)
     if not hasattr(env.unwrapped, "physics_state"):

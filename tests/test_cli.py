@@ -25,7 +25,8 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     """Run a command in this process: exit code, output, error output."""
     with pytest.raises(SystemExit) as told:
         main(argv)
-    return (int(told.value.code or 0), *capsys.readouterr())
+    output, error = capsys.readouterr()
+    return int(told.value.code or 0), output, error
 
 
 @pytest.mark.parametrize(
