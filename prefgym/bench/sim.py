@@ -145,18 +145,11 @@ def run_bench_sim(cfg: BenchSimCfg) -> dict[str, dict[str, float]]:
     with_envpool = cfg.envpool and importlib.util.find_spec("envpool") is not None
     console, rates = Console(), dict[str, dict[str, float]]()
     title = f"{cfg.num_envs} worlds, {cfg.threads} threads, random actions, MuJoCo {version('mujoco')}"
-    table = Table(title=title + (f", EnvPool {version('envpool')}" if with_envpool else ""))
-    for column in (
-        "task",
-        "bare Batch.step /s",
-        "env /s",
-        "of bare",
-        "recording /s",
-        "of bare",
-        "EnvPool /s",
-        "env of it",
-    ):
-        table.add_column(column, justify="left" if column == "task" else "right")
+    caption = "steps/s, medians; ratios: env / bare Batch.step, recording / bare Batch.step, env / EnvPool"
+    table = Table(title=title + (f", EnvPool {version('envpool')}" if with_envpool else ""), caption=caption)
+    table.add_column("task")
+    for column in ("bare", "env", "ratio", "recording", "ratio", "EnvPool", "ratio"):
+        table.add_column(column, justify="right")
     for task in cfg.tasks:
         with console.status(f"timing {task}"):
             rates[task] = row = time_task(task, cfg, with_envpool)
@@ -167,7 +160,7 @@ def run_bench_sim(cfg: BenchSimCfg) -> dict[str, dict[str, float]]:
             f"{row['env/bare']:.2f}",
             f"{row['recording']:,.0f}",
             f"{row['recording/bare']:.2f}",
-            f"{row['envpool']:,.0f}" if with_envpool else "not installed",
+            f"{row['envpool']:,.0f}" if with_envpool else "none",
             f"{row['env/envpool']:.2f}" if with_envpool else "",
         )
     console.print(table)
