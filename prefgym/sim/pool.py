@@ -6,12 +6,22 @@ from prefgym.sim.task import Array, Views
 
 
 class Pool(Protocol):
-    """Many worlds of one model. What `views` holds is live: whoever hands it on copies it."""
+    """Many worlds of one model."""
 
-    num_worlds: int
-    views: Views
-    state_size: int
-    """Columns of `physics_state`."""
+    @property
+    def num_worlds(self) -> int:
+        """Number of worlds N."""
+        ...
+
+    @property
+    def views(self) -> Views:
+        """What formulas read; it is live, so whoever hands it on copies it."""
+        ...
+
+    @property
+    def state_size(self) -> int:
+        """Columns of `physics_state`."""
+        ...
 
     def set_ctrl(self, ctrl: Array) -> None:
         """Set the controls of all worlds. Shape: (N, nu)."""

@@ -10,8 +10,15 @@ from prefgym.envs import ANT, HALF_CHEETAH, HOPPER, HUMANOID, TASKS
 from prefgym.sim import cpu
 from prefgym.sim.cpu import PHYSICS_STATE, CpuPool, load_model, usable_cpus
 from prefgym.sim.gl import MjModel, mujoco
-from prefgym.sim.pool import SimulationError
+from prefgym.sim.pool import Pool, SimulationError
 from prefgym.sim.task import TaskSpec
+
+
+def test_it_is_a_pool() -> None:
+    """The CPU pool offers what the protocol asks for; type checkers look closer."""
+    pool: Pool = CpuPool(HOPPER, 2)
+    offered = {name for name in vars(Pool) if not name.startswith("_")}
+    assert offered <= set(dir(pool))
 
 
 def started(task: TaskSpec, num_worlds: int, num_threads: int | None = None) -> CpuPool:
