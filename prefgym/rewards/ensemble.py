@@ -26,7 +26,7 @@ class EnsembleCfg:
     """Networks, each with its own weights, order of the data and held-out tenth."""
     hidden: tuple[int, ...] = (64, 64)
     """Hidden layers of each member."""
-    activation: Activation = "leaky-relu"
+    activation: Activation = "tanh"
     """Between the layers."""
     next_obs: bool = True
     """Whether members see the observation that a step led to, beside observation and action."""

@@ -24,12 +24,12 @@ class FitCfg:
     """Most passes over all preferences in one session."""
     minibatch_size: int = 128
     """Queries per gradient."""
-    target_accuracy: float = 0.97
+    target_accuracy: float = 0.98
     """A session ends early once this share of the fitted choices is predicted."""
     label_smoothing: float = 0.0
     """Share of each choice that is spread evenly over the options."""
-    crop: int = 0
-    """Steps that may be left out of full windows in each gradient, the same number in all options."""
+    crop: float = 0.4
+    """Largest share of a full window that is left out at its ends, drawn anew for each gradient."""
 
 
 class Networks(Protocol):
@@ -185,17 +185,19 @@ def accumulate(
     return total, torch.cat(kept).view(*batch.shape, -1)
 
 
-def crop(mask: Tensor, most: int, generator: Generator) -> Tensor:
-    """Leave out up to `most` steps at the ends of windows where all options are full. Shape: (B, K, T).
+def crop(mask: Tensor, share: float, generator: Generator) -> Tensor:
+    """Leave out up to a share of the steps, at the ends of windows where all options are full. Shape: (B, K, T).
 
     A choice between two windows mostly holds for their cores, too (SURF, arXiv:2203.10050).
     """
+    num_steps = mask.shape[-1]
+    most = min(int(share * num_steps), num_steps - 1)
     if most == 0:
         return mask
     dropped = int(torch.randint(most + 1, (), generator=generator))
     first = int(torch.randint(dropped + 1, (), generator=generator))
-    step = torch.arange(mask.shape[-1], device=mask.device)
-    kept = (step >= first) & (step < mask.shape[-1] - dropped + first)
+    step = torch.arange(num_steps, device=mask.device)
+    kept = (step >= first) & (step < num_steps - dropped + first)
     full = mask.flatten(1).all(-1)[:, None, None]
     return mask & (kept | ~full)
 
