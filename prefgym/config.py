@@ -41,7 +41,7 @@ class TrainCfg:
     """Who learns to act."""
     reward: str = "ensemble"
     """What is fitted to the answers."""
-    sampler: str = "uniform"
+    sampler: str = "disagreement"
     """Which segments are asked about."""
     budget: int = 500
     """Queries that may be asked."""

@@ -112,7 +112,7 @@ class Loop:
         answered = self.preferences.answers
         counts = {
             "feedback/num_asked": parts.budget.num_asked,
-            "feedback/num_answered": parts.budget.num_answered,
+            "feedback/num_answers": parts.budget.num_answered,
             "feedback/num_pending": parts.budget.num_pending,
             "feedback/tie_fraction": float(answered.tie.float().mean()),
             "feedback/session": parts.schedule.num_held,

@@ -42,8 +42,8 @@ class Progress:
 
     def show(self, steps: int, metrics: Mapping[str, float | None]) -> None:
         """Take in the newest metrics."""
-        if "feedback/num_answered" in metrics:
-            self._labels = f"{metrics['feedback/num_answered']:.0f}"
+        if "feedback/num_answers" in metrics:
+            self._labels = f"{metrics['feedback/num_answers']:.0f}"
         if (accuracy := metrics.get("reward_model/accuracy")) is not None:
             self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
         if (true_return := metrics.get("eval/mean_reward")) is not None:

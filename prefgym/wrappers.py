@@ -79,7 +79,7 @@ class _Preferences:
         """Draw pairs of segments uniformly from what was recorded."""
         from prefgym.samplers import make
 
-        sampler = make("uniform", segment_length=length)
+        sampler = make("uniform", segment_length=length, recent_steps=None)
         generator = generator or torch.Generator().manual_seed(self.num_asked)
         options = sampler(self.recorder, self.learner, num_queries, generator)
         queries = Queries.of(options, first_id=self.num_asked, asked_at=self.recorder.num_steps)

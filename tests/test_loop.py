@@ -161,7 +161,7 @@ def test_a_session_in_which_all_is_skipped_is_survived(tmp_path: Path) -> None:
     assert learned(parts) == before
     assert outcome.fit is None
     counts = [line for line in metrics if "feedback/num_asked" in line][-1]
-    assert (counts["feedback/num_asked"], counts["feedback/num_answered"]) == (40, 0)
+    assert (counts["feedback/num_asked"], counts["feedback/num_answers"]) == (40, 0)
 
 
 def test_evaluation_keeps_to_its_grid_whatever_episodes_do(tmp_path: Path) -> None:

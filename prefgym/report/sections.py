@@ -174,7 +174,7 @@ def _return_card(run: RunData) -> str:
 def _labels(run: RunData, counts: LabelCounts | None) -> tuple[int, int] | None:
     asked, answered = run.number("num_asked"), run.number("num_answered")
     asked = run.metrics.last("feedback/num_asked") if asked is None else asked
-    answered = run.metrics.last("feedback/num_answered") if answered is None else answered
+    answered = run.metrics.last("feedback/num_answers") if answered is None else answered
     if asked is not None and answered is not None:
         return round(asked), round(answered)
     return (counts.asked, counts.answered) if counts else None

@@ -27,8 +27,9 @@ class SamplerCfg:
     """Segments shown together in a query."""
     cut: bool = True
     """Whether windows that meet a termination are kept, cut there."""
-    recent_steps: int | None = None
-    """Draw only from the most recent steps, counted over all worlds; None draws from all that are recorded."""
+    recent_steps: int | None = 100_000
+    """Draw only from the most recent steps, counted over all worlds, as B-Pref's latest hundred episodes of a thousand
+    steps; None draws from all that are recorded."""
 
     def __post_init__(self) -> None:
         if self.segment_length < 1:

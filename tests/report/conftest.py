@@ -104,7 +104,7 @@ def write_run(run: Path, roll: Run) -> Path:
         if k % 2:
             row |= {"eval/mean_reward": 400.0 * k, "eval/std_reward": 30.0}
         if k % 3 == 0:
-            row |= {"feedback/session": k / 3, "feedback/num_asked": k, "feedback/num_answered": k - 1.0}
+            row |= {"feedback/session": k / 3, "feedback/num_asked": k, "feedback/num_answers": k - 1.0}
             row |= {"reward_model/accuracy": 0.7 + 0.02 * k, "reward_model/train_accuracy": 0.75 + 0.02 * k}
         rows.append(row)
     (run / "metrics.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))

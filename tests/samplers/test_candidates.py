@@ -134,5 +134,5 @@ def test_settings_have_ranges(bad: dict[str, Any]) -> None:
 
 def test_the_source_is_what_the_settings_say() -> None:
     """All steps unless recent ones are wanted."""
-    assert SamplerCfg().source == AllSteps()
+    assert SamplerCfg(recent_steps=None).source == AllSteps()
     assert SamplerCfg(recent_steps=9).source == RecentSteps(9)

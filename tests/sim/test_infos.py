@@ -19,7 +19,7 @@ def test_examples() -> None:
 def test_final_observations_are_arrays_of_their_own() -> None:
     """Worlds 0 and 2 ended; the others have None."""
     observations = np.arange(6.0).reshape(3, 2)
-    final = infos.final_observations(observations, np.array([True, False, True]))
+    final = infos.final_observations(observations, np.array([True, False, True]), np.dtype(np.float64))
     assert final.dtype == object
     assert final[1] is None
     assert final[2].tolist() == [4.0, 5.0]
