@@ -26,11 +26,11 @@ def masked(values: dict[str, Array], mask: BoolArray) -> dict[str, Any]:
     return infos
 
 
-def final_observations(observations: Array, ended: BoolArray) -> Array:
-    """Put the observations of worlds that ended into an array of arrays, None elsewhere. Shape: (N,), object."""
+def final_observations(observations: Array, ended: BoolArray, dtype: np.dtype[Any]) -> Array:
+    """Copy the observations of worlds that ended into an array of arrays, None elsewhere. Shape: (N,), object."""
     final = np.full(len(ended), None, object)
     for world in ended.nonzero()[0]:
-        final[world] = observations[world].copy()
+        final[world] = observations[world].astype(dtype)
     return final
 
 

@@ -109,6 +109,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         self.observation_space = batch_space(self.single_observation_space, num_envs)
         self.action_space = batch_space(self.single_action_space, num_envs)
         self._action_shape = (num_envs, *self.single_action_space.shape)
+        self._everyone = np.ones(num_envs, np.bool_)
         self._elapsed = np.zeros(num_envs, np.int64)
         self._ended = np.zeros(num_envs, np.bool_)  # episodes that are over and wait for a reset
         self._final_state: FloatArray | None = None
@@ -125,7 +126,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
             Observations of all worlds, and infos of those that were reset.
         """
         partial = "reset_mask" in (options := options or {})
-        mask = check_mask(options["reset_mask"], self.num_envs) if partial else np.ones(self.num_envs, np.bool_)
+        mask = check_mask(options["reset_mask"], self.num_envs) if partial else self._everyone.copy()
         self._seeding.seed(seed, mask)
         self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
         self._restart(mask)
@@ -159,7 +160,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
             infos = self._finish_and_restart(self._ended)
             self._ended = np.zeros(self.num_envs, np.bool_)
         else:
-            infos = masked(worlds.state_info() | worlds.step_info(), np.ones(self.num_envs, np.bool_))
+            infos = masked(worlds.state_info() | worlds.step_info(), self._everyone.copy())
         return self._observation(), worlds.reward, worlds.terminated, truncated, infos
 
     def _step_or_restart(self, actions: Array, over: BoolArray) -> Step:
@@ -177,7 +178,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         worlds.observe()
         truncated = self._elapsed >= self.max_episode_steps
         self._ended = worlds.terminated | truncated
-        infos = masked(worlds.state_info(), np.ones(self.num_envs, np.bool_))
+        infos = masked(worlds.state_info(), self._everyone.copy())
         if stepped.any():
             infos |= masked(worlds.step_info(), stepped)
         return self._observation(), worlds.reward, worlds.terminated, truncated, infos
@@ -186,7 +187,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         """Start episodes in the worlds that just ended; what they came to goes to `final_obs` and `final_info`."""
         worlds, going_on = self._worlds, ~ended
         infos: dict[str, Any] = {
-            "final_obs": final_observations(self._observation(), ended),
+            "final_obs": final_observations(worlds.observation, ended, self._dtype),
             "_final_obs": ended.copy(),
             "final_info": masked(worlds.state_info() | worlds.step_info(), ended),
             "_final_info": ended.copy(),
@@ -194,7 +195,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         self._final_state = worlds.pool.physics_state()
         self._restart(ended)
         worlds.observe()
-        infos |= masked(worlds.state_info(), np.ones(self.num_envs, np.bool_))
+        infos |= masked(worlds.state_info(), self._everyone.copy())
         if going_on.any():
             infos |= masked(worlds.step_info(), going_on)
         return infos
