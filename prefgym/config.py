@@ -1,12 +1,12 @@
 """What a training run is made of."""
 
-import os
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from prefgym.budget import Counts, ScheduleCfg
 from prefgym.buffers.recorder import RecorderCfg
+from prefgym.sim.threads import usable_cpus
 
 
 class UserError(ValueError):
@@ -79,7 +79,7 @@ class TrainCfg:
     @property
     def num_threads(self) -> int:
         """Return how many threads are used."""
-        return self.threads or len(os.sched_getaffinity(0))
+        return self.threads or usable_cpus()
 
     def __post_init__(self) -> None:
         for name in ("budget", "steps"):

@@ -13,7 +13,16 @@ from torch import Generator, Tensor, nn
 
 Activation = Literal["tanh", "relu", "leaky-relu"]
 
-_ACTIVATIONS: dict[Activation, type[nn.Module]] = {"tanh": nn.Tanh, "relu": nn.ReLU, "leaky-relu": nn.LeakyReLU}
+
+class Tanh(nn.Module):
+    """The hyperbolic tangent; on CPUs torch's sigmoid is many times as fast as its tanh."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return tanh(x) = 2 sigmoid(2 x) - 1. Shape as given."""
+        return 2 * torch.sigmoid(2 * x) - 1
+
+
+_ACTIVATIONS: dict[Activation, type[nn.Module]] = {"tanh": Tanh, "relu": nn.ReLU, "leaky-relu": nn.LeakyReLU}
 # gain of the hidden layers: Saxe et al., arXiv:1312.6120, as common for on-policy agents
 _HIDDEN_GAIN = math.sqrt(2)
 

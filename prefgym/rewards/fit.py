@@ -20,7 +20,7 @@ class FitCfg:
     """Of AdamW."""
     weight_decay: float = 1e-4
     """Of AdamW."""
-    epochs: int = 50
+    epochs: int = 8
     """Most passes over all preferences in one session."""
     minibatch_size: int = 128
     """Queries per gradient."""

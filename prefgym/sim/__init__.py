@@ -10,6 +10,7 @@
     vector_env     many worlds as one Gymnasium vector environment
     single_env     one world as a Gymnasium environment
     gl, render     pictures of physics states
+    threads        how many threads make sense
     names          unknown names get a sentence that helps
 
 Nothing is imported here, so that a task can be looked at without MuJoCo.

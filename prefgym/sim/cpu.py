@@ -1,7 +1,6 @@
 """Many MuJoCo worlds on all cores of this machine."""
 
 import importlib
-import os
 import warnings
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from prefgym.sim.contact_batch import ContactBatch
 from prefgym.sim.gl import MjModel, mujoco
 from prefgym.sim.pool import SimulationError
 from prefgym.sim.task import TaskSpec
+from prefgym.sim.threads import usable_cpus
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -42,11 +42,6 @@ def load_model(task: TaskSpec) -> MjModel:
             f"{task.name} expects a timestep of {task.timestep} s, {task.model} has {model.opt.timestep} s"
         )
     return model
-
-
-def usable_cpus() -> int:
-    """Count the CPUs this process may run on."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class CpuPool:

@@ -8,10 +8,11 @@ import pytest
 
 from prefgym.envs import ANT, HALF_CHEETAH, HOPPER, HUMANOID, TASKS
 from prefgym.sim import cpu
-from prefgym.sim.cpu import PHYSICS_STATE, CpuPool, load_model, usable_cpus
+from prefgym.sim.cpu import PHYSICS_STATE, CpuPool, load_model
 from prefgym.sim.gl import MjModel, mujoco
 from prefgym.sim.pool import Pool, SimulationError
 from prefgym.sim.task import TaskSpec
+from prefgym.sim.threads import usable_cpus
 
 
 def test_it_is_a_pool() -> None:
