@@ -104,7 +104,15 @@ def test_fitting_learns_a_separable_choice() -> None:
     optimizer = torch.optim.AdamW(members.parameters(), lr=1e-2)
     generator = torch.Generator().manual_seed(0)
     report = fit(
-        members, optimizer, x, mask, choice, torch.arange(400), cfg=FitCfg(epochs=40), batched=False, generator=generator
+        members,
+        optimizer,
+        x,
+        mask,
+        choice,
+        torch.arange(400),
+        cfg=FitCfg(epochs=40),
+        batched=False,
+        generator=generator,
     )
     assert report.train_accuracy > 0.95
     assert report.accuracy > 0.85
