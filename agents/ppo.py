@@ -129,9 +129,9 @@ class PPO:
                 next_obs = obs.copy()
                 next_obs[done] = np.stack(list(info["final_obs"][done]))
             told = (self._tensor(x) for x in (next_obs, reward, terminated, truncated))
-            steps.append((self._obs, action, *told, log_prob))
+            steps.append((self._obs, action, clipped, *told, log_prob))
             self._obs = self._tensor(obs)
-        names = ("obs", "action", "next_obs", "reward", "terminated", "truncated", "log_prob")
+        names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
         rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
         return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
 
@@ -145,7 +145,9 @@ class PPO:
         """
         value = self.critic(self._normalized(rollout.obs)).squeeze(-1)
         next_value = self.critic(self._normalized(rollout.next_obs)).squeeze(-1)
-        reward = self._scaled(rollout)
+        reward = rollout.reward
+        if self.cfg.normalize_reward:
+            reward = (reward / (self.return_norm.var.float() + 1e-8).sqrt()).clamp(-10, 10)
         # delta_t = r_t + gamma V(s_(t+1)) (1 - terminated_t) - V(s_t)
         delta = reward + self.cfg.gamma * next_value * ~rollout.terminated - value
         # A_t = delta_t + gamma lambda (1 - ended_t) A_(t+1)
@@ -153,9 +155,8 @@ class PPO:
         advantage = backward_sum(delta, self.cfg.gamma * self.cfg.gae_lambda * ~ended)
         return advantage, advantage + value
 
-    def _scaled(self, rollout: Rollout) -> Tensor:
-        if not self.cfg.normalize_reward:
-            return rollout.reward
+    def track_returns(self, rollout: Rollout) -> None:
+        """Take the discounted returns so far into the statistics that scale the reward."""
         ended = rollout.terminated | rollout.truncated
         if not self._discounted.numel():
             self._discounted = torch.zeros_like(rollout.reward[0])
@@ -164,7 +165,6 @@ class PPO:
         discounted = forward_sum(rollout.reward, self.cfg.gamma * ~before, self._discounted)
         self._discounted = discounted[-1] * ~ended[-1]
         self.return_norm.update(discounted.reshape(-1, 1))
-        return (rollout.reward / (self.return_norm.var.float() + 1e-8).sqrt()).clamp(-10, 10)
 
     # --- update ------------------------------------------------------------------------------------------------------
 
@@ -177,6 +177,8 @@ class PPO:
         """
         cfg = self.cfg
         self.optimizer.param_groups[0]["lr"] = cfg.learning_rate * (1 - progress if cfg.anneal else 1)
+        if cfg.normalize_reward:
+            self.track_returns(rollout)
         advantage, returns = (x.flatten() for x in self.advantages(rollout))
         obs = self._normalized(rollout.obs).flatten(0, 1)
         action, old_log_prob = rollout.action.flatten(0, 1), rollout.log_prob.flatten()

@@ -17,7 +17,7 @@ class ScheduleCfg:
     """When sessions are held and how large they are."""
 
     num_sessions: int = 10
-    """Sessions over which the budget is spread evenly."""
+    """Sessions over which the budget is spread evenly; if only answers count, later sessions make up for skips."""
     first: float = 0.016
     """Share of the training after which the first session is held; until then the agent acts at random."""
     last: float = 0.8
@@ -29,9 +29,13 @@ class ScheduleCfg:
 class Schedule:
     """Say how many queries are due.
 
+    A budget of 100 over three sessions, after 100, 300 and 500 of 1000 steps:
+
     >>> schedule = Schedule(ScheduleCfg(num_sessions=3, first=0.1, last=0.5, spacing=1.0), budget=100, steps=1000)
-    >>> [schedule.due(steps) for steps in (50, 100, 120, 300, 500, 900)]
-    [0, 34, 0, 33, 33, 0]
+    >>> schedule.due(50, left=100), schedule.due(100, left=100), schedule.due(120, left=66)
+    (0, 34, 0)
+    >>> schedule.due(300, left=66), schedule.due(500, left=33), schedule.due(900, left=0)
+    (33, 33, 0)
     """
 
     def __init__(self, cfg: ScheduleCfg, budget: int, steps: int) -> None:
@@ -39,14 +43,13 @@ class Schedule:
         # t_k = first + (last - first) (k / (n - 1))^spacing
         shares = [cfg.first + (cfg.last - cfg.first) * (k / max(num - 1, 1)) ** cfg.spacing for k in range(num)]
         self.times = [math.floor(share * steps) for share in shares]
-        self.sizes = [budget // num + (k < budget % num) for k in range(num)]
         self.num_held = 0
 
-    def due(self, steps: int) -> int:
-        """Return how many queries to ask now; each session comes due once."""
+    def due(self, steps: int, left: int) -> int:
+        """Return how many queries to ask now: what is left, spread over the sessions that are; each comes due once."""
         due = 0
         while self.num_held < len(self.times) and steps >= self.times[self.num_held]:
-            due += self.sizes[self.num_held]
+            due += math.ceil((left - due) / (len(self.times) - self.num_held))
             self.num_held += 1
         return due
 

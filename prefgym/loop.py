@@ -68,7 +68,7 @@ class Loop:
         self.steps = 0
         self.preferences: Preferences | None = None
         self.fit: FitReport | None = None
-        self.returns = EpisodeReturns(cfg.agent_cfg.num_envs)
+        self.returns = EpisodeReturns()
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
     def run_to_end(self, progress: Progress) -> None:
@@ -100,7 +100,7 @@ class Loop:
         """Ask what is due, take in what was answered, and fit if anything was."""
         parts = self.parts
         env = cast(PreferenceVectorEnv, parts.env)
-        if num_queries := min(parts.schedule.due(steps), parts.budget.left):
+        if num_queries := parts.schedule.due(steps, parts.budget.left):
             options = parts.sampler(env.recorder, parts.learner, num_queries, parts.generator)
             parts.asked.append(options.without_truth())
             rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
@@ -114,7 +114,7 @@ class Loop:
             "feedback/num_asked": parts.budget.num_asked,
             "feedback/num_answers": parts.budget.num_answered,
             "feedback/num_pending": parts.budget.num_pending,
-            "feedback/tie_fraction": float(answered.tie.float().mean()),
+            "feedback/tie_fraction": float(answered.tie.sum() / answered.answered.sum().clamp_min(1)),
             "feedback/session": parts.schedule.num_held,
         }
         if not answered.answered.any():  # all skipped so far: nothing to fit

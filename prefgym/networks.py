@@ -76,6 +76,8 @@ class RunningNorm(nn.Module):
         self.register_buffer("mean", torch.zeros(size, dtype=torch.float64))
         self.register_buffer("var", torch.ones(size, dtype=torch.float64))
         self.register_buffer("count", torch.zeros((), dtype=torch.float64))
+        self.register_buffer("_shift", torch.zeros(size), persistent=False)
+        self.register_buffer("_scale", torch.ones(size), persistent=False)
         self._cache()
 
     @torch.no_grad()

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import math
 import platform
 import subprocess
 import time
@@ -44,11 +45,15 @@ class Run:
         return time.perf_counter() - self._started
 
     def log(self, steps: int, metrics: Mapping[str, float | None]) -> None:
-        """Append one line to `metrics.jsonl` and the same to TensorBoard; what is None is left out."""
+        """Append one line to `metrics.jsonl` and the same to TensorBoard.
+
+        What is None is left out; what is not finite is null in JSON, which has no word for it.
+        """
         elapsed = self.wall_time_s
         clock = {"time/total_timesteps": steps, "time/time_elapsed": elapsed, "time/fps": steps / elapsed}
         line = clock | {name: value for name, value in metrics.items() if value is not None}
-        self._metrics.write(json.dumps(line) + "\n")
+        told = {name: value if math.isfinite(value) else None for name, value in line.items()}
+        self._metrics.write(json.dumps(told) + "\n")
         self._metrics.flush()
         for name, value in line.items():
             self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]

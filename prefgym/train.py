@@ -39,7 +39,7 @@ def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
     outcome = train(cfg, parts, run)
     keep(cfg, parts, run, outcome)
     said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
-    print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} labels; see {run.path}")
+    print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {run.path}")
     if cfg.report and not outcome.interrupted:
         print(f"report: {write_run_report(run.path)}")
     run.close()
@@ -251,7 +251,7 @@ def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
             terminated=torch.tensor([False]),
             truncated=torch.tensor([False]),
         )
-        episode["learned"] = parts.learner.reward(steps).mean(0)[0].numpy()
+        episode["learned"] = parts.learner.reward(steps).mean(0)[0].cpu().numpy()
     save_file(
         {k: np.ascontiguousarray(v) for k, v in episode.items()}, run.folder("report") / "final_episode.safetensors"
     )

@@ -73,7 +73,7 @@ class _Preferences:
             terminated=torch.as_tensor(terminated),
             truncated=torch.as_tensor(truncated),
         )
-        return self.learner.reward(step).mean(0)[:, 0].double().numpy()
+        return self.learner.reward(step).mean(0)[:, 0].double().cpu().numpy()
 
     def sample_queries(self, num_queries: int, length: int, generator: torch.Generator | None) -> Queries:
         """Draw pairs of segments uniformly from what was recorded."""
@@ -110,7 +110,7 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:
         """Start an episode; one that is running is recorded as truncated."""
         obs, info = self.env.reset(seed=seed, options=options)
-        self._obs = np.asarray(obs)
+        self._obs = np.array(obs)  # what was handed out may be written to
         self.recorder.begin(self._obs[None], state=self._shared.state())
         return obs, _safe(info)
 
@@ -122,7 +122,7 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         shared = self._shared
         rewards = np.array([float(reward)])
         self.recorder.add(actions, rewards, after, *ended, factors=shared.factors(), state=shared.state())
-        self._obs = after[0]
+        self._obs = after[0].copy()
         return obs, float(shared.pay(before, actions, after, *ended)[0]), terminated, truncated, _safe(info)
 
     def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:
@@ -164,7 +164,7 @@ class PreferenceVectorEnv(VectorWrapper):
         obs, info = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
         self.recorder.begin(obs, mask, self._shared.state())
         self._done[slice(None) if mask is None else mask] = False
-        self._obs = obs
+        self._obs = obs.copy()  # what was handed out may be written to
         return obs, _safe(info)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:  # noqa: ANN401
@@ -193,7 +193,7 @@ class PreferenceVectorEnv(VectorWrapper):
         paid = shared.pay(self._obs, np.asarray(actions), next_obs, terminated, truncated)
         if stepped is not None:
             paid = paid * stepped
-        self._done, self._obs = done, obs
+        self._done, self._obs = done, obs.copy()
         return obs, paid, terminated, truncated, _safe(info)
 
     def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:

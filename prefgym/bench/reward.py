@@ -14,7 +14,7 @@ from rich.table import Table
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
-from prefgym.rewards.fit import FitCfg, preference_loss
+from prefgym.rewards.fit import FitCfg, preference_loss, step_sums
 from prefgym.samplers import make as make_sampler
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -55,7 +55,7 @@ def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
     generator = torch.Generator().manual_seed(0)
     arms: dict[str, Callable[[], object]] = {
         "fit, ours": lambda: ours.fit(preferences),
-        "fit, loop over members": lambda: loop.fit(preferences),
+        "fit, loop over members": lambda: _fit_member_by_member(loop, preferences),
         "fit, one batched product": lambda: batched.fit(preferences),
         "fit, loop over pairs": lambda: _fit_pair_by_pair(pairs, preferences),
         "forward pass over candidates": lambda: ours.score(candidates),
@@ -97,6 +97,21 @@ def _preferences(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Preferences:
 def _ensemble(cfg: BenchRewardCfg, env: PreferenceVectorEnv, product: str) -> Ensemble:
     settings = EnsembleCfg(num_members=cfg.num_members, hidden=cfg.hidden, fit=FitCfg(epochs=1, target_accuracy=2.0))
     return Ensemble(replace(settings, product=product), env)
+
+
+def _fit_member_by_member(ensemble: Ensemble, preferences: Preferences) -> None:
+    """Take one pass in which each member sees each of its minibatches as a whole."""
+    options = preferences.queries.options
+    inputs, mask, choice = ensemble.inputs(options), options.mask, preferences.answers.choice
+    members, optimizer = ensemble.members, ensemble.optimizer
+    orders = torch.rand(members.num_members, len(choice), generator=ensemble.generator).argsort(-1)
+    for batch in orders.split(ensemble.cfg.fit.minibatch_size, -1):
+        optimizer.zero_grad()
+        for member, rows in enumerate(batch):
+            scores = step_sums(members, member, inputs[rows], mask[rows])
+            weight = torch.full((len(rows),), 1 / len(rows))
+            torch.autograd.backward(preference_loss(scores, choice[rows], weight))
+        optimizer.step()
 
 
 def _fit_pair_by_pair(ensemble: Ensemble, preferences: Preferences) -> None:

@@ -15,7 +15,9 @@ class Rollout:
     obs: Tensor
     """Shape: (T, N, O)."""
     action: Tensor
-    """Before clipping to the action space. Shape: (T, N, A)."""
+    """As drawn. Shape: (T, N, A)."""
+    executed: Tensor
+    """The same, clipped to the action space: what the environment, the recorder and learners see. Shape: (T, N, A)."""
     next_obs: Tensor
     """What the step led to, before any reset. Shape: (T, N, O)."""
     reward: Tensor
@@ -40,7 +42,7 @@ class Rollout:
         """View each step as a segment of its own. Batch shape: (T, N)."""
         return Segments(
             obs=torch.stack([self.obs, self.next_obs], -2),
-            action=self.action.unsqueeze(-2),
+            action=self.executed.unsqueeze(-2),
             length=torch.ones_like(self.terminated, dtype=torch.long),
             terminated=self.terminated,
             truncated=self.truncated,
@@ -80,16 +82,17 @@ def forward_sum(values: Tensor, decay: Tensor, carry: Tensor) -> Tensor:
 class EpisodeReturns:
     """Sum what is paid over whole episodes, across rollouts; the latest hundred are kept."""
 
-    def __init__(self, num_worlds: int) -> None:
-        self._running = torch.zeros(num_worlds)
+    def __init__(self) -> None:
+        self._running: Tensor | None = None
         self._finished = torch.zeros(0)
 
     def add(self, rollout: Rollout) -> None:
         """Take in a paid rollout."""
         ended = rollout.terminated | rollout.truncated
         before = torch.cat([torch.zeros_like(ended[:1]), ended[:-1]])
-        total = forward_sum(rollout.reward, (~before).float(), self._running)
-        self._finished = torch.cat([self._finished, total[ended]])[-100:]
+        running = torch.zeros_like(rollout.reward[0]) if self._running is None else self._running
+        total = forward_sum(rollout.reward, (~before).float(), running)
+        self._finished = torch.cat([self._finished, total[ended].cpu()])[-100:]
         self._running = total[-1] * ~ended[-1]
 
     @property

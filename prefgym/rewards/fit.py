@@ -51,7 +51,7 @@ class Networks(Protocol):
 
 def held_out(query_id: Tensor, num_members: int) -> Tensor:
     """Return which queries each member does not see: member e leaves out those with id = e mod 10. Shape: (E, B)."""
-    return query_id % NUM_FOLDS == torch.arange(num_members, device=query_id.device)[:, None]
+    return query_id % NUM_FOLDS == torch.arange(num_members, device=query_id.device)[:, None] % NUM_FOLDS
 
 
 def step_sums(members: Networks, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:

@@ -51,6 +51,7 @@ def make_rollout(terminated: list[bool], truncated: list[bool]) -> Rollout:
     return Rollout(
         obs=zeros,
         action=zeros,
+        executed=zeros,
         next_obs=zeros,
         reward=ones,
         terminated=torch.tensor(terminated)[:, None],
@@ -85,7 +86,7 @@ def test_advantages_by_hand(terminated: list[bool], truncated: list[bool], expec
 def test_reward_scaling_divides_by_the_deviation_of_the_discounted_return() -> None:
     """Gamma = 1/2 and rewards 1, 1, 1: returns so far 1, 1.5, 1.75, variance 7/72; rewards become 1 / sqrt(7/72)."""
     agent = PPO(replace(SMALL, gamma=0.5, normalize_reward=True), make_env())
-    agent.advantages(make_rollout([False] * 3, [False] * 3))
+    agent.track_returns(make_rollout([False] * 3, [False] * 3))
     assert float(agent.return_norm.var) == pytest.approx(7 / 72)
 
 

@@ -31,7 +31,8 @@ def make_rollout(reward: list[list[float]], terminated: list[list[bool]]) -> Rol
     zeros = torch.zeros(*rewards.shape, 1)
     return Rollout(
         obs=zeros,
-        action=zeros,
+        action=zeros + 2,
+        executed=zeros + 1,
         next_obs=zeros,
         reward=rewards,
         terminated=ended,
@@ -42,7 +43,7 @@ def make_rollout(reward: list[list[float]], terminated: list[list[bool]]) -> Rol
 
 def test_episode_returns_run_across_rollouts() -> None:
     """One world is paid 1, 2 | 3, 4 | and ends after the third step: 1 + 2 + 3 = 6; 4 belongs to the next episode."""
-    returns = EpisodeReturns(1)
+    returns = EpisodeReturns()
     returns.add(make_rollout([[1.0], [2.0]], [[False], [False]]))
     assert returns.mean is None
     returns.add(make_rollout([[3.0], [4.0]], [[True], [False]]))
@@ -52,9 +53,10 @@ def test_episode_returns_run_across_rollouts() -> None:
 
 
 def test_steps_are_segments_of_one_step() -> None:
-    """Each step sees the observation before and after it, and no task reward."""
+    """Each step sees the observation before and after it, the action as it was executed, and no task reward."""
     steps = make_rollout([[1.0], [2.0]], [[False], [True]]).steps()
     assert steps.batch_shape == (2, 1)
     assert steps.num_steps == 1
     assert steps.reward is None
+    assert steps.action.flatten().tolist() == [1.0, 1.0]
     assert steps.terminated.tolist() == [[False], [True]]
