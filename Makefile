@@ -17,7 +17,7 @@ install: $(INSTALLED) ## Install prefgym into .venv, editable, in the tested ver
 
 demo: $(INSTALLED) ## Train HalfCheetah from 500 simulated preferences; ends with the path of the report
 	$(VENV)/bin/prefgym train --env prefgym/HalfCheetah-v0 --rater oracle --agent ppo \
-		--budget 500 --steps 1_000_000 --seed 0 --out "$(CURDIR)/runs/demo-$$(date +%Y-%m-%d-%H%M%S)"
+		--budget 500 --steps 1_000_000 --seed 0 --out "runs/demo-$$(date +%Y-%m-%d-%H%M%S)"
 
 test: $(INSTALLED) ## Run the tests and the examples in docstrings, on all cores
 	$(PY) -m pytest -q -n auto --maxprocesses 8
