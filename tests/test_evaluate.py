@@ -1,0 +1,61 @@
+"""Evaluation: true returns of whole episodes."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode
+
+
+class Push:
+    """Push with a fixed action."""
+
+    def __init__(self, size: int, action: float = 0.3) -> None:
+        self._action = np.full(size, action, np.float32)
+
+    def predict(self, obs: Any, deterministic: bool = False) -> tuple[np.ndarray, None]:  # noqa: ANN401
+        """Choose the same for every world."""
+        assert deterministic
+        return np.tile(self._action, (len(obs), 1)), None
+
+
+@pytest.mark.parametrize("env_id", ["prefgym/Hopper-v0", "Hopper-v5"])
+def test_returns_are_those_of_single_environments(env_id: str) -> None:
+    """Each world gives the return of Gymnasium's own environment with its seed, and only its first episode counts."""
+    told = evaluate(Push(3), make_evaluation_env(env_id, 3, 1), seed=50)
+    for world in range(3):
+        env = gym.make("Hopper-v5")
+        env.reset(seed=50 + world)
+        total, steps, ended = 0.0, 0, False
+        while not ended:
+            _, reward, terminated, truncated, _ = env.step(np.full(3, 0.3, np.float32))
+            total, steps, ended = total + float(reward), steps + 1, terminated or truncated
+        assert told.returns[world] == pytest.approx(total)
+        assert told.lengths[world] == steps
+
+
+def test_a_recorded_episode_holds_all_of_it() -> None:
+    """An episode of T steps has T + 1 states and observations, and the return that evaluation gives."""
+    env = make_evaluation_env("prefgym/Hopper-v0", 1, 1)
+    episode = record_episode(Push(3), env, seed=50)
+    told = evaluate(Push(3), make_evaluation_env("prefgym/Hopper-v0", 1, 1), seed=50)
+    steps = told.lengths[0]
+    assert len(episode["reward"]) == len(episode["action"]) == steps
+    assert len(episode["state"]) == len(episode["obs"]) == steps + 1
+    assert episode["reward"].sum() == pytest.approx(told.mean)
+    # columns of the state: time, qpos (6), ...; the observation begins with qpos[1:]
+    torch.testing.assert_close(
+        torch.as_tensor(episode["state"][:, 2:7], dtype=torch.float32), torch.as_tensor(episode["obs"][:, :5])
+    )
+
+
+def test_metrics_by_hand() -> None:
+    """Returns 1 and 3: mean 2, deviation 1; lengths 10 and 20: 15."""
+    assert Evaluation(returns=(1.0, 3.0), lengths=(10, 20)).metrics() == {
+        "eval/mean_reward": 2.0,
+        "eval/std_reward": 1.0,
+        "eval/mean_ep_length": 15.0,
+    }

@@ -1,0 +1,68 @@
+"""Networks and normalisers."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgym.networks import RunningNorm, Tanh, load_weights, mlp, save_weights
+
+
+@given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=6), shift=st.floats(-50, 50))
+def test_running_statistics_are_those_of_everything_seen(sizes: list[int], shift: float) -> None:
+    """However the values arrive, mean and variance are those of all of them (B-Pref's running mean is not)."""
+    generator = torch.Generator().manual_seed(sum(sizes))
+    parts = [torch.randn(size, 3, generator=generator, dtype=torch.float64) * 2 + shift for size in sizes]
+    norm = RunningNorm(3)
+    for part in parts:
+        norm.update(part)
+    seen = torch.cat(parts)
+    torch.testing.assert_close(norm.mean, seen.mean(0))
+    torch.testing.assert_close(norm.var, seen.var(0, correction=0))
+
+
+def test_values_are_standardised_and_clipped() -> None:
+    """After 1 and 3, mean 2 and deviation 1: 4 becomes 2, 100 is clipped to 10."""
+    norm = RunningNorm(1)
+    norm.update(torch.tensor([[1.0], [3.0]]))
+    torch.testing.assert_close(norm(torch.tensor([[4.0], [100.0]])), torch.tensor([[2.0], [10.0]]))
+
+
+def test_statistics_are_loaded_with_the_weights() -> None:
+    """What normalises is derived from them anew."""
+    norm, other = RunningNorm(1), RunningNorm(1)
+    norm.update(torch.tensor([[1.0], [3.0]]))
+    other.load_state_dict(norm.state_dict())
+    assert torch.equal(other(torch.tensor([[4.0]])), norm(torch.tensor([[4.0]])))
+
+
+def test_the_fast_tangent_is_the_tangent() -> None:
+    """It agrees with torch's own."""
+    x = torch.linspace(-20, 20, 101)
+    torch.testing.assert_close(Tanh()(x), torch.tanh(x))
+
+
+def test_weights_come_from_the_generator() -> None:
+    """One seed gives one network; orthogonal layers are so, up to their gain of sqrt 2."""
+    one, other = (mlp((4, 4, 1), "relu", torch.Generator().manual_seed(3)) for _ in range(2))
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters()))
+    weight = next(one.parameters()).detach()
+    torch.testing.assert_close(weight @ weight.T, 2 * torch.eye(4))
+
+
+def test_weights_and_card_come_back(tmp_path: Path) -> None:
+    """Arrays in safetensors, the rest in JSON."""
+    save_weights(tmp_path / "net", {"w": torch.arange(6.0).view(2, 3).T}, {"agent": "ppo"})
+    weights, card = load_weights(tmp_path / "net")
+    assert weights["w"].tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
+    assert card == {"agent": "ppo"}
+
+
+def test_a_missing_card_is_named(tmp_path: Path) -> None:
+    """Both files belong together."""
+    save_weights(tmp_path / "net", {"w": torch.zeros(1)}, {})
+    (tmp_path / "net.json").unlink()
+    with pytest.raises(FileNotFoundError, match=r"net\.json"):
+        load_weights(tmp_path / "net")
