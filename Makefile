@@ -31,7 +31,7 @@ lint: $(INSTALLED) ## Check style and format
 	$(PY) -m ruff format --check
 
 types: $(INSTALLED) ## Check types
-	$(PY) -m pyright
+	$(PY) -m pyright --project pyproject.toml
 
 wheel: $(INSTALLED) ## Build a wheel from the sdist, install it in an environment of its own and try it there
 	$(PY) .ci/check_wheel.py

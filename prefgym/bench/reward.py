@@ -95,7 +95,7 @@ def _preferences(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Preferences:
 
 
 def _ensemble(cfg: BenchRewardCfg, env: PreferenceVectorEnv, product: str) -> Ensemble:
-    settings = EnsembleCfg(num_members=cfg.num_members, hidden=cfg.hidden, fit=FitCfg(epochs=1, target_accuracy=2.0))
+    settings = EnsembleCfg(num_members=cfg.num_members, hidden=cfg.hidden, fit=FitCfg(gradient_steps=1))
     return Ensemble(replace(settings, product=product), env)
 
 
@@ -105,7 +105,7 @@ def _fit_member_by_member(ensemble: Ensemble, preferences: Preferences) -> None:
     inputs, mask, choice = ensemble.inputs(options), options.mask, preferences.answers.choice
     members, optimizer = ensemble.members, ensemble.optimizer
     orders = torch.rand(members.num_members, len(choice), generator=ensemble.generator).argsort(-1)
-    for batch in orders.split(ensemble.cfg.fit.minibatch_size, -1):
+    for batch in torch.split(orders, ensemble.cfg.fit.minibatch_size, -1):
         optimizer.zero_grad()
         for member, rows in enumerate(batch):
             scores = step_sums(members, member, inputs[rows], mask[rows])

@@ -20,9 +20,9 @@ class FitCfg:
     """Of AdamW."""
     weight_decay: float = 1e-4
     """Of AdamW."""
-    epochs: int = 8
-    """Most passes over all preferences in one session."""
-    minibatch_size: int = 128
+    gradient_steps: int = 120
+    """Gradients after which a session ends, once the pass is over: few preferences are gone through more often."""
+    minibatch_size: int = 64
     """Queries per gradient."""
     target_accuracy: float = 0.98
     """A session ends early once this share of the fitted choices is predicted."""
@@ -118,8 +118,10 @@ def fit(
     num_queries, num_members = len(choice), members.num_members
     hidden = held_out(query_id, num_members)
     loss = train_accuracy = float("nan")
-    epochs = 0
-    while epochs < cfg.epochs and not train_accuracy >= cfg.target_accuracy:  # NaN before the first pass
+    epochs = gradient_steps = 0
+    while (
+        gradient_steps < cfg.gradient_steps and not train_accuracy >= cfg.target_accuracy
+    ):  # NaN before the first pass
         epochs += 1
         orders = torch.rand(num_members, num_queries, generator=generator).argsort(-1).to(inputs.device)
         losses: list[Tensor] = []
@@ -130,6 +132,7 @@ def fit(
             optimizer.zero_grad()
             total, scores = accumulate(members, inputs, valid, choice, batch, seen, cfg.label_smoothing, batched)
             optimizer.step()
+            gradient_steps += 1
             losses.append(total / num_members * batch.shape[-1])
             log_probs.append(torch.where(seen[..., None], scores, torch.nan))
         loss = float(torch.stack(losses).sum() / num_queries)

@@ -91,7 +91,7 @@ def test_what_is_held_out_does_not_reach_the_weights() -> None:
         hidden = held_out(torch.arange(40), 1)[0]
         told = torch.where(hidden[:, None], choice.flip(-1), choice) if turn else choice
         optimizer = torch.optim.AdamW(members.parameters())
-        cfg, generator = FitCfg(epochs=3), torch.Generator().manual_seed(0)
+        cfg, generator = FitCfg(gradient_steps=3), torch.Generator().manual_seed(0)
         fit(members, optimizer, x, mask, told, torch.arange(40), cfg=cfg, batched=False, generator=generator)
         weights.append(members.weights[0].detach().clone())
     assert torch.equal(*weights)
@@ -110,7 +110,7 @@ def test_fitting_learns_a_separable_choice() -> None:
         mask,
         choice,
         torch.arange(400),
-        cfg=FitCfg(epochs=40),
+        cfg=FitCfg(gradient_steps=280),
         batched=False,
         generator=generator,
     )
