@@ -20,7 +20,7 @@ class FitCfg:
     """Of AdamW."""
     weight_decay: float = 1e-4
     """Of AdamW."""
-    gradient_steps: int = 120
+    gradient_steps: int = 80
     """Gradients after which a session ends, once the pass is over: few preferences are gone through more often."""
     minibatch_size: int = 64
     """Queries per gradient."""
