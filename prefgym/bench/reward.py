@@ -3,18 +3,20 @@
 import statistics
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import gymnasium as gym
 import torch
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
-from prefgym.rewards.fit import FitCfg, preference_loss, step_sums
+from prefgym.rewards.fit import accumulate, preference_loss, step_sums
 from prefgym.samplers import make as make_sampler
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -47,17 +49,17 @@ def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
     """Print and return seconds: one pass of each way to fit, a forward pass over the candidates, and the draw."""
     torch.set_num_threads(cfg.threads)
     env = _record(cfg)
-    preferences = _preferences(cfg, env)
-    ours, loop, batched = (_ensemble(cfg, env, product) for product in ("auto", "loop", "batched"))
-    pairs = _ensemble(cfg, env, "loop")
+    data = _data(cfg, env)
+    ours, loop, batched, pairs = (_ensemble(cfg, env) for _ in range(4))
+    ours.fit(_preferences(cfg, env))  # only a fitted learner can be asked where it disagrees
     candidates = env.recorder.segments(_starts(cfg, env, cfg.num_queries * cfg.oversample), cfg.segment_length)
     sampler = make_sampler("disagreement", segment_length=cfg.segment_length, oversample=cfg.oversample)
     generator = torch.Generator().manual_seed(0)
     arms: dict[str, Callable[[], object]] = {
-        "fit, ours": lambda: ours.fit(preferences),
-        "fit, loop over members": lambda: _fit_member_by_member(loop, preferences),
-        "fit, one batched product": lambda: batched.fit(preferences),
-        "fit, loop over pairs": lambda: _fit_pair_by_pair(pairs, preferences),
+        "fit, ours": lambda: _pass(ours, data, partial(_as_ours, batched=ours.batched)),
+        "fit, loop over members": lambda: _pass(loop, data, _member_by_member),
+        "fit, one batched product": lambda: _pass(batched, data, partial(_as_ours, batched=True)),
+        "fit, loop over pairs": lambda: _pass(pairs, data, _pair_by_pair),
         "forward pass over candidates": lambda: ours.score(candidates),
         "draw by disagreement": lambda: sampler(env.recorder, ours, cfg.num_queries, generator),
     }
@@ -94,39 +96,59 @@ def _preferences(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Preferences:
     return Preferences.of(Queries.of(options), answers, RaterInfo(name="oracle"))
 
 
-def _ensemble(cfg: BenchRewardCfg, env: PreferenceVectorEnv, product: str) -> Ensemble:
-    settings = EnsembleCfg(num_members=cfg.num_members, hidden=cfg.hidden, fit=FitCfg(gradient_steps=1))
-    return Ensemble(replace(settings, product=product), env)
+def _ensemble(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Ensemble:
+    return Ensemble(EnsembleCfg(num_members=cfg.num_members, hidden=cfg.hidden), env)
 
 
-def _fit_member_by_member(ensemble: Ensemble, preferences: Preferences) -> None:
-    """Take one pass in which each member sees each of its minibatches as a whole."""
+@dataclass(frozen=True, eq=False)
+class Data:
+    """What one pass goes through: inputs (B, K, T, inputs), valid steps (B, K, T), choices (B, K)."""
+
+    inputs: Tensor
+    mask: Tensor
+    choice: Tensor
+
+
+Gradient = Callable[[Ensemble, Data, Tensor], None]
+
+
+def _data(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Data:
+    preferences = _preferences(cfg, env)
     options = preferences.queries.options
-    inputs, mask, choice = ensemble.inputs(options), options.mask, preferences.answers.choice
-    members, optimizer = ensemble.members, ensemble.optimizer
-    orders = torch.rand(members.num_members, len(choice), generator=ensemble.generator).argsort(-1)
-    for batch in torch.split(orders, ensemble.cfg.fit.minibatch_size, -1):
-        optimizer.zero_grad()
-        for member, rows in enumerate(batch):
-            scores = step_sums(members, member, inputs[rows], mask[rows])
-            weight = torch.full((len(rows),), 1 / len(rows))
-            torch.autograd.backward(preference_loss(scores, choice[rows], weight))
-        optimizer.step()
+    return Data(_ensemble(cfg, env).inputs(options), options.mask, preferences.answers.choice)
 
 
-def _fit_pair_by_pair(ensemble: Ensemble, preferences: Preferences) -> None:
-    """Take one pass with two forward passes a pair, accumulating gradients as in a minibatch."""
-    inputs = ensemble.inputs(preferences.queries.options)
-    choice = preferences.answers.choice
-    order = torch.randperm(len(choice), generator=ensemble.generator)
-    for batch in torch.split(order, ensemble.cfg.fit.minibatch_size):
+def _pass(ensemble: Ensemble, data: Data, gradient: Gradient) -> None:
+    """Go through all pairs once, each member in an order of its own."""
+    orders = torch.rand(ensemble.cfg.num_members, len(data.choice), generator=ensemble.generator).argsort(-1)
+    for batch in torch.split(orders, ensemble.cfg.fit.minibatch_size, -1):  # (E, b)
         ensemble.optimizer.zero_grad()
-        for row in map(int, batch):
-            for member in range(ensemble.members.num_members):
-                sums = [ensemble.members.member(member, inputs[row, k]).sum() for k in range(2)]
-                loss = preference_loss(torch.stack(sums)[None, None], choice[None, None, row], torch.ones(1, 1))
-                torch.autograd.backward(loss)
+        gradient(ensemble, data, batch)
         ensemble.optimizer.step()
+
+
+def _as_ours(ensemble: Ensemble, data: Data, batch: Tensor, batched: bool) -> None:
+    """Add the gradient as `fit` does."""
+    seen = torch.ones_like(batch, dtype=torch.bool)
+    accumulate(ensemble.members, data.inputs, data.mask, data.choice, batch, seen, 0.0, batched)
+
+
+def _member_by_member(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
+    """Let each member see its minibatch as a whole."""
+    for member in range(len(batch)):
+        rows = batch[member]
+        scores = step_sums(ensemble.members, member, data.inputs[rows], data.mask[rows])
+        weight = torch.full((len(rows),), 1 / len(rows))
+        torch.autograd.backward(preference_loss(scores, data.choice[rows], weight))
+
+
+def _pair_by_pair(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
+    """Take two forward passes a pair, one for each option."""
+    weight = torch.full((1,), 1 / batch.shape[-1])
+    for member in range(len(batch)):
+        for row in batch[member].tolist():
+            sums = [ensemble.members.member(member, data.inputs[row, k]).sum() for k in range(2)]
+            torch.autograd.backward(preference_loss(torch.stack(sums)[None], data.choice[None, row], weight))
 
 
 def _print(cfg: BenchRewardCfg, seconds: dict[str, float]) -> None:
