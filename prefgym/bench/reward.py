@@ -146,7 +146,7 @@ def _pair_by_pair(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
     """Take two forward passes a pair, one for each option."""
     weight = torch.full((1,), 1 / batch.shape[-1])
     for member in range(len(batch)):
-        for row in batch[member].tolist():
+        for row in map(int, batch[member]):
             sums = [ensemble.members.member(member, data.inputs[row, k]).sum() for k in range(2)]
             torch.autograd.backward(preference_loss(torch.stack(sums)[None], data.choice[None, row], weight))
 
