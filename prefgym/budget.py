@@ -32,10 +32,11 @@ class Schedule:
     A budget of 100 over three sessions, after 100, 300 and 500 of 1000 steps:
 
     >>> schedule = Schedule(ScheduleCfg(num_sessions=3, first=0.1, last=0.5, spacing=1.0), budget=100, steps=1000)
-    >>> schedule.due(50, left=100), schedule.due(100, left=100), schedule.due(120, left=66)
-    (0, 34, 0)
-    >>> schedule.due(300, left=66), schedule.due(500, left=33), schedule.due(900, left=0)
-    (33, 33, 0)
+    >>> schedule.due(50, left=100), schedule.due(100, left=100)
+    (0, 34)
+    >>> schedule.hold(100)
+    >>> schedule.due(120, left=66), schedule.due(300, left=66), schedule.due(500, left=66)
+    (0, 33, 66)
     """
 
     def __init__(self, cfg: ScheduleCfg, budget: int, steps: int) -> None:
@@ -46,12 +47,18 @@ class Schedule:
         self.num_held = 0
 
     def due(self, steps: int, left: int) -> int:
-        """Return how many queries to ask now: what is left, spread over the sessions that are; each comes due once."""
+        """Return how many queries to ask now: what is left, spread over the sessions that are."""
         due = 0
-        while self.num_held < len(self.times) and steps >= self.times[self.num_held]:
-            due += math.ceil((left - due) / (len(self.times) - self.num_held))
-            self.num_held += 1
+        for session in range(self.num_held, self._num_due(steps)):
+            due += math.ceil((left - due) / (len(self.times) - session))
         return due
+
+    def hold(self, steps: int) -> None:
+        """Note that what was due is asked, so that it does not come due again."""
+        self.num_held = self._num_due(steps)
+
+    def _num_due(self, steps: int) -> int:
+        return sum(time <= steps for time in self.times)
 
 
 class Budget:

@@ -8,7 +8,7 @@ from gymnasium.vector import VectorEnv
 
 from prefgym.budget import Budget, Schedule
 from prefgym.buffers.rollout import EpisodeReturns
-from prefgym.config import TrainCfg
+from prefgym.config import TrainCfg, UserError
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
@@ -16,6 +16,7 @@ from prefgym.protocols import Agent, Learner, Rater, Sampler
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.runs import Run
+from prefgym.samplers.candidates import NoSegmentError
 from prefgym.segments import Segments
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -90,6 +91,11 @@ class Loop:
                 metrics |= self.evaluate(cfg.eval.episodes).metrics()
             self.run.log(self.steps, metrics)
             progress.show(self.steps, metrics)
+        if parts.rater is not None and parts.budget.num_asked == 0:
+            raise UserError(
+                f"nothing could be asked: in {self.steps:,} steps over {parts.env.num_envs} worlds no episode was long "
+                "enough for a segment; train for more steps, or lower --segment-length."
+            )
 
     @property
     def is_paid(self) -> bool:
@@ -99,11 +105,8 @@ class Loop:
     def hold_session(self, rater: Rater, steps: int) -> dict[str, float | None]:
         """Ask what is due, take in what was answered, and fit if anything was."""
         parts = self.parts
-        env = cast(PreferenceVectorEnv, parts.env)
         if num_queries := parts.schedule.due(steps, parts.budget.left):
-            options = parts.sampler(env.recorder, parts.learner, num_queries, parts.generator)
-            parts.asked.append(options.without_truth())
-            rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
+            self.ask(rater, num_queries, steps)
         answers = rater.collect()
         fresh = parts.budget.receive(answers) if answers else None
         if fresh is None:
@@ -122,6 +125,18 @@ class Loop:
         report: FitReport = parts.learner.fit(self.preferences)
         self.fit = report
         return counts | report.metrics()
+
+    def ask(self, rater: Rater, num_queries: int, steps: int) -> None:
+        """Submit queries; while no episode is long enough to draw from, they stay due."""
+        parts = self.parts
+        recorder = cast(PreferenceVectorEnv, parts.env).recorder
+        try:
+            options = parts.sampler(recorder, parts.learner, num_queries, parts.generator)
+        except NoSegmentError:
+            return
+        parts.schedule.hold(steps)
+        parts.asked.append(options.without_truth())
+        rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
 
     def pay(self, rollout: Any) -> torch.Tensor:  # noqa: ANN401
         """Return what the learner thinks of each step; zeros before the first fit. Shape: (T, N)."""

@@ -82,7 +82,11 @@ class Sampler(Protocol):
     """Which segments to ask about."""
 
     def __call__(self, recorder: Recorder, learner: Learner | None, num_queries: int, generator: Generator) -> Segments:
-        """Choose options for `num_queries` questions. Batch shape: (B, K)."""
+        """Choose options for `num_queries` questions. Batch shape: (B, K).
+
+        Raises:
+            NoSegmentError: If nothing can be drawn yet; the loop asks again after the next rollout.
+        """
         ...
 
 

@@ -1,6 +1,7 @@
 """A training run from configuration to report: make the parts, run the loop, keep what came out."""
 
 import sys
+from contextlib import closing
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any, cast
@@ -35,14 +36,13 @@ def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
     """
     torch.set_num_threads(cfg.num_threads)
     parts = build(cfg, agents)
-    run = Run(cfg)
-    outcome = train(cfg, parts, run)
-    keep(cfg, parts, run, outcome)
-    said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
-    print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {run.path}")
-    if cfg.report and not outcome.interrupted:
-        print(f"report: {write_run_report(run.path)}")
-    run.close()
+    with closing(Run(cfg)) as run:
+        outcome = train(cfg, parts, run)
+        keep(cfg, parts, run, outcome)
+        said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
+        print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {run.path}")
+        if cfg.report and not outcome.interrupted:
+            print(f"report: {write_run_report(run.path)}")
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)
         return 130
@@ -93,7 +93,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     """Make the worlds in which the agent learns; with a rater they hide the task reward.
 
     Raises:
-        UserError: If a segment cannot fit into an episode, or the spaces are not one-dimensional Boxes.
+        UserError: If a segment fits neither into an episode nor into the training, or the spaces are not
+            one-dimensional Boxes.
     """
     limit = gym.spec(cfg.env).max_episode_steps
     length = cfg.sampler_cfg.segment_length
@@ -102,6 +103,11 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
             f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
     num_envs = cfg.agent_cfg.num_envs
+    if cfg.rater != "none" and length * num_envs > cfg.steps:
+        raise UserError(
+            f"A segment of {length} steps is never recorded: each of the {num_envs} worlds takes only "
+            f"{cfg.steps // num_envs} of the {cfg.steps:,} steps."
+        )
     if cfg.env.startswith("prefgym/"):
         settings: dict[str, Any] = {"reward": "task", "num_threads": cfg.num_threads, "dtype": np.float32}
         env = gym.make_vec(cfg.env, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **settings)

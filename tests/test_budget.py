@@ -81,6 +81,8 @@ def test_a_schedule_asks_the_whole_budget(limit: int, steps: int, num_sessions: 
     sizes: list[int] = []
     for step in [*range(0, steps, max(steps // 7, 1)), steps]:
         if size := schedule.due(step, limit - sum(sizes)):
+            assert schedule.due(step, limit - sum(sizes)) == size  # until it is held
+            schedule.hold(step)
             sizes.append(size)
     assert sum(sizes) == limit
     assert schedule.due(steps, limit) == 0
@@ -93,6 +95,7 @@ def test_later_sessions_make_up_for_skips_if_only_answers_count() -> None:
     sizes: list[int] = []
     for step, skip in ((100, True), (300, False), (500, False)):
         num = schedule.due(step, budget.left)
+        schedule.hold(step)
         sizes.append(num)
         budget.receive(answer(budget.ask(make_queries(num, budget.num_asked)), torch.full((num,), skip)))
     assert sizes == [3, 5, 4]

@@ -42,6 +42,7 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
         (["--threads", "0"], "--threads must be at least 1, not 0"),
         (["--segment-length", "0"], "segment_length must be 1 or more, not 0"),
         (["--env", "prefgym/Reacher-v0", "--segment-length", "51"], "it ends after 50"),
+        (["--steps", "3000"], "each of the 64 worlds takes only 46 of the 3,000 steps"),
         (["--env", "CartPole-v1"], "needs a one-dimensional Box action space"),
         (["--rater", "mistake", "--rater.eps-mistake", "1.5"], "1.5"),
         (["--budget", "many"], "many"),

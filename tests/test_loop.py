@@ -1,6 +1,7 @@
 """The loop: nothing leaks, nothing is lost, and one seed gives one result."""
 
 import json
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +15,7 @@ from gymnasium.vector import VectorWrapper
 from prefgym import agents
 from prefgym.agents.ppo import PPO
 from prefgym.cli import parse_train
-from prefgym.config import TrainCfg
+from prefgym.config import TrainCfg, UserError
 from prefgym.loop import Outcome, Parts, train
 from prefgym.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.queries import Queries
@@ -162,6 +163,23 @@ def test_a_session_in_which_all_is_skipped_is_survived(tmp_path: Path) -> None:
     assert outcome.fit is None
     counts = [line for line in metrics if "feedback/num_asked" in line][-1]
     assert (counts["feedback/num_asked"], counts["feedback/num_answers"]) == (40, 0)
+
+
+def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Path) -> None:
+    """HalfCheetah never falls, so windows of 40 steps are kept whole, and the first two rollouts of 16 hold none."""
+    flags = ["--env", "prefgym/HalfCheetah-v0", "--agent.num-steps", "16", "--segment-length", "40"]
+    cfg = configure(tmp_path / "wait", *flags, "--schedule.first", "0", "--schedule.num-sessions", "2")
+    outcome, _ = run_parts(cfg, build(cfg, agents))
+    assert outcome.preferences is not None
+    # 8 worlds: 40 steps of each are there after three rollouts of 128; the last session is due at 2700
+    assert sorted(set(outcome.preferences.queries.asked_at.tolist())) == [384, 2816]
+
+
+def test_a_run_in_which_nothing_can_be_asked_says_so(tmp_path: Path) -> None:
+    """Hopper falls within 200 steps when it acts at random: no window of 300 steps is ever whole."""
+    cfg = configure(tmp_path / "never", "--segment-length", "300", "--sampler.no-cut")
+    with closing(Run(cfg)) as run, pytest.raises(UserError, match="no episode was long enough for a segment"):
+        train(cfg, build(cfg, agents), run)
 
 
 def test_evaluation_keeps_to_its_grid_whatever_episodes_do(tmp_path: Path) -> None:

@@ -61,6 +61,10 @@ class CandidateSamplerCfg(SamplerCfg):
             raise ValueError(f"oversample must be 1 or more, not {self.oversample}")
 
 
+class NoSegmentError(ValueError):
+    """Nothing has been recorded yet that a segment could be drawn from."""
+
+
 class CandidateSampler(ABC):
     """Draw candidates uniformly and ask about the best of them; without a fitted learner, ask uniformly."""
 
@@ -92,7 +96,7 @@ class CandidateSampler(ABC):
         """Choose options for `num_queries` questions. Batch shape: (B, K).
 
         Raises:
-            ValueError: If no segment of the asked length can be drawn yet.
+            NoSegmentError: If no segment of the asked length can be drawn yet.
         """
         cfg = self.cfg
         starts = self.source(recorder, cfg.segment_length, cut=cfg.cut)
@@ -111,11 +115,11 @@ def draw(starts: Tensor, num_queries: int, num_options: int, generator: Generato
         Starts of the options. Shape: (num_queries, num_options), int64.
 
     Raises:
-        ValueError: If there is nothing to draw from.
+        NoSegmentError: If there is nothing to draw from.
     """
     num_starts = len(starts)
     if num_starts == 0:
-        raise ValueError("no segment can be drawn: no episode has been recorded that is long enough or has terminated")
+        raise NoSegmentError("no segment can be drawn: no episode that was recorded is long enough or has terminated")
     picks = torch.randint(num_starts, (num_queries, num_options), generator=generator)
     while num_starts >= num_options and bool((repeated := _repeats(picks)).any()):
         picks[repeated] = torch.randint(num_starts, (int(repeated.sum()), num_options), generator=generator)

@@ -32,7 +32,7 @@ class UniformSampler:
         """Choose options for `num_queries` questions; the learner is not asked. Batch shape: (B, K).
 
         Raises:
-            ValueError: If no segment of the asked length can be drawn yet.
+            NoSegmentError: If no segment of the asked length can be drawn yet.
         """
         starts = self.source(recorder, self.cfg.segment_length, cut=self.cfg.cut)
         chosen = draw(starts, num_queries, self.cfg.num_options, generator)

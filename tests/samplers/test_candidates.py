@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
-from prefgym.samplers.candidates import SamplerCfg, draw
+from prefgym.samplers.candidates import NoSegmentError, SamplerCfg, draw
 from prefgym.samplers.sources import AllSteps, RecentSteps
 
 Record = Callable[..., Recorder]
@@ -48,7 +48,7 @@ def test_pairs_are_uniform(generator: torch.Generator) -> None:
 
 def test_nothing_to_draw_from_is_an_error(generator: torch.Generator) -> None:
     """One clear sentence."""
-    with pytest.raises(ValueError, match="no segment can be drawn"):
+    with pytest.raises(NoSegmentError, match="no segment can be drawn"):
         draw(torch.zeros(0, dtype=torch.long), 3, 2, generator)
 
 
