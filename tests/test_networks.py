@@ -42,6 +42,10 @@ def test_the_fast_tangent_is_the_tangent() -> None:
     """It agrees with torch's own."""
     x = torch.linspace(-20, 20, 101)
     torch.testing.assert_close(Tanh()(x), torch.tanh(x))
+    ours, theirs = x.clone().requires_grad_(), x.clone().requires_grad_()
+    Tanh()(ours).square().sum().backward()
+    torch.tanh(theirs).square().sum().backward()
+    torch.testing.assert_close(ours.grad, theirs.grad)
 
 
 def test_weights_come_from_the_generator() -> None:

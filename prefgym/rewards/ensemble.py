@@ -17,6 +17,8 @@ from prefgym.spaces import single_spaces
 
 Product = Literal["auto", "loop", "batched"]
 
+FLOATS_IN_CACHE = 2**18
+
 
 @dataclass(frozen=True, kw_only=True)
 class EnsembleCfg:
@@ -57,6 +59,11 @@ class Members(nn.Module):
     def num_members(self) -> int:
         """Return E."""
         return len(self.biases[0])
+
+    @property
+    def rows_in_cache(self) -> int:
+        """Return how many rows of the widest layer stay in the processor's cache, 1 MiB of floats."""
+        return max(1, FLOATS_IN_CACHE // max(bias.shape[-1] for bias in self.biases))
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
         """Run one member. Shapes: (M, inputs) to (M,)."""
@@ -154,10 +161,10 @@ class Ensemble:
         return self.outputs(flat).reshape(-1, *inputs.shape[:-1])
 
     @torch.no_grad()
-    def outputs(self, standardized: Tensor, chunk: int = 16_384) -> Tensor:
+    def outputs(self, standardized: Tensor) -> Tensor:
         """Run all members on the same rows. Shapes: (M, inputs) to (E, M)."""
         members = range(self.members.num_members)
-        parts = torch.split(standardized, chunk)
+        parts = torch.split(standardized, self.members.rows_in_cache)
         return torch.cat([torch.stack([self.members.member(e, rows) for e in members]) for rows in parts], -1)
 
     def state_dict(self) -> dict[str, Tensor]:

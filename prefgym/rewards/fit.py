@@ -9,7 +9,6 @@ from torch import Generator, Tensor
 from prefgym.rewards.diagnostics import FitReport, accuracy, calibration_error
 
 NUM_FOLDS = 10
-ROWS_IN_CACHE = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,6 +37,11 @@ class Networks(Protocol):
     @property
     def num_members(self) -> int:
         """Return E."""
+        ...
+
+    @property
+    def rows_in_cache(self) -> int:
+        """Return how many rows a member takes at once so that its activations stay in the processor's cache."""
         ...
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
@@ -175,7 +179,7 @@ def accumulate(
         loss = preference_loss(scores, choice[batch], weight, label_smoothing)
         torch.autograd.backward(loss)
         return loss.detach(), scores.detach()
-    piece = max(1, ROWS_IN_CACHE // mask[0].numel())
+    piece = max(1, members.rows_in_cache // mask[0].numel())
     total = torch.zeros((), device=inputs.device)
     kept: list[Tensor] = []
     for index in range(members.num_members):
