@@ -30,7 +30,7 @@ class EnsembleCfg:
     """Hidden layers of each member."""
     activation: Activation = "tanh"
     """Between the layers."""
-    next_obs: bool = True
+    next_obs: bool = False
     """Whether members see the observation that a step led to, beside observation and action."""
     tanh: bool = False
     """Whether rewards are squashed to -1..1 before they are normalised."""

@@ -17,8 +17,8 @@ class FitCfg:
 
     learning_rate: float = 1e-3
     """Of AdamW."""
-    weight_decay: float = 1e-4
-    """Of AdamW."""
+    weight_decay: float = 3.0
+    """Of AdamW: each gradient shrinks the weights by this times the learning rate."""
     gradient_steps: int = 80
     """Gradients after which a session ends, once the pass is over: few preferences are gone through more often."""
     minibatch_size: int = 64
@@ -27,7 +27,7 @@ class FitCfg:
     """A session ends early once this share of the fitted choices is predicted."""
     label_smoothing: float = 0.0
     """Share of each choice that is spread evenly over the options."""
-    crop: float = 0.4
+    crop: float = 0.0
     """Largest share of a full window that is left out at its ends, drawn anew for each gradient."""
 
 
