@@ -1,0 +1,93 @@
+"""Compare ways to fit by how well they foresee: fit to the sessions so far, predict pairs of what the agent did next.
+
+    python scripts/compare_fits.py --runs runs/table/HalfCheetah-500-0 runs/table/Hopper-500-0
+
+The preferences of finished runs are gone through session by session, as in the run. After each session the segments
+of the next one, which come from a better agent, are paired with each other in all ways; the figure is the share of
+these pairs that the learned reward puts in the order of the task reward.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from prefgym.datasets import load_preferences
+from prefgym.preferences import Preferences
+from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
+from prefgym.rewards.fit import FitCfg
+from prefgym.runs import read_config
+from prefgym.segments import Segments
+
+WAYS = {
+    "as committed": EnsembleCfg(),
+    "weight decay 0.0001": EnsembleCfg(fit=FitCfg(weight_decay=1e-4)),
+    "weight decay 1": EnsembleCfg(fit=FitCfg(weight_decay=1.0)),
+    "weight decay 10": EnsembleCfg(fit=FitCfg(weight_decay=10.0)),
+    "crops to 0.6": EnsembleCfg(fit=FitCfg(crop=0.4)),
+    "crops to 0.6, weight decay 0.0001": EnsembleCfg(fit=FitCfg(crop=0.4, weight_decay=1e-4)),
+    "next observation": EnsembleCfg(next_obs=True),
+    "ReLU": EnsembleCfg(activation="relu"),
+    "half the gradients": EnsembleCfg(fit=FitCfg(gradient_steps=40)),
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompareFitsCfg:
+    """Whose preferences to fit to."""
+
+    runs: tuple[Path, ...]
+    """Folders of finished runs."""
+    first_session: int = 4
+    """Sessions that are fitted to before the first prediction counts."""
+    threads: int = 1
+    """Threads of torch."""
+
+
+def main(cfg: CompareFitsCfg) -> None:
+    """Print a table: ways to fit against tasks."""
+    torch.set_num_threads(cfg.threads)
+    task_of = {run: str(read_config(run)["env"]) for run in cfg.runs}
+    tasks = sorted(set(task_of.values()))
+    table = Table("fit", *tasks, title="pairs of the next session in the right order")
+    for name, way in WAYS.items():
+        shares = {run: float(np.mean(list(foresee(cfg, run, way)))) for run in cfg.runs}
+        means = (np.mean([share for run, share in shares.items() if task_of[run] == task]) for task in tasks)
+        table.add_row(name, *(f"{mean:.3f}" for mean in means))
+    Console(width=100).print(table)
+
+
+def foresee(cfg: CompareFitsCfg, run: Path, way: EnsembleCfg) -> Iterator[float]:
+    """Refit a run session by session; yield the share of pairs of each next session that come out right."""
+    preferences: Preferences = load_preferences(run / "preferences" / "preferences")
+    config = read_config(run)
+    learner = Ensemble(way, gym.make(config["env"]), seed=config["seed"])
+    asked_at = preferences.queries.asked_at
+    sessions = asked_at.unique()
+    for number, (now, later) in enumerate(pairwise(sessions), start=1):
+        learner.fit(preferences[asked_at <= now])
+        if number >= cfg.first_session:
+            yield ordered(learner, preferences[asked_at == later].queries.options)
+
+
+def ordered(learner: Ensemble, options: Segments) -> float:
+    """Return the share of all pairs of segments that the learner puts in the order of their task return."""
+    assert options.reward is not None  # runs keep the truth beside their preferences
+    learned, true = (
+        (reward * options.mask).sum(-1).flatten().double()
+        for reward in (learner.reward(options.without_truth()).mean(0).cpu(), options.reward)
+    )
+    # each pair once: the first is better in truth
+    better = true[:, None] > true
+    return float((learned[:, None] > learned)[better].float().mean())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(CompareFitsCfg, description=__doc__))
