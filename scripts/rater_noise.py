@@ -1,0 +1,67 @@
+"""Measure how often a noisy rater answers wrongly on segments of random play.
+
+    python scripts/rater_noise.py
+
+prints the table of docs/raters.md.
+"""
+
+from dataclasses import dataclass
+
+import gymnasium as gym
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+import prefgym
+from prefgym.preferences import Preferences
+
+
+@dataclass(frozen=True, kw_only=True)
+class RaterNoiseCfg:
+    """What is shown, and to whom."""
+
+    tasks: tuple[str, ...] = (
+        "HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "Swimmer", "Reacher", "InvertedPendulum",
+    )  # fmt: skip
+    """Names of tasks."""
+    betas: tuple[float, ...] = (1.0, 0.1)
+    """Inverse temperatures of the noisy rater."""
+    num_steps: int = 1000
+    """Random steps of each of 16 worlds."""
+    num_queries: int = 4000
+    """Pairs of segments of 50 steps, cut at terminations."""
+    seed: int = 0
+    """Of worlds, actions, queries and raters."""
+
+
+def main(cfg: RaterNoiseCfg) -> None:
+    """Print a row a task."""
+    table = Table("task", "median difference of returns", *(f"wrong at beta = {beta:g}" for beta in cfg.betas))
+    for task in cfg.tasks:
+        env = prefgym.PreferenceVectorEnv(gym.make_vec(f"prefgym/{task}-v0", num_envs=16, reward="task"))
+        env.reset(seed=cfg.seed)
+        env.action_space.seed(cfg.seed)
+        for _ in range(cfg.num_steps):
+            env.step(env.action_space.sample())
+        queries = env.sample_queries(cfg.num_queries, generator=torch.Generator().manual_seed(cfg.seed))
+        truth: Preferences = prefgym.raters.make("oracle", seed=cfg.seed)(queries)
+        assert queries.options.reward is not None  # our tasks record the truth
+        returns = (queries.options.reward * queries.options.mask).sum(-1)
+        shares = (
+            wrong(truth, prefgym.raters.make("partial-return", beta=beta, seed=cfg.seed)(queries)) for beta in cfg.betas
+        )
+        median = (returns[:, 0] - returns[:, 1]).abs().median()
+        table.add_row(task, f"{float(median):.1f}", *(f"{100 * share:.2g} %" for share in shares))
+        env.close()
+    Console(width=100).print(table)
+
+
+def wrong(truth: Preferences, told: Preferences) -> float:
+    """Return the share of answers that name another option than the truth, whose ties are left out."""
+    differs = (truth.answers.choice != told.answers.choice).any(-1)
+    return float(differs[~truth.answers.tie].float().mean())
+
+
+if __name__ == "__main__":
+    main(tyro.cli(RaterNoiseCfg, description=__doc__))
