@@ -5,6 +5,7 @@ library that is missing. Physics needs no pictures: `mujoco`, imported from here
 """
 
 import importlib
+import importlib.util
 import os
 import sys
 from typing import Any, Protocol, TypeAlias
@@ -67,12 +68,19 @@ def open_gl(width: int, height: int) -> GLContext:
     backend = _USUAL.get(sys.platform, "egl") if wanted in _ON else _BACKENDS.get(wanted)
     if backend is None:
         raise RenderingUnavailable(f"MUJOCO_GL={wanted} is none of {', '.join(_BACKENDS)}")
+    _load_triton()
     try:
         context: Any = importlib.import_module(f"mujoco.{backend}").GLContext(width, height)
         context.make_current()
     except (ImportError, AttributeError, OSError, RuntimeError, _opengl_error()) as error:
         raise RenderingUnavailable(f"OpenGL by {backend} did not start") from error
     return context
+
+
+def _load_triton() -> None:
+    """Load triton, which torch imports, before OpenGL: both bring LLVM, and triton crashes if it comes second."""
+    if importlib.util.find_spec("triton") is not None:
+        importlib.import_module("triton._C.libtriton")
 
 
 def _opengl_error() -> type[Exception]:

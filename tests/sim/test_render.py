@@ -179,3 +179,12 @@ def test_without_opengl_one_sentence_says_what_to_install(case: str) -> None:
     assert first.startswith("pictures cannot be drawn (")
     assert first.endswith("install libegl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa")
     assert "Traceback" not in ran.stderr
+
+
+def test_an_optimiser_can_be_made_after_a_picture_was_drawn() -> None:
+    """Torch's optimisers import triton where it is installed; its LLVM and OpenGL's must get along in one process."""
+    optimiser = "import torch; torch.optim.Adam([torch.zeros(1)]); print('made')"
+    ran = subprocess.run(
+        [sys.executable, "-c", f"{DRAW_ONE}\n{optimiser}"], capture_output=True, text=True, check=False
+    )
+    assert ran.stdout.endswith("made\n"), ran.stderr
