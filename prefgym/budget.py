@@ -20,9 +20,9 @@ class ScheduleCfg:
     """Sessions over which the budget is spread evenly; if only answers count, later sessions make up for skips."""
     first: float = 0.016
     """Share of the training after which the first session is held; until then the agent acts at random."""
-    last: float = 0.9
+    last: float = 0.7
     """Share of the training after which the last session is held."""
-    spacing: float = 1.5
+    spacing: float = 2.0
     """Exponent of the sessions' times: 1 spaces them evenly, more holds early ones closer together."""
 
 
