@@ -1,16 +1,18 @@
 """Train every task with and without preferences over several seeds, and print the table of docs/benchmarks.md.
 
-Each cell is one `prefgym train` in a process with one thread; cells that are finished are not run again.
+Each cell is one `prefgym train` in a process with one thread, and adds one line to the results file. Cells that have a
+line there under the present configuration are not run again, here or on another machine.
 
-    python scripts/learning_table.py --out runs/table --jobs 2
+    python scripts/learning_table.py --jobs 2
 """
 
+import hashlib
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 from scipy import stats
+
+from prefgym.cli import parse_train
+from prefgym.runs import plain, read_config
 
 Scores = npt.NDArray[np.float64]
 
@@ -42,6 +47,8 @@ class LearningTableCfg:
     """Cells run at the same time, one thread each."""
     out: Path = Path("runs/table")
     """Where the runs are kept, a folder each."""
+    results: Path = Path("benchmarks/learning.jsonl")
+    """Results file, a line for each finished cell."""
     print_only: bool = False
     """Print what is there and run nothing."""
 
@@ -63,11 +70,21 @@ class Cell:
 def main(cfg: LearningTableCfg) -> None:
     """Run what is missing, then print."""
     cfg.out.mkdir(parents=True, exist_ok=True)
-    if not cfg.print_only:
-        with ThreadPoolExecutor(cfg.jobs) as pool:
-            for line in pool.map(lambda cell: run(cfg, cell), cells(cfg)):
-                print(line, flush=True)
-    Console(width=120).print(summarize(cfg))
+    cfg.results.parent.mkdir(parents=True, exist_ok=True)
+    done = read_results(cfg)
+    missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
+    with ThreadPoolExecutor(cfg.jobs) as pool:
+        running = {pool.submit(run, cfg, cell): cell for cell in missing}
+        for finished in as_completed(running):
+            cell, told = running[finished], finished.result()
+            if told is None:
+                print(f"{cell.name}: failed, see {cfg.out / cell.name}.log", flush=True)
+                continue
+            done[cell] = told
+            with cfg.results.open("a") as file:
+                file.write(json.dumps(told) + "\n")
+            print(f"{cell.name}: {told['final_return_mean']:.0f} in {told['wall_time_s']:.0f} s", flush=True)
+    Console(width=120).print(summarize(cfg, done))
 
 
 def cells(cfg: LearningTableCfg) -> Iterator[Cell]:
@@ -79,33 +96,58 @@ def cells(cfg: LearningTableCfg) -> Iterator[Cell]:
                     yield Cell(task=task, budget=budget, seed=seed)
 
 
-def run(cfg: LearningTableCfg, cell: Cell) -> str:
-    """Run one cell unless it is finished, and say what came out; a failed one keeps its log."""
+def arguments(cfg: LearningTableCfg, cell: Cell) -> list[str]:
+    """Say how a cell is trained."""
+    who = ["--rater", cfg.rater, "--budget", str(cell.budget)] if cell.budget else ["--rater", "none"]
+    where = ["--env", f"prefgym/{cell.task}-v0", "--steps", str(cfg.steps), "--seed", str(cell.seed)]
+    return [*where, *who, "--threads", "1", "--no-report", "--recorder.no-state"]
+
+
+def fingerprint(config: dict[str, Any]) -> str:
+    """Hash a resolved configuration, but for where the run is kept and how it was asked for."""
+    kept = {key: value for key, value in config.items() if key not in ("out", "command")}
+    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def wanted(cfg: LearningTableCfg, cell: Cell) -> str:
+    """Return the fingerprint of a cell under the present configuration."""
+    return fingerprint(plain(asdict(parse_train(arguments(cfg, cell)))))
+
+
+def read_results(cfg: LearningTableCfg) -> dict[Cell, dict[str, Any]]:
+    """Read the lines of the results file that were made under the present configuration."""
+    if not cfg.results.is_file():
+        return {}
+    lines = {(told["config"], told["seed"]): told for told in map(json.loads, cfg.results.read_text().splitlines())}
+    keys = {cell: (wanted(cfg, cell), cell.seed) for cell in cells(cfg)}
+    return {cell: lines[key] for cell, key in keys.items() if key in lines}
+
+
+def run(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any] | None:
+    """Run one cell unless its folder is there, and return its line; a failed one has none and keeps its log."""
     folder = cfg.out / cell.name
-    if not (folder / "manifest.json").is_file():
+    if not (folder / "manifest.json").is_file() or fingerprint(read_config(folder)) != wanted(cfg, cell):
         attempt = cfg.out / f"{cell.name}.part"
-        subprocess.run(["rm", "-rf", str(attempt)], check=True)
-        who = ["--rater", cfg.rater, "--budget", str(cell.budget)] if cell.budget else ["--rater", "none"]
-        where = ["--env", f"prefgym/{cell.task}-v0", "--steps", str(cfg.steps), "--seed", str(cell.seed)]
-        quietly = ["--threads", "1", "--no-report", "--recorder.no-state", "--out", str(attempt)]
-        command = [sys.executable, "-m", "prefgym", "train", *where, *who, *quietly]
+        subprocess.run(["rm", "-rf", str(attempt), str(folder)], check=True)
+        command = [sys.executable, "-m", "prefgym", "train", *arguments(cfg, cell), "--out", str(attempt)]
         with (cfg.out / f"{cell.name}.log").open("w") as log:
             if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
-                return f"{cell.name}: failed, see {log.name}"
+                return None
         attempt.rename(folder)
-    told = result(cfg, cell)
-    return f"{cell.name}: {told['final_return_mean']:.0f} in {told['wall_time_s']:.0f} s"
+    result = json.loads((folder / "result.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return {
+        **{name: result[name] for name in ("env", "rater", "seed", "num_asked", "steps")},
+        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version")},
+        "git_revision": manifest["git_revision"],
+        "config": fingerprint(read_config(folder)),
+    }
 
 
-def result(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any]:
-    """Read what a finished cell came to."""
-    return json.loads((cfg.out / cell.name / "result.json").read_text())
-
-
-def column(cfg: LearningTableCfg, task: str, budget: int, key: str) -> Scores:
+def column(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int, key: str) -> Scores:
     """Collect one number over the seeds that are finished."""
-    runs = [Cell(task=task, budget=budget, seed=seed) for seed in range(cfg.seeds)]
-    return np.array([result(cfg, c)[key] for c in runs if (cfg.out / c.name / "result.json").is_file()])
+    column = (Cell(task=task, budget=budget, seed=seed) for seed in range(cfg.seeds))
+    return np.array([done[cell][key] for cell in column if cell in done])
 
 
 def iqm(scores: Scores, axis: int = -1) -> Any:  # noqa: ANN401
@@ -126,15 +168,15 @@ def ratio(scores: Scores, reference: Scores) -> tuple[float, float, float]:
     return float(iqm(scores) / iqm(reference)), float(interval.low), float(interval.high)
 
 
-def summarize(cfg: LearningTableCfg) -> Table:
+def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
     """Lay out IQM, seeds, ratio to the task reward and its interval, and wall time."""
     table = Table(title=f"true return after {cfg.steps:,} steps, rater {cfg.rater}")
     for name in ("task", "labels", "runs", "IQM", "all seeds", "ratio", "95 % interval", "wall time, ratio"):
         table.add_column(name, justify="left" if name in ("task", "all seeds") else "right")
     for task in cfg.tasks:
-        base, base_time = (column(cfg, task, 0, key) for key in ("final_return_mean", "wall_time_s"))
+        base, base_time = (column(cfg, done, task, 0, key) for key in ("final_return_mean", "wall_time_s"))
         for budget in sorted(cfg.budgets):
-            scores, seconds = (column(cfg, task, budget, key) for key in ("final_return_mean", "wall_time_s"))
+            scores, seconds = (column(cfg, done, task, budget, key) for key in ("final_return_mean", "wall_time_s"))
             if len(scores) < 2 or len(base) < 2:
                 continue
             row = [task, str(budget) if budget else "task reward", str(len(scores)), f"{iqm(scores):.0f}"]
