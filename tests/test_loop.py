@@ -168,11 +168,12 @@ def test_a_session_in_which_all_is_skipped_is_survived(tmp_path: Path) -> None:
 def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Path) -> None:
     """HalfCheetah never falls, so windows of 40 steps are kept whole, and the first two rollouts of 16 hold none."""
     flags = ["--env", "prefgym/HalfCheetah-v0", "--agent.num-steps", "16", "--segment-length", "40"]
-    cfg = configure(tmp_path / "wait", *flags, "--schedule.first", "0", "--schedule.num-sessions", "2")
+    sessions = ["--schedule.first", "0", "--schedule.last", "0.5", "--schedule.num-sessions", "2"]
+    cfg = configure(tmp_path / "wait", *flags, *sessions)
     outcome, _ = run_parts(cfg, build(cfg, agents))
     assert outcome.preferences is not None
-    # 8 worlds: 40 steps of each are there after three rollouts of 128; the last session is due at 2700
-    assert sorted(set(outcome.preferences.queries.asked_at.tolist())) == [384, 2816]
+    # 8 worlds: 40 steps of each are there after three rollouts of 128; the last session is due at 1500
+    assert sorted(set(outcome.preferences.queries.asked_at.tolist())) == [384, 1536]
 
 
 def test_a_run_in_which_nothing_can_be_asked_says_so(tmp_path: Path) -> None:
