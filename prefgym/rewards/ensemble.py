@@ -17,7 +17,7 @@ from prefgym.spaces import single_spaces
 
 Product = Literal["auto", "loop", "batched"]
 
-FLOATS_IN_CACHE = 2**18
+FLOATS_IN_CACHE = 2**19
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +62,7 @@ class Members(nn.Module):
 
     @property
     def rows_in_cache(self) -> int:
-        """Return how many rows of the widest layer stay in the processor's cache, 1 MiB of floats."""
+        """Return how many rows of the widest layer stay in the processor's cache, 2 MiB of floats."""
         return max(1, FLOATS_IN_CACHE // max(bias.shape[-1] for bias in self.biases))
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
