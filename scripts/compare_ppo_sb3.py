@@ -2,18 +2,20 @@
 
     python scripts/compare_ppo_sb3.py --settings equal zoo --seeds 0 1 2
 
-`equal` has the hyperparameters that `prefgym train` takes for the task (change them by `--ours.*`), on 8 environments
-of SB3's own kind; `zoo` has those that RL Zoo tuned for the task. Each pair of setting and seed adds one line to the
-results file; pairs that have a line there are skipped, so the script can be stopped and started again.
+`equal` has the hyperparameters that `prefgym train` takes for the task, on 8 environments of SB3's own kind; `zoo` has
+those that RL Zoo tuned for it. Each run adds one line to the results file; runs that have a line there are skipped, so
+the script can be stopped and started again. The table puts them beside ours, the cells of `learning_table.py` that see
+the task reward.
 """
 
 import json
 import os
 from collections.abc import Iterator
 from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, fields, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
+from itertools import product
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -22,9 +24,13 @@ from typing import Any, Literal
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread a process
 
 import gymnasium as gym
+import learning_table
 import numpy as np
 import torch
 import tyro
+from learning_table import LearningTableCfg, column
+from rich.console import Console
+from rich.table import Table
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
 from stable_baselines3.common.vec_env import VecNormalize
@@ -32,6 +38,7 @@ from torch import nn
 
 from prefgym.agents.ppo import PPOCfg
 from prefgym.agents.tuned import tuned
+from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 FIRST_EVALUATION_SEED = 10_000
@@ -96,9 +103,9 @@ ZOO: dict[str, dict[str, float]] = {
 }  # fmt: skip
 
 
-def zoo(env: str) -> Setting:
+def zoo(task: str) -> Setting:
     """Look up RL Zoo's setting for a task; RL Zoo itself gives none for Walker2d's network, which is SB3's default."""
-    larger = env != "Walker2d-v5"
+    larger = task != "Walker2d"
     return Setting(
         num_envs=1,
         normalize_obs=True,
@@ -108,7 +115,7 @@ def zoo(env: str) -> Setting:
         hidden=(256, 256) if larger else (64, 64),
         ortho_init=not larger,
         log_std_init=-2.0 if larger else 0.0,
-        ppo=ZOO[env.partition("-")[0]],
+        ppo=ZOO[task],
     )
 
 
@@ -116,8 +123,8 @@ def zoo(env: str) -> Setting:
 class CompareCfg:
     """Train SB3's PPO, evaluate its last policy, and add a line a run to a results file."""
 
-    env: Literal["HalfCheetah-v5", "Hopper-v5", "Walker2d-v5"] = "HalfCheetah-v5"
-    """Gymnasium's own environment."""
+    tasks: tuple[Literal["HalfCheetah", "Hopper", "Walker2d"], ...] = ("HalfCheetah", "Hopper", "Walker2d")
+    """Names of tasks; SB3 trains on Gymnasium's own environments of version 5."""
     settings: tuple[Literal["equal", "zoo"], ...] = ("equal", "zoo")
     """Whose hyperparameters: those of our PPO, or RL Zoo's."""
     seeds: tuple[int, ...] = (0, 1, 2)
@@ -128,16 +135,12 @@ class CompareCfg:
     """Episodes of the evaluation, seeded 10000, 10001, ..."""
     jobs: int = 1
     """Processes at once, of one thread each. Speeds are comparable only if nothing else runs."""
-    out: Path = Path("runs/compare_ppo_sb3.jsonl")
-    """Results file."""
-    ours: PPOCfg = field(default_factory=PPOCfg)
-    """Hyperparameters of our PPO, for `equal`; what is changed here goes before what is committed for the task."""
-
-    def ppo(self) -> PPOCfg:
-        """Return the configuration of our PPO for the task, with what was changed on the command line."""
-        changed = {f.name: value for f in fields(PPOCfg) if (value := getattr(self.ours, f.name)) != f.default}
-        settings = tuned(f"prefgym/{self.env.partition('-')[0]}-v0", "agent", "ppo")
-        return replace(PPOCfg(), **{**settings, **changed})
+    results: Path = Path("benchmarks/compare_ppo_sb3.jsonl")
+    """Results file, a line for each finished run."""
+    ours: Path = Path("benchmarks/learning.jsonl")
+    """Results file of `learning_table.py`."""
+    print_only: bool = False
+    """Print what is there and run nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -210,37 +213,70 @@ def evaluate(model: PPO, normalizer: VecNormalize, env: str, episodes: int) -> l
 
 
 def wanted(cfg: CompareCfg) -> Iterator[Run]:
-    """List the runs, all settings of a seed before the next seed."""
-    makers = {"equal": lambda: equal(cfg.ppo()), "zoo": lambda: zoo(cfg.env)}
-    for seed in cfg.seeds:
+    """List the runs, all of a seed before those of the next."""
+    for seed, task, name in product(cfg.seeds, cfg.tasks, cfg.settings):
+        yield Run(
+            env=f"{task}-v5", setting=name, seed=seed, steps=cfg.steps, episodes=cfg.episodes,
+            hyperparameters=zoo(task) if name == "zoo" else equal(ours(task)),
+        )  # fmt: skip
+
+
+def ours(task: str) -> PPOCfg:
+    """Return the configuration of our PPO for a task."""
+    return replace(PPOCfg(), **tuned(f"prefgym/{task}-v0", "agent", "ppo"))
+
+
+def read_results(path: Path) -> dict[str, dict[str, Any]]:
+    """Read the lines of the runs that are finished, by their keys."""
+    if not path.is_file():
+        return {}
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    names = [f.name for f in fields(Run)]
+    return {json.dumps({name: line[name] for name in names}, sort_keys=True): line for line in lines}
+
+
+def summarize(cfg: CompareCfg, done: dict[str, dict[str, Any]]) -> Table:
+    """Lay out the returns of SB3's settings and of ours, and how ours compare."""
+    table = Table("task", "PPO", "runs", "IQM", "all seeds", "ours / this", "95 % interval")
+    table.title = f"task return after {cfg.steps:,} steps"
+    for task in cfg.tasks:
+        cells = LearningTableCfg(tasks=(task,), budgets=(0,), steps=cfg.steps, results=cfg.ours)
+        told = column(cells, learning_table.read_results(cells), task, 0)
+        table.add_row(task, "prefgym", *show(told))
         for name in cfg.settings:
-            yield Run(
-                env=cfg.env, setting=name, seed=seed, steps=cfg.steps, episodes=cfg.episodes,
-                hyperparameters=makers[name](),
-            )  # fmt: skip
+            runs = (run for run in wanted(cfg) if (run.env, run.setting) == (f"{task}-v5", name))
+            theirs = np.array([done[run.key()]["return_mean"] for run in runs if run.key() in done])
+            row = [task, f"SB3, {name}", *show(theirs)]
+            if min(len(told), len(theirs)) >= 2:
+                ratio = ratio_of_iqms(told, theirs, np.random.default_rng(0))
+                row += [f"{ratio.value:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"]
+            table.add_row(*row)
+    return table
 
 
-def done(path: Path) -> set[str]:
-    """Read the keys of the runs that have a line."""
-    if not path.exists():
-        return set()
-    names = Run.__dataclass_fields__
-    lines = (json.loads(line) for line in path.read_text().splitlines())
-    return {json.dumps({name: line[name] for name in names}, sort_keys=True) for line in lines}
+def show(scores: Scores) -> tuple[str, str, str]:
+    """Write the number of runs, their IQM and each score."""
+    return str(len(scores)), f"{iqm(scores):.0f}" if len(scores) else "", " ".join(f"{score:.0f}" for score in scores)
 
 
 def main(cfg: CompareCfg) -> None:
-    """Do what is missing; show each line as it is added."""
-    cfg.out.parent.mkdir(parents=True, exist_ok=True)
-    finished = done(cfg.out)
-    runs = [run for run in wanted(cfg) if run.key() not in finished]
-    print(f"{len(runs)} runs to do; {cfg.out} has {len(finished)} already")
+    """Do what is missing, add a line for each, and print the table."""
+    cfg.results.parent.mkdir(parents=True, exist_ok=True)
+    done = read_results(cfg.results)
+    missing = [run for run in wanted(cfg) if run.key() not in done and not cfg.print_only]
     with ProcessPoolExecutor(cfg.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        for future in as_completed([pool.submit(train_and_evaluate, run) for run in runs]):
-            line = json.dumps(future.result())
-            with cfg.out.open("a") as file:
-                file.write(line + "\n")
-            print(line, flush=True)
+        running = {pool.submit(train_and_evaluate, run): run for run in missing}
+        for future in as_completed(running):
+            run, told = running[future], future.result()
+            done[run.key()] = json.loads(json.dumps(told))
+            with cfg.results.open("a") as file:
+                file.write(json.dumps(told) + "\n")
+            print(
+                f"{run.env} {run.setting} {run.seed}: {told['return_mean']:.0f} in {told['train_seconds']:.0f} s, "
+                f"{told['steps_per_second']:,.0f} steps per second",
+                flush=True,
+            )
+    Console(width=120).print(summarize(cfg, done))
 
 
 if __name__ == "__main__":

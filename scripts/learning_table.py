@@ -17,16 +17,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import tyro
 from rich.console import Console
 from rich.table import Table
-from scipy import stats
 
+from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
 from prefgym.cli import parse_train
 from prefgym.runs import plain, read_config
-
-Scores = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,28 +141,20 @@ def run(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any] | None:
     }
 
 
-def column(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int, key: str) -> Scores:
-    """Collect one number over the seeds that are finished."""
+def column(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int) -> Scores:
+    """Collect the scores of the seeds that are finished."""
     column = (Cell(task=task, budget=budget, seed=seed) for seed in range(cfg.seeds))
-    return np.array([done[cell][key] for cell in column if cell in done])
+    return np.array([done[cell]["final_return_mean"] for cell in column if cell in done])
 
 
-def iqm(scores: Scores, axis: int = -1) -> Any:  # noqa: ANN401
-    """Return the mean of the middle half (Agarwal et al., arXiv:2108.13264)."""
-    return stats.trim_mean(scores, 0.25, axis=axis)
-
-
-def ratio(scores: Scores, reference: Scores) -> tuple[float, float, float]:
-    """Return the ratio of two IQMs and its 95 % bootstrap interval; seeds of both arms are drawn anew."""
-    drawn = stats.bootstrap(
-        (scores, reference),
-        lambda x, y, axis: iqm(x, axis) / iqm(y, axis),
-        method="percentile",
-        rng=np.random.default_rng(0),
-        vectorized=True,
-    )
-    interval = drawn.confidence_interval
-    return float(iqm(scores) / iqm(reference)), float(interval.low), float(interval.high)
+def time_ratios(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int) -> Scores:
+    """Divide wall times with and without preferences, seed by seed, where one call made both: at the same commit."""
+    ratios: list[float] = []
+    for seed in range(cfg.seeds):
+        ours, base = (done.get(Cell(task=task, budget=b, seed=seed)) for b in (budget, 0))
+        if ours and base and ours["git_revision"] == base["git_revision"]:
+            ratios.append(ours["wall_time_s"] / base["wall_time_s"])
+    return np.array(ratios)
 
 
 def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
@@ -174,17 +163,18 @@ def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
     for name in ("task", "labels", "runs", "IQM", "all seeds", "ratio", "95 % interval", "wall time, ratio"):
         table.add_column(name, justify="left" if name in ("task", "all seeds") else "right")
     for task in cfg.tasks:
-        base, base_time = (column(cfg, done, task, 0, key) for key in ("final_return_mean", "wall_time_s"))
+        base = column(cfg, done, task, 0)
         for budget in sorted(cfg.budgets):
-            scores, seconds = (column(cfg, done, task, budget, key) for key in ("final_return_mean", "wall_time_s"))
+            scores = column(cfg, done, task, budget)
             if len(scores) < 2 or len(base) < 2:
                 continue
             row = [task, str(budget) if budget else "task reward", str(len(scores)), f"{iqm(scores):.0f}"]
             row.append(" ".join(f"{score:.0f}" for score in scores))
             if budget:
-                middle, low, high = ratio(scores, base)
-                row += [f"{middle:.2f}", f"{low:.2f} to {high:.2f}"]
-                row.append(f"{np.median(seconds) / np.median(base_time):.2f}")
+                ratio = ratio_of_iqms(scores, base, np.random.default_rng(0))
+                times = time_ratios(cfg, done, task, budget)
+                row += [f"{ratio.value:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"]
+                row.append(f"{np.median(times):.2f}" if len(times) else "")
             table.add_row(*row)
     return table
 

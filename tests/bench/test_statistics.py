@@ -1,0 +1,35 @@
+"""Means and ratios over seeds, on numbers small enough to work out by hand."""
+
+import numpy as np
+import pytest
+
+from prefgym.bench.statistics import iqm, ratio_of_iqms
+
+
+def test_the_middle_half_counts() -> None:
+    """Of 1, 2, 3, 10 the middle half is 2 and 3; of 0 to 9 it is 2 to 7, since 10 / 4 rounds down to 2 at each end."""
+    assert iqm(np.array([10.0, 1.0, 3.0, 2.0])) == 2.5
+    assert iqm(np.arange(10.0)) == 4.5
+
+
+def test_the_ratio_is_that_of_the_means(generator: np.random.Generator) -> None:
+    """Middles 2 and 4 of arms without spread leave no doubt."""
+    assert ratio_of_iqms(np.full(4, 2.0), np.full(5, 4.0), generator) == pytest.approx((0.5, 0.5, 0.5))
+
+
+def test_the_interval_holds_what_two_seeds_can_give(generator: np.random.Generator) -> None:
+    """From 1 and 3 come the means 1, 2, 2, 3: an arm against itself lies between 1/3 and 3, each in one case of 16."""
+    scores = np.array([1.0, 3.0])
+    assert ratio_of_iqms(scores, scores, generator) == pytest.approx((1.0, 1 / 3, 3.0))
+
+
+def test_one_generator_gives_one_interval() -> None:
+    scores, reference = np.array([3.0, 1.0, 4.0, 1.0, 5.0]), np.array([9.0, 2.0, 6.0, 5.0, 3.0])
+    first, second = (ratio_of_iqms(scores, reference, np.random.default_rng(0)) for _ in range(2))
+    assert first == second
+    assert first.low < first.value < first.high
+
+
+@pytest.fixture
+def generator() -> np.random.Generator:
+    return np.random.default_rng(0)
