@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor, nn
 
 from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
+from prefgym.limits import Count, NonNegative, Positive, Share, check
 from prefgym.networks import Activation, RunningNorm, load_weights, mlp, save_weights
 from prefgym.spaces import action_bounds, single_spaces
 
@@ -22,31 +23,31 @@ from prefgym.spaces import action_bounds, single_spaces
 class PPOCfg:
     """Hyperparameters of PPO."""
 
-    num_envs: int = 64
+    num_envs: Count = 64
     """Worlds stepped at once."""
-    num_steps: int = 64
+    num_steps: Count = 64
     """Steps of each world between two updates."""
-    learning_rate: float = 1e-3
+    learning_rate: Positive = 1e-3
     """Of Adam."""
     anneal: bool = True
     """Whether the learning rate falls linearly to 0 over the training."""
-    gamma: float = 0.99
+    gamma: Share = 0.99
     """Discount per step."""
-    gae_lambda: float = 0.95
+    gae_lambda: Share = 0.95
     """Decay of the advantage estimate."""
-    clip: float = 0.2
+    clip: Positive = 0.2
     """How far the probability ratio may leave 1."""
-    epochs: int = 10
+    epochs: Count = 10
     """Passes over each rollout."""
-    minibatch_size: int = 1024
+    minibatch_size: Count = 1024
     """Steps per gradient."""
-    entropy_coef: float = 0.0
+    entropy_coef: NonNegative = 0.0
     """Weight of the entropy bonus."""
-    value_coef: float = 0.5
+    value_coef: NonNegative = 0.5
     """Weight of the value loss."""
-    max_grad_norm: float = 0.5
+    max_grad_norm: Positive = 0.5
     """Longest gradient."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[Count, ...] = (64, 64)
     """Hidden layers of actor and of critic."""
     activation: Activation = "relu"
     """Between the layers."""
@@ -58,6 +59,8 @@ class PPOCfg:
     """Whether observations are normalised by their running mean and deviation."""
     normalize_reward: bool = True
     """Whether rewards are divided by the running deviation of the discounted return."""
+
+    __post_init__ = check
 
 
 class PPO:

@@ -6,6 +6,7 @@ from typing import Literal
 
 import torch
 
+from prefgym.limits import Count, Positive, Share, check
 from prefgym.preferences import Preferences
 from prefgym.queries import Queries
 
@@ -16,14 +17,19 @@ Counts = Literal["asked", "answered"]
 class ScheduleCfg:
     """When sessions are held and how large they are."""
 
-    num_sessions: int = 10
+    num_sessions: Count = 10
     """Sessions over which the budget is spread evenly; if only answers count, later sessions make up for skips."""
-    first: float = 0.016
+    first: Share = 0.016
     """Share of the training after which the first session is held; until then the agent acts at random."""
-    last: float = 0.7
+    last: Share = 0.7
     """Share of the training after which the last session is held."""
-    spacing: float = 2.0
+    spacing: Positive = 2.0
     """Exponent of the sessions' times: 1 spaces them evenly, more holds early ones closer together."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.first > self.last:
+            raise ValueError(f"the first session cannot be held after {self.first:g} and the last after {self.last:g}")
 
 
 class Schedule:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
+from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Answers
 
 
@@ -17,22 +18,16 @@ class BradleyTerryCfg:
         ValueError: If a value lies outside its range.
     """
 
-    beta: float = 1.0
+    beta: NonNegative = 1.0
     """Inverse temperature, per unit of score; 0 chooses blindly, inf chooses the best without error."""
-    lapse: float = 0.0
+    lapse: Share = 0.0
     """Probability of naming one of the other options instead."""
-    tie_margin: float = 0.0
+    tie_margin: NonNegative = 0.0
     """Options whose scores all lie within less than this are called equally good, in units of score."""
     skip_threshold: float = -math.inf
     """Queries whose best option scores no more than this are skipped, in units of score."""
 
-    def __post_init__(self) -> None:
-        if not self.beta >= 0.0:
-            raise ValueError(f"beta must be 0 or more, not {self.beta}")
-        if not 0.0 <= self.lapse <= 1.0:
-            raise ValueError(f"lapse is a probability, not {self.lapse}")
-        if not self.tie_margin >= 0.0:
-            raise ValueError(f"tie_margin must be 0 or more, not {self.tie_margin}")
+    __post_init__ = check
 
 
 class BradleyTerry:

@@ -16,6 +16,7 @@ from prefgym import agents, raters, rewards, samplers
 from prefgym.agents.tuned import tuned
 from prefgym.config import TrainCfg, UserError
 from prefgym.evaluate import FIRST_SEED
+from prefgym.limits import Count, Natural, check
 from prefgym.registry import UnknownNameError
 
 _REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
@@ -63,7 +64,7 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
     """Read a training configuration: first the names of the parts, then the flags those parts have.
 
     Raises:
-        UserError: If a number is out of range, or the environment is unknown.
+        UserError: If the environment is unknown.
         UnknownNameError: If a part is unknown.
     """
     names = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
@@ -106,22 +107,22 @@ class EvaluateArgs:
 
     run: tyro.conf.Positional[Path]
     """Run folder."""
-    episodes: int = 20
+    episodes: Count = 20
     """Episodes, each in a world of its own."""
-    seed: int = FIRST_SEED
+    seed: Natural = FIRST_SEED
     """Seed of the first; the others count on from it."""
-    threads: int = 1
+    threads: Count = 1
     """Threads of the simulation."""
     video: bool = False
     """Whether to write a video of the first episode into the run folder."""
+
+    __post_init__ = check
 
 
 def _evaluate(argv: list[str]) -> int:
     from prefgym.train import evaluate_run, film_run
 
     args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
-    if args.episodes < 1:
-        raise UserError(f"--episodes must be at least 1, not {args.episodes}.")
     evaluation = evaluate_run(args.run, agents, args.episodes, args.seed, args.threads)
     print(f"true return {evaluation.mean:.1f} ± {evaluation.std:.1f} over {args.episodes} episodes")
     if args.video:

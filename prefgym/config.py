@@ -6,6 +6,7 @@ from typing import Any
 
 from prefgym.budget import Counts, ScheduleCfg
 from prefgym.buffers.recorder import RecorderCfg
+from prefgym.limits import Count, Natural, check
 from prefgym.sim.threads import usable_cpus
 
 
@@ -17,12 +18,14 @@ class UserError(ValueError):
 class EvalCfg:
     """How the true return is measured."""
 
-    every: int = 100_000
+    every: Count = 100_000
     """Environment steps between two evaluations; the last policy is always evaluated."""
-    episodes: int = 10
+    episodes: Count = 10
     """Episodes of each evaluation on the way."""
-    final_episodes: int = 20
+    final_episodes: Count = 20
     """Episodes of the last one, which is the score."""
+
+    __post_init__ = check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,7 +33,7 @@ class TrainCfg:
     """Train an agent on a reward that is learned from preferences.
 
     Raises:
-        UserError: If a number lies outside its range.
+        ValueError: If a number lies outside its limits.
     """
 
     env: str = "prefgym/HalfCheetah-v0"
@@ -43,17 +46,17 @@ class TrainCfg:
     """What is fitted to the answers."""
     sampler: str = "disagreement"
     """Which segments are asked about."""
-    budget: int = 500
+    budget: Count = 500
     """Queries that may be asked."""
     budget_counts: Counts = "asked"
     """Whether skipped and failed queries count against the budget, or only answered ones."""
-    steps: int = 1_000_000
+    steps: Count = 1_000_000
     """Environment steps."""
-    seed: int = 0
+    seed: Natural = 0
     """Seed of every generator."""
     device: str = "cpu"
     """Where networks are trained."""
-    threads: int | None = None
+    threads: Count | None = None
     """Threads of simulation and networks; all cores unless said."""
     out: Path | None = None
     """Run folder, which must not exist; named by task, rater and time unless said."""
@@ -81,9 +84,4 @@ class TrainCfg:
         """Return how many threads are used."""
         return self.threads or usable_cpus()
 
-    def __post_init__(self) -> None:
-        for name in ("budget", "steps"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--{name} must be at least 1, not {getattr(self, name)}.")
-        if self.threads is not None and self.threads < 1:
-            raise UserError(f"--threads must be at least 1, not {self.threads}.")
+    __post_init__ = check

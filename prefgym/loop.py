@@ -12,11 +12,10 @@ from prefgym.config import TrainCfg, UserError
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
-from prefgym.protocols import Agent, Learner, Rater, Sampler
+from prefgym.protocols import Agent, Learner, NoSegmentError, Rater, Sampler
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.runs import Run
-from prefgym.samplers.candidates import NoSegmentError
 from prefgym.segments import Segments
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -93,8 +92,8 @@ class Loop:
             progress.show(self.steps, metrics)
         if parts.rater is not None and parts.budget.num_asked == 0:
             raise UserError(
-                f"nothing could be asked: in {self.steps:,} steps over {parts.env.num_envs} worlds no episode was long "
-                "enough for a segment; train for more steps, or lower --segment-length."
+                f"Nothing could be asked: the sampler found no segment in {self.steps:,} steps of {parts.env.num_envs} "
+                "worlds; lower --segment-length or --schedule.first, or raise --steps or --sampler.recent-steps."
             )
 
     @property

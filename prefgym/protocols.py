@@ -78,6 +78,10 @@ class ScoringLearner(Learner, Protocol):
         ...
 
 
+class NoSegmentError(ValueError):
+    """Nothing has been recorded yet that a segment could be drawn from."""
+
+
 class Sampler(Protocol):
     """Which segments to ask about."""
 

@@ -71,14 +71,16 @@ class Run:
         return folder
 
     def close(self) -> None:
-        """Close the logs and write the manifest, last."""
+        """Close the logs."""
         self._metrics.close()
         self._board.close()
-        write_manifest(self.path)
 
 
 def write_manifest(path: Path) -> None:
-    """Write which versions made a run folder, and the checksum of each file in it."""
+    """Write which versions made a run folder, and the checksum of each file in it; to be called last.
+
+    A folder without a manifest is that of a run that has not finished.
+    """
     files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != "manifest.json")
     manifest = {
         "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},

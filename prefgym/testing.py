@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from prefgym.limits import Natural, Share, check
 from prefgym.preferences import Preferences, Status
 from prefgym.protocols import Rater
 from prefgym.queries import Queries
@@ -55,18 +56,14 @@ class LateRaterCfg:
         ValueError: If a value lies outside its range.
     """
 
-    delay: int = 5
+    delay: Natural = 5
     """Calls of `collect` after which an answer is there at the latest."""
-    lost: float = 0.1
+    lost: Share = 0.1
     """Probability that a query is never answered."""
-    twice: float = 0.1
+    twice: Share = 0.1
     """Probability that an answer comes a second time."""
 
-    def __post_init__(self) -> None:
-        if self.delay < 0:
-            raise ValueError(f"delay must be 0 or more calls, not {self.delay}")
-        if not (0.0 <= self.lost <= 1.0 and 0.0 <= self.twice <= 1.0):
-            raise ValueError(f"lost and twice are probabilities, not {self.lost} and {self.twice}")
+    __post_init__ = check
 
 
 class LateRater:

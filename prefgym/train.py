@@ -20,7 +20,7 @@ from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_e
 from prefgym.loop import Outcome, Parts, train
 from prefgym.networks import load_weights, save_weights
 from prefgym.protocols import Agent
-from prefgym.runs import Run, read_config
+from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
 from prefgym.sim.cpu import load_model
 from prefgym.spaces import single_spaces
@@ -41,8 +41,11 @@ def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
         keep(cfg, parts, run, outcome)
         said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
         print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {run.path}")
+        if parts.rater is not None and parts.budget.left and not outcome.interrupted:
+            print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
         if cfg.report and not outcome.interrupted:
             print(f"report: {write_run_report(run.path)}")
+    write_manifest(run.path)
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)
         return 130
@@ -93,8 +96,7 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     """Make the worlds in which the agent learns; with a rater they hide the task reward.
 
     Raises:
-        UserError: If a segment fits neither into an episode nor into the training, or the spaces are not
-            one-dimensional Boxes.
+        UserError: If a segment does not fit into an episode, or the spaces are not one-dimensional Boxes.
     """
     limit = gym.spec(cfg.env).max_episode_steps
     length = cfg.sampler_cfg.segment_length
@@ -103,11 +105,6 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
             f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
     num_envs = cfg.agent_cfg.num_envs
-    if cfg.rater != "none" and length * num_envs > cfg.steps:
-        raise UserError(
-            f"A segment of {length} steps is never recorded: each of the {num_envs} worlds takes only "
-            f"{cfg.steps // num_envs} of the {cfg.steps:,} steps."
-        )
     if cfg.env.startswith("prefgym/"):
         settings: dict[str, Any] = {"reward": "task", "num_threads": cfg.num_threads, "dtype": np.float32}
         env = gym.make_vec(cfg.env, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **settings)

@@ -37,12 +37,16 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
         (["--agent", "pppo"], "did you mean 'ppo'?"),
         (["--sampler", "uniforn"], "did you mean 'uniform'?"),
         (["--reward", "ensembel"], "did you mean 'ensemble'?"),
-        (["--budget", "0"], "--budget must be at least 1, not 0"),
-        (["--steps", "-5"], "--steps must be at least 1, not -5"),
-        (["--threads", "0"], "--threads must be at least 1, not 0"),
+        (["--budget", "0"], "budget must be 1 or more, not 0"),
+        (["--steps", "-5"], "steps must be 1 or more, not -5"),
+        (["--threads", "0"], "threads must be 1 or more, not 0"),
+        (["--seed", "-1"], "seed must be 0 or more, not -1"),
         (["--segment-length", "0"], "segment_length must be 1 or more, not 0"),
+        (["--agent.num-envs", "0"], "num_envs must be 1 or more, not 0"),
+        (["--eval.every", "0"], "every must be 1 or more, not 0"),
+        (["--reward.fit.learning-rate", "nan"], "learning_rate must be above 0, not nan"),
+        (["--schedule.first", "0.8"], "the first session cannot be held after 0.8"),
         (["--env", "prefgym/Reacher-v0", "--segment-length", "51"], "it ends after 50"),
-        (["--steps", "3000"], "each of the 64 worlds takes only 46 of the 3,000 steps"),
         (["--env", "CartPole-v1"], "needs a one-dimensional Box action space"),
         (["--rater", "mistake", "--rater.eps-mistake", "1.5"], "1.5"),
         (["--budget", "many"], "many"),
@@ -68,6 +72,13 @@ def test_an_existing_run_folder_is_left_alone(capsys: pytest.CaptureFixture[str]
     assert code == 2
     assert "exists" in error
     assert [path.name for path in tmp_path.iterdir()] == ["note"]
+
+
+def test_an_evaluation_has_an_episode(capsys: pytest.CaptureFixture[str]) -> None:
+    """None at all is refused before the run is looked for."""
+    code, _, error = run(capsys, "evaluate", "nowhere", "--episodes", "0")
+    assert code == 2
+    assert "episodes must be 1 or more, not 0" in error
 
 
 @pytest.mark.parametrize("argv", [["trian"], ["list"], ["list", "cars"], ["bench", "nothing"]])

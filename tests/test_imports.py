@@ -11,7 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 
 LADDER: tuple[tuple[str, ...], ...] = (
-    ("registry", "spaces", "segments"),
+    ("limits", "registry", "spaces", "segments"),
     ("queries",),
     ("preferences",),
     ("protocols",),

@@ -179,7 +179,7 @@ def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Pat
 def test_a_run_in_which_nothing_can_be_asked_says_so(tmp_path: Path) -> None:
     """Hopper falls within 200 steps when it acts at random: no window of 300 steps is ever whole."""
     cfg = configure(tmp_path / "never", "--segment-length", "300", "--sampler.no-cut")
-    with closing(Run(cfg)) as run, pytest.raises(UserError, match="no episode was long enough for a segment"):
+    with closing(Run(cfg)) as run, pytest.raises(UserError, match="the sampler found no segment"):
         train(cfg, build(cfg, agents), run)
 
 

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from prefgym.limits import Count, check
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
@@ -27,22 +28,24 @@ class BenchRewardCfg:
 
     env: str = "prefgym/HalfCheetah-v0"
     """Environment whose sizes are used."""
-    num_pairs: int = 1000
+    num_pairs: Count = 1000
     """Preferences fitted to in one pass."""
-    segment_length: int = 50
+    segment_length: Count = 50
     """Steps of each segment."""
-    num_members: int = 3
+    num_members: Count = 3
     """Networks of the ensemble."""
-    hidden: tuple[int, ...] = (256, 256, 256)
+    hidden: tuple[Count, ...] = (256, 256, 256)
     """Their hidden layers."""
-    num_queries: int = 1000
+    num_queries: Count = 1000
     """Queries drawn by disagreement."""
-    oversample: int = 10
+    oversample: Count = 10
     """Candidates looked at per query."""
-    rounds: int = 3
+    rounds: Count = 3
     """Times that everything is measured, in turn; medians are printed."""
-    threads: int = 2
+    threads: Count = 2
     """Threads of the networks."""
+
+    __post_init__ = check
 
 
 def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:

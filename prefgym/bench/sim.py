@@ -14,6 +14,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
+from prefgym.limits import Count, Natural, check
 from prefgym.sim.cpu import batch, load_model
 from prefgym.sim.vector_env import PoolVectorEnv
 from prefgym.wrappers import PreferenceVectorEnv
@@ -27,16 +28,18 @@ class BenchSimCfg:
 
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid")
     """Tasks, without `prefgym/` and version."""
-    num_envs: int = 64
+    num_envs: Count = 64
     """Worlds that step together."""
-    threads: int = 2
+    threads: Count = 2
     """Threads that step them."""
-    rounds: int = 60
+    rounds: Count = 60
     """Times that every arm takes its 20 steps; medians over rounds are printed."""
     envpool: bool = True
     """Whether EnvPool is measured, if it is installed."""
-    seed: int = 0
+    seed: Natural = 0
     """Of initial states and actions."""
+
+    __post_init__ = check
 
 
 STEPS_PER_ROUND = 20

@@ -11,6 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from prefgym.limits import Count, check
 from prefgym.segments import Segments
 
 FloatArray = npt.NDArray[np.floating]
@@ -23,12 +24,14 @@ Scalar = TypeVar("Scalar", bound=np.generic)
 class RecorderCfg:
     """How much is kept."""
 
-    capacity_steps: int = 1_000_000
+    capacity_steps: Count = 1_000_000
     """Steps kept over all worlds; the oldest are overwritten."""
-    capacity_bytes: int = 2**30
+    capacity_bytes: Count = 2**30
     """Memory the recorder may take, in bytes; the smaller of the two capacities holds."""
     state: bool = True
     """Whether physics states are kept, for clips of the segments that were asked about."""
+
+    __post_init__ = check
 
 
 class Row(IntEnum):

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from prefgym.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.scores import DiscountedReturn, PartialReturn
@@ -24,26 +25,18 @@ class ScriptedRaterCfg:
 
     name: str = "partial-return"
     """Name under which the answers are filed."""
-    beta: float = 1.0
+    beta: NonNegative = 1.0
     """Inverse temperature of the choice, per unit of return; 0 chooses blindly, inf without error."""
-    gamma: float = 1.0
+    gamma: Share = 1.0
     """Discount factor per step back from a segment's end; below 1 the rater is myopic."""
-    eps_mistake: float = 0.0
+    eps_mistake: Share = 0.0
     """Probability of naming another option than the one chosen."""
-    eps_skip: float = 0.0
+    eps_skip: NonNegative = 0.0
     """Skip queries whose best option returns no more than this share of an average segment's return."""
-    eps_equal: float = 0.0
+    eps_equal: NonNegative = 0.0
     """Call options equally good whose returns differ by less than this share of an average segment's return."""
 
-    def __post_init__(self) -> None:
-        if not self.beta >= 0.0:
-            raise ValueError(f"beta must be 0 or more, not {self.beta}")
-        if not 0.0 <= self.eps_mistake <= 1.0:
-            raise ValueError(f"eps_mistake must be a probability, not {self.eps_mistake}")
-        if not 0.0 <= self.gamma <= 1.0:
-            raise ValueError(f"gamma must lie between 0 and 1, not {self.gamma}")
-        if not (self.eps_skip >= 0.0 and self.eps_equal >= 0.0):
-            raise ValueError(f"eps_skip and eps_equal must be 0 or more, not {self.eps_skip} and {self.eps_equal}")
+    __post_init__ = check
 
 
 # Presets: the settings of B-Pref's teachers, arXiv:2111.03026 and its README.

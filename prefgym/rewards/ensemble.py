@@ -7,6 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor, nn
 
+from prefgym.limits import Count, check
 from prefgym.networks import Activation, mlp
 from prefgym.preferences import Preferences
 from prefgym.rewards.diagnostics import FitReport
@@ -24,9 +25,9 @@ FLOATS_IN_CACHE = 2**19
 class EnsembleCfg:
     """Configuration of `Ensemble`."""
 
-    num_members: int = 3
+    num_members: Count = 3
     """Networks, each with its own weights, order of the data and held-out tenth."""
-    hidden: tuple[int, ...] = (64, 64)
+    hidden: tuple[Count, ...] = (64, 64)
     """Hidden layers of each member."""
     activation: Activation = "tanh"
     """Between the layers."""
@@ -40,6 +41,8 @@ class EnsembleCfg:
     """Whether members are run one by one or in one batched product; `auto` takes what is faster on the device."""
     fit: FitCfg = field(default_factory=FitCfg)
     """How members are fitted."""
+
+    __post_init__ = check
 
 
 class Members(nn.Module):

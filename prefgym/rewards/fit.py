@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from prefgym.limits import Count, NonNegative, Positive, Share, check
 from prefgym.rewards.diagnostics import FitReport, accuracy, calibration_error
 
 NUM_FOLDS = 10
@@ -15,20 +16,22 @@ NUM_FOLDS = 10
 class FitCfg:
     """How members are fitted."""
 
-    learning_rate: float = 1e-3
+    learning_rate: Positive = 1e-3
     """Of AdamW."""
-    weight_decay: float = 3.0
+    weight_decay: NonNegative = 3.0
     """Of AdamW: each gradient shrinks the weights by this times the learning rate."""
-    gradient_steps: int = 80
+    gradient_steps: Count = 80
     """Gradients after which a session ends, once the pass is over: few preferences are gone through more often."""
-    minibatch_size: int = 64
+    minibatch_size: Count = 64
     """Queries per gradient."""
-    target_accuracy: float = 0.98
+    target_accuracy: Share = 0.98
     """A session ends early once this share of the fitted choices is predicted."""
-    label_smoothing: float = 0.0
+    label_smoothing: Share = 0.0
     """Share of each choice that is spread evenly over the options."""
-    crop: float = 0.0
+    crop: Share = 0.0
     """Largest share of a full window that is left out at its ends, drawn anew for each gradient."""
+
+    __post_init__ = check
 
 
 class Networks(Protocol):
@@ -37,11 +40,6 @@ class Networks(Protocol):
     @property
     def num_members(self) -> int:
         """Return E."""
-        ...
-
-    @property
-    def rows_in_cache(self) -> int:
-        """Return how many rows a member takes at once so that its activations stay in the processor's cache."""
         ...
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
@@ -158,8 +156,6 @@ def accumulate(
 ) -> tuple[Tensor, Tensor]:
     """Add the gradient of one minibatch; each member has queries of its own and counts those it may see.
 
-    Member by member, the minibatch goes through in pieces whose activations stay in the processor's cache.
-
     Args:
         members: The networks.
         inputs: Shape: (B, K, T, inputs).
@@ -179,17 +175,15 @@ def accumulate(
         loss = preference_loss(scores, choice[batch], weight, label_smoothing)
         torch.autograd.backward(loss)
         return loss.detach(), scores.detach()
-    piece = max(1, members.rows_in_cache // mask[0].numel())
     total = torch.zeros((), device=inputs.device)
     kept: list[Tensor] = []
-    for index in range(members.num_members):
-        for rows, weights in zip(torch.split(batch[index], piece), torch.split(weight[index], piece)):
-            scores = step_sums(members, index, inputs[rows], mask[rows])
-            loss = preference_loss(scores, choice[rows], weights, label_smoothing)
-            torch.autograd.backward(loss)
-            total += loss.detach()
-            kept.append(scores.detach())
-    return total, torch.cat(kept).view(*batch.shape, -1)
+    for index, (rows, weights) in enumerate(zip(batch, weight)):
+        scores = step_sums(members, index, inputs[rows], mask[rows])
+        loss = preference_loss(scores, choice[rows], weights, label_smoothing)
+        torch.autograd.backward(loss)
+        total += loss.detach()
+        kept.append(scores.detach())
+    return total, torch.stack(kept)
 
 
 def crop(mask: Tensor, share: float, generator: Generator) -> Tensor:

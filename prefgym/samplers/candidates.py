@@ -8,7 +8,8 @@ import torch
 import tyro
 from torch import Generator, Tensor
 
-from prefgym.protocols import Learner, Recorder
+from prefgym.limits import Count, Within, check
+from prefgym.protocols import Learner, NoSegmentError, Recorder
 from prefgym.samplers.sources import AllSteps, RecentSteps, Source
 from prefgym.segments import Segments
 
@@ -21,22 +22,17 @@ class SamplerCfg:
         ValueError: If a value lies outside its range.
     """
 
-    segment_length: Annotated[int, tyro.conf.arg(aliases=("--segment-length",))] = 50
+    segment_length: Annotated[Count, tyro.conf.arg(aliases=("--segment-length",))] = 50
     """Longest segment, in steps."""
-    num_options: int = 2
+    num_options: Annotated[int, Within(2)] = 2
     """Segments shown together in a query."""
     cut: bool = True
     """Whether windows that meet a termination are kept, cut there."""
-    recent_steps: int | None = 100_000
+    recent_steps: Count | None = 100_000
     """Draw only from the most recent steps, counted over all worlds, as B-Pref's latest hundred episodes of a thousand
     steps; None draws from all that are recorded."""
 
-    def __post_init__(self) -> None:
-        if self.segment_length < 1:
-            raise ValueError(f"segment_length must be 1 or more, not {self.segment_length}")
-        if self.num_options < 2:
-            raise ValueError(f"a query shows two segments or more, not {self.num_options}")
-        _ = self.source
+    __post_init__ = check
 
     @property
     def source(self) -> Source:
@@ -52,17 +48,8 @@ class CandidateSamplerCfg(SamplerCfg):
         ValueError: If a value lies outside its range.
     """
 
-    oversample: int = 10
+    oversample: Count = 10
     """Candidates drawn per query; 10 is B-Pref's `large_batch`."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.oversample < 1:
-            raise ValueError(f"oversample must be 1 or more, not {self.oversample}")
-
-
-class NoSegmentError(ValueError):
-    """Nothing has been recorded yet that a segment could be drawn from."""
 
 
 class CandidateSampler(ABC):

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
+from prefgym.limits import Within
 from prefgym.protocols import Learner, Recorder
 from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
 from prefgym.samplers.informative import choice_probabilities, disagreement
@@ -29,13 +31,8 @@ class DisagreementKCenterSamplerCfg(CandidateSamplerCfg):
         ValueError: If a value lies outside its range.
     """
 
-    keep: float = 0.5
+    keep: Annotated[float, Within(0, 1, above=True)] = 0.5
     """Share of the candidates, those of highest disagreement, that coverage then chooses from."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not 0.0 < self.keep <= 1.0:
-            raise ValueError(f"keep must lie above 0 and be at most 1, not {self.keep}")
 
 
 class KCenterSampler(CandidateSampler):

@@ -5,6 +5,7 @@ from typing import Protocol
 
 from torch import Tensor
 
+from prefgym.limits import Count, check
 from prefgym.protocols import Recorder
 
 
@@ -33,12 +34,10 @@ class RecentSteps:
         ValueError: If there is no step to draw from.
     """
 
-    num_steps: int
+    num_steps: Count
     """How many of the most recent steps, counted over all worlds."""
 
-    def __post_init__(self) -> None:
-        if self.num_steps < 1:
-            raise ValueError(f"recent steps must be 1 or more, not {self.num_steps}")
+    __post_init__ = check
 
     def __call__(self, recorder: Recorder, length: int, *, cut: bool) -> Tensor:
         """List the starts of segments of at most `length` steps. Shape: (M,), int64."""

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
-from prefgym.samplers.candidates import NoSegmentError, SamplerCfg, draw
+from prefgym.protocols import NoSegmentError
+from prefgym.samplers.candidates import SamplerCfg, draw
 from prefgym.samplers.sources import AllSteps, RecentSteps
 
 Record = Callable[..., Recorder]

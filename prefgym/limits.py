@@ -1,0 +1,65 @@
+"""Limits of settings: written in the types of a configuration's fields, checked when it is built."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from typing import Annotated, Any, cast, get_args, get_type_hints
+
+
+@dataclass(frozen=True)
+class Within:
+    """Numbers from `low` to `high`."""
+
+    low: float
+    high: float = math.inf
+    above: bool = False
+    """Whether `low` itself is excluded."""
+
+    def __contains__(self, value: float) -> bool:
+        """Tell whether a number is one of them; NaN never is."""
+        return self.low <= value <= self.high and not (self.above and value == self.low)
+
+    def __str__(self) -> str:
+        if self.high < math.inf:
+            return f"above {self.low} and at most {self.high}" if self.above else f"between {self.low} and {self.high}"
+        return f"above {self.low}" if self.above else f"{self.low} or more"
+
+
+Count = Annotated[int, Within(1)]
+Natural = Annotated[int, Within(0)]
+NonNegative = Annotated[float, Within(0)]
+Positive = Annotated[float, Within(0, above=True)]
+Share = Annotated[float, Within(0, 1)]
+
+
+def check(cfg: Any) -> None:  # noqa: ANN401
+    """Compare the fields of a dataclass with the limits in their types; None lies within all.
+
+    >>> @dataclass(frozen=True)
+    ... class FooCfg:
+    ...     hidden: tuple[Count, ...] = (64, 64)
+    ...     __post_init__ = check
+    >>> FooCfg(hidden=(64, 0))
+    Traceback (most recent call last):
+    ValueError: hidden must be 1 or more, not 0
+
+    Raises:
+        ValueError: If one lies outside.
+    """
+    hints = get_type_hints(cfg.__class__, include_extras=True)
+    for field in fields(cfg):
+        told: Any = getattr(cfg, field.name)
+        values = cast(tuple[Any, ...], told if isinstance(told, tuple) else (told,))
+        for limit in _limits(hints[field.name]):
+            for value in values:
+                if value is not None and value not in limit:
+                    raise ValueError(f"{field.name} must be {limit}, not {value}")
+
+
+def _limits(hint: Any) -> Iterator[Within]:  # noqa: ANN401
+    """Find limits in a type and in the types it is made of."""
+    for part in get_args(hint):
+        if isinstance(part, Within):
+            yield part
+        else:
+            yield from _limits(part)
