@@ -8,6 +8,7 @@ line there under the present configuration are not run again, here or on another
 
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -64,8 +65,8 @@ class Cell:
         return f"{self.task}-{self.budget}-{self.seed}"
 
 
-def main(cfg: LearningTableCfg) -> None:
-    """Run what is missing, then print."""
+def main(cfg: LearningTableCfg) -> int:
+    """Run what is missing, then print; return the number of cells that failed."""
     cfg.out.mkdir(parents=True, exist_ok=True)
     cfg.results.parent.mkdir(parents=True, exist_ok=True)
     done = read_results(cfg)
@@ -82,6 +83,7 @@ def main(cfg: LearningTableCfg) -> None:
                 file.write(json.dumps(told) + "\n")
             print(f"{cell.name}: {told['final_return_mean']:.0f} in {told['wall_time_s']:.0f} s", flush=True)
     Console(width=120).print(summarize(cfg, done))
+    return sum(cell not in done for cell in missing)
 
 
 def cells(cfg: LearningTableCfg) -> Iterator[Cell]:
@@ -100,51 +102,58 @@ def arguments(cfg: LearningTableCfg, cell: Cell) -> list[str]:
     return [*where, *who, "--threads", "1", "--no-report", "--recorder.no-state"]
 
 
-def fingerprint(config: dict[str, Any]) -> str:
-    """Hash a resolved configuration, but for where the run is kept and how it was asked for."""
-    kept = {key: value for key, value in config.items() if key not in ("out", "command")}
-    return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+def settings(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
+    """Write a resolved configuration as words, but for where the run is kept and how it was asked for."""
+    told: dict[str, str] = {}
+    for name, value in config.items():
+        if isinstance(value, dict):
+            told |= settings(value, f"{prefix}{name}.")
+        elif prefix + name not in ("out", "command"):
+            told[prefix + name] = str(value)
+    return told
 
 
-def wanted(cfg: LearningTableCfg, cell: Cell) -> str:
-    """Return the fingerprint of a cell under the present configuration."""
-    return fingerprint(plain(asdict(parse_train(arguments(cfg, cell)))))
+def wanted(cfg: LearningTableCfg, cell: Cell) -> dict[str, str]:
+    """Return the settings of a cell under the present configuration."""
+    return settings(plain(asdict(parse_train(arguments(cfg, cell)))))
 
 
 def read_results(cfg: LearningTableCfg) -> dict[Cell, dict[str, Any]]:
-    """Read the lines of the results file that were made under the present configuration."""
+    """Read the lines of the results file that were made under the present configuration.
+
+    Settings that a line does not know came later; their defaults are taken to change nothing.
+    """
     if not cfg.results.is_file():
         return {}
-    lines = {(told["config"], told["seed"]): told for told in map(json.loads, cfg.results.read_text().splitlines())}
-    keys = {cell: (wanted(cfg, cell), cell.seed) for cell in cells(cfg)}
-    return {cell: lines[key] for cell, key in keys.items() if key in lines}
+    lines = [json.loads(line) for line in cfg.results.read_text().splitlines()]
+    present = {cell: wanted(cfg, cell).items() for cell in cells(cfg)}
+    return {cell: line for cell, items in present.items() for line in lines if line["settings"].items() <= items}
 
 
 def run(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any] | None:
     """Run one cell unless its folder is there, and return its line; a failed one has none and keeps its log."""
-    folder = cfg.out / cell.name
-    if not (folder / "manifest.json").is_file() or fingerprint(read_config(folder)) != wanted(cfg, cell):
-        attempt = cfg.out / f"{cell.name}.part"
-        subprocess.run(["rm", "-rf", str(attempt), str(folder)], check=True)
-        command = [sys.executable, "-m", "prefgym", "train", *arguments(cfg, cell), "--out", str(attempt)]
+    digest = hashlib.sha256(json.dumps(wanted(cfg, cell), sort_keys=True).encode()).hexdigest()
+    folder = cfg.out / f"{cell.name}-{digest[:8]}"
+    if not (folder / "manifest.json").is_file():
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was cut off
+        command = [sys.executable, "-m", "prefgym", "train", *arguments(cfg, cell), "--out", str(folder)]
         with (cfg.out / f"{cell.name}.log").open("w") as log:
             if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
                 return None
-        attempt.rename(folder)
     result = json.loads((folder / "result.json").read_text())
     manifest = json.loads((folder / "manifest.json").read_text())
     return {
         **{name: result[name] for name in ("env", "rater", "seed", "num_asked", "steps")},
         **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version")},
         "git_revision": manifest["git_revision"],
-        "config": fingerprint(read_config(folder)),
+        "settings": settings(read_config(folder)),
     }
 
 
 def column(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int) -> Scores:
     """Collect the scores of the seeds that are finished."""
-    column = (Cell(task=task, budget=budget, seed=seed) for seed in range(cfg.seeds))
-    return np.array([done[cell]["final_return_mean"] for cell in column if cell in done])
+    seeds = (Cell(task=task, budget=budget, seed=seed) for seed in range(cfg.seeds))
+    return np.array([done[cell]["final_return_mean"] for cell in seeds if cell in done])
 
 
 def time_ratios(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int) -> Scores:
@@ -159,7 +168,8 @@ def time_ratios(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: s
 
 def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
     """Lay out IQM, seeds, ratio to the task reward and its interval, and wall time."""
-    table = Table(title=f"true return after {cfg.steps:,} steps, rater {cfg.rater}")
+    commits = sorted({str(told["git_revision"])[:7] for told in done.values()})
+    table = Table(title=f"true return after {cfg.steps:,} steps, rater {cfg.rater}; run at {', '.join(commits)}")
     for name in ("task", "labels", "runs", "IQM", "all seeds", "ratio", "95 % interval", "wall time, ratio"):
         table.add_column(name, justify="left" if name in ("task", "all seeds") else "right")
     for task in cfg.tasks:
@@ -180,4 +190,4 @@ def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
 
 
 if __name__ == "__main__":
-    main(tyro.cli(LearningTableCfg))
+    sys.exit(main(tyro.cli(LearningTableCfg)) > 0)
