@@ -22,7 +22,7 @@ class ScheduleCfg:
     first: Share = 0.016
     """Share of the training after which the first session is held; until then the agent acts at random."""
     last: Share = 0.7
-    """Share of the training after which the last session is held."""
+    """Share of the training after which the last session is held; chosen on Hopper, as was the spacing."""
     spacing: Positive = 2.0
     """Exponent of the sessions' times: 1 spaces them evenly, more holds early ones closer together."""
 

@@ -1,16 +1,19 @@
 """Compare ways to fit by how well they foresee: fit to the sessions so far, predict pairs of what the agent did next.
 
-    python scripts/compare_fits.py --runs runs/table/HalfCheetah-500-0 runs/table/Hopper-500-0
+    python scripts/compare_fits.py --runs runs/cheetah runs/hopper
 
-The preferences of finished runs are gone through session by session, as in the run. After each session the segments
-of the next one, which come from a better agent, are paired with each other in all ways; the figure is the share of
-these pairs that the learned reward puts in the order of the task reward.
+The preferences of finished runs are gone through session by session; after each, a learner with today's defaults,
+changed in one thing, fits to all so far. The segments of the next session, which come from a better agent, are paired
+with each other in all ways; the figure is the share of these pairs that the learned reward puts in the order of the
+task reward.
 """
 
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 import gymnasium as gym
 import numpy as np
@@ -18,16 +21,18 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from prefgym.datasets import load_preferences
 from prefgym.preferences import Preferences
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.runs import read_config
+from prefgym.scores import PartialReturn, masked_return
 from prefgym.segments import Segments
 
 WAYS = {
-    "as committed": EnsembleCfg(),
+    "defaults": EnsembleCfg(),
     "weight decay 0.0001": EnsembleCfg(fit=FitCfg(weight_decay=1e-4)),
     "weight decay 1": EnsembleCfg(fit=FitCfg(weight_decay=1.0)),
     "weight decay 10": EnsembleCfg(fit=FitCfg(weight_decay=10.0)),
@@ -51,6 +56,14 @@ class CompareFitsCfg:
     """Threads of torch."""
 
 
+class PaysSteps(Protocol):
+    """What is asked of a learner here."""
+
+    def reward(self, segments: Segments) -> Tensor:
+        """Say what each member thinks the steps are worth. Shape: (E, ..., T)."""
+        ...
+
+
 def main(cfg: CompareFitsCfg) -> None:
     """Print a table: ways to fit against tasks."""
     torch.set_num_threads(cfg.threads)
@@ -65,25 +78,29 @@ def main(cfg: CompareFitsCfg) -> None:
 
 
 def foresee(cfg: CompareFitsCfg, run: Path, way: EnsembleCfg) -> Iterator[float]:
-    """Refit a run session by session; yield the share of pairs of each next session that come out right."""
+    """Refit a run session by session; yield the share of pairs of each next session that come out right.
+
+    Raises:
+        SystemExit: If the run has no session to predict.
+    """
     preferences: Preferences = load_preferences(run / "preferences" / "preferences")
     config = read_config(run)
     learner = Ensemble(way, gym.make(config["env"]), seed=config["seed"])
     asked_at = preferences.queries.asked_at
     sessions = asked_at.unique()
+    if len(sessions) <= cfg.first_session:
+        print(f"{run} has {len(sessions)} sessions: none is left to predict after --first-session", file=sys.stderr)
+        raise SystemExit(2)
     for number, (now, later) in enumerate(pairwise(sessions), start=1):
         learner.fit(preferences[asked_at <= now])
         if number >= cfg.first_session:
             yield ordered(learner, preferences[asked_at == later].queries.options)
 
 
-def ordered(learner: Ensemble, options: Segments) -> float:
+def ordered(learner: PaysSteps, options: Segments) -> float:
     """Return the share of all pairs of segments that the learner puts in the order of their task return."""
-    assert options.reward is not None  # runs keep the truth beside their preferences
-    learned, true = (
-        (reward * options.mask).sum(-1).flatten().double()
-        for reward in (learner.reward(options.without_truth()).mean(0).cpu(), options.reward)
-    )
+    learned = masked_return(learner.reward(options.without_truth()).mean(0).cpu(), options).flatten()
+    true = PartialReturn()(options).flatten()
     # each pair once: the first is better in truth
     better = true[:, None] > true
     return float((learned[:, None] > learned)[better].float().mean())

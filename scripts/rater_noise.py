@@ -15,6 +15,8 @@ from rich.table import Table
 
 import prefgym
 from prefgym.preferences import Preferences
+from prefgym.report.statistics import count_labels
+from prefgym.scores import PartialReturn
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,22 +47,17 @@ def main(cfg: RaterNoiseCfg) -> None:
         for _ in range(cfg.num_steps):
             env.step(env.action_space.sample())
         queries = env.sample_queries(cfg.num_queries, generator=torch.Generator().manual_seed(cfg.seed))
-        truth: Preferences = prefgym.raters.make("oracle", seed=cfg.seed)(queries)
-        assert queries.options.reward is not None  # our tasks record the truth
-        returns = (queries.options.reward * queries.options.mask).sum(-1)
-        shares = (
-            wrong(truth, prefgym.raters.make("partial-return", beta=beta, seed=cfg.seed)(queries)) for beta in cfg.betas
-        )
-        median = (returns[:, 0] - returns[:, 1]).abs().median()
-        table.add_row(task, f"{float(median):.1f}", *(f"{100 * share:.2g} %" for share in shares))
+        median = PartialReturn()(queries.options).diff(dim=-1).abs().median()
+        shares = (wrong(prefgym.raters.make("partial-return", beta=beta, seed=cfg.seed)(queries)) for beta in cfg.betas)
+        table.add_row(task, f"{float(median):.1f}", *(f"{share:.1%}" for share in shares))
         env.close()
     Console(width=100).print(table)
 
 
-def wrong(truth: Preferences, told: Preferences) -> float:
-    """Return the share of answers that name another option than the truth, whose ties are left out."""
-    differs = (truth.answers.choice != told.answers.choice).any(-1)
-    return float(differs[~truth.answers.tie].float().mean())
+def wrong(preferences: Preferences) -> float:
+    """Return the share of choices that name another option than the true return, whose ties are left out."""
+    counts = count_labels(preferences)
+    return 1 - counts.agreeing / counts.comparable
 
 
 if __name__ == "__main__":

@@ -76,7 +76,7 @@ def test_answers_to_questions_never_asked_are_dropped() -> None:
 
 @given(limit=st.integers(1, 700), steps=st.integers(1, 10_000), num_sessions=st.integers(1, 30))
 def test_a_schedule_asks_the_whole_budget(limit: int, steps: int, num_sessions: int) -> None:
-    """However the steps go by, the sessions add up to the budget, in sizes that differ by one at most."""
+    """However the steps go by, the sessions add up to the budget."""
     schedule = Schedule(ScheduleCfg(num_sessions=num_sessions), limit, steps)
     sizes: list[int] = []
     for step in [*range(0, steps, max(steps // 7, 1)), steps]:

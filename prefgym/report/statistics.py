@@ -7,6 +7,7 @@ import torch
 from numpy.typing import NDArray
 
 from prefgym.preferences import Preferences, Status
+from prefgym.scores import PartialReturn
 
 FloatArray = NDArray[np.float64]
 
@@ -122,4 +123,4 @@ def count_labels(preferences: Preferences) -> LabelCounts:
 def true_returns(preferences: Preferences) -> torch.Tensor | None:
     """Sum the task reward of every option over its valid steps, if it was recorded. Shape: (B, K)."""
     options = preferences.queries.options
-    return None if options.reward is None else (options.reward * options.mask).sum(-1)
+    return None if options.reward is None else PartialReturn()(options)

@@ -19,7 +19,8 @@ class FitCfg:
     learning_rate: Positive = 1e-3
     """Of AdamW."""
     weight_decay: NonNegative = 3.0
-    """Of AdamW: each gradient shrinks the weights by this times the learning rate."""
+    """Of AdamW: each gradient shrinks weights and biases by this times the learning rate; chosen by
+    `scripts/compare_fits.py`."""
     gradient_steps: Count = 80
     """Gradients after which a session ends, once the pass is over: few preferences are gone through more often."""
     minibatch_size: Count = 64

@@ -4,8 +4,8 @@ MuJoCo picks its own OpenGL library when it is first imported, and cannot be imp
 library that is missing. Physics needs no pictures: `mujoco`, imported from here, is there in any case.
 """
 
+import contextlib
 import importlib
-import importlib.util
 import os
 import sys
 from typing import Any, Protocol, TypeAlias
@@ -79,7 +79,7 @@ def open_gl(width: int, height: int) -> GLContext:
 
 def _load_triton() -> None:
     """Load triton, which torch imports, before OpenGL: both bring LLVM, and triton crashes if it comes second."""
-    if importlib.util.find_spec("triton") is not None:
+    with contextlib.suppress(ImportError):  # not installed, or without that part: then nothing brings LLVM
         importlib.import_module("triton._C.libtriton")
 
 

@@ -1,5 +1,7 @@
 """The reward ensemble: what it pays, and why its zero matters where episodes terminate."""
 
+from dataclasses import replace
+
 import gymnasium as gym
 import pytest
 import torch
@@ -55,15 +57,29 @@ def pay(ensemble: Ensemble, action: float) -> float:
     return float(ensemble.reward(step).mean())
 
 
-def test_the_reward_rises_with_what_was_preferred() -> None:
+@pytest.mark.parametrize(
+    "cfg",
+    [CFG, replace(CFG, next_obs=True), replace(CFG, fit=replace(CFG.fit, crop=0.5))],
+    ids=["", "next obs", "crop"],
+)
+def test_the_reward_rises_with_what_was_preferred(cfg: EnsembleCfg) -> None:
     """Larger actions were preferred, so they pay more; the deviation over the labelled steps is 1."""
-    ensemble = Ensemble(CFG, ENV)
+    ensemble = Ensemble(cfg, ENV)
     preferences = make_preferences(300)
     report = ensemble.fit(preferences)
     assert pay(ensemble, 1.0) > pay(ensemble, 0.0) > pay(ensemble, -1.0)
     assert report.accuracy > 0.85
     rewards = ensemble.reward(preferences.queries.options)
     torch.testing.assert_close(rewards.flatten(1).std(1), torch.ones(3), atol=1e-3, rtol=0)
+
+
+def test_what_members_see() -> None:
+    """The observation a step was taken from, the one it led to if asked for, and the action."""
+    flag = torch.zeros(1, dtype=torch.bool)
+    obs, action = torch.tensor([[[1.0, 2.0], [3.0, 4.0]]]), torch.tensor([[[5.0]]])
+    step = Segments(obs=obs, action=action, length=torch.ones(1, dtype=torch.long), terminated=flag, truncated=flag)
+    assert Ensemble(CFG, ENV).inputs(step).tolist() == [[[1.0, 2.0, 5.0]]]
+    assert Ensemble(replace(CFG, next_obs=True), ENV).inputs(step).tolist() == [[[1.0, 2.0, 3.0, 4.0, 5.0]]]
 
 
 @pytest.mark.parametrize("living", [2.0, -2.0])

@@ -188,3 +188,18 @@ def test_an_optimiser_can_be_made_after_a_picture_was_drawn() -> None:
         [sys.executable, "-c", f"{DRAW_ONE}\n{optimiser}"], capture_output=True, text=True, check=False
     )
     assert ran.stdout.endswith("made\n"), ran.stderr
+
+
+@pytest.mark.parametrize("library", ["import sys; print('opengl' if 'mujoco.egl' in sys.modules else 'first')", None])
+def test_triton_is_loaded_before_opengl(library: str | None) -> None:
+    """A package by that name says whether OpenGL came before it; one that lacks its library stops nothing."""
+    package = Path("path") / "triton" / "_C"
+    package.mkdir(parents=True)
+    for folder in (package.parent, package):
+        (folder / "__init__.py").touch()
+    if library is not None:
+        (package / "libtriton.py").write_text(library)
+    environment = os.environ | {"PYTHONPATH": "path"}
+    ran = subprocess.run([sys.executable, "-c", DRAW_ONE], env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 0, ran.stderr
+    assert ran.stdout.splitlines()[:1] == ([] if library is None else ["first"])

@@ -1,0 +1,52 @@
+"""How well a fit foresees the next session."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from compare_fits import CompareFitsCfg, foresee, ordered
+
+from prefgym.cli import main
+from prefgym.rewards.ensemble import EnsembleCfg
+from prefgym.segments import Segments
+
+RUN = [
+    *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "12", "--threads", "1"),
+    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--schedule.num-sessions", "3"),
+    *("--eval.episodes", "1", "--eval.final-episodes", "1", "--no-report", "--out", "run"),
+]
+
+
+class FirstObservation:
+    """As far as a learner is looked at here: a step is worth the observation it was taken from."""
+
+    def reward(self, segments: Segments) -> torch.Tensor:
+        return segments.obs[..., :-1, 0].unsqueeze(0)
+
+
+def test_pairs_in_the_right_order_are_counted() -> None:
+    """True returns 1, 2, 3 and learned ones 1, 3, 2: of three pairs, the last two segments are the wrong way round."""
+    learned, true = torch.tensor([1.0, 3.0, 2.0]), torch.tensor([1.0, 2.0, 3.0])
+    no = torch.zeros(1, 3, dtype=torch.bool)
+    options = Segments(
+        obs=learned.view(1, 3, 1, 1).expand(1, 3, 2, 1),
+        action=torch.zeros(1, 3, 1, 1),
+        length=torch.ones(1, 3, dtype=torch.long),
+        terminated=no,
+        truncated=no,
+        reward=true.view(1, 3, 1),
+    )
+    assert ordered(FirstObservation(), options) == pytest.approx(2 / 3)
+
+
+def test_each_later_session_of_a_run_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of three sessions two come after the first, and none after the third."""
+    with pytest.raises(SystemExit, match="0"):
+        main(RUN)
+    way = EnsembleCfg(hidden=(8,))
+    shares = list(foresee(CompareFitsCfg(runs=(), first_session=1), Path("run"), way))
+    assert len(shares) == 2
+    assert all(0 <= share <= 1 for share in shares)
+    with pytest.raises(SystemExit, match="2"):
+        list(foresee(CompareFitsCfg(runs=(), first_session=3), Path("run"), way))
+    assert "run has 3 sessions" in capsys.readouterr().err
