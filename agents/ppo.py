@@ -3,6 +3,7 @@
 Read from top to bottom: configuration, networks, the three beats `collect`, `advantages`, `update`, and SB3's verbs.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +18,7 @@ from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
 from prefgym.limits import Count, NonNegative, Positive, Share, check
 from prefgym.networks import Activation, RunningNorm, load_weights, mlp, save_weights
 from prefgym.spaces import action_bounds, single_spaces
+from prefgym.states import State, load_optimizer_state, optimizer_state
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -244,6 +246,24 @@ class PPO:
         """Return everything that was learned."""
         return {**self.nets.state_dict(), "log_std": self.log_std.detach()}
 
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {
+            "weights": self.weights(),
+            "optimizer": optimizer_state(self.optimizer),
+            "generator": self.generator.get_state(),
+            "obs": self._obs,
+            "discounted": self._discounted,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self._load_weights(state["weights"])
+        load_optimizer_state(self.optimizer, state.get("optimizer", {}))
+        self.generator.set_state(state["generator"])
+        self._obs = None if state["obs"] is None else state["obs"].to(self.device)
+        self._discounted = state["discounted"].to(self.device)
+
     def save(self, path: Path | str) -> None:
         """Write weights (safetensors) and configuration (JSON)."""
         save_weights(Path(path), self.weights(), {"agent": "ppo", "cfg": asdict(self.cfg)})
@@ -251,9 +271,13 @@ class PPO:
     def load(self, path: Path | str) -> "PPO":
         """Read weights that `save` wrote."""
         weights, _ = load_weights(Path(path))
-        self.log_std.data = weights.pop("log_std").to(self.device)
-        self.nets.load_state_dict(weights)
+        self._load_weights(weights)
         return self
+
+    def _load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        learned = dict(weights)
+        self.log_std.data = learned.pop("log_std").to(self.device)
+        self.nets.load_state_dict(learned)
 
     def _normalized(self, obs: Tensor) -> Tensor:
         return self.obs_norm(obs) if self.cfg.normalize_obs else obs

@@ -9,6 +9,7 @@ import torch
 from prefgym.limits import Count, Positive, Share, check
 from prefgym.preferences import Preferences
 from prefgym.queries import Queries
+from prefgym.states import State
 
 Counts = Literal["asked", "answered"]
 
@@ -62,6 +63,14 @@ class Schedule:
     def hold(self, steps: int) -> None:
         """Note that what was due is asked, so that it does not come due again."""
         self.num_held = self._num_due(steps)
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {"num_held": self.num_held}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.num_held = state["num_held"]
 
     def _num_due(self, steps: int) -> int:
         return sum(time <= steps for time in self.times)
@@ -119,3 +128,12 @@ class Budget:
         kept = preferences[torch.tensor(fresh)]
         self.num_answered += int(kept.answers.answered.sum())
         return kept
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {"num_asked": self.num_asked, "num_answered": self.num_answered, "pending": sorted(self._pending)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.num_asked, self.num_answered = state["num_asked"], state["num_answered"]
+        self._pending = set(state["pending"])

@@ -4,7 +4,7 @@ import argparse
 import difflib
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field, make_dataclass, replace
+from dataclasses import asdict, dataclass, field, make_dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -14,10 +14,12 @@ import tyro
 import prefgym
 from prefgym import agents, raters, rewards, samplers
 from prefgym.agents.tuned import tuned
+from prefgym.checkpoints import Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.evaluate import FIRST_SEED
 from prefgym.limits import Count, Natural, check
 from prefgym.registry import UnknownNameError
+from prefgym.runs import has_finished, plain, read_config
 
 _REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
 
@@ -95,10 +97,41 @@ def check_env(env_id: str) -> None:
         raise UserError(f"unknown environment {env_id!r}: {hint(env_id, list(gym.registry))}") from None
 
 
+@dataclass(frozen=True, kw_only=True)
+class ResumeArgs:
+    """Go on with a run that was stopped, as if it had never been."""
+
+    resume: Path
+    """Its folder."""
+    resume_from: Which = "latest"
+    """Which of its two checkpoints; the previous one where a file of the latest is damaged."""
+
+
 def _train(argv: list[str]) -> int:
     from prefgym.train import train_and_report
 
-    return train_and_report(parse_train(argv), agents)
+    if not any(arg.partition("=")[0] in ("--resume", "--resume-from") for arg in argv):
+        return train_and_report(parse_train(argv), agents)
+    args = tyro.cli(ResumeArgs, args=argv, prog="prefgym train")
+    return train_and_report(configuration_of(args.resume), agents, args.resume_from)
+
+
+def configuration_of(run: Path) -> TrainCfg:
+    """Read the configuration of a run that was stopped.
+
+    Raises:
+        UserError: If the run has finished, was not started from the command line, or would be another one today.
+    """
+    config = read_config(run)
+    if has_finished(run):
+        raise UserError(f"{run} has finished: there is nothing left to do.")
+    if not config["command"]:
+        raise UserError(f"{run} cannot be resumed: it was not started from the command line.")
+    cfg = replace(parse_train(config["command"][2:]), out=run)
+    told, today = ({**c, "out": None, "command": None} for c in (config, plain(asdict(cfg))))
+    if changed := sorted(name for name in {*told, *today} if told.get(name) != today.get(name)):
+        raise UserError(f"{run} cannot be resumed: {', '.join(changed)} would not be what it was when the run began.")
+    return cfg
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -29,6 +29,16 @@ class EvalCfg:
 
 
 @dataclass(frozen=True, kw_only=True)
+class CheckpointCfg:
+    """How often all that moves is saved, so that `--resume` can go on from there."""
+
+    every: Count = 100_000
+    """Environment steps between two checkpoints."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainCfg:
     """Train an agent on a reward that is learned from preferences.
 
@@ -66,6 +76,8 @@ class TrainCfg:
     """When questions are asked."""
     recorder: RecorderCfg = field(default_factory=RecorderCfg)
     """How much is recorded."""
+    checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
+    """How a stopped run can go on."""
     eval: EvalCfg = field(default_factory=EvalCfg)
     """How the true return is measured."""
     rater_cfg: Any = None

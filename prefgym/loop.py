@@ -1,14 +1,17 @@
 """The online loop: act, ask, fit, pay, update."""
 
 from dataclasses import dataclass, replace
-from typing import Any, cast
+from typing import Any
 
 import torch
 from gymnasium.vector import VectorEnv
 
 from prefgym.budget import Budget, Schedule
+from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.rollout import EpisodeReturns
+from prefgym.checkpoints import Checkpoints, Shard, Which
 from prefgym.config import TrainCfg, UserError
+from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
@@ -17,6 +20,7 @@ from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.runs import Run
 from prefgym.segments import Segments
+from prefgym.states import Stateful
 from prefgym.wrappers import PreferenceVectorEnv
 
 
@@ -36,10 +40,40 @@ class Parts:
     asked: list[Segments]
     """What was asked about so far, for samplers that spread their questions."""
 
+    @property
+    def recorder(self) -> Recorder | None:
+        """Return what segments are drawn from; None without a rater."""
+        return self.env.recorder if isinstance(self.env, PreferenceVectorEnv) else None
 
-def train(cfg: TrainCfg, parts: Parts, run: Run) -> "Outcome":
-    """Run the loop to its end, or until Ctrl-C; what was learned so far is in the outcome either way."""
+    def moving(self) -> dict[str, Any]:
+        """Name the parts that move: all of these must be `Stateful` for a run to be resumed."""
+        env, base = self.env, self.env.unwrapped
+        wrapper = {} if env is base else {"wrapper": env}
+        rater = {} if self.rater is None else {"rater": self.rater}
+        counters = {"budget": self.budget, "schedule": self.schedule}
+        return {"env": base, **wrapper, "agent": self.agent, **rater, "learner": self.learner, **counters}
+
+
+def stateless(parts: Parts) -> list[str]:
+    """Name the parts that do not tell their state."""
+    return [name for name, part in parts.moving().items() if not isinstance(part, Stateful)]
+
+
+def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = None) -> "Outcome":
+    """Run the loop to its end, or until Ctrl-C; what was learned so far is in the outcome either way.
+
+    Args:
+        cfg: Resolved configuration.
+        parts: What takes part, as it was when the run began.
+        run: Where it is written.
+        resume_from: Which checkpoint of the run folder to go on from; None begins.
+
+    Raises:
+        UserError: If nothing could be asked, or the checkpoint is damaged.
+    """
     loop = Loop(cfg, parts, run)
+    if resume_from is not None:
+        loop.resume(resume_from)
     interrupted = False
     with Progress(cfg) as progress:
         try:
@@ -69,6 +103,7 @@ class Loop:
         self.preferences: Preferences | None = None
         self.fit: FitReport | None = None
         self.returns = EpisodeReturns()
+        self.checkpoints = Checkpoints(run.path / "checkpoints")
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
     def run_to_end(self, progress: Progress) -> None:
@@ -76,7 +111,8 @@ class Loop:
         cfg, parts = self.cfg, self.parts
         while self.steps < cfg.steps:
             rollout = parts.agent.collect(parts.env)
-            evaluation_is_due = self.steps // cfg.eval.every < (self.steps + rollout.num_steps) // cfg.eval.every
+            evaluation_is_due = self._passes(cfg.eval.every, rollout.num_steps)
+            checkpoint_is_due = self._passes(cfg.checkpoint.every, rollout.num_steps)
             metrics: dict[str, float | None] = {}
             if parts.rater is not None:
                 metrics |= self.hold_session(parts.rater, self.steps + rollout.num_steps)
@@ -90,11 +126,17 @@ class Loop:
                 metrics |= self.evaluate(cfg.eval.episodes).metrics()
             self.run.log(self.steps, metrics)
             progress.show(self.steps, metrics)
+            if checkpoint_is_due and self.steps < cfg.steps:
+                self.save()
         if parts.rater is not None and parts.budget.num_asked == 0:
             raise UserError(
                 f"Nothing could be asked: the sampler found no segment in {self.steps:,} steps of {parts.env.num_envs} "
                 "worlds; lower --segment-length or --schedule.first, or raise --steps or --sampler.recent-steps."
             )
+
+    def _passes(self, every: int, num_steps: int) -> bool:
+        """Tell whether a multiple of `every` steps is reached by the next `num_steps`."""
+        return self.steps // every < (self.steps + num_steps) // every
 
     @property
     def is_paid(self) -> bool:
@@ -128,9 +170,9 @@ class Loop:
     def ask(self, rater: Rater, num_queries: int, steps: int) -> None:
         """Submit queries; while no episode is long enough to draw from, they stay due."""
         parts = self.parts
-        recorder = cast(PreferenceVectorEnv, parts.env).recorder
+        assert parts.recorder is not None  # where there is a rater, there is a recorder
         try:
-            options = parts.sampler(recorder, parts.learner, num_queries, parts.generator)
+            options = parts.sampler(parts.recorder, parts.learner, num_queries, parts.generator)
         except NoSegmentError:
             return
         parts.schedule.hold(steps)
@@ -148,6 +190,50 @@ class Loop:
         if episodes not in self._eval_envs:
             self._eval_envs[episodes] = make_evaluation_env(self.cfg.env, episodes, self.cfg.num_threads)
         return evaluate(self.parts.agent, self._eval_envs[episodes])
+
+    def save(self) -> None:
+        """Write a checkpoint; a run of which a part does not tell its state has none."""
+        if stateless(self.parts):
+            return
+        moving = {name: part.state_dict() for name, part in self.parts.moving().items()}
+        state = {
+            **moving,
+            "steps": self.steps,
+            "generator": self.parts.generator.get_state(),
+            "asked": {str(number): pack_segments(options) for number, options in enumerate(self.parts.asked)},
+            "preferences": None if self.preferences is None else pack_preferences(self.preferences),
+            "fit": None if self.fit is None else self.fit.state_dict(),
+            "returns": self.returns.state_dict(),
+            "run": self.run.state_dict(),
+        }
+        recorder = self.parts.recorder
+        shard, horizon = (None, 0) if recorder is None else (Shard(*recorder.shard()), recorder.horizon)
+        self.checkpoints.save(self.steps, state, shard, horizon)
+
+    def resume(self, which: Which) -> None:
+        """Go on from a checkpoint; from the beginning if the run was stopped before its first.
+
+        Raises:
+            UserError: If a part does not tell its state, or the checkpoint is damaged.
+        """
+        if names := stateless(self.parts):
+            raise UserError(f"{self.run.path} cannot be resumed: {' and '.join(names)} cannot tell the state.")
+        loaded = self.checkpoints.load(which)
+        if loaded is None:
+            self.run.rewind({})
+            return
+        state, shards = loaded
+        for name, part in self.parts.moving().items():
+            part.load_state_dict(state[name])
+        if self.parts.recorder is not None:
+            self.parts.recorder.load_shards(shards)
+        self.steps = state["steps"]
+        self.parts.generator.set_state(state["generator"])
+        self.parts.asked[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
+        self.preferences = None if state["preferences"] is None else unpack_preferences(state["preferences"])
+        self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
+        self.returns.load_state_dict(state["returns"])
+        self.run.rewind(state["run"])
 
     def outcome(self) -> Outcome:
         """Evaluate the last policy and hand everything over."""

@@ -56,7 +56,7 @@ class Learner(Protocol):
         """Return whether there was anything to fit to yet."""
         ...
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
         ...
 

@@ -16,6 +16,7 @@ import yaml
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from prefgym.config import TrainCfg, UserError
+from prefgym.states import State
 
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
@@ -23,21 +24,36 @@ _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 class Run:
     """A run folder that is being written.
 
+    Args:
+        cfg: Resolved configuration.
+        resume: Whether the folder is there; `rewind` says from where it is written on.
+
     Raises:
-        UserError: If the folder exists.
+        UserError: If a new run's folder exists.
     """
 
-    def __init__(self, cfg: TrainCfg) -> None:
+    def __init__(self, cfg: TrainCfg, *, resume: bool = False) -> None:
         self.cfg = cfg
         self.path = cfg.out or Path("runs") / f"{cfg.env.split('/')[-1]}-{cfg.rater}-{time.strftime('%Y%m%d-%H%M%S')}"
         try:
-            self.path.mkdir(parents=True)
+            self.path.mkdir(parents=True, exist_ok=resume)
         except FileExistsError:
             raise UserError(f"The run folder {self.path} exists; name another one with --out.") from None
-        (self.path / "config.yaml").write_text(yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
+        (self.path / "manifest.json").unlink(missing_ok=True)  # until it has finished again
+        if not resume:
+            (self.path / "config.yaml").write_text(yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
         self._metrics = (self.path / "metrics.jsonl").open("a")
         self._board = SummaryWriter(str(self.path / "tensorboard"))
         self._started = time.perf_counter()
+
+    def state_dict(self) -> State:
+        """Return how much is written, and the time that took."""
+        return {"metrics_bytes": self._metrics.tell(), "wall_time_s": self.wall_time_s}
+
+    def rewind(self, state: State) -> None:
+        """Forget what was written after `state_dict`; from the beginning if the state is empty."""
+        self._metrics.truncate(state.get("metrics_bytes", 0))
+        self._started = time.perf_counter() - state.get("wall_time_s", 0.0)
 
     @property
     def wall_time_s(self) -> float:
@@ -88,6 +104,12 @@ def write_manifest(path: Path) -> None:
         "sha256": {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
     }
     (path / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+
+
+def has_finished(path: Path) -> bool:
+    """Tell whether a run came to its end, and was not stopped by Ctrl-C."""
+    result = path / "result.json"
+    return (path / "manifest.json").is_file() and not json.loads(result.read_text())["interrupted"]
 
 
 def read_config(path: Path) -> dict[str, Any]:

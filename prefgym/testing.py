@@ -3,16 +3,19 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
+from prefgym.datasets import pack_preferences, unpack_preferences
 from prefgym.limits import Natural, Share, check
 from prefgym.preferences import Preferences, Status
 from prefgym.protocols import Rater
 from prefgym.queries import Queries
 from prefgym.segments import Segments
 from prefgym.sim.compliance import check_vector_env as check_vector_env
+from prefgym.states import State, Stateful
 
 
 def example_segments(
@@ -75,7 +78,7 @@ class LateRater:
     def __init__(self, rater: Rater, cfg: LateRaterCfg | None = None, *, seed: int = 0) -> None:
         self.rater, self.cfg = rater, cfg or LateRaterCfg()
         self.generator = torch.Generator().manual_seed(seed)
-        self._calls = 0
+        self._calls: int = 0
         self._due: list[tuple[Preferences, Tensor]] = []  # answers, and the calls at which they are handed out
 
     def submit(self, queries: Queries) -> None:
@@ -94,6 +97,22 @@ class LateRater:
             return None
         together = Preferences.cat(arrived)
         return together[torch.randperm(len(together), generator=self.generator)]
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        waiting = {
+            str(number): {"answers": pack_preferences(answers), "due": due}
+            for number, (answers, due) in enumerate(self._due)
+        }
+        rater = cast(Stateful, self.rater).state_dict()
+        return {"rater": rater, "generator": self.generator.get_state(), "calls": self._calls, "waiting": waiting}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        cast(Stateful, self.rater).load_state_dict(state["rater"])
+        self.generator.set_state(state["generator"])
+        self._calls = state["calls"]
+        self._due = [(unpack_preferences(told["answers"]), told["due"]) for told in state["waiting"].values()]
 
     def _schedule(self, answers: Preferences) -> tuple[Preferences, Tensor]:
         fates = torch.rand(2, len(answers), generator=self.generator)

@@ -14,6 +14,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 import prefgym
 from prefgym import raters, rewards, samplers
 from prefgym.budget import Budget, Schedule
+from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode
@@ -27,17 +28,18 @@ from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
 
-def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
+def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401
     """Train, keep everything, and write the report. Returns the exit code: 130 after Ctrl-C.
 
     Args:
         cfg: Resolved configuration.
         agents: The registry of agents.
+        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
     """
     torch.set_num_threads(cfg.num_threads)
     parts = build(cfg, agents)
-    with closing(Run(cfg)) as run:
-        outcome = train(cfg, parts, run)
+    with closing(Run(cfg, resume=resume_from is not None)) as run:
+        outcome = train(cfg, parts, run, resume_from)
         keep(cfg, parts, run, outcome)
         said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
         print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {run.path}")
@@ -45,6 +47,8 @@ def train_and_report(cfg: TrainCfg, agents: Any) -> int:  # noqa: ANN401
             print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
         if cfg.report and not outcome.interrupted:
             print(f"report: {write_run_report(run.path)}")
+    if not outcome.interrupted:
+        Checkpoints(run.path / "checkpoints").clear()
     write_manifest(run.path)
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)
@@ -207,6 +211,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
             "num_asked": parts.budget.num_asked,
             "num_answered": parts.budget.num_answered,
             "steps": outcome.steps,
+            "interrupted": outcome.interrupted,
             "wall_time_s": run.wall_time_s,
             "env": cfg.env,
             "rater": cfg.rater,
@@ -219,7 +224,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
         save_preferences(run.folder("preferences") / "preferences", outcome.preferences)
     if outcome.fit is not None:
         card = {"reward": cfg.reward, "cfg": asdict(cfg.reward_cfg)}
-        save_weights(checkpoint / "reward", parts.learner.state_dict(), card)
+        save_weights(checkpoint / "reward", parts.learner.weights(), card)
         fit = outcome.fit
         held_out = {"probability": fit.probability.numpy().tolist(), "choice": fit.choice.numpy().tolist()}
         run.write_json("report/held_out.json", held_out)

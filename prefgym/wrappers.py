@@ -14,6 +14,7 @@ from prefgym.protocols import Learner
 from prefgym.queries import Queries
 from prefgym.segments import Segments
 from prefgym.spaces import single_spaces
+from prefgym.states import State
 
 Array = npt.NDArray[Any]
 Info = dict[str, Any]
@@ -203,6 +204,15 @@ class PreferenceVectorEnv(VectorWrapper):
     def install_reward(self, learner: Learner | None) -> None:
         """Pay what `learner` thinks from now on; None pays 0."""
         self._shared.learner = learner
+
+    def state_dict(self) -> State:
+        """Return all that moves here and in the recorder, but for what the recorder has in shards."""
+        return {"recorder": self.recorder.state_dict(), "done": self._done, "obs": self._obs}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.recorder.load_state_dict(state["recorder"])
+        self._done, self._obs = state["done"].numpy().copy(), state["obs"].numpy().copy()
 
 
 def _safe(info: Info) -> Info:

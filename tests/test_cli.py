@@ -81,6 +81,36 @@ def test_an_evaluation_has_an_episode(capsys: pytest.CaptureFixture[str]) -> Non
     assert "episodes must be 1 or more, not 0" in error
 
 
+def test_what_cannot_be_resumed_says_why(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """A run that has finished; one whose configuration would be another today; one that nobody typed; none at all."""
+    run_path, resume = tmp_path / "run", ["train", "--resume", str(tmp_path / "run")]
+    assert "is not a run folder" in run(capsys, *resume)[2]
+    assert run(capsys, "train", *TINY, "--no-report", "--out", str(run_path))[0] == 0
+    assert run(capsys, *resume)[::2] == (2, f"prefgym: {run_path} has finished: there is nothing left to do.\n")
+    (run_path / "manifest.json").unlink()
+    code, _, error = run(capsys, *resume, "--resume-from", "previous")
+    assert (code, "has no previous checkpoint" in error) == (2, True)
+    config = yaml.safe_load((run_path / "config.yaml").read_text())
+    for changes, sentence in (
+        ({"steps": 1}, "steps would not be what it was"),
+        ({"command": []}, "it was not started from the command line"),
+    ):
+        (run_path / "config.yaml").write_text(yaml.safe_dump({**config, **changes}))
+        code, _, error = run(capsys, *resume)
+        assert (code, sentence in error) == (2, True)
+
+
+def test_a_run_without_a_checkpoint_begins_again(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """Its metrics are those of one run, not of two."""
+    run_path = tmp_path / "run"
+    assert run(capsys, "train", *TINY, "--no-report", "--out", str(run_path))[0] == 0
+    (run_path / "manifest.json").unlink()  # as if it had been stopped
+    before = (run_path / "metrics.jsonl").read_text().splitlines()
+    assert run(capsys, "train", "--resume", str(run_path))[0] == 0
+    assert len((run_path / "metrics.jsonl").read_text().splitlines()) == len(before)
+    assert (run_path / "manifest.json").is_file()
+
+
 @pytest.mark.parametrize("argv", [["trian"], ["list"], ["list", "cars"], ["bench", "nothing"]])
 def test_unknown_commands_are_told_apart(argv: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence and exit code 2."""

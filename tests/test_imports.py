@@ -11,14 +11,27 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 
 LADDER: tuple[tuple[str, ...], ...] = (
-    ("limits", "registry", "spaces", "segments"),
+    ("limits", "registry", "spaces", "states", "segments"),
     ("queries",),
     ("preferences",),
     ("protocols",),
     ("networks", "choice", "scores"),
     ("samplers", "raters", "rewards"),
     ("sim", "buffers", "wrappers", "sb3"),
-    ("budget", "config", "runs", "progress", "evaluate", "loop", "datasets", "report", "train", "bench", "testing"),
+    (
+        "budget",
+        "config",
+        "runs",
+        "checkpoints",
+        "progress",
+        "evaluate",
+        "loop",
+        "datasets",
+        "report",
+        "train",
+        "bench",
+        "testing",
+    ),
     ("agents", "envs"),
     ("cli", "__main__"),
 )
@@ -32,7 +45,7 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
         "importing prefgym registers the environments and does nothing else",
     ),
     "sim": (
-        frozenset({"sim", "registry", "spaces"}),
+        frozenset({"sim", "registry", "spaces", "states"}),
         "the simulator knows nothing of preferences",
     ),
     "raters": (

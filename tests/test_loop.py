@@ -86,7 +86,7 @@ def without_clock(metrics: list[dict[str, float]], *more: str) -> list[dict[str,
 def learned(parts: Parts) -> bytes:
     """Return all weights as bytes."""
     assert isinstance(parts.agent, PPO)
-    weights = {**parts.agent.weights(), **parts.learner.state_dict()}
+    weights = {**parts.agent.weights(), **parts.learner.weights()}
     return b"".join(value.numpy().tobytes() for value in weights.values())
 
 

@@ -133,7 +133,7 @@ class Learner:
 
     is_fitted = True
 
-    def state_dict(self) -> dict[str, torch.Tensor]:
+    def weights(self) -> dict[str, torch.Tensor]:
         """Return nothing, since nothing is learned."""
         return {}
 

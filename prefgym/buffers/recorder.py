@@ -1,10 +1,10 @@
 """The recorder: a ring of the latest steps of every world, from which segments are drawn."""
 
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from prefgym.limits import Count, check
 from prefgym.segments import Segments
+from prefgym.states import State
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
@@ -32,6 +33,10 @@ class RecorderCfg:
     """Whether physics states are kept, for clips of the segments that were asked about."""
 
     __post_init__ = check
+
+
+_COLUMNS = ("obs", "action", "reward", "factors", "state", "kind", "episode", "step")
+_COUNTERS = ("head", "next", "num_moves", "num_episodes", "returns", "lengths")
 
 
 class Row(IntEnum):
@@ -94,6 +99,8 @@ class Recorder:
         self._first_row = np.arange(num_worlds) * self.num_rows
         self._head = self._first_row.copy()  # the row of each world's current observation
         self._next = self._head + 1
+        self._num_moves = np.zeros(num_worlds, np.int64)  # of each world's head, so far
+        self._num_moves_saved = self._num_moves.copy()  # and at the last shard
         self._num_episodes = 0
         self.num_steps = 0
         self._returns = np.zeros(num_worlds)
@@ -227,8 +234,53 @@ class Recorder:
             return sum(total for total, _ in self._finished) / sum(length for _, length in self._finished)
         return float(self._returns.sum() / max(int(self._lengths.sum()), 1))
 
+    def shard(self) -> tuple[State, int]:
+        """Copy the rows written since the last shard, the one that was current then included, for `load_shards`.
+
+        Returns:
+            The rows, and how far they reach: the shard is needed until `horizon` gets there.
+        """
+        # the newest rows of each world by age, as many as are new: (N, depth)
+        num_new = np.minimum(self._num_moves - self._num_moves_saved + 1, self.num_rows)
+        ages = np.arange(int(num_new.max()))
+        slots = ((self._head - self._first_row)[:, None] - ages) % self.num_rows
+        rows: IntArray = (self._first_row[:, None] + slots)[ages < num_new[:, None]]
+        self._num_moves_saved = self._num_moves.copy()
+        picked = {name: array[rows] for name, array in self._columns().items()}
+        return {"rows": rows, **picked}, int(self._num_moves.max())
+
+    @property
+    def horizon(self) -> int:
+        """Return up to where everything has been overwritten, in the units in which shards end."""
+        return int(self._num_moves.min()) - self.num_rows
+
+    def state_dict(self) -> State:
+        """Return all that moves but the rows, which are in shards."""
+        state = {name: getattr(self, f"_{name}") for name in _COUNTERS}
+        return state | {"num_steps": self.num_steps, "finished": [list(pair) for pair in self._finished]}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned; the rows come from `load_shards`."""
+        for name in _COUNTERS:
+            value = state[name]
+            setattr(self, f"_{name}", value.numpy().copy() if isinstance(value, Tensor) else value)
+        self._num_moves_saved = self._num_moves.copy()
+        self.num_steps = state["num_steps"]
+        self._finished.clear()
+        self._finished.extend((total, length) for total, length in state["finished"])
+
+    def load_shards(self, shards: Sequence[State]) -> None:
+        """Write the rows of shards, the oldest first."""
+        for shard in shards:
+            for name, array in self._columns().items():
+                array[shard["rows"].numpy()] = shard[name].numpy()
+
+    def _columns(self) -> dict[str, npt.NDArray[Any]]:
+        return {name: getattr(self, f"_{name}") for name in _COLUMNS}
+
     def _move_head(self, worlds: IntArray | slice, rows: IntArray) -> None:
         first_row = self._first_row[worlds]
+        self._num_moves[worlds] += self._head[worlds] != rows
         self._head[worlds] = rows
         self._next[worlds] = np.where(rows + 1 == first_row + self.num_rows, first_row, rows + 1)
 

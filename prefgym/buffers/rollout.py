@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from prefgym.segments import Segments
+from prefgym.states import State
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -94,6 +95,14 @@ class EpisodeReturns:
         total = forward_sum(rollout.reward, (~before).float(), running)
         self._finished = torch.cat([self._finished, total[ended].cpu()])[-100:]
         self._running = total[-1] * ~ended[-1]
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {"running": self._running, "finished": self._finished}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self._running, self._finished = state["running"], state["finished"]
 
     @property
     def mean(self) -> float | None:

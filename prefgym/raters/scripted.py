@@ -6,13 +6,13 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from prefgym.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.scores import DiscountedReturn, PartialReturn
+from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,12 +133,12 @@ class ScriptedRater:
         answered, self._answered = self._answered, []
         return Preferences.cat(answered) if answered else None
 
-    def state_dict(self) -> dict[str, Tensor]:
-        """Return what a resumed run needs for the same answers; collect what was submitted before."""
+    def state_dict(self) -> State:
+        """Return all that moves, once what was submitted is collected."""
         return {"generator": self.generator.get_state(), "shown": self._shown.clone()}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Continue where `state` was taken."""
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
         self.generator.set_state(state["generator"])
         self._shown = state["shown"].clone()
 

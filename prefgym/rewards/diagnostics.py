@@ -1,9 +1,12 @@
 """How good a reward model is: accuracy and calibration on preferences it was not fitted to."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
+from typing import Any
 
 import torch
 from torch import Tensor
+
+from prefgym.states import State
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -26,6 +29,21 @@ class FitReport:
     """Predicted chance of the first option on preferences the member did not see. Shape: (H,)."""
     choice: Tensor
     """Share of the choice on the first option there. Shape: (H,)."""
+
+    def state_dict(self) -> State:
+        """Return it as a tree; the numbers as tensors, since JSON knows no NaN."""
+        told = {field.name: getattr(self, field.name) for field in fields(self)}
+        return {
+            name: value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+            for name, value in told.items()
+        }
+
+    @classmethod
+    def from_state(cls, state: State) -> "FitReport":
+        """Make it again from what `state_dict` returned."""
+        numbers: dict[str, Any] = {name: value.item() for name, value in state.items() if value.dim() == 0}
+        numbers |= {name: int(numbers[name]) for name in ("num_preferences", "epochs")}
+        return cls(**{**state, **numbers})
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers under the names they are logged with."""

@@ -1,6 +1,6 @@
 """An ensemble of reward networks, fitted to preferences."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -15,6 +15,7 @@ from prefgym.rewards.fit import FitCfg, fit
 from prefgym.rewards.shaping import SHAPINGS, Shaping
 from prefgym.segments import Segments
 from prefgym.spaces import single_spaces
+from prefgym.states import State, load_optimizer_state, optimizer_state
 
 Product = Literal["auto", "loop", "batched"]
 
@@ -170,15 +171,27 @@ class Ensemble:
         parts = torch.split(standardized, self.members.rows_in_cache)
         return torch.cat([torch.stack([self.members.member(e, rows) for e in members]) for rows in parts], -1)
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
         learned = {"input_mean": self.input_mean, "input_scale": self.input_scale}
         return {**self.members.state_dict(), **learned, "shift": self.shift, "scale": self.scale}
 
-    def load_state_dict(self, state: dict[str, Tensor]) -> None:
-        """Take over what `state_dict` returned."""
-        state = dict(state)
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
+        learned = dict(weights)
         for name in ("input_mean", "input_scale", "shift", "scale"):
-            setattr(self, name, state.pop(name).to(self.device))
-        self.members.load_state_dict(state)
+            setattr(self, name, learned.pop(name).to(self.device))
+        self.members.load_state_dict(learned)
         self.is_fitted = True
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        generator, optimizer = self.generator.get_state(), optimizer_state(self.optimizer)
+        return {"weights": self.weights(), "optimizer": optimizer, "generator": generator, "is_fitted": self.is_fitted}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.load_weights(state["weights"])
+        load_optimizer_state(self.optimizer, state.get("optimizer", {}))
+        self.generator.set_state(state["generator"])
+        self.is_fitted = state["is_fitted"]

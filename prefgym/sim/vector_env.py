@@ -16,6 +16,7 @@ from prefgym.sim.render import StateRenderer
 from prefgym.sim.seeding import FastSeeding, ParitySeeding, Seed, Seeding, generator_states, restore_generators
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Array, BoolArray, FloatArray, Worlds
+from prefgym.states import State
 
 Step: TypeAlias = tuple[Array, FloatArray, BoolArray, BoolArray, dict[str, Any]]
 
@@ -260,6 +261,16 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         final_state = snapshot.arrays.get("final_state")
         self._final_state = None if final_state is None else final_state.copy()
         self._started = snapshot.started
+
+    def state_dict(self) -> State:
+        """Return `snapshot` as a tree."""
+        snapshot = self.snapshot()
+        return {"arrays": snapshot.arrays, "generators": list(snapshot.generators), "started": snapshot.started}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned, as `restore` does."""
+        arrays = {name: np.asarray(array) for name, array in state["arrays"].items()}
+        self.restore(VectorSnapshot(arrays=arrays, generators=tuple(state["generators"]), started=state["started"]))
 
     def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
         """Draw all worlds. Shape of each picture: (H, W, 3)."""

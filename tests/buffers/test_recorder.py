@@ -1,5 +1,8 @@
 """The recorder, and the defects of other implementations that it must not have."""
 
+from collections.abc import Callable
+from itertools import count
+
 import numpy as np
 import pytest
 import torch
@@ -7,11 +10,14 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.states import State, flatten, unflatten
 
 End = tuple[int, str]
 
 
-def play(episodes: list[list[End]], capacity: int = 10_000) -> Recorder:
+def play(
+    episodes: list[list[End]], capacity: int = 10_000, after_step: Callable[[Recorder], None] = lambda recorder: None
+) -> Recorder:
     """Record episodes in worlds side by side; observation and action are 1000 world + 100 episode + step."""
     num_worlds = len(episodes)
     recorder = Recorder(
@@ -41,6 +47,7 @@ def play(episodes: list[list[End]], capacity: int = 10_000) -> Recorder:
         more = over & np.array([position[w][0] < len(episodes[w]) for w in range(num_worlds)])
         if more.any():
             recorder.begin(column(), more, np.repeat(column(), 2, 1))
+        after_step(recorder)
     return recorder
 
 
@@ -119,6 +126,35 @@ def test_the_average_step_return_is_that_of_the_last_ten_episodes() -> None:
     """Rewards are the step numbers plus 100 per episode: the last of two episodes returns (100 + 101) / 2 a step."""
     recorder = play([[(2, "terminated"), (2, "truncated")]])
     assert recorder.step_return() == (0 + 1 + 100 + 101) / 4
+
+
+@settings(max_examples=60, deadline=None)
+@given(lives=LIVES, capacity=st.sampled_from([9, 15, 10_000]), every=st.integers(1, 9))
+def test_shards_hold_all_that_is_recorded(lives: list[list[End]], capacity: int, every: int) -> None:
+    """However often they are taken, and though those beyond the horizon are dropped, the same can be drawn."""
+    kept: list[tuple[State, int]] = []
+    calls = count(1)
+
+    def take(recorder: Recorder) -> None:
+        if next(calls) % every == 0:
+            kept.append(recorder.shard())
+            kept[:] = [shard for shard in kept if shard[1] > recorder.horizon]
+
+    played = play(lives, capacity * len(lives), take)
+    kept.append(played.shard())
+    state = unflatten(*flatten({"recorder": played.state_dict(), **{str(i): s for i, (s, _) in enumerate(kept)}}))
+    other = Recorder(len(lives), 1, 1, factor_names=("speed",), state_dim=2, cfg=played.cfg)
+    other.load_state_dict(state["recorder"])
+    other.load_shards([state[str(i)] for i in range(len(kept))])
+    assert other.step_return() == played.step_return()
+    for recorder in (played, other):  # both go on alike
+        recorder.begin(np.zeros((len(lives), 1)), state=np.zeros((len(lives), 2)))
+    assert torch.equal(other.starts(1), played.starts(1))
+    if len(starts := played.starts(1)):
+        ours, theirs = (recorder.segments(starts, 5) for recorder in (other, played))
+        for name in ("obs", "action", "length", "terminated", "truncated", "reward", "state", "origin"):
+            assert torch.equal(getattr(ours, name), getattr(theirs, name)), name
+        assert torch.equal(ours.factors["speed"], theirs.factors["speed"])
 
 
 def test_a_capacity_without_room_is_refused() -> None:

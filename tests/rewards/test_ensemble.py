@@ -128,6 +128,6 @@ def test_weights_come_back() -> None:
     """A learner that takes over another's state pays the same."""
     one, other = Ensemble(CFG, ENV, seed=0), Ensemble(CFG, ENV, seed=1)
     one.fit(make_preferences(40))
-    other.load_state_dict(one.state_dict())
+    other.load_weights(one.weights())
     assert pay(one, 0.7) == pay(other, 0.7)
     assert other.is_fitted

@@ -47,7 +47,7 @@ class ToldLearner:
         self.members, self.is_fitted = members, is_fitted
         self.num_segments = 0
 
-    def state_dict(self) -> dict[str, Tensor]:
+    def weights(self) -> dict[str, Tensor]:
         """Return nothing."""
         return {}
 

@@ -1,0 +1,163 @@
+"""Checkpoints: all that moves in a run, written so that a stop at any moment leaves the last one whole."""
+
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor
+
+from prefgym.config import UserError
+from prefgym.states import State, flatten, unflatten
+
+Which = Literal["latest", "previous"]
+
+_KEPT = 2
+_ARRAYS, _PLAIN, _MANIFEST = "arrays.safetensors", "plain.json", "manifest.json"
+
+
+class Shard(NamedTuple):
+    """What was recorded since the last checkpoint; written once, shared by all checkpoints that need it."""
+
+    state: State
+    end: int
+    """How much had been recorded when it was taken."""
+
+
+class Checkpoints:
+    """The newest two checkpoints in a folder.
+
+        step-000204800/  arrays.safetensors, plain.json, manifest.json (SHA-256 of these and of the shards it needs)
+        shards/          000000.safetensors, ...
+
+    A checkpoint is made under another name, synced and renamed, so that it is there as a whole or not at all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._shards: list[dict[str, Any]] = []  # name, sha256, end
+        self._next_shard = 0
+
+    def save(self, steps: int, state: State, shard: Shard | None = None, horizon: int = 0) -> None:
+        """Write a checkpoint, and drop those before the last two.
+
+        Args:
+            steps: Environment steps so far.
+            state: All that moves.
+            shard: What was recorded since the last checkpoint.
+            horizon: Shards that end at or before this are no longer needed.
+        """
+        (self.folder / "shards").mkdir(parents=True, exist_ok=True)
+        if shard is not None:
+            name = f"shards/{self._next_shard:06d}.safetensors"
+            _write_arrays(self.folder / name, flatten(shard.state)[0])
+            self._shards.append({"name": name, "sha256": _digest(self.folder / name), "end": shard.end})
+            self._next_shard += 1
+        self._shards = [kept for kept in self._shards if kept["end"] > horizon]
+        arrays, plain = flatten(state)
+        part = self.folder / f".step-{steps:012d}"
+        shutil.rmtree(part, ignore_errors=True)  # of a save that was cut off
+        part.mkdir()
+        _write_arrays(part / _ARRAYS, arrays)
+        _write_text(part / _PLAIN, json.dumps(plain))
+        files = {name: _digest(part / name) for name in (_ARRAYS, _PLAIN)}
+        _write_manifest(part / _MANIFEST, {"steps": steps, "files": files, "shards": self._shards})
+        _sync(part)
+        _sync(self.folder / "shards")
+        part.rename(self.folder / f"step-{steps:012d}")
+        _sync(self.folder)
+        self._drop_old()
+
+    def load(self, which: Which = "latest") -> tuple[State, list[State]] | None:
+        """Read the last checkpoint or the one before, and its shards; None if none was written yet.
+
+        What is saved from here on continues from it.
+
+        Raises:
+            UserError: If a file is missing or damaged, or there is no previous checkpoint.
+        """
+        found = sorted(self.folder.glob("step-*"))
+        *_, path = [None, *(found if which == "latest" else found[:-1])]
+        if path is None:
+            if which == "previous":
+                raise UserError(f"{self.folder} has no previous checkpoint.")
+            return None
+        manifest = _read_manifest(path / _MANIFEST)
+        for name, digest in manifest["files"].items():
+            _verify(path / name, digest)
+        for shard in manifest["shards"]:
+            _verify(self.folder / shard["name"], shard["sha256"])
+        for newer in found[found.index(path) + 1 :]:
+            shutil.rmtree(newer)
+        self._shards = manifest["shards"]
+        self._next_shard = 1 + max((int(Path(shard["name"]).stem) for shard in self._shards), default=-1)
+        state = unflatten(load_file(path / _ARRAYS), json.loads((path / _PLAIN).read_text()))
+        return state, [unflatten(load_file(self.folder / shard["name"]), {}) for shard in manifest["shards"]]
+
+    def clear(self) -> None:
+        """Remove all checkpoints and shards: a run that has finished needs none."""
+        for path in (*self.folder.glob("step-*"), *self.folder.glob(".step-*"), self.folder / "shards"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _drop_old(self) -> None:
+        """Remove all checkpoints but the last two, and the shards that neither needs."""
+        *old, last = sorted(self.folder.glob("step-*"))
+        for path in old[: 1 - _KEPT]:
+            shutil.rmtree(path)
+        kept = [_read_manifest(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
+        needed = {self.folder / shard["name"] for manifest in kept for shard in manifest["shards"]}
+        for file in (self.folder / "shards").iterdir():
+            if file not in needed:
+                file.unlink()
+
+
+def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
+    save_file(arrays, file)
+    _sync(file)
+
+
+def _write_text(file: Path, text: str) -> None:
+    file.write_text(text)
+    _sync(file)
+
+
+def _write_manifest(file: Path, manifest: dict[str, Any]) -> None:
+    digest = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+    _write_text(file, json.dumps({"manifest": manifest, "sha256": digest}))
+
+
+def _read_manifest(file: Path) -> dict[str, Any]:
+    if not file.is_file():
+        raise UserError(f"{file} is missing.")
+    try:
+        told = json.loads(file.read_bytes())
+        manifest, digest = told["manifest"], told["sha256"]
+    except (ValueError, TypeError, KeyError):
+        raise UserError(f"{file} is damaged: it cannot be read.") from None
+    if hashlib.sha256(json.dumps(manifest).encode()).hexdigest() != digest:
+        raise UserError(f"{file} is damaged: its SHA-256 is not the one it names.")
+    return manifest
+
+
+def _sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _digest(file: Path) -> str:
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def _verify(file: Path, digest: str) -> None:
+    if not file.is_file():
+        raise UserError(f"{file} is missing.")
+    if _digest(file) != digest:
+        raise UserError(f"{file} is damaged: its SHA-256 is not that of the manifest.")

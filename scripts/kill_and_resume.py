@@ -1,0 +1,175 @@
+"""Kill a short run at random moments, go on with it, and compare what it comes to with a run that was never stopped.
+
+    python scripts/kill_and_resume.py --moments 30
+
+A moment is a call of one of the functions that a run spends its time in; the process kills itself (SIGKILL) when it
+gets there. Compared are the bytes of weights and preferences, and the metrics but for clock readings.
+"""
+
+import importlib
+import json
+import os
+import signal
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from itertools import count
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import numpy as np
+import tyro
+
+from prefgym import raters
+from prefgym.cli import main as prefgym
+from prefgym.limits import Count, Natural, check
+from prefgym.raters.scripted import ScriptedRater, oracle
+from prefgym.testing import LateRater, LateRaterCfg
+
+WORK = {
+    "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
+    "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
+    "fitting": "prefgym.rewards.fit:accumulate",
+    "learning": "prefgym.agents.ppo:PPO._step",
+    "logging": "prefgym.runs:Run.log",
+    "saving": "prefgym.checkpoints:_sync",
+    "tidying up": "prefgym.checkpoints:_read_manifest",
+    "finishing": "prefgym.runs:Run.write_json",
+}
+"""What a run does, and the function that does it."""
+
+SHORT = [
+    *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
+    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "2", "--eval.every", "1000"),
+    *(
+        "--eval.episodes",
+        "2",
+        "--eval.final-episodes",
+        "2",
+        "--reward.hidden",
+        "16",
+        "--reward.fit.gradient-steps",
+        "10",
+    ),
+    *("--schedule.first", "0.1", "--schedule.num-sessions", "3", "--checkpoint.every", "500"),
+    *("--recorder.capacity-steps", "1600", "--no-report"),
+]
+"""A run of a second or two, in which the recorder's ring is filled twice."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class KillAndResumeCfg:
+    """What is killed, and how often."""
+
+    raters: tuple[str, ...] = ("oracle", "late-oracle", "none")
+    """Who answers: at once, late and out of order, or nobody."""
+    moments: Count = 30
+    """Random moments, spread over what a run does and over the raters."""
+    seed: Natural = 0
+    """Of the choice of moments."""
+
+    __post_init__ = check
+
+
+class LateOracle(LateRater):
+    """An oracle whose answers come late, out of order, twice or never."""
+
+    def __init__(self, cfg: LateRaterCfg, *, seed: int = 0) -> None:
+        super().__init__(ScriptedRater(oracle(), seed=seed), cfg, seed=seed)
+
+
+late_oracle = LateRaterCfg
+
+
+def main(cfg: KillAndResumeCfg) -> int:
+    """Print a line for each moment; return how many runs came to something else."""
+    generator = np.random.default_rng(cfg.seed)
+    failures = 0
+    with TemporaryDirectory() as folder:
+        whole = {rater: Path(folder) / f"{rater}-whole" for rater in cfg.raters}
+        for rater, out in whole.items():
+            in_child(train, rater, out, None, 0)
+        calls = {rater: json.loads(Path(f"{out}-calls").read_text()) for rater, out in whole.items()}
+        for moment in range(cfg.moments):
+            rater = cfg.raters[moment % len(cfg.raters)]
+            work = [name for name in WORK if calls[rater][name]]
+            name = work[moment // len(cfg.raters) % len(work)]
+            call = int(generator.integers(1, calls[rater][name], endpoint=True))
+            out = Path(folder) / str(moment)
+            assert in_child(train, rater, out, name, call) == -signal.SIGKILL
+            resumed = in_child(resume, out)
+            differ = [f"exit code {resumed}"] if resumed else differences(whole[rater], out)
+            failures += bool(differ)
+            verdict = f"differs: {', '.join(differ)}" if differ else "equal"
+            print(f"{rater}, killed while {name}, call {call} of {calls[rater][name]}: {verdict}", flush=True)
+    return failures
+
+
+def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noqa: ANN401
+    """Call a function in a process of its own; return its exit code."""
+    context = get_context("forkserver")
+    context.set_forkserver_preload(["prefgym.train", "prefgym.agents.ppo", "torch._dynamo", "kill_and_resume"])
+    child = context.Process(target=target, args=arguments)
+    child.start()
+    child.join()
+    return child.exitcode
+
+
+def train(rater: str, out: Path, work: str | None, call: int) -> None:
+    """Train until a call of a function; to the end, counting all calls, if `work` is None."""
+    prepare()
+    counters = {name: watch(place, call if name == work else 0) for name, place in WORK.items()}
+    try:
+        prefgym(["train", *SHORT, "--rater", rater, "--out", str(out)])
+    finally:
+        Path(f"{out}-calls").write_text(json.dumps({name: next(counter) - 1 for name, counter in counters.items()}))
+
+
+def resume(out: Path) -> None:
+    """Go on with a run that was killed."""
+    prepare()
+    prefgym(["train", "--resume", str(out)])
+
+
+def prepare() -> None:
+    """Register the late oracle, and say nothing."""
+    raters.register("late-oracle", "kill_and_resume:LateOracle", cfg="late_oracle")
+    sys.stdout = sys.stderr = Path(os.devnull).open("w")
+
+
+def watch(place: str, deadly: int) -> "count[int]":
+    """Count the calls of a function, from 1; the one numbered `deadly` kills the process instead."""
+    module, _, path = place.partition(":")
+    *owners, name = path.split(".")
+    owner: Any = importlib.import_module(module)
+    for step in owners:
+        owner = getattr(owner, step)
+    function, calls = getattr(owner, name), count(1)
+
+    def watched(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        if next(calls) == deadly:
+            os.kill(os.getpid(), signal.SIGKILL)
+        return function(*args, **kwargs)
+
+    setattr(owner, name, watched)
+    return calls
+
+
+def differences(whole: Path, resumed: Path) -> list[str]:
+    """Name what two runs do not have in common."""
+    kept = ("checkpoints/final/policy", "checkpoints/final/reward", "preferences/preferences")
+    files = [file for name in kept if (file := f"{name}.safetensors") and (whole / file).is_file()]
+    differ = [f for f in files if not (resumed / f).is_file() or (whole / f).read_bytes() != (resumed / f).read_bytes()]
+    return differ + (["metrics.jsonl"] if metrics(whole) != metrics(resumed) else [])
+
+
+def metrics(run: Path) -> list[str]:
+    """Read the lines of the metrics, without clock readings."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    return [json.dumps({k: v for k, v in line.items() if k not in ("time/time_elapsed", "time/fps")}) for line in lines]
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(KillAndResumeCfg, description=__doc__)) > 0)

@@ -1,0 +1,23 @@
+"""A run that was killed comes to what it would have come to."""
+
+from pathlib import Path
+
+import pytest
+from kill_and_resume import KillAndResumeCfg, differences, main
+
+
+def test_killed_runs_come_to_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """Real runs, killed while they simulate, ask, fit and learn, with raters who answer at once and late."""
+    assert main(KillAndResumeCfg(raters=("oracle", "late-oracle"), moments=8)) == 0
+    assert capsys.readouterr().out.count(": equal") == 8
+
+
+def test_what_differs_is_named() -> None:
+    """Of a policy and metrics, the one whose bytes differ; clock readings do not count."""
+    for name, weight, elapsed in (("one", b"1", 1.0), ("other", b"2", 2.0)):
+        (Path(name) / "checkpoints" / "final").mkdir(parents=True)
+        (Path(name) / "checkpoints" / "final" / "policy.safetensors").write_bytes(weight)
+        (Path(name) / "metrics.jsonl").write_text(f'{{"steps": 1, "time/time_elapsed": {elapsed}}}\n')
+    assert differences(Path("one"), Path("other")) == ["checkpoints/final/policy.safetensors"]
+    (Path("other") / "metrics.jsonl").write_text('{"steps": 2}\n')
+    assert differences(Path("one"), Path("other")) == ["checkpoints/final/policy.safetensors", "metrics.jsonl"]
