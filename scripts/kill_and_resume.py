@@ -7,6 +7,7 @@ gets there. Compared are the bytes of weights and preferences, and the metrics b
 """
 
 import importlib
+import io
 import json
 import os
 import signal
@@ -43,17 +44,8 @@ WORK = {
 SHORT = [
     *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
     *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "2", "--eval.every", "1000"),
-    *(
-        "--eval.episodes",
-        "2",
-        "--eval.final-episodes",
-        "2",
-        "--reward.hidden",
-        "16",
-        "--reward.fit.gradient-steps",
-        "10",
-    ),
-    *("--schedule.first", "0.1", "--schedule.num-sessions", "3", "--checkpoint.every", "500"),
+    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--reward.hidden", "16", "--schedule.num-sessions", "3"),
+    *("--schedule.first", "0.1", "--reward.fit.gradient-steps", "10", "--checkpoint.every", "500"),
     *("--recorder.capacity-steps", "1600", "--no-report"),
 ]
 """A run of a second or two, in which the recorder's ring is filled twice."""
@@ -110,6 +102,7 @@ def main(cfg: KillAndResumeCfg) -> int:
 def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noqa: ANN401
     """Call a function in a process of its own; return its exit code."""
     context = get_context("forkserver")
+    # torch imports its compiler when the first optimiser is made
     context.set_forkserver_preload(["prefgym.train", "prefgym.agents.ppo", "torch._dynamo", "kill_and_resume"])
     child = context.Process(target=target, args=arguments)
     child.start()
@@ -136,7 +129,7 @@ def resume(out: Path) -> None:
 def prepare() -> None:
     """Register the late oracle, and say nothing."""
     raters.register("late-oracle", "kill_and_resume:LateOracle", cfg="late_oracle")
-    sys.stdout = sys.stderr = Path(os.devnull).open("w")
+    sys.stdout = sys.stderr = io.StringIO()
 
 
 def watch(place: str, deadly: int) -> "count[int]":
