@@ -13,6 +13,7 @@ from prefgym.checkpoints import Checkpoints, Shard, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
+from prefgym.guards import NotFiniteError, check_finite
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
 from prefgym.protocols import Agent, Learner, NoSegmentError, Rater, Sampler
@@ -47,11 +48,10 @@ class Parts:
 
     def moving(self) -> dict[str, Any]:
         """Name the parts that move: all of these must be `Stateful` for a run to be resumed."""
-        env, base = self.env, self.env.unwrapped
-        wrapper = {} if env is base else {"wrapper": env}
+        wrapper = {"wrapper": self.env} if isinstance(self.env, PreferenceVectorEnv) else {}
         rater = {} if self.rater is None else {"rater": self.rater}
         counters = {"budget": self.budget, "schedule": self.schedule}
-        return {"env": base, **wrapper, "agent": self.agent, **rater, "learner": self.learner, **counters}
+        return {"env": self.env.unwrapped, **wrapper, "agent": self.agent, **rater, "learner": self.learner, **counters}
 
 
 def stateless(parts: Parts) -> list[str]:
@@ -69,7 +69,7 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
         resume_from: Which checkpoint of the run folder to go on from; None begins.
 
     Raises:
-        UserError: If nothing could be asked, or the checkpoint is damaged.
+        UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
     """
     loop = Loop(cfg, parts, run)
     if resume_from is not None:
@@ -80,6 +80,9 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
             loop.run_to_end(progress)
         except KeyboardInterrupt:
             interrupted = True
+        except NotFiniteError as error:
+            folder = run.dump(error, loop.steps)
+            raise UserError(f"{error}, in the rollout after {loop.steps:,} steps; see {folder}.") from error
     return replace(loop.outcome(), interrupted=interrupted)
 
 
@@ -183,7 +186,10 @@ class Loop:
         """Return what the learner thinks of each step; zeros before the first fit. Shape: (T, N)."""
         if not self.is_paid:
             return torch.zeros_like(rollout.reward)
-        return self.parts.learner.reward(rollout.steps()).mean(0)[..., 0]
+        steps = rollout.steps()
+        reward = self.parts.learner.reward(steps)
+        check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
+        return reward.mean(0)[..., 0]
 
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy."""

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+from prefgym.guards import check_finite
 from prefgym.queries import Queries
 
 
@@ -39,6 +40,7 @@ class Answers:
     """What was chosen in B queries of K options.
 
     Raises:
+        NotFiniteError: If a choice is not.
         ValueError: If shapes disagree, a tie is not an answer, or an answered row of `choice` is no distribution.
     """
 
@@ -55,6 +57,7 @@ class Answers:
                 f"status {tuple(self.status.shape)}, choice {tuple(self.choice.shape)} and tie {tuple(self.tie.shape)}"
                 " do not fit together"
             )
+        check_finite("a label", self.choice, status=self.status)
         mass = self.answered.to(self.choice.dtype)
         if not torch.allclose(self.choice.sum(-1), mass, atol=1e-5) or bool((self.choice < 0).any()):
             raise ValueError("rows of choice must sum to 1 where answered and be 0 elsewhere")

@@ -13,10 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from prefgym.config import TrainCfg, UserError
-from prefgym.states import State
+from prefgym.guards import NotFiniteError
+from prefgym.states import State, flatten
 
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
@@ -79,6 +81,13 @@ class Run:
         file = self.path / name
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(plain(value), indent=2) + "\n")
+
+    def dump(self, error: NotFiniteError, steps: int) -> Path:
+        """Write what was seen when something was not finite; return the folder."""
+        folder = self.folder("dump")
+        save_file(flatten(error.arrays)[0], folder / "arrays.safetensors")
+        self.write_json("dump/about.json", {"part": error.part, "steps": steps})
+        return folder
 
     def folder(self, name: str) -> Path:
         """Return a folder inside the run folder, made if need be."""

@@ -18,6 +18,7 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode
+from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import Outcome, Parts, train
 from prefgym.networks import load_weights, save_weights
 from prefgym.protocols import Agent
@@ -119,7 +120,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         single_spaces(env)
     except ValueError as error:
         raise UserError(f"{cfg.env} cannot be used: {error}.") from None
-    return env if cfg.rater == "none" else PreferenceVectorEnv(env, recorder=cfg.recorder)
+    guarded = GuardedVectorEnv(env, guard_reward=cfg.rater == "none")
+    return guarded if cfg.rater == "none" else PreferenceVectorEnv(guarded, recorder=cfg.recorder)
 
 
 def load_policy(run: Path, agents: Any) -> Agent:  # noqa: ANN401

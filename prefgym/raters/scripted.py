@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from prefgym.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.guards import check_finite
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
@@ -114,8 +115,7 @@ class ScriptedRater:
         if options.reward is None:
             raise ValueError(f"rater {self.cfg.name!r} judges by the task reward, and these queries carry none")
         returns, scores = PartialReturn()(options).cpu(), self._score(options).cpu()
-        if not torch.isfinite(returns).all():
-            raise ValueError(f"rater {self.cfg.name!r} was shown a task reward that is not finite")
+        check_finite(f"the task reward shown to rater {self.cfg.name!r}", returns)
         self._shown += torch.stack([returns.sum(), options.length.sum().cpu().double()])
         answers = self._choice(options.num_steps).sample(scores, self.generator, returns=returns)
         return Preferences.of(queries, answers, self._info)

@@ -6,6 +6,7 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
+from prefgym.guards import check_finite
 from prefgym.limits import Count, NonNegative, Positive, Share, check
 from prefgym.rewards.diagnostics import FitReport, accuracy, calibration_error
 
@@ -117,6 +118,9 @@ def fit(
         cfg: How to fit.
         batched: Whether to run one product for all members.
         generator: Draws the orders and the crops.
+
+    Raises:
+        NotFiniteError: If a gradient is not.
     """
     num_queries, num_members = len(choice), members.num_members
     hidden = held_out(query_id, num_members)
@@ -134,6 +138,7 @@ def fit(
             valid = crop(mask, cfg.crop, generator)
             optimizer.zero_grad()
             total, scores = accumulate(members, inputs, valid, choice, batch, seen, cfg.label_smoothing, batched)
+            check_gradient(optimizer)
             optimizer.step()
             gradient_steps += 1
             losses.append(total / num_members * batch.shape[-1])
@@ -143,6 +148,18 @@ def fit(
         seen_rows = ~scored[:, 0].isnan()
         train_accuracy = accuracy(scored[seen_rows], choice[orders].flatten(0, 1)[seen_rows])
     return _judge(members, inputs, mask, choice, hidden, loss, train_accuracy, epochs)
+
+
+def check_gradient(optimizer: torch.optim.Optimizer) -> None:
+    """Look at the length of the gradient, which is finite if all of it is.
+
+    Raises:
+        NotFiniteError: If it is not.
+    """
+    parameters: list[Tensor] = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    gradients = {str(number): p.grad for number, p in enumerate(parameters) if p.grad is not None}
+    norm = torch.nn.utils.get_total_norm(list(gradients.values()))
+    check_finite("the gradient of the reward model", norm, **gradients)
 
 
 def accumulate(

@@ -272,7 +272,7 @@ def test_queries_without_task_reward_cannot_be_judged() -> None:
 @pytest.mark.parametrize("bad", [math.nan, math.inf])
 def test_a_reward_that_is_not_finite_is_an_error(bad: float) -> None:
     """A NaN among the valid steps, or in the average step, stops the run and names the rater; padding may hold one."""
-    with pytest.raises(ValueError, match="'oracle' was shown a task reward that is not finite"):
+    with pytest.raises(ValueError, match="the task reward shown to rater 'oracle' is not finite"):
         ScriptedRater(raters.cfg("oracle"))(asking([[[0.0, bad], [1.0, 1.0]]]))
     with pytest.raises(ValueError, match="'skip' was told that an average step returns"):
         ScriptedRater(raters.cfg("skip"), step_return=average(bad))(asking(QUERIES))

@@ -1,0 +1,121 @@
+"""Guards: a NaN stops a run where it appears, and nothing before it is lost."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import AutoresetMode
+from safetensors.torch import load_file
+
+import prefgym.rewards.fit
+from prefgym import agents
+from prefgym.agents.ppo import PPO
+from prefgym.checkpoints import Checkpoints
+from prefgym.choice import BradleyTerry
+from prefgym.cli import parse_train
+from prefgym.config import UserError
+from prefgym.guards import GuardedVectorEnv, NotFiniteError, check_finite
+from prefgym.loop import train
+from prefgym.rewards.ensemble import Ensemble
+from prefgym.runs import Run
+from prefgym.sim.vector_env import PoolVectorEnv
+from prefgym.train import build
+
+SMALL = [
+    *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
+    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "2", "--eval.every", "1000000"),
+    *("--reward.hidden", "16", "--schedule.num-sessions", "4", "--schedule.first", "0.1", "--checkpoint.every", "500"),
+]
+
+
+@pytest.mark.parametrize("value", [torch.tensor([1.0, torch.inf]), np.array([np.nan])])
+def test_what_is_not_finite_is_named_with_what_it_was_made_of(value: Any) -> None:  # noqa: ANN401
+    with pytest.raises(NotFiniteError, match=r"^the sum is not finite$") as told:
+        check_finite("the sum", value, summand=np.zeros(1))
+    assert set(told.value.arrays) == {"values", "summand"}
+    check_finite("the sum", value[:0])
+
+
+def test_a_bad_action_never_reaches_the_physics() -> None:
+    env = GuardedVectorEnv(gym.make_vec("prefgym/Hopper-v0", 2, reward="task"), guard_reward=True)
+    env.reset(seed=0)
+    base = cast(PoolVectorEnv, env.unwrapped)
+    before = base.physics_state()
+    with pytest.raises(NotFiniteError, match="the agent's action"):
+        env.step(np.array([[0.0, 0.0, 0.0], [0.0, np.inf, 0.0]]))
+    assert np.array_equal(base.physics_state(), before)
+
+
+def test_the_last_observation_of_an_episode_is_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What autoreset hides in `info` is an observation, too."""
+    env = gym.make_vec("prefgym/Reacher-v0", 1, reward="task", autoreset_mode=AutoresetMode.SAME_STEP)
+    guarded = GuardedVectorEnv(env, guard_reward=True)
+    guarded.reset(seed=0)
+    for _ in range(49):
+        guarded.step(np.zeros((1, 2)))
+    step = PoolVectorEnv.step
+
+    def spoiled(self: PoolVectorEnv, actions: Any) -> Any:  # noqa: ANN401
+        told = step(self, actions)
+        told[4]["final_obs"][0][0] = np.nan
+        return told
+
+    monkeypatch.setattr(PoolVectorEnv, "step", spoiled)
+    with pytest.raises(NotFiniteError, match="the observation"):
+        guarded.step(np.zeros((1, 2)))
+
+
+def spoil_first(array: Any) -> None:  # noqa: ANN401
+    """Plant a NaN."""
+    array.reshape(-1)[0] = np.nan
+
+
+def spoil_gradient(told: object, members: Any, *_: object) -> None:  # noqa: ANN401
+    """Plant a NaN in the gradient of the last layer's bias."""
+    spoil_first(members.biases[-1].grad)
+
+
+Plant = tuple[object, str, int, Callable[..., None]]
+PLANTS: dict[str, Plant] = {
+    "the observation": (PoolVectorEnv, "step", 300, lambda told, *_: spoil_first(told[0])),
+    "the agent's action": (PPO, "act", 300, lambda told, *_: spoil_first(told[0])),
+    "the learned reward": (Ensemble, "reward", 6, lambda told, *_: spoil_first(told)),
+    "the gradient of the reward model": (prefgym.rewards.fit, "accumulate", 200, spoil_gradient),
+    "a label": (BradleyTerry, "sample", 3, lambda told, *_: replace(told, choice=told.choice * torch.nan)),
+}
+"""Where a NaN is planted: after which call of what, and into what it told or was given."""
+
+
+@pytest.mark.parametrize("part", PLANTS)
+def test_a_planted_nan_stops_the_run(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part is named, the last checkpoint is whole, and a dump holds the NaN."""
+    owner, name, call, spoil = PLANTS[part]
+    function, calls = getattr(owner, name), count(1)
+
+    def planted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        told = function(*args, **kwargs)
+        if next(calls) == call:
+            spoil(told, *args)
+        return told
+
+    monkeypatch.setattr(owner, name, planted)
+    cfg = parse_train([*SMALL, "--out", str(tmp_path / "run")])
+    with (
+        closing(Run(cfg)) as run,
+        pytest.raises(UserError, match=f"^{part} is not finite, in the rollout after") as told,
+    ):
+        train(cfg, build(cfg, agents), run)
+    assert str(run.path / "dump") in str(told.value)
+    assert json.loads((run.path / "dump" / "about.json").read_text())["part"] == part
+    assert not load_file(run.path / "dump" / "arrays.safetensors")["values"].isfinite().all()
+    loaded = Checkpoints(run.path / "checkpoints").load()
+    assert loaded is not None
+    assert all(weight.isfinite().all() for weight in loaded[0]["agent"]["weights"].values())
