@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import torch
@@ -268,7 +268,7 @@ class PPO:
         """Write weights (safetensors) and configuration (JSON)."""
         save_weights(Path(path), self.weights(), {"agent": "ppo", "cfg": asdict(self.cfg)})
 
-    def load(self, path: Path | str) -> "PPO":
+    def load(self, path: Path | str) -> Self:
         """Read weights that `save` wrote."""
         weights, _ = load_weights(Path(path))
         self._load_weights(weights)

@@ -9,13 +9,20 @@ from typing import TYPE_CHECKING, Any
 from prefgym.envs.registration import register
 
 if TYPE_CHECKING:
+    from prefgym.load import load_policy as load_policy
+    from prefgym.load import load_reward as load_reward
     from prefgym.wrappers import PreferenceEnv as PreferenceEnv
     from prefgym.wrappers import PreferenceVectorEnv as PreferenceVectorEnv
 
 __version__ = "0.1.0"
 
 _PARTS = ("agents", "choice", "envs", "preferences", "queries", "raters", "rewards", "samplers", "scores", "segments")
-_NAMES = {"PreferenceEnv": "prefgym.wrappers", "PreferenceVectorEnv": "prefgym.wrappers"}
+_NAMES = {
+    "PreferenceEnv": "prefgym.wrappers",
+    "PreferenceVectorEnv": "prefgym.wrappers",
+    "load_policy": "prefgym.load",
+    "load_reward": "prefgym.load",
+}
 
 __all__ = [*_PARTS, *_NAMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 

@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import Tensor
 
 from prefgym.config import UserError
+from prefgym.runs import digest, verify
 from prefgym.states import State, flatten, unflatten
 
 Which = Literal["latest", "previous"]
@@ -54,7 +55,7 @@ class Checkpoints:
         if shard is not None:
             name = f"shards/{self._next_shard:06d}.safetensors"
             _write_arrays(self.folder / name, flatten(shard.state)[0])
-            self._shards.append({"name": name, "sha256": _digest(self.folder / name), "end": shard.end})
+            self._shards.append({"name": name, "sha256": digest(self.folder / name), "end": shard.end})
             self._next_shard += 1
         self._shards = [kept for kept in self._shards if kept["end"] > horizon]
         arrays, plain = flatten(state)
@@ -63,7 +64,7 @@ class Checkpoints:
         part.mkdir()
         _write_arrays(part / _ARRAYS, arrays)
         _write_text(part / _PLAIN, json.dumps(plain))
-        files = {name: _digest(part / name) for name in (_ARRAYS, _PLAIN)}
+        files = {name: digest(part / name) for name in (_ARRAYS, _PLAIN)}
         _write_manifest(part / _MANIFEST, {"steps": steps, "files": files, "shards": self._shards})
         _sync(part)
         _sync(self.folder / "shards")
@@ -86,10 +87,10 @@ class Checkpoints:
                 raise UserError(f"{self.folder} has no previous checkpoint.")
             return None
         manifest = _read_manifest(path / _MANIFEST)
-        for name, digest in manifest["files"].items():
-            _verify(path / name, digest)
+        for name, expected in manifest["files"].items():
+            verify(path / name, expected)
         for shard in manifest["shards"]:
-            _verify(self.folder / shard["name"], shard["sha256"])
+            verify(self.folder / shard["name"], shard["sha256"])
         for newer in found[found.index(path) + 1 :]:
             shutil.rmtree(newer)
         self._shards = manifest["shards"]
@@ -125,8 +126,8 @@ def _write_text(file: Path, text: str) -> None:
 
 
 def _write_manifest(file: Path, manifest: dict[str, Any]) -> None:
-    digest = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
-    _write_text(file, json.dumps({"manifest": manifest, "sha256": digest}))
+    told = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
+    _write_text(file, json.dumps({"manifest": manifest, "sha256": told}))
 
 
 def _read_manifest(file: Path) -> dict[str, Any]:
@@ -134,10 +135,10 @@ def _read_manifest(file: Path) -> dict[str, Any]:
         raise UserError(f"{file} is missing.")
     try:
         told = json.loads(file.read_bytes())
-        manifest, digest = told["manifest"], told["sha256"]
+        manifest, expected = told["manifest"], told["sha256"]
     except (ValueError, TypeError, KeyError):
         raise UserError(f"{file} is damaged: it cannot be read.") from None
-    if hashlib.sha256(json.dumps(manifest).encode()).hexdigest() != digest:
+    if hashlib.sha256(json.dumps(manifest).encode()).hexdigest() != expected:
         raise UserError(f"{file} is damaged: its SHA-256 is not the one it names.")
     return manifest
 
@@ -149,15 +150,3 @@ def _sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
-
-
-def _digest(file: Path) -> str:
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
-
-
-def _verify(file: Path, digest: str) -> None:
-    if not file.is_file():
-        raise UserError(f"{file} is missing.")
-    if _digest(file) != digest:
-        raise UserError(f"{file} is damaged: its SHA-256 is not that of the manifest.")

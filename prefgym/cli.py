@@ -153,13 +153,15 @@ class EvaluateArgs:
 
 
 def _evaluate(argv: list[str]) -> int:
+    from prefgym.load import load_policy
     from prefgym.train import evaluate_run, film_run
 
     args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
-    evaluation = evaluate_run(args.run, agents, args.episodes, args.seed, args.threads)
+    policy = load_policy(args.run)
+    evaluation = evaluate_run(args.run, policy, args.episodes, args.seed, args.threads)
     print(f"true return {evaluation.mean:.1f} ± {evaluation.std:.1f} over {args.episodes} episodes")
     if args.video:
-        print(f"video: {film_run(args.run, agents, args.seed)}")
+        print(f"video: {film_run(args.run, policy, args.seed)}")
     return 0
 
 

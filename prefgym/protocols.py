@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
+from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Generator, Tensor
 
@@ -58,6 +58,10 @@ class Learner(Protocol):
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
+        ...
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
         ...
 
     def fit(self, preferences: Preferences) -> Any:  # noqa: ANN401
@@ -119,4 +123,8 @@ class Agent(Protocol):
 
     def save(self, path: Path | str) -> None:
         """Write what was learned."""
+        ...
+
+    def load(self, path: Path | str) -> Self:
+        """Read what `save` wrote."""
         ...

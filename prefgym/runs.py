@@ -101,6 +101,44 @@ class Run:
         self._board.close()
 
 
+def digest(file: Path) -> str:
+    """Return the SHA-256 of a file."""
+    with file.open("rb") as opened:
+        return hashlib.file_digest(opened, "sha256").hexdigest()
+
+
+def verify(file: Path, expected: str) -> None:
+    """Compare a file with its SHA-256.
+
+    Raises:
+        UserError: If it is missing or another.
+    """
+    if not file.is_file():
+        raise UserError(f"{file} is missing.")
+    if digest(file) != expected:
+        raise UserError(f"{file} is damaged: its SHA-256 is not that of the manifest.")
+
+
+def verify_in(run: Path, name: Path) -> Path:
+    """Compare a file of a run that has ended with the manifest, and return where it is.
+
+    Raises:
+        UserError: If the run has not ended, or the file was not part of it, is missing or is damaged.
+    """
+    read_config(run)  # a folder that is no run is told as such
+    manifest = run / "manifest.json"
+    if not manifest.is_file():
+        raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym train --resume {run} goes on.")
+    try:
+        sums: dict[str, str] = json.loads(manifest.read_bytes())["sha256"]
+    except (ValueError, KeyError):
+        raise UserError(f"{manifest} is damaged: it cannot be read.") from None
+    if name.as_posix() not in sums:
+        raise UserError(f"{run} has no {name}.")
+    verify(run / name, sums[name.as_posix()])
+    return run / name
+
+
 def write_manifest(path: Path) -> None:
     """Write which versions made a run folder, and the checksum of each file in it; to be called last.
 
@@ -110,7 +148,7 @@ def write_manifest(path: Path) -> None:
     manifest = {
         "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         "git_revision": _git_revision(),
-        "sha256": {str(file.relative_to(path)): hashlib.sha256(file.read_bytes()).hexdigest() for file in files},
+        "sha256": {str(file.relative_to(path)): digest(file) for file in files},
     }
     (path / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
 

@@ -17,11 +17,10 @@ from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
-from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode
+from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, record_episode
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import Outcome, Parts, train
-from prefgym.networks import load_weights, save_weights
-from prefgym.protocols import Agent
+from prefgym.networks import save_weights
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
 from prefgym.sim.cpu import load_model
@@ -124,39 +123,13 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     return guarded if cfg.rater == "none" else PreferenceVectorEnv(guarded, recorder=cfg.recorder)
 
 
-def load_policy(run: Path, agents: Any) -> Agent:  # noqa: ANN401
-    """Load the last policy of a run.
-
-    Args:
-        run: Run folder.
-        agents: The registry of agents.
-
-    Raises:
-        UserError: If the run has none.
-    """
-    config = read_config(run)
-    path = run / "checkpoints" / "final" / "policy"
-    if not path.with_suffix(".json").is_file():
-        raise UserError(f"The run {run} has no policy: {path}.json is missing.")
-    _, card = load_weights(path)
-    settings = {name: _as_tuple(value) for name, value in card["cfg"].items()}
-    env = make_evaluation_env(config["env"], 1, 1)
-    return agents.build(card["agent"], agents.cfg(card["agent"], **settings), env=env).load(path)
-
-
-def _as_tuple(value: Any) -> Any:  # noqa: ANN401
-    # JSON knows no tuples
-    return tuple(cast("list[Any]", value)) if isinstance(value, list) else value
-
-
-def evaluate_run(run: Path, agents: Any, episodes: int, seed: int, threads: int) -> Evaluation:  # noqa: ANN401
-    """Measure the true return of a run's last policy."""
-    policy = load_policy(run, agents)
+def evaluate_run(run: Path, policy: Policy, episodes: int, seed: int, threads: int) -> Evaluation:
+    """Measure the true return of a policy on the task of a run."""
     return evaluate(policy, make_evaluation_env(read_config(run)["env"], episodes, threads), seed)
 
 
-def film_run(run: Path, agents: Any, seed: int) -> Path:  # noqa: ANN401
-    """Write a video of one episode of a run's last policy.
+def film_run(run: Path, policy: Policy, seed: int) -> Path:
+    """Write a video of one episode of a policy into the folder of a run.
 
     Raises:
         UserError: If pictures cannot be drawn here.
@@ -169,7 +142,7 @@ def film_run(run: Path, agents: Any, seed: int) -> Path:  # noqa: ANN401
     base = cast(Any, env.unwrapped)
     if not hasattr(base, "physics_state"):
         raise UserError(f"{base} cannot be filmed: it does not tell its physics state.")
-    states = record_episode(load_policy(run, agents), env, seed)["state"]
+    states = record_episode(policy, env, seed)["state"]
     pace = choose_pace(len(states), base.metadata["render_fps"])
     try:
         frames = render_states(load_model(base.task), states[:: pace.stride], camera=base.task.camera)

@@ -33,7 +33,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "testing",
     ),
     ("agents", "envs"),
-    ("cli", "__main__"),
+    ("load", "cli", "__main__"),
 )
 """From the ground up. A part may import its own rung and those below; a new part needs a place here."""
 

@@ -1,5 +1,6 @@
 """The wrappers: what they hide, what they record, and what they pay."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -136,6 +137,9 @@ class Learner:
     def weights(self) -> dict[str, torch.Tensor]:
         """Return nothing, since nothing is learned."""
         return {}
+
+    def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
+        """Take nothing over."""
 
     def fit(self, preferences: Preferences) -> None:
         """Learn nothing."""

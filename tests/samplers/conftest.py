@@ -1,6 +1,6 @@
 """Recorded episodes to draw from, and a learner that thinks what it is told."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pytest
@@ -50,6 +50,9 @@ class ToldLearner:
     def weights(self) -> dict[str, Tensor]:
         """Return nothing."""
         return {}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take nothing over."""
 
     def fit(self, preferences: Preferences) -> None:
         """Learn nothing."""

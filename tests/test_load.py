@@ -1,0 +1,84 @@
+"""What a run has learned works outside of it, and is what the run has learned."""
+
+import json
+from pathlib import Path
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+import prefgym
+from prefgym.cli import main
+from prefgym.config import UserError
+from prefgym.segments import Segments
+
+TINY = [
+    *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
+    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.hidden", "8"),
+    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--schedule.num-sessions", "2", "--no-report"),
+    *("--reward.hidden", "8", "8", "--reward.fit.gradient-steps", "5", "--reward.num-members", "2"),
+]
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Train once."""
+    folder = tmp_path_factory.mktemp("load") / "run"
+    with pytest.raises(SystemExit, match="0"):
+        main([*TINY, "--out", str(folder)])
+    return folder
+
+
+def test_a_policy_acts_as_it_did(run: Path) -> None:
+    """Its true return over the first evaluation seed is the one that was measured."""
+    policy = prefgym.load_policy(run)
+    env = gym.make("prefgym/InvertedPendulum-v0", reward="task")
+    obs, _ = env.reset(seed=10_000)
+    total, over = 0.0, False
+    while not over:
+        action, _ = policy.predict(np.asarray(obs, np.float32), deterministic=True)
+        obs, reward, terminated, truncated, _ = env.step(action)
+        total, over = total + float(reward), terminated or truncated
+    assert total == json.loads((run / "result.json").read_text())["returns"][0]
+
+
+def test_a_reward_pays_what_it_was_learned_to(run: Path) -> None:
+    """With its own configuration, and in an environment it is installed in."""
+    reward = prefgym.load_reward(run)
+    flag = torch.zeros(1, dtype=torch.bool)
+    obs, action = torch.randn(1, 2, 4, generator=torch.Generator().manual_seed(0)), torch.zeros(1, 1, 1)
+    step = Segments(obs=obs, action=action, length=torch.ones(1).long(), terminated=flag, truncated=flag)
+    weights = reward.weights()
+    assert [weights[f"weights.{depth}"].shape for depth in range(3)] == [(2, 5, 8), (2, 8, 8), (2, 8, 1)]
+    x = (torch.cat([obs[0, 0], action[0, 0]]) - weights["input_mean"]) * weights["input_scale"]
+    outputs = []
+    for member in range(2):
+        hidden = x
+        for depth in range(3):
+            hidden = hidden @ weights[f"weights.{depth}"][member] + weights[f"biases.{depth}"][member]
+            hidden = hidden.tanh() if depth < 2 else hidden
+        outputs.append((hidden[0] - weights["shift"][member]) / weights["scale"][member])
+    torch.testing.assert_close(reward.reward(step)[:, 0, 0], torch.stack(outputs))
+    env = prefgym.PreferenceEnv(gym.make("InvertedPendulum-v5"))
+    env.install_reward(reward)
+    env.reset(seed=0)
+    assert env.step(env.action_space.sample())[1] != 0.0
+
+
+@pytest.mark.parametrize("name", ["policy.json", "policy.safetensors"])
+def test_a_damaged_file_is_named(name: str, run: Path, tmp_path: Path) -> None:
+    """One bit of it is enough; a run without a manifest, or none at all, is told as such."""
+    file = run / "checkpoints" / "final" / name
+    whole = file.read_bytes()
+    file.write_bytes(whole[:-3] + bytes([whole[-3] ^ 1]) + whole[-2:])
+    with pytest.raises(UserError, match=f"{file} is damaged"):
+        prefgym.load_policy(run)
+    file.write_bytes(whole)
+    manifest = run / "manifest.json"
+    manifest.rename(tmp_path / "manifest.json")
+    with pytest.raises(UserError, match=r"has no manifest\.json"):
+        prefgym.load_reward(run)
+    (tmp_path / "manifest.json").rename(manifest)
+    with pytest.raises(UserError, match="is not a run folder"):
+        prefgym.load_policy(tmp_path)
