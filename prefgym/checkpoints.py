@@ -11,7 +11,7 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import Tensor
 
 from prefgym.config import UserError
-from prefgym.runs import digest, verify
+from prefgym.runs import digest, verify, writing
 from prefgym.states import State, flatten, unflatten
 
 Which = Literal["latest", "previous"]
@@ -50,7 +50,14 @@ class Checkpoints:
             state: All that moves.
             shard: What was recorded since the last checkpoint.
             horizon: Shards that end at or before this are no longer needed.
+
+        Raises:
+            UserError: If it cannot be written; those before stay.
         """
+        with writing(self.folder):
+            self._save(steps, state, shard, horizon)
+
+    def _save(self, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
         (self.folder / "shards").mkdir(parents=True, exist_ok=True)
         if shard is not None:
             name = f"shards/{self._next_shard:06d}.safetensors"
@@ -116,13 +123,15 @@ class Checkpoints:
 
 
 def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
-    save_file(arrays, file)
-    _sync(file)
+    with writing(file):
+        save_file(arrays, file)
+        _sync(file)
 
 
 def _write_text(file: Path, text: str) -> None:
-    file.write_text(text)
-    _sync(file)
+    with writing(file):
+        file.write_text(text)
+        _sync(file)
 
 
 def _write_manifest(file: Path, manifest: dict[str, Any]) -> None:

@@ -226,7 +226,7 @@ class Loop:
             raise UserError(f"{self.run.path} cannot be resumed: {' and '.join(names)} cannot tell the state.")
         loaded = self.checkpoints.load(which)
         if loaded is None:
-            self.run.rewind({})
+            self.run.rewind({}, 0)
             return
         state, shards = loaded
         for name, part in self.parts.moving().items():
@@ -239,7 +239,7 @@ class Loop:
         self.preferences = None if state["preferences"] is None else unpack_preferences(state["preferences"])
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
         self.returns.load_state_dict(state["returns"])
-        self.run.rewind(state["run"])
+        self.run.rewind(state["run"], self.steps)
 
     def outcome(self) -> Outcome:
         """Evaluate the last policy and hand everything over."""

@@ -3,16 +3,19 @@
 import hashlib
 import json
 import math
+import os
 import platform
 import subprocess
 import time
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 import yaml
+from safetensors import SafetensorError
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch.utils.tensorboard.writer import SummaryWriter
 
@@ -21,6 +24,19 @@ from prefgym.guards import NotFiniteError
 from prefgym.states import State, flatten
 
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
+
+
+@contextmanager
+def writing(path: Path) -> Generator[None]:
+    """Name what cannot be written, when a disk is full or may not be written to.
+
+    Raises:
+        UserError: If something within cannot be written.
+    """
+    try:
+        yield
+    except (OSError, SafetensorError) as error:
+        raise UserError(f"{path} cannot be written: {error}.") from error
 
 
 class Run:
@@ -42,19 +58,22 @@ class Run:
         except FileExistsError:
             raise UserError(f"The run folder {self.path} exists; name another one with --out.") from None
         (self.path / "manifest.json").unlink(missing_ok=True)  # until it has finished again
-        if not resume:
-            (self.path / "config.yaml").write_text(yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
-        self._metrics = (self.path / "metrics.jsonl").open("a")
-        self._board = SummaryWriter(str(self.path / "tensorboard"))
+        with writing(self.path):
+            if not resume:
+                (self.path / "config.yaml").write_text(yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
+            self._metrics = self.path / "metrics.jsonl"
+            self._metrics.touch()
+        self._board = None if resume else SummaryWriter(str(self.path / "tensorboard"))
         self._started = time.perf_counter()
 
     def state_dict(self) -> State:
         """Return how much is written, and the time that took."""
-        return {"metrics_bytes": self._metrics.tell(), "wall_time_s": self.wall_time_s}
+        return {"metrics_bytes": self._metrics.stat().st_size, "wall_time_s": self.wall_time_s}
 
-    def rewind(self, state: State) -> None:
-        """Forget what was written after `state_dict`; from the beginning if the state is empty."""
-        self._metrics.truncate(state.get("metrics_bytes", 0))
+    def rewind(self, state: State, steps: int) -> None:
+        """Forget what was written after `state_dict`, at so many steps; from the beginning if the state is empty."""
+        os.truncate(self._metrics, state.get("metrics_bytes", 0))
+        self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=steps)
         self._started = time.perf_counter() - state.get("wall_time_s", 0.0)
 
     @property
@@ -71,16 +90,18 @@ class Run:
         clock = {"time/total_timesteps": steps, "time/time_elapsed": elapsed, "time/fps": steps / elapsed}
         line = clock | {name: value for name, value in metrics.items() if value is not None}
         told = {name: value if math.isfinite(value) else None for name, value in line.items()}
-        self._metrics.write(json.dumps(told) + "\n")
-        self._metrics.flush()
-        for name, value in line.items():
-            self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
+        with writing(self._metrics), self._metrics.open("a") as file:
+            file.write(json.dumps(told) + "\n")
+        if self._board is not None:
+            for name, value in line.items():
+                self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
 
     def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401
         """Write a JSON file into the folder."""
         file = self.path / name
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(plain(value), indent=2) + "\n")
+        with writing(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(plain(value), indent=2) + "\n")
 
     def dump(self, error: NotFiniteError, steps: int) -> Path:
         """Write what was seen when something was not finite; return the folder."""
@@ -97,8 +118,8 @@ class Run:
 
     def close(self) -> None:
         """Close the logs."""
-        self._metrics.close()
-        self._board.close()
+        if self._board is not None:
+            self._board.close()
 
 
 def digest(file: Path) -> str:

@@ -21,7 +21,7 @@ from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, 
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import Outcome, Parts, train
 from prefgym.networks import save_weights
-from prefgym.runs import Run, read_config, write_manifest
+from prefgym.runs import Run, read_config, write_manifest, writing
 from prefgym.segments import Segments
 from prefgym.sim.cpu import load_model
 from prefgym.spaces import single_spaces
@@ -40,7 +40,8 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     parts = build(cfg, agents)
     with closing(Run(cfg, resume=resume_from is not None)) as run:
         outcome = train(cfg, parts, run, resume_from)
-        keep(cfg, parts, run, outcome)
+        with writing(run.path):
+            keep(cfg, parts, run, outcome)
         said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
         print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {run.path}")
         if parts.rater is not None and parts.budget.left and not outcome.interrupted:

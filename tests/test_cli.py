@@ -3,14 +3,17 @@
 import hashlib
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
 
+from prefgym.checkpoints import Checkpoints
 from prefgym.cli import main, parse_train
 from prefgym.datasets import load_preferences
 
@@ -109,6 +112,31 @@ def test_a_run_without_a_checkpoint_begins_again(capsys: pytest.CaptureFixture[s
     assert run(capsys, "train", "--resume", str(run_path))[0] == 0
     assert len((run_path / "metrics.jsonl").read_text().splitlines()) == len(before)
     assert (run_path / "manifest.json").is_file()
+
+
+def test_a_full_disk_is_told_and_costs_nothing(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After the first checkpoint no file may grow beyond 1 KiB; with room again, the run goes on to the same end."""
+    flags = [*TINY, "--no-report", "--checkpoint.every", "400"]
+    assert run(capsys, "train", *flags, "--out", str(tmp_path / "whole"))[0] == 0
+    limits, save = resource.getrlimit(resource.RLIMIT_FSIZE), Checkpoints.save
+
+    def fill_disk(self: Checkpoints, *arguments: Any) -> None:  # noqa: ANN401
+        save(self, *arguments)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1024, limits[1]))
+
+    monkeypatch.setattr(Checkpoints, "save", fill_disk)
+    try:
+        code, _, error = run(capsys, "train", *flags, "--out", str(tmp_path / "run"))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert code == 2
+    assert f"{tmp_path / 'run' / 'metrics.jsonl'} cannot be written: [Errno 27] File too large." in error
+    monkeypatch.setattr(Checkpoints, "save", save)
+    assert run(capsys, "train", "--resume", str(tmp_path / "run"))[0] == 0
+    resumed, whole = (tmp_path / name / "checkpoints" / "final" / "policy.safetensors" for name in ("run", "whole"))
+    assert resumed.read_bytes() == whole.read_bytes()
 
 
 @pytest.mark.parametrize("argv", [["trian"], ["list"], ["list", "cars"], ["bench", "nothing"]])
