@@ -14,6 +14,7 @@ from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
 from prefgym.guards import NotFiniteError, check_finite
+from prefgym.health import Health
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
 from prefgym.protocols import Agent, Learner, NoSegmentError, Rater, Sampler
@@ -106,6 +107,7 @@ class Loop:
         self.preferences: Preferences | None = None
         self.fit: FitReport | None = None
         self.returns = EpisodeReturns()
+        self.health = Health()
         self.checkpoints = Checkpoints(run.path / "checkpoints")
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
@@ -166,9 +168,11 @@ class Loop:
         }
         if not answered.answered.any():  # all skipped so far: nothing to fit
             return counts
+        paid = self.returns.mean
+        self.health.foresee(parts.learner, fresh, paid)
         report: FitReport = parts.learner.fit(self.preferences)
         self.fit = report
-        return counts | report.metrics()
+        return counts | report.metrics() | self.health.measure(parts.learner, self.preferences, fresh, report, paid)
 
     def ask(self, rater: Rater, num_queries: int, steps: int) -> None:
         """Submit queries; while no episode is long enough to draw from, they stay due."""
@@ -210,6 +214,7 @@ class Loop:
             "preferences": None if self.preferences is None else pack_preferences(self.preferences),
             "fit": None if self.fit is None else self.fit.state_dict(),
             "returns": self.returns.state_dict(),
+            "health": self.health.state_dict(),
             "run": self.run.state_dict(),
         }
         recorder = self.parts.recorder
@@ -239,6 +244,7 @@ class Loop:
         self.preferences = None if state["preferences"] is None else unpack_preferences(state["preferences"])
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
         self.returns.load_state_dict(state["returns"])
+        self.health.load_state_dict(state["health"])
         self.run.rewind(state["run"], self.steps)
 
     def outcome(self) -> Outcome:

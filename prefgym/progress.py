@@ -9,6 +9,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from prefgym.config import TrainCfg
+from prefgym.health import troubles
 
 
 class Progress:
@@ -48,6 +49,8 @@ class Progress:
             self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
         if (true_return := metrics.get("eval/mean_reward")) is not None:
             self._true_return = f"{true_return:.0f}"
+        for sentence in troubles(metrics):
+            self.console.print(f"{steps:>10,} steps  warning: {sentence}", highlight=False)
         told = f"true return {self._true_return}"
         if self.cfg.rater != "none":
             told = f"{self._labels}/{self.cfg.budget} labels  accuracy {self._accuracy}  {told}"

@@ -23,6 +23,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "config",
         "runs",
         "checkpoints",
+        "health",
         "progress",
         "evaluate",
         "loop",

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from prefgym.health import troubles
 from prefgym.preferences import Preferences, Status
 from prefgym.report import charts
 from prefgym.report.clips import Clip
@@ -88,7 +89,7 @@ def reward_model(run: RunData) -> str:
     if not run.learns_from_labels:
         return ""
     parts = [_accuracy(run), _reliability(run), _scatter(run)]
-    return section("Reward model", grid(*parts, kind="thirds"), name="reward-model")
+    return section("Reward model", _troubles(run), grid(*parts, kind="thirds"), name="reward-model")
 
 
 def labels(run: RunData, preferences: Preferences | None, counts: LabelCounts | None, footage: Footage) -> str:
@@ -206,6 +207,17 @@ def _model_card(run: RunData) -> str:
     if not run.learns_from_labels or value is None:
         return ""
     return card("Reward model", percent(value), "accuracy", "on held-out answers, after the last session")
+
+
+def _troubles(run: RunData) -> str:
+    """List what was wrong after which session; nothing where nothing was, or where it was not looked for."""
+    told = [
+        note(f"After {row['time/total_timesteps']:,.0f} steps {sentence}.")
+        for row in run.metrics.rows
+        if "time/total_timesteps" in row
+        for sentence in troubles(row)
+    ]
+    return "".join(told)
 
 
 def _accuracy(run: RunData) -> str:

@@ -94,14 +94,15 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
     chunk = max(1, CHUNK_STEPS // (candidates.shape[-1] * length))
     for first in range(0, len(candidates), chunk):
         segments = recorder.segments(candidates[first : first + chunk], length, truth=False)
-        scores.append(_scores(learner, segments).cpu())
+        scores.append(learned_scores(learner, segments).cpu())
     all_scores = torch.cat(scores, dim=1)
     if not torch.isfinite(all_scores).all():
         raise ValueError("what the learner thinks of the sampler's candidates is not finite")
     return BradleyTerry().probabilities(all_scores)
 
 
-def _scores(learner: Learner, segments: Segments) -> Tensor:
+def learned_scores(learner: Learner, segments: Segments) -> Tensor:
+    """Score segments as the learner's members choose between them. Shape: (E, ...)."""
     if isinstance(learner, ScoringLearner):
         return learner.score(segments)
     return masked_return(learner.reward(segments), segments)

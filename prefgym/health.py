@@ -1,0 +1,111 @@
+"""Health: numbers taken at each session that tell when a reward model is in trouble, and what they amount to."""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+
+import torch
+
+from prefgym.choice import BradleyTerry
+from prefgym.preferences import Preferences
+from prefgym.protocols import Learner
+from prefgym.rewards.diagnostics import FitReport
+from prefgym.samplers.informative import disagreement, learned_scores
+from prefgym.states import State
+
+WINDOW = 50
+"""Latest choices that are looked at."""
+ENOUGH = 20
+"""Choices below which nothing is said."""
+ONE_SIDED = 0.95
+"""Share of choices on one side; of 20 fair ones this happens once in 25 000 times."""
+COLLAPSED = 0.002
+"""Deviation over members of the probability of a choice; members that learned apart differ by some hundredths."""
+
+
+class Health:
+    """What was foreseen of the latest choices, and what the agent was paid when they came."""
+
+    def __init__(self) -> None:
+        self._latest: deque[tuple[bool, float]] = deque(maxlen=WINDOW)
+
+    @torch.no_grad()
+    def foresee(self, learner: Learner, fresh: Preferences, paid: float | None) -> None:
+        """Compare choices with what the learner thinks of them before it is fitted to them.
+
+        Args:
+            learner: Before the fit.
+            fresh: What came back in this session.
+            paid: Mean learned return of the latest episodes; None before one ended.
+        """
+        answers = fresh.answers
+        decided = answers.answered & ~answers.tie
+        if not learner.is_fitted or paid is None or not decided.any():
+            return
+        scores = learned_scores(learner, fresh.queries.options.without_truth()).mean(0).cpu()
+        hits = (scores.argmax(-1) == answers.choice.argmax(-1))[decided]
+        self._latest.extend((bool(hit), paid) for hit in hits)
+
+    @torch.no_grad()
+    def measure(
+        self, learner: Learner, preferences: Preferences, fresh: Preferences, fit: FitReport, paid: float | None
+    ) -> dict[str, float]:
+        """Return the numbers, under the names they are logged with.
+
+        Args:
+            learner: After the fit.
+            preferences: All so far.
+            fresh: What came back in this session.
+            fit: What the fit came to.
+            paid: Mean learned return of the latest episodes; None before one ended.
+        """
+        answers = preferences.answers
+        decided = answers.answered & ~answers.tie
+        first = (answers.choice.argmax(-1) == preferences.shown_order[:, 0])[decided][-WINDOW:]
+        p = BradleyTerry().probabilities(learned_scores(learner, fresh.queries.options.without_truth()).cpu())
+        numbers = {
+            "health/num_held_out": float((fit.choice != 0.5).sum()),
+            "health/num_choices": float(len(first)),
+            "health/first_share": float(first.float().mean()) if len(first) else 0.5,
+            "health/num_foreseen": float(len(self._latest)),
+        }
+        if p.shape[0] > 1:
+            numbers["health/spread"] = float(disagreement(p).mean())
+        if self._latest and paid is not None:
+            numbers["health/foresight"] = sum(hit for hit, _ in self._latest) / len(self._latest)
+            numbers["health/paid_change"] = paid - self._latest[0][1]
+        return numbers
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {"latest": [list(pair) for pair in self._latest]}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self._latest.clear()
+        self._latest.extend((hit, paid) for hit, paid in state["latest"])
+
+
+def troubles(metrics: Mapping[str, float | None]) -> list[str]:
+    """Say what is wrong, judging by the metrics of one session.
+
+    >>> troubles({"health/num_choices": 50, "health/first_share": 1.0})
+    ['of the last 50 choices, 100% fell on the option shown first']
+    """
+    told = {name: value for name, value in metrics.items() if value is not None}
+    found: list[str] = []
+    held_out, accuracy = told.get("health/num_held_out", 0.0), told.get("reward_model/accuracy", math.nan)
+    # a model that guesses exceeds 1/2 + 1.64 sqrt(1/4 / n) in 5 % of the sessions
+    if held_out >= ENOUGH and accuracy <= 0.5 + 1.64 * math.sqrt(0.25 / held_out):
+        found.append(f"the reward model predicts held-out choices no better than chance ({accuracy:.0%})")
+    if told.get("health/spread", 1.0) < COLLAPSED:
+        found.append("the members of the reward model no longer differ, so disagreement says nothing")
+    choices, first = told.get("health/num_choices", 0.0), told.get("health/first_share", 0.5)
+    if choices >= ENOUGH and not 1 - ONE_SIDED < first < ONE_SIDED:
+        side, share = ("first", first) if first > 0.5 else ("last", 1 - first)
+        found.append(f"of the last {choices:.0f} choices, {share:.0%} fell on the option shown {side}")
+    foreseen, foresight = told.get("health/num_foreseen", 0.0), told.get("health/foresight", 1.0)
+    if foreseen >= ENOUGH and foresight < 0.5 and told.get("health/paid_change", 0.0) > 0:
+        share = f"{foresight:.0%} of the last {foreseen:.0f} choices"
+        found.append(f"the learned return rises, but the reward foresaw only {share}: it may be exploited")
+    return found

@@ -1,0 +1,162 @@
+"""Signs that a reward model is in trouble."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from prefgym import agents
+from prefgym.cli import parse_train
+from prefgym.health import Health, troubles
+from prefgym.loop import train
+from prefgym.preferences import Answers, Preferences, RaterInfo
+from prefgym.queries import Queries
+from prefgym.rewards.diagnostics import FitReport
+from prefgym.runs import Run
+from prefgym.segments import Segments
+from prefgym.train import build, write_run_report
+
+FINE = {
+    "reward_model/accuracy": 0.9,
+    "health/num_held_out": 100.0,
+    "health/spread": 0.1,
+    "health/num_choices": 50.0,
+    "health/first_share": 0.5,
+    "health/num_foreseen": 50.0,
+    "health/foresight": 0.7,
+    "health/paid_change": 5.0,
+}
+
+
+def test_a_model_that_does_well_is_left_alone() -> None:
+    assert troubles(FINE) == []
+    assert troubles({}) == []
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        # 1/2 + 1.64 sqrt(1/400) = 0.582
+        ({"reward_model/accuracy": 0.58}, "predicts held-out choices no better than chance (58%)"),
+        ({"health/spread": 0.001}, "no longer differ"),
+        ({"health/first_share": 0.96}, "of the last 50 choices, 96% fell on the option shown first"),
+        ({"health/first_share": 0.0}, "of the last 50 choices, 100% fell on the option shown last"),
+        ({"health/foresight": 0.4}, "the reward foresaw only 40% of the last 50 choices"),
+    ],
+)
+def test_each_trouble_is_one_sentence(changes: dict[str, float], sentence: str) -> None:
+    (told,) = troubles(FINE | changes)
+    assert sentence in told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reward_model/accuracy": 0.59},
+        {"reward_model/accuracy": 0.5, "health/num_held_out": 19.0},
+        {"health/first_share": 1.0, "health/num_choices": 19.0},
+        {"health/foresight": 0.4, "health/paid_change": -1.0},
+        {"health/foresight": 0.0, "health/num_foreseen": 19.0},
+    ],
+)
+def test_little_is_no_trouble(changes: dict[str, float]) -> None:
+    """Just beyond the limit, or too few choices to tell."""
+    assert troubles(FINE | changes) == []
+
+
+class TwoMembers:
+    """A step is worth its action; the second member thinks the opposite."""
+
+    is_fitted = True
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return nothing."""
+        return {}
+
+    def load_weights(self, weights: object) -> None:
+        """Take nothing over."""
+
+    def fit(self, preferences: Preferences) -> None:
+        """Learn nothing."""
+
+    def reward(self, segments: Segments) -> torch.Tensor:
+        """Pay two members. Shape: (2, ..., T)."""
+        return torch.stack([2 * segments.action[..., 0], -segments.action[..., 0]])
+
+
+def choices(chosen: list[int]) -> Preferences:
+    """Choose between a step with action 1, shown first, and one with action 0."""
+    num = len(chosen)
+    flag = torch.zeros(num, 2, dtype=torch.bool)
+    options = Segments(
+        obs=torch.zeros(num, 2, 2, 1),
+        action=torch.tensor([1.0, 0.0]).expand(num, 2).reshape(num, 2, 1, 1),
+        length=torch.ones(num, 2, dtype=torch.long),
+        terminated=flag,
+        truncated=flag,
+    )
+    return Preferences.of(Queries.of(options), Answers.of(torch.tensor(chosen), 2), RaterInfo(name="test"))
+
+
+def test_numbers_are_what_they_say() -> None:
+    """The members' mean pays 1/2 for the first option: of the choices 0, 0, 1 it foresees two."""
+    health, fresh = Health(), choices([0, 0, 1])
+    fit = FitReport(
+        num_preferences=3, epochs=1, loss=0.0, train_accuracy=1.0, accuracy=1.0, calibration_error=0.0,
+        probability=torch.tensor([0.9, 0.5]), choice=torch.tensor([1.0, 0.5]),
+    )  # fmt: skip
+    health.foresee(TwoMembers(), fresh, 10.0)
+    numbers = health.measure(TwoMembers(), fresh, fresh, fit, 12.5)
+    # P(first) is 1 / (1 + exp(-2)) = 0.881 for one member and 1 / (1 + exp(1)) = 0.269 for the other
+    spread = (0.880797 - 0.268941) / 2
+    assert numbers == pytest.approx(
+        {
+            "health/num_held_out": 1.0,
+            "health/num_choices": 3.0,
+            "health/first_share": 2 / 3,
+            "health/num_foreseen": 3.0,
+            "health/spread": spread,
+            "health/foresight": 2 / 3,
+            "health/paid_change": 2.5,
+        },
+        abs=1e-5,
+    )
+    other = Health()
+    other.load_state_dict(health.state_dict())
+    assert other.measure(TwoMembers(), fresh, fresh, fit, 12.5) == numbers
+
+
+class AlwaysFirst:
+    """Choose the option shown first, whatever it is."""
+
+    def __init__(self) -> None:
+        self._answered: list[Preferences] = []
+
+    def submit(self, queries: Queries) -> None:
+        """Answer."""
+        answers = Answers.of(torch.zeros(len(queries), dtype=torch.long), 2)
+        self._answered.append(Preferences.of(queries, answers, RaterInfo(name="first")))
+
+    def collect(self) -> Preferences | None:
+        """Hand over."""
+        return self._answered.pop() if self._answered else None
+
+
+def test_a_rater_of_one_side_is_told_while_training_and_in_the_report(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty answers in the first of two sessions are enough."""
+    flags = [
+        *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "40", "--threads", "1", "--agent.num-envs", "8"),
+        *("--agent.num-steps", "32", "--segment-length", "10", "--eval.final-episodes", "1", "--reward.hidden", "8"),
+        *("--schedule.num-sessions", "2", "--schedule.first", "0.2"),
+    ]
+    cfg = parse_train([*flags, "--out", str(tmp_path / "run")])
+    parts = build(cfg, agents)
+    parts.rater = AlwaysFirst()
+    run = Run(cfg)
+    train(cfg, parts, run)
+    run.close()
+    sentence = "100% fell on the option shown first"
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert sentence in write_run_report(run.path).read_text()
