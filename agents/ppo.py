@@ -15,6 +15,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor, nn
 
 from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
+from prefgym.guards import check_finite
 from prefgym.limits import Count, NonNegative, Positive, Share, check
 from prefgym.networks import Activation, RunningNorm, load_weights, mlp, save_weights
 from prefgym.spaces import action_bounds, single_spaces
@@ -206,7 +207,8 @@ class PPO:
 
     def _step(self, obs: Tensor, action: Tensor, old_log_prob: Tensor, advantage: Tensor, returns: Tensor) -> Tensor:
         cfg = self.cfg
-        advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
+        if len(advantage) > 1:  # one alone has no deviation
+            advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         noise = (action - self.actor(obs)) / self.log_std.exp()
         log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
         log_ratio = log_prob - old_log_prob
@@ -218,7 +220,8 @@ class PPO:
         loss = policy_loss + cfg.value_coef * value_loss - cfg.entropy_coef * self.log_std.sum()
         self.optimizer.zero_grad()
         torch.autograd.backward(loss)
-        nn.utils.clip_grad_norm_(self.parameters, cfg.max_grad_norm)
+        norm = nn.utils.clip_grad_norm_(self.parameters, cfg.max_grad_norm)
+        check_finite("the gradient of the agent", norm, obs=obs, action=action, advantage=advantage, returns=returns)
         self.optimizer.step()
         with torch.no_grad():
             # E[(ratio - 1) - log ratio] estimates the KL divergence (http://joschu.net/blog/kl-approx.html)
@@ -259,7 +262,7 @@ class PPO:
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         self._load_weights(state["weights"])
-        load_optimizer_state(self.optimizer, state.get("optimizer", {}))
+        load_optimizer_state(self.optimizer, state["optimizer"])
         self.generator.set_state(state["generator"])
         self._obs = None if state["obs"] is None else state["obs"].to(self.device)
         self._discounted = state["discounted"].to(self.device)

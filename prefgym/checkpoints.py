@@ -2,7 +2,6 @@
 
 import hashlib
 import json
-import os
 import shutil
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -11,7 +10,7 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import Tensor
 
 from prefgym.config import UserError
-from prefgym.runs import digest, verify, writing
+from prefgym.runs import digest, sync, verify, writing
 from prefgym.states import State, flatten, unflatten
 
 Which = Literal["latest", "previous"]
@@ -70,13 +69,16 @@ class Checkpoints:
         shutil.rmtree(part, ignore_errors=True)  # of a save that was cut off
         part.mkdir()
         _write_arrays(part / _ARRAYS, arrays)
-        _write_text(part / _PLAIN, json.dumps(plain))
+        try:
+            _write_text(part / _PLAIN, json.dumps(plain))
+        except TypeError as error:
+            raise UserError(f"The state of a part cannot be saved: {error}.") from None
         files = {name: digest(part / name) for name in (_ARRAYS, _PLAIN)}
         _write_manifest(part / _MANIFEST, {"steps": steps, "files": files, "shards": self._shards})
-        _sync(part)
-        _sync(self.folder / "shards")
+        sync(part)
+        sync(self.folder / "shards")
         part.rename(self.folder / f"step-{steps:012d}")
-        _sync(self.folder)
+        sync(self.folder)
         self._drop_old()
 
     def load(self, which: Which = "latest") -> tuple[State, list[State]] | None:
@@ -91,7 +93,7 @@ class Checkpoints:
         *_, path = [None, *(found if which == "latest" else found[:-1])]
         if path is None:
             if which == "previous":
-                raise UserError(f"{self.folder} has no previous checkpoint.")
+                raise UserError(f"{self.folder} has no previous checkpoint; without that folder the run begins again.")
             return None
         manifest = _read_manifest(path / _MANIFEST)
         for name, expected in manifest["files"].items():
@@ -115,7 +117,10 @@ class Checkpoints:
         *old, last = sorted(self.folder.glob("step-*"))
         for path in old[: 1 - _KEPT]:
             shutil.rmtree(path)
-        kept = [_read_manifest(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
+        try:
+            kept = [_read_manifest(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
+        except UserError:  # nobody knows what the one before needs: nothing is removed while it is there
+            return
         needed = {self.folder / shard["name"] for manifest in kept for shard in manifest["shards"]}
         for file in (self.folder / "shards").iterdir():
             if file not in needed:
@@ -123,15 +128,20 @@ class Checkpoints:
 
 
 def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
+    seen: set[int] = set()
+    for name, array in arrays.items():  # safetensors refuses tensors that share memory
+        if (place := array.untyped_storage().data_ptr()) in seen:
+            arrays[name] = array.clone()
+        seen.add(place)
     with writing(file):
         save_file(arrays, file)
-        _sync(file)
+        sync(file)
 
 
 def _write_text(file: Path, text: str) -> None:
     with writing(file):
         file.write_text(text)
-        _sync(file)
+        sync(file)
 
 
 def _write_manifest(file: Path, manifest: dict[str, Any]) -> None:
@@ -150,12 +160,3 @@ def _read_manifest(file: Path) -> dict[str, Any]:
     if hashlib.sha256(json.dumps(manifest).encode()).hexdigest() != expected:
         raise UserError(f"{file} is damaged: its SHA-256 is not the one it names.")
     return manifest
-
-
-def _sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)

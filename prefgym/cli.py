@@ -14,12 +14,12 @@ import tyro
 import prefgym
 from prefgym import agents, raters, rewards, samplers
 from prefgym.agents.tuned import tuned
-from prefgym.checkpoints import Which
+from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.evaluate import FIRST_SEED
 from prefgym.limits import Count, Natural, check
 from prefgym.registry import UnknownNameError
-from prefgym.runs import has_finished, plain, read_config
+from prefgym.runs import has_finished, plain, read_config, renew_in_manifest
 
 _REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
 
@@ -62,6 +62,9 @@ def hint(name: str, known: Sequence[str] | dict[str, Any]) -> str:
     return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known)}"
 
 
+RESUME = "prefgym train --resume RUN [--resume-from previous] goes on with a run that was stopped."
+
+
 def parse_train(argv: Sequence[str]) -> TrainCfg:
     """Read a training configuration: first the names of the parts, then the flags those parts have.
 
@@ -82,7 +85,7 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
     hidden = ("command", Annotated[tuple[str, ...], tyro.conf.Suppress], field(default=("prefgym", "train", *argv)))
     fields = [*parts, hidden]
     composed: type[TrainCfg] = make_dataclass("TrainCfg", fields, bases=(TrainCfg,), frozen=True, kw_only=True)
-    return tyro.cli(composed, args=list(argv), prog="prefgym train", description=TrainCfg.__doc__)
+    return tyro.cli(composed, args=list(argv), prog="prefgym train", description=f"{TrainCfg.__doc__}\n\n{RESUME}")
 
 
 def check_env(env_id: str) -> None:
@@ -124,8 +127,9 @@ def configuration_of(run: Path) -> TrainCfg:
     """
     config = read_config(run)
     if has_finished(run):
+        Checkpoints(run / "checkpoints").clear()  # should it have been killed just before that
         raise UserError(f"{run} has finished: there is nothing left to do.")
-    if not config["command"]:
+    if not config.get("command"):
         raise UserError(f"{run} cannot be resumed: it was not started from the command line.")
     cfg = replace(parse_train(config["command"][2:]), out=run)
     told, today = ({**c, "out": None, "command": None} for c in (config, plain(asdict(cfg))))
@@ -166,7 +170,6 @@ def _evaluate(argv: list[str]) -> int:
 
 
 def _report(argv: list[str]) -> int:
-    from prefgym.runs import write_manifest
     from prefgym.train import write_run_report
 
     def report(run: Annotated[Path, tyro.conf.Positional]) -> Path:
@@ -178,8 +181,9 @@ def _report(argv: list[str]) -> int:
         return run
 
     run = tyro.cli(report, args=argv, prog="prefgym report")
-    print(write_run_report(run))
-    write_manifest(run)
+    report_path = write_run_report(run)
+    renew_in_manifest(run, report_path.name)
+    print(report_path)
     return 0
 
 

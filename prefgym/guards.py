@@ -45,7 +45,7 @@ class GuardedVectorEnv(VectorWrapper):
     """Let nothing but finite actions in, and nothing but finite observations out.
 
     Raises:
-        NotFiniteError: From `step`, before the physics sees the action, or before the agent sees the observation.
+        NotFiniteError: Before the physics sees such an action, or the agent such an observation.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], *, guard_reward: bool) -> None:
@@ -57,6 +57,12 @@ class GuardedVectorEnv(VectorWrapper):
         """
         super().__init__(env)
         self._guard_reward = guard_reward
+
+    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        """Start episodes."""
+        obs, info = self.env.reset(seed=seed, options=options)
+        check_finite("the observation", obs)
+        return obs, info
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:  # noqa: ANN401
         """Take a step in every world."""

@@ -1,11 +1,12 @@
 """What a run has learned, for use outside of it."""
 
 import json
-from dataclasses import is_dataclass, replace
+from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
 from prefgym import agents, rewards
+from prefgym.config import UserError
 from prefgym.evaluate import make_evaluation_env
 from prefgym.networks import load_weights
 from prefgym.protocols import Agent, Learner
@@ -45,14 +46,16 @@ def load_reward(run: Path | str) -> Learner:
 def _card(run: Path, name: str) -> tuple[dict[str, Any], Path]:
     """Read what is known of a part, and say where its weights are."""
     path = Path("checkpoints") / "final" / name
-    for suffix in (".json", ".safetensors"):
-        verify_in(run, path.with_suffix(suffix))
+    for file in (Path("config.yaml"), path.with_suffix(".json"), path.with_suffix(".safetensors")):
+        verify_in(run, file)
     return json.loads((run / path).with_suffix(".json").read_text()), run / path
 
 
 def _restored(default: Any, told: Any) -> Any:  # noqa: ANN401
     """Turn what JSON holds into a configuration like `default`."""
     if is_dataclass(default) and not isinstance(default, type):
+        if unknown := set(told) - {field.name for field in fields(default)}:
+            raise UserError(f"This was learned by another version of prefgym: {', '.join(sorted(unknown))} is unknown.")
         known = {name: _restored(getattr(default, name), value) for name, value in told.items()}
         return replace(default, **known)
     # JSON knows no tuples, and configurations no lists

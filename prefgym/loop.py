@@ -51,7 +51,8 @@ class Parts:
         """Name the parts that move: all of these must be `Stateful` for a run to be resumed."""
         wrapper = {"wrapper": self.env} if isinstance(self.env, PreferenceVectorEnv) else {}
         rater = {} if self.rater is None else {"rater": self.rater}
-        counters = {"budget": self.budget, "schedule": self.schedule}
+        sampler = {"sampler": self.sampler} if isinstance(self.sampler, Stateful) else {}  # most remember nothing
+        counters = {"budget": self.budget, "schedule": self.schedule, **sampler}
         return {"env": self.env.unwrapped, **wrapper, "agent": self.agent, **rater, "learner": self.learner, **counters}
 
 
@@ -202,7 +203,7 @@ class Loop:
         return evaluate(self.parts.agent, self._eval_envs[episodes])
 
     def save(self) -> None:
-        """Write a checkpoint; a run of which a part does not tell its state has none."""
+        """Write a checkpoint; a run of which a part cannot tell its state has none."""
         if stateless(self.parts):
             return
         moving = {name: part.state_dict() for name, part in self.parts.moving().items()}

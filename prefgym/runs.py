@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import yaml
 from safetensors import SafetensorError
@@ -39,6 +39,24 @@ def writing(path: Path) -> Generator[None]:
         raise UserError(f"{path} cannot be written: {error}.") from error
 
 
+def write_text(file: Path, text: str) -> None:
+    """Write a file as a whole or not at all, and wait until it is on the disk."""
+    part = file.with_name(f".{file.name}.part")
+    part.write_text(text)
+    sync(part)
+    part.replace(file)
+    sync(file.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file, or the names in a folder, are on the disk."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
 class Run:
     """A run folder that is being written.
 
@@ -53,27 +71,34 @@ class Run:
     def __init__(self, cfg: TrainCfg, *, resume: bool = False) -> None:
         self.cfg = cfg
         self.path = cfg.out or Path("runs") / f"{cfg.env.split('/')[-1]}-{cfg.rater}-{time.strftime('%Y%m%d-%H%M%S')}"
-        try:
-            self.path.mkdir(parents=True, exist_ok=resume)
-        except FileExistsError:
-            raise UserError(f"The run folder {self.path} exists; name another one with --out.") from None
-        (self.path / "manifest.json").unlink(missing_ok=True)  # until it has finished again
+        if not resume and self.path.exists():
+            raise UserError(f"The run folder {self.path} exists; name another one with --out.")
         with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=resume)
             if not resume:
-                (self.path / "config.yaml").write_text(yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
+                write_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
             self._metrics = self.path / "metrics.jsonl"
             self._metrics.touch()
         self._board = None if resume else SummaryWriter(str(self.path / "tensorboard"))
         self._started = time.perf_counter()
 
     def state_dict(self) -> State:
-        """Return how much is written, and the time that took."""
+        """Return how much is written, and on the disk, and the time that took."""
+        sync(self._metrics)
         return {"metrics_bytes": self._metrics.stat().st_size, "wall_time_s": self.wall_time_s}
 
     def rewind(self, state: State, steps: int) -> None:
-        """Forget what was written after `state_dict`, at so many steps; from the beginning if the state is empty."""
-        os.truncate(self._metrics, state.get("metrics_bytes", 0))
-        self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=steps)
+        """Forget what was written after `state_dict`, at so many steps; from the beginning if the state is empty.
+
+        Raises:
+            UserError: If not even that is there.
+        """
+        num_bytes = state.get("metrics_bytes", 0)
+        if self._metrics.stat().st_size < num_bytes:
+            raise UserError(f"{self._metrics} is damaged: it is shorter than when the checkpoint was written.")
+        (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again
+        os.truncate(self._metrics, num_bytes)
+        self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=steps + 1)
         self._started = time.perf_counter() - state.get("wall_time_s", 0.0)
 
     @property
@@ -101,12 +126,13 @@ class Run:
         file = self.path / name
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(plain(value), indent=2) + "\n")
+            write_text(file, json.dumps(plain(value), indent=2) + "\n")
 
     def dump(self, error: NotFiniteError, steps: int) -> Path:
         """Write what was seen when something was not finite; return the folder."""
         folder = self.folder("dump")
-        save_file(flatten(error.arrays)[0], folder / "arrays.safetensors")
+        with writing(folder):
+            save_file(flatten(error.arrays)[0], folder / "arrays.safetensors")
         self.write_json("dump/about.json", {"part": error.part, "steps": steps})
         return folder
 
@@ -150,10 +176,7 @@ def verify_in(run: Path, name: Path) -> Path:
     manifest = run / "manifest.json"
     if not manifest.is_file():
         raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym train --resume {run} goes on.")
-    try:
-        sums: dict[str, str] = json.loads(manifest.read_bytes())["sha256"]
-    except (ValueError, KeyError):
-        raise UserError(f"{manifest} is damaged: it cannot be read.") from None
+    sums: dict[str, str] = _read_json(manifest).get("sha256", {})
     if name.as_posix() not in sums:
         raise UserError(f"{run} has no {name}.")
     verify(run / name, sums[name.as_posix()])
@@ -161,35 +184,69 @@ def verify_in(run: Path, name: Path) -> Path:
 
 
 def write_manifest(path: Path) -> None:
-    """Write which versions made a run folder, and the checksum of each file in it; to be called last.
+    """Write which versions made a run folder, and the checksum of each file in it but checkpoints; to be called last.
 
     A folder without a manifest is that of a run that has not finished.
     """
-    files = sorted(file for file in path.rglob("*") if file.is_file() and file.name != "manifest.json")
+    moving = [path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file() and file.name != "manifest.json" and not any(file.is_relative_to(part) for part in moving)
+    )
     manifest = {
         "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         "git_revision": _git_revision(),
         "sha256": {str(file.relative_to(path)): digest(file) for file in files},
     }
-    (path / "manifest.json").write_text(json.dumps(manifest, indent=2) + "\n")
+    with writing(path / "manifest.json"):
+        write_text(path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+
+
+def renew_in_manifest(run: Path, name: str) -> None:
+    """Note that a file was written again; a run without a manifest gets none."""
+    file = run / "manifest.json"
+    if file.is_file():
+        manifest = _read_json(file)
+        manifest["sha256"] = {**manifest.get("sha256", {}), name: digest(run / name)}
+        with writing(file):
+            write_text(file, json.dumps(manifest, indent=2) + "\n")
 
 
 def has_finished(path: Path) -> bool:
     """Tell whether a run came to its end, and was not stopped by Ctrl-C."""
     result = path / "result.json"
-    return (path / "manifest.json").is_file() and not json.loads(result.read_text())["interrupted"]
+    if not (path / "manifest.json").is_file() or not result.is_file():
+        return False
+    return not _read_json(result).get("interrupted", False)
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read the resolved configuration of a run.
 
     Raises:
-        UserError: If `path` is no run folder.
+        UserError: If `path` is no run folder, or the configuration cannot be read.
     """
     file = path / "config.yaml"
     if not file.is_file():
         raise UserError(f"{path} is not a run folder: it has no config.yaml.")
-    return yaml.safe_load(file.read_text())
+    try:
+        config = yaml.safe_load(file.read_text())
+    except (yaml.YAMLError, ValueError):
+        config = None
+    if not isinstance(config, dict):
+        raise UserError(f"{file} is damaged: it cannot be read.")
+    return cast(dict[str, Any], config)
+
+
+def _read_json(file: Path) -> dict[str, Any]:
+    try:
+        told = json.loads(file.read_bytes())
+    except ValueError:
+        told = None
+    if not isinstance(told, dict):
+        raise UserError(f"{file} is damaged: it cannot be read.")
+    return cast(dict[str, Any], told)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

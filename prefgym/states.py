@@ -34,7 +34,7 @@ def flatten(state: State, prefix: str = "") -> tuple[dict[str, Tensor], dict[str
     plain: dict[str, Any] = {}
     for name, value in state.items():
         if isinstance(value, (Tensor, np.ndarray)):
-            arrays[prefix + name] = torch.as_tensor(value).detach().cpu().contiguous()
+            arrays[f"{prefix}{name}"] = torch.as_tensor(value).detach().cpu().contiguous()
         elif isinstance(value, Mapping):
             below, plain[name] = flatten(cast(State, value), f"{prefix}{name}|")
             arrays |= below

@@ -19,7 +19,7 @@ from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, record_episode
 from prefgym.guards import GuardedVectorEnv
-from prefgym.loop import Outcome, Parts, train
+from prefgym.loop import Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
 from prefgym.runs import Run, read_config, write_manifest, writing
 from prefgym.segments import Segments
@@ -38,6 +38,8 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     """
     torch.set_num_threads(cfg.num_threads)
     parts = build(cfg, agents)
+    if names := stateless(parts):
+        print(f"no checkpoints: {' and '.join(names)} cannot tell the state", file=sys.stderr)
     with closing(Run(cfg, resume=resume_from is not None)) as run:
         outcome = train(cfg, parts, run, resume_from)
         with writing(run.path):
@@ -48,9 +50,9 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
             print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
         if cfg.report and not outcome.interrupted:
             print(f"report: {write_run_report(run.path)}")
+    write_manifest(run.path)  # from here on the run has finished, and needs no checkpoints
     if not outcome.interrupted:
         Checkpoints(run.path / "checkpoints").clear()
-    write_manifest(run.path)
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)
         return 130

@@ -30,12 +30,13 @@ from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.testing import LateRater, LateRaterCfg
 
 WORK = {
+    "acting": "prefgym.agents.ppo:PPO.collect",
     "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
     "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
     "fitting": "prefgym.rewards.fit:accumulate",
     "learning": "prefgym.agents.ppo:PPO._step",
     "logging": "prefgym.runs:Run.log",
-    "saving": "prefgym.checkpoints:_sync",
+    "saving": "prefgym.checkpoints:sync",
     "tidying up": "prefgym.checkpoints:_read_manifest",
     "finishing": "prefgym.runs:Run.write_json",
 }
@@ -91,11 +92,19 @@ def main(cfg: KillAndResumeCfg) -> int:
             call = int(generator.integers(1, calls[rater][name], endpoint=True))
             out = Path(folder) / str(moment)
             assert in_child(train, rater, out, name, call) == -signal.SIGKILL
+            saved = sorted(path.name for path in out.glob("checkpoints/step-*"))
             resumed = in_child(resume, out)
             differ = [f"exit code {resumed}"] if resumed else differences(whole[rater], out)
+            rollouts = json.loads(Path(f"{out}-calls").read_text())["acting"] if not resumed else 0
+            if saved and rollouts >= calls[rater]["acting"]:
+                differ.append("it began again")
             failures += bool(differ)
             verdict = f"differs: {', '.join(differ)}" if differ else "equal"
-            print(f"{rater}, killed while {name}, call {call} of {calls[rater][name]}: {verdict}", flush=True)
+            print(
+                f"{rater}, killed while {name}, call {call} of {calls[rater][name]}, "
+                f"resumed from {saved[-1] if saved else 'the beginning'}: {verdict}",
+                flush=True,
+            )
     return failures
 
 
@@ -121,9 +130,13 @@ def train(rater: str, out: Path, work: str | None, call: int) -> None:
 
 
 def resume(out: Path) -> None:
-    """Go on with a run that was killed."""
+    """Go on with a run that was killed, and count its calls."""
     prepare()
-    prefgym(["train", "--resume", str(out)])
+    counters = {name: watch(place, 0) for name, place in WORK.items()}
+    try:
+        prefgym(["train", "--resume", str(out)])
+    finally:
+        Path(f"{out}-calls").write_text(json.dumps({name: next(counter) - 1 for name, counter in counters.items()}))
 
 
 def prepare() -> None:

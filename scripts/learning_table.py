@@ -24,7 +24,7 @@ from rich.table import Table
 
 from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
 from prefgym.cli import parse_train
-from prefgym.runs import plain, read_config
+from prefgym.runs import has_finished, plain, read_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -134,7 +134,7 @@ def run(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any] | None:
     """Run one cell unless its folder is there, and return its line; a failed one has none and keeps its log."""
     digest = hashlib.sha256(json.dumps(wanted(cfg, cell), sort_keys=True).encode()).hexdigest()
     folder = cfg.out / f"{cell.name}-{digest[:8]}"
-    if not (folder / "manifest.json").is_file():
+    if not has_finished(folder):
         shutil.rmtree(folder, ignore_errors=True)  # of a run that was cut off
         command = [sys.executable, "-m", "prefgym", "train", *arguments(cfg, cell), "--out", str(folder)]
         with (cfg.out / f"{cell.name}.log").open("w") as log:

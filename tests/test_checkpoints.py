@@ -130,3 +130,27 @@ def test_a_missing_or_exchanged_file_is_named() -> None:
     one.unlink()
     with pytest.raises(UserError, match=f"{one} is missing"):
         Checkpoints(FOLDER).load()
+
+
+def test_parts_may_share_what_they_remember() -> None:
+    """Two names of one tensor are written twice."""
+    shared = torch.arange(3.0)
+    Checkpoints(FOLDER).save(1, {"one": shared, "other": shared.view(3, 1)})
+    loaded = Checkpoints(FOLDER).load()
+    assert loaded is not None
+    assert (loaded[0]["one"].tolist(), loaded[0]["other"].tolist()) == ([0.0, 1.0, 2.0], [[0.0], [1.0], [2.0]])
+
+
+def test_what_no_file_can_hold_is_told() -> None:
+    with pytest.raises(UserError, match="The state of a part cannot be saved"):
+        Checkpoints(FOLDER).save(1, {"part": {"thing": object()}})
+
+
+def test_a_damaged_previous_checkpoint_stops_nothing() -> None:
+    """It is dropped in its turn."""
+    checkpoints = Checkpoints(FOLDER)
+    save(checkpoints, 1)
+    (FOLDER / "step-000000000001" / "manifest.json").write_text("[]")
+    for step in (2, 3, 4):
+        save(checkpoints, step)
+    assert names("step-*") == ["step-000000000003", "step-000000000004"]

@@ -90,6 +90,12 @@ def test_what_cannot_be_resumed_says_why(capsys: pytest.CaptureFixture[str], tmp
     assert "is not a run folder" in run(capsys, *resume)[2]
     assert run(capsys, "train", *TINY, "--no-report", "--out", str(run_path))[0] == 0
     assert run(capsys, *resume)[::2] == (2, f"prefgym: {run_path} has finished: there is nothing left to do.\n")
+    for name, text in (("result.json", "{"), ("config.yaml", "[")):
+        whole = (run_path / name).read_text()
+        (run_path / name).write_text(text)
+        code, _, error = run(capsys, *resume)
+        assert (code, f"{name} is damaged: it cannot be read" in error) == (2, True)
+        (run_path / name).write_text(whole)
     (run_path / "manifest.json").unlink()
     code, _, error = run(capsys, *resume, "--resume-from", "previous")
     assert (code, "has no previous checkpoint" in error) == (2, True)

@@ -89,6 +89,7 @@ PLANTS: dict[str, Plant] = {
     "the agent's action": (PPO, "act", 300, lambda told, *_: spoil_first(told[0])),
     "the learned reward": (Ensemble, "reward", 6, lambda told, *_: spoil_first(told)),
     "the gradient of the reward model": (prefgym.rewards.fit, "accumulate", 200, spoil_gradient),
+    "the gradient of the agent": (PPO, "advantages", 4, lambda told, *_: spoil_first(told[0])),
     "a label": (BradleyTerry, "sample", 3, lambda told, *_: replace(told, choice=told.choice * torch.nan)),
 }
 """Where a NaN is planted: after which call of what, and into what it told or was given."""

@@ -91,7 +91,7 @@ class EpisodeReturns:
         """Take in a paid rollout."""
         ended = rollout.terminated | rollout.truncated
         before = torch.cat([torch.zeros_like(ended[:1]), ended[:-1]])
-        running = torch.zeros_like(rollout.reward[0]) if self._running is None else self._running
+        running = torch.zeros_like(rollout.reward[0]) if self._running is None else self._running.to(ended.device)
         total = forward_sum(rollout.reward, (~before).float(), running)
         self._finished = torch.cat([self._finished, total[ended].cpu()])[-100:]
         self._running = total[-1] * ~ended[-1]

@@ -160,8 +160,7 @@ class ScriptedRater:
         if self.step_return is None:
             return float(self._shown[0] / self._shown[1].clamp(min=1.0))
         average = self.step_return()
-        if not math.isfinite(average):
-            raise ValueError(f"rater {self.cfg.name!r} was told that an average step returns {average}")
+        check_finite(f"the average step's return told to rater {self.cfg.name!r}", torch.tensor(average))
         return average
 
 

@@ -192,6 +192,6 @@ class Ensemble:
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         self.load_weights(state["weights"])
-        load_optimizer_state(self.optimizer, state.get("optimizer", {}))
+        load_optimizer_state(self.optimizer, state["optimizer"])
         self.generator.set_state(state["generator"])
         self.is_fitted = state["is_fitted"]

@@ -6,6 +6,7 @@ import torch
 from torch import Tensor
 
 from prefgym.choice import BradleyTerry
+from prefgym.guards import check_finite
 from prefgym.protocols import Learner, Recorder, ScoringLearner
 from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
 from prefgym.samplers.sources import Source
@@ -88,7 +89,7 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
         Choice probabilities. Shape: (E, N, K).
 
     Raises:
-        ValueError: If the learned reward is not finite.
+        NotFiniteError: If the learned reward is not finite.
     """
     scores: list[Tensor] = []
     chunk = max(1, CHUNK_STEPS // (candidates.shape[-1] * length))
@@ -96,8 +97,7 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
         segments = recorder.segments(candidates[first : first + chunk], length, truth=False)
         scores.append(learned_scores(learner, segments).cpu())
     all_scores = torch.cat(scores, dim=1)
-    if not torch.isfinite(all_scores).all():
-        raise ValueError("what the learner thinks of the sampler's candidates is not finite")
+    check_finite("what the learner thinks of the sampler's candidates", all_scores)
     return BradleyTerry().probabilities(all_scores)
 
 

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 import pytest
-from kill_and_resume import KillAndResumeCfg, differences, main
+from kill_and_resume import WORK, KillAndResumeCfg, differences, main
 
 
 def test_killed_runs_come_to_the_same(capsys: pytest.CaptureFixture[str]) -> None:
-    """Real runs, killed while they simulate, ask, fit and learn, with raters who answer at once and late."""
-    assert main(KillAndResumeCfg(raters=("oracle", "late-oracle"), moments=8)) == 0
-    assert capsys.readouterr().out.count(": equal") == 8
+    """Real runs, killed once in each kind of work, with raters who answer late; most had saved a checkpoint by then."""
+    assert main(KillAndResumeCfg(raters=("late-oracle",), moments=len(WORK))) == 0
+    told = capsys.readouterr().out
+    assert told.count(": equal") == len(WORK)
+    assert told.count("resumed from step-") >= len(WORK) / 2
 
 
 def test_what_differs_is_named() -> None:
