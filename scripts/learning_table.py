@@ -121,13 +121,22 @@ def wanted(cfg: LearningTableCfg, cell: Cell) -> dict[str, str]:
 def read_results(cfg: LearningTableCfg) -> dict[Cell, dict[str, Any]]:
     """Read the lines of the results file that were made under the present configuration.
 
-    Settings that a line does not know came later; their defaults are taken to change nothing.
+    Settings that a line does not know came later; their defaults are taken to change nothing. Without a rater nothing
+    is asked or fitted, so it does not matter how it would have been.
     """
     if not cfg.results.is_file():
         return {}
     lines = [json.loads(line) for line in cfg.results.read_text().splitlines()]
     present = {cell: wanted(cfg, cell).items() for cell in cells(cfg)}
-    return {cell: line for cell, items in present.items() for line in lines if line["settings"].items() <= items}
+    return {
+        cell: line for cell, items in present.items() for line in lines if relevant(line["settings"]).items() <= items
+    }
+
+
+def relevant(told: dict[str, str]) -> dict[str, str]:
+    """Leave out how questions are asked and rewards are fitted where there is no rater."""
+    unused = ("budget", "schedule.", "recorder.", "sampler", "reward") if told["rater"] == "none" else ()
+    return {name: value for name, value in told.items() if not name.startswith(unused)}
 
 
 def run(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any] | None:

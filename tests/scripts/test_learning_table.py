@@ -6,7 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from learning_table import Cell, LearningTableCfg, main, read_results, time_ratios, wanted
+from learning_table import Cell, LearningTableCfg, main, read_results, relevant, time_ratios, wanted
 
 
 def test_a_finished_cell_is_not_run_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -27,6 +27,14 @@ def test_a_finished_cell_is_not_run_again(tmp_path: Path, capsys: pytest.Capture
     del told["settings"]["agent_cfg.gamma"]  # as if that setting were newer than the line
     cfg.results.write_text(json.dumps(told))
     assert read_results(cfg) == {cell: told}
+
+
+def test_without_a_rater_it_does_not_matter_how_rewards_are_fitted() -> None:
+    """Of these settings only environment and agent took part; with a rater all did."""
+    told = {"env": "a", "rater": "none", "budget": "500", "schedule.last": "0.7", "reward_cfg.fit.crop": "0.0"}
+    told |= {"agent_cfg.gamma": "0.99"}
+    assert relevant(told) == {"env": "a", "rater": "none", "agent_cfg.gamma": "0.99"}
+    assert relevant(told | {"rater": "oracle"}) == told | {"rater": "oracle"}
 
 
 def test_wall_times_are_compared_within_a_seed_and_a_commit() -> None:
