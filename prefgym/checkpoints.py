@@ -10,7 +10,7 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import Tensor
 
 from prefgym.config import UserError
-from prefgym.runs import digest, sync, verify, writing
+from prefgym.runs import digest, sync, verify, write_text, writing
 from prefgym.states import State, flatten, unflatten
 
 Which = Literal["latest", "previous"]
@@ -70,7 +70,7 @@ class Checkpoints:
         part.mkdir()
         _write_arrays(part / _ARRAYS, arrays)
         try:
-            _write_text(part / _PLAIN, json.dumps(plain))
+            write_text(part / _PLAIN, json.dumps(plain))
         except TypeError as error:
             raise UserError(f"The state of a part cannot be saved: {error}.") from None
         files = {name: digest(part / name) for name in (_ARRAYS, _PLAIN)}
@@ -138,15 +138,9 @@ def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
         sync(file)
 
 
-def _write_text(file: Path, text: str) -> None:
-    with writing(file):
-        file.write_text(text)
-        sync(file)
-
-
 def _write_manifest(file: Path, manifest: dict[str, Any]) -> None:
     told = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
-    _write_text(file, json.dumps({"manifest": manifest, "sha256": told}))
+    write_text(file, json.dumps({"manifest": manifest, "sha256": told}))
 
 
 def _read_manifest(file: Path) -> dict[str, Any]:

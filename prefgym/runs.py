@@ -40,12 +40,17 @@ def writing(path: Path) -> Generator[None]:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all, and wait until it is on the disk."""
+    """Write a file as a whole or not at all, and wait until it is on the disk.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
     part = file.with_name(f".{file.name}.part")
-    part.write_text(text)
-    sync(part)
-    part.replace(file)
-    sync(file.parent)
+    with writing(file):
+        part.write_text(text)
+        sync(part)
+        part.replace(file)
+        sync(file.parent)
 
 
 def sync(path: Path) -> None:
@@ -126,7 +131,7 @@ class Run:
         file = self.path / name
         with writing(file):
             file.parent.mkdir(parents=True, exist_ok=True)
-            write_text(file, json.dumps(plain(value), indent=2) + "\n")
+        write_text(file, json.dumps(plain(value), indent=2) + "\n")
 
     def dump(self, error: NotFiniteError, steps: int) -> Path:
         """Write what was seen when something was not finite; return the folder."""
@@ -166,8 +171,8 @@ def verify(file: Path, expected: str) -> None:
         raise UserError(f"{file} is damaged: its SHA-256 is not that of the manifest.")
 
 
-def verify_in(run: Path, name: Path) -> Path:
-    """Compare a file of a run that has ended with the manifest, and return where it is.
+def verify_in(run: Path, name: Path) -> None:
+    """Compare a file of a run that has ended with the manifest.
 
     Raises:
         UserError: If the run has not ended, or the file was not part of it, is missing or is damaged.
@@ -180,7 +185,6 @@ def verify_in(run: Path, name: Path) -> Path:
     if name.as_posix() not in sums:
         raise UserError(f"{run} has no {name}.")
     verify(run / name, sums[name.as_posix()])
-    return run / name
 
 
 def write_manifest(path: Path) -> None:
@@ -199,8 +203,7 @@ def write_manifest(path: Path) -> None:
         "git_revision": _git_revision(),
         "sha256": {str(file.relative_to(path)): digest(file) for file in files},
     }
-    with writing(path / "manifest.json"):
-        write_text(path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    write_text(path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
 
 
 def renew_in_manifest(run: Path, name: str) -> None:
@@ -209,8 +212,7 @@ def renew_in_manifest(run: Path, name: str) -> None:
     if file.is_file():
         manifest = _read_json(file)
         manifest["sha256"] = {**manifest.get("sha256", {}), name: digest(run / name)}
-        with writing(file):
-            write_text(file, json.dumps(manifest, indent=2) + "\n")
+        write_text(file, json.dumps(manifest, indent=2) + "\n")
 
 
 def has_finished(path: Path) -> bool:
