@@ -17,3 +17,9 @@ register, names, get = _agents.register, _agents.names, _agents.get
 cfg, make, build = _agents.cfg, _agents.make, _agents.build
 
 register("ppo", "prefgym.agents.ppo:PPO")
+register("sac", "prefgym.agents.sac:SAC")
+register("sb3", "prefgym.agents.sb3:Sb3Agent", cfg="Sb3Cfg")
+register("sb3-ppo", "prefgym.agents.sb3:Sb3Agent", cfg="ppo")
+register("sb3-sac", "prefgym.agents.sb3:Sb3Agent", cfg="sac")
+register("sb3-td3", "prefgym.agents.sb3:Sb3Agent", cfg="td3")
+register("pebble", "prefgym.agents.pebble:Pebble")

@@ -1,24 +1,23 @@
 """Proximal policy optimisation for continuous actions (Schulman et al., arXiv:1707.06347).
 
-Read from top to bottom: configuration, networks, the three beats `collect`, `advantages`, `update`, and SB3's verbs.
+Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping the worlds and SB3's verbs are
+those of `prefgym.agent`.
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor, nn
 
+from prefgym.agent import BaseAgent
 from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
 from prefgym.guards import check_finite
 from prefgym.limits import Count, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, RunningNorm, load_weights, mlp, save_weights
-from prefgym.spaces import action_bounds, single_spaces
+from prefgym.networks import Activation, RunningNorm, mlp
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
 
@@ -66,10 +65,12 @@ class PPOCfg:
     __post_init__ = check
 
 
-class PPO:
-    """An on-policy agent: torch in and out, on any device."""
+class PPO(BaseAgent):
+    """An on-policy agent."""
 
-    def __init__(self, cfg: PPOCfg, env: VectorEnv[Any, Any, Any], *, seed: int = 0, device: str = "cpu") -> None:
+    name, default = "ppo", PPOCfg()
+
+    def __init__(self, cfg: PPOCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Make untrained networks that fit `env`.
 
         Args:
@@ -78,11 +79,9 @@ class PPO:
             seed: Seed of weights and actions.
             device: Where the networks are.
         """
-        self.cfg, self.env, self.device = cfg, env, torch.device(device)
-        observation, action = single_spaces(env)
-        obs_dim, action_dim = observation.shape[0], action.shape[0]
-        self.action_low, self.action_high = (bound.to(self.device) for bound in action_bounds(action))
-        self.generator = torch.Generator(self.device).manual_seed(seed)
+        super().__init__(cfg, env, seed=seed, device=device)
+        self.cfg: PPOCfg = cfg
+        obs_dim, action_dim = self.obs_dim, self.action_dim
         weights = torch.Generator().manual_seed(seed)
         network = partial(mlp, activation=cfg.activation, generator=weights, orthogonal=cfg.orthogonal)
         self.actor = network((obs_dim, *cfg.hidden, action_dim), output_gain=0.01)
@@ -98,10 +97,9 @@ class PPO:
         self.optimizer: torch.optim.Optimizer = torch.optim.Adam(
             self.parameters, lr=cfg.learning_rate, eps=1e-5, fused=True
         )
-        self._obs: Tensor | None = None
         self._discounted = torch.zeros(0)
 
-    # --- collect -----------------------------------------------------------------------------------------------------
+    # --- act ---------------------------------------------------------------------------------------------------------
 
     @torch.no_grad()
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
@@ -113,33 +111,6 @@ class PPO:
         # log N(a; mean, std) = -(a - mean)^2 / (2 std^2) - log std - log(2 pi) / 2
         log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
         return mean + self.log_std.exp() * noise, log_prob
-
-    def collect(self, env: VectorEnv[Any, Any, Any]) -> Rollout:
-        """Step every world of `env`, in SAME_STEP mode, `num_steps` times.
-
-        Raises:
-            ValueError: If the environment resets in another mode.
-        """
-        if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-            raise ValueError("ppo needs an environment made with autoreset_mode='SameStep'")
-        if self._obs is None:
-            self._obs = self._tensor(env.reset(seed=None)[0])
-        steps: list[tuple[Tensor, ...]] = []
-        for _ in range(self.cfg.num_steps):
-            action, log_prob = self.act(self._obs)
-            clipped = action.clamp(self.action_low, self.action_high)
-            obs, reward, terminated, truncated, info = env.step(clipped.cpu().numpy())
-            next_obs = obs
-            done = terminated | truncated
-            if done.any():
-                next_obs = obs.copy()
-                next_obs[done] = np.stack(list(info["final_obs"][done]))
-            told = (self._tensor(x) for x in (next_obs, reward, terminated, truncated))
-            steps.append((self._obs, action, clipped, *told, log_prob))
-            self._obs = self._tensor(obs)
-        names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
-        rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
-        return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
 
     # --- advantages --------------------------------------------------------------------------------------------------
 
@@ -228,65 +199,31 @@ class PPO:
             kl, clipped = (ratio - 1 - log_ratio).mean(), ((ratio - 1).abs() > cfg.clip).float().mean()
         return torch.stack([policy_loss.detach(), value_loss.detach(), kl, clipped])
 
-    # --- SB3's verbs -------------------------------------------------------------------------------------------------
-
-    def learn(self, total_timesteps: int) -> "PPO":
-        """Train on what the environment pays."""
-        steps = 0
-        while steps < total_timesteps:
-            rollout = self.collect(self.env)
-            self.update(rollout, steps / total_timesteps)
-            steps += rollout.num_steps
-        return self
-
-    def predict(self, obs: Any, deterministic: bool = False) -> tuple[np.ndarray, None]:  # noqa: ANN401
-        """Choose actions within bounds. Shape: (A,) or (N, A), as `obs` has."""
-        obs = self._tensor(np.asarray(obs))
-        action, _ = self.act(obs.reshape(-1, obs.shape[-1]), deterministic)
-        return action.clamp(self.action_low, self.action_high).reshape(*obs.shape[:-1], -1).cpu().numpy(), None
+    # --- keeping ------------------------------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
         return {**self.nets.state_dict(), "log_std": self.log_std.detach()}
 
-    def state_dict(self) -> State:
-        """Return all that moves."""
-        return {
-            "weights": self.weights(),
-            "optimizer": optimizer_state(self.optimizer),
-            "generator": self.generator.get_state(),
-            "obs": self._obs,
-            "discounted": self._discounted,
-        }
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self._load_weights(state["weights"])
-        load_optimizer_state(self.optimizer, state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self._obs = None if state["obs"] is None else state["obs"].to(self.device)
-        self._discounted = state["discounted"].to(self.device)
-
-    def save(self, path: Path | str) -> None:
-        """Write weights (safetensors) and configuration (JSON)."""
-        save_weights(Path(path), self.weights(), {"agent": "ppo", "cfg": asdict(self.cfg)})
-
-    def load(self, path: Path | str) -> Self:
-        """Read weights that `save` wrote."""
-        weights, _ = load_weights(Path(path))
-        self._load_weights(weights)
-        return self
-
-    def _load_weights(self, weights: Mapping[str, Tensor]) -> None:
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
         learned = dict(weights)
         self.log_std.data = learned.pop("log_std").to(self.device)
         self.nets.load_state_dict(learned)
 
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        moving = {"optimizer": optimizer_state(self.optimizer), "discounted": self._discounted}
+        return {**super().state_dict(), **moving}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        load_optimizer_state(self.optimizer, state["optimizer"])
+        self._discounted = state["discounted"].to(self.device)
+
     def _normalized(self, obs: Tensor) -> Tensor:
         return self.obs_norm(obs) if self.cfg.normalize_obs else obs
-
-    def _tensor(self, array: Any) -> Tensor:  # noqa: ANN401
-        return torch.as_tensor(array, dtype=torch.float32).to(self.device)
 
     @property
     def _learning_rate(self) -> float:

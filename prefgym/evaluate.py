@@ -14,7 +14,7 @@ FIRST_SEED = 10_000
 class Policy(Protocol):
     """Whatever chooses actions."""
 
-    def predict(self, obs: Any, deterministic: bool = False) -> tuple[npt.NDArray[Any], Any]:  # noqa: ANN401
+    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[npt.NDArray[Any], Any]:  # noqa: ANN401
         """Choose actions for a batch of observations."""
         ...
 

@@ -1,16 +1,19 @@
 """What a run has learned, for use outside of it."""
 
 import json
-from dataclasses import fields, is_dataclass, replace
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar
 
 from prefgym import agents, rewards
+from prefgym.agent import restored
 from prefgym.config import UserError
 from prefgym.evaluate import make_evaluation_env
 from prefgym.networks import load_weights
 from prefgym.protocols import Agent, Learner
 from prefgym.runs import read_config, verify_in
+
+Loaded = TypeVar("Loaded")
 
 
 def load_policy(run: Path | str) -> Agent:
@@ -23,8 +26,7 @@ def load_policy(run: Path | str) -> Agent:
         UserError: If the run has none, or a file of it is damaged.
     """
     card, path = _card(Path(run), "policy")
-    cfg = _restored(agents.cfg(card["agent"]), card["cfg"])
-    return agents.build(card["agent"], cfg, env=_env(Path(run))).load(path)
+    return _told(lambda: agents.get(card["agent"]).load(path, _env(Path(run))))
 
 
 def load_reward(run: Path | str) -> Learner:
@@ -37,7 +39,7 @@ def load_reward(run: Path | str) -> Learner:
         UserError: If the run has none, or a file of it is damaged.
     """
     card, path = _card(Path(run), "reward")
-    cfg = _restored(rewards.cfg(card["reward"]), card["cfg"])
+    cfg = _told(lambda: restored(rewards.cfg(card["reward"]), card["cfg"]))
     learner = rewards.build(card["reward"], cfg, env=_env(Path(run)))
     learner.load_weights(load_weights(path)[0])
     return learner
@@ -51,15 +53,12 @@ def _card(run: Path, name: str) -> tuple[dict[str, Any], Path]:
     return json.loads((run / path).with_suffix(".json").read_text()), run / path
 
 
-def _restored(default: Any, told: Any) -> Any:  # noqa: ANN401
-    """Turn what JSON holds into a configuration like `default`."""
-    if is_dataclass(default) and not isinstance(default, type):
-        if unknown := set(told) - {field.name for field in fields(default)}:
-            raise UserError(f"This was learned by another version of prefgym: {', '.join(sorted(unknown))} is unknown.")
-        known = {name: _restored(getattr(default, name), value) for name, value in told.items()}
-        return replace(default, **known)
-    # JSON knows no tuples, and configurations no lists
-    return tuple(cast("list[Any]", told)) if isinstance(told, list) else told
+def _told(load: Callable[[], Loaded]) -> Loaded:
+    """Turn what another version has written into a sentence."""
+    try:
+        return load()
+    except ValueError as error:
+        raise UserError(f"{error}.") from error
 
 
 def _env(run: Path) -> Any:  # noqa: ANN401

@@ -17,7 +17,7 @@ from prefgym.guards import NotFiniteError, check_finite
 from prefgym.health import Health
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
-from prefgym.protocols import Agent, Learner, NoSegmentError, Rater, Sampler
+from prefgym.protocols import Agent, Learner, NoSegmentError, OffPolicyAgent, Rater, Sampler
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.runs import Run
@@ -123,10 +123,12 @@ class Loop:
             if parts.rater is not None:
                 metrics |= self.hold_session(parts.rater, self.steps + rollout.num_steps)
                 rollout = rollout.pay(self.pay(rollout))
-            if self.is_paid:  # before the first session there is nothing to learn from
+            if self.is_paid:
                 metrics |= parts.agent.update(rollout, self.steps / cfg.steps)
                 self.returns.add(rollout)
                 metrics["rollout/ep_rew_mean"] = self.returns.mean
+            elif isinstance(parts.agent, OffPolicyAgent):  # before the first session there is no pay
+                metrics |= parts.agent.explore(rollout)
             self.steps += rollout.num_steps
             if evaluation_is_due and self.steps < cfg.steps:
                 metrics |= self.evaluate(cfg.eval.episodes).metrics()
@@ -173,6 +175,8 @@ class Loop:
         self.health.foresee(parts.learner, fresh, paid)
         report: FitReport = parts.learner.fit(self.preferences)
         self.fit = report
+        if isinstance(parts.agent, OffPolicyAgent):
+            parts.agent.relabel(parts.learner)
         return counts | report.metrics() | self.health.measure(parts.learner, self.preferences, fresh, report, paid)
 
     def ask(self, rater: Rater, num_queries: int, steps: int) -> None:

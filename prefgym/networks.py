@@ -2,7 +2,7 @@
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -73,6 +73,54 @@ def mlp(
             nn.init.uniform_(linear.bias, -bound, bound, generator)
         layers += [linear] if is_output else [linear, _ACTIVATIONS[activation]()]
     return nn.Sequential(*layers)
+
+
+class StackedMLP(nn.Module):
+    """E fully connected networks of equal shape; weights are stacked: (E, inputs, outputs)."""
+
+    def __init__(
+        self,
+        sizes: Sequence[int],
+        num_members: int,
+        activation: Activation,
+        generator: Generator,
+        *,
+        orthogonal: bool = True,
+    ) -> None:
+        """Build the members one after the other.
+
+        Args:
+            sizes: Width of the input, of each hidden layer, and of the output, which is 1.
+            num_members: E.
+            activation: Between the layers.
+            generator: Draws the weights.
+            orthogonal: As `mlp` takes it.
+        """
+        super().__init__()
+        nets = [mlp(sizes, activation, generator, orthogonal=orthogonal) for _ in range(num_members)]
+        layers = [[layer for layer in net if isinstance(layer, nn.Linear)] for net in nets]
+        self.weights = nn.ParameterList([torch.stack([x.weight.detach().T for x in group]) for group in zip(*layers)])
+        self.biases = nn.ParameterList([torch.stack([x.bias.detach() for x in group]) for group in zip(*layers)])
+        self.activation: Callable[[Tensor], Tensor] = next(x for x in nets[0] if not isinstance(x, nn.Linear))
+
+    @property
+    def num_members(self) -> int:
+        """Return E."""
+        return len(self.biases[0])
+
+    def member(self, index: int, inputs: Tensor) -> Tensor:
+        """Run one member. Shapes: (M, inputs) to (M,)."""
+        x = inputs
+        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            x = torch.addmm(bias[index], x if depth == 0 else self.activation(x), weight[index])
+        return x.squeeze(-1)
+
+    def batched(self, inputs: Tensor) -> Tensor:
+        """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M)."""
+        x = inputs
+        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
+            x = torch.baddbmm(bias.unsqueeze(1), x if depth == 0 else self.activation(x), weight)
+        return x.squeeze(-1)
 
 
 class RunningNorm(nn.Module):

@@ -113,11 +113,11 @@ class Agent(Protocol):
         """Step the environment and return what happened."""
         ...
 
-    def update(self, batch: Any, progress: float) -> Mapping[str, float]:  # noqa: ANN401
-        """Learn from a paid batch; `progress` is the share of the training that is done."""
+    def update(self, rollout: Any, progress: float) -> Mapping[str, float]:  # noqa: ANN401
+        """Learn from a paid rollout; `progress` is the share of the training that is done."""
         ...
 
-    def predict(self, obs: Any, deterministic: bool = False) -> tuple[Any, None]:  # noqa: ANN401
+    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Any, Any]:  # noqa: ANN401
         """Choose actions within bounds."""
         ...
 
@@ -125,6 +125,20 @@ class Agent(Protocol):
         """Write what was learned."""
         ...
 
-    def load(self, path: Path | str) -> Self:
-        """Read what `save` wrote."""
+    @classmethod
+    def load(cls, path: Path | str, env: Any, device: str = "cpu") -> Self:  # noqa: ANN401
+        """Make the agent that `save` wrote."""
+        ...
+
+
+@runtime_checkable
+class OffPolicyAgent(Protocol):
+    """An agent that learns from the past again, and wants it paid anew when the learner changes its mind."""
+
+    def explore(self, rollout: Any) -> Mapping[str, float]:  # noqa: ANN401
+        """Remember a rollout that nobody has paid yet."""
+        ...
+
+    def relabel(self, learner: Learner) -> None:
+        """Pay all that is remembered what the learner thinks of it now."""
         ...

@@ -1,8 +1,10 @@
 """What prefgym asks of observation and action spaces."""
 
-from typing import Any, cast
+from dataclasses import dataclass
+from typing import Any, Self, cast
 
 import gymnasium as gym
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,3 +26,38 @@ def single_spaces(env: Any) -> tuple[gym.spaces.Box, gym.spaces.Box]:  # noqa: A
 def action_bounds(action: gym.spaces.Box) -> tuple[Tensor, Tensor]:
     """Return the smallest and the largest action. Shapes: (A,), (A,)."""
     return torch.as_tensor(action.low), torch.as_tensor(action.high)
+
+
+@dataclass(frozen=True)
+class Spaces:
+    """The spaces of one world, without the world: enough to make an agent that only predicts."""
+
+    single_observation_space: gym.spaces.Box
+    single_action_space: gym.spaces.Box
+
+    @classmethod
+    def of(cls, env: Any) -> Self:  # noqa: ANN401
+        """Take those of an environment, single or vectorised."""
+        return cls(*single_spaces(env))
+
+    def card(self) -> dict[str, dict[str, list[float | None]]]:
+        """Return the bounds as JSON knows them: null where there is none."""
+
+        def bounds(space: gym.spaces.Box) -> dict[str, list[float | None]]:
+            sides = (("low", space.low), ("high", space.high))
+            return {name: [float(x) if np.isfinite(x) else None for x in side] for name, side in sides}
+
+        return {"observation": bounds(self.single_observation_space), "action": bounds(self.single_action_space)}
+
+    @classmethod
+    def of_card(cls, card: dict[str, dict[str, list[float | None]]]) -> Self:
+        """Read what `card` returned; all numbers are float32."""
+
+        def space(told: dict[str, list[float | None]]) -> gym.spaces.Box:
+            low, high = (
+                np.array([without if x is None else x for x in told[name]], np.float32)
+                for name, without in (("low", -np.inf), ("high", np.inf))
+            )
+            return gym.spaces.Box(low, high, dtype=np.float32)
+
+        return cls(space(card["observation"]), space(card["action"]))

@@ -30,26 +30,37 @@ from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.testing import LateRater, LateRaterCfg
 
 WORK = {
-    "acting": "prefgym.agents.ppo:PPO.collect",
+    "acting": "prefgym.agent:BaseAgent.collect prefgym.agents.sb3:Sb3Agent.collect",
     "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
     "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
     "fitting": "prefgym.rewards.fit:accumulate",
-    "learning": "prefgym.agents.ppo:PPO._step",
+    "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC._step prefgym.agents.sb3:Sb3Agent.update",
+    "re-paying": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.sb3:ReplayBuffer.relabel",
     "logging": "prefgym.runs:Run.log",
     "saving": "prefgym.checkpoints:sync",
     "tidying up": "prefgym.checkpoints:_read_manifest",
     "finishing": "prefgym.runs:Run.write_json",
 }
-"""What a run does, and the function that does it."""
+"""What a run does, and the functions that do it, of which an agent uses one."""
 
 SHORT = [
     *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
-    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "2", "--eval.every", "1000"),
+    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--eval.every", "1000"),
     *("--eval.episodes", "2", "--eval.final-episodes", "2", "--reward.hidden", "16", "--schedule.num-sessions", "3"),
     *("--schedule.first", "0.1", "--reward.fit.gradient-steps", "10", "--checkpoint.every", "500"),
     *("--recorder.capacity-steps", "1600", "--no-report"),
 ]
 """A run of a second or two, in which the recorder's ring is filled twice."""
+_SB3 = {"learning_starts": 200, "buffer_size": 2000, "gradient_steps": 8, "policy_kwargs": {"net_arch": [16]}}
+_SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.capacity-steps", "2000")
+AGENTS = {
+    "ppo": ("--agent.epochs", "2"),
+    "sac": _SAC,
+    "pebble": _SAC,
+    "sb3-ppo": ("--agent.settings", '{"n_steps": 32}'),
+    "sb3-sac": ("--agent.settings", json.dumps(_SB3)),
+}
+"""Settings of the agents; where the past is remembered, the ring is filled as well."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -58,8 +69,10 @@ class KillAndResumeCfg:
 
     raters: tuple[str, ...] = ("oracle", "late-oracle", "none")
     """Who answers: at once, late and out of order, or nobody."""
+    agents: tuple[str, ...] = ("ppo", "pebble", "sb3-sac")
+    """Who learns."""
     moments: Count = 30
-    """Random moments, spread over what a run does and over the raters."""
+    """Random moments of each agent, spread over what a run does and over the raters."""
     seed: Natural = 0
     """Of the choice of moments."""
 
@@ -78,33 +91,41 @@ late_oracle = LateRaterCfg
 
 def main(cfg: KillAndResumeCfg) -> int:
     """Print a line for each moment; return how many runs came to something else."""
+    failures = 0
+    for agent in cfg.agents:
+        with TemporaryDirectory() as folder:
+            failures += kill_agent(cfg, agent, Path(folder))
+    return failures
+
+
+def kill_agent(cfg: KillAndResumeCfg, agent: str, folder: Path) -> int:
+    """Do so for one agent."""
     generator = np.random.default_rng(cfg.seed)
     failures = 0
-    with TemporaryDirectory() as folder:
-        whole = {rater: Path(folder) / f"{rater}-whole" for rater in cfg.raters}
-        for rater, out in whole.items():
-            in_child(train, rater, out, None, 0)
-        calls = {rater: json.loads(Path(f"{out}-calls").read_text()) for rater, out in whole.items()}
-        for moment in range(cfg.moments):
-            rater = cfg.raters[moment % len(cfg.raters)]
-            work = [name for name in WORK if calls[rater][name]]
-            name = work[moment // len(cfg.raters) % len(work)]
-            call = int(generator.integers(1, calls[rater][name], endpoint=True))
-            out = Path(folder) / str(moment)
-            assert in_child(train, rater, out, name, call) == -signal.SIGKILL
-            saved = sorted(path.name for path in out.glob("checkpoints/step-*"))
-            resumed = in_child(resume, out)
-            differ = [f"exit code {resumed}"] if resumed else differences(whole[rater], out)
-            rollouts = json.loads(Path(f"{out}-calls").read_text())["acting"] if not resumed else 0
-            if saved and rollouts >= calls[rater]["acting"]:
-                differ.append("it began again")
-            failures += bool(differ)
-            verdict = f"differs: {', '.join(differ)}" if differ else "equal"
-            print(
-                f"{rater}, killed while {name}, call {call} of {calls[rater][name]}, "
-                f"resumed from {saved[-1] if saved else 'the beginning'}: {verdict}",
-                flush=True,
-            )
+    whole = {rater: folder / f"{rater}-whole" for rater in cfg.raters}
+    for rater, out in whole.items():
+        in_child(train, agent, rater, out, None, 0)
+    calls = {rater: json.loads(Path(f"{out}-calls").read_text()) for rater, out in whole.items()}
+    for moment in range(cfg.moments):
+        rater = cfg.raters[moment % len(cfg.raters)]
+        work = [name for name in WORK if calls[rater][name]]
+        name = work[moment // len(cfg.raters) % len(work)]
+        call = int(generator.integers(1, calls[rater][name], endpoint=True))
+        out = folder / str(moment)
+        assert in_child(train, agent, rater, out, name, call) == -signal.SIGKILL
+        saved = sorted(path.name for path in out.glob("checkpoints/step-*"))
+        resumed = in_child(resume, out)
+        differ = [f"exit code {resumed}"] if resumed else differences(whole[rater], out)
+        rollouts = json.loads(Path(f"{out}-calls").read_text())["acting"] if not resumed else 0
+        if saved and rollouts >= calls[rater]["acting"]:
+            differ.append("it began again")
+        failures += bool(differ)
+        verdict = f"differs: {', '.join(differ)}" if differ else "equal"
+        print(
+            f"{agent}, {rater}, killed while {name}, call {call} of {calls[rater][name]}, "
+            f"resumed from {saved[-1] if saved else 'the beginning'}: {verdict}",
+            flush=True,
+        )
     return failures
 
 
@@ -112,19 +133,19 @@ def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noq
     """Call a function in a process of its own; return its exit code."""
     context = get_context("forkserver")
     # torch imports its compiler when the first optimiser is made
-    context.set_forkserver_preload(["prefgym.train", "prefgym.agents.ppo", "torch._dynamo", "kill_and_resume"])
+    context.set_forkserver_preload(["prefgym.train", "prefgym.agents.sb3", "torch._dynamo", "kill_and_resume"])
     child = context.Process(target=target, args=arguments)
     child.start()
     child.join()
     return child.exitcode
 
 
-def train(rater: str, out: Path, work: str | None, call: int) -> None:
+def train(agent: str, rater: str, out: Path, work: str | None, call: int) -> None:
     """Train until a call of a function; to the end, counting all calls, if `work` is None."""
     prepare()
-    counters = {name: watch(place, call if name == work else 0) for name, place in WORK.items()}
+    counters = {name: watch(places, call if name == work else 0) for name, places in WORK.items()}
     try:
-        prefgym(["train", *SHORT, "--rater", rater, "--out", str(out)])
+        prefgym(["train", *SHORT, "--agent", agent, *AGENTS[agent], "--rater", rater, "--out", str(out)])
     finally:
         Path(f"{out}-calls").write_text(json.dumps({name: next(counter) - 1 for name, counter in counters.items()}))
 
@@ -132,7 +153,7 @@ def train(rater: str, out: Path, work: str | None, call: int) -> None:
 def resume(out: Path) -> None:
     """Go on with a run that was killed, and count its calls."""
     prepare()
-    counters = {name: watch(place, 0) for name, place in WORK.items()}
+    counters = {name: watch(places, 0) for name, places in WORK.items()}
     try:
         prefgym(["train", "--resume", str(out)])
     finally:
@@ -145,22 +166,28 @@ def prepare() -> None:
     sys.stdout = sys.stderr = io.StringIO()
 
 
-def watch(place: str, deadly: int) -> "count[int]":
-    """Count the calls of a function, from 1; the one numbered `deadly` kills the process instead."""
-    module, _, path = place.partition(":")
-    *owners, name = path.split(".")
-    owner: Any = importlib.import_module(module)
-    for step in owners:
-        owner = getattr(owner, step)
-    function, calls = getattr(owner, name), count(1)
+def watch(places: str, deadly: int) -> "count[int]":
+    """Count the calls of functions together, from 1; the one numbered `deadly` kills the process instead."""
+    calls = count(1)
+    for place in places.split():
+        module, _, path = place.partition(":")
+        *owners, name = path.split(".")
+        owner: Any = importlib.import_module(module)
+        for step in owners:
+            owner = getattr(owner, step)
+        setattr(owner, name, watched(getattr(owner, name), calls, deadly))
+    return calls
 
-    def watched(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+
+def watched(function: Callable[..., Any], calls: "count[int]", deadly: int) -> Callable[..., Any]:
+    """Wrap a function so that its calls are counted, or deadly."""
+
+    def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if next(calls) == deadly:
             os.kill(os.getpid(), signal.SIGKILL)
         return function(*args, **kwargs)
 
-    setattr(owner, name, watched)
-    return calls
+    return call
 
 
 def differences(whole: Path, resumed: Path) -> list[str]:

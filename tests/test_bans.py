@@ -55,6 +55,8 @@ def global_draws(tree: ast.AST) -> Iterator[tuple[ast.expr | ast.stmt, str]]:
         if not isinstance(node, ast.Call):
             continue
         head, _, last = dotted(node.func).rpartition(".")
+        if last in {"getstate", "setstate", "get_state", "set_state"}:  # draws nothing: so that others' draws go on
+            continue
         if head in {"np.random", "numpy.random"} and last not in OWN_GENERATORS:
             yield node, f"calls np.random.{last}"
         if head == "random" and last not in {"Random", "SystemRandom"}:
@@ -126,6 +128,7 @@ def test_bad_lines_are_found(check: Check, bad: str) -> None:
         (global_draws, "np.random.default_rng(0).normal()"),
         (global_draws, "torch.randperm(5, generator=generator)"),
         (global_draws, "self.rng.random()"),
+        (global_draws, "np.random.set_state(state)"),
         (clock_readings, "clock.read()"),
     ],
 )

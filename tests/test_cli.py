@@ -165,7 +165,9 @@ def test_lists_name_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Eleven environments, and the raters with `none` among them."""
     assert len(run(capsys, "list", "envs")[1].split()) == 11
     assert {"oracle", "partial-return", "none"} <= set(run(capsys, "list", "raters")[1].split())
-    assert run(capsys, "list", "agents")[1].split() == ["ppo"]
+    assert run(capsys, "list", "agents")[1].split() == sorted(
+        ["ppo", "sac", "pebble", "sb3", "sb3-ppo", "sb3-sac", "sb3-td3"]
+    )
 
 
 def test_flags_of_the_chosen_parts_are_known() -> None:

@@ -4,7 +4,6 @@ import json
 from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
-from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -18,6 +17,7 @@ from safetensors.torch import load_file
 import prefgym.rewards.fit
 from prefgym import agents
 from prefgym.agents.ppo import PPO
+from prefgym.agents.sac import SAC
 from prefgym.checkpoints import Checkpoints
 from prefgym.choice import BradleyTerry
 from prefgym.cli import parse_train
@@ -27,13 +27,30 @@ from prefgym.loop import train
 from prefgym.rewards.ensemble import Ensemble
 from prefgym.runs import Run
 from prefgym.sim.vector_env import PoolVectorEnv
+from prefgym.states import flatten
 from prefgym.train import build
 
 SMALL = [
     *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
-    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "2", "--eval.every", "1000000"),
+    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--eval.every", "1000000"),
     *("--reward.hidden", "16", "--schedule.num-sessions", "4", "--schedule.first", "0.1", "--checkpoint.every", "500"),
 ]
+
+_SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.random-steps", "500")
+AGENTS = {
+    "ppo": ("--agent.epochs", "2"),
+    "sac": _SAC,
+    "pebble": _SAC,
+    "sb3-ppo": ("--agent.settings", '{"n_steps": 32, "n_epochs": 2}'),
+    "sb3-sac": (
+        "--agent.settings",
+        '{"learning_starts": 500, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
+    ),
+    "sb3-td3": (
+        "--agent.settings",
+        '{"learning_starts": 500, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
+    ),
+}
 
 
 @pytest.mark.parametrize("value", [torch.tensor([1.0, torch.inf]), np.array([np.nan])])
@@ -83,32 +100,54 @@ def spoil_gradient(told: object, members: Any, *_: object) -> None:  # noqa: ANN
     spoil_first(members.biases[-1].grad)
 
 
-Plant = tuple[object, str, int, Callable[..., None]]
+Plant = tuple[object, str, Callable[..., None]]
 PLANTS: dict[str, Plant] = {
-    "the observation": (PoolVectorEnv, "step", 300, lambda told, *_: spoil_first(told[0])),
-    "the agent's action": (PPO, "act", 300, lambda told, *_: spoil_first(told[0])),
-    "the learned reward": (Ensemble, "reward", 6, lambda told, *_: spoil_first(told)),
-    "the gradient of the reward model": (prefgym.rewards.fit, "accumulate", 200, spoil_gradient),
-    "the gradient of the agent": (PPO, "advantages", 4, lambda told, *_: spoil_first(told[0])),
-    "a label": (BradleyTerry, "sample", 3, lambda told, *_: replace(told, choice=told.choice * torch.nan)),
+    "the observation": (PoolVectorEnv, "step", lambda told, *_: spoil_first(told[0])),
+    "the agent's action": (GuardedVectorEnv, "step", lambda _, env, actions: spoil_first(actions)),
+    "the learned reward": (Ensemble, "reward", lambda told, *_: spoil_first(told)),
+    "the gradient of the reward model": (prefgym.rewards.fit, "accumulate", spoil_gradient),
+    "a label": (BradleyTerry, "sample", lambda told, *_: replace(told, choice=told.choice * torch.nan)),
 }
-"""Where a NaN is planted: after which call of what, and into what it told or was given."""
+"""Where a NaN is planted once there is a checkpoint: at the call of what, and into what it told or was given."""
+GRADIENTS: dict[str, Plant] = {
+    "ppo": (PPO, "advantages", lambda told, *_: spoil_first(told[0])),
+    "sac": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
+    "pebble": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
+}
+"""The same for the gradient of agents that are ours."""
 
 
+@pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("part", PLANTS)
-def test_a_planted_nan_stops_the_run(part: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_planted_nan_stops_the_run(part: str, agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The part is named, the last checkpoint is whole, and a dump holds the NaN."""
-    owner, name, call, spoil = PLANTS[part]
-    function, calls = getattr(owner, name), count(1)
+    stops(part, agent, PLANTS[part], tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("agent", GRADIENTS)
+def test_a_planted_nan_in_the_gradient_of_the_agent_stops_the_run(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stops("the gradient of the agent", agent, GRADIENTS[agent], tmp_path, monkeypatch)
+
+
+def stops(part: str, agent: str, plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a NaN, train, and look at what is left."""
+    owner, name, spoil = plant
+    before = name.endswith("step") and part != "the observation"  # spoil what it is given, not what it told
+    function, saved = getattr(owner, name), tmp_path / "run" / "checkpoints"
 
     def planted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        due = any(saved.glob("step-*/manifest.json"))
+        if due and before:
+            spoil(None, *args)
         told = function(*args, **kwargs)
-        if next(calls) == call:
+        if due and not before:
             spoil(told, *args)
         return told
 
     monkeypatch.setattr(owner, name, planted)
-    cfg = parse_train([*SMALL, "--out", str(tmp_path / "run")])
+    cfg = parse_train([*SMALL, "--agent", agent, *AGENTS[agent], "--out", str(tmp_path / "run")])
     with (
         closing(Run(cfg)) as run,
         pytest.raises(UserError, match=f"^{part} is not finite, in the rollout after") as told,
@@ -119,4 +158,5 @@ def test_a_planted_nan_stops_the_run(part: str, tmp_path: Path, monkeypatch: pyt
     assert not load_file(run.path / "dump" / "arrays.safetensors")["values"].isfinite().all()
     loaded = Checkpoints(run.path / "checkpoints").load()
     assert loaded is not None
-    assert all(weight.isfinite().all() for weight in loaded[0]["agent"]["weights"].values())
+    kept = flatten({"agent": loaded[0]["agent"]})[0]
+    assert all(array.isfinite().all() for array in kept.values() if array.is_floating_point())

@@ -17,7 +17,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("protocols",),
     ("networks", "choice", "scores"),
     ("samplers", "raters", "rewards"),
-    ("sim", "buffers", "wrappers", "sb3"),
+    ("sim", "buffers", "wrappers", "sb3", "agent"),
     (
         "budget",
         "config",

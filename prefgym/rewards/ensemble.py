@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.limits import Count, check
-from prefgym.networks import Activation, mlp
+from prefgym.networks import Activation, StackedMLP
 from prefgym.preferences import Preferences
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.fit import FitCfg, fit
@@ -46,23 +46,12 @@ class EnsembleCfg:
     __post_init__ = check
 
 
-class Members(nn.Module):
-    """E networks of equal shape; weights are stacked: (E, inputs, outputs)."""
+class Members(StackedMLP):
+    """The reward networks."""
 
     def __init__(self, cfg: EnsembleCfg, input_dim: int, generator: Generator) -> None:
-        super().__init__()
-        sizes = (input_dim, *cfg.hidden, 1)
-        nets = [mlp(sizes, cfg.activation, generator, orthogonal=False) for _ in range(cfg.num_members)]
-        layers = [[layer for layer in net if isinstance(layer, nn.Linear)] for net in nets]
-        self.weights = nn.ParameterList([torch.stack([x.weight.detach().T for x in group]) for group in zip(*layers)])
-        self.biases = nn.ParameterList([torch.stack([x.bias.detach() for x in group]) for group in zip(*layers)])
-        self.activation: Callable[[Tensor], Tensor] = next(x for x in nets[0] if not isinstance(x, nn.Linear))
+        super().__init__((input_dim, *cfg.hidden, 1), cfg.num_members, cfg.activation, generator, orthogonal=False)
         self.squash: Callable[[Tensor], Tensor] = torch.tanh if cfg.tanh else nn.Identity()
-
-    @property
-    def num_members(self) -> int:
-        """Return E."""
-        return len(self.biases[0])
 
     @property
     def rows_in_cache(self) -> int:
@@ -71,17 +60,11 @@ class Members(nn.Module):
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
         """Run one member. Shapes: (M, inputs) to (M,)."""
-        x = inputs
-        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-            x = torch.addmm(bias[index], x if depth == 0 else self.activation(x), weight[index])
-        return self.squash(x.squeeze(-1))
+        return self.squash(super().member(index, inputs))
 
     def batched(self, inputs: Tensor) -> Tensor:
         """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M)."""
-        x = inputs
-        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-            x = torch.baddbmm(bias.unsqueeze(1), x if depth == 0 else self.activation(x), weight)
-        return self.squash(x.squeeze(-1))
+        return self.squash(super().batched(inputs))
 
 
 class Ensemble:

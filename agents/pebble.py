@@ -1,0 +1,103 @@
+"""PEBBLE (Lee, Smith, Abbeel, arXiv:2106.05091): SAC that explores before it is paid, and re-pays the past.
+
+Before the first session the pay is the entropy of the states; after each session everything that is remembered is paid
+anew; after the first one, the critics, which have learned the worth of exploring, start afresh.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefgym.agents.sac import SAC, SACCfg
+from prefgym.buffers.rollout import Rollout
+from prefgym.limits import Count, Natural
+from prefgym.networks import RunningNorm
+from prefgym.protocols import Learner
+from prefgym.states import State
+
+DISTANCES_AT_ONCE = 2**22
+
+
+@dataclass(frozen=True, kw_only=True)
+class PebbleCfg(SACCfg):
+    """Hyperparameters of PEBBLE, beside those of SAC."""
+
+    random_steps: Natural = 1000
+    """Steps over all worlds in which actions are uniform."""
+    neighbours: Count = 5
+    """A state is worth the distance to so many nearest others while exploring."""
+    reset_updates: Natural = 100
+    """Updates of the new critics, right after the first session."""
+
+
+class Pebble(SAC):
+    """SAC with unsupervised exploration, relabelling, and a reset of the critics."""
+
+    name, default = "pebble", PebbleCfg()
+
+    def __init__(self, cfg: PebbleCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Make untrained networks that fit `env`.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            seed: Seed of weights, actions and batches.
+            device: Where networks and replay buffer are.
+        """
+        super().__init__(cfg, env, seed=seed, device=device)
+        self.pebble = cfg
+        self.distance_norm = RunningNorm(1).to(self.device)
+        self.is_paid = False
+
+    @torch.no_grad()
+    def explore(self, rollout: Rollout) -> dict[str, float]:
+        """Pay steps by how far from all earlier states they led, and learn from that.
+
+        The distance of a state is taken once, when it is new: r(s) = ||s - its k-th nearest neighbour|| (sec. 4.1,
+        without the logarithm, as the authors' code has it), divided by the deviation of all such distances.
+        """
+        new = rollout.next_obs.flatten(0, 1)
+        known = torch.cat([self.buffer.steps(0, len(self.buffer)).next_obs, new])
+        # every new state is its own nearest neighbour
+        distance = neighbour_distance(new, known, self.pebble.neighbours + 1)
+        self.distance_norm.update(distance[:, None])
+        reward = distance / (self.distance_norm.var.float() + 1e-8).sqrt()
+        with torch.enable_grad():
+            return self.update(rollout.pay(reward.view_as(rollout.reward)), 0.0)
+
+    def relabel(self, learner: Learner) -> None:
+        """Pay all that is remembered; the first time, the critics start afresh (Algorithm 2)."""
+        super().relabel(learner)
+        if self.is_paid:
+            return
+        self.is_paid = True
+        self.renew_critics(torch.Generator().manual_seed(int(self.generator.initial_seed()) + 1))
+        if self.buffer.num_steps >= self.cfg.random_steps:
+            self.improve(self.pebble.reset_updates)
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {**super().state_dict(), "distances": self.distance_norm.state_dict(), "is_paid": self.is_paid}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.distance_norm.load_state_dict(state["distances"])
+        self.is_paid = state["is_paid"]
+
+
+def neighbour_distance(states: Tensor, known: Tensor, k: int) -> Tensor:
+    """Return how far each state is from its k-th nearest among the known ones. Shapes: (M, O), (P, O) to (M,).
+
+    >>> neighbour_distance(torch.tensor([[0.0]]), torch.tensor([[0.0], [3.0], [1.0]]), k=2)
+    tensor([1.])
+    """
+    nearest = torch.full((len(states), 0), 0.0, device=states.device)
+    for part in torch.split(known, max(1, DISTANCES_AT_ONCE // len(states))):
+        # products would be faster, and wrong for states that are close
+        distance = torch.cdist(states, part, compute_mode="donot_use_mm_for_euclid_dist")
+        nearest = torch.cat([nearest, distance], 1)
+        nearest = nearest.topk(min(k, nearest.shape[1]), largest=False).values
+    return nearest[:, -1]

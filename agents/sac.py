@@ -1,0 +1,252 @@
+"""Soft actor-critic (Haarnoja et al., arXiv:1801.01290), with a learned temperature (arXiv:1812.05905).
+
+Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `update`. Stepping the worlds and
+SB3's verbs are those of `prefgym.agent`.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import softplus
+
+from prefgym.agent import BaseAgent
+from prefgym.buffers.replay import Batch, ReplayBuffer
+from prefgym.buffers.rollout import Rollout
+from prefgym.guards import check_finite
+from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
+from prefgym.networks import Activation, StackedMLP, mlp
+from prefgym.protocols import Learner
+from prefgym.states import State, load_optimizer_state, optimizer_state
+
+LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
+BATCHES_AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class SACCfg:
+    """Hyperparameters of SAC."""
+
+    num_envs: Count = 4
+    """Worlds stepped at once."""
+    num_steps: Count = 16
+    """Steps of each world between two rounds of updates."""
+    updates_per_step: NonNegative = 1.0
+    """Updates per step of a world; those of a rollout follow it."""
+    random_steps: Natural = 5000
+    """Steps over all worlds in which actions are uniform."""
+    capacity_steps: Count = 1_000_000
+    """Steps kept for updates; the oldest are overwritten."""
+    batch_size: Count = 256
+    """Steps per update."""
+    learning_rate: Positive = 3e-4
+    """Of Adam: actor, critics and temperature."""
+    gamma: Share = 0.99
+    """Discount per step."""
+    tau: Share = 0.005
+    """How far the target critics follow the critics in one update."""
+    init_temperature: Positive = 1.0
+    """Weight of the entropy at the start."""
+    target_entropy: float | None = None
+    """Entropy that the temperature aims at; minus the number of action dimensions unless said."""
+    hidden: tuple[Count, ...] = (256, 256)
+    """Hidden layers of actor and critics."""
+    activation: Activation = "relu"
+    """Between the layers."""
+    product: bool = False
+    """Whether both critics run in one batched product, which is what a GPU likes; a CPU runs them one by one."""
+
+    __post_init__ = check
+
+
+class SAC(BaseAgent):
+    """An off-policy agent."""
+
+    name, default = "sac", SACCfg()
+
+    def __init__(self, cfg: SACCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Make untrained networks that fit `env`.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            seed: Seed of weights, actions and batches.
+            device: Where networks and replay buffer are.
+        """
+        super().__init__(cfg, env, seed=seed, device=device)
+        self.cfg: SACCfg = cfg
+        draws = torch.Generator().manual_seed(seed)
+        sizes = (self.obs_dim, *cfg.hidden, 2 * self.action_dim)
+        self.actor = mlp(sizes, cfg.activation, draws, orthogonal=False).to(self.device)
+        self.log_temperature = nn.Parameter(torch.tensor(float(np.log(cfg.init_temperature)), device=self.device))
+        self.target_entropy = -self.action_dim if cfg.target_entropy is None else cfg.target_entropy
+        self.buffer = ReplayBuffer(cfg.capacity_steps, self.obs_dim, self.action_dim, self.device)
+        self.actor_optimizer = self._adam([*self.actor.parameters()])
+        self.temperature_optimizer = self._adam([self.log_temperature])
+        self.renew_critics(draws)
+
+    def renew_critics(self, generator: torch.Generator) -> None:
+        """Draw new critics, with targets and an optimiser of their own."""
+        cfg, sizes = self.cfg, (self.obs_dim + self.action_dim, *self.cfg.hidden, 1)
+        self.critics = StackedMLP(sizes, 2, cfg.activation, generator, orthogonal=False).to(self.device)
+        self.targets = deepcopy(self.critics).requires_grad_(False)
+        self.critic_optimizer = self._adam([*self.critics.parameters()])
+
+    def _adam(self, parameters: list[nn.Parameter]) -> torch.optim.Optimizer:
+        return torch.optim.Adam(parameters, lr=self.cfg.learning_rate, fused=True)
+
+    # --- act ---------------------------------------------------------------------------------------------------------
+
+    def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
+        if not deterministic and self.buffer.num_steps < self.cfg.random_steps:
+            uniform = torch.rand(len(obs), self.action_dim, generator=self.generator, device=self.device)
+            # log 2^-A
+            return 2 * uniform - 1, torch.full((len(obs),), -self.action_dim * float(np.log(2)), device=self.device)
+        return self.policy(obs, deterministic)
+
+    def policy(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw from the squashed Gaussian; gradients reach the actor. Shapes: (N, A), (N,)."""
+        mean, log_std = self.actor(obs).chunk(2, -1)
+        if deterministic:
+            return mean.tanh(), torch.zeros(len(mean), device=mean.device)
+        log_std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
+        noise = torch.empty_like(mean).normal_(generator=self.generator)
+        u = mean + log_std.exp() * noise
+        # log pi(tanh u) = log N(u; mean, std) - sum log(1 - tanh^2 u)   (arXiv:1801.01290, eq. 21), where
+        # log(1 - tanh^2 u) = 2 (log 2 - u - softplus(-2 u))
+        log_gaussian = -0.5 * noise.square() - log_std - 0.5 * np.log(2 * np.pi)
+        return u.tanh(), (log_gaussian - 2 * (np.log(2) - u - softplus(-2 * u))).sum(-1)
+
+    def executed(self, action: Tensor) -> Tensor:
+        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
+        stretched = self.action_low + (action + 1) / 2 * (self.action_high - self.action_low)
+        return stretched.clamp(self.action_low, self.action_high)  # rounding may leave the bounds
+
+    def _drawn(self, executed: Tensor) -> Tensor:
+        return 2 * (executed - self.action_low) / (self.action_high - self.action_low) - 1
+
+    # --- remember ----------------------------------------------------------------------------------------------------
+
+    def explore(self, rollout: Rollout) -> dict[str, float]:
+        """Remember a rollout that nobody has paid yet; the first `relabel` pays it."""
+        self.buffer.add(rollout)
+        return {}
+
+    def relabel(self, learner: Learner) -> None:
+        """Pay all that is remembered what the learner thinks of it now."""
+        self.buffer.relabel(learner)
+
+    # --- update ------------------------------------------------------------------------------------------------------
+
+    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
+        """Remember a paid rollout, and improve actor and critics on what is remembered.
+
+        Args:
+            rollout: With the reward to learn from.
+            progress: Share of the training that is done; of no use here.
+        """
+        del progress
+        self.buffer.add(rollout)
+        if self.buffer.num_steps < self.cfg.random_steps:
+            return {}
+        return self.improve(round(self.cfg.updates_per_step * rollout.num_steps))
+
+    def improve(self, num_updates: int) -> dict[str, float]:
+        """Take a number of updates; batches are drawn some at a time."""
+        stats: list[Tensor] = []
+        for first in range(0, num_updates, BATCHES_AT_ONCE):
+            num_batches = min(BATCHES_AT_ONCE, num_updates - first)
+            batches = self.buffer.sample((num_batches, self.cfg.batch_size), self.generator)
+            stats += [self._step(Batch(**{k: x[i] for k, x in vars(batches).items()})) for i in range(num_batches)]
+        if not stats:
+            return {}
+        names = ("actor_loss", "critic_loss", "entropy", "ent_coef")
+        return {f"train/{name}": float(mean) for name, mean in zip(names, torch.stack(stats).mean(0).cpu())}
+
+    def _step(self, batch: Batch) -> Tensor:
+        temperature = self.log_temperature.detach().exp()
+        drawn, log_prob = self.policy(batch.obs)
+        critic_loss = self._improve_critics(batch, temperature)
+        # J_pi = E[alpha log pi(a|s) - min_i Q_i(s, a)], with a of the policy   (arXiv:1812.05905, eq. 7)
+        self.critics.requires_grad_(False)
+        actor_loss = (temperature * log_prob - self._values(self.critics, batch.obs, drawn).amin(0)).mean()
+        self._descend(self.actor_optimizer, actor_loss, [*self.actor.parameters()], batch)
+        self.critics.requires_grad_(True)
+        # J(alpha) = -log alpha (log pi + target entropy)   (eq. 18, for log alpha)
+        entropy = -log_prob.detach().mean()
+        temperature_loss = self.log_temperature * (entropy - self.target_entropy)
+        self._descend(self.temperature_optimizer, temperature_loss, [self.log_temperature], batch)
+        return torch.stack([actor_loss.detach(), critic_loss, entropy, temperature])
+
+    def _improve_critics(self, batch: Batch, temperature: Tensor) -> Tensor:
+        cfg = self.cfg
+        with torch.no_grad():
+            next_action, next_log_prob = self.policy(batch.next_obs)
+            next_value = self._values(self.targets, batch.next_obs, next_action).amin(0) - temperature * next_log_prob
+            # y = r + gamma (1 - terminated) (min_i Q_i'(s', a') - alpha log pi(a'|s'))
+            target = batch.reward + cfg.gamma * (1 - batch.terminated) * next_value
+        # J_Q = sum_i E[(Q_i(s, a) - y)^2] / 2   (eq. 5)
+        error = self._values(self.critics, batch.obs, self._drawn(batch.action)) - target
+        loss = 0.5 * error.square().mean(-1).sum()
+        parameters = [*self.critics.parameters()]
+        self._descend(self.critic_optimizer, loss, parameters, batch)
+        with torch.no_grad():
+            for followed, follower in zip(parameters, self.targets.parameters()):
+                follower.lerp_(followed, cfg.tau)
+        return loss.detach()
+
+    def _values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
+        """Ask both critics. Shapes: (M, O), (M, A) to (2, M)."""
+        inputs = torch.cat([obs, action], -1)
+        if self.cfg.product:
+            return critics.batched(inputs.expand(2, -1, -1))
+        return torch.stack([critics.member(0, inputs), critics.member(1, inputs)])
+
+    def _descend(
+        self, optimizer: torch.optim.Optimizer, loss: Tensor, parameters: list[nn.Parameter], batch: Batch
+    ) -> None:
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
+        check_finite("the gradient of the agent", norm, **vars(batch))
+        optimizer.step()
+
+    # --- keeping -----------------------------------------------------------------------------------------------------
+
+    def _nets(self) -> dict[str, nn.Module]:
+        return {"actor": self.actor, "critics": self.critics, "targets": self.targets}
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {
+            "actor_optimizer": self.actor_optimizer,
+            "critic_optimizer": self.critic_optimizer,
+            "temperature_optimizer": self.temperature_optimizer,
+        }
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        nets = {f"{name}.{key}": x for name, net in self._nets().items() for key, x in net.state_dict().items()}
+        return {**nets, "log_temperature": self.log_temperature.detach()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
+        self.log_temperature.data = weights["log_temperature"].to(self.device)
+        for name, net in self._nets().items():
+            net.load_state_dict({k.removeprefix(f"{name}."): x for k, x in weights.items() if k.startswith(f"{name}.")})
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        optimizers = {name: optimizer_state(optimizer) for name, optimizer in self._optimizers().items()}
+        return {**super().state_dict(), **optimizers, "buffer": self.buffer.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        for name, optimizer in self._optimizers().items():
+            load_optimizer_state(optimizer, state[name])
+        self.buffer.load_state_dict(state["buffer"])

@@ -1,0 +1,337 @@
+"""Stable-Baselines3's algorithms in our loop: sb3-ppo, sb3-sac, sb3-td3, and any other of their kind by import path.
+
+Rollouts are collected and learned from by SB3's own `collect_rollouts` and `train`; in between, the steps are paid.
+"""
+
+import importlib
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+import torch
+from stable_baselines3.common.base_class import BaseAlgorithm
+from stable_baselines3.common.callbacks import CallbackList
+from stable_baselines3.common.logger import Logger
+from stable_baselines3.common.noise import NormalActionNoise
+from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
+from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
+from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
+from torch import Tensor
+
+from prefgym.agent import restored
+from prefgym.buffers.rollout import Rollout
+from prefgym.config import UserError
+from prefgym.limits import Count, NonNegative, check
+from prefgym.networks import load_weights, save_weights
+from prefgym.protocols import Learner
+from prefgym.sb3 import ReplayBuffer, VecEnv
+from prefgym.spaces import Spaces, single_spaces
+from prefgym.states import State, load_optimizer_state, optimizer_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sb3Cfg:
+    """Which algorithm, and its settings."""
+
+    algorithm: str = "stable_baselines3:PPO"
+    """Class, as `module:Class`; it is imported."""
+    num_envs: Count = 1
+    """Worlds stepped at once."""
+    num_steps: Count = 64
+    """Steps of each world that an off-policy algorithm takes before the updates that are due for them; 1 is as in SB3.
+    On-policy algorithms have `n_steps` among their settings."""
+    settings: str = "{}"
+    """Arguments of the algorithm in JSON, such as '{"gamma": 0.98, "policy_kwargs": {"net_arch": [256, 256]}}'; what is
+    not said is as in SB3."""
+    action_noise: NonNegative = 0.0
+    """Deviation of Gaussian noise on the actions of off-policy algorithms."""
+
+    __post_init__ = check
+
+
+def ppo() -> Sb3Cfg:
+    """SB3's PPO, with its defaults."""
+    return Sb3Cfg(algorithm="stable_baselines3:PPO")
+
+
+def sac() -> Sb3Cfg:
+    """SB3's SAC, with its defaults."""
+    return Sb3Cfg(algorithm="stable_baselines3:SAC")
+
+
+def td3() -> Sb3Cfg:
+    """SB3's TD3, with its defaults and the noise it is usually given."""
+    return Sb3Cfg(algorithm="stable_baselines3:TD3", action_noise=0.1)
+
+
+class Tape(VecEnv):
+    """Worlds that note their steps."""
+
+    def reset(self) -> Any:  # noqa: ANN401
+        """Start episodes."""
+        obs = super().reset()
+        self.start(obs)
+        return obs
+
+    def start(self, obs: Any) -> None:  # noqa: ANN401
+        """Note where the worlds are."""
+        self._obs = obs
+        self._steps: list[tuple[Any, ...]] = []
+
+    def step_wait(self) -> tuple[Any, Any, Any, list[dict[str, Any]]]:
+        """Take a step, and note it."""
+        obs, reward, done, infos = super().step_wait()
+        next_obs = obs.copy()
+        truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos])
+        for world in np.flatnonzero(done):
+            next_obs[world] = infos[world]["terminal_observation"]
+        told = (self._obs, self._actions, self._actions, next_obs, reward.copy(), done & ~truncated, truncated)
+        self._steps.append(told)
+        self._obs = obs
+        return obs, reward, done, infos
+
+    def take(self) -> Rollout:
+        """Hand over the steps since the last call. Shapes: (T, N, ...)."""
+        columns = [np.stack(column) for column in zip(*self._steps)]
+        self._steps = []
+        names = ("obs", "action", "executed", "next_obs", "reward")
+        told = {name: torch.as_tensor(x, dtype=torch.float32) for name, x in zip(names, columns)}
+        terminated, truncated = (torch.as_tensor(x) for x in columns[5:])
+        zeros = torch.zeros_like(told["reward"])  # SB3 keeps the log-probabilities itself
+        return Rollout(**told, terminated=terminated, truncated=truncated, log_prob=zeros)
+
+
+class Sb3Agent:
+    """An algorithm of SB3's, on- or off-policy."""
+
+    def __init__(self, cfg: Sb3Cfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Make an untrained one.
+
+        Args:
+            cfg: Which, and its settings.
+            env: Where it acts, in SAME_STEP mode; its spaces are one-dimensional Boxes.
+            seed: Seed of weights and actions; SB3 seeds the generators that are shared by the whole process.
+            device: Where the networks are.
+
+        Raises:
+            UserError: If there is no such algorithm, or it does not take these settings.
+        """
+        self.cfg, self.env = cfg, env
+        algorithm = find(cfg.algorithm)
+        self.worlds = Tape(env)
+        extra: dict[str, Any] = {}
+        if issubclass(algorithm, OffPolicyAlgorithm):
+            extra["replay_buffer_class"] = ReplayBuffer
+            if cfg.action_noise:
+                zeros = np.zeros(single_spaces(env)[1].shape)
+                extra["action_noise"] = NormalActionNoise(zeros, zeros + cfg.action_noise)
+        try:
+            settings = json.loads(cfg.settings)
+            self.model: Any = cast(Any, algorithm)(
+                "MlpPolicy", self.worlds, seed=seed, device=device, **extra, **settings
+            )
+        except (TypeError, ValueError, AssertionError) as error:
+            raise UserError(f"{cfg.algorithm} cannot be made with --agent.settings {cfg.settings}: {error}.") from None
+        self.model.set_logger(Logger(None, []))
+        self._quiet = CallbackList([])
+        self._quiet.init_callback(self.model)
+        self._started = False
+
+    @property
+    def is_off_policy(self) -> bool:
+        """Return whether it learns from the past again."""
+        return isinstance(self.model, OffPolicyAlgorithm)
+
+    # --- our loop's verbs --------------------------------------------------------------------------------------------
+
+    def collect(self, env: Any) -> Rollout:  # noqa: ANN401
+        """Let SB3 step the worlds the agent was made for."""
+        assert env is self.env, "SB3's algorithms act in the worlds they were made for"
+        model = self.model
+        if not self._started:
+            model._setup_learn(1, None)
+            self._started = True
+        if self.is_off_policy:
+            frequency = TrainFreq(self.cfg.num_steps, TrainFrequencyUnit.STEP)
+            settings: dict[str, Any] = {"action_noise": model.action_noise, "learning_starts": model.learning_starts}
+            model.collect_rollouts(self.worlds, self._quiet, frequency, model.replay_buffer, **settings)
+        else:
+            model.collect_rollouts(self.worlds, self._quiet, model.rollout_buffer, model.n_steps)
+        rollout = self.worlds.take()
+        self._collected = rollout.reward
+        return rollout
+
+    def explore(self, rollout: Rollout) -> dict[str, float]:
+        """Leave a rollout that nobody has paid yet where SB3 has put it."""
+        del rollout
+        return {}
+
+    def relabel(self, learner: Learner) -> None:
+        """Pay all that is remembered what the learner thinks of it now."""
+        if self.is_off_policy:
+            self.model.replay_buffer.relabel(learner)
+
+    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
+        """Put the pay where SB3 looks for it, and let it learn.
+
+        Args:
+            rollout: The latest, with the reward to learn from.
+            progress: Share of the training that is done, for schedules.
+        """
+        model = self.model
+        model._current_progress_remaining = 1 - progress
+        if self.is_off_policy:
+            model.replay_buffer.pay_latest(rollout.reward.cpu().numpy())
+            if model.num_timesteps <= model.learning_starts:
+                return {}
+            per_round = model.gradient_steps if model.gradient_steps >= 0 else model.train_freq.frequency
+            model.train(round(self.cfg.num_steps / model.train_freq.frequency * per_round), model.batch_size)
+        else:
+            if not torch.equal(rollout.reward, self._collected):  # else SB3 has it already
+                self._pay_on_policy(rollout)
+            model.train()
+        logged = cast("dict[str, Any]", model.logger.name_to_value)
+        told = {name: float(x) for name, x in logged.items() if not isinstance(x, str)}
+        logged.clear()
+        return told
+
+    def _pay_on_policy(self, rollout: Rollout) -> None:
+        model = self.model
+        with torch.no_grad():
+            final = rollout.next_obs.to(model.device).flatten(0, 1)
+            value = model.policy.predict_values(final).reshape(rollout.reward.shape).cpu()
+            last = model.policy.predict_values(torch.as_tensor(model._last_obs, device=model.device).float())
+        # time limits bootstrap: r_t + gamma V(s_(t+1))
+        rewards = rollout.reward + model.gamma * value * rollout.truncated
+        model.rollout_buffer.rewards[:] = rewards.numpy()
+        model.rollout_buffer.compute_returns_and_advantage(last_values=last, dones=model._last_episode_starts)
+
+    # --- SB3's verbs -------------------------------------------------------------------------------------------------
+
+    def learn(self, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
+        """Train on what the environment pays, as SB3 does."""
+        self.model.learn(*args, **kwargs)
+        return self
+
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, Any]:
+        """Choose actions within bounds, as SB3 does."""
+        return self.model.predict(observation, state, episode_start, deterministic)
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
+        """Act in other worlds with the same spaces."""
+        self.env, self.worlds = env, Tape(env)
+        self.model.set_env(self.worlds, force_reset)
+
+    def save(self, path: Path | str) -> None:
+        """Write weights (safetensors), algorithm, settings and spaces (JSON): no archive that runs code when loaded."""
+        card = {"agent": "sb3", "cfg": asdict(self.cfg), "spaces": Spaces.of(self.env).card()}
+        save_weights(Path(path), self.model.policy.state_dict(), card)
+
+    @classmethod
+    def load(cls, path: Path | str, env: Any, device: str = "cpu") -> Self:  # noqa: ANN401
+        """Make the agent that `save` wrote.
+
+        Args:
+            path: As given to `save`.
+            env: Where it acts.
+            device: Where the networks are.
+        """
+        weights, card = load_weights(Path(path))
+        agent = cls(restored(Sb3Cfg(), card["cfg"]), env, device=device)
+        agent.model.policy.load_state_dict(weights)
+        return agent
+
+    # --- resuming ----------------------------------------------------------------------------------------------------
+
+    def _learned(self) -> tuple[dict[str, Any], dict[str, Tensor | None]]:
+        """Return networks and optimisers, and the tensors beside them, by SB3's names."""
+        with_state, tensors = self.model._get_torch_save_params()
+
+        def find_in(name: str) -> Any:  # noqa: ANN401
+            part = self.model
+            for attribute in name.split("."):
+                part = getattr(part, attribute)
+            return part
+
+        return {name: find_in(name) for name in with_state}, {name: find_in(name) for name in tensors}
+
+    def state_dict(self) -> State:
+        """Return all that moves, the process's shared generators included."""
+        model = self.model
+        parts, tensors = self._learned()
+        learned = {
+            name: optimizer_state(part) if isinstance(part, torch.optim.Optimizer) else part.state_dict()
+            for name, part in parts.items()
+        }
+        counters = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
+        return {
+            "learned": learned,
+            "tensors": {name: value.detach() for name, value in tensors.items() if value is not None},
+            "counters": {name: getattr(model, name) for name in counters if hasattr(model, name)},
+            "started": self._started,
+            "obs": model._last_obs,
+            "episode_starts": model._last_episode_starts,
+            "buffer": model.replay_buffer.state_dict() if self.is_off_policy else {},
+            "python": list(cast("tuple[Any, ...]", random.getstate()[1])),
+            "numpy": np.random.get_state(legacy=False),
+            "torch": torch.get_rng_state(),
+            "actions": model.action_space.np_random.bit_generator.state,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        model = self.model
+        self._started = state["started"]
+        model._last_obs, model._last_episode_starts = (
+            None if state[name] is None else np.asarray(state[name]) for name in ("obs", "episode_starts")
+        )
+        if self._started:
+            model._setup_learn(1, None, reset_num_timesteps=False)  # does not reset the worlds
+            self.worlds.start(model._last_obs)
+        parts, tensors = self._learned()
+        for name, part in parts.items():
+            if isinstance(part, torch.optim.Optimizer):
+                load_optimizer_state(part, state["learned"][name])
+            else:
+                part.load_state_dict(state["learned"][name])
+        for name, value in tensors.items():
+            if value is not None:
+                value.data = state["tensors"][name].to(value.device)
+        for name, value in state["counters"].items():
+            setattr(model, name, value)
+        if self.is_off_policy:
+            model.replay_buffer.load_state_dict(state["buffer"])
+        random.setstate((3, tuple(state["python"]), None))
+        np.random.set_state(_numpy_state(state["numpy"]))
+        torch.set_rng_state(state["torch"])
+        model.action_space.np_random.bit_generator.state = state["actions"]
+
+
+def _numpy_state(state: Mapping[str, Any]) -> dict[str, Any]:
+    return {**state, "state": {**state["state"], "key": np.asarray(state["state"]["key"])}}
+
+
+def find(path: str) -> type[BaseAlgorithm]:
+    """Import an algorithm.
+
+    Raises:
+        UserError: If there is none at `module:Class`, or it is neither on- nor off-policy.
+    """
+    module, _, name = path.partition(":")
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(f"--agent.algorithm {path} cannot be imported: {error}.") from None
+    if not (isinstance(found, type) and issubclass(found, (OnPolicyAlgorithm, OffPolicyAlgorithm))):
+        raise UserError(f"--agent.algorithm {path} is no algorithm of Stable-Baselines3's kind.")
+    return found

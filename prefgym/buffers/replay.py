@@ -1,0 +1,115 @@
+"""The replay buffer: a ring of the latest steps, which are paid anew whenever the learner changes its mind."""
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Generator, Tensor
+
+from prefgym.buffers.rollout import Rollout
+from prefgym.guards import check_finite
+from prefgym.protocols import Learner
+from prefgym.segments import Segments
+from prefgym.states import State
+
+ROWS_AT_ONCE = 2**16
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Batch:
+    """Steps, drawn or in the order in which they were recorded; `...` are any batch axes."""
+
+    obs: Tensor
+    """Shape: (..., O)."""
+    action: Tensor
+    """As executed. Shape: (..., A)."""
+    next_obs: Tensor
+    """What the step led to, before any reset. Shape: (..., O)."""
+    reward: Tensor
+    """What the learner thinks now, or what the environment paid. Shape: (...,)."""
+    terminated: Tensor
+    """1 where the episode terminated, 0 elsewhere, at time limits, too. Shape: (...,), float."""
+    truncated: Tensor
+    """1 where the episode was truncated. Shape: (...,), float."""
+
+
+class ReplayBuffer:
+    """A ring of rows on a device; a row is one step of one world, so that a batch is drawn by one gather."""
+
+    def __init__(self, capacity: int, obs_dim: int, action_dim: int, device: torch.device | str = "cpu") -> None:
+        """Start empty.
+
+        Args:
+            capacity: Steps kept; the oldest are overwritten.
+            obs_dim: O.
+            action_dim: A.
+            device: Where the steps are kept.
+        """
+        self.capacity = capacity
+        self._columns = [obs_dim, action_dim, obs_dim, 1, 1, 1]
+        self._reward_column = 2 * obs_dim + action_dim
+        self._rows = torch.zeros(capacity, sum(self._columns), device=device)
+        self._next = 0
+        self.num_steps = 0
+
+    def __len__(self) -> int:
+        """Return how many steps are kept."""
+        return min(self.num_steps, self.capacity)
+
+    def add(self, rollout: Rollout) -> None:
+        """Take in a rollout, step by step and world by world."""
+        ended = (rollout.reward, rollout.terminated, rollout.truncated)
+        parts = (rollout.obs, rollout.executed, rollout.next_obs, *(x.unsqueeze(-1) for x in ended))
+        rows = torch.cat([part.float() for part in parts], -1).flatten(0, 1)[-self.capacity :]
+        self._rows[(self._next + torch.arange(len(rows), device=rows.device)) % self.capacity] = rows
+        self._next = (self._next + len(rows)) % self.capacity
+        self.num_steps += rollout.num_steps
+
+    def sample(self, shape: tuple[int, ...], generator: Generator) -> Batch:
+        """Draw steps uniformly, with replacement."""
+        rows = torch.randint(len(self), (math.prod(shape),), generator=generator, device=self._rows.device)
+        return self._steps(self._rows.index_select(0, rows).view(*shape, -1))
+
+    def steps(self, first: int, last: int) -> Batch:
+        """View the rows from `first` to before `last`."""
+        return self._steps(self._rows[first:last])
+
+    def _steps(self, rows: Tensor) -> Batch:
+        obs, action, next_obs, *ended = torch.split(rows, self._columns, -1)
+        reward, terminated, truncated = (x.squeeze(-1) for x in ended)
+        return Batch(
+            obs=obs, action=action, next_obs=next_obs, reward=reward, terminated=terminated, truncated=truncated
+        )
+
+    def relabel(self, learner: Learner) -> None:
+        """Pay every step that is kept what the learner thinks of it now.
+
+        Raises:
+            NotFiniteError: If that is not finite.
+        """
+        for first in range(0, len(self), ROWS_AT_ONCE):
+            last = min(first + ROWS_AT_ONCE, len(self))
+            steps = as_segments(self.steps(first, last))
+            reward = learner.reward(steps)
+            check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
+            self._rows[first:last, self._reward_column] = reward.mean(0)[..., 0].to(self._rows.device)
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {"rows": self._rows[: len(self)], "next": self._next, "steps": self.num_steps}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self._rows[: len(state["rows"])] = state["rows"].to(self._rows.device)
+        self._next, self.num_steps = state["next"], state["steps"]
+
+
+def as_segments(steps: Batch) -> Segments:
+    """View each step as a segment of its own. Batch shape: (...,)."""
+    return Segments(
+        obs=torch.stack([steps.obs, steps.next_obs], -2),
+        action=steps.action.unsqueeze(-2),
+        length=torch.ones(steps.reward.shape, dtype=torch.long, device=steps.reward.device),
+        terminated=steps.terminated.bool(),
+        truncated=steps.truncated.bool(),
+    )

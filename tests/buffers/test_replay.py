@@ -1,0 +1,92 @@
+"""The replay buffer against a list, and paying the past anew after the ring has wrapped."""
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import Tensor
+
+from prefgym.buffers.replay import ReplayBuffer, as_segments
+from prefgym.buffers.rollout import Rollout
+from prefgym.guards import NotFiniteError
+from prefgym.segments import Segments
+
+
+class Sum:
+    """Thinks a step is worth its observation, ten times its action, and a hundred times what it led to."""
+
+    def __init__(self, bad: float = 0.0) -> None:
+        self.bad = bad
+
+    def reward(self, segments: Segments) -> Tensor:
+        """Return the worth of each step. Shape: (1, ..., T)."""
+        obs, next_obs = segments.obs[..., :-1, 0], segments.obs[..., 1:, 0]
+        return (obs + 10 * segments.action[..., 0] + 100 * next_obs + self.bad)[None]
+
+
+def rollout(first: int, num_steps: int, num_worlds: int) -> Rollout:
+    """Make steps whose observation is their number; every third terminates, every fifth is cut."""
+    number = first + torch.arange(num_steps * num_worlds, dtype=torch.float32).view(num_steps, num_worlds)
+    return Rollout(
+        obs=number[..., None],
+        action=torch.full((num_steps, num_worlds, 1), 9.0),
+        executed=number[..., None] / 8,
+        next_obs=number[..., None] + 0.5,
+        reward=-number,
+        terminated=number % 3 == 0,
+        truncated=number % 5 == 0,
+        log_prob=torch.zeros_like(number),
+    )
+
+
+@given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=8), st.integers(1, 20))
+def test_it_keeps_the_latest_steps_as_a_list_would(sizes: list[tuple[int, int]], capacity: int) -> None:
+    buffer, seen = ReplayBuffer(capacity, 1, 1), list[float]()
+    for num_steps, num_worlds in sizes:
+        new = rollout(len(seen), num_steps, num_worlds)
+        buffer.add(new)
+        seen += new.obs.flatten().tolist()
+    kept = buffer.steps(0, len(buffer))
+    assert sorted(kept.obs[:, 0].tolist()) == seen[-capacity:]
+    assert torch.equal(kept.next_obs, kept.obs + 0.5)  # rows are kept together
+    assert torch.equal(kept.action * 8, kept.obs)
+    assert torch.equal(kept.reward, -kept.obs[:, 0])
+    assert torch.equal(kept.terminated.bool(), kept.obs[:, 0] % 3 == 0)
+    assert torch.equal(kept.truncated.bool(), kept.obs[:, 0] % 5 == 0)
+
+
+def test_all_steps_are_paid_anew_also_after_it_wrapped() -> None:
+    """7 of 10 steps are kept, the last three in front: the reference of 2021 re-paid only these three."""
+    buffer = ReplayBuffer(7, 1, 1)
+    buffer.add(rollout(0, 10, 1))
+    buffer.relabel(Sum())  # pyright: ignore[reportArgumentType]
+    kept = buffer.steps(0, 7)
+    # obs + 10 obs / 8 + 100 (obs + 1/2)
+    assert torch.allclose(kept.reward, 102.25 * kept.obs[:, 0] + 50)
+    assert torch.equal(kept.reward, Sum().reward(as_segments(kept))[0, :, 0])
+
+
+def test_a_reward_that_is_not_finite_is_named() -> None:
+    buffer = ReplayBuffer(7, 1, 1)
+    buffer.add(rollout(0, 2, 2))
+    with pytest.raises(NotFiniteError, match="the learned reward is not finite"):
+        buffer.relabel(Sum(np.nan))  # pyright: ignore[reportArgumentType]
+
+
+def test_every_step_is_drawn() -> None:
+    """200 draws miss one of 6 steps with a probability below 1e-14."""
+    buffer = ReplayBuffer(100, 1, 1)
+    buffer.add(rollout(0, 3, 2))
+    drawn = buffer.sample((20, 10), torch.Generator().manual_seed(0))
+    assert drawn.obs.shape == (20, 10, 1)
+    assert set(drawn.obs.flatten().tolist()) == {0.0, 1.0, 2.0, 3.0, 4.0, 5.0}
+
+
+def test_it_goes_on_from_its_state() -> None:
+    buffer, other = ReplayBuffer(7, 1, 1), ReplayBuffer(7, 1, 1)
+    buffer.add(rollout(0, 9, 1))
+    other.load_state_dict(buffer.state_dict())
+    for each in (buffer, other):
+        each.add(rollout(9, 2, 1))
+    assert torch.equal(buffer.steps(0, 7).obs, other.steps(0, 7).obs)
