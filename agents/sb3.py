@@ -146,6 +146,11 @@ class Sb3Agent:
         """Return whether it learns from the past again."""
         return isinstance(self.model, OffPolicyAlgorithm)
 
+    @property
+    def num_timesteps(self) -> int:
+        """Return the steps taken so far, over all worlds."""
+        return self.model.num_timesteps
+
     # --- our loop's verbs --------------------------------------------------------------------------------------------
 
     def collect(self, env: Any) -> Rollout:  # noqa: ANN401

@@ -69,9 +69,9 @@ class Registry(Generic[Part]):
         """Import the class registered under `name`.
 
         Raises:
-            UnknownNameError: If there is none.
+            UnknownNameError: If there is none, or it needs a package that is not installed.
         """
-        return cast(type[Part], _load(self._find(name).part))
+        return cast(type[Part], self._load(name, self._find(name).part))
 
     def cfg(self, name: str, **settings: Any) -> Any:  # noqa: ANN401
         """Make the configuration registered under `name`, with some settings changed.
@@ -79,7 +79,7 @@ class Registry(Generic[Part]):
         Raises:
             UnknownNameError: If there is no such name, or no such setting.
         """
-        cfg = _load(self._find(name).cfg)()
+        cfg = self._load(name, self._find(name).cfg)()
         self._check(name, settings, (f.name for f in fields(cfg)))
         return replace(cfg, **settings)
 
@@ -122,6 +122,13 @@ class Registry(Generic[Part]):
             theirs[point.name] = _entry(point.value)
         return theirs
 
+    def _load(self, name: str, path: str) -> Any:  # noqa: ANN401
+        module, _, attribute = path.partition(":")
+        try:
+            return getattr(importlib.import_module(module), attribute)
+        except ModuleNotFoundError as error:
+            raise UnknownNameError(f"{self.kind} {name!r} needs {error.name}, which is not installed") from error
+
     def _takes(self, name: str) -> list[str]:
         """Name what the constructor takes beside the configuration."""
         return [*inspect.signature(self.get(name)).parameters][1:]
@@ -150,8 +157,3 @@ def _hint(name: str, known: Iterable[str]) -> str:
     if close:
         return f"did you mean {close[0]!r}?"
     return f"choose among {', '.join(known)}" if known else "there are none"
-
-
-def _load(path: str) -> Any:  # noqa: ANN401
-    module, _, name = path.partition(":")
-    return getattr(importlib.import_module(module), name)

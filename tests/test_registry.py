@@ -132,3 +132,10 @@ def test_registries_import_no_part() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_what_is_not_installed_is_named() -> None:
+    registry: Registry[object] = Registry("rater", group="prefgym.none")
+    registry.register("further", "nowhere.at_all:Foo")
+    with pytest.raises(UnknownNameError, match="rater 'further' needs nowhere, which is not installed"):
+        registry.cfg("further")
