@@ -20,6 +20,7 @@ from prefgym.evaluate import FIRST_SEED
 from prefgym.limits import Count, Natural, check
 from prefgym.registry import UnknownNameError
 from prefgym.runs import has_finished, plain, read_config, renew_in_manifest
+from prefgym.sim.foreign import find
 
 _REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
 
@@ -95,7 +96,7 @@ def check_env(env_id: str) -> None:
         UserError: If it is not registered.
     """
     try:
-        gym.spec(env_id)
+        find(env_id)
     except gym.error.Error:
         raise UserError(f"unknown environment {env_id!r}: {hint(env_id, list(gym.registry))}") from None
 

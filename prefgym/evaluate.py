@@ -8,6 +8,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from prefgym.sim.foreign import make_vector
+
 FIRST_SEED = 10_000
 
 
@@ -62,7 +64,9 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
     return Evaluation(returns=tuple(returns.tolist()), lengths=tuple(lengths.tolist()))
 
 
-def make_evaluation_env(env_id: str, num_envs: int, num_threads: int) -> VectorEnv[Any, Any, Any]:
+def make_evaluation_env(
+    env_id: str, num_envs: int, num_threads: int, *, render_mode: str | None = None
+) -> VectorEnv[Any, Any, Any]:
     """Make worlds that pay the task reward and are seeded as Gymnasium's own."""
     if env_id.startswith("prefgym/"):
         return gym.make_vec(
@@ -73,29 +77,35 @@ def make_evaluation_env(env_id: str, num_envs: int, num_threads: int) -> VectorE
             num_threads=num_threads,
             dtype=np.float32,
             autoreset_mode=AutoresetMode.SAME_STEP,
+            render_mode=render_mode,
         )
-    return gym.make_vec(env_id, num_envs, vectorization_mode="sync")
+    return make_vector(env_id, num_envs, AutoresetMode.SAME_STEP, render_mode)
 
 
 def record_episode(
     policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED
 ) -> dict[str, npt.NDArray[Any]]:
-    """Run one deterministic episode in a single world of ours and keep all of it.
+    """Run one deterministic episode in a single world and keep all of it.
 
     Returns:
-        `state` (T+1, S), `obs` (T+1, O), `action` (T, A), `reward` (T,).
+        `obs` (T+1, O), `action` (T, A), `reward` (T,), and what there is to look at: `state` (T+1, S) of worlds that
+        can tell it, or `frames` (T, H, W, 3) of those that were made to draw themselves.
     """
     obs, _ = env.reset(seed=seed)
-    state = cast(Any, env.unwrapped).physics_state
-    observations, states, actions, rewards = [obs[0]], [state()[0]], list[Any](), list[float]()
+    state = getattr(env.unwrapped, "physics_state", None)
+    observations, actions, rewards = [obs[0]], list[Any](), list[float]()
+    states, frames = [state()[0]] if state else list[Any](), list[Any]()
     ended = False
     while not ended:
+        if not state and env.render_mode is not None:
+            frames.append(cast(Any, env.render())[0])
         action, _ = policy.predict(obs, deterministic=True)
         obs, reward, terminated, truncated, info = env.step(action)
         ended = bool(terminated[0] | truncated[0])
         observations.append(info["final_obs"][0] if ended and "final_obs" in info else obs[0])
-        states.append(state(final=True)[0])
+        if state:
+            states.append(state(final=True)[0])
         actions.append(action[0])
         rewards.append(float(reward[0]))
-    arrays = {"state": states, "obs": observations, "action": actions, "reward": rewards}
-    return {name: np.asarray(values) for name, values in arrays.items()}
+    arrays = {"state": states, "frames": frames, "obs": observations, "action": actions, "reward": rewards}
+    return {name: np.asarray(values) for name, values in arrays.items() if values}

@@ -24,8 +24,8 @@ def single_spaces(env: Any) -> tuple[gym.spaces.Box, gym.spaces.Box]:  # noqa: A
 
 
 def action_bounds(action: gym.spaces.Box) -> tuple[Tensor, Tensor]:
-    """Return the smallest and the largest action. Shapes: (A,), (A,)."""
-    return torch.as_tensor(action.low), torch.as_tensor(action.high)
+    """Return the smallest and the largest action, as float32. Shapes: (A,), (A,)."""
+    return torch.as_tensor(action.low, dtype=torch.float32), torch.as_tensor(action.high, dtype=torch.float32)
 
 
 @dataclass(frozen=True)

@@ -23,9 +23,12 @@ from prefgym.loop import Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
 from prefgym.runs import Run, read_config, write_manifest, writing
 from prefgym.segments import Segments
-from prefgym.sim.cpu import load_model
+from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
+
+FPS = 30.0
+"""Steps a second where an environment does not say."""
 
 
 def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401
@@ -39,7 +42,8 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     torch.set_num_threads(cfg.num_threads)
     parts = build(cfg, agents)
     if names := stateless(parts):
-        print(f"no checkpoints: {' and '.join(names)} cannot tell the state", file=sys.stderr)
+        told = "it has no checkpoints, since these parts cannot tell their state"
+        print(f"this run cannot be resumed: {told}: {', '.join(names)}", file=sys.stderr)
     with closing(Run(cfg, resume=resume_from is not None)) as run:
         outcome = train(cfg, parts, run, resume_from)
         with writing(run.path):
@@ -105,7 +109,7 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     Raises:
         UserError: If a segment does not fit into an episode, or the spaces are not one-dimensional Boxes.
     """
-    limit = gym.spec(cfg.env).max_episode_steps
+    limit = foreign.find(cfg.env).max_episode_steps
     length = cfg.sampler_cfg.segment_length
     if cfg.rater != "none" and limit is not None and length > limit:
         raise UserError(
@@ -116,8 +120,7 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         settings: dict[str, Any] = {"reward": "task", "num_threads": cfg.num_threads, "dtype": np.float32}
         env = gym.make_vec(cfg.env, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **settings)
     else:
-        same_step = {"autoreset_mode": AutoresetMode.SAME_STEP}
-        env = gym.make_vec(cfg.env, num_envs, vectorization_mode="sync", vector_kwargs=same_step)
+        env = foreign.make_vector(cfg.env, num_envs, AutoresetMode.SAME_STEP)
     try:
         single_spaces(env)
     except ValueError as error:
@@ -141,17 +144,22 @@ def film_run(run: Path, policy: Policy, seed: int) -> Path:
     from prefgym.sim.gl import RenderingUnavailable
     from prefgym.sim.render import render_states
 
-    env = make_evaluation_env(read_config(run)["env"], 1, 1)
+    env_id = read_config(run)["env"]
+    env = make_evaluation_env(env_id, 1, 1)
     base = cast(Any, env.unwrapped)
+    file = run / f"episode-{seed}.mp4"
     if not hasattr(base, "physics_state"):
-        raise UserError(f"{base} cannot be filmed: it does not tell its physics state.")
+        env = drawing(env_id)
+        if env is None:
+            raise UserError(f"{env_id} cannot be filmed.")
+        file.write_bytes(filmed(record_episode(policy, env, seed)["frames"], env.metadata.get("render_fps", FPS)).mp4)
+        return file
     states = record_episode(policy, env, seed)["state"]
     pace = choose_pace(len(states), base.metadata["render_fps"])
     try:
-        frames = render_states(load_model(base.task), states[:: pace.stride], camera=base.task.camera)
+        frames = render_states(base.model, states[:: pace.stride], camera=base.camera)
     except RenderingUnavailable as error:
         raise UserError(str(error)) from None
-    file = run / f"episode-{seed}.mp4"
     file.write_bytes(encode_mp4(frames, pace.fps))
     return file
 
@@ -169,9 +177,10 @@ def write_run_report(run: Path) -> Path:
     preferences = load_preferences(asked) if asked.with_suffix(".json").is_file() else None
     base = cast(Any, make_evaluation_env(config["env"], 1, 1).unwrapped)
     if not hasattr(base, "physics_state"):
-        return write_report(run, model=None, camera={}, fps=30.0, preferences=preferences)
+        fps = base.metadata.get("render_fps", FPS)
+        return write_report(run, model=None, camera={}, fps=fps, preferences=preferences)
     fps = base.metadata["render_fps"]
-    return write_report(run, model=load_model(base.task), camera=base.task.camera, fps=fps, preferences=preferences)
+    return write_report(run, model=base.model, camera=base.camera, fps=fps, preferences=preferences)
 
 
 def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
@@ -221,12 +230,14 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
 
 
 def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
-    """Record one episode of the last policy for its video; only worlds that can tell their state are filmed."""
+    """Record one episode of the last policy for its video."""
     from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
+
+    from prefgym.report.clips import save_clip
 
     env = make_evaluation_env(cfg.env, 1, 1)
     if not hasattr(env.unwrapped, "physics_state"):
-        return
+        env = drawing(cfg.env) or env
     episode = record_episode(parts.agent, env)
     if paid:
         num_steps = len(episode["reward"])
@@ -238,6 +249,29 @@ def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
             truncated=torch.tensor([False]),
         )
         episode["learned"] = parts.learner.reward(steps).mean(0)[0].cpu().numpy()
-    save_file(
-        {k: np.ascontiguousarray(v) for k, v in episode.items()}, run.folder("report") / "final_episode.safetensors"
-    )
+    folder = run.folder("report")
+    if (frames := episode.pop("frames", None)) is not None:
+        save_clip(folder / "final_clip.safetensors", filmed(frames, env.metadata.get("render_fps", FPS)))
+    save_file({k: np.ascontiguousarray(v) for k, v in episode.items()}, folder / "final_episode.safetensors")
+
+
+def drawing(env_id: str) -> VectorEnv[Any, Any, Any] | None:
+    """Make one world that draws itself; None, with a word to the user, where it cannot."""
+    try:
+        env = make_evaluation_env(env_id, 1, 1, render_mode="rgb_array")
+        env.reset()
+        env.render()
+    except (gym.error.Error, NotImplementedError) as error:
+        print(f"no video: {env_id} cannot draw itself: {error}", file=sys.stderr)
+        return None
+    return env
+
+
+def filmed(frames: Any, fps: float) -> Any:  # noqa: ANN401
+    """Encode the start of an episode as the report shows it, in even sizes. Shape: (T, H, W, 3)."""
+    from prefgym.report.clips import choose_pace, make_clip
+    from prefgym.report.footage import FINAL_SECONDS
+
+    pace = choose_pace(len(frames), fps)
+    height, width = (size // 2 * 2 for size in frames.shape[1:3])
+    return make_clip(frames[: round(FINAL_SECONDS * fps) + 1 : pace.stride, :height, :width], pace)

@@ -13,6 +13,7 @@ from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.protocols import Learner
 from prefgym.queries import Queries
 from prefgym.segments import Segments
+from prefgym.sim.foreign import World
 from prefgym.spaces import single_spaces
 from prefgym.states import State
 
@@ -38,9 +39,9 @@ class _Preferences:
 
     def __init__(self, env: Any, num_worlds: int) -> None:  # noqa: ANN401
         observation, action = single_spaces(env)
-        base = env.unwrapped
-        self.physics: _HasPhysics | None = base if hasattr(base, "physics_state") else None
-        self.factor_names = tuple(base.factors()) if self.physics else ()
+        told = (part for part in (env.unwrapped, env) if hasattr(part, "physics_state"))
+        self.physics: _HasPhysics | None = next(told, None)
+        self.factor_names = tuple(self.physics.factors()) if self.physics else ()
         self.obs_dim, self.action_dim, self.num_worlds = observation.shape[0], action.shape[0], num_worlds
         self.learner: Learner | None = None
         self.num_asked = 0
@@ -91,12 +92,17 @@ class _Preferences:
 class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Hide the task reward, record what happens, and pay the learned reward once one is installed.
 
+    Dict observations, as goal environments have, are flattened.
+
     Raises:
-        ValueError: If observation or action space is not a one-dimensional Box.
+        ValueError: If observation or action space is not a one-dimensional Box then.
     """
 
     def __init__(self, env: gym.Env[Any, Any], *, recorder: RecorderCfg | None = None) -> None:
         RecordConstructorArgs.__init__(self, recorder=recorder)
+        if not hasattr(env.unwrapped, "physics_state"):
+            world = World(env)
+            env = world if world.has_physics else world.env
         gym.Wrapper.__init__(self, env)
         self._shared = _Preferences(env, 1)
         if recorder:

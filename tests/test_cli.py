@@ -222,3 +222,26 @@ def test_ctrl_c_saves_what_was_learned(tmp_path: Path) -> None:
     assert "saved" in error
     assert (out / "checkpoints" / "final" / "policy.safetensors").is_file()
     assert json.loads((out / "result.json").read_text())["steps"] >= 1000
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+@pytest.mark.parametrize("env_id", ["FetchReachDense-v4", "dm_control/walker-walk-v0", "Pendulum-v1"])
+def test_environments_that_are_not_ours_train_and_have_pictures(
+    env_id: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """200 labels; where MuJoCo simulates, the queries are shown as well."""
+    if env_id.startswith("dm_control"):
+        pytest.importorskip("dm_control")  # has no wheel for Python 3.13
+    out = tmp_path / "run"
+    argv = ["--env", env_id, "--budget", "200", "--steps", "8192", "--eval.episodes", "1", "--eval.final-episodes", "2"]
+    code, output, error = run(
+        capsys, "train", *argv, "--threads", "1", "--reward.fit.gradient-steps", "5", "--out", str(out)
+    )
+    assert code == 0
+    assert "200 queries" in output
+    assert "cannot be resumed" in error
+    page = (out / "report.html").read_text()
+    assert page.count("<video") == (1 if env_id == "Pendulum-v1" else 7)
+    code, output, _ = run(capsys, "evaluate", str(out), "--episodes", "2", "--video")
+    assert code == 0
+    assert "video: " in output

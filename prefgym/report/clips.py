@@ -11,12 +11,14 @@ from typing import Any
 
 import av
 import numpy as np
+import safetensors.numpy
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from prefgym.segments import Segments
 
 _av: Any = av
+_safetensors: Any = safetensors.numpy
 
 Frames = NDArray[np.uint8]
 Draw = Callable[[NDArray[np.float64]], Frames]
@@ -98,6 +100,21 @@ def make_clip(frames: Frames, pace: Pace) -> Clip:
         mp4=encode_mp4(frames, pace.fps), poster=poster.getvalue(), width=width, height=height, speed=pace.speed,
         seconds=len(frames) / pace.fps,
     )  # fmt: skip
+
+
+def save_clip(path: Path, clip: Clip) -> None:
+    """Write a clip as safetensors."""
+    files = {name: np.frombuffer(getattr(clip, name), np.uint8) for name in ("mp4", "poster")}
+    numbers = np.array([clip.width, clip.height, clip.speed, clip.seconds])
+    _safetensors.save_file({**files, "numbers": numbers}, path)
+
+
+def load_clip(path: Path) -> Clip:
+    """Read what `save_clip` wrote."""
+    arrays = _safetensors.load_file(path)
+    width, height, speed, seconds = arrays["numbers"].tolist()
+    mp4, poster = (arrays[name].tobytes() for name in ("mp4", "poster"))
+    return Clip(mp4=mp4, poster=poster, width=int(width), height=int(height), speed=speed, seconds=seconds)
 
 
 def segment_frames(option: Segments, draw: Draw | None, stride: int = 1) -> Frames | None:

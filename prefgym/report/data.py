@@ -103,6 +103,8 @@ class RunData:
     held_out: HeldOut | None = None
     reward_pairs: RewardPairs | None = None
     final_episode: Episode | None = None
+    final_clip: Path | None = None
+    """A clip of it, where it was filmed at once: what cannot tell its state cannot be drawn later."""
 
     @property
     def learns_from_labels(self) -> bool:
@@ -144,6 +146,7 @@ def load_run(run_dir: Path) -> RunData:
         held_out=HeldOut(probability=held_out[0], share=held_out[1]) if held_out else None,
         reward_pairs=RewardPairs(true=pairs[0], learned=pairs[1]) if pairs else None,
         final_episode=_read_episode(inputs / "final_episode.safetensors"),
+        final_clip=clip if (clip := inputs / "final_clip.safetensors").is_file() else None,
     )
 
 

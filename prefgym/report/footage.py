@@ -3,10 +3,11 @@
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, TypeGuard
 
 from prefgym.preferences import Preferences
-from prefgym.report.clips import Clip, Draw, Frames, choose_pace, make_clip, segment_frames, side_by_side
+from prefgym.report.clips import Clip, Draw, Frames, choose_pace, load_clip, make_clip, segment_frames, side_by_side
 from prefgym.report.data import Episode
 from prefgym.sim.gl import MjModel, RenderingUnavailable
 from prefgym.sim.render import StateRenderer
@@ -39,6 +40,7 @@ def film(
     model: MjModel | None,
     camera: Mapping[str, Any],
     fps: float,
+    final_clip: Path | None = None,
 ) -> Footage:
     """Draw the final episode and a handful of queries; where no picture can be drawn, say why.
 
@@ -48,6 +50,7 @@ def film(
         model: What the physics states are states of; None if it is not known.
         camera: See `StateRenderer`.
         fps: States recorded for each second of the episode.
+        final_clip: The final policy's video, if it was made during the run.
     """
     missing = "" if model is not None else "the physics model of this environment is not known"
     with ExitStack() as stack:
@@ -66,7 +69,7 @@ def film(
         if preferences is not None and len(preferences):
             side = QUERY_WIDTH // preferences.queries.num_options // 2 * 2
             queries = _film_queries(preferences, open_renderer(side, side), fps)
-        final = None
+        final = None if final_clip is None else load_clip(final_clip)
         if episode is not None and episode.state is not None and (draw := open_renderer(*FINAL_SIZE)):
             pace = choose_pace(len(episode.state), fps)
             shown = episode.state[: round(FINAL_SECONDS * fps) + 1 : pace.stride]

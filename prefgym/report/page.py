@@ -37,7 +37,14 @@ def write_report(
         ValueError: If a file of the run folder is there but makes no sense.
     """
     run = load_run(run_dir)
-    footage = film(episode=run.final_episode, preferences=preferences, model=model, camera=camera, fps=fps)
+    footage = film(
+        episode=run.final_episode,
+        preferences=preferences,
+        model=model,
+        camera=camera,
+        fps=fps,
+        final_clip=run.final_clip,
+    )
     return _write_atomically(run_dir / "report.html", render_page(run, preferences, footage, fps))
 
 

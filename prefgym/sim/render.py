@@ -52,7 +52,7 @@ class StateRenderer:
         self._model.vis.global_.offheight = height
         self._model.vis.quality.shadowsize = 0
         self._data = mujoco.MjData(self._model)
-        self._spec = spec
+        self._spec, self._size = spec, mujoco.mj_stateSize(self._model, spec)
         self._camera = _camera(self._model, camera or {})
         self._robot = _robot(self._model, camera or {})
         self._shape = (height, width, 3)
@@ -65,14 +65,13 @@ class StateRenderer:
                 self._thread.shutdown()
 
     def __call__(self, states: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Draw `states` (T, S). Shape: (T, H, W, 3).
+        """Draw `states` (T, S); they may be followed by the positions of the model's sites. Shape: (T, H, W, 3).
 
         Raises:
             ValueError: If the states do not fit the model, or the renderer is closed.
         """
-        size = mujoco.mj_stateSize(self._model, self._spec)
-        if states.ndim != 2 or states.shape[1] != size:
-            raise ValueError(f"states have shape {states.shape}, but those of this model have shape (T, {size})")
+        if states.ndim != 2 or states.shape[1] not in (self._size, self._size + self._model.site_pos.size):
+            raise ValueError(f"states have shape {states.shape}, but those of this model have shape (T, {self._size})")
         if self._resources is None:
             raise ValueError("the renderer is closed")
         return self._thread.submit(self._draw, states, *self._resources[1:]).result()
@@ -97,7 +96,9 @@ class StateRenderer:
         rect, option, everything = mujoco.MjrRect(0, 0, width, height), mujoco.MjvOption(), mujoco.mjtCatBit.mjCAT_ALL
         frames = np.empty((len(states), *self._shape), dtype=np.uint8)
         for frame, state in zip(frames, states, strict=True):
-            mujoco.mj_setState(self._model, self._data, state, self._spec)
+            if len(state) > self._size:
+                self._model.site_pos[:] = state[self._size :].reshape(-1, 3)
+            mujoco.mj_setState(self._model, self._data, state[: self._size], self._spec)
             mujoco.mj_forward(self._model, self._data)
             if self._robot is not None:
                 self._camera.lookat[:] = self._data.subtree_com[self._robot]

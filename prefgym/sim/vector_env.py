@@ -1,6 +1,6 @@
 """Many worlds as one Gymnasium vector environment."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -222,6 +222,16 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
     def factors(self) -> dict[str, Array]:
         """Copy the terms of the reward at the last step, before any autoreset. Shape of each: (N,)."""
         return self._worlds.factors()
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401
+        """Return what the physics states are states of."""
+        return self._worlds.pool.model
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from; see `StateRenderer`."""
+        return self.task.camera
 
     @property
     def state_size(self) -> int:

@@ -1,0 +1,31 @@
+"""What other packages lack on MuJoCo 4; each part does nothing once they have it themselves."""
+
+from importlib import import_module
+from typing import Any, cast
+
+import numpy as np
+
+from prefgym.sim.gl import mujoco
+
+
+def compare_joint_types_with_numpy() -> None:
+    """Let `mjtJoint` equal NumPy's integers, as before MuJoCo 4: Gymnasium-Robotics 1.4.2 looks for one in a tuple."""
+    joint = mujoco.mjtJoint
+    if joint.mjJNT_SLIDE == np.int32(int(joint.mjJNT_SLIDE)):
+        return
+    equals = joint.__eq__
+
+    def equals_integer(self: Any, other: object) -> bool:  # noqa: ANN401
+        return equals(self, int(cast(Any, other)) if isinstance(other, np.integer) else other)
+
+    joint.__eq__ = equals_integer
+
+
+def forget_missing_fields() -> None:
+    """Strike from dm_control 1.0.50's list of arrays those that MuJoCo 4 has no longer."""
+    sizes = cast(Any, import_module("dm_control.mujoco.wrapper.mjbindings.sizes"))
+    structs = {"mjmodel": mujoco.MjModel, "mjdata": mujoco.MjData}
+    for name, struct in structs.items():
+        fields = cast("dict[str, Any]", sizes.array_sizes[name])
+        for field in [field for field in fields if not hasattr(struct, field)]:
+            del fields[field]

@@ -1,0 +1,175 @@
+"""Environments that are not ours, as vectors of worlds: flat observations, and states where MuJoCo simulates them."""
+
+import importlib
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, SupportsFloat, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import FlattenObservation
+
+from prefgym.sim import compat
+from prefgym.sim.gl import mujoco
+from prefgym.sim.render import STATE_SPEC
+
+FloatArray = npt.NDArray[np.float64]
+
+PROVIDERS: dict[str, Callable[[], None]] = {
+    "gymnasium_robotics": compat.compare_joint_types_with_numpy,
+    "shimmy": compat.forget_missing_fields,
+}
+"""Packages that register environments when they are imported, and what they lack."""
+
+
+def find(env_id: str) -> EnvSpec:
+    """Look an environment up; packages that are known to register some are imported if it takes that.
+
+    Raises:
+        gymnasium.error.Error: If it is not registered.
+    """
+    try:
+        return gym.spec(env_id)
+    except gym.error.Error:
+        for provider, mend in PROVIDERS.items():
+            if find_spec(provider) is not None:
+                gym.register_envs(importlib.import_module(provider))
+                mend()
+    return gym.spec(env_id)
+
+
+def make_vector(
+    env_id: str, num_envs: int, mode: AutoresetMode, render_mode: str | None = None
+) -> VectorEnv[Any, Any, Any]:
+    """Make worlds of an environment, stepped one after the other.
+
+    Args:
+        env_id: Any id; the package that registers it is imported if it is known.
+        num_envs: Number of worlds.
+        mode: When worlds are reset.
+        render_mode: As in `gym.make`.
+
+    Raises:
+        gymnasium.error.Error: If it is not registered.
+    """
+    find(env_id)
+    make = partial(_make_world, env_id, render_mode)
+    probe = make()
+    kind = PhysicsVectorEnv if probe.has_physics else SyncVectorEnv
+    probe.close()
+    return kind([make] * num_envs, autoreset_mode=mode)
+
+
+def _make_world(env_id: str, render_mode: str | None) -> "World":
+    # the checker would warn of what we cannot mend
+    return World(gym.make(env_id, render_mode=render_mode, disable_env_checker=True))
+
+
+class World(gym.Wrapper[Any, Any, Any, Any]):
+    """One world with flat observations, which remembers the state an episode ended in when it is reset."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        super().__init__(FlattenObservation(env) if isinstance(env.observation_space, gym.spaces.Dict) else env)
+        self._final: FloatArray | None = None
+        self._is_running = False
+
+    @property
+    def has_physics(self) -> bool:
+        """Return whether MuJoCo simulates it, so that it can tell its state."""
+        return isinstance(self._physics()[0], mujoco.MjModel)
+
+    def _physics(self) -> tuple[Any, Any]:
+        base = cast(Any, self.unwrapped)
+        if engine := getattr(getattr(base, "_env", None), "physics", None):  # as shimmy wraps dm_control
+            return engine.model.ptr, engine.data.ptr
+        return getattr(base, "model", None), getattr(base, "data", None)
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401
+        """Return what the states are states of."""
+        return self._physics()[0]
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from: as the environment says, by the model's first camera, or from afar."""
+        drawer = getattr(self.unwrapped, "mujoco_renderer", None)
+        if config := getattr(drawer, "default_cam_config", None):
+            return {"trackbodyid": -1, **config}
+        fixed = {"type": mujoco.mjtCamera.mjCAMERA_FIXED.value, "fixedcamid": 0} if self.model.ncam else {}
+        return {"trackbodyid": -1, **fixed}
+
+    @property
+    def state_size(self) -> int:
+        """Columns of `physics_state`."""
+        return mujoco.mj_stateSize(self.model, STATE_SPEC) + self.model.site_pos.size
+
+    def physics_state(self, final: bool = False) -> FloatArray:
+        """Copy what it takes to draw the world: its state, and where its sites are, which may mark goals.
+
+        Args:
+            final: Whether the state before a reset is meant, until the next step.
+
+        Returns:
+            `STATE_SPEC`, then the positions of the sites. Shape: (1, S).
+        """
+        if final and self._final is not None:
+            return self._final
+        model, data = self._physics()
+        state = np.empty(mujoco.mj_stateSize(model, STATE_SPEC))
+        mujoco.mj_getState(model, data, state, STATE_SPEC)
+        return np.concatenate([state, model.site_pos.ravel()])[None]
+
+    def factors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return no terms: what the reward is made of is not known."""
+        return {}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode."""
+        self._final = self.physics_state() if self._is_running and self.has_physics else None
+        self._is_running = True
+        if seed is not None and (task := getattr(getattr(self.unwrapped, "_env", None), "task", None)) is not None:
+            task.random.seed(seed)  # shimmy 2.0.1 seeds a generator that dm_control does not look at
+        told = self.env.reset(seed=seed, options=options)
+        if mark_goal := getattr(self.unwrapped, "_render_callback", None):
+            mark_goal()  # Gymnasium-Robotics moves the mark only when it draws
+        return told
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        """Take a step."""
+        self._final = None
+        return self.env.step(action)
+
+
+class PhysicsVectorEnv(SyncVectorEnv):
+    """Worlds that MuJoCo simulates, and that tell their states."""
+
+    @property
+    def _worlds(self) -> list[World]:
+        return [cast(World, env) for env in self.envs]
+
+    def physics_state(self, final: bool = False) -> FloatArray:
+        """Copy the states of all worlds; `final` gives those before a reset within the last step. Shape: (N, S)."""
+        return np.concatenate([world.physics_state(final) for world in self._worlds])
+
+    @property
+    def state_size(self) -> int:
+        """Columns of `physics_state`."""
+        return self._worlds[0].state_size
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401
+        """Return what the states are states of."""
+        return self._worlds[0].model
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from."""
+        return self._worlds[0].camera
+
+    def factors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return no terms: what the reward is made of is not known."""
+        return {}

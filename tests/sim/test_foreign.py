@@ -1,0 +1,84 @@
+"""Environments that are not ours: found, flattened, and told apart by whether they can tell their state."""
+
+from collections.abc import Callable
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from prefgym.sim.foreign import PhysicsVectorEnv, World, find, make_vector
+from prefgym.sim.render import StateRenderer
+
+SAME_STEP = AutoresetMode.SAME_STEP
+MUJOCO = ("FetchReachDense-v4", "dm_control/walker-walk-v0", "InvertedPendulum-v5")
+
+pytestmark = pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+
+
+def play(env: Any, num_steps: int, watch: Callable[[], Any]) -> list[Any]:  # noqa: ANN401
+    """Take random steps and note what is watched after each."""
+    env.action_space.seed(0)
+    seen: list[Any] = []
+    for _ in range(num_steps):
+        env.step(env.action_space.sample())
+        seen.append(watch())
+    return seen
+
+
+@pytest.mark.parametrize("env_id", MUJOCO)
+def test_worlds_that_mujoco_simulates_tell_their_state(env_id: str) -> None:
+    """The same seed brings the same states; the ones before a reset are kept until the next step."""
+    env = make_vector(env_id, 2, SAME_STEP)
+    assert isinstance(env, PhysicsVectorEnv)
+    assert env.single_observation_space.shape is not None and len(env.single_observation_space.shape) == 1
+    runs: list[Any] = []
+    for _ in range(2):
+        env.reset(seed=3)
+        runs.append(np.array(play(env, 5, env.physics_state)))
+    assert runs[0].shape == (5, 2, env.state_size)
+    assert np.array_equal(*runs)
+    assert not np.array_equal(runs[0][0], runs[0][1])
+
+
+def test_the_state_before_a_reset_is_that_of_the_last_observation() -> None:
+    """InvertedPendulum observes its state, so the two can be compared: time, cart and pole come first."""
+    env = make_vector("InvertedPendulum-v5", 1, SAME_STEP)
+    assert isinstance(env, PhysicsVectorEnv)
+    env.reset(seed=0)
+    env.action_space.seed(0)
+    obs, ended = np.zeros((1, 4)), False
+    while not ended:
+        obs, _, terminated, _, info = env.step(env.action_space.sample())
+        ended = bool(terminated[0])
+        last = info["final_obs"][0] if ended else obs[0]
+        assert np.array_equal(env.physics_state(final=True)[0, 1:5], last)
+    assert np.array_equal(env.physics_state()[0, 1:5], obs[0])
+
+
+def test_a_goal_is_where_its_mark_is() -> None:
+    """Fetch's first site marks the goal; the state says where it is, so that a picture can be drawn of it."""
+    world = World(find("FetchReachDense-v4").make())
+    obs, _ = world.reset(seed=1)
+    goal = obs[3:6]  # achieved, desired, observation, in the order of their names
+    base: Any = world.unwrapped
+    assert np.allclose(base.goal, goal)
+    sites = world.physics_state()[0, -base.model.site_pos.size :].reshape(-1, 3)
+    assert any(np.allclose(base.data.site_xpos[site], goal) for site in range(len(sites)))
+    with StateRenderer(world.model, width=64, height=64, camera=world.camera) as draw:
+        here = draw(world.physics_state())
+        there = world.physics_state()
+        there[0, -base.model.site_pos.size :] += 0.2
+        assert not np.array_equal(here, draw(there))
+
+
+def test_others_have_no_state() -> None:
+    env = make_vector("Pendulum-v1", 2, SAME_STEP)
+    assert type(env) is SyncVectorEnv
+    assert not hasattr(env, "physics_state")
+
+
+def test_what_nobody_registers_is_not_found() -> None:
+    with pytest.raises(gym.error.Error):
+        find("Nowhere-v0")
