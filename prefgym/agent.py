@@ -72,7 +72,7 @@ class BaseAgent(ABC):
         """Return what the worlds are given for an action that was drawn. Shape as given."""
         return action.clamp(self.action_low, self.action_high)
 
-    def collect(self, env: VectorEnv[Any, Any, Any], callback: Any = None) -> Rollout:  # noqa: ANN401
+    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
         """Step every world of `env`, in SAME_STEP mode, `num_steps` times.
 
         Args:
@@ -83,8 +83,9 @@ class BaseAgent(ABC):
             ValueError: If the environment resets in another mode.
             StopTraining: If the callback wants no more steps.
         """
-        if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-            raise ValueError(f"{self.name} needs an environment made with autoreset_mode='SameStep'")
+        worlds: Any = env
+        if not isinstance(worlds, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+            raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
         if self._obs is None:
             self._obs = self.tensor(env.reset(seed=None)[0])
         steps: list[tuple[Tensor, ...]] = []

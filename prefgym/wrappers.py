@@ -1,6 +1,6 @@
 """Wrappers that turn any Gymnasium environment with Box spaces into a preference-based one."""
 
-from typing import Any, Protocol, SupportsFloat
+from typing import Any, Protocol, SupportsFloat, cast
 
 import gymnasium as gym
 import numpy as np
@@ -22,6 +22,34 @@ Info = dict[str, Any]
 
 SAFE_INFO = ("final_obs", "_final_obs", "TimeLimit.truncated", "_TimeLimit.truncated")
 """Keys of `info` that pass through; all others could tell the task reward."""
+
+
+_MOVES = "its statistics move, so that {what} recorded at different times could not be compared: put it around"
+_BENEATH: tuple[tuple[str, str], ...] = (
+    ("NormalizeReward", _MOVES.format(what="task rewards")),
+    ("NormalizeObservation", _MOVES.format(what="observations")),
+    ("PreferenceEnv", "the task reward is hidden already, and what it pays is no task reward: wrap once"),
+    ("PreferenceVectorEnv", "the task reward is hidden already, and what it pays is no task reward: wrap once"),
+)
+"""Wrappers, single and vectorised, that must not be beneath ours, and why."""
+
+
+def check_order(env: Any) -> None:  # noqa: ANN401
+    """Look at what is beneath, in the first of several worlds, too.
+
+    Raises:
+        ValueError: If there is a wrapper that belongs around ours, or no Gymnasium environment at all.
+    """
+    if not isinstance(env, (gym.Env, VectorEnv)):
+        around = "what is Stable-Baselines3's goes around prefgym.sb3.VecEnv"
+        raise ValueError(f"prefgym wraps Gymnasium's environments, not {type(env).__name__}; {around}")
+    layer = cast(Any, env)
+    while layer is not None:
+        for name, reason in _BENEATH:
+            if type(layer).__name__ == name:
+                raise ValueError(f"{name} cannot be beneath a wrapper that records preferences: {reason}")
+        worlds = getattr(layer, "envs", None)  # of Gymnasium's SyncVectorEnv
+        layer = worlds[0] if worlds else getattr(layer, "env", None)
 
 
 class _HasPhysics(Protocol):
@@ -95,11 +123,13 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Dict observations, as goal environments have, are flattened.
 
     Raises:
-        ValueError: If observation or action space is not a one-dimensional Box then.
+        ValueError: If observation or action space is not a one-dimensional Box then, or for the reasons of
+            `check_order`.
     """
 
     def __init__(self, env: gym.Env[Any, Any], *, recorder: RecorderCfg | None = None) -> None:
         RecordConstructorArgs.__init__(self, recorder=recorder)
+        check_order(env)
         if not hasattr(env.unwrapped, "physics_state"):
             world = World(env)
             env = world if world.has_physics else world.env
@@ -145,10 +175,11 @@ class PreferenceVectorEnv(VectorWrapper):
     """The same for vector environments, in every autoreset mode; autoreset steps are not recorded.
 
     Raises:
-        ValueError: If observation or action space is not a one-dimensional Box.
+        ValueError: If observation or action space is not a one-dimensional Box, or for the reasons of `check_order`.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], *, recorder: RecorderCfg | None = None) -> None:
+        check_order(env)
         super().__init__(env)
         self._shared = _Preferences(env, env.num_envs)
         if recorder:
