@@ -1,0 +1,85 @@
+"""All that prefgym loads is loaded without running code: every unpickler there is raises meanwhile."""
+
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import prefgym
+from prefgym.cli import main
+from prefgym.datasets import load_preferences
+from prefgym.runs import Run
+
+TINY = [
+    *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
+    *("--segment-length", "5", "--agent.num-envs", "4", "--eval.episodes", "2", "--eval.final-episodes", "2"),
+    *("--schedule.num-sessions", "2", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5"),
+    *("--checkpoint.every", "500"),
+]
+_SB3 = '{"learning_starts": 100, "gradient_steps": 1, "policy_kwargs": {"net_arch": [8]}}'
+AGENTS = {
+    "ppo": ("--agent.num-steps", "50", "--agent.hidden", "8"),
+    "pebble": ("--agent.updates-per-step", "0.1", "--agent.hidden", "8"),
+    "sb3-sac": ("--agent.settings", _SB3),
+}
+UNPICKLERS = (
+    *("pickle:load", "pickle:loads", "pickle:Unpickler", "pickle:_loads", "pickle:_Unpickler", "cloudpickle:loads"),
+    *("cloudpickle:load", "torch:load", "yaml:unsafe_load", "yaml:full_load", "yaml:load_all"),
+)
+
+
+@pytest.fixture
+def without_unpicklers(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let every unpickler raise; NumPy's and YAML's loaders work where they are told to be safe."""
+
+    def refuse(*_: Any, **__: Any) -> Any:  # noqa: ANN401
+        raise AssertionError("a file was loaded in a way that can run code")
+
+    for place in UNPICKLERS:
+        module, _, name = place.partition(":")
+        monkeypatch.setattr(import_module(module), name, refuse)
+    numpy, yaml = import_module("numpy"), import_module("yaml")
+    load, parse = numpy.load, yaml.load
+    monkeypatch.setattr(numpy, "load", lambda *a, **k: refuse() if k.get("allow_pickle") else load(*a, **k))
+    safe = yaml.SafeLoader
+    monkeypatch.setattr(yaml, "load", lambda text, kind: parse(text, kind) if kind is safe else refuse())
+
+
+def call(*argv: str) -> int:
+    """Run a command."""
+    with pytest.raises(SystemExit) as told:
+        main(argv)
+    return int(told.value.code or 0)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_runs_are_resumed_and_used_without_unpicklers(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> None:
+    """A run that was stopped when it was about to finish goes on; then everything that reads it is called."""
+    out = tmp_path / "run"
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+        patch.setattr(Run, "write_json", stop)
+        main([*TINY, "--agent", agent, *AGENTS[agent], "--out", str(out)])
+    assert list(out.glob("checkpoints/step-*"))
+    request.getfixturevalue("without_unpicklers")
+    assert call("train", "--resume", str(out)) == 0
+    assert call("evaluate", str(out), "--episodes", "1") == 0
+    assert call("report", str(out)) == 0
+    assert prefgym.load_policy(out) is not None
+    assert prefgym.load_reward(out).is_fitted
+    assert len(load_preferences(out / "preferences" / "preferences")) == 10
+
+
+def stop(*_: Any) -> None:  # noqa: ANN401
+    """Stop a run where it writes its results."""
+    raise RuntimeError("stopped")
+
+
+@pytest.mark.usefixtures("without_unpicklers")
+@pytest.mark.parametrize("place", ["pickle:loads", "torch:load", "yaml:unsafe_load"])
+def test_the_unpicklers_do_raise(place: str) -> None:
+    module, _, name = place.partition(":")
+    with pytest.raises(AssertionError, match="can run code"):
+        getattr(import_module(module), name)(b"")
