@@ -28,6 +28,7 @@ from prefgym.config import UserError
 from prefgym.limits import Count, NonNegative, check
 from prefgym.networks import load_weights, save_weights
 from prefgym.protocols import Learner
+from prefgym.runs import check_import
 from prefgym.sb3 import ReplayBuffer, VecEnv
 from prefgym.spaces import Spaces, single_spaces
 from prefgym.states import State, load_optimizer_state, optimizer_state
@@ -250,8 +251,12 @@ class Sb3Agent:
             path: As given to `save`.
             env: Where it acts.
             device: Where the networks are.
+
+        Raises:
+            UserError: If that would import a module that nobody here has asked for.
         """
         weights, card = load_weights(Path(path))
+        check_import(card["cfg"]["algorithm"], Path(path).with_suffix(".json"))
         agent = cls(restored(Sb3Cfg(), card["cfg"]), env, device=device)
         agent.model.policy.load_state_dict(weights)
         return agent

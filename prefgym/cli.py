@@ -5,6 +5,7 @@ import difflib
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -29,13 +30,26 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; bad input ends in one sentence and exit code 2, Ctrl-C in 130."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
-        sys.exit(_dispatch(argv))
+        sys.exit(_dispatch(_import(argv)))
     except (UserError, UnknownNameError) as error:
         print(f"prefgym: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
         print("prefgym: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def _import(argv: list[str]) -> list[str]:
+    """Import what `--import` says before the command; return what is left."""
+    while argv[:1] == ["--import"]:
+        if len(argv) < 2:
+            raise UserError("say which module: prefgym --import MODULE COMMAND ...")
+        try:
+            import_module(argv[1])
+        except ModuleNotFoundError as error:
+            raise UserError(f"--import {argv[1]}: {error}.") from None
+        argv = argv[2:]
+    return argv
 
 
 def _dispatch(argv: list[str]) -> int:
@@ -48,6 +62,7 @@ def _dispatch(argv: list[str]) -> int:
     }
     if argv[:1] in ([], ["-h"], ["--help"]):
         print(__doc__, "\n\n".join(f"  prefgym {name} --help" for name in commands), sep="\n\n")
+        print("\n  prefgym --import MODULE ... imports what registers environments, or what a run was trained with")
         return 0
     if argv[0] == "--version":
         print(prefgym.__version__)

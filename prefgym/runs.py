@@ -6,6 +6,7 @@ import math
 import os
 import platform
 import subprocess
+import sys
 import time
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
@@ -227,7 +228,8 @@ def read_config(path: Path) -> dict[str, Any]:
     """Read the resolved configuration of a run.
 
     Raises:
-        UserError: If `path` is no run folder, or the configuration cannot be read.
+        UserError: If `path` is no run folder, the configuration cannot be read, or using it would import a module that
+            nobody here has asked for.
     """
     file = path / "config.yaml"
     if not file.is_file():
@@ -238,7 +240,24 @@ def read_config(path: Path) -> dict[str, Any]:
         config = None
     if not isinstance(config, dict):
         raise UserError(f"{file} is damaged: it cannot be read.")
-    return cast(dict[str, Any], config)
+    told = cast(dict[str, Any], config)
+    settings = told.get("agent_cfg")
+    algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
+    for name in (told.get("env"), algorithm):
+        if isinstance(name, str):
+            check_import(name, file)
+    return told
+
+
+def check_import(name: str, file: Path) -> None:
+    """Allow `module:Name` in a file only if the module is imported already: loading a file runs no code.
+
+    Raises:
+        UserError: If it is not.
+    """
+    module, colon, _ = name.partition(":")
+    if colon and module not in {*sys.modules, "stable_baselines3"}:
+        raise UserError(f"{file} asks for the module {module}; if you trust it, say so: prefgym --import {module} ...")
 
 
 def _read_json(file: Path) -> dict[str, Any]:

@@ -245,3 +245,23 @@ def test_environments_that_are_not_ours_train_and_have_pictures(
     code, output, _ = run(capsys, "evaluate", str(out), "--episodes", "2", "--video")
     assert code == 0
     assert "video: " in output
+
+
+def test_a_run_imports_nothing_that_nobody_asked_for(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A configuration that was sent by somebody names a module which, when imported, leaves a file behind."""
+    (tmp_path / "sent_along.py").write_text("open('it_ran', 'w').close()\n")
+    monkeypatch.syspath_prepend(str(tmp_path))
+    for line in ("env: sent_along:Env-v0\n", "env: a\nagent_cfg:\n  algorithm: sent_along:PPO\n"):
+        out = tmp_path / "run"
+        out.mkdir(exist_ok=True)
+        (out / "config.yaml").write_text(line)
+        for command in (("evaluate", str(out)), ("report", str(out)), ("train", "--resume", str(out))):
+            code, _, error = run(capsys, *command)
+            assert code == 2
+            assert "asks for the module sent_along; if you trust it, say so: prefgym --import sent_along" in error
+        assert not Path("it_ran").exists()
+    assert run(capsys, "--import", "nowhere_at_all", "list", "envs")[0] == 2
+    assert run(capsys, "--import", "sent_along", "list", "envs")[0] == 0
+    assert Path("it_ran").exists()
