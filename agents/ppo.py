@@ -112,6 +112,11 @@ class PPO(BaseAgent):
         log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
         return mean + self.log_std.exp() * noise, log_prob
 
+    def leave_worlds(self) -> None:
+        """Forget where the worlds are, and the returns so far."""
+        super().leave_worlds()
+        self._discounted = torch.zeros(0)
+
     # --- advantages --------------------------------------------------------------------------------------------------
 
     @torch.no_grad()

@@ -17,6 +17,7 @@ from torch.nn.functional import softplus
 from prefgym.agent import BaseAgent
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
+from prefgym.config import UserError
 from prefgym.guards import check_finite
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.networks import Activation, StackedMLP, mlp
@@ -38,7 +39,7 @@ class SACCfg:
     updates_per_step: NonNegative = 1.0
     """Updates per step of a world; those of a rollout follow it."""
     random_steps: Natural = 5000
-    """Steps over all worlds in which actions are uniform."""
+    """Steps over all worlds before the first update; until that, actions are uniform."""
     capacity_steps: Count = 1_000_000
     """Steps kept for updates; the oldest are overwritten."""
     batch_size: Count = 256
@@ -76,9 +77,15 @@ class SAC(BaseAgent):
             env: Where `learn` acts; its spaces are one-dimensional Boxes.
             seed: Seed of weights, actions and batches.
             device: Where networks and replay buffer are.
+
+        Raises:
+            UserError: If actions are not bounded.
         """
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: SACCfg = cfg
+        if not (self.action_high - self.action_low).isfinite().all():
+            raise UserError(f"{self.name} needs actions within finite bounds, but they are in {self.action_space}.")
+        self.num_updates = 0
         draws = torch.Generator().manual_seed(seed)
         sizes = (self.obs_dim, *cfg.hidden, 2 * self.action_dim)
         self.actor = mlp(sizes, cfg.activation, draws, orthogonal=False).to(self.device)
@@ -103,11 +110,15 @@ class SAC(BaseAgent):
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
         """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
-        if not deterministic and self.buffer.num_steps < self.cfg.random_steps:
-            uniform = torch.rand(len(obs), self.action_dim, generator=self.generator, device=self.device)
-            # log 2^-A
-            return 2 * uniform - 1, torch.full((len(obs),), -self.action_dim * float(np.log(2)), device=self.device)
         return self.policy(obs, deterministic)
+
+    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Do so while collecting: uniformly until the first update. Shapes: (N, A), (N,)."""
+        if self.num_updates:
+            return self.policy(obs)
+        uniform = torch.rand(len(obs), self.action_dim, generator=self.generator, device=self.device)
+        # log 2^-A
+        return 2 * uniform - 1, torch.full((len(obs),), -self.action_dim * float(np.log(2)), device=self.device)
 
     def policy(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
         """Draw from the squashed Gaussian; gradients reach the actor. Shapes: (N, A), (N,)."""
@@ -163,6 +174,7 @@ class SAC(BaseAgent):
             num_batches = min(BATCHES_AT_ONCE, num_updates - first)
             batches = self.buffer.sample((num_batches, self.cfg.batch_size), self.generator)
             stats += [self._step(Batch(**{k: x[i] for k, x in vars(batches).items()})) for i in range(num_batches)]
+        self.num_updates += num_updates
         if not stats:
             return {}
         names = ("actor_loss", "critic_loss", "entropy", "ent_coef")
@@ -242,7 +254,8 @@ class SAC(BaseAgent):
     def state_dict(self) -> State:
         """Return all that moves."""
         optimizers = {name: optimizer_state(optimizer) for name, optimizer in self._optimizers().items()}
-        return {**super().state_dict(), **optimizers, "buffer": self.buffer.state_dict()}
+        moving = {"buffer": self.buffer.state_dict(), "num_updates": self.num_updates}
+        return {**super().state_dict(), **optimizers, **moving}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
@@ -250,3 +263,4 @@ class SAC(BaseAgent):
         for name, optimizer in self._optimizers().items():
             load_optimizer_state(optimizer, state[name])
         self.buffer.load_state_dict(state["buffer"])
+        self.num_updates = state["num_updates"]

@@ -137,10 +137,17 @@ class Sb3Agent:
             )
         except (TypeError, ValueError, AssertionError) as error:
             raise UserError(f"{cfg.algorithm} cannot be made with --agent.settings {cfg.settings}: {error}.") from None
+        if self.is_off_policy:
+            self._check_rounds()
         self.model.set_logger(Logger(None, []))
         self._quiet = CallbackList([])
         self._quiet.init_callback(self.model)
         self._started = False
+
+    def _check_rounds(self) -> None:
+        every = self.model.train_freq.frequency
+        if self.cfg.num_steps % every:
+            raise UserError(f"--agent.num-steps {self.cfg.num_steps} must be a multiple of train_freq {every}.")
 
     @property
     def is_off_policy(self) -> bool:
@@ -159,7 +166,7 @@ class Sb3Agent:
         assert env is self.env, "SB3's algorithms act in the worlds they were made for"
         model = self.model
         if not self._started:
-            model._setup_learn(1, None)
+            model._setup_learn(1, None, reset_num_timesteps=model.num_timesteps == 0)
             self._started = True
         if self.is_off_policy:
             frequency = TrainFreq(self.cfg.num_steps, TrainFrequencyUnit.STEP)
@@ -194,8 +201,11 @@ class Sb3Agent:
             model.replay_buffer.pay_latest(rollout.reward.cpu().numpy())
             if model.num_timesteps <= model.learning_starts:
                 return {}
-            per_round = model.gradient_steps if model.gradient_steps >= 0 else model.train_freq.frequency
-            model.train(round(self.cfg.num_steps / model.train_freq.frequency * per_round), model.batch_size)
+            steps = model.train_freq.frequency
+            per_round = model.gradient_steps if model.gradient_steps >= 0 else steps * model.n_envs
+            if not per_round:
+                return {}
+            model.train(self.cfg.num_steps // steps * per_round, model.batch_size)
         else:
             if not torch.equal(rollout.reward, self._collected):  # else SB3 has it already
                 self._pay_on_policy(rollout)
@@ -237,6 +247,7 @@ class Sb3Agent:
         """Act in other worlds with the same spaces."""
         self.env, self.worlds = env, Tape(env)
         self.model.set_env(self.worlds, force_reset)
+        self._started = self._started and not force_reset
 
     def save(self, path: Path | str) -> None:
         """Write weights (safetensors), algorithm, settings and spaces (JSON): no archive that runs code when loaded."""
@@ -254,8 +265,11 @@ class Sb3Agent:
 
         Raises:
             UserError: If that would import a module that nobody here has asked for.
+            ValueError: If the file is of another agent.
         """
         weights, card = load_weights(Path(path))
+        if card["agent"] != "sb3":
+            raise ValueError(f"{path} holds {card['agent']}, not sb3")
         check_import(card["cfg"]["algorithm"], Path(path).with_suffix(".json"))
         agent = cls(restored(Sb3Cfg(), card["cfg"]), env, device=device)
         agent.model.policy.load_state_dict(weights)

@@ -68,6 +68,14 @@ class BaseAgent(ABC):
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
 
+    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the actions that are tried out while collecting. Shapes: (N, A), (N,)."""
+        return self.act(obs)
+
+    def leave_worlds(self) -> None:
+        """Forget where the worlds are, which are reset before the next step."""
+        self._obs = None
+
     def executed(self, action: Tensor) -> Tensor:
         """Return what the worlds are given for an action that was drawn. Shape as given."""
         return action.clamp(self.action_low, self.action_high)
@@ -91,7 +99,7 @@ class BaseAgent(ABC):
         steps: list[tuple[Tensor, ...]] = []
         for _ in range(self.cfg.num_steps):
             with torch.no_grad():
-                action, log_prob = self.act(self._obs)
+                action, log_prob = self.draw(self._obs)
                 executed = self.executed(action)
             obs, reward, terminated, truncated, info = env.step(executed.cpu().numpy())
             next_obs = obs
@@ -130,11 +138,13 @@ class BaseAgent(ABC):
             log_interval: Rollouts between two lines of the log; there is one where `verbose`, `tensorboard_log` or
                 `set_logger` say so.
             tb_log_name: Name of the folder in `tensorboard_log`.
-            reset_num_timesteps: Whether steps are counted from 0, or on from the last call.
+            reset_num_timesteps: Whether steps are counted from 0 and episodes begin anew, or both go on.
             progress_bar: Whether SB3's progress bar is shown.
         """
         first = 0 if reset_num_timesteps else self.num_timesteps
         self.num_timesteps, last = first, first + total_timesteps
+        if reset_num_timesteps:
+            self.leave_worlds()
         callbacks = None
         if callback is not None or progress_bar or self.verbose or self.tensorboard_log:
             from prefgym.sb3 import start_callbacks, start_log
@@ -199,11 +209,11 @@ class BaseAgent(ABC):
         Raises:
             ValueError: If the spaces are others.
         """
-        if single_spaces(env) != (self.observation_space, self.action_space):
+        if Spaces.of(env).card() != Spaces.of(self.env).card():
             raise ValueError("the spaces of these worlds are not those that the agent was made for")
         self.env, self._sb3_env = env, None
         if force_reset:
-            self._obs = None
+            self.leave_worlds()
 
     def get_env(self) -> Any:  # noqa: ANN401
         """Return the worlds as SB3 sees them."""
@@ -247,11 +257,13 @@ class BaseAgent(ABC):
 
         Raises:
             FileNotFoundError: If one of the two files is missing.
-            ValueError: If they are of another agent, or of another version of it.
+            ValueError: If they are of another agent, of another version of it, or of one for other worlds.
         """
         weights, card = load_weights(Path(path))
         if card["agent"] != cls.name:
             raise ValueError(f"{path} holds {card['agent']}, not {cls.name}")
+        if env is not None and Spaces.of(env).card() != card["spaces"]:
+            raise ValueError(f"{path} was learned in worlds with other spaces")
         cfg = restored(cls.default, card["cfg"])
         agent = cast(Any, cls)(cfg, env or Spaces.of_card(card["spaces"]), device=device)
         agent.load_weights(weights)

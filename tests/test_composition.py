@@ -16,6 +16,7 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormali
 import prefgym
 from prefgym.agents.ppo import PPO, PPOCfg
 from prefgym.sb3 import ReplayBuffer, VecEnv
+from prefgym.sim.foreign import find
 
 SAME_STEP = AutoresetMode.SAME_STEP
 
@@ -141,3 +142,19 @@ def test_what_is_remembered_under_vec_normalize_is_relabelled_as_it_was_seen() -
     learner: Any = inner._shared.learner
     buffer.relabel(learner)
     assert (buffer.rewards[:50] == 1).all()
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_a_goal_environment_is_flattened_and_recorded_with_its_states() -> None:
+    """Dict observations are joined in the order of their keys; the state comes along, to be drawn."""
+    find("FetchReach-v4")
+    inner = gym.make("FetchReach-v4")
+    env = prefgym.PreferenceEnv(inner)
+    obs, _ = env.reset(seed=0)
+    told, _ = inner.reset(seed=0)
+    assert np.array_equal(obs, np.concatenate([told["achieved_goal"], told["desired_goal"], told["observation"]]))
+    play(env)
+    options = env.sample_queries(3, length=10).options
+    assert options.state is not None
+    assert options.state.shape[:3] == (3, 2, 11)
+    assert options.obs.shape == (3, 2, 11, 16)

@@ -5,19 +5,37 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
 import prefgym.agents
 from prefgym.agents.ppo import PPO, PPOCfg
+from prefgym.agents.sac import SAC
 from prefgym.buffers.rollout import Rollout
 
 SMALL = PPOCfg(num_envs=4, num_steps=64, minibatch_size=64, hidden=(16,), normalize_reward=False)
 
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
+
+
+class Wide(gym.Env[np.ndarray, np.ndarray]):
+    """Worlds with the spaces of the others, in double precision, in which nothing happens."""
+
+    observation_space = gym.spaces.Box(-1, 1, (1,), np.float64)
+    action_space = gym.spaces.Box(-2, 2, (1,), np.float64)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Any]:
+        """Start an episode."""
+        super().reset(seed=seed)
+        return np.zeros(1), {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Pay nothing."""
+        return np.zeros(1), 0.0, False, False, {}
 
 
 def make_rollout(terminated: list[bool], truncated: list[bool]) -> Rollout:
@@ -98,3 +116,21 @@ def test_another_autoreset_mode_is_refused(make_env: MakeEnv) -> None:
     """Autoreset steps would have to be dropped from the rollout."""
     with pytest.raises(ValueError, match="SameStep"):
         PPO(SMALL, make_env(AutoresetMode.NEXT_STEP)).learn(8)
+
+
+def test_it_goes_on_in_other_worlds_with_the_same_spaces(make_env: MakeEnv) -> None:
+    """Another number of them, and another precision; other spaces are refused, when loading, too."""
+    agent = PPO(replace(SMALL, normalize_reward=True), make_env()).learn(256)
+    agent.set_env(SyncVectorEnv([Wide] * 2, autoreset_mode=AutoresetMode.SAME_STEP))
+    agent.learn(128)
+    with pytest.raises(ValueError, match="spaces"):
+        agent.set_env(gym.make_vec("prefgym/Reacher-v0", 2))
+
+
+def test_another_policy_is_refused(tmp_path: Path, make_env: MakeEnv) -> None:
+    agent = PPO(SMALL, make_env())
+    agent.save(tmp_path / "policy")
+    with pytest.raises(ValueError, match="other spaces"):
+        PPO.load(tmp_path / "policy", gym.make_vec("prefgym/Reacher-v0", 2))
+    with pytest.raises(ValueError, match="holds ppo, not sac"):
+        SAC.load(tmp_path / "policy")

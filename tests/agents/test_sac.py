@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
@@ -14,7 +15,9 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 import prefgym.agents
 from prefgym.agents.sac import SAC, SACCfg
 from prefgym.buffers.replay import Batch
+from prefgym.config import UserError
 from prefgym.guards import NotFiniteError
+from prefgym.spaces import Spaces
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 
@@ -76,7 +79,15 @@ def test_first_steps_are_uniform_within_the_bounds(make_env: MakeEnv) -> None:
     agent.explore(agent.collect(agent.env))
     action = agent.buffer.steps(0, 16).action
     assert action.abs().max() <= 2 and action.abs().max() > 1
-    assert torch.equal(agent.act(torch.zeros(1, 1))[1], -torch.tensor([2.0]).log())
+    assert torch.equal(agent.draw(torch.zeros(1, 1))[1], -torch.tensor([2.0]).log())
+    assert not torch.equal(agent.act(torch.zeros(1, 1))[1], -torch.tensor([2.0]).log())  # a policy that was loaded
+
+
+def test_unbounded_actions_are_refused() -> None:
+    high = np.array([np.inf], np.float32)
+    spaces = Spaces(gym.spaces.Box(-1, 1, (1,)), gym.spaces.Box(-high, high))
+    with pytest.raises(UserError, match="sac needs actions within finite bounds"):
+        SAC(SMALL, spaces)
 
 
 def test_two_agents_with_one_seed_are_equal_to_the_last_bit(make_env: MakeEnv) -> None:

@@ -1,5 +1,6 @@
 """SB3's algorithms in our loop: with nothing to pay they are SB3's, to the last bit."""
 
+import json
 import random
 from collections.abc import Callable
 from pathlib import Path
@@ -143,6 +144,25 @@ def test_it_goes_on_from_its_state(name: str, make_env: MakeEnv) -> None:
     assert random.getstate()[0] == 3  # the version of the state that is written
 
 
+@pytest.mark.parametrize(("train_freq", "gradient_steps", "updates"), [(1, 1, 8), (4, 2, 4), (2, -1, 32), (1, 0, 0)])
+def test_it_takes_as_many_updates_as_they_would(
+    train_freq: int, gradient_steps: int, updates: int, make_env: MakeEnv
+) -> None:
+    """In one block of 8 steps of 4 worlds; -1 is as many as there were steps."""
+    settings = {"learning_starts": 0, "batch_size": 4, "train_freq": train_freq, "gradient_steps": gradient_steps}
+    agent = Sb3Agent(Sb3Cfg(algorithm="stable_baselines3:SAC", num_steps=8, settings=json.dumps(settings)), make_env())
+    train(agent, 1)
+    assert agent.model._n_updates == updates
+
+
+def test_it_goes_on_in_other_worlds(make_env: MakeEnv) -> None:
+    agent = Sb3Agent(CFGS["sac"], make_env())
+    train(agent, 3)
+    agent.set_env(make_env())
+    train(agent, 3)
+    assert agent.num_timesteps == 24
+
+
 def test_what_is_saved_comes_back(tmp_path: Path, make_env: MakeEnv) -> None:
     agent = prefgym.agents.make("sb3-sac", env=make_env(), settings='{"policy_kwargs": {"net_arch": [8]}}')
     agent.save(tmp_path / "policy")
@@ -159,6 +179,8 @@ def test_what_is_saved_comes_back(tmp_path: Path, make_env: MakeEnv) -> None:
         ({"algorithm": "pathlib:Path"}, "no algorithm"),
         ({"settings": '{"gama": 0.9}'}, "gama"),
         ({"settings": "gamma=0.9"}, "Expecting value"),
+        ({"algorithm": "stable_baselines3:SAC", "settings": '{"train_freq": 5}'}, "a multiple of train_freq"),
+        ({"algorithm": "stable_baselines3:SAC", "settings": '{"train_freq": [1, "episode"]}'}, "must be an integer"),
     ],
 )
 def test_bad_settings_end_in_one_sentence(settings: dict[str, str], said: str, make_env: MakeEnv) -> None:
