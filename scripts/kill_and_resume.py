@@ -51,7 +51,7 @@ SHORT = [
     *("--recorder.capacity-steps", "1600", "--no-report"),
 ]
 """A run of a second or two, in which the recorder's ring is filled twice."""
-_SB3 = {"learning_starts": 200, "buffer_size": 2000, "gradient_steps": 8, "policy_kwargs": {"net_arch": [16]}}
+_SB3 = {"learning_starts": 200, "buffer_size": 2000, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}
 _SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.capacity-steps", "2000")
 AGENTS = {
     "ppo": ("--agent.epochs", "2"),
