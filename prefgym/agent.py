@@ -147,10 +147,12 @@ class BaseAgent(ABC):
             self.leave_worlds()
         callbacks = None
         if callback is not None or progress_bar or self.verbose or self.tensorboard_log:
-            from prefgym.sb3 import start_callbacks, start_log
+            from stable_baselines3.common.utils import configure_logger
+
+            from prefgym.sb3 import start_callbacks
 
             if self._logger is None:
-                self._logger = start_log(self.verbose, self.tensorboard_log, tb_log_name, reset_num_timesteps)
+                self._logger = configure_logger(self.verbose, self.tensorboard_log, tb_log_name, reset_num_timesteps)
             known = {"total_timesteps": last, "tb_log_name": tb_log_name}
             callbacks = start_callbacks(self, callback, progress_bar, known)
         num_rollouts = 0

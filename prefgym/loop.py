@@ -13,13 +13,14 @@ from prefgym.checkpoints import Checkpoints, Shard, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
-from prefgym.guards import NotFiniteError, check_finite
+from prefgym.guards import NotFiniteError
 from prefgym.health import Health
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
 from prefgym.protocols import Agent, Learner, NoSegmentError, OffPolicyAgent, Rater, Sampler
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
+from prefgym.rewards.pay import pay
 from prefgym.runs import Run
 from prefgym.segments import Segments
 from prefgym.states import Stateful
@@ -195,10 +196,7 @@ class Loop:
         """Return what the learner thinks of each step; zeros before the first fit. Shape: (T, N)."""
         if not self.is_paid:
             return torch.zeros_like(rollout.reward)
-        steps = rollout.steps()
-        reward = self.parts.learner.reward(steps)
-        check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
-        return reward.mean(0)[..., 0]
+        return pay(self.parts.learner, rollout.steps())
 
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy."""

@@ -10,12 +10,10 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from stable_baselines3.common import buffers, vec_env
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback, ProgressBarCallback
-from stable_baselines3.common.logger import Logger
-from stable_baselines3.common.utils import configure_logger
 
-from prefgym.buffers.replay import ROWS_AT_ONCE, Batch, as_segments
-from prefgym.guards import check_finite
+from prefgym.buffers.replay import ROWS_AT_ONCE, Batch
 from prefgym.protocols import Learner
+from prefgym.rewards.pay import pay
 from prefgym.spaces import single_spaces
 from prefgym.states import State
 
@@ -37,8 +35,8 @@ class VecEnv(vec_env.VecEnv):
         super().__init__(env.num_envs, *single_spaces(env))  # pyright: ignore[reportUnknownMemberType]
 
     def reset(self) -> Array:
-        """Start episodes; a seed that was given to `seed` counts once. Shape: (N, O)."""
-        obs, info = self.env.reset(seed=self._seeds[0])
+        """Start episodes; what was given to `seed` and `set_options` counts once. Shape: (N, O)."""
+        obs, info = self.env.reset(seed=self._seeds[0], options=self._options[0] or None)
         self.reset_infos = [world_info(info, world) for world in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
@@ -140,10 +138,7 @@ class ReplayBuffer(buffers.ReplayBuffer):
         rows_at_once = max(1, ROWS_AT_ONCE // self.n_envs)
         for first in range(0, len(self), rows_at_once):
             rows = slice(first, min(first + rows_at_once, len(self)))
-            steps = as_segments(self.steps(rows))
-            reward = learner.reward(steps)
-            check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
-            self.rewards[rows] = reward.mean(0)[..., 0].cpu().numpy()
+            self.rewards[rows] = pay(learner, self.steps(rows).segments()).cpu().numpy()
 
     def steps(self, rows: slice) -> Batch:
         """Copy steps out, with actions as they were executed; SB3 keeps them scaled to -1..1. Shapes: (T, N, ...)."""
@@ -179,11 +174,6 @@ class ReplayBuffer(buffers.ReplayBuffer):
         for name, column in state["columns"].items():
             getattr(self, name)[: len(column)] = np.asarray(column)
         self.pos, self.full = state["pos"], state["full"]
-
-
-def start_log(verbose: int, tensorboard_log: str | None, name: str, reset: bool) -> Logger:
-    """Make a logger as SB3's algorithms do."""
-    return configure_logger(verbose, tensorboard_log, name, reset)
 
 
 def start_callbacks(agent: Any, callback: Any, progress_bar: bool, known: dict[str, Any]) -> BaseCallback:  # noqa: ANN401

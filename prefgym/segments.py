@@ -65,6 +65,25 @@ class Segments:
         if self.length.numel() and not (int(self.length.min()) >= 1 and int(self.length.max()) <= num_steps):
             raise ValueError(f"segment lengths must lie in 1..{num_steps}")
 
+    @classmethod
+    def of_steps(cls, obs: Tensor, action: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor) -> Self:
+        """View each step as a segment of its own, as learners see it.
+
+        Args:
+            obs: Before the step. Shape: (..., O).
+            action: As executed. Shape: (..., A).
+            next_obs: What the step led to, before any reset. Shape: (..., O).
+            terminated: Shape: (...,), bool.
+            truncated: Shape: (...,), bool.
+        """
+        return cls(
+            obs=torch.stack([obs, next_obs], -2),
+            action=action.unsqueeze(-2),
+            length=torch.ones_like(terminated, dtype=torch.long),
+            terminated=terminated,
+            truncated=truncated,
+        )
+
     @property
     def batch_shape(self) -> torch.Size:
         """Return the shape of the batch axes."""

@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.protocols import Learner
 from prefgym.queries import Queries
+from prefgym.rewards.pay import pay
 from prefgym.segments import Segments
 from prefgym.sim.foreign import World
 from prefgym.spaces import single_spaces
@@ -96,14 +97,14 @@ class _Preferences:
         """Return what the learner thinks one step of each world is worth; zeros without a learner. Shape: (N,)."""
         if self.learner is None:
             return np.zeros(self.num_worlds)
-        step = Segments(
-            obs=torch.as_tensor(np.stack([obs, next_obs], 1).astype(np.float32)),
-            action=torch.as_tensor(action[:, None].astype(np.float32)),
-            length=torch.ones(self.num_worlds, dtype=torch.long),
-            terminated=torch.as_tensor(terminated),
-            truncated=torch.as_tensor(truncated),
+        step = Segments.of_steps(
+            torch.as_tensor(obs.astype(np.float32)),
+            torch.as_tensor(action.astype(np.float32)),
+            torch.as_tensor(next_obs.astype(np.float32)),
+            torch.as_tensor(terminated),
+            torch.as_tensor(truncated),
         )
-        return self.learner.reward(step).mean(0)[:, 0].double().cpu().numpy()
+        return pay(self.learner, step).double().cpu().numpy()
 
     def sample_queries(self, num_queries: int, length: int, generator: torch.Generator | None) -> Queries:
         """Draw pairs of segments uniformly from what was recorded."""

@@ -7,8 +7,8 @@ import torch
 from torch import Generator, Tensor
 
 from prefgym.buffers.rollout import Rollout
-from prefgym.guards import check_finite
 from prefgym.protocols import Learner
+from prefgym.rewards.pay import pay
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -31,6 +31,11 @@ class Batch:
     """1 where the episode terminated, 0 elsewhere, at time limits, too. Shape: (...,), float."""
     truncated: Tensor
     """1 where the episode was truncated. Shape: (...,), float."""
+
+    def segments(self) -> Segments:
+        """View each step as a segment of its own. Batch shape: (...,)."""
+        ended = self.terminated.bool(), self.truncated.bool()
+        return Segments.of_steps(self.obs, self.action, self.next_obs, *ended)
 
 
 class ReplayBuffer:
@@ -89,10 +94,8 @@ class ReplayBuffer:
         """
         for first in range(0, len(self), ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, len(self))
-            steps = as_segments(self.steps(first, last))
-            reward = learner.reward(steps)
-            check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
-            self._rows[first:last, self._reward_column] = reward.mean(0)[..., 0].to(self._rows.device)
+            reward = pay(learner, self.steps(first, last).segments())
+            self._rows[first:last, self._reward_column] = reward.to(self._rows.device)
 
     def state_dict(self) -> State:
         """Return all that moves."""
@@ -102,14 +105,3 @@ class ReplayBuffer:
         """Go on from what `state_dict` returned."""
         self._rows[: len(state["rows"])] = state["rows"].to(self._rows.device)
         self._next, self.num_steps = state["next"], state["steps"]
-
-
-def as_segments(steps: Batch) -> Segments:
-    """View each step as a segment of its own. Batch shape: (...,)."""
-    return Segments(
-        obs=torch.stack([steps.obs, steps.next_obs], -2),
-        action=steps.action.unsqueeze(-2),
-        length=torch.ones(steps.reward.shape, dtype=torch.long, device=steps.reward.device),
-        terminated=steps.terminated.bool(),
-        truncated=steps.truncated.bool(),
-    )

@@ -41,13 +41,7 @@ class Rollout:
 
     def steps(self) -> Segments:
         """View each step as a segment of its own. Batch shape: (T, N)."""
-        return Segments(
-            obs=torch.stack([self.obs, self.next_obs], -2),
-            action=self.executed.unsqueeze(-2),
-            length=torch.ones_like(self.terminated, dtype=torch.long),
-            terminated=self.terminated,
-            truncated=self.truncated,
-        )
+        return Segments.of_steps(self.obs, self.executed, self.next_obs, self.terminated, self.truncated)
 
 
 def backward_sum(values: Tensor, decay: Tensor) -> Tensor:

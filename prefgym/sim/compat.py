@@ -1,6 +1,7 @@
 """What other packages lack on MuJoCo 4; each part does nothing once they have it themselves."""
 
 from importlib import import_module
+from importlib.util import find_spec
 from typing import Any, cast
 
 import numpy as np
@@ -23,6 +24,8 @@ def compare_joint_types_with_numpy() -> None:
 
 def forget_missing_fields() -> None:
     """Strike from dm_control 1.0.50's list of arrays those that MuJoCo 4 has no longer."""
+    if find_spec("dm_control") is None:  # shimmy does without it
+        return
     sizes = cast(Any, import_module("dm_control.mujoco.wrapper.mjbindings.sizes"))
     structs = {"mjmodel": mujoco.MjModel, "mjdata": mujoco.MjData}
     for name, struct in structs.items():

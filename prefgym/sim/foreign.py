@@ -1,6 +1,7 @@
 """Environments that are not ours, as vectors of worlds: flat observations, and states where MuJoCo simulates them."""
 
 import importlib
+import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
@@ -27,18 +28,20 @@ PROVIDERS: dict[str, Callable[[], None]] = {
 
 
 def find(env_id: str) -> EnvSpec:
-    """Look an environment up; packages that are known to register some are imported if it takes that.
+    """Look an environment up; packages that are known to register some are imported if it takes that, and mended.
 
     Raises:
         gymnasium.error.Error: If it is not registered.
     """
     try:
-        return gym.spec(env_id)
+        gym.spec(env_id)
     except gym.error.Error:
-        for provider, mend in PROVIDERS.items():
+        for provider in PROVIDERS:
             if find_spec(provider) is not None:
                 gym.register_envs(importlib.import_module(provider))
-                mend()
+    for provider, mend in PROVIDERS.items():
+        if provider in sys.modules:
+            mend()
     return gym.spec(env_id)
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from prefgym.buffers.replay import ReplayBuffer, as_segments
+from prefgym.buffers.replay import ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.guards import NotFiniteError
 from prefgym.segments import Segments
@@ -64,7 +64,7 @@ def test_all_steps_are_paid_anew_also_after_it_wrapped() -> None:
     kept = buffer.steps(0, 7)
     # obs + 10 obs / 8 + 100 (obs + 1/2)
     assert torch.allclose(kept.reward, 102.25 * kept.obs[:, 0] + 50)
-    assert torch.equal(kept.reward, Sum().reward(as_segments(kept))[0, :, 0])
+    assert torch.equal(kept.reward, Sum().reward(kept.segments())[0, :, 0])
 
 
 def test_a_reward_that_is_not_finite_is_named() -> None:
