@@ -241,7 +241,7 @@ def summarize(cfg: CompareCfg, done: dict[str, dict[str, Any]]) -> Table:
     table.title = f"task return after {cfg.steps:,} steps"
     for task in cfg.tasks:
         cells = LearningTableCfg(tasks=(task,), budgets=(0,), steps=cfg.steps, results=cfg.ours)
-        told = column(cells, learning_table.read_results(cells), task, 0)
+        told = column(cells, learning_table.read_results(cells), task, "none", 0)
         table.add_row(task, "prefgym", *show(told))
         for name in cfg.settings:
             runs = (run for run in wanted(cfg) if (run.env, run.setting) == (f"{task}-v5", name))

@@ -4,6 +4,8 @@ Each cell is one `prefgym train` in a process with one thread, and adds one line
 line there under the present configuration are not run again, here or on another machine.
 
     python scripts/learning_table.py --jobs 2
+    python scripts/learning_table.py --budgets 0 500 --tasks HalfCheetah --raters oracle mistake --seeds 3
+    python scripts/learning_table.py --budgets 0 500 --tasks Walker2d --agent pebble --steps 150_000 --seeds 3
 """
 
 import hashlib
@@ -14,6 +16,7 @@ import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -35,8 +38,10 @@ class LearningTableCfg:
     """Names of tasks."""
     budgets: tuple[int, ...] = (0, 500, 100, 200)
     """Queries that may be asked; 0 trains on the task reward."""
-    rater: str = "oracle"
+    raters: tuple[str, ...] = ("oracle",)
     """Who answers."""
+    agent: str = "ppo"
+    """Who learns to act."""
     seeds: int = 10
     """Seeds 0, 1, ... of every cell."""
     steps: int = 1_000_000
@@ -58,11 +63,13 @@ class Cell:
     task: str
     budget: int
     seed: int
+    rater: str = "oracle"
+    """Who answers; without a budget, nobody is asked, and this is `none`."""
 
     @property
     def name(self) -> str:
         """Name its folder."""
-        return f"{self.task}-{self.budget}-{self.seed}"
+        return f"{self.task}-{self.rater}-{self.budget}-{self.seed}"
 
 
 def main(cfg: LearningTableCfg) -> int:
@@ -92,12 +99,13 @@ def cells(cfg: LearningTableCfg) -> Iterator[Cell]:
         for seed in range(cfg.seeds):
             for task in cfg.tasks:
                 for budget in budgets:
-                    yield Cell(task=task, budget=budget, seed=seed)
+                    for rater in cfg.raters if budget else ("none",):
+                        yield Cell(task=task, budget=budget, seed=seed, rater=rater)
 
 
 def arguments(cfg: LearningTableCfg, cell: Cell) -> list[str]:
     """Say how a cell is trained."""
-    who = ["--rater", cfg.rater, "--budget", str(cell.budget)] if cell.budget else ["--rater", "none"]
+    who = ["--rater", cell.rater, *(["--budget", str(cell.budget)] if cell.budget else []), "--agent", cfg.agent]
     where = ["--env", f"prefgym/{cell.task}-v0", "--steps", str(cfg.steps), "--seed", str(cell.seed)]
     return [*where, *who, "--threads", "1", "--no-report", "--recorder.no-state"]
 
@@ -159,43 +167,52 @@ def run(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any] | None:
     }
 
 
-def column(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int) -> Scores:
+def column(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, rater: str, budget: int) -> Scores:
     """Collect the scores of the seeds that are finished."""
-    seeds = (Cell(task=task, budget=budget, seed=seed) for seed in range(cfg.seeds))
+    seeds = (Cell(task=task, rater=rater, budget=budget, seed=seed) for seed in range(cfg.seeds))
     return np.array([done[cell]["final_return_mean"] for cell in seeds if cell in done])
 
 
-def time_ratios(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, budget: int) -> Scores:
+def time_ratios(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, rater: str, budget: int) -> Scores:
     """Divide wall times with and without preferences, seed by seed, where one call made both: at the same commit."""
     ratios: list[float] = []
     for seed in range(cfg.seeds):
-        ours, base = (done.get(Cell(task=task, budget=b, seed=seed)) for b in (budget, 0))
-        if ours and base and ours["git_revision"] == base["git_revision"]:
-            ratios.append(ours["wall_time_s"] / base["wall_time_s"])
+        asked = done.get(Cell(task=task, rater=rater, budget=budget, seed=seed))
+        base = done.get(Cell(task=task, rater="none", budget=0, seed=seed))
+        if asked and base and asked["git_revision"] == base["git_revision"]:
+            ratios.append(asked["wall_time_s"] / base["wall_time_s"])
     return np.array(ratios)
 
 
 def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
     """Lay out IQM, seeds, ratio to the task reward and its interval, and wall time."""
     commits = sorted({str(told["git_revision"])[:7] for told in done.values()})
-    table = Table(title=f"true return after {cfg.steps:,} steps, rater {cfg.rater}; run at {', '.join(commits)}")
-    for name in ("task", "labels", "runs", "IQM", "all seeds", "ratio", "95 % interval", "wall time, ratio"):
-        table.add_column(name, justify="left" if name in ("task", "all seeds") else "right")
-    for task in cfg.tasks:
-        base = column(cfg, done, task, 0)
-        for budget in sorted(cfg.budgets):
-            scores = column(cfg, done, task, budget)
-            if len(scores) < 2 or len(base) < 2:
-                continue
-            row = [task, str(budget) if budget else "task reward", str(len(scores)), f"{iqm(scores):.0f}"]
-            row.append(" ".join(f"{score:.0f}" for score in scores))
-            if budget:
-                ratio = ratio_of_iqms(scores, base, np.random.default_rng(0))
-                times = time_ratios(cfg, done, task, budget)
-                row += [f"{ratio.value:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"]
-                row.append(f"{np.median(times):.2f}" if len(times) else "")
-            table.add_row(*row)
+    table = Table(title=f"true return of {cfg.agent} after {cfg.steps:,} steps; run at {', '.join(commits)}")
+    for name in ("task", "rater", "labels", "runs", "IQM", "all seeds", "ratio", "95 % interval", "wall time, ratio"):
+        table.add_column(name, justify="left" if name in ("task", "rater", "all seeds") else "right")
+    for task, budget in product(cfg.tasks, sorted(cfg.budgets)):
+        for rater in cfg.raters if budget else ("none",):
+            row = summarize_cells(cfg, done, task, rater, budget)
+            if row:
+                table.add_row(*row)
     return table
+
+
+def summarize_cells(
+    cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, rater: str, budget: int
+) -> list[str]:
+    """Write one row; none where there are fewer than two seeds."""
+    scores, base = column(cfg, done, task, rater, budget), column(cfg, done, task, "none", 0)
+    if len(scores) < 2 or len(base) < 2:
+        return []
+    row = [task, rater, str(budget) if budget else "task reward", str(len(scores)), f"{iqm(scores):.0f}"]
+    row.append(" ".join(f"{score:.0f}" for score in scores))
+    if budget:
+        ratio = ratio_of_iqms(scores, base, np.random.default_rng(0))
+        times = time_ratios(cfg, done, task, rater, budget)
+        row += [f"{ratio.value:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"]
+        row.append(f"{np.median(times):.2f}" if len(times) else "")
+    return row
 
 
 if __name__ == "__main__":

@@ -20,9 +20,9 @@ def test_a_finished_cell_is_not_run_again(tmp_path: Path, capsys: pytest.Capture
     shutil.rmtree(cfg.out)
     assert main(cfg) == 0
     assert len(cfg.results.read_text().splitlines()) == 1
-    assert capsys.readouterr().out.count("Reacher-0-0: ") == 1
+    assert capsys.readouterr().out.count("Reacher-none-0-0: ") == 1
     assert read_results(replace(cfg, steps=8192)) == {}  # another configuration is another table
-    cell = Cell(task="Reacher", budget=0, seed=0)
+    cell = Cell(task="Reacher", rater="none", budget=0, seed=0)
     assert told["settings"] == wanted(cfg, cell)
     del told["settings"]["agent_cfg.gamma"]  # as if that setting were newer than the line
     cfg.results.write_text(json.dumps(told))
@@ -47,7 +47,10 @@ def test_wall_times_are_compared_within_a_seed_and_a_commit() -> None:
         (500, 2): ("a", 1.0),
     }
     done = {
-        Cell(task="Hopper", budget=budget, seed=seed): {"git_revision": revision, "wall_time_s": seconds}
+        Cell(task="Hopper", rater="oracle" if budget else "none", budget=budget, seed=seed): {
+            "git_revision": revision,
+            "wall_time_s": seconds,
+        }
         for (budget, seed), (revision, seconds) in times.items()
     }
-    assert time_ratios(LearningTableCfg(), done, "Hopper", 500).tolist() == [1.2]
+    assert time_ratios(LearningTableCfg(), done, "Hopper", "oracle", 500).tolist() == [1.2]
