@@ -1,6 +1,5 @@
 """Checkpoints: all that moves in a run, written so that a stop at any moment leaves the last one whole."""
 
-import hashlib
 import json
 import shutil
 from pathlib import Path
@@ -10,7 +9,7 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import Tensor
 
 from prefgym.config import UserError
-from prefgym.runs import digest, sync, verify, write_text, writing
+from prefgym.files import digest, read_sealed_json, sync, verify, write_sealed_json, write_text, writing
 from prefgym.states import State, flatten, unflatten
 
 Which = Literal["latest", "previous"]
@@ -74,7 +73,7 @@ class Checkpoints:
         except TypeError as error:
             raise UserError(f"The state of a part cannot be saved: {error}.") from None
         files = {name: digest(part / name) for name in (_ARRAYS, _PLAIN)}
-        _write_manifest(part / _MANIFEST, {"steps": steps, "files": files, "shards": self._shards})
+        write_sealed_json(part / _MANIFEST, {"steps": steps, "files": files, "shards": self._shards})
         sync(part)
         sync(self.folder / "shards")
         part.rename(self.folder / f"step-{steps:012d}")
@@ -95,7 +94,7 @@ class Checkpoints:
             if which == "previous":
                 raise UserError(f"{self.folder} has no previous checkpoint; without that folder the run begins again.")
             return None
-        manifest = _read_manifest(path / _MANIFEST)
+        manifest = read_sealed_json(path / _MANIFEST)
         for name, expected in manifest["files"].items():
             verify(path / name, expected)
         for shard in manifest["shards"]:
@@ -118,7 +117,7 @@ class Checkpoints:
         for path in old[: 1 - _KEPT]:
             shutil.rmtree(path)
         try:
-            kept = [_read_manifest(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
+            kept = [read_sealed_json(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
         except UserError:  # nobody knows what the one before needs: nothing is removed while it is there
             return
         needed = {self.folder / shard["name"] for manifest in kept for shard in manifest["shards"]}
@@ -136,21 +135,3 @@ def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
     with writing(file):
         save_file(arrays, file)
         sync(file)
-
-
-def _write_manifest(file: Path, manifest: dict[str, Any]) -> None:
-    told = hashlib.sha256(json.dumps(manifest).encode()).hexdigest()
-    write_text(file, json.dumps({"manifest": manifest, "sha256": told}))
-
-
-def _read_manifest(file: Path) -> dict[str, Any]:
-    if not file.is_file():
-        raise UserError(f"{file} is missing.")
-    try:
-        told = json.loads(file.read_bytes())
-        manifest, expected = told["manifest"], told["sha256"]
-    except (ValueError, TypeError, KeyError):
-        raise UserError(f"{file} is damaged: it cannot be read.") from None
-    if hashlib.sha256(json.dumps(manifest).encode()).hexdigest() != expected:
-        raise UserError(f"{file} is damaged: its SHA-256 is not the one it names.")
-    return manifest

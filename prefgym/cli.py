@@ -20,7 +20,7 @@ from prefgym.config import TrainCfg, UserError
 from prefgym.evaluate import FIRST_SEED
 from prefgym.limits import Count, Natural, check
 from prefgym.registry import UnknownNameError
-from prefgym.runs import has_finished, plain, read_config, renew_in_manifest
+from prefgym.runs import has_finished, plain, read_config, renew_in_manifest, verify_reported
 from prefgym.sim.foreign import find
 
 _REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
@@ -197,6 +197,7 @@ def _report(argv: list[str]) -> int:
         return run
 
     run = tyro.cli(report, args=argv, prog="prefgym report")
+    verify_reported(run)
     report_path = write_run_report(run)
     renew_in_manifest(run, report_path.name)
     print(report_path)

@@ -47,10 +47,9 @@ def load_reward(run: Path | str) -> Learner:
 
 def _card(run: Path, name: str) -> tuple[dict[str, Any], Path]:
     """Read what is known of a part, and say where its weights are."""
-    path = Path("checkpoints") / "final" / name
-    for file in (Path("config.yaml"), path.with_suffix(".json"), path.with_suffix(".safetensors")):
-        verify_in(run, file)
-    return json.loads((run / path).with_suffix(".json").read_text()), run / path
+    path = f"checkpoints/final/{name}"
+    verify_in(run, "config.yaml", f"{path}.json", f"{path}.safetensors")
+    return json.loads((run / f"{path}.json").read_text()), run / path
 
 
 def _told(load: Callable[[], Loaded]) -> Loaded:

@@ -6,6 +6,7 @@ from typing import Any
 import torch
 from gymnasium.vector import VectorEnv
 
+from prefgym.answer_log import AnswerLog
 from prefgym.budget import Budget, Schedule
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.rollout import EpisodeReturns
@@ -23,7 +24,7 @@ from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.pay import pay
 from prefgym.runs import Run
 from prefgym.segments import Segments
-from prefgym.states import Stateful
+from prefgym.states import State, Stateful
 from prefgym.wrappers import PreferenceVectorEnv
 
 
@@ -111,6 +112,7 @@ class Loop:
         self.returns = EpisodeReturns()
         self.health = Health()
         self.checkpoints = Checkpoints(run.path / "checkpoints")
+        self.answers = AnswerLog(run.path / "preferences" / "answers.sqlite")
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
     def run_to_end(self, progress: Progress) -> None:
@@ -161,6 +163,7 @@ class Loop:
         fresh = parts.budget.receive(answers) if answers else None
         if fresh is None:
             return {}
+        self.answers.append(fresh, steps)
         self.preferences = Preferences.cat([self.preferences, fresh]) if self.preferences else fresh
         answered = self.preferences.answers
         counts = {
@@ -208,9 +211,14 @@ class Loop:
         """Write a checkpoint; a run of which a part cannot tell its state has none."""
         if stateless(self.parts):
             return
-        moving = {name: part.state_dict() for name, part in self.parts.moving().items()}
-        state = {
-            **moving,
+        recorder = self.parts.recorder
+        shard, horizon = (None, 0) if recorder is None else (Shard(*recorder.shard()), recorder.horizon)
+        self.checkpoints.save(self.steps, self.state_dict(), shard, horizon)
+
+    def state_dict(self) -> State:
+        """Return all that moves, but for what the recorder has in shards."""
+        return {
+            **{name: part.state_dict() for name, part in self.parts.moving().items()},
             "steps": self.steps,
             "generator": self.parts.generator.get_state(),
             "asked": {str(number): pack_segments(options) for number, options in enumerate(self.parts.asked)},
@@ -218,11 +226,9 @@ class Loop:
             "fit": None if self.fit is None else self.fit.state_dict(),
             "returns": self.returns.state_dict(),
             "health": self.health.state_dict(),
+            "answers": self.answers.state_dict(),
             "run": self.run.state_dict(),
         }
-        recorder = self.parts.recorder
-        shard, horizon = (None, 0) if recorder is None else (Shard(*recorder.shard()), recorder.horizon)
-        self.checkpoints.save(self.steps, state, shard, horizon)
 
     def resume(self, which: Which) -> None:
         """Go on from a checkpoint; from the beginning if the run was stopped before its first.
@@ -248,7 +254,9 @@ class Loop:
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
         self.returns.load_state_dict(state["returns"])
         self.health.load_state_dict(state["health"])
-        self.run.rewind(state["run"], self.steps)
+        mend = which == "previous"
+        self.answers.rewind(state["answers"], self.preferences, mend=mend)
+        self.run.rewind(state["run"], self.steps, mend=mend)
 
     def outcome(self) -> Outcome:
         """Evaluate the last policy and hand everything over."""

@@ -8,59 +8,34 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, cast
 
 import yaml
-from safetensors import SafetensorError
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch.utils.tensorboard.writer import SummaryWriter
 
 from prefgym.config import TrainCfg, UserError
+from prefgym.files import (
+    digest,
+    read_json,
+    read_sealed_json,
+    read_sealed_text,
+    sync,
+    verify,
+    write_sealed_json,
+    write_sealed_text,
+    write_text,
+    writing,
+)
 from prefgym.guards import NotFiniteError
 from prefgym.states import State, flatten
 
+GO_ON = "prefgym train --resume RUN --resume-from previous goes on without what is lost"
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
-
-
-@contextmanager
-def writing(path: Path) -> Generator[None]:
-    """Name what cannot be written, when a disk is full or may not be written to.
-
-    Raises:
-        UserError: If something within cannot be written.
-    """
-    try:
-        yield
-    except (OSError, SafetensorError) as error:
-        raise UserError(f"{path} cannot be written: {error}.") from error
-
-
-def write_text(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all, and wait until it is on the disk.
-
-    Raises:
-        UserError: If it cannot be written.
-    """
-    part = file.with_name(f".{file.name}.part")
-    with writing(file):
-        part.write_text(text)
-        sync(part)
-        part.replace(file)
-        sync(file.parent)
-
-
-def sync(path: Path) -> None:
-    """Wait until a file, or the names in a folder, are on the disk."""
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
 
 
 class Run:
@@ -82,28 +57,40 @@ class Run:
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=resume)
             if not resume:
-                write_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
+                write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
             self._metrics = self.path / "metrics.jsonl"
-            self._metrics.touch()
+            if not resume:
+                self._metrics.touch()
         self._board = None if resume else SummaryWriter(str(self.path / "tensorboard"))
         self._started = time.perf_counter()
 
     def state_dict(self) -> State:
-        """Return how much is written, and on the disk, and the time that took."""
+        """Return what is written, and on the disk, and the time that took."""
         sync(self._metrics)
-        return {"metrics_bytes": self._metrics.stat().st_size, "wall_time_s": self.wall_time_s}
+        written = {"metrics_bytes": self._metrics.stat().st_size, "metrics_sha256": digest(self._metrics)}
+        return {**written, "wall_time_s": self.wall_time_s}
 
-    def rewind(self, state: State, steps: int) -> None:
+    def rewind(self, state: State, steps: int, *, mend: bool = False) -> None:
         """Forget what was written after `state_dict`, at so many steps; from the beginning if the state is empty.
 
+        Args:
+            state: As returned by `state_dict`.
+            steps: Environment steps then.
+            mend: Whether metrics that are damaged are set aside, and written on without; otherwise they are refused.
+
         Raises:
-            UserError: If not even that is there.
+            UserError: If not all that was written then is there.
         """
         num_bytes = state.get("metrics_bytes", 0)
-        if self._metrics.stat().st_size < num_bytes:
-            raise UserError(f"{self._metrics} is damaged: it is shorter than when the checkpoint was written.")
+        kept = self._metrics.read_bytes()[:num_bytes] if self._metrics.is_file() else b""
+        if num_bytes and hashlib.sha256(kept).hexdigest() != state["metrics_sha256"]:
+            if not mend:
+                problem = "damaged: it is not what was written" if self._metrics.is_file() else "missing"
+                raise UserError(f"{self._metrics} is {problem}; {GO_ON}.")
+            set_aside(self._metrics)
+        self._metrics.touch()
         (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again
-        os.truncate(self._metrics, num_bytes)
+        os.truncate(self._metrics, min(num_bytes, self._metrics.stat().st_size))
         self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=steps + 1)
         self._started = time.perf_counter() - state.get("wall_time_s", 0.0)
 
@@ -121,11 +108,12 @@ class Run:
         clock = {"time/total_timesteps": steps, "time/time_elapsed": elapsed, "time/fps": steps / elapsed}
         line = clock | {name: value for name, value in metrics.items() if value is not None}
         told = {name: value if math.isfinite(value) else None for name, value in line.items()}
-        with writing(self._metrics), self._metrics.open("a") as file:
-            file.write(json.dumps(told) + "\n")
-        if self._board is not None:
-            for name, value in line.items():
-                self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
+        with writing(self._metrics):
+            with self._metrics.open("a") as file:
+                file.write(json.dumps(told) + "\n")
+            if self._board is not None:
+                for name, value in line.items():
+                    self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
 
     def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401
         """Write a JSON file into the folder."""
@@ -154,38 +142,56 @@ class Run:
             self._board.close()
 
 
-def digest(file: Path) -> str:
-    """Return the SHA-256 of a file."""
-    with file.open("rb") as opened:
-        return hashlib.file_digest(opened, "sha256").hexdigest()
+def set_aside(file: Path) -> None:
+    """Rename a damaged file to NAME.damaged, and say so; one that is missing is told, too."""
+    if file.is_file():
+        file.replace(file.with_name(f"{file.name}.damaged"))
+        print(f"{file} was damaged: it is set aside as {file.name}.damaged", file=sys.stderr)
+    else:
+        print(f"{file} was missing", file=sys.stderr)
 
 
-def verify(file: Path, expected: str) -> None:
-    """Compare a file with its SHA-256.
+def verify_in(run: Path, *names: str) -> None:
+    """Compare files of a run that has ended with the manifest.
 
     Raises:
-        UserError: If it is missing or another.
+        UserError: If the run has not ended, or a file was not part of it, is missing or is damaged.
     """
-    if not file.is_file():
-        raise UserError(f"{file} is missing.")
-    if digest(file) != expected:
-        raise UserError(f"{file} is damaged: its SHA-256 is not that of the manifest.")
+    sums = read_sums(run)
+    for name in names:
+        if name not in sums:
+            raise UserError(f"{run} has no {name}.")
+        verify(run / name, sums[name])
 
 
-def verify_in(run: Path, name: Path) -> None:
-    """Compare a file of a run that has ended with the manifest.
+_REPORTED = ("config.yaml", "metrics.jsonl", "result.json", "report/", "preferences/")
+"""What a report shows."""
+
+
+def verify_reported(run: Path) -> None:
+    """Compare all that a report shows with the manifest; say so if there is none yet.
 
     Raises:
-        UserError: If the run has not ended, or the file was not part of it, is missing or is damaged.
+        UserError: If a file is missing or damaged.
+    """
+    read_config(run)  # a folder that is no run is told as such
+    if (run / "manifest.json").is_file():
+        verify_in(run, *(name for name in read_sums(run) if name.startswith(_REPORTED)))
+    else:
+        print(f"{run} has not finished: what it shows so far is not checked for damage", file=sys.stderr)
+
+
+def read_sums(run: Path) -> dict[str, str]:
+    """Read the SHA-256 of each file of a run that has ended.
+
+    Raises:
+        UserError: If it has not, or the manifest is damaged.
     """
     read_config(run)  # a folder that is no run is told as such
     manifest = run / "manifest.json"
     if not manifest.is_file():
         raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym train --resume {run} goes on.")
-    sums: dict[str, str] = _read_json(manifest).get("sha256", {})
-    if name.as_posix() not in sums:
-        raise UserError(f"{run} has no {name}.")
-    verify(run / name, sums[name.as_posix()])
+    return read_sealed_json(manifest)["sha256"]
 
 
 def write_manifest(path: Path) -> None:
@@ -204,16 +210,16 @@ def write_manifest(path: Path) -> None:
         "git_revision": _git_revision(),
         "sha256": {str(file.relative_to(path)): digest(file) for file in files},
     }
-    write_text(path / "manifest.json", json.dumps(manifest, indent=2) + "\n")
+    write_sealed_json(path / "manifest.json", manifest)
 
 
 def renew_in_manifest(run: Path, name: str) -> None:
     """Note that a file was written again; a run without a manifest gets none."""
     file = run / "manifest.json"
     if file.is_file():
-        manifest = _read_json(file)
-        manifest["sha256"] = {**manifest.get("sha256", {}), name: digest(run / name)}
-        write_text(file, json.dumps(manifest, indent=2) + "\n")
+        manifest = read_sealed_json(file)
+        manifest["sha256"][name] = digest(run / name)
+        write_sealed_json(file, manifest)
 
 
 def has_finished(path: Path) -> bool:
@@ -221,26 +227,20 @@ def has_finished(path: Path) -> bool:
     result = path / "result.json"
     if not (path / "manifest.json").is_file() or not result.is_file():
         return False
-    return not _read_json(result).get("interrupted", False)
+    return not read_json(result).get("interrupted", False)
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read the resolved configuration of a run.
 
     Raises:
-        UserError: If `path` is no run folder, the configuration cannot be read, or using it would import a module that
+        UserError: If `path` is no run folder, the configuration is damaged, or using it would import a module that
             nobody here has asked for.
     """
     file = path / "config.yaml"
     if not file.is_file():
         raise UserError(f"{path} is not a run folder: it has no config.yaml.")
-    try:
-        config = yaml.safe_load(file.read_text())
-    except (yaml.YAMLError, ValueError):
-        config = None
-    if not isinstance(config, dict):
-        raise UserError(f"{file} is damaged: it cannot be read.")
-    told = cast(dict[str, Any], config)
+    told: dict[str, Any] = yaml.safe_load(read_sealed_text(file))
     settings = told.get("agent_cfg")
     algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
     for name in (told.get("env"), algorithm):
@@ -258,16 +258,6 @@ def check_import(name: str, file: Path) -> None:
     module, colon, _ = name.partition(":")
     if colon and module not in {*sys.modules, "stable_baselines3"}:
         raise UserError(f"{file} asks for the module {module}; if you trust it, say so: prefgym --import {module} ...")
-
-
-def _read_json(file: Path) -> dict[str, Any]:
-    try:
-        told = json.loads(file.read_bytes())
-    except ValueError:
-        told = None
-    if not isinstance(told, dict):
-        raise UserError(f"{file} is damaged: it cannot be read.")
-    return cast(dict[str, Any], told)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

@@ -18,10 +18,11 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, record_episode
+from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
-from prefgym.runs import Run, read_config, write_manifest, writing
+from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
 from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
@@ -107,7 +108,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     """Make the worlds in which the agent learns; with a rater they hide the task reward.
 
     Raises:
-        UserError: If a segment does not fit into an episode, or the spaces are not one-dimensional Boxes.
+        UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, or what is to be
+            recorded cannot be: there is no room, or no picture.
     """
     limit = foreign.find(cfg.env).max_episode_steps
     length = cfg.sampler_cfg.segment_length
@@ -121,12 +123,27 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         env = gym.make_vec(cfg.env, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **settings)
     else:
         env = foreign.make_vector(cfg.env, num_envs, AutoresetMode.SAME_STEP)
+    is_recorded, has_states = cfg.rater != "none", hasattr(env.unwrapped, "physics_state")
+    is_drawn = is_recorded and cfg.recorder.frame_height > 0 and not has_states
+    if is_drawn:
+        if "rgb_array" not in env.metadata.get("render_modes", ()):
+            raise UserError(f"{cfg.env} cannot draw itself: leave --recorder.frame-height out.")
+        env.close()
+        env = foreign.make_vector(cfg.env, num_envs, AutoresetMode.SAME_STEP, render_mode="rgb_array")
     try:
         single_spaces(env)
     except ValueError as error:
         raise UserError(f"{cfg.env} cannot be used: {error}.") from None
-    guarded = GuardedVectorEnv(env, guard_reward=cfg.rater == "none")
-    return guarded if cfg.rater == "none" else PreferenceVectorEnv(guarded, recorder=cfg.recorder)
+    guarded = GuardedVectorEnv(env, guard_reward=not is_recorded)
+    if not is_recorded:
+        return guarded
+    try:
+        recording = PreferenceVectorEnv(guarded, recorder=cfg.recorder)
+        if is_drawn:
+            recording.reset()  # the first pictures show whether they can be drawn, and whether there is room
+    except (ValueError, gym.error.Error, NotImplementedError) as error:
+        raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
+    return recording
 
 
 def evaluate_run(run: Path, policy: Policy, episodes: int, seed: int, threads: int) -> Evaluation:

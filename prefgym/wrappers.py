@@ -14,7 +14,7 @@ from prefgym.protocols import Learner
 from prefgym.queries import Queries
 from prefgym.rewards.pay import pay
 from prefgym.segments import Segments
-from prefgym.sim.foreign import World
+from prefgym.sim.foreign import World, draw
 from prefgym.spaces import single_spaces
 from prefgym.states import State
 
@@ -68,6 +68,7 @@ class _Preferences:
 
     def __init__(self, env: Any, num_worlds: int) -> None:  # noqa: ANN401
         observation, action = single_spaces(env)
+        self.env = env
         told = (part for part in (env.unwrapped, env) if hasattr(part, "physics_state"))
         self.physics: _HasPhysics | None = next(told, None)
         self.factor_names = tuple(self.physics.factors()) if self.physics else ()
@@ -86,9 +87,16 @@ class _Preferences:
             cfg=cfg,
         )
         self.record_state = self.physics is not None and cfg.state
+        self.frame_height = 0 if self.physics else cfg.frame_height
+        if self.frame_height and self.env.render_mode != "rgb_array":
+            told = f"render_mode={self.env.render_mode!r}"
+            raise ValueError(f"frame_height needs an environment made with render_mode='rgb_array', not {told}")
 
     def state(self, final: bool = False) -> Array | None:
         return self.physics.physics_state(final) if self.physics and self.record_state else None
+
+    def frames(self) -> Array | None:
+        return draw(self.env, self.frame_height) if self.frame_height else None
 
     def factors(self) -> dict[str, Array] | None:
         return self.physics.factors() if self.physics else None
@@ -124,8 +132,8 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     Dict observations, as goal environments have, are flattened.
 
     Raises:
-        ValueError: If observation or action space is not a one-dimensional Box then, or for the reasons of
-            `check_order`.
+        ValueError: If observation or action space is not a one-dimensional Box then, pictures are to be recorded and
+            it draws none, or for the reasons of `check_order`.
     """
 
     def __init__(self, env: gym.Env[Any, Any], *, recorder: RecorderCfg | None = None) -> None:
@@ -149,7 +157,7 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         """Start an episode; one that is running is recorded as truncated."""
         obs, info = self.env.reset(seed=seed, options=options)
         self._obs = np.array(obs)  # what was handed out may be written to
-        self.recorder.begin(self._obs[None], state=self._shared.state())
+        self.recorder.begin(self._obs[None], state=self._shared.state(), frames=self._shared.frames())
         return obs, _safe(info)
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, Info]:  # noqa: ANN401
@@ -159,7 +167,9 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         ended = np.array([terminated]), np.array([truncated])
         shared = self._shared
         rewards = np.array([float(reward)])
-        self.recorder.add(actions, rewards, after, *ended, factors=shared.factors(), state=shared.state())
+        self.recorder.add(
+            actions, rewards, after, *ended, factors=shared.factors(), state=shared.state(), frames=shared.frames()
+        )
         self._obs = after[0].copy()
         return obs, float(shared.pay(before, actions, after, *ended)[0]), terminated, truncated, _safe(info)
 
@@ -176,7 +186,8 @@ class PreferenceVectorEnv(VectorWrapper):
     """The same for vector environments, in every autoreset mode; autoreset steps are not recorded.
 
     Raises:
-        ValueError: If observation or action space is not a one-dimensional Box, or for the reasons of `check_order`.
+        ValueError: If observation or action space is not a one-dimensional Box, pictures are to be recorded and it
+            draws none, or for the reasons of `check_order`.
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], *, recorder: RecorderCfg | None = None) -> None:
@@ -201,7 +212,7 @@ class PreferenceVectorEnv(VectorWrapper):
         mask = None if options is None else options.get("reset_mask")
         # vector environments take a seed for each world, though VectorEnv.reset does not say so
         obs, info = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
-        self.recorder.begin(obs, mask, self._shared.state())
+        self.recorder.begin(obs, mask, self._shared.state(), self._shared.frames())
         self._done[slice(None) if mask is None else mask] = False
         self._obs = obs.copy()  # what was handed out may be written to
         return obs, _safe(info)
@@ -210,6 +221,7 @@ class PreferenceVectorEnv(VectorWrapper):
         """Take a step in every world; rewards are the learned ones, or 0."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
         shared, done = self._shared, terminated | truncated
+        frames = shared.frames()  # after resets, if there were any: nobody looks at what an episode ended with
         next_obs, resets = obs, np.zeros(0, np.bool_)
         if self._mode == AutoresetMode.SAME_STEP and done.any():
             next_obs, resets = obs.copy(), done
@@ -226,9 +238,10 @@ class PreferenceVectorEnv(VectorWrapper):
             mask=stepped,
             factors=shared.factors(),
             state=shared.state(final=True),
+            frames=frames,
         )
         if len(resets):
-            self.recorder.begin(obs, resets, shared.state())
+            self.recorder.begin(obs, resets, shared.state(), frames)
         paid = shared.pay(self._obs, np.asarray(actions), next_obs, terminated, truncated)
         if stepped is not None:
             paid = paid * stepped

@@ -13,7 +13,7 @@ import os
 import signal
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import count
 from multiprocessing import get_context
 from pathlib import Path
@@ -24,6 +24,7 @@ import numpy as np
 import tyro
 
 from prefgym import raters
+from prefgym.answer_log import Answer, AnswerLog
 from prefgym.cli import main as prefgym
 from prefgym.limits import Count, Natural, check
 from prefgym.raters.scripted import ScriptedRater, oracle
@@ -36,9 +37,10 @@ WORK = {
     "fitting": "prefgym.rewards.fit:accumulate",
     "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC._step prefgym.agents.sb3:Sb3Agent.update",
     "re-paying": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.sb3:ReplayBuffer.relabel",
+    "noting answers": "prefgym.answer_log:_seal",
     "logging": "prefgym.runs:Run.log",
     "saving": "prefgym.checkpoints:sync",
-    "tidying up": "prefgym.checkpoints:_read_manifest",
+    "tidying up": "prefgym.checkpoints:read_sealed_json",
     "finishing": "prefgym.runs:Run.write_json",
 }
 """What a run does, and the functions that do it, of which an agent uses one."""
@@ -195,7 +197,14 @@ def differences(whole: Path, resumed: Path) -> list[str]:
     kept = ("checkpoints/final/policy", "checkpoints/final/reward", "preferences/preferences")
     files = [file for name in kept if (file := f"{name}.safetensors") and (whole / file).is_file()]
     differ = [f for f in files if not (resumed / f).is_file() or (whole / f).read_bytes() != (resumed / f).read_bytes()]
-    return differ + (["metrics.jsonl"] if metrics(whole) != metrics(resumed) else [])
+    differ += ["metrics.jsonl"] if metrics(whole) != metrics(resumed) else []
+    return differ + (["answers.sqlite"] if answers(whole) != answers(resumed) else [])
+
+
+def answers(run: Path) -> list[Answer]:
+    """Read the log of answers but for clock readings."""
+    logged = AnswerLog(run / "preferences" / "answers.sqlite").read()
+    return [replace(answer, created_at=None) for answer in logged]
 
 
 def metrics(run: Path) -> list[str]:

@@ -7,15 +7,20 @@ import resource
 import signal
 import subprocess
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
+import numpy as np
 import pytest
 import yaml
+from gymnasium.envs.registration import EnvSpec
 
 from prefgym.checkpoints import Checkpoints
 from prefgym.cli import main, parse_train
 from prefgym.datasets import load_preferences
+from prefgym.files import read_sealed_text, write_sealed_text
 
 TINY = [
     *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
@@ -94,17 +99,17 @@ def test_what_cannot_be_resumed_says_why(capsys: pytest.CaptureFixture[str], tmp
         whole = (run_path / name).read_text()
         (run_path / name).write_text(text)
         code, _, error = run(capsys, *resume)
-        assert (code, f"{name} is damaged: it cannot be read" in error) == (2, True)
+        assert (code, f"{name} is damaged" in error) == (2, True)
         (run_path / name).write_text(whole)
     (run_path / "manifest.json").unlink()
     code, _, error = run(capsys, *resume, "--resume-from", "previous")
     assert (code, "has no previous checkpoint" in error) == (2, True)
-    config = yaml.safe_load((run_path / "config.yaml").read_text())
+    config = yaml.safe_load(read_sealed_text(run_path / "config.yaml"))
     for changes, sentence in (
         ({"steps": 1}, "steps would not be what it was"),
         ({"command": []}, "it was not started from the command line"),
     ):
-        (run_path / "config.yaml").write_text(yaml.safe_dump({**config, **changes}))
+        write_sealed_text(run_path / "config.yaml", yaml.safe_dump({**config, **changes}))
         code, _, error = run(capsys, *resume)
         assert (code, sentence in error) == (2, True)
 
@@ -247,6 +252,79 @@ def test_environments_that_are_not_ours_train_and_have_pictures(
     assert "video: " in output
 
 
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_queries_that_are_not_ours_are_shown_if_pictures_are_recorded(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    """Six of ten queries, and the final policy; the page can be written again, and nothing else has changed."""
+    out, blind = tmp_path / "run", tmp_path / "blind"
+    argv = ["train", *TINY, "--env", "Pendulum-v1", "--steps", "800", "--out"]
+    code, output, _ = run(capsys, *argv, str(out), "--recorder.frame-height", "32")
+    assert (code, "10 queries" in output) == (0, True)
+    assert run(capsys, *argv, str(blind), "--no-report")[0] == 0
+    policy = Path("checkpoints", "final", "policy.safetensors")
+    assert (out / policy).read_bytes() == (blind / policy).read_bytes()
+    options = load_preferences(out / "preferences" / "preferences").queries.options
+    assert options.state is None
+    assert options.frames is not None and options.frames.shape == (10, 2, 5, 32, 32, 3)
+    (out / "report.html").rename(tmp_path / "first.html")
+    assert run(capsys, "report", str(out))[0] == 0
+    for page in (tmp_path / "first.html", out / "report.html"):
+        assert page.read_text().count("<video") == 7
+
+
+class Unseen(gym.Env[Any, Any]):
+    """A world that cannot be drawn."""
+
+    observation_space = action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
+
+    def __init__(self, render_mode: str | None = None) -> None:
+        self.render_mode = render_mode
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode."""
+        return np.zeros(1, np.float32), {}
+
+
+class Unpainted(Unseen):
+    """One that could be, with paint."""
+
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  (as Gymnasium has it)
+
+    def render(self) -> None:
+        """Say what is missing."""
+        raise gym.error.DependencyNotInstalled("there is no paint")
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--env", "tests/Unseen-v0"], "tests/Unseen-v0 cannot draw itself: leave --recorder.frame-height out."),
+        (["--env", "tests/Unpainted-v0"], "tests/Unpainted-v0 cannot be recorded: there is no paint."),
+        # 4 (3 + 1) + 8 + 4 + 4 + 1 + 3 * 96 * 96 = 27681 bytes a row
+        (["--env", "Pendulum-v1", "--recorder.capacity-bytes", "200_000"], "1 rows of 27681 bytes"),
+        (["--recorder.capacity-steps", "4"], "cannot be recorded: the recorder's capacity leaves 1 rows"),
+        (["--recorder.frame-height", "-1"], "frame_height must be 0 or more, not -1"),
+    ],
+)
+def test_pictures_that_cannot_be_recorded_are_refused_in_one_sentence(
+    flags: list[str],
+    sentence: str,
+    capsys: pytest.CaptureFixture[str],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for world in (Unseen, Unpainted):
+        env_id = f"tests/{world.__name__}-v0"
+        monkeypatch.setitem(gym.registry, env_id, EnvSpec(env_id, entry_point=partial(world)))
+    argv = [*TINY, "--out", str(tmp_path / "run"), "--recorder.frame-height", "96", *flags]
+    code, _, error = run(capsys, "train", *argv)
+    assert code == 2
+    assert sentence in error
+    assert "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
 def test_a_run_imports_nothing_that_nobody_asked_for(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -256,7 +334,7 @@ def test_a_run_imports_nothing_that_nobody_asked_for(
     for line in ("env: sent_along:Env-v0\n", "env: a\nagent_cfg:\n  algorithm: sent_along:PPO\n"):
         out = tmp_path / "run"
         out.mkdir(exist_ok=True)
-        (out / "config.yaml").write_text(line)
+        write_sealed_text(out / "config.yaml", line)
         for command in (("evaluate", str(out)), ("report", str(out)), ("train", "--resume", str(out))):
             code, _, error = run(capsys, *command)
             assert code == 2

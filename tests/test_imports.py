@@ -21,7 +21,9 @@ LADDER: tuple[tuple[str, ...], ...] = (
     (
         "budget",
         "config",
+        "files",
         "runs",
+        "answer_log",
         "checkpoints",
         "health",
         "progress",

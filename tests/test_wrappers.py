@@ -12,7 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 import prefgym
-from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.preferences import Preferences
 from prefgym.segments import Segments
 
@@ -201,3 +201,100 @@ def test_other_spaces_are_refused_in_one_sentence() -> None:
     """Discrete actions cannot be used."""
     with pytest.raises(ValueError, match="needs a one-dimensional Box action space"):
         prefgym.PreferenceEnv(gym.make("CartPole-v1"))
+
+
+class Shade(gym.Env[np.ndarray, np.ndarray]):
+    """A world that looks as it is: all pixels are as bright as the observation, 20 episode + step.
+
+    Episode e, from 1 on, terminates after 2 + e % 3 steps.
+    """
+
+    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  (as Gymnasium has it)
+    observation_space = gym.spaces.Box(0, 255, (1,), np.float32)
+    action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
+
+    def __init__(self, render_mode: str | None = "rgb_array") -> None:
+        self.render_mode = render_mode
+        self.episode = self.steps = 0
+
+    @property
+    def obs(self) -> np.ndarray:
+        """Return the observation. Shape: (1,)."""
+        return np.array([20 * self.episode + self.steps], np.float32)
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[np.ndarray, Any]:
+        """Start the next episode."""
+        self.episode, self.steps = self.episode + 1, 0
+        return self.obs, {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Take a step."""
+        self.steps += 1
+        return self.obs, 0.0, self.steps == 2 + self.episode % 3, False, {}
+
+    def render(self) -> Any:  # noqa: ANN401
+        """Draw 6 by 8 pixels."""
+        return np.full((6, 8, 3), self.obs, np.uint8)
+
+
+SHOWN = RecorderCfg(frame_height=4)
+
+
+def check_pictures(recorder: Recorder, num_worlds: int) -> None:
+    """Compare each picture with the observation of its step, in two episodes of each world at least."""
+    steps = recorder.segments(recorder.starts(3), 3)
+    frames = there(steps.frames)
+    assert frames.shape[1:] == (3, 4, 4, 3)  # 8 * 4 / 6 = 5.3 columns, made even
+    brightness = frames.float().mean((-3, -2, -1))
+    assert torch.equal(brightness, steps.obs[:, :-1, 0] * steps.mask)
+    assert len(there(steps.origin)[:, 0].unique()) >= 2 * num_worlds
+    assert (steps.length < 3).any()  # the picture after the last step is not shown
+
+
+def test_a_picture_is_that_of_its_observation_in_one_world() -> None:
+    env = prefgym.PreferenceEnv(Shade(), recorder=SHOWN)
+    env.reset()
+    for _ in range(20):
+        if env.step(np.zeros(1, np.float32))[2]:
+            env.reset()
+    check_pictures(env.recorder, 1)
+
+
+@pytest.mark.parametrize("capacity", [1_000_000, 24])
+@pytest.mark.parametrize("mode", MODES)
+def test_a_picture_is_that_of_its_observation_in_many_worlds(mode: AutoresetMode, capacity: int) -> None:
+    """Worlds are reset at different times, and the ring of 12 rows a world wraps around."""
+    worlds = SyncVectorEnv([Shade, Shade], autoreset_mode=mode)
+    worlds.envs[1].unwrapped.episode = 1  # pyright: ignore[reportAttributeAccessIssue]
+    venv = prefgym.PreferenceVectorEnv(worlds, recorder=RecorderCfg(frame_height=4, capacity_steps=capacity))
+    venv.reset()
+    for _ in range(30):
+        _, _, terminated, *_ = venv.step(np.zeros((2, 1), np.float32))
+        if mode == AutoresetMode.DISABLED and terminated.any():
+            venv.reset(options={"reset_mask": terminated})
+    check_pictures(venv.recorder, 2)
+
+
+def test_pictures_need_an_environment_that_draws() -> None:
+    with pytest.raises(ValueError, match="made with render_mode='rgb_array', not render_mode=None"):
+        prefgym.PreferenceEnv(Shade(None), recorder=SHOWN)
+    with pytest.raises(ValueError, match="made with render_mode='rgb_array', not render_mode=None"):
+        prefgym.PreferenceVectorEnv(SyncVectorEnv([lambda: Shade(None)]), recorder=SHOWN)
+
+
+def test_worlds_that_tell_their_states_are_not_drawn() -> None:
+    env = prefgym.PreferenceEnv(hopper(), recorder=SHOWN)
+    options = play_single(env, 0).segments(env.recorder.starts(1), 1)
+    assert options.frames is None
+    assert options.state is not None
+
+
+def test_queries_of_any_environment_have_pictures() -> None:
+    """Pendulum draws 500 by 500 pixels."""
+    env = prefgym.PreferenceEnv(gym.make("Pendulum-v1", render_mode="rgb_array"), recorder=RecorderCfg(frame_height=96))
+    env.reset(seed=0)
+    for _ in range(20):
+        env.step(env.action_space.sample())
+    frames = there(env.sample_queries(3, length=10).options.frames)
+    assert (frames.shape, frames.dtype) == ((3, 2, 10, 96, 96, 3), torch.uint8)
+    assert frames.float().std() > 0

@@ -1,5 +1,6 @@
 """The recorder: a ring of the latest steps of every world, from which segments are drawn."""
 
+import math
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,13 +12,14 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from prefgym.limits import Count, check
+from prefgym.limits import Count, Natural, check
 from prefgym.segments import Segments
 from prefgym.states import State
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]
 IntArray = npt.NDArray[np.int64]
+Frames = npt.NDArray[np.uint8]
 Scalar = TypeVar("Scalar", bound=np.generic)
 
 
@@ -31,11 +33,15 @@ class RecorderCfg:
     """Memory the recorder may take, in bytes; the smaller of the two capacities holds."""
     state: bool = True
     """Whether physics states are kept, for clips of the segments that were asked about."""
+    frame_height: Natural = 0
+    """Height in pixels of the pictures kept of every step, for the same clips where worlds cannot tell their states; 0
+    keeps none. Pictures are made smaller, never larger, than worlds draw them, and count as memory; worlds that tell
+    their states are not drawn."""
 
     __post_init__ = check
 
 
-_COLUMNS = ("obs", "action", "reward", "factors", "state", "kind", "episode", "step")
+_COLUMNS = ("obs", "action", "reward", "factors", "state", "frames", "kind", "episode", "step")
 _COUNTERS = ("head", "next", "num_moves", "num_episodes", "returns", "lengths")
 
 
@@ -64,7 +70,8 @@ class Recorder:
         obs     s0    s1    s2          s0'   s1'
         action  a0    a1    -           a0'   -
 
-    so that every window of an episode is contiguous, its last observation included.
+    so that every window of an episode is contiguous, its last observation included. Where pictures are kept, a row has
+    that of its observation; the rows are made anew, and fewer, when the first pictures tell their size.
 
     Raises:
         ValueError: If the capacities leave fewer than two rows a world.
@@ -82,39 +89,34 @@ class Recorder:
     ) -> None:
         self.cfg = cfg or RecorderCfg()
         self.num_worlds, self.factor_names = num_worlds, factor_names
-        state_dim = state_dim if self.cfg.state else 0
-        row_bytes = 4 * (obs_dim + action_dim + len(factor_names)) + 8 * (state_dim + 1) + 4 + 4 + 1
-        self.num_rows = min(self.cfg.capacity_steps, self.cfg.capacity_bytes // row_bytes) // num_worlds
-        if self.num_rows < 2:
-            raise ValueError(f"the recorder's capacity leaves {self.num_rows} rows for each of {num_worlds} worlds")
-        rows = num_worlds * self.num_rows
-        self._obs = np.zeros((rows, obs_dim), np.float32)
-        self._action = np.zeros((rows, action_dim), np.float32)
-        self._reward = np.zeros(rows, np.float64)
-        self._factors = np.zeros((rows, len(factor_names)), np.float32)
-        self._state = np.zeros((rows, state_dim), np.float64)
-        self._kind = np.zeros(rows, np.int8)
-        self._episode = np.zeros(rows, np.int32)
-        self._step = np.zeros(rows, np.int32)
-        self._first_row = np.arange(num_worlds) * self.num_rows
-        self._head = self._first_row.copy()  # the row of each world's current observation
-        self._next = self._head + 1
-        self._num_moves = np.zeros(num_worlds, np.int64)  # of each world's head, so far
-        self._num_moves_saved = self._num_moves.copy()  # and at the last shard
+        self._widths = obs_dim, action_dim, len(factor_names), state_dim if self.cfg.state else 0
+        self._make_rows((0, 0, 3))
         self._num_episodes = 0
         self.num_steps = 0
         self._returns = np.zeros(num_worlds)
         self._lengths = np.zeros(num_worlds, np.int64)
         self._finished: deque[tuple[float, int]] = deque(maxlen=10)
 
-    def begin(self, obs: FloatArray, mask: BoolArray | None = None, state: FloatArray | None = None) -> None:
+    def begin(
+        self,
+        obs: FloatArray,
+        mask: BoolArray | None = None,
+        state: FloatArray | None = None,
+        frames: Frames | None = None,
+    ) -> None:
         """Start new episodes; those that were running are recorded as truncated.
 
         Args:
             obs: First observations. Shape: (N, O).
             mask: Worlds in which an episode starts; None for all. Shape: (N,).
             state: Physics states. Shape: (N, S).
+            frames: Pictures, all of one size. Shape: (N, H, W, 3).
+
+        Raises:
+            ValueError: If the first pictures are so large that fewer than two rows a world are left.
         """
+        if frames is not None and not self._frames.size:
+            self._make_rows(frames.shape[1:])
         worlds = np.arange(self.num_worlds) if mask is None else np.flatnonzero(mask)
         head = self._head[worlds]
         running = worlds[(self._kind[head] == Row.OPEN) & (self._step[head] > 0)]
@@ -128,6 +130,8 @@ class Recorder:
         self._num_episodes += len(worlds)
         if state is not None and self._state.shape[1]:
             self._state[head] = state[worlds]
+        if frames is not None:
+            self._frames[head] = frames[worlds]
 
     def add(
         self,
@@ -140,10 +144,12 @@ class Recorder:
         mask: BoolArray | None = None,
         factors: Mapping[str, FloatArray] | None = None,
         state: FloatArray | None = None,
+        frames: Frames | None = None,
     ) -> None:
         """Record one step of every world in `mask`; arrays have the leading axis N.
 
-        `next_obs` and `state` are those the step led to, before any reset.
+        `next_obs` and `state` are those the step led to, before any reset. So are `frames`, but where an episode ended:
+        no step follows, and the picture is never shown.
         """
         worlds = slice(None) if mask is None else np.flatnonzero(mask)
         head, after = self._head[worlds], self._next[worlds]
@@ -156,6 +162,8 @@ class Recorder:
         self._obs[after] = next_obs[worlds]
         if state is not None and self._state.shape[1]:
             self._state[after] = state[worlds]
+        if frames is not None:
+            self._frames[after] = frames[worlds]
         self._kind[after] = Row.OPEN
         self._episode[after] = self._episode[head]
         self._step[after] = self._step[head] + 1
@@ -195,7 +203,7 @@ class Recorder:
         Args:
             starts: Row numbers as given by `starts`.
             length: Longest segment, in steps; shorter where the episode ends.
-            truth: Whether task reward, factors and physics state come along.
+            truth: Whether task reward, factors, physics state and pictures come along.
         """
         first = starts.numpy()[..., None]
         base = first // self.num_rows * self.num_rows
@@ -225,6 +233,7 @@ class Recorder:
                 for column, name in enumerate(self.factor_names if truth else ())
             },
             state=pick(self._state, rows, seen) if truth and self._state.shape[1] else None,
+            frames=pick(self._frames, taken_rows, taken) if truth and self._frames.size else None,
             origin=torch.as_tensor(np.stack([self._episode[first[..., 0]], self._step[first[..., 0]]], -1)).long(),
         )
 
@@ -257,10 +266,13 @@ class Recorder:
     def state_dict(self) -> State:
         """Return all that moves but the rows, which are in shards."""
         state = {name: getattr(self, f"_{name}") for name in _COUNTERS}
-        return state | {"num_steps": self.num_steps, "finished": [list(pair) for pair in self._finished]}
+        finished = [list(pair) for pair in self._finished]
+        return state | {"num_steps": self.num_steps, "finished": finished, "frame_shape": list(self._frames.shape[1:])}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned; the rows come from `load_shards`."""
+        if state["frame_shape"] != list(self._frames.shape[1:]):
+            self._make_rows(tuple(state["frame_shape"]))
         for name in _COUNTERS:
             value = state[name]
             setattr(self, f"_{name}", value.numpy().copy() if isinstance(value, Tensor) else value)
@@ -274,6 +286,29 @@ class Recorder:
         for shard in shards:
             for name, array in self._columns().items():
                 array[shard["rows"].numpy()] = shard[name].numpy()
+
+    def _make_rows(self, frame_shape: tuple[int, ...]) -> None:
+        obs_dim, action_dim, num_factors, state_dim = self._widths
+        row_bytes = 4 * (obs_dim + action_dim + num_factors) + 8 * (state_dim + 1) + 4 + 4 + 1 + math.prod(frame_shape)
+        self.num_rows = min(self.cfg.capacity_steps, self.cfg.capacity_bytes // row_bytes) // self.num_worlds
+        if self.num_rows < 2:
+            room = f"{self.num_rows} rows of {row_bytes} bytes for each of {self.num_worlds} worlds"
+            raise ValueError(f"the recorder's capacity leaves {room}")
+        rows = self.num_worlds * self.num_rows
+        self._obs = np.zeros((rows, obs_dim), np.float32)
+        self._action = np.zeros((rows, action_dim), np.float32)
+        self._reward = np.zeros(rows, np.float64)
+        self._factors = np.zeros((rows, num_factors), np.float32)
+        self._state = np.zeros((rows, state_dim), np.float64)
+        self._frames = np.zeros((rows, *frame_shape), np.uint8)
+        self._kind = np.zeros(rows, np.int8)
+        self._episode = np.zeros(rows, np.int32)
+        self._step = np.zeros(rows, np.int32)
+        self._first_row = np.arange(self.num_worlds) * self.num_rows
+        self._head = self._first_row.copy()  # the row of each world's current observation
+        self._next = self._head + 1
+        self._num_moves = np.zeros(self.num_worlds, np.int64)  # of each world's head, so far
+        self._num_moves_saved = self._num_moves.copy()  # and at the last shard
 
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
         return {name: getattr(self, f"_{name}") for name in _COLUMNS}

@@ -118,7 +118,7 @@ def load_clip(path: Path) -> Clip:
 
 
 def segment_frames(option: Segments, draw: Draw | None, stride: int = 1) -> Frames | None:
-    """Show one segment: the pictures it was recorded with, or else its physics states. Shape: (T, H, W, 3)."""
+    """Show one segment: the pictures recorded before each step, or else all its physics states. Shape: (T, H, W, 3)."""
     length = int(option.length)
     if option.frames is not None:
         return np.ascontiguousarray(option.frames[:length:stride].numpy())

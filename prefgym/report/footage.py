@@ -42,17 +42,17 @@ def film(
     fps: float,
     final_clip: Path | None = None,
 ) -> Footage:
-    """Draw the final episode and a handful of queries; where no picture can be drawn, say why.
+    """Draw the final episode and a handful of queries; where there is no picture of either, say why.
 
     Args:
         episode: The final policy's episode.
         preferences: What was asked and answered.
-        model: What the physics states are states of; None if it is not known.
+        model: What the physics states are states of; None if it is not known. Recorded pictures need none.
         camera: See `StateRenderer`.
         fps: States recorded for each second of the episode.
         final_clip: The final policy's video, if it was made during the run.
     """
-    missing = "" if model is not None else "the physics model of this environment is not known"
+    missing = ""
     with ExitStack() as stack:
 
         def open_renderer(width: int, height: int) -> Draw | None:
@@ -75,7 +75,8 @@ def film(
             shown = episode.state[: round(FINAL_SECONDS * fps) + 1 : pace.stride]
             final = make_clip(draw(shown), pace)
     if not missing and final is None and not queries:
-        missing = "this run recorded no physics states"
+        unknown = "the physics model of this environment is not known"
+        missing = unknown if model is None else "this run recorded no physics states"
     return Footage(final=final, queries=tuple(queries), missing=missing)
 
 
@@ -101,7 +102,8 @@ def _film_queries(preferences: Preferences, draw: Draw | None, fps: float) -> li
         query = preferences[index : index + 1]
         order = [int(k) for k in query.shown_order[0]]
         options = query.queries.options[0][query.shown_order[0]]
-        pace = choose_pace(int(options.length.max()) + 1, fps)
+        num_pictures = int(options.length.max()) + (options.frames is None)  # recorded ones end before the last action
+        pace = choose_pace(num_pictures, fps)
         shown = [segment_frames(options[k], draw, pace.stride) for k in range(len(order))]
         if _all_there(shown):
             chosen = [bool(query.answers.choice[0, k] > 0) for k in order]

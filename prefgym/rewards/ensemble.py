@@ -109,7 +109,7 @@ class Ensemble:
 
     def fit(self, preferences: Preferences) -> FitReport:
         """Fit every member to all preferences so far, then normalise the output."""
-        preferences = preferences[preferences.answers.answered].without_truth()
+        preferences = preferences.without_truth()[preferences.answers.answered]
         segments = preferences.queries.options
         inputs, mask = self.inputs(segments), segments.mask.to(self.device)
         seen = inputs[mask]

@@ -1,4 +1,7 @@
-"""Environments that are not ours, as vectors of worlds: flat observations, and states where MuJoCo simulates them."""
+"""Environments that are not ours, as vectors of worlds: flat observations, and states where MuJoCo simulates them.
+
+Others can be asked to draw themselves.
+"""
 
 import importlib
 import sys
@@ -19,6 +22,7 @@ from prefgym.sim.gl import mujoco
 from prefgym.sim.render import STATE_SPEC
 
 FloatArray = npt.NDArray[np.float64]
+Frames = npt.NDArray[np.uint8]
 
 PROVIDERS: dict[str, Callable[[], None]] = {
     "gymnasium_robotics": compat.compare_joint_types_with_numpy,
@@ -70,6 +74,45 @@ def make_vector(
 def _make_world(env_id: str, render_mode: str | None) -> "World":
     # the checker would warn of what we cannot mend
     return World(gym.make(env_id, render_mode=render_mode, disable_env_checker=True))
+
+
+def draw(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], height: int) -> Frames:
+    """Let worlds draw themselves as they are now, and make the pictures smaller.
+
+    Args:
+        env: Made with `render_mode="rgb_array"`; a single environment counts as one world.
+        height: Pictures are this high, or as high as they were drawn if that is less.
+
+    Returns:
+        Pictures of even height and width, as videos need. Shape: (N, H, W, 3).
+
+    Raises:
+        ValueError: If what is drawn is no picture.
+    """
+    drawn = cast(Any, env.render())
+    return np.stack([shrink(picture, height) for picture in (drawn if isinstance(env, VectorEnv) else (drawn,))])
+
+
+def shrink(picture: Any, height: int) -> Frames:  # noqa: ANN401
+    """Make a picture smaller, in proportion, and its sizes even. Shape: (H, W, 3).
+
+    >>> shrink(np.zeros((400, 600, 3), np.uint8), 96).shape
+    (96, 144, 3)
+    >>> shrink(np.zeros((85, 85, 3), np.uint8), 96).shape
+    (84, 84, 3)
+
+    Raises:
+        ValueError: If it is none.
+    """
+    from PIL import Image
+
+    drawn: Frames = np.asarray(picture)
+    if drawn.dtype != np.uint8 or drawn.shape[2:] != (3,):
+        raise ValueError(f"pictures must be uint8 of shape (H, W, 3), not {drawn.dtype} of shape {drawn.shape}")
+    drawn_height, drawn_width, _ = drawn.shape
+    height = max(min(height, drawn_height) // 2 * 2, 2)
+    width = max(drawn_width * height // drawn_height // 2 * 2, 2)
+    return np.asarray(Image.fromarray(drawn).resize((width, height), Image.Resampling.BOX))
 
 
 class World(gym.Wrapper[Any, Any, Any, Any]):

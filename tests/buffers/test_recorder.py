@@ -15,10 +15,19 @@ from prefgym.states import State, flatten, unflatten
 End = tuple[int, str]
 
 
+def pictures(numbers: np.ndarray) -> np.ndarray:
+    """Show numbers (N, 1) as shades: red is thousands, green hundreds, blue the rest. Shape: (N, 2, 4, 3)."""
+    shades = np.concatenate([numbers // 1000, numbers % 1000 // 100, numbers % 100], axis=1).astype(np.uint8)
+    return np.broadcast_to(shades[:, None, None], (len(numbers), 2, 4, 3)).copy()
+
+
 def play(
     episodes: list[list[End]], capacity: int = 10_000, after_step: Callable[[Recorder], None] = lambda recorder: None
 ) -> Recorder:
-    """Record episodes in worlds side by side; observation and action are 1000 world + 100 episode + step."""
+    """Record episodes in worlds side by side; observation and action are 1000 world + 100 episode + step.
+
+    Pictures (2, 4, 3) tell the same number; where an episode ends, another one is handed over, as after a reset.
+    """
     num_worlds = len(episodes)
     recorder = Recorder(
         num_worlds, 1, 1, factor_names=("speed",), state_dim=2, cfg=RecorderCfg(capacity_steps=capacity)
@@ -32,7 +41,7 @@ def play(
     def column() -> np.ndarray:
         return np.array([[number(world)] for world in range(num_worlds)])
 
-    recorder.begin(column(), state=np.repeat(column(), 2, 1))
+    recorder.begin(column(), state=np.repeat(column(), 2, 1), frames=pictures(column()))
     while any(position[world][0] < len(episodes[world]) for world in range(num_worlds)):
         playing = np.array([position[world][0] < len(episodes[world]) for world in range(num_worlds)])
         action = column()
@@ -41,12 +50,20 @@ def play(
         terminated, truncated = (np.array([end == kind for end in ends]) for kind in ("terminated", "truncated"))
         state = np.repeat(column(), 2, 1)
         speed = {"speed": action[:, 0] / 2}
-        recorder.add(action, action[:, 0], column(), terminated, truncated, mask=playing, factors=speed, state=state)
         over = np.array([bool(end) for end in ends])
+        frames = pictures(column())
+        frames[over] = 99
+        recorder.add(
+            *(action, action[:, 0], column(), terminated, truncated),
+            mask=playing,
+            factors=speed,
+            state=state,
+            frames=frames,
+        )
         position = [(e + 1, 0) if over[w] else (e, s) for w, (e, s) in enumerate(position)]
         more = over & np.array([position[w][0] < len(episodes[w]) for w in range(num_worlds)])
         if more.any():
-            recorder.begin(column(), more, np.repeat(column(), 2, 1))
+            recorder.begin(column(), more, np.repeat(column(), 2, 1), pictures(column()))
         after_step(recorder)
     return recorder
 
@@ -95,6 +112,9 @@ def test_windows_lie_in_one_episode_and_none_is_missing(
         assert torch.equal(segments.reward[i], segments.action[i, :, 0])
         assert torch.equal(segments.factors["speed"][i] * 2, segments.action[i, :, 0])
         assert torch.equal(segments.state[i, :, 1].float(), segments.obs[i, :, 0])
+        assert segments.frames is not None and segments.frames.shape[1:] == (length, 2, 4, 3)
+        assert np.array_equal(segments.frames[i, :num].numpy(), pictures(segments.obs[i, :num].numpy()))
+        assert not segments.frames[i, num:].any()
         assert int(segments.origin[i, 1]) == step
     assert found == wanted
     assert len(starts) == len(found)
@@ -148,11 +168,12 @@ def test_shards_hold_all_that_is_recorded(lives: list[list[End]], capacity: int,
     other.load_shards([state[str(i)] for i in range(len(kept))])
     assert other.step_return() == played.step_return()
     for recorder in (played, other):  # both go on alike
-        recorder.begin(np.zeros((len(lives), 1)), state=np.zeros((len(lives), 2)))
+        blank = np.zeros((len(lives), 1))
+        recorder.begin(blank, state=np.repeat(blank, 2, 1), frames=pictures(blank))
     assert torch.equal(other.starts(1), played.starts(1))
     if len(starts := played.starts(1)):
         ours, theirs = (recorder.segments(starts, 5) for recorder in (other, played))
-        for name in ("obs", "action", "length", "terminated", "truncated", "reward", "state", "origin"):
+        for name in ("obs", "action", "length", "terminated", "truncated", "reward", "state", "frames", "origin"):
             assert torch.equal(getattr(ours, name), getattr(theirs, name)), name
         assert torch.equal(ours.factors["speed"], theirs.factors["speed"])
 
@@ -161,3 +182,28 @@ def test_a_capacity_without_room_is_refused() -> None:
     """One row a world cannot hold a step."""
     with pytest.raises(ValueError, match="leaves 1 rows"):
         Recorder(8, 1, 1, cfg=RecorderCfg(capacity_steps=8))
+
+
+def test_pictures_count_as_memory() -> None:
+    """A row takes 4 (1 + 1) + 8 + 4 + 4 + 1 = 25 bytes, with a picture 2 * 4 * 3 = 24 more: 490 bytes are 10 rows."""
+    recorder = Recorder(2, 1, 1, cfg=RecorderCfg(capacity_bytes=490, frame_height=2))
+    assert recorder.num_rows == 490 // 25 // 2
+    recorder.begin(np.zeros((2, 1)), frames=np.zeros((2, 2, 4, 3), np.uint8))
+    assert recorder.num_rows == 5
+    recorder = Recorder(2, 1, 1, cfg=RecorderCfg(capacity_bytes=195, frame_height=2))
+    with pytest.raises(ValueError, match="leaves 1 rows of 49 bytes for each of 2 worlds"):
+        recorder.begin(np.zeros((2, 1)), frames=np.zeros((2, 2, 4, 3), np.uint8))
+
+
+def test_without_pictures_nothing_is_kept_of_them() -> None:
+    recorder = Recorder(1, 1, 1)
+    recorder.begin(np.zeros((1, 1)))
+    recorder.add(np.zeros((1, 1)), np.zeros(1), np.zeros((1, 1)), np.ones(1, np.bool_), np.zeros(1, np.bool_))
+    assert recorder.segments(recorder.starts(1), 1).frames is None
+    assert recorder.shard()[0]["frames"].nbytes == 0
+
+
+def test_pictures_are_truth() -> None:
+    """Candidates are copied without them."""
+    recorder = play([[(3, "terminated")]])
+    assert recorder.segments(recorder.starts(1), 1, truth=False).frames is None

@@ -45,7 +45,9 @@ def test_options_stand_in_the_order_in_which_the_rater_saw_them(preferences: Pre
     queries = replace(preferences.queries[1:2], options=replace(options, frames=frames, state=None))
     turned = replace(preferences[1:2], queries=queries, shown_order=torch.tensor([[1, 0]]))
     footage = film(episode=None, preferences=turned, model=None, camera={}, fps=FPS)
+    assert footage.missing == ""
     ((index, clip),) = footage.queries
+    assert clip.seconds == pytest.approx(8 / 12)  # a picture before each of 8 steps, in slow motion
     poster = np.asarray(Image.open(io.BytesIO(clip.poster))).astype(int)
     left, right, right_edge = poster[40, 32], poster[40, -32], poster[40, -2]
     assert index == 0

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from prefgym.sim.foreign import PhysicsVectorEnv, World, find, make_vector
+from prefgym.sim.foreign import PhysicsVectorEnv, World, draw, find, make_vector, shrink
 from prefgym.sim.render import StateRenderer
 
 SAME_STEP = AutoresetMode.SAME_STEP
@@ -77,6 +77,49 @@ def test_others_have_no_state() -> None:
     env = make_vector("Pendulum-v1", 2, SAME_STEP)
     assert type(env) is SyncVectorEnv
     assert not hasattr(env, "physics_state")
+
+
+def test_worlds_draw_themselves_smaller() -> None:
+    """Pendulum draws 500 by 500 pixels; each world is drawn as it is, alone as among others."""
+    env = make_vector("Pendulum-v1", 2, SAME_STEP, "rgb_array")
+    env.reset(seed=3)
+    pictures = draw(env, 96)
+    assert (pictures.shape, pictures.dtype) == ((2, 96, 96, 3), np.uint8)
+    single = gym.make("Pendulum-v1", render_mode="rgb_array")
+    for seed, picture in zip((3, 4), pictures):
+        single.reset(seed=seed)
+        assert np.array_equal(draw(single, 96), picture[None])
+    assert not np.array_equal(*pictures)
+
+
+def test_a_picture_is_made_smaller_by_the_mean_of_its_pixels() -> None:
+    """Of 4 by 8 pixels, each of the 2 by 4 is the mean of four: (0 + 100 + 100 + 200) / 4 = 100."""
+    square = np.array([[0, 100], [100, 200]], np.uint8)
+    picture = np.repeat(np.tile(square, (2, 4))[..., None], 3, 2)
+    picture[:, 4:] = 40
+    small = shrink(picture, 2)
+    assert small[..., 0].tolist() == [[100, 100, 40, 40]] * 2
+
+
+@pytest.mark.parametrize(
+    ("drawn", "height", "kept"),
+    [
+        ((400, 600), 96, (96, 144)),  # 600 * 96 / 400 = 144
+        ((500, 500), 97, (96, 96)),  # videos have even sizes
+        ((100, 75), 50, (50, 36)),  # 75 * 50 / 100 = 37.5
+        ((64, 64), 96, (64, 64)),  # never larger than drawn
+        ((63, 65), 96, (62, 62)),  # 65 * 62 / 63 = 63.97
+        ((40, 40), 1, (2, 2)),
+    ],
+)
+def test_sizes_are_even_and_in_proportion(drawn: tuple[int, int], height: int, kept: tuple[int, int]) -> None:
+    assert shrink(np.full((*drawn, 3), 7, np.uint8), height).shape == (*kept, 3)
+
+
+@pytest.mark.parametrize("drawn", [None, np.zeros((4, 4), np.uint8), np.zeros((4, 4, 3))])
+def test_what_is_no_picture_is_refused(drawn: Any) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=r"must be uint8 of shape \(H, W, 3\)"):
+        shrink(drawn, 2)
 
 
 def test_what_nobody_registers_is_not_found() -> None:

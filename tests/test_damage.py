@@ -1,0 +1,224 @@
+"""Damage anywhere in a run folder: the same data, or one sentence that names the file; never other data."""
+
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import partial
+from itertools import permutations
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from prefgym import agents
+from prefgym.checkpoints import Which
+from prefgym.cli import main, parse_train
+from prefgym.config import TrainCfg, UserError
+from prefgym.files import read_sealed_json
+from prefgym.load import load_policy, load_reward
+from prefgym.loop import Loop, Parts
+from prefgym.runs import Run, read_config, verify_reported
+from prefgym.states import flatten
+from prefgym.train import build
+
+TINY = [
+    *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1", "--no-report"),
+    *("--segment-length", "5", "--agent.num-envs", "4", "--eval.episodes", "2", "--eval.final-episodes", "2"),
+    *("--schedule.num-sessions", "2", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5"),
+    *("--checkpoint.every", "500", "--agent.num-steps", "50", "--agent.hidden", "8"),
+]
+NOT_READ = "tensorboard"
+"""TensorBoard's files are for TensorBoard."""
+Read = Callable[[Path], dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a run that was stopped when it was about to finish."""
+    out = tmp_path_factory.mktemp("stopped") / "run"
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+        patch.setattr(Run, "write_json", stop)
+        main(["train", *TINY, "--out", str(out)])
+    shutil.rmtree(out / "checkpoints" / "final")  # the beginning of what it came to
+    return out
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make one that has finished."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    assert command("train", *TINY, "--out", str(out)) == 0
+    return out
+
+
+@pytest.fixture(scope="module")
+def read_stopped() -> Read:
+    """Make what reads a run that was stopped; the parts are made once."""
+    cfg = parse_train(TINY)
+    return partial(resumed, cfg, build(cfg, agents))
+
+
+def resumed(cfg: TrainCfg, parts: Parts, out: Path, which: Which = "latest") -> dict[str, Any]:
+    """Resume a run, and say all that it goes on with."""
+    config = read_config(out)
+    run = Run(replace(cfg, out=out), resume=True)
+    loop = Loop(cfg, parts, run)
+    loop.resume(which)
+    run.close()
+    arrays, plain = flatten(loop.state_dict())
+    del plain["run"]["wall_time_s"]
+    assert parts.recorder is not None
+    rows = parts.recorder.segments(parts.recorder.starts(5), 5)
+    shown = {
+        name: array.numpy().tobytes() for name, array in {**arrays, "rows": rows.obs, "action": rows.action}.items()
+    }
+    return {**shown, "plain": repr(plain), "config": config, "answers": loop.answers.read()}
+
+
+def read_finished(out: Path) -> dict[str, Any]:
+    """Load what a run has learned, and say what its report shows."""
+    policy, reward = load_policy(out), load_reward(out)
+    verify_reported(out)
+    manifest = read_sealed_json(out / "manifest.json")
+    weights = {**flatten(policy.state_dict())[0], **flatten(reward.state_dict())[0]}  # pyright: ignore[reportAttributeAccessIssue]
+    return {"manifest": manifest, **{name: value.numpy().tobytes() for name, value in weights.items()}}
+
+
+def stop(*_: Any) -> None:  # noqa: ANN401
+    """Stop a run where it writes its results."""
+    raise RuntimeError("stopped")
+
+
+def command(*argv: str) -> int:
+    """Run a command."""
+    with pytest.raises(SystemExit) as told:
+        main(argv)
+    return int(told.value.code or 0)
+
+
+def files_of(out: Path) -> list[Path]:
+    """List the files of a run that are read, by their places in it; of two checkpoints, the latest."""
+    names = [path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file()]
+    checkpoints = sorted({name.parts[1] for name in names if name.parts[1:] and name.parts[1].startswith("step-")})
+    return [name for name in names if NOT_READ not in name.parts and not {*checkpoints[:-1]} & {*name.parts}]
+
+
+def harmed(whole: bytes, damage: str, generator: np.random.Generator) -> bytes:
+    """Flip one bit, or cut at one place."""
+    at = int(generator.integers(len(whole)))
+    if damage == "cut":
+        return whole[:at]
+    return whole[:at] + bytes([whole[at] ^ 1 << int(generator.integers(8))]) + whole[at + 1 :]
+
+
+def is_told(read: Read, out: Path, expected: dict[str, Any], *names: Path) -> bool:
+    """Say whether damage is told, in one line that names one of the files; otherwise nothing has changed."""
+    try:
+        assert read(out) == expected
+    except UserError as error:
+        assert "\n" not in str(error)
+        assert any(str(out / name) in str(error) for name in names), error
+        return True
+    return False
+
+
+@pytest.mark.parametrize("damage", ["flip", "cut"])
+@pytest.mark.parametrize("state", ["stopped", "finished"])
+def test_flips_and_cuts(state: str, damage: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """200 in all kinds of files, one at a time; a kind is a place, whatever its size."""
+    run: Path = request.getfixturevalue(state)
+    read: Read = request.getfixturevalue("read_stopped") if state == "stopped" else read_finished
+    generator = np.random.default_rng(0)
+    expected = read(copied(run, tmp_path))
+    names = files_of(run)
+    told = 0
+    for number in range(200):
+        name = names[number % len(names)]
+        out = copied(run, tmp_path)
+        (out / name).write_bytes(harmed((run / name).read_bytes(), damage, generator))
+        told += is_told(read, out, expected, name)
+    assert told > 150  # SQLite's pages are mostly empty, and metrics after the checkpoint are written again
+
+
+@pytest.mark.parametrize("state", ["stopped", "finished"])
+def test_missing_and_exchanged_files(state: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """Each file alone, and each pair."""
+    run: Path = request.getfixturevalue(state)
+    read: Read = request.getfixturevalue("read_stopped") if state == "stopped" else read_finished
+    names = files_of(run)
+    for name in names:
+        out = copied(run, tmp_path)
+        (out / name).unlink()
+        with pytest.raises(UserError) as missing:
+            read(out)
+        assert name.name in str(missing.value)
+    for one, other in list(permutations(names, 2)):
+        if one < other and (run / one).read_bytes() != (run / other).read_bytes():
+            out = copied(run, tmp_path)
+            shutil.copy(run / one, out / other)
+            shutil.copy(run / other, out / one)
+            with pytest.raises(UserError, match=r"is damaged|has no manifest") as exchanged:
+                read(out)
+            assert one.name in str(exchanged.value) or other.name in str(exchanged.value)
+
+
+def copied(run: Path, folder: Path) -> Path:
+    """Copy a run to where it may be harmed."""
+    shutil.rmtree(folder / "harmed", ignore_errors=True)
+    return Path(shutil.copytree(run, folder / "harmed"))
+
+
+def latest(run: Path) -> Iterator[Path]:
+    """List what the previous checkpoint can do without."""
+    names = files_of(run)
+    yield from (name for name in names if any(part.startswith("step-") for part in name.parts))
+    yield max(name for name in names if "shards" in name.parts)
+    yield from (Path("metrics.jsonl"), Path("preferences/answers.sqlite"))
+
+
+@pytest.mark.parametrize("how", ["cut", "missing"])
+def test_the_previous_checkpoint_goes_on(
+    how: str, stopped: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The command names the file and ends with 2; with the previous checkpoint it comes to the policy it would have."""
+    policy = Path("checkpoints/final/policy.safetensors")
+    for name in latest(stopped):
+        out = copied(stopped, tmp_path)
+        if how == "cut":
+            (out / name).write_bytes((stopped / name).read_bytes()[:100])
+        else:
+            (out / name).unlink()
+        assert command("train", "--resume", str(out)) == 2
+        assert str(out / name) in capsys.readouterr().err
+        assert command("train", "--resume", str(out), "--resume-from", "previous") == 0
+        assert (out / policy).read_bytes() == (finished / policy).read_bytes()
+
+
+SMALL_DISK = """
+mount -t tmpfs -o size=$1k tmpfs disk
+{python} -m prefgym train {flags} --out disk/run > told 2>&1
+echo $? > code
+mount -o remount,size=64m disk
+{python} -m prefgym train --resume disk/run > told_later 2>&1
+echo $? > code_later
+cp disk/run/checkpoints/final/policy.safetensors .
+"""
+
+
+@pytest.mark.parametrize("size_kib", [40, 200])
+def test_a_full_disk(size_kib: int, finished: Path) -> None:
+    """A run on a small tmpfs is told that it is full; with room again, it goes on to the same policy."""
+    if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
+        pytest.skip("a disk cannot be mounted here")
+    Path("disk").mkdir()
+    script = SMALL_DISK.format(python=sys.executable, flags=" ".join(TINY))
+    subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", str(size_kib)], check=True)
+    told = Path("told").read_text()
+    assert Path("code").read_text() == "2\n", told
+    last = told.strip().splitlines()[-1]
+    assert last.startswith("prefgym: disk/run") and "cannot be written" in last and "No space left" in last
+    assert Path("code_later").read_text() == "0\n", Path("told_later").read_text()
+    assert Path("policy.safetensors").read_bytes() == (finished / "checkpoints/final/policy.safetensors").read_bytes()
