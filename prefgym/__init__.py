@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from prefgym.envs.registration import register
 
 if TYPE_CHECKING:
+    from prefgym.feedback import read_feedback as read_feedback
     from prefgym.load import load_policy as load_policy
     from prefgym.load import load_reward as load_reward
     from prefgym.wrappers import PreferenceEnv as PreferenceEnv
@@ -22,6 +23,7 @@ _NAMES = {
     "PreferenceVectorEnv": "prefgym.wrappers",
     "load_policy": "prefgym.load",
     "load_reward": "prefgym.load",
+    "read_feedback": "prefgym.feedback",
 }
 
 __all__ = [*_PARTS, *_NAMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,4 +1,4 @@
-"""The command line: `prefgym train | evaluate | report | list | bench`."""
+"""The command line: `prefgym train | evaluate | report | feedback | list | bench`."""
 
 import argparse
 import difflib
@@ -19,6 +19,7 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.evaluate import FIRST_SEED
 from prefgym.limits import Count, Natural, check
+from prefgym.preferences import Status
 from prefgym.registry import UnknownNameError
 from prefgym.runs import has_finished, plain, read_config, renew_in_manifest, verify_reported
 from prefgym.sim.foreign import find
@@ -57,6 +58,7 @@ def _dispatch(argv: list[str]) -> int:
         "train": _train,
         "evaluate": _evaluate,
         "report": _report,
+        "feedback": _feedback,
         "list": _list,
         "bench": _bench,
     }
@@ -201,6 +203,52 @@ def _report(argv: list[str]) -> int:
     report_path = write_run_report(run)
     renew_in_manifest(run, report_path.name)
     print(report_path)
+    return 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportArgs:
+    """Write what was asked and answered in a run into a folder that others can read."""
+
+    run: tyro.conf.Positional[Path]
+    """Run folder."""
+    folder: tyro.conf.Positional[Path]
+    """Folder to write, which must not exist."""
+    truth: bool = True
+    """Whether task reward, factors, physics states and pictures of the segments come along."""
+    instructions: str = ""
+    """What raters were told."""
+    licence: str = ""
+    """Under which the folder may be used."""
+    consent: str = ""
+    """What people who answered have agreed to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidateArgs:
+    """Read such a folder, and check all that it says."""
+
+    folder: tyro.conf.Positional[Path]
+    """Folder to read."""
+
+
+def _feedback(argv: list[str]) -> int:
+    from prefgym.feedback import Card, export_run, read_feedback, read_manifest
+
+    if argv[:1] == ["export"]:
+        args = tyro.cli(ExportArgs, args=argv[1:], prog="prefgym feedback export")
+        env = read_config(args.run)["env"]
+        card = Card(env=env, instructions=args.instructions, licence=args.licence, consent=args.consent)
+        preferences, folder = export_run(args.run, args.folder, card, truth=args.truth), args.folder
+    elif argv[:1] == ["validate"]:
+        folder = tyro.cli(ValidateArgs, args=argv[1:], prog="prefgym feedback validate").folder
+        preferences, env = read_feedback(folder), read_manifest(folder)["env"]
+    else:
+        raise UserError("say what to do: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER")
+    raters = ", ".join(info.name for info in preferences.raters)
+    counts = preferences.answers.status.bincount(minlength=len(Status)).numpy().tolist()
+    told = ", ".join(f"{count} {status.name.lower()}" for status, count in zip(Status, counts) if count)
+    print(f"{folder}: {len(preferences)} queries about {env} to {raters}: {told}")
     return 0
 
 

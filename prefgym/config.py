@@ -56,6 +56,8 @@ class TrainCfg:
     """What is fitted to the answers."""
     sampler: str = "disagreement"
     """Which segments are asked about."""
+    preferences: Path | None = None
+    """Preferences to begin with, beside what the rater is asked: a folder that `prefgym feedback export` wrote."""
     budget: Count = 500
     """Queries that may be asked."""
     budget_counts: Counts = "asked"

@@ -1,6 +1,7 @@
 """The online loop: act, ask, fit, pay, update."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -14,6 +15,7 @@ from prefgym.checkpoints import Checkpoints, Shard, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
+from prefgym.feedback import read_feedback
 from prefgym.guards import NotFiniteError
 from prefgym.health import Health
 from prefgym.preferences import Preferences
@@ -26,6 +28,9 @@ from prefgym.runs import Run
 from prefgym.segments import Segments
 from prefgym.states import State, Stateful
 from prefgym.wrappers import PreferenceVectorEnv
+
+BROUGHT = Path("preferences") / "brought"
+"""Where a run keeps the preferences that it began with."""
 
 
 @dataclass(eq=False, kw_only=True)
@@ -76,7 +81,9 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
         UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
     """
     loop = Loop(cfg, parts, run)
-    if resume_from is not None:
+    if resume_from is None:
+        loop.begin()
+    else:
         loop.resume(resume_from)
     interrupted = False
     with Progress(cfg) as progress:
@@ -107,13 +114,34 @@ class Loop:
     def __init__(self, cfg: TrainCfg, parts: Parts, run: Run) -> None:
         self.cfg, self.parts, self.run = cfg, parts, run
         self.steps = 0
+        self.given: Preferences | None = None
+        """What it began with."""
         self.preferences: Preferences | None = None
+        """What was answered since."""
         self.fit: FitReport | None = None
         self.returns = EpisodeReturns()
         self.health = Health()
         self.checkpoints = Checkpoints(run.path / "checkpoints")
         self.answers = AnswerLog(run.path / "preferences" / "answers.sqlite")
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
+
+    def begin(self) -> None:
+        """Fit the reward to the preferences that were brought along, if there are any.
+
+        Raises:
+            UserError: If they are damaged.
+        """
+        self.given = self.read_given()
+        if self.given is not None:
+            self.run.log(0, self.fit_reward(self.given).metrics())
+
+    def read_given(self) -> Preferences | None:
+        """Read the preferences that were brought along.
+
+        Raises:
+            UserError: If they are damaged.
+        """
+        return None if self.cfg.preferences is None else read_feedback(self.run.path / BROUGHT).without_truth()
 
     def run_to_end(self, progress: Progress) -> None:
         """Act, ask, fit, pay and update until the steps are used up."""
@@ -177,11 +205,16 @@ class Loop:
             return counts
         paid = self.returns.mean
         self.health.foresee(parts.learner, fresh, paid)
-        report: FitReport = parts.learner.fit(self.preferences)
-        self.fit = report
-        if isinstance(parts.agent, OffPolicyAgent):
-            parts.agent.relabel(parts.learner)
+        report = self.fit_reward(Preferences.cat([self.given, self.preferences]) if self.given else self.preferences)
         return counts | report.metrics() | self.health.measure(parts.learner, self.preferences, fresh, report, paid)
+
+    def fit_reward(self, preferences: Preferences) -> FitReport:
+        """Fit the learner, and pay what is remembered anew."""
+        report: FitReport = self.parts.learner.fit(preferences)
+        self.fit = report
+        if isinstance(self.parts.agent, OffPolicyAgent):
+            self.parts.agent.relabel(self.parts.learner)
+        return report
 
     def ask(self, rater: Rater, num_queries: int, steps: int) -> None:
         """Submit queries; while no episode is long enough to draw from, they stay due."""
@@ -241,6 +274,7 @@ class Loop:
         loaded = self.checkpoints.load(which)
         if loaded is None:
             self.run.rewind({}, 0)
+            self.begin()
             return
         state, shards = loaded
         for name, part in self.parts.moving().items():
@@ -250,6 +284,7 @@ class Loop:
         self.steps = state["steps"]
         self.parts.generator.set_state(state["generator"])
         self.parts.asked[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
+        self.given = self.read_given()
         self.preferences = None if state["preferences"] is None else unpack_preferences(state["preferences"])
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
         self.returns.load_state_dict(state["returns"])

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
-from typing import Any
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -33,6 +33,8 @@ class RaterInfo:
     """Registered name, such as `partial-return`."""
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     """Its configuration, JSON-serialisable."""
+    kind: Literal["simulated", "human", "vlm"] = "simulated"
+    """What it is: a program, a person, or a vision-language model."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

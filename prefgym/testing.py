@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import cast
 
 import torch
@@ -10,7 +10,7 @@ from torch import Tensor
 
 from prefgym.datasets import pack_preferences, unpack_preferences
 from prefgym.limits import Natural, Share, check
-from prefgym.preferences import Preferences, Status
+from prefgym.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.protocols import Rater
 from prefgym.queries import Queries
 from prefgym.segments import Segments
@@ -49,6 +49,24 @@ def example_segments(
         truncated=torch.zeros_like(length, dtype=torch.bool),
         reward=torch.randn(*batch, num_steps, generator=generator) * taken,
     )
+
+
+def example_preferences(name: str = "example", first_id: int = 0, **sizes: int) -> Preferences:
+    """Make four answers to queries about random segments: a tie, a skip and two choices.
+
+    Args:
+        name: Who answered.
+        first_id: Number of the first query.
+        **sizes: As for `example_segments`.
+    """
+    options = example_segments(4, 2, **sizes)
+    assert options.reward is not None  # it is among the random numbers
+    state = torch.randn(*options.obs.shape[:-1], 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    options = replace(options, state=state, factors={"speed": options.reward * 2})
+    tie, skip = torch.tensor([True, False, False, False]), torch.tensor([False, True, False, False])
+    answers = Answers.of(torch.tensor([0, 1, 1, 0]), 2, tie=tie, skipped=skip)
+    queries = Queries.of(options, first_id=first_id, asked_at=77)
+    return Preferences.of(queries, answers, RaterInfo(name=name, settings={"beta": 2.0}))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,5 +1,6 @@
 """A training run from configuration to report: make the parts, run the loop, keep what came out."""
 
+import shutil
 import sys
 from contextlib import closing
 from dataclasses import asdict
@@ -18,9 +19,10 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, record_episode
+from prefgym.feedback import read_feedback
 from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
-from prefgym.loop import Outcome, Parts, stateless, train
+from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
@@ -42,10 +44,14 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     """
     torch.set_num_threads(cfg.num_threads)
     parts = build(cfg, agents)
+    if cfg.preferences is not None and resume_from is None:
+        check_preferences(cfg, cfg.preferences, parts)
     if names := stateless(parts):
         told = "it has no checkpoints, since these parts cannot tell their state"
         print(f"this run cannot be resumed: {told}: {', '.join(names)}", file=sys.stderr)
     with closing(Run(cfg, resume=resume_from is not None)) as run:
+        if cfg.preferences is not None and not (run.path / BROUGHT).exists():
+            bring(cfg.preferences, run.path / BROUGHT)
         outcome = train(cfg, parts, run, resume_from)
         with writing(run.path):
             keep(cfg, parts, run, outcome)
@@ -102,6 +108,40 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
         generator=torch.Generator().manual_seed(sampler_seed),
     )
+
+
+def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
+    """See that preferences to begin with are such as the rater will be asked for.
+
+    Raises:
+        UserError: If nobody is asked, they are damaged, or sizes differ.
+    """
+    if parts.rater is None:
+        raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
+    queries, sampler = read_feedback(brought).queries, cfg.sampler_cfg
+    options = queries.options
+    sizes = {
+        "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),
+        "numbers an action": (options.action.shape[-1], single_spaces(parts.env)[1].shape[0]),
+        "steps a segment": (options.num_steps, sampler.segment_length),
+        "options a query": (queries.num_options, getattr(sampler, "num_options", queries.num_options)),
+    }
+    for name, (there, here) in sizes.items():
+        if there != here:
+            raise UserError(f"{brought} does not fit: {there} {name}, and {here} in this run.")
+
+
+def bring(preferences: Path, into: Path) -> None:
+    """Copy a folder, as a whole or not at all.
+
+    Raises:
+        UserError: If that fails.
+    """
+    part = into.with_name(f".{into.name}.part")
+    with writing(into):
+        shutil.rmtree(part, ignore_errors=True)  # of a time that was cut off
+        shutil.copytree(preferences, part)
+        part.rename(into)
 
 
 def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:

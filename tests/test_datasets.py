@@ -1,32 +1,19 @@
 """Preference tables on disk."""
 
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 
 import torch
 
 from prefgym.datasets import load_preferences, save_preferences
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.queries import Queries
+from prefgym.preferences import Preferences
 from prefgym.segments import Segments
-from prefgym.testing import example_segments
-
-
-def make_preferences(name: str, first_id: int) -> Preferences:
-    """Make four preferences, a tie and a skip among them."""
-    options = example_segments(4, 2)
-    state = torch.randn(4, 2, 6, 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
-    assert options.reward is not None
-    options = replace(options, state=state, factors={"speed": options.reward * 2})
-    tie, skip = torch.tensor([True, False, False, False]), torch.tensor([False, True, False, False])
-    answers = Answers.of(torch.tensor([0, 1, 1, 0]), 2, tie=tie, skipped=skip)
-    queries = Queries.of(options, first_id=first_id, asked_at=77)
-    return Preferences.of(queries, answers, RaterInfo(name=name, settings={"beta": 2.0}))
+from prefgym.testing import example_preferences
 
 
 def test_everything_comes_back(tmp_path: Path) -> None:
     """Two raters' preferences, to the last bit and in the same types."""
-    told = Preferences.cat([make_preferences("one", 0), make_preferences("two", 4)])
+    told = Preferences.cat([example_preferences("one", 0), example_preferences("two", 4)])
     save_preferences(tmp_path / "table", told)
     back = load_preferences(tmp_path / "table")
     assert back.raters == told.raters
@@ -43,7 +30,7 @@ def test_everything_comes_back(tmp_path: Path) -> None:
 
 def test_what_learners_see_can_be_kept_alone(tmp_path: Path) -> None:
     """Without the truth there is no reward, factor or state in the file."""
-    save_preferences(tmp_path / "table", make_preferences("one", 0).without_truth())
+    save_preferences(tmp_path / "table", example_preferences("one", 0).without_truth())
     options = load_preferences(tmp_path / "table").queries.options
     assert isinstance(options, Segments)
     assert options.reward is None and options.state is None and not options.factors

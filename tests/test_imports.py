@@ -30,6 +30,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "evaluate",
         "loop",
         "datasets",
+        "feedback",
         "report",
         "train",
         "bench",
