@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import cast
+from typing import Any, cast
 
 import torch
 from torch import Tensor
@@ -51,7 +51,7 @@ def example_segments(
     )
 
 
-def example_preferences(name: str = "example", first_id: int = 0, **sizes: int) -> Preferences:
+def example_preferences(name: str = "example", first_id: int = 0, **sizes: Any) -> Preferences:  # noqa: ANN401
     """Make four answers to queries about random segments: a tie, a skip and two choices.
 
     Args:
