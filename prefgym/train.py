@@ -24,6 +24,7 @@ from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
+from prefgym.protocols import Rater
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
 from prefgym.sim import foreign
@@ -93,8 +94,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     rater = None
     if isinstance(env, PreferenceVectorEnv):
-        step_return = env.recorder.step_return
-        rater = raters.build(cfg.rater, cfg.rater_cfg, seed=rater_seed, step_return=step_return)
+        rater = make_rater(cfg, env, rater_seed)
     env.reset(seed=env_seed)
     asked: list[Segments] = []
     return Parts(
@@ -108,6 +108,24 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
         generator=torch.Generator().manual_seed(sampler_seed),
     )
+
+
+def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, seed: int) -> Rater:
+    """Make who answers, and tell what may be known of the task.
+
+    Raises:
+        UserError: If the settings do not fit the task.
+    """
+    base = cast(Any, env.unwrapped)
+    offered: dict[str, Any] = {
+        "step_return": env.recorder.step_return,
+        "factor_names": env.recorder.factor_names,
+        "ranking": base.task.ranking if hasattr(base, "task") else (),
+    }
+    try:
+        return raters.build(cfg.rater, cfg.rater_cfg, seed=seed, **offered)
+    except ValueError as error:
+        raise UserError(f"rater {cfg.rater!r} cannot judge {cfg.env}: {error}.") from error
 
 
 def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:

@@ -15,4 +15,5 @@ cfg, make, build = _raters.cfg, _raters.make, _raters.build
 
 for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"):
     register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))
+register("heron", "prefgym.raters.heron:HeronRater")
 register("none", "prefgym.raters.none:NoRater")

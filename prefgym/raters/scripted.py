@@ -12,6 +12,7 @@ from prefgym.guards import check_finite
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
+from prefgym.raters.prompt import PromptRater
 from prefgym.scores import DiscountedReturn, PartialReturn
 from prefgym.states import State
 
@@ -78,7 +79,7 @@ def myopic() -> ScriptedRaterCfg:
     return ScriptedRaterCfg(name="myopic", beta=math.inf, gamma=0.9)
 
 
-class ScriptedRater:
+class ScriptedRater(PromptRater):
     """Answer from the task reward that rides in the queries; answers are there at once."""
 
     def __init__(
@@ -96,6 +97,7 @@ class ScriptedRater:
             step_return: Says what an average step returns, for the thresholds of skips and ties; None for the mean
                 over all segments shown so far.
         """
+        super().__init__()
         self.cfg = cfg or ScriptedRaterCfg()
         self.generator = torch.Generator().manual_seed(seed)
         self.step_return = step_return
@@ -103,7 +105,6 @@ class ScriptedRater:
         settings = {key: _finite_or_word(value) for key, value in asdict(self.cfg).items()}
         self._info = RaterInfo(name=self.cfg.name, settings=settings)
         self._shown = torch.zeros(2, dtype=torch.float64)  # return and number of the steps shown so far
-        self._answered: list[Preferences] = []
 
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once.
@@ -119,19 +120,6 @@ class ScriptedRater:
         self._shown += torch.stack([returns.sum(), options.length.sum().cpu().double()])
         answers = self._choice(options.num_steps).sample(scores, self.generator, returns=returns)
         return Preferences.of(queries, answers, self._info)
-
-    def submit(self, queries: Queries) -> None:
-        """Answer the questions; `collect` hands the answers out.
-
-        Raises:
-            ValueError: If the queries carry no task reward, or one that is not finite.
-        """
-        self._answered.append(self(queries))
-
-    def collect(self) -> Preferences | None:
-        """Return the answers to what was submitted since the last call, or None."""
-        answered, self._answered = self._answered, []
-        return Preferences.cat(answered) if answered else None
 
     def state_dict(self) -> State:
         """Return all that moves, once what was submitted is collected."""

@@ -132,6 +132,8 @@ class TaskSpec:
     """Where pictures are taken from: fields of mujoco.MjvCamera."""
     factors: tuple[Factor, ...]
     """The reward terms, in the order of `reward_terms`."""
+    ranking: tuple[str, ...]
+    """Names of the factors by importance, for raters who rank them."""
     observation: Observation
     position: Position | None = None
     terminated: Terminated | None = None

@@ -5,9 +5,12 @@ import subprocess
 import sys
 from pathlib import Path
 
+import gymnasium as gym
 import pytest
 
 from prefgym import raters
+from prefgym.raters.heron import resolve
+from prefgym.raters.scripted import ScriptedRaterCfg
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -26,7 +29,22 @@ def test_the_table_of_raters_is_true() -> None:
     text = (ROOT / "docs" / "raters.md").read_text()
     rows = {row[0]: row[1:] for row in re.findall(r"^\| `([a-z-]+)` \|(.*?)\|(.*?)\|(.*?)\|(.*?)\|(.*?)\|", text, re.M)}
     assert set(rows) == set(raters.names())
-    for name in rows.keys() - {"none"}:
+    for name in raters.names():
         cfg = raters.cfg(name)
+        if not isinstance(cfg, ScriptedRaterCfg):
+            assert not "".join(rows[name][:5]).strip()
+            continue
         shown = [float(value) for value in rows[name]]
         assert shown == [cfg.beta, cfg.gamma, cfg.eps_mistake, cfg.eps_skip, cfg.eps_equal], name
+
+
+def test_the_table_of_rankings_is_true() -> None:
+    """docs/raters/heron.md names the ranking of every task."""
+    text = (ROOT / "docs" / "raters" / "heron.md").read_text()
+    rows = re.findall(r"^\| ([A-Z][A-Za-z0-9, ]+) \| ([a-z, ]+) \|$", text, re.M)
+    told = {task: ranking.split(", ") for tasks, ranking in rows for task in tasks.split(", ")}
+    for env_id in (name for name in gym.registry if name.startswith("prefgym/")):
+        task = gym.make_vec(env_id, 1).unwrapped.task  # pyright: ignore[reportAttributeAccessIssue]
+        names = [factor.name for factor in task.factors]
+        assert sorted(task.ranking) == sorted(names)
+        assert [resolve(name, names) for name in told[task.name]] == list(task.ranking), env_id

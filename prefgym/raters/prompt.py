@@ -1,0 +1,34 @@
+"""Raters who answer at once: all that is simulated."""
+
+from abc import ABC, abstractmethod
+
+from prefgym.preferences import Preferences
+from prefgym.queries import Queries
+
+
+class PromptRater(ABC):
+    """A rater who is called with queries and returns the answers; what is submitted is answered at once."""
+
+    def __init__(self) -> None:
+        self._answered: list[Preferences] = []
+
+    @abstractmethod
+    def __call__(self, queries: Queries) -> Preferences:
+        """Answer at once.
+
+        Raises:
+            ValueError: If the queries carry nothing to judge by.
+        """
+
+    def submit(self, queries: Queries) -> None:
+        """Answer the questions; `collect` hands the answers out.
+
+        Raises:
+            ValueError: If the queries carry nothing to judge by.
+        """
+        self._answered.append(self(queries))
+
+    def collect(self) -> Preferences | None:
+        """Return the answers to what was submitted since the last call, or None."""
+        answered, self._answered = self._answered, []
+        return Preferences.cat(answered) if answered else None
