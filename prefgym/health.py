@@ -17,8 +17,10 @@ WINDOW = 50
 """Latest choices that are looked at."""
 ENOUGH = 20
 """Choices below which nothing is said."""
-ONE_SIDED = 0.95
-"""Share of choices on one side; of 20 fair ones this happens once in 25 000 times."""
+SIDE_WINDOW = 100
+"""Latest choices whose sides are looked at."""
+ONE_SIDED = 3.7
+"""Deviations from an even share of sides; fair choices come to that once in some thousand times."""
 COLLAPSED = 0.002
 """Deviation over members of the probability of a choice; members that learned apart differ by some hundredths."""
 
@@ -61,12 +63,15 @@ class Health:
         """
         answers = preferences.answers
         decided = answers.answered & ~answers.tie
-        first = (answers.choice.argmax(-1) == preferences.shown_order[:, 0])[decided][-WINDOW:]
+        first = (answers.choice.argmax(-1) == preferences.shown_order[:, 0])[decided][-SIDE_WINDOW:]
+        first_share, even = float(first.float().sum()) / max(len(first), 1), 1 / preferences.queries.num_options
         p = BradleyTerry().probabilities(learned_scores(learner, fresh.queries.options.without_truth()).cpu())
         numbers = {
             "health/num_held_out": float((fit.choice != 0.5).sum()),
             "health/num_choices": float(len(first)),
-            "health/first_share": float(first.float().mean()) if len(first) else 0.5,
+            "health/first_share": first_share,
+            # of a binomial share: (share - p) / sqrt(p (1 - p) / n)
+            "health/first_deviations": (first_share - even) / math.sqrt(even * (1 - even) / max(len(first), 1)),
             "health/num_foreseen": float(len(self._latest)),
         }
         if p.shape[0] > 1:
@@ -89,8 +94,8 @@ class Health:
 def troubles(metrics: Mapping[str, float | None]) -> list[str]:
     """Say what is wrong, judging by the metrics of one session.
 
-    >>> troubles({"health/num_choices": 50, "health/first_share": 1.0})
-    ['of the last 50 choices, 100% fell on the option shown first']
+    >>> troubles({"health/num_choices": 50, "health/first_share": 0.8, "health/first_deviations": 4.2})
+    ['of the last 50 choices, 80% fell on the option shown first']
     """
     told = {name: value for name, value in metrics.items() if value is not None}
     found: list[str] = []
@@ -101,8 +106,9 @@ def troubles(metrics: Mapping[str, float | None]) -> list[str]:
     if told.get("health/spread", 1.0) < COLLAPSED:
         found.append("the members of the reward model no longer differ, so disagreement says nothing")
     choices, first = told.get("health/num_choices", 0.0), told.get("health/first_share", 0.5)
-    if choices >= ENOUGH and not 1 - ONE_SIDED < first < ONE_SIDED:
-        side, share = ("first", first) if first > 0.5 else ("last", 1 - first)
+    deviations = told.get("health/first_deviations", 0.0)
+    if choices >= ENOUGH and abs(deviations) > ONE_SIDED:
+        side, share = ("first", first) if deviations > 0 else ("later", 1 - first)
         found.append(f"of the last {choices:.0f} choices, {share:.0%} fell on the option shown {side}")
     foreseen, foresight = told.get("health/num_foreseen", 0.0), told.get("health/foresight", 1.0)
     if foreseen >= ENOUGH and foresight < 0.5 and told.get("health/paid_change", 0.0) > 0:

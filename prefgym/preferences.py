@@ -79,6 +79,12 @@ class Answers:
         status = torch.where(skipped, int(Status.SKIPPED), int(Status.ANSWERED))
         return cls(status=status, choice=choice * ~skipped.unsqueeze(-1), tie=tie)
 
+    @classmethod
+    def of_best(cls, best: Tensor) -> "Answers":
+        """Build answers that share the choice among the best options; a tie where that is all. Shape: (B, K), bool."""
+        status = torch.full(best.shape[:1], int(Status.ANSWERED))
+        return cls(status=status, choice=best / best.sum(-1, keepdim=True), tie=best.all(-1))
+
     @property
     def answered(self) -> Tensor:
         """Return where an answer was given, ties included. Shape: (B,), bool."""

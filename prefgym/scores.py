@@ -66,6 +66,28 @@ class DiscountedReturn:
         return masked_return(_task_reward(segments), segments, self.gamma)
 
 
+@dataclass(frozen=True)
+class PeakEnd:
+    """Score a segment by its best step and its last one, which is what people remember (Kahneman et al., 1993).
+
+    No sum of rewards of single steps gives this score.
+    """
+
+    peak: float
+    """Weight of the best step; the last one has the rest."""
+
+    def __call__(self, segments: Segments) -> Tensor:
+        """Score segments; the result has their batch shape.
+
+        Raises:
+            ValueError: If the segments carry no task reward.
+        """
+        reward = _task_reward(segments)
+        best = reward.masked_fill(~segments.mask.to(reward.device), -torch.inf).amax(-1)
+        last = reward.gather(-1, (segments.length.to(reward.device) - 1).unsqueeze(-1)).squeeze(-1)
+        return self.peak * best + (1 - self.peak) * last
+
+
 def _task_reward(segments: Segments) -> Tensor:
     if segments.reward is None:
         raise ValueError("the segments carry no task reward to score them by; they may have lost it in without_truth()")

@@ -5,16 +5,12 @@ from pathlib import Path
 import pytest
 import torch
 
-from prefgym import agents
-from prefgym.cli import parse_train
+from prefgym.cli import main
 from prefgym.health import Health, troubles
-from prefgym.loop import train
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
-from prefgym.runs import Run
 from prefgym.segments import Segments
-from prefgym.train import build, write_run_report
 
 FINE = {
     "reward_model/accuracy": 0.9,
@@ -33,14 +29,19 @@ def test_a_model_that_does_well_is_left_alone() -> None:
     assert troubles({}) == []
 
 
+def side(share: float) -> dict[str, float]:
+    """Say how many of 50 choices fell on the first option."""
+    return {"health/first_share": share, "health/first_deviations": (share - 1 / 2) / (1 / 4 / 50) ** 0.5}
+
+
 @pytest.mark.parametrize(
     ("changes", "sentence"),
     [
         # 1/2 + 1.64 sqrt(1/400) = 0.582
         ({"reward_model/accuracy": 0.58}, "predicts held-out choices no better than chance (58%)"),
         ({"health/spread": 0.001}, "no longer differ"),
-        ({"health/first_share": 0.96}, "of the last 50 choices, 96% fell on the option shown first"),
-        ({"health/first_share": 0.0}, "of the last 50 choices, 100% fell on the option shown last"),
+        (side(0.8), "of the last 50 choices, 80% fell on the option shown first"),
+        (side(0.0), "of the last 50 choices, 100% fell on the option shown later"),
         ({"health/foresight": 0.4}, "the reward foresaw only 40% of the last 50 choices"),
     ],
 )
@@ -54,7 +55,8 @@ def test_each_trouble_is_one_sentence(changes: dict[str, float], sentence: str) 
     [
         {"reward_model/accuracy": 0.59},
         {"reward_model/accuracy": 0.5, "health/num_held_out": 19.0},
-        {"health/first_share": 1.0, "health/num_choices": 19.0},
+        side(0.76),  # (0.76 - 1/2) / sqrt(1/4 / 50) = 3.68
+        side(1.0) | {"health/num_choices": 19.0},
         {"health/foresight": 0.4, "health/paid_change": -1.0},
         {"health/foresight": 0.0, "health/num_foreseen": 19.0},
     ],
@@ -114,6 +116,7 @@ def test_numbers_are_what_they_say() -> None:
             "health/num_held_out": 1.0,
             "health/num_choices": 3.0,
             "health/first_share": 2 / 3,
+            "health/first_deviations": (2 / 3 - 1 / 2) / (1 / 4 / 3) ** 0.5,
             "health/num_foreseen": 3.0,
             "health/spread": spread,
             "health/foresight": 2 / 3,
@@ -126,37 +129,24 @@ def test_numbers_are_what_they_say() -> None:
     assert other.measure(TwoMembers(), fresh, fresh, fit, 12.5) == numbers
 
 
-class AlwaysFirst:
-    """Choose the option shown first, whatever it is."""
-
-    def __init__(self) -> None:
-        self._answered: list[Preferences] = []
-
-    def submit(self, queries: Queries) -> None:
-        """Answer."""
-        answers = Answers.of(torch.zeros(len(queries), dtype=torch.long), 2)
-        self._answered.append(Preferences.of(queries, answers, RaterInfo(name="first")))
-
-    def collect(self) -> Preferences | None:
-        """Hand over."""
-        return self._answered.pop() if self._answered else None
-
-
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--rater", "one-sided", "--rater.first", "1", "--budget", "40"), "100% fell on the option shown first"),
+        (("--rater", "one-sided", "--budget", "200"), "fell on the option shown first"),
+    ],
+)
 def test_a_rater_of_one_side_is_told_while_training_and_in_the_report(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    flags: tuple[str, ...], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Twenty answers in the first of two sessions are enough."""
-    flags = [
-        *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "40", "--threads", "1", "--agent.num-envs", "8"),
+    """Twenty answers of one side only in the first of two sessions are enough; with 80 % it takes some more."""
+    small = [
+        *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--threads", "1", "--agent.num-envs", "8"),
         *("--agent.num-steps", "32", "--segment-length", "10", "--eval.final-episodes", "1", "--reward.hidden", "8"),
         *("--schedule.num-sessions", "2", "--schedule.first", "0.2"),
     ]
-    cfg = parse_train([*flags, "--out", str(tmp_path / "run")])
-    parts = build(cfg, agents)
-    parts.rater = AlwaysFirst()
-    run = Run(cfg)
-    train(cfg, parts, run)
-    run.close()
-    sentence = "100% fell on the option shown first"
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *small, *flags, "--out", str(tmp_path / "run")])
+    assert not ended.value.code
     assert sentence in " ".join(capsys.readouterr().err.split())
-    assert sentence in write_run_report(run.path).read_text()
+    assert sentence in (tmp_path / "run" / "report.html").read_text()

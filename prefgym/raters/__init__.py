@@ -16,4 +16,9 @@ cfg, make, build = _raters.cfg, _raters.make, _raters.build
 for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"):
     register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))
 register("heron", "prefgym.raters.heron:HeronRater")
+register("cyclic", "prefgym.raters.cyclic:CyclicRater")
+register("peak-end", "prefgym.raters.peak_end:PeakEndRater")
+register("mixture", "prefgym.raters.divided:MixtureRater")
+for _name in ("fallible", "one-sided", "drifting"):
+    register(_name, "prefgym.raters.divided:FallibleRater", cfg=_name.replace("-", "_"))
 register("none", "prefgym.raters.none:NoRater")

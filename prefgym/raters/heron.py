@@ -6,15 +6,12 @@ from dataclasses import asdict, dataclass
 import torch
 from torch import Tensor
 
-from prefgym.guards import check_finite
 from prefgym.limits import NonNegative, check
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
+from prefgym.raters.factors import RunningDeviation, choose, factor_sums
 from prefgym.raters.prompt import PromptRater
-from prefgym.segments import Segments
 from prefgym.states import State
-
-_ALSO_CALLED = {"control": "ctrl"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,19 +54,12 @@ class HeronRater(PromptRater):
         """
         super().__init__()
         self.cfg = cfg or HeronRaterCfg()
-        told = [name.strip() for name in self.cfg.ranking.split(",")] if self.cfg.ranking else list(ranking)
-        self.ranking = tuple(resolve(name, factor_names) for name in told)
-        if not self.ranking:
-            raise ValueError("rater 'heron' ranks factors of the task reward, and this environment tells none")
-        if len(set(self.ranking)) < len(self.ranking):
-            raise ValueError(f"the ranking {','.join(told)} names a factor twice")
+        self.ranking = choose(self.cfg.ranking, factor_names, ranking)
         if len(self.cfg.tolerances) not in (1, len(self.ranking)):
             raise ValueError(f"{len(self.cfg.tolerances)} tolerances do not fit {len(self.ranking)} factors")
         self.tolerances = torch.tensor(self.cfg.tolerances, dtype=torch.float64).expand(len(self.ranking))
         self._info = RaterInfo(name="heron", settings={**asdict(self.cfg), "ranking": list(self.ranking)})
-        # number, mean and sum of squared deviations of what was shown so far
-        self._count = torch.zeros((), dtype=torch.float64)
-        self._mean, self._m2 = torch.zeros(2, len(self.ranking), dtype=torch.float64)
+        self._shown = RunningDeviation(len(self.ranking))
 
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once; deviations are those of all segments shown so far, these included.
@@ -78,63 +68,17 @@ class HeronRater(PromptRater):
             ValueError: If the queries lack a factor, or one is not finite.
         """
         sums = factor_sums(queries.options, self.ranking)
-        self._take_in(sums)
-        deviations = (self._m2 / self._count).sqrt()
-        share = compare(sums, self.tolerances * deviations)
-        status = torch.zeros(len(queries), dtype=torch.long)
-        answers = Answers(status=status, choice=share.float(), tie=(share > 0).all(-1))
+        self._shown.update(sums)
+        answers = Answers.of_best(compare(sums, self.tolerances * self._shown.std))
         return Preferences.of(queries, answers, self._info)
-
-    def _take_in(self, sums: Tensor) -> None:
-        """Update the statistics by the parallel form of Welford's method (Chan, Golub, LeVeque, 1979)."""
-        values = sums.flatten(0, -2)
-        if not len(values):
-            return
-        total = self._count + len(values)
-        delta = values.mean(0) - self._mean
-        # M2 = M2_a + M2_b + delta^2 n_a n_b / (n_a + n_b)
-        self._m2 = self._m2 + values.var(0, correction=0) * len(values) + delta**2 * self._count * len(values) / total
-        self._mean = self._mean + delta * len(values) / total
-        self._count = total
 
     def state_dict(self) -> State:
         """Return all that moves, once what was submitted is collected."""
-        return {"count": self._count, "mean": self._mean, "m2": self._m2}
+        return self._shown.state_dict()
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        self._count, self._mean, self._m2 = state["count"], state["mean"], state["m2"]
-
-
-def resolve(name: str, factor_names: Sequence[str]) -> str:
-    """Find the factor that a name means.
-
-    >>> resolve("control", ["reward_forward", "reward_ctrl"]), resolve("distance", ["distance_penalty"])
-    ('reward_ctrl', 'distance_penalty')
-
-    Raises:
-        ValueError: If there is none.
-    """
-    short = {factor.removeprefix("reward_").removesuffix("_penalty"): factor for factor in factor_names}
-    known = {factor: factor for factor in factor_names} | short
-    found = known.get(name) or known.get(_ALSO_CALLED.get(name, name))
-    if found is None:
-        raise ValueError(f"there is no factor {name!r}: the task has {', '.join(short) or 'none'}")
-    return found
-
-
-def factor_sums(segments: Segments, names: Sequence[str]) -> Tensor:
-    """Sum factors over the valid steps. Shape: (..., F).
-
-    Raises:
-        ValueError: If one is not there, or not finite.
-    """
-    if missing := [name for name in names if name not in segments.factors]:
-        raise ValueError(f"the segments carry no factor {missing[0]!r}; they may have lost it in without_truth()")
-    factors = torch.stack([segments.factors[name] for name in names], -1).cpu().double()
-    sums = factors.masked_fill(~segments.mask.cpu().unsqueeze(-1), 0.0).sum(-2)
-    check_finite("a factor of the task reward shown to rater 'heron'", sums)
-    return sums
+        self._shown.load_state_dict(state)
 
 
 def compare(sums: Tensor, tolerances: Tensor) -> Tensor:
@@ -148,10 +92,10 @@ def compare(sums: Tensor, tolerances: Tensor) -> Tensor:
         tolerances: In units of the factors. Shape: (F,).
 
     Returns:
-        Equal shares for those that are left. Shape: (B, K).
+        Those that are left. Shape: (B, K), bool.
     """
     left = torch.ones(sums.shape[:-1], dtype=torch.bool)
     for values, tolerance in zip(sums.unbind(-1), tolerances):
         best = values.masked_fill(~left, -torch.inf).amax(-1, keepdim=True)
         left &= values >= best - tolerance
-    return left / left.sum(-1, keepdim=True)
+    return left

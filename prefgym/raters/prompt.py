@@ -1,9 +1,20 @@
 """Raters who answer at once: all that is simulated."""
 
+import math
 from abc import ABC, abstractmethod
+from dataclasses import asdict
+from typing import Any
 
 from prefgym.preferences import Preferences
 from prefgym.queries import Queries
+
+
+def in_words(cfg: Any) -> dict[str, Any]:  # noqa: ANN401
+    """Write the settings of a rater for its answers: infinity as a word, since JSON has no number for it."""
+    return {
+        name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
+        for name, value in asdict(cfg).items()
+    }
 
 
 class PromptRater(ABC):

@@ -2,8 +2,7 @@
 
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import torch
 
@@ -12,7 +11,7 @@ from prefgym.guards import check_finite
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater
+from prefgym.raters.prompt import PromptRater, in_words
 from prefgym.scores import DiscountedReturn, PartialReturn
 from prefgym.states import State
 
@@ -102,8 +101,7 @@ class ScriptedRater(PromptRater):
         self.generator = torch.Generator().manual_seed(seed)
         self.step_return = step_return
         self._score = PartialReturn() if self.cfg.gamma == 1.0 else DiscountedReturn(self.cfg.gamma)
-        settings = {key: _finite_or_word(value) for key, value in asdict(self.cfg).items()}
-        self._info = RaterInfo(name=self.cfg.name, settings=settings)
+        self._info = RaterInfo(name=self.cfg.name, settings=in_words(self.cfg))
         self._shown = torch.zeros(2, dtype=torch.float64)  # return and number of the steps shown so far
 
     def __call__(self, queries: Queries) -> Preferences:
@@ -150,8 +148,3 @@ class ScriptedRater(PromptRater):
         average = self.step_return()
         check_finite(f"the average step's return told to rater {self.cfg.name!r}", torch.tensor(average))
         return average
-
-
-def _finite_or_word(value: Any) -> Any:  # noqa: ANN401
-    """Write infinity as a word: JSON has no number for it."""
-    return str(value) if isinstance(value, float) and not math.isfinite(value) else value

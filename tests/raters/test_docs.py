@@ -9,7 +9,7 @@ import gymnasium as gym
 import pytest
 
 from prefgym import raters
-from prefgym.raters.heron import resolve
+from prefgym.raters.factors import resolve
 from prefgym.raters.scripted import ScriptedRaterCfg
 
 ROOT = Path(__file__).resolve().parents[2]

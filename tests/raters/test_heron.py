@@ -1,7 +1,9 @@
 """HERON: ranked factors against a slow reference, and against cases worked out by hand."""
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -13,21 +15,12 @@ from prefgym.cli import main
 from prefgym.queries import Queries
 from prefgym.raters.heron import HeronRater, HeronRaterCfg
 from prefgym.raters.scripted import ScriptedRater, oracle
-from prefgym.testing import check_rater, example_segments
+from prefgym.testing import check_rater
 
 NAMES = ("reward_forward", "reward_ctrl", "reward_survive")
 
 
-def asking(sums: list[list[list[float]]]) -> Queries:
-    """Make queries whose options have these sums of the factors, the first two steps apart. Shape: (B, K, F)."""
-    told = torch.tensor(sums)
-    *batch, num_factors = told.shape
-    segments = example_segments(*batch, num_steps=3, equal_lengths=True)
-    factors = {name: torch.zeros(*batch, 3) for name in NAMES[:num_factors]}
-    for column, name in enumerate(factors):
-        factors[name][..., 0] = told[..., column] - 1
-        factors[name][..., 1] = 1
-    return Queries.of(replace(segments, factors=factors))
+Asking = Callable[[Sequence[Any]], Queries]
 
 
 def rater(ranking: str = "forward,ctrl,survive", *tolerances: float) -> HeronRater:
@@ -44,7 +37,7 @@ def slow(sums: list[list[float]], tolerances: list[float]) -> list[float]:
     return [1 / len(left) if option in left else 0.0 for option in range(len(sums))]
 
 
-def test_the_first_factor_that_differs_decides() -> None:
+def test_the_first_factor_that_differs_decides(asking: Asking) -> None:
     """Forward is 0, 1 in each query: deviation 1/2, so that a difference of 1 counts up to a tolerance below 2."""
     queries = asking([[[0, 5, 0], [1, 0, 0]], [[0, 0, 0], [1, 5, 0]], [[0, 0, 0], [1, 0, 0]], [[0, 1, 1], [1, 1, 0]]])
     assert rater("forward,ctrl", 1.0)(queries).answers.choice[:, 1].tolist() == [1.0] * 4
@@ -60,7 +53,7 @@ def test_the_first_factor_that_differs_decides() -> None:
     ),
     tolerances=st.lists(st.sampled_from([0.0, 0.3, 1.0, 2.5]), min_size=3, max_size=3),
 )
-def test_it_is_what_the_slow_one_says(values: list[list[list[float]]], tolerances: list[float]) -> None:
+def test_it_is_what_the_slow_one_says(asking: Asking, values: list[list[list[float]]], tolerances: list[float]) -> None:
     """Three options, three factors, ties and all; deviations by hand."""
     told = torch.tensor(values, dtype=torch.float64)
     deviations = told.flatten(0, 1).std(0, correction=0)
@@ -71,13 +64,13 @@ def test_it_is_what_the_slow_one_says(values: list[list[list[float]]], tolerance
 
 
 @given(sums=st.lists(st.lists(st.integers(-9, 9), min_size=3, max_size=3), min_size=2, max_size=4, unique_by=tuple))
-def test_without_tolerance_the_order_is_lexicographic(sums: list[list[int]]) -> None:
+def test_without_tolerance_the_order_is_lexicographic(asking: Asking, sums: list[list[int]]) -> None:
     """Python orders lists in that way."""
     chosen = rater()(asking([[[float(x) for x in row] for row in sums]])).answers.choice[0]
     assert chosen.tolist() == [float(row == max(sums)) for row in sums]
 
 
-def test_one_factor_without_tolerance_is_the_oracle_on_that_factor() -> None:
+def test_one_factor_without_tolerance_is_the_oracle_on_that_factor(asking: Asking) -> None:
     """On 500 random queries, exact ties among them."""
     generator = torch.Generator().manual_seed(0)
     queries = asking(torch.randint(-4, 5, (500, 2, 1), generator=generator).float().tolist())
@@ -88,7 +81,7 @@ def test_one_factor_without_tolerance_is_the_oracle_on_that_factor() -> None:
     assert 20 < int(answers.tie.sum()) < 150
 
 
-def test_deviations_are_of_all_that_was_shown() -> None:
+def test_deviations_are_of_all_that_was_shown(asking: Asking) -> None:
     """Sums 0 and 2, then 10 and 11: mean 5.75, deviation sqrt((33.06 + 14.06 + 18.06 + 27.56) / 4) = 4.82."""
     judge = rater("forward", 0.3)
     assert judge(asking([[[0.0], [2.0]]])).answers.choice.tolist() == [[0.0, 1.0]]  # 2 > 0.3 * 1
@@ -97,7 +90,7 @@ def test_deviations_are_of_all_that_was_shown() -> None:
     assert float((judge.state_dict()["m2"] / 4).sqrt()) == pytest.approx(4.8153, abs=1e-3)
 
 
-def test_padding_does_not_count() -> None:
+def test_padding_does_not_count(asking: Asking) -> None:
     """What is beyond a segment's length is not summed."""
     queries = asking([[[1.0], [2.0]]])
     options = queries.options
@@ -106,7 +99,7 @@ def test_padding_does_not_count() -> None:
     assert rater("forward")(replace(queries, options=shorter)).answers.choice.tolist() == [[0.0, 1.0]]
 
 
-def test_it_goes_on_where_it_was_stopped() -> None:
+def test_it_goes_on_where_it_was_stopped(asking: Asking) -> None:
     """With the deviations of all that was shown before."""
     one, other = rater("forward", 0.5), rater("forward", 0.5)
     one(asking([[[0.0], [9.0]]]))
@@ -117,7 +110,7 @@ def test_it_goes_on_where_it_was_stopped() -> None:
     assert json.loads(json.dumps(info.settings)) == {"ranking": ["reward_forward"], "tolerances": [0.5]}
 
 
-def test_it_complies() -> None:
+def test_it_complies(asking: Asking) -> None:
     """As any rater, also when it is asked nothing."""
     generator = torch.Generator().manual_seed(0)
     queries = asking(torch.randint(-4, 5, (64, 2, 3), generator=generator).float().tolist())
@@ -127,7 +120,7 @@ def test_it_complies() -> None:
 @pytest.mark.parametrize(
     ("ranking", "tolerances", "told"),
     [
-        ("", (0.0,), "ranks factors of the task reward, and this environment tells none"),
+        ("", (0.0,), "looks at factors of the task reward, and this environment tells none"),
         ("forward,speed", (0.0,), "there is no factor 'speed': the task has forward, ctrl, survive"),
         ("forward,control,reward_ctrl", (0.0,), "names a factor twice"),
         ("forward,ctrl", (0.1, 0.1, 0.1), "3 tolerances do not fit 2 factors"),
@@ -138,7 +131,7 @@ def test_rankings_that_make_no_sense_are_refused(ranking: str, tolerances: tuple
         rater(ranking, *tolerances)
 
 
-def test_segments_without_factors_are_refused() -> None:
+def test_segments_without_factors_are_refused(asking: Asking) -> None:
     with pytest.raises(ValueError, match="the segments carry no factor 'reward_forward'"):
         rater("forward")(asking([[[0.0], [1.0]]]).without_truth())
 

@@ -1,0 +1,252 @@
+"""Raters made of other raters: several people, and people who err or change their minds."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prefgym import raters
+from prefgym.limits import Natural, NonNegative, Share, check
+from prefgym.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.queries import Queries
+from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.states import State, Stateful
+
+
+@dataclass(frozen=True, kw_only=True)
+class MixtureRaterCfg:
+    """Several people, of whom one answers each query.
+
+    Raises:
+        ValueError: If there are not as many shares as people, or all are 0.
+    """
+
+    users: str = "oracle,myopic"
+    """Raters, separated by commas; `ann=oracle` names one."""
+    shares: tuple[NonNegative, ...] = (1.0,)
+    """How often each is asked, in proportion; one number for all alike."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if len(self.shares) not in (1, len(self.users.split(","))) or not sum(self.shares):
+            raise ValueError(f"shares {self.shares} do not fit the users {self.users}")
+
+
+class MixtureRater(PromptRater):
+    """Let one of several raters answer each query; the answers say who did."""
+
+    def __init__(
+        self,
+        cfg: MixtureRaterCfg | None = None,
+        *,
+        seed: int = 0,
+        step_return: Callable[[], float] | None = None,
+        factor_names: Sequence[str] = (),
+        ranking: Sequence[str] = (),
+    ) -> None:
+        """Make the people.
+
+        Args:
+            cfg: Who they are.
+            seed: Seed of who is asked; the people's own seeds come from it.
+            step_return: Handed to those who take it, as the others below.
+            factor_names: What the task's segments carry.
+            ranking: The task's own ranking of these.
+
+        Raises:
+            ValueError: If two have one name, or one cannot judge this task or answers late.
+        """
+        super().__init__()
+        self.cfg = cfg or MixtureRaterCfg()
+        self.generator = torch.Generator().manual_seed(seed)
+        told = [user.rpartition("=")[::2] for user in self.cfg.users.split(",")]
+        names = [name.strip() or kind.strip() for name, kind in told]
+        if len(set(names)) < len(names):
+            raise ValueError(f"two users have one name: {self.cfg.users}")
+        offered = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
+        self.users = make_raters({name: kind.strip() for name, (_, kind) in zip(names, told)}, seed, offered)
+        self.shares = torch.tensor(self.cfg.shares, dtype=torch.float64).expand(len(names)).contiguous()
+
+    def __call__(self, queries: Queries) -> Preferences:
+        """Let each answer what falls to them.
+
+        Raises:
+            ValueError: If the queries carry nothing to judge by.
+        """
+        if not len(queries):
+            return next(iter(self.users.values()))(queries)
+        who = torch.multinomial(self.shares, len(queries), replacement=True, generator=self.generator)
+        return shared_out(queries, who, self.users)
+
+    def state_dict(self) -> State:
+        """Return all that moves, once what was submitted is collected."""
+        users = {name: user.state_dict() for name, user in self.users.items() if isinstance(user, Stateful)}
+        return {"generator": self.generator.get_state(), "users": users}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.generator.set_state(state["generator"])
+        for name, user in self.users.items():
+            if isinstance(user, Stateful):
+                user.load_state_dict(state["users"][name])
+
+
+@dataclass(frozen=True, kw_only=True)
+class FallibleRaterCfg:
+    """A person who judges like another rater, but is not always attentive, and may come to judge like a third."""
+
+    judges: str = "oracle"
+    """Whom this person judges like."""
+    lapse: Share = 0.0
+    """Probability of an answer at random."""
+    first: Share = 0.0
+    """Probability of naming the option shown first, whatever it shows."""
+    drifts_to: str = ""
+    """Whom this person comes to judge like; nobody else unless said."""
+    drift_queries: Natural = 500
+    """Queries after which that has happened; until then it happens more and more often."""
+
+    __post_init__ = check
+
+
+# Presets
+
+
+def fallible() -> FallibleRaterCfg:
+    """Answer at random now and then."""
+    return FallibleRaterCfg(lapse=0.1)
+
+
+def one_sided() -> FallibleRaterCfg:
+    """Name the first option in four queries of five: in three of five unseen, and in half of the others."""
+    return FallibleRaterCfg(first=0.6)
+
+
+def drifting() -> FallibleRaterCfg:
+    """Begin as the oracle, and end with the last moments in mind."""
+    return FallibleRaterCfg(drifts_to="myopic")
+
+
+class FallibleRater(PromptRater):
+    """Answer like another rater, with lapses, a preferred side, and drift."""
+
+    def __init__(
+        self,
+        cfg: FallibleRaterCfg | None = None,
+        *,
+        seed: int = 0,
+        step_return: Callable[[], float] | None = None,
+        factor_names: Sequence[str] = (),
+        ranking: Sequence[str] = (),
+    ) -> None:
+        """Make the raters behind it.
+
+        Args:
+            cfg: Who they are, and what goes wrong.
+            seed: Seed of what goes wrong; theirs come from it.
+            step_return: Handed to those who take it, as the others below.
+            factor_names: What the task's segments carry.
+            ranking: The task's own ranking of these.
+
+        Raises:
+            ValueError: If one cannot judge this task, or answers late.
+        """
+        super().__init__()
+        self.cfg = cfg or FallibleRaterCfg()
+        self.generator = torch.Generator().manual_seed(seed)
+        names = [self.cfg.judges, *([self.cfg.drifts_to] if self.cfg.drifts_to else [])]
+        offered = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
+        self.judges = make_raters({str(number): name for number, name in enumerate(names)}, seed, offered)
+        self.num_asked = 0
+        self._info = RaterInfo(name="fallible", settings=in_words(self.cfg))
+
+    def __call__(self, queries: Queries) -> Preferences:
+        """Answer at once.
+
+        Each query takes the same random numbers whatever becomes of it.
+
+        Raises:
+            ValueError: If the queries carry nothing to judge by.
+        """
+        cfg, num_queries = self.cfg, len(queries)
+        drifting, lapsing, siding, blind = torch.rand(4, num_queries, dtype=torch.float64, generator=self.generator)
+        number = self.num_asked + torch.arange(num_queries)
+        self.num_asked += num_queries
+        # P(drifted) = min(number / drift_queries, 1)
+        drifted = drifting < number / cfg.drift_queries if cfg.drift_queries else torch.ones_like(number).bool()
+        who = drifted.long() if cfg.drifts_to else torch.zeros_like(number)
+        judged = shared_out(queries, who, self.judges) if num_queries else self.judges["0"](queries)
+        random = (blind * queries.num_options).long()
+        first = judged.shown_order[:, 0]
+        named = torch.where(siding < cfg.first, first, random)
+        replaced = (siding < cfg.first) | (lapsing < cfg.lapse)
+        answers = overruled(judged.answers, replaced, named)
+        return replace(judged, answers=answers, rater=torch.zeros_like(judged.rater), raters=(self._info,))
+
+    def state_dict(self) -> State:
+        """Return all that moves, once what was submitted is collected."""
+        judges = {name: judge.state_dict() for name, judge in self.judges.items() if isinstance(judge, Stateful)}
+        return {"generator": self.generator.get_state(), "num_asked": self.num_asked, "judges": judges}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.generator.set_state(state["generator"])
+        self.num_asked = state["num_asked"]
+        for name, judge in self.judges.items():
+            if isinstance(judge, Stateful):
+                judge.load_state_dict(state["judges"][name])
+
+
+def make_raters(kinds: Mapping[str, str], seed: int, offered: Mapping[str, Any]) -> dict[str, PromptRater]:
+    """Make raters under names of their own, each with a seed of its own.
+
+    Raises:
+        ValueError: If one is unknown, cannot judge this task, or answers late.
+    """
+    seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
+    made: dict[str, PromptRater] = {}
+    for (name, kind), own in zip(kinds.items(), seeds):
+        rater = raters.build(kind, raters.cfg(kind), seed=int(own), **offered)
+        if not isinstance(rater, PromptRater):
+            raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be one of several")
+        made[name] = rater
+    return made
+
+
+def shared_out(queries: Queries, who: Tensor, people: Mapping[str, PromptRater]) -> Preferences:
+    """Let each of several people answer what falls to them, and put the answers in order.
+
+    Args:
+        queries: At least one.
+        who: The number of the one who is asked. Shape: (B,).
+        people: By name, under which answers are filed.
+    """
+    parts: list[Preferences] = []
+    rows: list[Tensor] = []
+    for number, (name, rater) in enumerate(people.items()):
+        mine = (who == number).nonzero().squeeze(-1)
+        if len(mine):
+            told = rater(queries[mine])
+            settings = [{"judges": info.name, **info.settings} for info in told.raters]
+            parts.append(replace(told, raters=tuple(RaterInfo(name=name, settings=told) for told in settings)))
+            rows.append(mine)
+    return Preferences.cat(parts)[torch.cat(rows).argsort()]
+
+
+def overruled(answers: Answers, replaced: Tensor, named: Tensor) -> Answers:
+    """Put plain choices in the place of some answers.
+
+    Args:
+        answers: B of them.
+        replaced: Which. Shape: (B,), bool.
+        named: Option that is chosen there. Shape: (B,).
+    """
+    choice = torch.nn.functional.one_hot(named, answers.choice.shape[-1]).to(answers.choice)
+    return Answers(
+        status=torch.where(replaced, int(Status.ANSWERED), answers.status),
+        choice=torch.where(replaced.unsqueeze(-1), choice, answers.choice),
+        tie=answers.tie & ~replaced,
+    )

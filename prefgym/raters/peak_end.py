@@ -1,0 +1,59 @@
+"""A rater who remembers the best moment and the end of a segment, as people do (Kahneman et al., 1993)."""
+
+from dataclasses import dataclass
+
+import torch
+
+from prefgym.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.limits import NonNegative, Share, check
+from prefgym.preferences import Preferences, RaterInfo
+from prefgym.queries import Queries
+from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.scores import PeakEnd
+from prefgym.states import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class PeakEndRaterCfg:
+    """A rater who judges a whole segment by two of its steps, so that no reward of single steps can stand for them."""
+
+    peak: Share = 0.5
+    """Weight of the best step; the last one has the rest."""
+    beta: NonNegative = float("inf")
+    """Inverse temperature of the choice, per unit of reward; 0 chooses blindly, inf without error."""
+
+    __post_init__ = check
+
+
+class PeakEndRater(PromptRater):
+    """Answer by peak and end."""
+
+    def __init__(self, cfg: PeakEndRaterCfg | None = None, *, seed: int = 0) -> None:
+        """Seed the rater's generator.
+
+        Args:
+            cfg: What is remembered, and how it errs.
+            seed: Seed of its random numbers, which are its own.
+        """
+        super().__init__()
+        self.cfg = cfg or PeakEndRaterCfg()
+        self.generator = torch.Generator().manual_seed(seed)
+        self._score, self._choice = PeakEnd(self.cfg.peak), BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))
+        self._info = RaterInfo(name="peak-end", settings=in_words(self.cfg))
+
+    def __call__(self, queries: Queries) -> Preferences:
+        """Answer at once.
+
+        Raises:
+            ValueError: If the queries carry no task reward, or one that is not finite.
+        """
+        answers = self._choice.sample(self._score(queries.options).cpu(), self.generator)
+        return Preferences.of(queries, answers, self._info)
+
+    def state_dict(self) -> State:
+        """Return all that moves, once what was submitted is collected."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.generator.set_state(state["generator"])
