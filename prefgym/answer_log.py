@@ -10,15 +10,15 @@ from pathlib import Path
 from typing import Any
 
 from prefgym.config import UserError
-from prefgym.files import writing
+from prefgym.files import DamageError, writing
 from prefgym.preferences import Preferences, Status
 from prefgym.runs import GO_ON, set_aside
-from prefgym.states import State
+from prefgym.segments import Segments
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
     event_id TEXT PRIMARY KEY, query_id INTEGER, status TEXT, choice TEXT, tie INTEGER, rater TEXT, shown_order TEXT,
-    seconds REAL, asked_at INTEGER, used_at INTEGER, created_at TEXT, sha256 TEXT
+    seconds REAL, asked_at INTEGER, shown_sha256 TEXT, used_at INTEGER, created_at TEXT, sha256 TEXT
 );
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers do not change'); END;
 CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'answers stay'); END;
@@ -45,6 +45,8 @@ class Answer:
     """Time the rater took."""
     asked_at: int
     """Environment steps when it was asked."""
+    shown_sha256: str
+    """SHA-256 of the options: of what `shown_sum` says."""
     used_at: int | None = None
     """Environment steps when the answer was first used; None where that is not known."""
     created_at: str | None = None
@@ -52,27 +54,38 @@ class Answer:
 
     @property
     def event_id(self) -> str:
-        """Return what the answer is known by: the SHA-256 of all but when it was used."""
-        return _sum(astuple(replace(self, used_at=None, created_at=None)))
+        """Return what the answer is known by: the SHA-256 of the JSON list of all but when it was used."""
+        return _sum(astuple(self)[:-2])
 
 
 def answers_of(preferences: Preferences) -> list[Answer]:
     """Write each answer in plain values."""
     told, queries = preferences.answers, preferences.queries
+    choice, seconds = told.choice.float(), preferences.seconds.float()  # as files hold them
     raters = [json.dumps(asdict(info), sort_keys=True) for info in preferences.raters]
     return [
         Answer(
             query_id=int(queries.query_id[row]),
             status=Status(int(told.status[row])).name.lower(),
-            choice=json.dumps(told.choice[row].numpy().tolist()),
+            choice=json.dumps(choice[row].numpy().tolist()),
             tie=int(told.tie[row]),
             rater=raters[int(preferences.rater[row])],
             shown_order=json.dumps(preferences.shown_order[row].numpy().tolist()),
-            seconds=float(preferences.seconds[row]),
+            seconds=float(seconds[row]),
             asked_at=int(queries.asked_at[row]),
+            shown_sha256=shown_sum(queries.options[row]),
         )
         for row in range(len(preferences))
     ]
+
+
+def shown_sum(options: Segments) -> str:
+    """Return the SHA-256 over length (int64), obs and action (float32) of K options, one after the other, unpadded."""
+    told = hashlib.sha256()
+    for length, obs, action in zip(options.length, options.obs, options.action):
+        for array in (length.long(), obs[: int(length) + 1].float(), action[: int(length)].float()):
+            told.update(array.cpu().contiguous().numpy().tobytes())
+    return told.hexdigest()
 
 
 class AnswerLog:
@@ -111,14 +124,15 @@ class AnswerLog:
         """Return all answers in the order in which they were written; none before the first.
 
         Raises:
-            UserError: If the file is damaged.
+            DamageError: If the file is not what was written.
+            UserError: If it cannot be read for another reason.
         """
         names = [field.name for field in fields(Answer)]
         answers: list[Answer] = []
         for *values, seal in self._rows(", ".join([*names, "sha256"])):
             answer = Answer(**dict(zip(names, values)))
-            if _seal(answer) != seal:
-                raise UserError(f"{self.file} is damaged: an answer is not what was written; {GO_ON}.")
+            if any(isinstance(value, bytes) for value in values) or _seal(answer) != seal:
+                raise DamageError(f"{self.file} is damaged: an answer is not what was written; {GO_ON}.")
             answers.append(answer)
         return answers
 
@@ -132,31 +146,30 @@ class AnswerLog:
                 if problems := [told for (told,) in connection.execute("PRAGMA integrity_check") if told != "ok"]:
                     raise sqlite3.DatabaseError(problems[0].splitlines()[-1])
                 return connection.execute(f"SELECT {columns} FROM answers ORDER BY rowid").fetchall()
-        except sqlite3.Error as error:
-            raise UserError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # what Python itself cannot decode has none
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
+                raise UserError(f"{self.file} cannot be read: {error}.") from error
+            raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
 
-    def state_dict(self) -> State:
-        """Return how many answers are written, and the SHA-256 over them."""
-        seals = [seal for (seal,) in self._rows("sha256")]
-        return {"rows": len(seals), "sha256": _sum(seals)}
-
-    def rewind(self, state: State, preferences: Preferences | None, *, mend: bool = False) -> None:
-        """See that all that was written at the time of `state_dict` is there; what was written later stays.
+    def check(self, preferences: Preferences | None, *, mend: bool = False) -> None:
+        """See that the answers of a checkpoint are there; what was written later stays.
 
         Args:
-            state: As returned by `state_dict`.
-            preferences: All answers then, from which a log that is lost can be written again.
-            mend: Whether to do so; otherwise that is refused.
+            preferences: The answers then; None before the first.
+            mend: Whether a log that is damaged is set aside and written again; otherwise it is refused.
 
         Raises:
             UserError: If it is damaged or missing.
         """
+        expected = [] if preferences is None else [answer.event_id for answer in answers_of(preferences)]
         try:
-            seals = [_seal(answer) for answer in self.read()][: state["rows"]]
-            if _sum(seals) != state["sha256"]:
+            if not {*expected} <= {answer.event_id for answer in self.read()}:
                 problem = "damaged: answers are missing" if self.file.is_file() else "missing"
-                raise UserError(f"{self.file} is {problem}; {GO_ON}.")
-        except UserError:
+                raise DamageError(f"{self.file} is {problem}; {GO_ON}.")
+        except DamageError:
             if not mend:
                 raise
             set_aside(self.file)

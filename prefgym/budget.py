@@ -21,7 +21,8 @@ class ScheduleCfg:
     num_sessions: Count = 10
     """Sessions over which the budget is spread evenly; if only answers count, later sessions make up for skips."""
     first: Share = 0.016
-    """Share of the training after which the first session is held; until then the agent acts at random."""
+    """Share of the training after which the first session is held; until then the agent is not paid, unless it began
+    with preferences."""
     last: Share = 0.7
     """Share of the training after which the last session is held; chosen on Hopper, as was the spacing."""
     spacing: Positive = 2.0

@@ -39,6 +39,7 @@ class Checkpoints:
         self.folder = folder
         self._shards: list[dict[str, Any]] = []  # name, sha256, end
         self._next_shard = 0
+        self._given_up: list[Path] = []
 
     def save(self, steps: int, state: State, shard: Shard | None = None, horizon: int = 0) -> None:
         """Write a checkpoint, and drop those before the last two.
@@ -57,6 +58,9 @@ class Checkpoints:
 
     def _save(self, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
         (self.folder / "shards").mkdir(parents=True, exist_ok=True)
+        for path in self._given_up:  # those after the one that was gone on from
+            shutil.rmtree(path)
+        self._given_up = []
         if shard is not None:
             name = f"shards/{self._next_shard:06d}.safetensors"
             _write_arrays(self.folder / name, flatten(shard.state)[0])
@@ -83,24 +87,24 @@ class Checkpoints:
     def load(self, which: Which = "latest") -> tuple[State, list[State]] | None:
         """Read the last checkpoint or the one before, and its shards; None if none was written yet.
 
-        What is saved from here on continues from it.
+        What is saved from here on continues from it; later ones are removed then. If there is but one, it is the
+        previous one as well.
 
         Raises:
-            UserError: If a file is missing or damaged, or there is no previous checkpoint.
+            UserError: If a file is missing or damaged, or the previous one is asked for and there is none.
         """
         found = sorted(self.folder.glob("step-*"))
-        *_, path = [None, *(found if which == "latest" else found[:-1])]
-        if path is None:
-            if which == "previous":
-                raise UserError(f"{self.folder} has no previous checkpoint; without that folder the run begins again.")
+        if not found and which == "previous":
+            raise UserError(f"{self.folder} has no previous checkpoint; without that folder the run begins again.")
+        if not found:
             return None
+        path = found[-1] if which == "latest" else found[max(len(found) - 2, 0)]
         manifest = read_sealed_json(path / _MANIFEST)
         for name, expected in manifest["files"].items():
             verify(path / name, expected)
         for shard in manifest["shards"]:
             verify(self.folder / shard["name"], shard["sha256"])
-        for newer in found[found.index(path) + 1 :]:
-            shutil.rmtree(newer)
+        self._given_up = found[found.index(path) + 1 :]
         self._shards = manifest["shards"]
         self._next_shard = 1 + max((int(Path(shard["name"]).stem) for shard in self._shards), default=-1)
         state = unflatten(load_file(path / _ARRAYS), json.loads((path / _PLAIN).read_text()))

@@ -32,7 +32,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         sys.exit(_dispatch(_import(argv)))
-    except (UserError, UnknownNameError) as error:
+    except (UserError, UnknownNameError, OSError) as error:  # OSError: a file that cannot be read, a name too long
         print(f"prefgym: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
@@ -243,6 +243,9 @@ def _feedback(argv: list[str]) -> int:
     elif argv[:1] == ["validate"]:
         folder = tyro.cli(ValidateArgs, args=argv[1:], prog="prefgym feedback validate").folder
         preferences, env = read_feedback(folder), read_manifest(folder)["env"]
+    elif argv[:1] in (["-h"], ["--help"]):
+        print("  prefgym feedback export --help\n\n  prefgym feedback validate --help")
+        return 0
     else:
         raise UserError("say what to do: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER")
     raters = ", ".join(info.name for info in preferences.raters)

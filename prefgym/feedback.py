@@ -8,7 +8,8 @@ manifest.json          what this is, and the SHA-256 and size of both files; wri
 import hashlib
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from importlib import import_module
@@ -18,7 +19,8 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from prefgym.answer_log import Answer, AnswerLog, answers_of
@@ -72,7 +74,7 @@ def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Pr
 
 
 def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: Sequence[Answer] = ()) -> None:
-    """Write preferences into a new folder, as a whole or not at all.
+    """Write preferences into a new folder, as a whole or not at all, and only what `read_feedback` reads.
 
     Args:
         folder: Must not exist.
@@ -81,47 +83,79 @@ def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: S
         logged: When answers were used, as far as that is known.
 
     Raises:
-        UserError: If the folder exists or cannot be written, or pyarrow is not installed.
+        UserError: If the folder exists or cannot be written, the preferences are not such as can be read again, or
+            pyarrow is not installed.
     """
     pa, parquet = _pyarrow()
-    if folder.exists():
-        raise UserError(f"{folder} exists: name another folder.")
-    part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a time that was cut off
-    with writing(folder):
-        part.mkdir(parents=True)
+    if not len(preferences):
+        raise UserError("there are no answers to be written.")
+    with writing(folder), new_folder(folder) as part:
         options = preferences.queries.options
-        save_file(pack_segments(options.map(lambda x: x.flatten(0, 1))), part / _SEGMENTS)
+        (part / _SEGMENTS).write_bytes(save(pack_segments(options.map(lambda x: x.flatten(0, 1)))))
         columns = _columns(preferences, {row.event_id: row for row in logged}, digest(part / _SEGMENTS))
         parquet.write_table(pa.table(columns, schema=_schema(pa)), part / _ANSWERS, compression="zstd")
         for name in (_ANSWERS, _SEGMENTS):
             sync(part / name)
-    write_sealed_json(part / _MANIFEST, _manifest(part, card, len(preferences)))
-    with writing(folder):
+        write_sealed_json(part / _MANIFEST, _manifest(part, card, len(preferences)))
+        read_feedback(part)
+
+
+def copy_feedback(folder: Path, into: Path) -> None:
+    """Copy what `write_feedback` wrote into a new folder, as a whole or not at all.
+
+    Raises:
+        UserError: If that fails.
+    """
+    with writing(into), new_folder(into) as part:
+        for name in (_ANSWERS, _SEGMENTS, _MANIFEST):
+            shutil.copyfile(folder / name, part / name)
+            sync(part / name)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Generator[Path]:
+    """Make a folder under another name, and rename it once it is filled.
+
+    Raises:
+        UserError: If it exists.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} exists: name another folder.")
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a time that was cut off
+    part.mkdir(parents=True)
+    try:
+        yield part
         sync(part)
         part.rename(folder)
         sync(folder.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
-def read_feedback(folder: Path) -> Preferences:
+def read_feedback(folder: Path | str) -> Preferences:
     """Read and check what `write_feedback` wrote.
 
     Raises:
         UserError: If a file is missing or damaged, of a newer version, or says what cannot be, or pyarrow is missing.
     """
     pa, parquet = _pyarrow()
+    folder = Path(folder)
     manifest = read_manifest(folder)
     for name in (_ANSWERS, _SEGMENTS):
         verify(folder / name, manifest["files"][name]["sha256"])
     schema = _schema(pa)
-    table = parquet.ParquetFile(folder / _ANSWERS).read()
-    if missing := [field.name for field in schema if field.name not in table.schema.names]:
-        raise UserError(f"{folder / _ANSWERS} has no column {missing[0]}.")
     try:
+        table = parquet.ParquetFile(folder / _ANSWERS).read()
+        if missing := [field.name for field in schema if field.name not in table.schema.names]:
+            raise ValueError(f"{_ANSWERS} has no column {missing[0]}")
         rows: list[dict[str, Any]] = table.select(schema.names).cast(schema).to_pylist()
+        if len(rows) != manifest["num_answers"]:
+            raise ValueError(f"it has {len(rows)} answers, and says that it has {manifest['num_answers']}")
         return _preferences(rows, load_file(folder / _SEGMENTS), manifest["files"][_SEGMENTS]["sha256"])
-    except (ValueError, TypeError, KeyError, IndexError, pa.ArrowException) as error:
-        raise UserError(f"{folder} is not valid: {error}.") from error
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, SafetensorError) as error:
+        # what others wrote can be wrong in any way; torch and Arrow have their own words for it
+        raise UserError(f"{folder} is not valid: {' '.join(str(error).split()) or type(error).__name__}.") from error
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -134,10 +168,17 @@ def read_manifest(folder: Path) -> dict[str, Any]:
         raise UserError(f"{folder} is not a {_FORMAT} folder: it has no {_MANIFEST}.")
     manifest = read_sealed_json(folder / _MANIFEST)
     name, _, number = str(manifest.get("format")).partition("/")
-    if name != _FORMAT or not number.isdecimal():
+    if name != _FORMAT or not number.isdecimal() or len(number) > 9 or int(number) < 1:
         raise UserError(f"{folder} is not a {_FORMAT} folder.")
     if int(number) > _VERSION:
         raise UserError(f"{folder} is of version {number}; this prefgym reads {_FORMAT}/{_VERSION}.")
+    try:
+        told = [str(manifest["files"][name]["sha256"]) for name in (_ANSWERS, _SEGMENTS)]
+        is_whole = all(told) and isinstance(manifest["env"], str) and isinstance(manifest["num_answers"], int)
+    except (KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise UserError(f"{folder / _MANIFEST} is not valid: it lacks env, num_answers, or files with their sha256.")
     return manifest
 
 
@@ -161,6 +202,7 @@ def _schema(pa: Any) -> Any:  # noqa: ANN401
         "query_id": pa.int64(),
         "feedback_type": pa.string(),
         "segments": pa.list_(pa.struct(list(segment.items()))),
+        "shown_sha256": pa.string(),
         "shown_order": pa.list_(pa.int64()),
         "status": pa.string(),
         "choice": pa.string(),
@@ -195,6 +237,7 @@ def _columns(preferences: Preferences, logged: Mapping[str, Answer], sha256: str
                 {"dataset": _SEGMENTS, "sha256": sha256, "episode": first + option, "start": 0, "end": length}
                 for option, length in enumerate(lengths[row])
             ],
+            "shown_sha256": answer.shown_sha256,
             "shown_order": json.loads(answer.shown_order),
             "status": answer.status,
             "choice": _choice(answer.status, bool(answer.tie), share),
@@ -237,7 +280,12 @@ def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha25
         segment["dataset"] for segment in shown if (segment["dataset"], segment["sha256"]) != (_SEGMENTS, sha256)
     ]:
         raise ValueError(f"it shows segments of {others[0]}, which is not in the folder")
+    if others := {row["feedback_type"] for row in rows} - {"comparison"}:
+        raise ValueError(f"it has feedback of the type {others.pop()}, and not only comparisons")
     segments = unpack_segments(arrays)
+    for name, array in (("obs", segments.obs), ("action", segments.action)):
+        if array.dtype != torch.float32 or not bool(array.isfinite().all()):
+            raise ValueError(f"{name} must be finite numbers of 32 bits")
     index = torch.tensor([[segment["episode"] for segment in row["segments"]] for row in rows])
     if int(index.min()) < 0:
         raise ValueError(f"there is no segment {int(index.min())}")
@@ -250,7 +298,7 @@ def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha25
     preferences = Preferences(
         queries=Queries(options=options, query_id=_column(rows, "query_id"), asked_at=_column(rows, "asked_at")),
         answers=Answers(
-            status=torch.tensor([int(Status[row["status"].upper()]) for row in rows]),
+            status=torch.tensor([_status(row["status"]) for row in rows]),
             choice=torch.tensor([row["share"] for row in rows]),
             tie=torch.tensor([row["choice"] == "tie" for row in rows]),
         ),
@@ -263,11 +311,19 @@ def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha25
     if not torch.equal(preferences.shown_order.sort(-1).values, ordered):
         raise ValueError("shown_order does not name each option once")
     for row, answer in zip(rows, answers_of(preferences)):
+        if row["rater_config_hash"] != hashlib.sha256(row["rater_settings"].encode()).hexdigest():
+            raise ValueError(f"rater_config_hash of query {row['query_id']} is not that of rater_settings")
         if row["event_id"] != answer.event_id or row["choice"] != _choice(
             answer.status, bool(answer.tie), row["share"]
         ):
             raise ValueError(f"the answer to query {row['query_id']} is not the one its event_id stands for")
     return preferences
+
+
+def _status(word: str) -> int:
+    if word not in (known := {status.name.lower(): int(status) for status in Status}):
+        raise ValueError(f"{word!r} is none of {', '.join(known)}")
+    return known[word]
 
 
 def _rater(row: Mapping[str, Any]) -> RaterInfo:

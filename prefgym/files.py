@@ -17,6 +17,10 @@ _SEAL = "seal"
 _SEAL_LINE = "# SHA-256 of the lines above: "
 
 
+class DamageError(UserError):
+    """A file is missing, or is not what was written."""
+
+
 @contextmanager
 def writing(path: Path) -> Generator[None]:
     """Name what cannot be written, when a disk is full or may not be written to.
@@ -63,28 +67,28 @@ def verify(file: Path, expected: str) -> None:
     """Compare a file with its SHA-256.
 
     Raises:
-        UserError: If it is missing or another.
+        DamageError: If it is missing or another.
     """
     if not file.is_file():
-        raise UserError(f"{file} is missing.")
+        raise DamageError(f"{file} is missing.")
     if digest(file) != expected:
-        raise UserError(f"{file} is damaged: its SHA-256 is not that of the manifest.")
+        raise DamageError(f"{file} is damaged: its SHA-256 is not that of the manifest.")
 
 
 def read_json(file: Path) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        UserError: If it is missing or cannot be read.
+        DamageError: If it is missing or cannot be read.
     """
     if not file.is_file():
-        raise UserError(f"{file} is missing.")
+        raise DamageError(f"{file} is missing.")
     try:
         told = json.loads(file.read_bytes())
-    except ValueError:
+    except (ValueError, RecursionError):
         told = None
     if not isinstance(told, dict):
-        raise UserError(f"{file} is damaged: it cannot be read.")
+        raise DamageError(f"{file} is damaged: it cannot be read.")
     return cast(dict[str, Any], told)
 
 
@@ -101,12 +105,12 @@ def read_sealed_json(file: Path) -> dict[str, Any]:
     """Read what `write_sealed_json` wrote.
 
     Raises:
-        UserError: If it is missing, or does not say what was written.
+        DamageError: If it is missing, or does not say what was written.
     """
     told = read_json(file)
     seal = told.pop(_SEAL, None)
     if _sum(json.dumps(told)) != seal:
-        raise UserError(f"{file} is damaged: its SHA-256 is not the one it names.")
+        raise DamageError(f"{file} is damaged: its SHA-256 is not the one it names.")
     return told
 
 
@@ -123,13 +127,13 @@ def read_sealed_text(file: Path) -> str:
     """Read what `write_sealed_text` wrote.
 
     Raises:
-        UserError: If it is missing, or is not what was written.
+        DamageError: If it is missing, or is not what was written.
     """
     if not file.is_file():
-        raise UserError(f"{file} is missing.")
+        raise DamageError(f"{file} is missing.")
     text, _, seal = file.read_bytes().decode("utf-8", "replace").rpartition(_SEAL_LINE)
     if seal != _sum(text) + "\n":
-        raise UserError(f"{file} is damaged: the SHA-256 in its last line is not that of the lines above.")
+        raise DamageError(f"{file} is damaged: the SHA-256 in its last line is not that of the lines above.")
     return text
 
 

@@ -16,6 +16,7 @@ from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
 from prefgym.feedback import read_feedback
+from prefgym.files import DamageError, digest
 from prefgym.guards import NotFiniteError
 from prefgym.health import Health
 from prefgym.preferences import Preferences
@@ -81,13 +82,13 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
         UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
     """
     loop = Loop(cfg, parts, run)
-    if resume_from is None:
-        loop.begin()
-    else:
-        loop.resume(resume_from)
     interrupted = False
     with Progress(cfg) as progress:
         try:
+            if resume_from is None:
+                loop.begin()
+            else:
+                loop.resume(resume_from)
             loop.run_to_end(progress)
         except KeyboardInterrupt:
             interrupted = True
@@ -116,6 +117,8 @@ class Loop:
         self.steps = 0
         self.given: Preferences | None = None
         """What it began with."""
+        self.given_seal: str | None = None
+        """A checksum of that."""
         self.preferences: Preferences | None = None
         """What was answered since."""
         self.fit: FitReport | None = None
@@ -141,7 +144,11 @@ class Loop:
         Raises:
             UserError: If they are damaged.
         """
-        return None if self.cfg.preferences is None else read_feedback(self.run.path / BROUGHT).without_truth()
+        if self.cfg.preferences is None:
+            return None
+        given = read_feedback(self.run.path / BROUGHT).without_truth()
+        self.given_seal = digest(self.run.path / BROUGHT / "manifest.json")
+        return given
 
     def run_to_end(self, progress: Progress) -> None:
         """Act, ask, fit, pay and update until the steps are used up."""
@@ -259,7 +266,7 @@ class Loop:
             "fit": None if self.fit is None else self.fit.state_dict(),
             "returns": self.returns.state_dict(),
             "health": self.health.state_dict(),
-            "answers": self.answers.state_dict(),
+            "given": self.given_seal,
             "run": self.run.state_dict(),
         }
 
@@ -273,6 +280,7 @@ class Loop:
             raise UserError(f"{self.run.path} cannot be resumed: {' and '.join(names)} cannot tell the state.")
         loaded = self.checkpoints.load(which)
         if loaded is None:
+            self.answers.check(None, mend=True)
             self.run.rewind({}, 0)
             self.begin()
             return
@@ -285,12 +293,14 @@ class Loop:
         self.parts.generator.set_state(state["generator"])
         self.parts.asked[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
         self.given = self.read_given()
+        if self.given_seal != state["given"]:
+            raise DamageError(f"{self.run.path / BROUGHT} is not what the run began with.")
         self.preferences = None if state["preferences"] is None else unpack_preferences(state["preferences"])
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
         self.returns.load_state_dict(state["returns"])
         self.health.load_state_dict(state["health"])
         mend = which == "previous"
-        self.answers.rewind(state["answers"], self.preferences, mend=mend)
+        self.answers.check(self.preferences, mend=mend)
         self.run.rewind(state["run"], self.steps, mend=mend)
 
     def outcome(self) -> Outcome:

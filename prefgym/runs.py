@@ -8,9 +8,10 @@ import platform
 import subprocess
 import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from importlib.metadata import version
+from itertools import count
 from pathlib import Path
 from typing import Any, cast
 
@@ -20,6 +21,7 @@ from torch.utils.tensorboard.writer import SummaryWriter
 
 from prefgym.config import TrainCfg, UserError
 from prefgym.files import (
+    DamageError,
     digest,
     read_json,
     read_sealed_json,
@@ -44,12 +46,15 @@ class Run:
     Args:
         cfg: Resolved configuration.
         resume: Whether the folder is there; `rewind` says from where it is written on.
+        prepare: What is done with a new folder before it is that of a run.
 
     Raises:
         UserError: If a new run's folder exists.
     """
 
-    def __init__(self, cfg: TrainCfg, *, resume: bool = False) -> None:
+    def __init__(
+        self, cfg: TrainCfg, *, resume: bool = False, prepare: Callable[[Path], None] = lambda folder: None
+    ) -> None:
         self.cfg = cfg
         self.path = cfg.out or Path("runs") / f"{cfg.env.split('/')[-1]}-{cfg.rater}-{time.strftime('%Y%m%d-%H%M%S')}"
         if not resume and self.path.exists():
@@ -57,6 +62,7 @@ class Run:
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=resume)
             if not resume:
+                prepare(self.path)
                 write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
             self._metrics = self.path / "metrics.jsonl"
             if not resume:
@@ -86,7 +92,7 @@ class Run:
         if num_bytes and hashlib.sha256(kept).hexdigest() != state["metrics_sha256"]:
             if not mend:
                 problem = "damaged: it is not what was written" if self._metrics.is_file() else "missing"
-                raise UserError(f"{self._metrics} is {problem}; {GO_ON}.")
+                raise DamageError(f"{self._metrics} is {problem}; {GO_ON}.")
             set_aside(self._metrics)
         self._metrics.touch()
         (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again
@@ -143,12 +149,14 @@ class Run:
 
 
 def set_aside(file: Path) -> None:
-    """Rename a damaged file to NAME.damaged, and say so; one that is missing is told, too."""
-    if file.is_file():
-        file.replace(file.with_name(f"{file.name}.damaged"))
-        print(f"{file} was damaged: it is set aside as {file.name}.damaged", file=sys.stderr)
-    else:
+    """Rename a damaged file to NAME.damaged, NAME.damaged-2 and so on, and say so; of a missing one, say that."""
+    if not file.is_file():
         print(f"{file} was missing", file=sys.stderr)
+        return
+    names = (f"{file.name}.damaged{'' if number == 1 else f'-{number}'}" for number in count(1))
+    name = next(name for name in names if not file.with_name(name).exists())
+    file.replace(file.with_name(name))
+    print(f"{file} was damaged: it is set aside as {name}", file=sys.stderr)
 
 
 def verify_in(run: Path, *names: str) -> None:
@@ -191,7 +199,10 @@ def read_sums(run: Path) -> dict[str, str]:
     manifest = run / "manifest.json"
     if not manifest.is_file():
         raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym train --resume {run} goes on.")
-    return read_sealed_json(manifest)["sha256"]
+    sums = read_sealed_json(manifest).get("sha256")
+    if not isinstance(sums, dict):
+        raise DamageError(f"{manifest} is damaged: it names no files.")
+    return cast(dict[str, str], sums)
 
 
 def write_manifest(path: Path) -> None:
@@ -205,6 +216,8 @@ def write_manifest(path: Path) -> None:
         for file in path.rglob("*")
         if file.is_file() and file.name != "manifest.json" and not any(file.is_relative_to(part) for part in moving)
     )
+    for file in files:
+        sync(file)
     manifest = {
         "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         "git_revision": _git_revision(),
@@ -227,7 +240,8 @@ def has_finished(path: Path) -> bool:
     result = path / "result.json"
     if not (path / "manifest.json").is_file() or not result.is_file():
         return False
-    return not read_json(result).get("interrupted", False)
+    verify_in(path, result.name)
+    return not read_json(result)["interrupted"]
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -240,7 +254,13 @@ def read_config(path: Path) -> dict[str, Any]:
     file = path / "config.yaml"
     if not file.is_file():
         raise UserError(f"{path} is not a run folder: it has no config.yaml.")
-    told: dict[str, Any] = yaml.safe_load(read_sealed_text(file))
+    try:
+        config = yaml.safe_load(read_sealed_text(file))
+    except yaml.YAMLError:
+        config = None
+    if not isinstance(config, dict):
+        raise DamageError(f"{file} is damaged: it cannot be read.")
+    told = cast(dict[str, Any], config)
     settings = told.get("agent_cfg")
     algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
     for name in (told.get("env"), algorithm):

@@ -1,9 +1,9 @@
 """A training run from configuration to report: make the parts, run the loop, keep what came out."""
 
-import shutil
 import sys
 from contextlib import closing
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,7 +19,7 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, record_episode
-from prefgym.feedback import read_feedback
+from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
@@ -50,9 +50,7 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     if names := stateless(parts):
         told = "it has no checkpoints, since these parts cannot tell their state"
         print(f"this run cannot be resumed: {told}: {', '.join(names)}", file=sys.stderr)
-    with closing(Run(cfg, resume=resume_from is not None)) as run:
-        if cfg.preferences is not None and not (run.path / BROUGHT).exists():
-            bring(cfg.preferences, run.path / BROUGHT)
+    with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
         outcome = train(cfg, parts, run, resume_from)
         with writing(run.path):
             keep(cfg, parts, run, outcome)
@@ -128,15 +126,24 @@ def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, seed: int) -> Rater:
         raise UserError(f"rater {cfg.rater!r} cannot judge {cfg.env}: {error}.") from error
 
 
+def bring(preferences: Path | None, into: Path) -> None:
+    """Copy preferences to begin with into a run folder."""
+    if preferences is not None:
+        copy_feedback(preferences, into / BROUGHT)
+
+
 def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
     """See that preferences to begin with are such as the rater will be asked for.
 
     Raises:
-        UserError: If nobody is asked, they are damaged, or sizes differ.
+        UserError: If nobody is asked, they are damaged, nothing is answered in them, or sizes differ.
     """
     if parts.rater is None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
-    queries, sampler = read_feedback(brought).queries, cfg.sampler_cfg
+    preferences, sampler = read_feedback(brought), cfg.sampler_cfg
+    queries = preferences.queries
+    if not preferences.answers.answered.any():
+        raise UserError(f"{brought} has nothing to begin with: no query in it was answered.")
     options = queries.options
     sizes = {
         "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),
@@ -147,19 +154,6 @@ def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
     for name, (there, here) in sizes.items():
         if there != here:
             raise UserError(f"{brought} does not fit: {there} {name}, and {here} in this run.")
-
-
-def bring(preferences: Path, into: Path) -> None:
-    """Copy a folder, as a whole or not at all.
-
-    Raises:
-        UserError: If that fails.
-    """
-    part = into.with_name(f".{into.name}.part")
-    with writing(into):
-        shutil.rmtree(part, ignore_errors=True)  # of a time that was cut off
-        shutil.copytree(preferences, part)
-        part.rename(into)
 
 
 def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:

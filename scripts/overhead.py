@@ -18,16 +18,9 @@ from typing import Any
 from prefgym.cli import main as prefgym
 
 PARTS = {
-    "checkpoints": "prefgym.loop:Loop.save",
-    "log of answers": "prefgym.answer_log:AnswerLog.append",
-    "guards": " ".join(
-        f"{module}:check_finite"
-        for module in (
-            *("prefgym.guards", "prefgym.preferences", "prefgym.raters.scripted", "prefgym.rewards.fit"),
-            *("prefgym.rewards.pay", "prefgym.samplers.informative", "prefgym.agents.ppo", "prefgym.agents.sac"),
-        )
-    )
-    + " torch.nn.utils:get_total_norm",
+    "checkpoints": ("prefgym.loop:Loop.save",),
+    "log of answers": ("prefgym.answer_log:AnswerLog.append",),
+    "guards": ("prefgym.guards:check_finite", "torch.nn.utils:get_total_norm"),
 }
 """What is timed, and the functions that do it; a norm is taken only to be looked at."""
 
@@ -53,7 +46,7 @@ class Clock:
 
 
 def watch(places: Sequence[str]) -> Clock:
-    """Time functions, each named as `module:path`, in all that is run from here on."""
+    """Time functions, each named as `module:path`, in all that is run from here on, whoever has imported them."""
     clock = Clock()
     for place in places:
         module, _, path = place.partition(":")
@@ -61,13 +54,18 @@ def watch(places: Sequence[str]) -> Clock:
         owner: Any = importlib.import_module(module)
         for step in owners:
             owner = getattr(owner, step)
-        setattr(owner, name, clock.timed(getattr(owner, name)))
+        function = getattr(owner, name)
+        timed = clock.timed(function)
+        setattr(owner, name, timed)
+        for user in [*sys.modules.values()]:
+            if user.__name__.startswith("prefgym") and getattr(user, name, None) is function:
+                setattr(user, name, timed)
     return clock
 
 
 def main(flags: Sequence[str]) -> int:
     """Train once, and print the shares; return the exit code of the run."""
-    clocks = {name: watch(places.split()) for name, places in PARTS.items()}
+    clocks = {name: watch(places) for name, places in PARTS.items()}
     loop = watch(["prefgym.train:train"])
     with TemporaryDirectory() as folder:
         out = Path(folder) / "run"

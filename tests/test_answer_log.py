@@ -1,5 +1,7 @@
 """The log of answers: appended to, never changed, and never silently wrong."""
 
+import hashlib
+import json
 import shutil
 import sqlite3
 from contextlib import closing
@@ -10,8 +12,9 @@ import numpy as np
 import pytest
 import torch
 
-from prefgym.answer_log import AnswerLog
+from prefgym.answer_log import Answer, AnswerLog, answers_of, shown_sum
 from prefgym.config import UserError
+from prefgym.files import DamageError
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.testing import example_segments
@@ -33,7 +36,7 @@ def test_answers_are_written_in_plain_values() -> None:
     with closing(sqlite3.connect(FILE)) as connection:
         names = "query_id, status, choice, tie, rater, shown_order, seconds, asked_at, used_at"
         rows = connection.execute(f"SELECT {names} FROM answers").fetchall()
-    rater = '{"name": "me", "settings": {"beta": 2.0}}'
+    rater = '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}'
     assert rows == [
         (5, "answered", "[1.0, 0.0]", 0, rater, "[0, 1]", 0.0, 10, 12),
         (6, "answered", "[0.5, 0.5]", 1, rater, "[0, 1]", 0.0, 10, 12),
@@ -59,54 +62,95 @@ def test_nothing_is_changed_or_deleted(change: str) -> None:
 
 
 def test_what_a_checkpoint_knows_must_be_there() -> None:
-    """Later answers may be; earlier ones must, in their order; before the first there is no file."""
+    """Later answers may be, earlier ones must; before the first there is no file."""
     log = AnswerLog(FILE)
-    log.rewind(log.state_dict(), None)
+    log.check(None)
     log.append(answered(0), used_at=12)
-    state = log.state_dict()
     log.append(answered(3), used_at=20)
-    log.rewind(state, answered(0))
-    assert len(log.read()) == 6
+    log.check(answered(0))
+    log.check(answered(3))
     with pytest.raises(UserError, match="is damaged: answers are missing"):
-        log.rewind({**log.state_dict(), "rows": 7, "sha256": "0"}, None)
+        log.check(answered(6))
     FILE.unlink()
     with pytest.raises(UserError, match=r"answers\.sqlite is missing; prefgym .* --resume-from previous"):
-        log.rewind(state, answered(0))
+        log.check(answered(0))
 
 
 def test_a_lost_log_is_written_again(capsys: pytest.CaptureFixture[str]) -> None:
-    """All but when the answers were used is known; what was there is kept under another name."""
+    """All but when the answers were used is known; what was there is kept under another name, each time another."""
     log = AnswerLog(FILE)
     log.append(answered(0), used_at=12)
-    state, before = log.state_dict(), log.read()
-    FILE.write_bytes(FILE.read_bytes()[:5000])
-    with pytest.raises(UserError, match="is damaged"):
-        log.rewind(state, answered(0))
-    log.rewind(state, answered(0), mend=True)
-    assert "it is set aside as answers.sqlite.damaged" in capsys.readouterr().err
-    assert log.read() == [replace(answer, used_at=None, created_at=None) for answer in before]
-    assert sorted(path.name for path in FILE.parent.iterdir()) == ["answers.sqlite", "answers.sqlite.damaged"]
+    before = log.read()
+    for name in ("answers.sqlite.damaged", "answers.sqlite.damaged-2"):
+        FILE.write_bytes(FILE.read_bytes()[:5000])
+        with pytest.raises(UserError, match="is damaged"):
+            log.check(answered(0))
+        log.check(answered(0), mend=True)
+        assert f"it is set aside as {name}\n" in capsys.readouterr().err
+        assert log.read() == [replace(answer, used_at=None, created_at=None) for answer in before]
+        log.check(answered(0))  # what was mended is whole
+        assert (FILE.parent / name).is_file()
 
 
-@pytest.mark.parametrize("damage", ["flip", "cut"])
-def test_no_damage_goes_unseen(damage: str) -> None:
-    """Of 200 flipped bits and 200 cuts, each is told, or all answers are read as they were written."""
+def test_a_log_that_is_in_use_is_not_damaged() -> None:
+    """Another program holds it: nothing is set aside."""
     log = AnswerLog(FILE)
     log.append(answered(0), used_at=12)
-    state, before, whole = log.state_dict(), log.read(), FILE.read_bytes()
+    with closing(sqlite3.connect(FILE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UserError, match="cannot be read: database is locked"):
+            log.check(answered(0), mend=True)
+    log.check(answered(0))
+
+
+def test_no_flipped_bit_goes_unseen() -> None:
+    """Each bit of one byte in five that are not empty: told, or all answers are read as they were written."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    before, whole = log.read(), FILE.read_bytes()
+    num_told = 0
+    for at in [at for at, byte in enumerate(whole) if byte][::5]:
+        for bit in range(8):
+            FILE.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            num_told += is_told(log, before)
+    assert num_told > 2000
+
+
+def test_no_cut_goes_unseen() -> None:
+    """200 of them."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    before, whole = log.read(), FILE.read_bytes()
     generator = np.random.default_rng(0)
     num_told = 0
     for _ in range(200):
-        at = int(generator.integers(len(whole)))
-        flipped = whole[:at] + bytes([whole[at] ^ 1 << int(generator.integers(8))]) + whole[at + 1 :]
-        FILE.write_bytes(flipped if damage == "flip" else whole[:at])
-        try:
-            log.rewind(state, None)
-            assert log.read() == before
-        except UserError as error:
-            assert f"{FILE} is damaged" in str(error)
-            num_told += 1
-    assert num_told > (190 if damage == "cut" else 10)  # most of an SQLite file is empty
+        FILE.write_bytes(whole[: generator.integers(len(whole))])
+        num_told += is_told(log, before)
+    assert num_told > 190
+
+
+def is_told(log: AnswerLog, before: list[Answer]) -> bool:
+    """Say whether damage is told; otherwise nothing has changed."""
+    try:
+        log.check(answered(0))
+        assert log.read() == before
+    except DamageError as error:
+        assert f"{FILE} is damaged" in str(error)
+        return True
+    return False
+
+
+def test_an_answer_is_known_by_what_was_shown() -> None:
+    """The same choice between other segments, or between the same ones exchanged, is another answer."""
+    one = answered(0)
+    other = replace(one, queries=Queries.of(example_segments(3, 2, seed=1), asked_at=10))
+    swapped = replace(one, queries=replace(one.queries, options=one.queries.options[:, [1, 0]]))
+    ids = [[answer.event_id for answer in answers_of(told)] for told in (one, one, other, swapped)]
+    assert ids[0] == ids[1]
+    assert len({*ids[0], *ids[2], *ids[3]}) == 9
+    values = [0, "answered", "[1.0, 0.0]", 0, '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}']
+    values += ["[0, 1]", 0.0, 10, shown_sum(one.queries.options[0])]
+    assert ids[0][0] == hashlib.sha256(json.dumps(values).encode()).hexdigest()  # as docs/feedback.md says
 
 
 def test_a_kill_while_answers_are_written_leaves_all_or_none() -> None:

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from prefgym import agents
+from prefgym.answer_log import AnswerLog
 from prefgym.checkpoints import Which
 from prefgym.cli import main, parse_train
 from prefgym.config import TrainCfg, UserError
@@ -195,6 +196,64 @@ def test_the_previous_checkpoint_goes_on(
         assert str(out / name) in capsys.readouterr().err
         assert command("train", "--resume", str(out), "--resume-from", "previous") == 0
         assert (out / policy).read_bytes() == (finished / policy).read_bytes()
+
+
+def test_a_run_that_was_mended_and_killed_goes_on(
+    stopped: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Killed again before the next checkpoint, and once more after it: the same command goes on each time."""
+    out = copied(stopped, tmp_path)
+    for name in ("metrics.jsonl", "preferences/answers.sqlite"):
+        (out / name).write_bytes((stopped / name).read_bytes()[:100])
+    for place in (Loop, "run_to_end"), (Run, "write_json"):
+        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+            patch.setattr(*place, stop)
+            main(["train", "--resume", str(out), "--resume-from", "previous"])
+    assert command("train", "--resume", str(out)) == 0
+    policy = Path("checkpoints/final/policy.safetensors")
+    assert (out / policy).read_bytes() == (finished / policy).read_bytes()
+
+
+def test_what_fails_costs_no_checkpoint(stopped: Path, tmp_path: Path) -> None:
+    """Nor is a later one removed before another is written."""
+    out = copied(stopped, tmp_path)
+    (out / "config.yaml").unlink()
+    before = sorted(out.glob("checkpoints/step-*"))
+    assert command("train", "--resume", str(out), "--resume-from", "previous") == 2
+    assert sorted(out.glob("checkpoints/step-*")) == before
+
+
+def test_an_interrupted_run_keeps_its_checkpoints(
+    stopped: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Although one bit of its result says that it was not interrupted."""
+    out = copied(stopped, tmp_path)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "run_to_end", interrupt)
+        assert command("train", "--resume", str(out)) == 130
+    whole = (out / "result.json").read_bytes()
+    (out / "result.json").write_bytes(whole.replace(b'"interrupted"', b'"hnterrupted"'))
+    assert command("train", "--resume", str(out)) == 2
+    assert len([*out.glob("checkpoints/step-*")]) == 2
+    (out / "result.json").write_bytes(whole)
+    assert command("train", "--resume", str(out)) == 0
+    policy = Path("checkpoints/final/policy.safetensors")
+    assert (out / policy).read_bytes() == (finished / policy).read_bytes()
+
+
+def interrupt(*_: Any) -> None:  # noqa: ANN401
+    """Be Ctrl-C."""
+    raise KeyboardInterrupt
+
+
+def test_a_run_that_begins_again_writes_its_log_again(stopped: Path, tmp_path: Path) -> None:
+    """Before the first checkpoint nothing says what is in it, but damage is seen, and costs nothing."""
+    out = copied(stopped, tmp_path)
+    shutil.rmtree(out / "checkpoints")
+    (out / "preferences/answers.sqlite").write_bytes((stopped / "preferences/answers.sqlite").read_bytes()[:5000])
+    assert command("train", "--resume", str(out)) == 0
+    assert len(AnswerLog(out / "preferences/answers.sqlite").read()) == 10
+    assert (out / "preferences/answers.sqlite.damaged").is_file()
 
 
 SMALL_DISK = """

@@ -1,6 +1,7 @@
 """Preferences as files that others can read."""
 
 import json
+import os
 import shutil
 from dataclasses import replace
 from importlib import import_module
@@ -18,7 +19,7 @@ from prefgym.config import UserError
 from prefgym.datasets import load_preferences
 from prefgym.feedback import Card, read_feedback, read_manifest, write_feedback
 from prefgym.files import digest, read_sealed_json, write_sealed_json
-from prefgym.preferences import Preferences
+from prefgym.preferences import Answers, Preferences, Status
 from prefgym.runs import Run
 from prefgym.segments import Segments
 from prefgym.testing import example_preferences
@@ -136,13 +137,18 @@ def column(name: str, values: list[Any]) -> Any:  # noqa: ANN401
         (column("share", [[1.0, 1.0]] * 8), "rows of choice must sum to 1"),
         (column("shown_order", [[0, 0]] * 8), "shown_order does not name each option once"),
         (column("shown_order", [[0]] * 8), "shown_order has shape"),
-        (column("status", ["maybe"] * 8), "MAYBE"),
+        (column("status", ["maybe"] * 8), "'maybe' is none of answered, skipped, failed, invalid"),
+        (column("status", [None] * 8), "None is none of answered"),
+        (column("query_id", [None, *range(7)]), "is not valid: "),
+        (column("feedback_type", ["rating"] * 8), "it has feedback of the type rating, and not only comparisons"),
+        (column("rater_config_hash", ["00"] * 8), "rater_config_hash of query 0 is not that of rater_settings"),
+        (column("segments", [[]] * 8), "is not valid: "),
         (
             column("segments", [[{"dataset": "minari"}] * 2] * 8),
             "it shows segments of minari, which is not in the folder",
         ),
         (lambda table: table.drop_columns(["share"]), "has no column share"),
-        (lambda table: table.slice(0, 0), "there are no answers"),
+        (lambda table: table.slice(0, 0), "it has 0 answers, and says that it has 8"),
     ],
 )
 def test_what_cannot_be_is_refused(preferences: Preferences, change: Any, told: str) -> None:  # noqa: ANN401
@@ -151,6 +157,70 @@ def test_what_cannot_be_is_refused(preferences: Preferences, change: Any, told: 
     rewrite(change)
     with pytest.raises(UserError, match=told):
         read_feedback(FOLDER)
+
+
+def test_options_that_changed_places_are_seen(preferences: Preferences) -> None:
+    """Although each segment is whole, and the sums are right."""
+    write_feedback(FOLDER, preferences, CARD)
+    shown = [row["segments"][::-1] for row in parquet.read_table(FOLDER / "answers.parquet").to_pylist()]
+    rewrite(column("segments", shown))
+    with pytest.raises(UserError, match="the answer to query 0 is not the one its event_id stands for"):
+        read_feedback(FOLDER)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"files": None}, {"files": []}, {"files": {"answers.parquet": {}}}, {"env": None}, {"num_answers": "8"}],
+)
+def test_a_manifest_that_lacks_something_is_refused(preferences: Preferences, changes: dict[str, Any]) -> None:
+    write_feedback(FOLDER, preferences, CARD)
+    write_sealed_json(FOLDER / "manifest.json", {**read_manifest(FOLDER), **changes})
+    with pytest.raises(UserError, match=r"manifest\.json is not valid: it lacks env, num_answers, or files"):
+        read_feedback(FOLDER)
+
+
+@pytest.mark.parametrize("name", ["answers.parquet", "segments.safetensors"])
+def test_what_is_no_such_file_is_refused(preferences: Preferences, name: str) -> None:
+    """Although its sum is right."""
+    write_feedback(FOLDER, preferences, CARD)
+    (FOLDER / name).write_bytes(b"nothing of the kind")
+    manifest = read_manifest(FOLDER)
+    manifest["files"][name]["sha256"] = digest(FOLDER / name)
+    write_sealed_json(FOLDER / "manifest.json", manifest)
+    with pytest.raises(UserError, match="feedback is not valid: "):
+        read_feedback(FOLDER)
+
+
+@pytest.mark.parametrize("bad", [float("nan"), float("inf")])
+def test_only_what_can_be_read_again_is_written(preferences: Preferences, bad: float) -> None:
+    """Doubled queries, numbers that are none, nothing at all: refused, and no folder is left."""
+    with pytest.raises(UserError, match="a query has two answers"):
+        write_feedback(FOLDER, Preferences.cat([preferences, preferences]), CARD)
+    with pytest.raises(UserError, match="there are no answers"):
+        write_feedback(FOLDER, preferences[:0], CARD)
+    preferences.queries.options.obs[0, 0, 0, 0] = bad
+    with pytest.raises(UserError, match="obs must be finite numbers of 32 bits"):
+        write_feedback(FOLDER, preferences, CARD)
+    assert [*Path().iterdir()] == []
+
+
+def test_answers_of_more_digits_are_rounded(preferences: Preferences) -> None:
+    """Files hold choices and seconds in 32 bits."""
+    answers = Answers(
+        status=torch.zeros(8, dtype=torch.long),
+        choice=torch.tensor([[0.7, 0.3]] * 8, dtype=torch.float64),
+        tie=torch.zeros(8, dtype=torch.bool),
+    )
+    write_feedback(FOLDER, replace(preferences, answers=answers, seconds=torch.full((8,), 1.1).double()), CARD)
+    assert read_feedback(str(FOLDER)).answers.choice[0].tolist() == pytest.approx([0.7, 0.3])
+
+
+def test_others_may_read_the_files(preferences: Preferences) -> None:
+    """As much as the umask lets them."""
+    before = os.umask(0o022)
+    write_feedback(FOLDER, preferences, CARD)
+    os.umask(before)
+    assert {file.stat().st_mode & 0o777 for file in FOLDER.iterdir()} == {0o644}
 
 
 def test_columns_that_came_later_are_let_be(preferences: Preferences) -> None:
@@ -215,8 +285,13 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(read_feedback(Path("two/preferences/brought"))) == 10
 
 
-def test_a_run_that_began_with_preferences_is_resumed(monkeypatch: pytest.MonkeyPatch) -> None:
-    """To the same bytes, from a checkpoint and from the beginning, although the folder they came from is gone."""
+def test_a_run_that_began_with_preferences_is_resumed(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """To the same bytes, from a checkpoint and from the beginning, although the folder they came from is gone.
+
+    Without what it began with, or with something else in its place, it is not.
+    """
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
     flags = (*TINY, "--preferences", "given", "--checkpoint.every", "800")
     assert command(*flags, "--out", "whole") == 0
@@ -226,6 +301,15 @@ def test_a_run_that_began_with_preferences_is_resumed(monkeypatch: pytest.Monkey
     shutil.rmtree("given")
     shutil.copytree("stopped", "begun")
     shutil.rmtree("begun/checkpoints")
+    shutil.copytree("stopped", "other")
+    write_feedback(Path("another"), example_preferences("another", obs_dim=4, action_dim=1), CARD)
+    shutil.rmtree("other/preferences/brought")
+    assert command("train", "--resume", "other") == 2
+    shutil.copytree("another", "other/preferences/brought")
+    assert command("train", "--resume", "other") == 2
+    told = capsys.readouterr().err
+    assert "brought is not a prefgym-feedback folder" in told
+    assert "brought is not what the run began with" in told
     for name in ("stopped", "begun"):
         assert command("train", "--resume", name) == 0
         files = (Path(run) / "checkpoints/final/policy.safetensors" for run in ("whole", name))
@@ -244,11 +328,14 @@ def stop(*_: Any) -> None:  # noqa: ANN401
         (("--segment-length", "6"), "does not fit: 5 steps a segment, and 6 in this run"),
         (("--env", "prefgym/Hopper-v0"), "does not fit: 4 numbers an observation, and 11 in this run"),
         (("--preferences", "nowhere"), "nowhere is not a prefgym-feedback folder: it has no manifest.json"),
+        (("--preferences", "unanswered"), "unanswered has nothing to begin with: no query in it was answered"),
     ],
 )
 def test_what_does_not_fit_is_refused(flags: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
     """In one sentence, before there is a run folder."""
-    write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
+    given = example_preferences(obs_dim=4, action_dim=1)
+    write_feedback(Path("given"), given, CARD)
+    write_feedback(Path("unanswered"), given[given.answers.status == Status.SKIPPED], CARD)
     assert command(*TINY, "--preferences", "given", *flags, "--out", "run") == 2
     assert told in capsys.readouterr().err
     assert not Path("run").exists()

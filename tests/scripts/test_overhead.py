@@ -1,6 +1,8 @@
 """What a run spends on not losing anything."""
 
 import importlib
+import sys
+from itertools import chain
 
 import pytest
 from overhead import PARTS, main
@@ -8,14 +10,16 @@ from overhead import PARTS, main
 
 @pytest.fixture(autouse=True)
 def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let what is timed be as it was after each test."""
-    for place in (*" ".join(PARTS.values()).split(), "prefgym.train:train"):
+    """Let what is timed be as it was after each test, wherever it was imported."""
+    for place in (*chain(*PARTS.values()), "prefgym.train:train"):
         module, _, path = place.partition(":")
         *owners, name = path.split(".")
         owner = importlib.import_module(module)
         for step in owners:
             owner = getattr(owner, step)
-        monkeypatch.setattr(owner, name, getattr(owner, name))
+        function = getattr(owner, name)
+        for user in [owner, *(m for m in sys.modules.values() if getattr(m, name, None) is function)]:
+            monkeypatch.setattr(user, name, function)
 
 
 def test_shares_of_a_real_run(capsys: pytest.CaptureFixture[str]) -> None:
