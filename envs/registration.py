@@ -27,6 +27,9 @@ def register() -> None:
                 max_episode_steps=task.max_episode_steps,
                 kwargs={"task": task.name},
             )
+    for name, make in (("Delivery", "make_delivery"), ("RandomMDP", "make_random")):
+        if (env_id := f"prefgym/{name}-v0") not in gym.registry:
+            gym.register(env_id, entry_point=f"prefgym.envs.grid:{make}", max_episode_steps=1000)  # pyright: ignore[reportUnknownMemberType]
 
 
 def make_env(

@@ -31,6 +31,8 @@ from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
+OURS = "prefgym.envs.registration:make_vector_env"
+"""What makes the worlds that are simulated here."""
 FPS = 30.0
 """Steps a second where an environment does not say."""
 
@@ -170,7 +172,7 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
             f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
     num_envs = cfg.agent_cfg.num_envs
-    if cfg.env.startswith("prefgym/"):
+    if foreign.find(cfg.env).vector_entry_point == OURS:
         settings: dict[str, Any] = {"reward": "task", "num_threads": cfg.num_threads, "dtype": np.float32}
         env = gym.make_vec(cfg.env, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **settings)
     else:

@@ -41,12 +41,17 @@ def reliability(probability: FloatArray, share: FloatArray, num_bins: int = 10) 
     n = count[filled]
     predicted = np.bincount(index, probability, num_bins)[filled] / n
     observed = np.bincount(index, share, num_bins)[filled] / n
-    # Wilson (1927): (f + z²/2n ± z sqrt(f(1-f)/n + z²/4n²)) / (1 + z²/n)
-    z = 1.96
-    middle = (observed + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(observed * (1 - observed) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    low, high = np.minimum(middle - half, observed), np.maximum(middle + half, observed)
+    low, high = wilson(observed, n)
     return Reliability(predicted=predicted, observed=observed, low=low, high=high, count=n)
+
+
+def wilson(share: FloatArray, num: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
+    """Return the 95 % interval of shares of so many (Wilson, 1927). Shapes as given."""
+    # (f + z²/2n ± z sqrt(f(1-f)/n + z²/4n²)) / (1 + z²/n)
+    z = 1.96
+    middle = (share + z**2 / (2 * num)) / (1 + z**2 / num)
+    half = z * np.sqrt(share * (1 - share) / num + z**2 / (4 * num**2)) / (1 + z**2 / num)
+    return np.minimum(middle - half, share), np.maximum(middle + half, share)
 
 
 def correlation(x: FloatArray, y: FloatArray) -> float | None:

@@ -1,4 +1,4 @@
-"""What docs/raters.md and docs/samplers.md show works."""
+"""What docs/raters.md, docs/samplers.md and docs/tabular.md show works."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from prefgym.raters.scripted import ScriptedRaterCfg
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("page", ["raters", "samplers"])
+@pytest.mark.parametrize("page", ["raters", "samplers", "tabular"])
 def test_examples_run(page: str) -> None:
     """The Python examples of a page run one after the other."""
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.DOTALL)
@@ -43,7 +43,9 @@ def test_the_table_of_rankings_is_true() -> None:
     text = (ROOT / "docs" / "raters" / "heron.md").read_text()
     rows = re.findall(r"^\| ([A-Z][A-Za-z0-9, ]+) \| ([a-z, ]+) \|$", text, re.M)
     told = {task: ranking.split(", ") for tasks, ranking in rows for task in tasks.split(", ")}
-    for env_id in (name for name in gym.registry if name.startswith("prefgym/")):
+    ids = [name for name, spec in gym.registry.items() if name.startswith("prefgym/") and spec.vector_entry_point]
+    assert len(ids) == 11
+    for env_id in ids:
         task = gym.make_vec(env_id, 1).unwrapped.task  # pyright: ignore[reportAttributeAccessIssue]
         names = [factor.name for factor in task.factors]
         assert sorted(task.ranking) == sorted(names)
