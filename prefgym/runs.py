@@ -1,5 +1,6 @@
 """Run folders: configuration, metrics, what was learned, and a manifest over all of it."""
 
+import fcntl
 import hashlib
 import json
 import math
@@ -13,7 +14,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
-from typing import Any, cast
+from typing import IO, Any, cast
 
 import yaml
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
@@ -37,6 +38,7 @@ from prefgym.guards import NotFiniteError
 from prefgym.states import State, flatten
 
 GO_ON = "prefgym train --resume RUN --resume-from previous goes on without what is lost"
+_LOCK = ".lock"
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
 
@@ -49,7 +51,7 @@ class Run:
         prepare: What is done with a new folder before it is that of a run.
 
     Raises:
-        UserError: If a new run's folder exists.
+        UserError: If a new run's folder exists, or another process writes it.
     """
 
     def __init__(
@@ -61,6 +63,7 @@ class Run:
             raise UserError(f"The run folder {self.path} exists; name another one with --out.")
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=resume)
+            self._lock = lock(self.path)
             if not resume:
                 prepare(self.path)
                 write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
@@ -143,9 +146,25 @@ class Run:
         return folder
 
     def close(self) -> None:
-        """Close the logs."""
+        """Close the logs, and let others write the folder."""
         if self._board is not None:
             self._board.close()
+        self._lock.close()
+
+
+def lock(folder: Path) -> IO[str]:
+    """Keep other processes from writing a folder until what is returned is closed, or this process ends.
+
+    Raises:
+        UserError: If another process does so.
+    """
+    file = (folder / _LOCK).open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise UserError(f"{folder} is being written by another process.") from None
+    return file
 
 
 def set_aside(file: Path) -> None:
@@ -214,7 +233,9 @@ def write_manifest(path: Path) -> None:
     files = sorted(
         file
         for file in path.rglob("*")
-        if file.is_file() and file.name != "manifest.json" and not any(file.is_relative_to(part) for part in moving)
+        if file.is_file()
+        and file.name not in ("manifest.json", _LOCK)
+        and not any(file.is_relative_to(part) for part in moving)
     )
     for file in files:
         sync(file)

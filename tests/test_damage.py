@@ -214,6 +214,20 @@ def test_a_run_that_was_mended_and_killed_goes_on(
     assert (out / policy).read_bytes() == (finished / policy).read_bytes()
 
 
+def test_two_processes_cannot_write_one_run(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The second is told so, and leaves everything as it is; when the first is gone, it may."""
+    out = copied(stopped, tmp_path)
+    code = f"import sys; from prefgym.runs import lock; from pathlib import Path; f = lock(Path({str(out)!r}))"
+    waiting = "; print('ready', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", code + waiting], stdin=-1, stdout=-1) as other:
+        assert other.stdout is not None
+        other.stdout.readline()
+        assert command("train", "--resume", str(out)) == 2
+        assert f"{out} is being written by another process" in capsys.readouterr().err
+        other.kill()
+    assert command("train", "--resume", str(out)) == 0
+
+
 def test_what_fails_costs_no_checkpoint(stopped: Path, tmp_path: Path) -> None:
     """Nor is a later one removed before another is written."""
     out = copied(stopped, tmp_path)
