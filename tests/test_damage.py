@@ -31,8 +31,8 @@ TINY = [
     *("--schedule.num-sessions", "2", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5"),
     *("--checkpoint.every", "500", "--agent.num-steps", "50", "--agent.hidden", "8"),
 ]
-NOT_READ = "tensorboard"
-"""TensorBoard's files are for TensorBoard."""
+NOT_READ = {"tensorboard", ".lock"}
+"""TensorBoard's files are for TensorBoard, and the lock is empty."""
 Read = Callable[[Path], dict[str, Any]]
 
 
@@ -104,7 +104,7 @@ def files_of(out: Path) -> list[Path]:
     """List the files of a run that are read, by their places in it; of two checkpoints, the latest."""
     names = [path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file()]
     checkpoints = sorted({name.parts[1] for name in names if name.parts[1:] and name.parts[1].startswith("step-")})
-    return [name for name in names if NOT_READ not in name.parts and not {*checkpoints[:-1]} & {*name.parts}]
+    return [name for name in names if not NOT_READ & {*name.parts} and not {*checkpoints[:-1]} & {*name.parts}]
 
 
 def harmed(whole: bytes, damage: str, generator: np.random.Generator) -> bytes:
