@@ -63,13 +63,13 @@ class Run:
             raise UserError(f"The run folder {self.path} exists; name another one with --out.")
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=resume)
-            self._lock = lock(self.path)
             if not resume:
                 prepare(self.path)
                 write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
             self._metrics = self.path / "metrics.jsonl"
             if not resume:
                 self._metrics.touch()
+            self._lock = lock(self.path)
         self._board = None if resume else SummaryWriter(str(self.path / "tensorboard"))
         self._started = time.perf_counter()
 

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
@@ -65,10 +66,9 @@ def read_stopped() -> Read:
 def resumed(cfg: TrainCfg, parts: Parts, out: Path, which: Which = "latest") -> dict[str, Any]:
     """Resume a run, and say all that it goes on with."""
     config = read_config(out)
-    run = Run(replace(cfg, out=out), resume=True)
-    loop = Loop(cfg, parts, run)
-    loop.resume(which)
-    run.close()
+    with closing(Run(replace(cfg, out=out), resume=True)) as run:
+        loop = Loop(cfg, parts, run)
+        loop.resume(which)
     arrays, plain = flatten(loop.state_dict())
     del plain["run"]["wall_time_s"]
     assert parts.recorder is not None
