@@ -70,9 +70,8 @@ def configure(out: Path, *flags: str) -> TrainCfg:
 
 def run_parts(cfg: TrainCfg, parts: Parts) -> tuple[Outcome, list[dict[str, float]]]:
     """Run the loop and return what it came to and its metrics."""
-    run = Run(cfg)
-    outcome = train(cfg, parts, run)
-    run.close()
+    with closing(Run(cfg)) as run:
+        outcome = train(cfg, parts, run)
     assert cfg.out is not None
     return outcome, [json.loads(line) for line in (cfg.out / "metrics.jsonl").read_text().splitlines()]
 
