@@ -26,7 +26,9 @@ class LinearCfg:
     learning_rate: Positive = 0.5
     """Of Adam, on all pairs at once."""
     gradient_steps: Count = 3000
-    """Steps of it."""
+    """Steps of it, at most."""
+    patience: Count = 100
+    """Steps without a lower loss, by 1e-8 of it at least, after which it is enough."""
     temperature: Positive = 0.001
     """How softly policies are mixed, in units of return."""
     num_policies: Count = 300
@@ -82,13 +84,15 @@ def fit_weights(score: Score, num_features: int, pairs: Tensor, choice: Tensor, 
     """
     weights = torch.zeros(num_features, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([weights], lr=cfg.learning_rate)
-    best, lowest = weights.detach().clone(), float("inf")
-    for _ in range(cfg.gradient_steps):
+    best, lowest, last_gain = weights.detach().clone(), float("inf"), 0
+    for step in range(cfg.gradient_steps):
         scores = score(weights)[pairs]
         # -log P, summed over both options
         loss = torch.nn.functional.binary_cross_entropy_with_logits(scores[:, 0] - scores[:, 1], choice)
-        if (value := float(loss.detach())) < lowest:
-            best, lowest = weights.detach().clone(), value
+        if (value := float(loss.detach())) < lowest * (1 - 1e-8):
+            best, lowest, last_gain = weights.detach().clone(), value, step
+        if step - last_gain > cfg.patience:
+            break
         optimizer.zero_grad()
         torch.autograd.backward(loss)
         optimizer.step()  # pyright: ignore[reportUnknownMemberType]
