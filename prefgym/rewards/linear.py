@@ -24,10 +24,10 @@ class LinearCfg:
     """How weights are fitted."""
 
     learning_rate: Positive = 0.5
-    """Of Adam, on all pairs at once."""
+    """Of Adam, on all pairs at once; it falls to 0 in a straight line."""
     gradient_steps: Count = 3000
     """Steps of it, at most."""
-    patience: Count = 100
+    patience: Count = 1000
     """Steps without a lower loss, by 1e-8 of it at least, after which it is enough."""
     temperature: Positive = 0.001
     """How softly policies are mixed, in units of return."""
@@ -86,6 +86,7 @@ def fit_weights(score: Score, num_features: int, pairs: Tensor, choice: Tensor, 
     optimizer = torch.optim.Adam([weights], lr=cfg.learning_rate)
     best, lowest, last_gain = weights.detach().clone(), float("inf"), 0
     for step in range(cfg.gradient_steps):
+        optimizer.param_groups[0]["lr"] = cfg.learning_rate * (1 - step / cfg.gradient_steps)
         scores = score(weights)[pairs]
         # -log P, summed over both options
         loss = torch.nn.functional.binary_cross_entropy_with_logits(scores[:, 0] - scores[:, 1], choice)
