@@ -116,11 +116,12 @@ def test_other_packages_take_no_name_of_ours(boxes: "Registry[Box]", monkeypatch
 def test_raters_and_samplers_are_registered() -> None:
     """Every name that the command line promises is there and can be made."""
     promised = {"partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "none"}
+    promised |= {"heron", "cyclic", "peak-end", "mixture", "fallible", "one-sided", "drifting"}
     assert promised <= set(raters.names())
     assert {"uniform", "disagreement", "entropy", "k-center", "disagreement-k-center"} <= set(samplers.names())
-    for parts in (raters, samplers):
-        for name in parts.names():
-            assert parts.make(name) is not None
+    factors = {"factor_names": ("a", "b", "c"), "ranking": ("a", "b", "c")}
+    assert all(raters.build(name, raters.cfg(name), **factors) for name in raters.names())
+    assert all(samplers.make(name) for name in samplers.names())
 
 
 def test_registries_import_no_part() -> None:
