@@ -187,12 +187,12 @@ class SAC(BaseAgent):
         # J_pi = E[alpha log pi(a|s) - min_i Q_i(s, a)], with a of the policy   (arXiv:1812.05905, eq. 7)
         self.critics.requires_grad_(False)
         actor_loss = (temperature * log_prob - self._values(self.critics, batch.obs, drawn).amin(0)).mean()
-        self._descend(self.actor_optimizer, actor_loss, [*self.actor.parameters()], batch)
+        self._descend(self.actor_optimizer, actor_loss, batch)
         self.critics.requires_grad_(True)
         # J(alpha) = -log alpha (log pi + target entropy)   (eq. 18, for log alpha)
         entropy = -log_prob.detach().mean()
         temperature_loss = self.log_temperature * (entropy - self.target_entropy)
-        self._descend(self.temperature_optimizer, temperature_loss, [self.log_temperature], batch)
+        self._descend(self.temperature_optimizer, temperature_loss, batch)
         return torch.stack([actor_loss.detach(), critic_loss, entropy, temperature])
 
     def _improve_critics(self, batch: Batch, temperature: Tensor) -> Tensor:
@@ -205,10 +205,9 @@ class SAC(BaseAgent):
         # J_Q = sum_i E[(Q_i(s, a) - y)^2] / 2   (eq. 5)
         error = self._values(self.critics, batch.obs, self._drawn(batch.action)) - target
         loss = 0.5 * error.square().mean(-1).sum()
-        parameters = [*self.critics.parameters()]
-        self._descend(self.critic_optimizer, loss, parameters, batch)
+        self._descend(self.critic_optimizer, loss, batch)
         with torch.no_grad():
-            for followed, follower in zip(parameters, self.targets.parameters()):
+            for followed, follower in zip(self.critics.parameters(), self.targets.parameters()):
                 follower.lerp_(followed, cfg.tau)
         return loss.detach()
 
@@ -219,13 +218,10 @@ class SAC(BaseAgent):
             return critics.batched(inputs.expand(2, -1, -1))
         return torch.stack([critics.member(0, inputs), critics.member(1, inputs)])
 
-    def _descend(
-        self, optimizer: torch.optim.Optimizer, loss: Tensor, parameters: list[nn.Parameter], batch: Batch
-    ) -> None:
+    def _descend(self, optimizer: torch.optim.Optimizer, loss: Tensor, batch: Batch) -> None:
+        check_finite("the loss of the agent", loss, **vars(batch))
         optimizer.zero_grad()
         torch.autograd.backward(loss)
-        norm = nn.utils.get_total_norm([p.grad for p in parameters if p.grad is not None])
-        check_finite("the gradient of the agent", norm, **vars(batch))
         optimizer.step()
 
     # --- keeping -----------------------------------------------------------------------------------------------------

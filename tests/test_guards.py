@@ -114,7 +114,7 @@ GRADIENTS: dict[str, Plant] = {
     "sac": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
     "pebble": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
 }
-"""The same for the gradient of agents that are ours."""
+"""The same for the gradient, or the loss, of agents that are ours."""
 
 
 @pytest.mark.parametrize("agent", AGENTS)
@@ -128,7 +128,8 @@ def test_a_planted_nan_stops_the_run(part: str, agent: str, tmp_path: Path, monk
 def test_a_planted_nan_in_the_gradient_of_the_agent_stops_the_run(
     agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stops("the gradient of the agent", agent, GRADIENTS[agent], tmp_path, monkeypatch)
+    part = "the gradient of the agent" if agent == "ppo" else "the loss of the agent"
+    stops(part, agent, GRADIENTS[agent], tmp_path, monkeypatch)
 
 
 def stops(part: str, agent: str, plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -118,7 +118,7 @@ def test_a_reward_that_is_not_finite_stops_it_before_a_weight_moves(make_env: Ma
     agent = SAC(SMALL, make_env()).learn(64)
     before = flat(agent)
     rollout = agent.collect(agent.env)
-    with pytest.raises(NotFiniteError, match="the gradient of the agent"):
+    with pytest.raises(NotFiniteError, match="the loss of the agent"):
         agent.update(rollout.pay(rollout.reward * np.nan), 0.0)
         agent.improve(50)  # until a batch holds one of the sixteen steps
     assert torch.isfinite(flat(agent)).all()
