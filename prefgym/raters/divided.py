@@ -34,41 +34,68 @@ class MixtureRaterCfg:
         if len(self.shares) not in (1, len(self.users.split(","))) or not sum(self.shares):
             raise ValueError(f"shares {self.shares} do not fit the users {self.users}")
 
+    def kinds(self) -> dict[str, str]:
+        """Map the names of the users to registered raters.
 
-class MixtureRater(PromptRater):
-    """Let one of several raters answer each query; the answers say who did."""
+        Raises:
+            ValueError: If two have one name.
+        """
+        told = [[part.strip() for part in user.rpartition("=")[::2]] for user in self.users.split(",")]
+        kinds = {name or kind: kind for name, kind in told}
+        if len(kinds) < len(told):
+            raise ValueError(f"two users have one name: {self.users}")
+        return kinds
+
+
+class MadeOfRaters(PromptRater):
+    """A rater behind whom there are others."""
 
     def __init__(
         self,
-        cfg: MixtureRaterCfg | None = None,
+        cfg: Any,  # noqa: ANN401
         *,
         seed: int = 0,
         step_return: Callable[[], float] | None = None,
         factor_names: Sequence[str] = (),
         ranking: Sequence[str] = (),
     ) -> None:
-        """Make the people.
+        """Make the others.
 
         Args:
-            cfg: Who they are.
-            seed: Seed of who is asked; the people's own seeds come from it.
-            step_return: Handed to those who take it, as the others below.
+            cfg: Who they are: `kinds()` maps names to registered raters.
+            seed: Seed of what is drawn here; their own seeds come from it.
+            step_return: Handed to those who take it, as the two below.
             factor_names: What the task's segments carry.
             ranking: The task's own ranking of these.
 
         Raises:
-            ValueError: If two have one name, or one cannot judge this task or answers late.
+            ValueError: If one is unknown, cannot judge this task, or answers late.
         """
         super().__init__()
-        self.cfg = cfg or MixtureRaterCfg()
+        self.cfg = cfg
         self.generator = torch.Generator().manual_seed(seed)
-        told = [user.rpartition("=")[::2] for user in self.cfg.users.split(",")]
-        names = [name.strip() or kind.strip() for name, kind in told]
-        if len(set(names)) < len(names):
-            raise ValueError(f"two users have one name: {self.cfg.users}")
-        offered = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
-        self.users = make_raters({name: kind.strip() for name, (_, kind) in zip(names, told)}, seed, offered)
-        self.shares = torch.tensor(self.cfg.shares, dtype=torch.float64).expand(len(names)).contiguous()
+        known = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
+        self.people = make_raters(cfg.kinds(), seed, known)
+        self.num_asked = 0
+
+    def state_dict(self) -> State:
+        """Return all that moves, once what was submitted is collected."""
+        people = {name: rater.state_dict() for name, rater in self.people.items() if isinstance(rater, Stateful)}
+        return {"generator": self.generator.get_state(), "num_asked": self.num_asked, "people": people}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.generator.set_state(state["generator"])
+        self.num_asked = state["num_asked"]
+        for name, rater in self.people.items():
+            if isinstance(rater, Stateful):
+                rater.load_state_dict(state["people"][name])
+
+
+class MixtureRater(MadeOfRaters):
+    """Let one of several raters answer each query; the answers say who did."""
+
+    cfg: MixtureRaterCfg
 
     def __call__(self, queries: Queries) -> Preferences:
         """Let each answer what falls to them.
@@ -77,21 +104,11 @@ class MixtureRater(PromptRater):
             ValueError: If the queries carry nothing to judge by.
         """
         if not len(queries):
-            return next(iter(self.users.values()))(queries)
-        who = torch.multinomial(self.shares, len(queries), replacement=True, generator=self.generator)
-        return shared_out(queries, who, self.users)
-
-    def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
-        users = {name: user.state_dict() for name, user in self.users.items() if isinstance(user, Stateful)}
-        return {"generator": self.generator.get_state(), "users": users}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
-        for name, user in self.users.items():
-            if isinstance(user, Stateful):
-                user.load_state_dict(state["users"][name])
+            return next(iter(self.people.values()))(queries)
+        shares = torch.tensor(self.cfg.shares, dtype=torch.float64).expand(len(self.people))
+        who = torch.multinomial(shares, len(queries), replacement=True, generator=self.generator)
+        self.num_asked += len(queries)
+        return shared_out(queries, who, self.people)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +127,10 @@ class FallibleRaterCfg:
     """Queries after which that has happened; until then it happens more and more often."""
 
     __post_init__ = check
+
+    def kinds(self) -> dict[str, str]:
+        """Map numbers to registered raters: 0 judges at first, and 1 in the end if there is one."""
+        return {"0": self.judges, "1": self.drifts_to} if self.drifts_to else {"0": self.judges}
 
 
 # Presets
@@ -130,38 +151,10 @@ def drifting() -> FallibleRaterCfg:
     return FallibleRaterCfg(drifts_to="myopic")
 
 
-class FallibleRater(PromptRater):
+class FallibleRater(MadeOfRaters):
     """Answer like another rater, with lapses, a preferred side, and drift."""
 
-    def __init__(
-        self,
-        cfg: FallibleRaterCfg | None = None,
-        *,
-        seed: int = 0,
-        step_return: Callable[[], float] | None = None,
-        factor_names: Sequence[str] = (),
-        ranking: Sequence[str] = (),
-    ) -> None:
-        """Make the raters behind it.
-
-        Args:
-            cfg: Who they are, and what goes wrong.
-            seed: Seed of what goes wrong; theirs come from it.
-            step_return: Handed to those who take it, as the others below.
-            factor_names: What the task's segments carry.
-            ranking: The task's own ranking of these.
-
-        Raises:
-            ValueError: If one cannot judge this task, or answers late.
-        """
-        super().__init__()
-        self.cfg = cfg or FallibleRaterCfg()
-        self.generator = torch.Generator().manual_seed(seed)
-        names = [self.cfg.judges, *([self.cfg.drifts_to] if self.cfg.drifts_to else [])]
-        offered = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
-        self.judges = make_raters({str(number): name for number, name in enumerate(names)}, seed, offered)
-        self.num_asked = 0
-        self._info = RaterInfo(name="fallible", settings=in_words(self.cfg))
+    cfg: FallibleRaterCfg
 
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once.
@@ -178,26 +171,14 @@ class FallibleRater(PromptRater):
         # P(drifted) = min(number / drift_queries, 1)
         drifted = drifting < number / cfg.drift_queries if cfg.drift_queries else torch.ones_like(number).bool()
         who = drifted.long() if cfg.drifts_to else torch.zeros_like(number)
-        judged = shared_out(queries, who, self.judges) if num_queries else self.judges["0"](queries)
+        judged = shared_out(queries, who, self.people) if num_queries else self.people["0"](queries)
         random = (blind * queries.num_options).long()
         first = judged.shown_order[:, 0]
         named = torch.where(siding < cfg.first, first, random)
         replaced = (siding < cfg.first) | (lapsing < cfg.lapse)
         answers = overruled(judged.answers, replaced, named)
-        return replace(judged, answers=answers, rater=torch.zeros_like(judged.rater), raters=(self._info,))
-
-    def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
-        judges = {name: judge.state_dict() for name, judge in self.judges.items() if isinstance(judge, Stateful)}
-        return {"generator": self.generator.get_state(), "num_asked": self.num_asked, "judges": judges}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
-        self.num_asked = state["num_asked"]
-        for name, judge in self.judges.items():
-            if isinstance(judge, Stateful):
-                judge.load_state_dict(state["judges"][name])
+        info = RaterInfo(name="fallible", settings=in_words(cfg))
+        return replace(judged, answers=answers, rater=torch.zeros_like(judged.rater), raters=(info,))
 
 
 def make_raters(kinds: Mapping[str, str], seed: int, offered: Mapping[str, Any]) -> dict[str, PromptRater]:

@@ -47,7 +47,7 @@ def test_people_answer_in_proportion_and_are_named() -> None:
 
 
 def test_all_are_alike_unless_said() -> None:
-    told = MixtureRater()(QUERIES)
+    told = MixtureRater(MixtureRaterCfg())(QUERIES)
     assert near(int((told.rater == 0).sum()), 0.5)
 
 
