@@ -79,7 +79,7 @@ def our_speed(cfg: CompareSACCfg) -> float:
 
 
 def their_speed(cfg: CompareSACCfg) -> float:
-    """The same for SB3's."""
+    """Return the same for SB3's."""
     model = stable_baselines3.SAC("MlpPolicy", gym.make(f"{cfg.task}-v5"), learning_starts=10_000, device="cpu")
     model.learn(1280)
     model.set_logger(Logger(None, []))

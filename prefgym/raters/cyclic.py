@@ -5,9 +5,10 @@ from dataclasses import asdict, dataclass
 
 from torch import Tensor
 
+from prefgym.networks import RunningNorm
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.factors import RunningDeviation, choose, factor_sums
+from prefgym.raters.factors import choose, factor_sums
 from prefgym.raters.prompt import PromptRater
 from prefgym.states import State
 
@@ -42,7 +43,7 @@ class CyclicRater(PromptRater):
         if len(self.factors) < 3:
             raise ValueError(f"a circle takes three factors, and there are {len(self.factors)}")
         self._info = RaterInfo(name="cyclic", settings={**asdict(self.cfg), "factors": list(self.factors)})
-        self._shown = RunningDeviation(len(self.factors))
+        self._shown = RunningNorm(len(self.factors))
 
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once; means and deviations are those of all segments shown so far, these included.
@@ -51,8 +52,9 @@ class CyclicRater(PromptRater):
             ValueError: If the queries lack a factor, or one is not finite.
         """
         sums = factor_sums(queries.options, self.factors)
-        self._shown.update(sums)
-        standing = (sums - self._shown.mean) / self._shown.std.clamp_min(1e-12)
+        if len(queries):
+            self._shown.update(sums)
+        standing = (sums - self._shown.mean) / self._shown.var.sqrt().clamp_min(1e-12)
         return Preferences.of(queries, Answers.of_best(most_wins(standing)), self._info)
 
     def state_dict(self) -> State:
@@ -61,7 +63,7 @@ class CyclicRater(PromptRater):
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        self._shown.load_state_dict(state)
+        self._shown.load_state_dict(dict(state))
 
 
 def beats(standing: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Factors of the task reward as raters see them: found by name, summed over segments, in running deviations."""
+"""Factors of the task reward as raters see them: found by name, summed over segments."""
 
 from collections.abc import Sequence
 
@@ -7,7 +7,6 @@ from torch import Tensor
 
 from prefgym.guards import check_finite
 from prefgym.segments import Segments
-from prefgym.states import State
 
 _ALSO_CALLED = {"control": "ctrl"}
 
@@ -61,39 +60,3 @@ def factor_sums(segments: Segments, names: Sequence[str]) -> Tensor:
     sums = factors.masked_fill(~segments.mask.cpu().unsqueeze(-1), 0.0).sum(-2)
     check_finite("a factor of the task reward shown to a rater", sums)
     return sums
-
-
-class RunningDeviation:
-    """Mean and standard deviation of all that was shown so far.
-
-    Reference: Chan, Golub, LeVeque (1979), the parallel form of Welford's update.
-    """
-
-    def __init__(self, size: int) -> None:
-        self._count = torch.zeros((), dtype=torch.float64)
-        self.mean, self._m2 = torch.zeros(2, size, dtype=torch.float64)
-
-    def update(self, values: Tensor) -> None:
-        """Take in more values. Shape: (..., size)."""
-        values = values.flatten(0, -2)
-        if not len(values):
-            return
-        total = self._count + len(values)
-        delta = values.mean(0) - self.mean
-        # M2 = M2_a + M2_b + delta^2 n_a n_b / (n_a + n_b)
-        self._m2 = self._m2 + values.var(0, correction=0) * len(values) + delta**2 * self._count * len(values) / total
-        self.mean = self.mean + delta * len(values) / total
-        self._count = total
-
-    @property
-    def std(self) -> Tensor:
-        """Return the deviation; 0 before anything was shown. Shape: (size,)."""
-        return (self._m2 / self._count.clamp_min(1)).sqrt()
-
-    def state_dict(self) -> State:
-        """Return all that moves."""
-        return {"count": self._count, "mean": self.mean, "m2": self._m2}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self._count, self.mean, self._m2 = state["count"], state["mean"], state["m2"]

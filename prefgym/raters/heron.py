@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from prefgym.limits import NonNegative, check
+from prefgym.networks import RunningNorm
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.factors import RunningDeviation, choose, factor_sums
+from prefgym.raters.factors import choose, factor_sums
 from prefgym.raters.prompt import PromptRater
 from prefgym.states import State
 
@@ -59,7 +60,7 @@ class HeronRater(PromptRater):
             raise ValueError(f"{len(self.cfg.tolerances)} tolerances do not fit {len(self.ranking)} factors")
         self.tolerances = torch.tensor(self.cfg.tolerances, dtype=torch.float64).expand(len(self.ranking))
         self._info = RaterInfo(name="heron", settings={**asdict(self.cfg), "ranking": list(self.ranking)})
-        self._shown = RunningDeviation(len(self.ranking))
+        self._shown = RunningNorm(len(self.ranking))
 
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once; deviations are those of all segments shown so far, these included.
@@ -68,8 +69,9 @@ class HeronRater(PromptRater):
             ValueError: If the queries lack a factor, or one is not finite.
         """
         sums = factor_sums(queries.options, self.ranking)
-        self._shown.update(sums)
-        answers = Answers.of_best(compare(sums, self.tolerances * self._shown.std))
+        if len(queries):
+            self._shown.update(sums)
+        answers = Answers.of_best(compare(sums, self.tolerances * self._shown.var.sqrt()))
         return Preferences.of(queries, answers, self._info)
 
     def state_dict(self) -> State:
@@ -78,7 +80,7 @@ class HeronRater(PromptRater):
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        self._shown.load_state_dict(state)
+        self._shown.load_state_dict(dict(state))
 
 
 def compare(sums: Tensor, tolerances: Tensor) -> Tensor:

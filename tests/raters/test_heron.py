@@ -87,7 +87,7 @@ def test_deviations_are_of_all_that_was_shown(asking: Asking) -> None:
     assert judge(asking([[[0.0], [2.0]]])).answers.choice.tolist() == [[0.0, 1.0]]  # 2 > 0.3 * 1
     assert judge(asking([[[10.0], [11.0]]])).answers.tie.tolist() == [True]  # 1 < 0.3 * 4.82
     assert judge.state_dict()["count"] == 4
-    assert float((judge.state_dict()["m2"] / 4).sqrt()) == pytest.approx(4.8153, abs=1e-3)
+    assert float(judge.state_dict()["var"].sqrt()) == pytest.approx(4.8153, abs=1e-3)
 
 
 def test_padding_does_not_count(asking: Asking) -> None:
