@@ -76,17 +76,15 @@ class MadeOfRaters(PromptRater):
         self.generator = torch.Generator().manual_seed(seed)
         known = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
         self.people = make_raters(cfg.kinds(), seed, known)
-        self.num_asked = 0
 
     def state_dict(self) -> State:
         """Return all that moves, once what was submitted is collected."""
         people = {name: rater.state_dict() for name, rater in self.people.items() if isinstance(rater, Stateful)}
-        return {"generator": self.generator.get_state(), "num_asked": self.num_asked, "people": people}
+        return {"generator": self.generator.get_state(), "people": people}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         self.generator.set_state(state["generator"])
-        self.num_asked = state["num_asked"]
         for name, rater in self.people.items():
             if isinstance(rater, Stateful):
                 rater.load_state_dict(state["people"][name])
@@ -107,7 +105,6 @@ class MixtureRater(MadeOfRaters):
             return next(iter(self.people.values()))(queries)
         shares = torch.tensor(self.cfg.shares, dtype=torch.float64).expand(len(self.people))
         who = torch.multinomial(shares, len(queries), replacement=True, generator=self.generator)
-        self.num_asked += len(queries)
         return shared_out(queries, who, self.people)
 
 
@@ -155,6 +152,8 @@ class FallibleRater(MadeOfRaters):
     """Answer like another rater, with lapses, a preferred side, and drift."""
 
     cfg: FallibleRaterCfg
+    num_asked = 0
+    """Queries so far."""
 
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once.
@@ -179,6 +178,15 @@ class FallibleRater(MadeOfRaters):
         answers = overruled(judged.answers, replaced, named)
         info = RaterInfo(name="fallible", settings=in_words(cfg))
         return replace(judged, answers=answers, rater=torch.zeros_like(judged.rater), raters=(info,))
+
+    def state_dict(self) -> State:
+        """Return all that moves, once what was submitted is collected."""
+        return {**super().state_dict(), "num_asked": self.num_asked}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.num_asked = state["num_asked"]
 
 
 def make_raters(kinds: Mapping[str, str], seed: int, offered: Mapping[str, Any]) -> dict[str, PromptRater]:
