@@ -1,7 +1,7 @@
 """A rater whose preferences go round in a circle, so that no score can stand for them."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 from torch import Tensor
 
@@ -9,7 +9,7 @@ from prefgym.networks import RunningNorm
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.raters.factors import choose, factor_sums
-from prefgym.raters.prompt import PromptRater
+from prefgym.raters.prompt import PromptRater, in_words
 from prefgym.states import State
 
 
@@ -42,7 +42,7 @@ class CyclicRater(PromptRater):
         self.factors = choose(self.cfg.factors, factor_names, ranking)
         if len(self.factors) < 3:
             raise ValueError(f"a circle takes three factors, and there are {len(self.factors)}")
-        self._info = RaterInfo(name="cyclic", settings={**asdict(self.cfg), "factors": list(self.factors)})
+        self._info = RaterInfo(name="cyclic", settings={**in_words(self.cfg), "factors": list(self.factors)})
         self._shown = RunningNorm(len(self.factors))
 
     def __call__(self, queries: Queries) -> Preferences:

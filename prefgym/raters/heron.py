@@ -1,7 +1,7 @@
 """HERON (Bukharin et al., arXiv:2309.02632): of ranked concerns, the first that tells the options apart decides."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -11,7 +11,7 @@ from prefgym.networks import RunningNorm
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.raters.factors import choose, factor_sums
-from prefgym.raters.prompt import PromptRater
+from prefgym.raters.prompt import PromptRater, in_words
 from prefgym.states import State
 
 
@@ -59,7 +59,7 @@ class HeronRater(PromptRater):
         if len(self.cfg.tolerances) not in (1, len(self.ranking)):
             raise ValueError(f"{len(self.cfg.tolerances)} tolerances do not fit {len(self.ranking)} factors")
         self.tolerances = torch.tensor(self.cfg.tolerances, dtype=torch.float64).expand(len(self.ranking))
-        self._info = RaterInfo(name="heron", settings={**asdict(self.cfg), "ranking": list(self.ranking)})
+        self._info = RaterInfo(name="heron", settings={**in_words(self.cfg), "ranking": list(self.ranking)})
         self._shown = RunningNorm(len(self.ranking))
 
     def __call__(self, queries: Queries) -> Preferences:

@@ -1,5 +1,6 @@
 """Raters who answer at once: all that is simulated."""
 
+import json
 import math
 from abc import ABC, abstractmethod
 from dataclasses import asdict
@@ -10,10 +11,11 @@ from prefgym.queries import Queries
 
 
 def in_words(cfg: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Write the settings of a rater for its answers: infinity as a word, since JSON has no number for it."""
+    """Write the settings of a rater as they come back from a file: tuples as lists, infinity as a word."""
+    told: dict[str, Any] = json.loads(json.dumps(asdict(cfg)))
     return {
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in asdict(cfg).items()
+        for name, value in told.items()
     }
 
 

@@ -1,0 +1,47 @@
+"""Raters go on where they were stopped: a run that is resumed learns the same reward."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefgym.cli import main
+from prefgym.runs import Run
+
+TINY = [
+    *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "30", "--threads", "1", "--no-report"),
+    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.hidden", "8"),
+    *(
+        "--eval.episodes",
+        "2",
+        "--eval.final-episodes",
+        "2",
+        "--schedule.num-sessions",
+        "5",
+        "--checkpoint.every",
+        "500",
+    ),
+    *("--reward.hidden", "8", "--reward.fit.gradient-steps", "5"),
+]
+
+
+def stop(*_: Any) -> None:  # noqa: ANN401
+    """Stop a run where it writes its results."""
+    raise RuntimeError("stopped")
+
+
+@pytest.mark.parametrize("rater", ["heron", "cyclic", "peak-end", "mixture", "drifting"])
+def test_a_resumed_run_learns_the_same(rater: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """From the last of its checkpoints, after which there is another session."""
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *TINY, "--rater", rater, "--out", "whole"])
+    assert not ended.value.code
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+        patch.setattr(Run, "write_json", stop)
+        main(["train", *TINY, "--rater", rater, "--out", "stopped"])
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--resume", "stopped", "--resume-from", "previous"])
+    assert not ended.value.code
+    kept = Path("checkpoints/final/reward.safetensors"), Path("preferences/preferences.safetensors")
+    for name in kept:
+        assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()
