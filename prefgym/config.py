@@ -24,6 +24,8 @@ class EvalCfg:
     """Episodes of each evaluation on the way."""
     final_episodes: Count = 20
     """Episodes of the last one, which is the score."""
+    keep: bool = False
+    """Whether the policy of each evaluation is kept in `policies/`."""
 
     __post_init__ = check
 

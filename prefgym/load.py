@@ -16,16 +16,17 @@ from prefgym.runs import read_config, verify_in
 Loaded = TypeVar("Loaded")
 
 
-def load_policy(run: Path | str) -> Agent:
-    """Load the last policy of a run; `predict` chooses actions.
+def load_policy(run: Path | str, steps: int | None = None) -> Agent:
+    """Load a policy of a run; `predict` chooses actions.
 
     Args:
         run: Run folder.
+        steps: Steps after which it was kept, by `--eval.keep`; the last one unless said.
 
     Raises:
         UserError: If the run has none, or a file of it is damaged.
     """
-    card, path = _card(Path(run), "policy")
+    card, path = _card(Path(run), "checkpoints/final/policy" if steps is None else f"policies/{steps}")
     return _told(lambda: agents.get(card["agent"]).load(path, _env(Path(run))))
 
 
@@ -38,16 +39,15 @@ def load_reward(run: Path | str) -> Learner:
     Raises:
         UserError: If the run has none, or a file of it is damaged.
     """
-    card, path = _card(Path(run), "reward")
+    card, path = _card(Path(run), "checkpoints/final/reward")
     cfg = _told(lambda: restored(rewards.cfg(card["reward"]), card["cfg"]))
     learner = rewards.build(card["reward"], cfg, env=_env(Path(run)))
     learner.load_weights(load_weights(path)[0])
     return learner
 
 
-def _card(run: Path, name: str) -> tuple[dict[str, Any], Path]:
+def _card(run: Path, path: str) -> tuple[dict[str, Any], Path]:
     """Read what is known of a part, and say where its weights are."""
-    path = f"checkpoints/final/{name}"
     verify_in(run, "config.yaml", f"{path}.json", f"{path}.safetensors")
     return json.loads((run / f"{path}.json").read_text()), run / path
 

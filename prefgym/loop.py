@@ -16,7 +16,7 @@ from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
 from prefgym.feedback import read_feedback
-from prefgym.files import DamageError, digest
+from prefgym.files import DamageError, digest, writing
 from prefgym.guards import NotFiniteError
 from prefgym.health import Health
 from prefgym.preferences import Preferences
@@ -170,6 +170,8 @@ class Loop:
             self.steps += rollout.num_steps
             if evaluation_is_due and self.steps < cfg.steps:
                 metrics |= self.evaluate(cfg.eval.episodes).metrics()
+                if cfg.eval.keep:
+                    self.keep_policy()
             self.run.log(self.steps, metrics)
             progress.show(self.steps, metrics)
             if checkpoint_is_due and self.steps < cfg.steps:
@@ -246,6 +248,11 @@ class Loop:
         if episodes not in self._eval_envs:
             self._eval_envs[episodes] = make_evaluation_env(self.cfg.env, episodes, self.cfg.num_threads)
         return evaluate(self.parts.agent, self._eval_envs[episodes])
+
+    def keep_policy(self) -> None:
+        """Write the present policy beside those of earlier evaluations."""
+        with writing(self.run.path):
+            self.parts.agent.save(self.run.folder("policies") / str(self.steps))
 
     def save(self) -> None:
         """Write a checkpoint; a run of which a part cannot tell its state has none."""

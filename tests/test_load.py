@@ -11,6 +11,7 @@ import torch
 import prefgym
 from prefgym.cli import main
 from prefgym.config import UserError
+from prefgym.evaluate import evaluate, make_evaluation_env
 from prefgym.segments import Segments
 
 TINY = [
@@ -18,6 +19,7 @@ TINY = [
     *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.hidden", "8"),
     *("--eval.episodes", "2", "--eval.final-episodes", "2", "--schedule.num-sessions", "2", "--no-report"),
     *("--reward.hidden", "8", "8", "--reward.fit.gradient-steps", "5", "--reward.num-members", "2"),
+    *("--eval.every", "1000", "--eval.keep"),
 ]
 
 
@@ -41,6 +43,20 @@ def test_a_policy_acts_as_it_did(run: Path) -> None:
         obs, reward, terminated, truncated, _ = env.step(action)
         total, over = total + float(reward), terminated or truncated
     assert total == json.loads((run / "result.json").read_text())["returns"][0]
+
+
+def test_a_policy_on_the_way_is_kept(run: Path) -> None:
+    """It has the return that was measured when it was kept, and the last one stays what it was."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    measured = {line["time/total_timesteps"]: line["eval/mean_reward"] for line in lines if "eval/mean_reward" in line}
+    kept = prefgym.load_policy(run, steps=1000)
+    assert evaluate(kept, make_evaluation_env("prefgym/InvertedPendulum-v0", 2, 1)).mean == measured[1000]
+    obs = np.ones((1, 4), np.float32)
+    assert not np.array_equal(
+        kept.predict(obs, deterministic=True)[0], prefgym.load_policy(run).predict(obs, deterministic=True)[0]
+    )
+    with pytest.raises(UserError, match="has no policies/7.json"):
+        prefgym.load_policy(run, steps=7)
 
 
 def test_a_reward_pays_what_it_was_learned_to(run: Path) -> None:
