@@ -158,10 +158,10 @@ def configuration_of(run: Path) -> TrainCfg:
 
 @dataclass(frozen=True, kw_only=True)
 class EvaluateArgs:
-    """Measure the true return of a run's last policy."""
+    """Measure the true return of a run's last policy, or of an expert."""
 
     run: tyro.conf.Positional[Path]
-    """Run folder."""
+    """Run folder; or `expert:ID` or `medium:ID` for what ships with prefgym, such as expert:prefgym/Hopper-v0."""
     episodes: Count = 20
     """Episodes, each in a world of its own."""
     seed: Natural = FIRST_SEED
@@ -169,21 +169,28 @@ class EvaluateArgs:
     threads: Count = 1
     """Threads of the simulation."""
     video: bool = False
-    """Whether to write a video of the first episode into the run folder."""
+    """Whether to write a video of the first episode into the run folder; that of an expert is written here."""
 
     __post_init__ = check
 
 
 def _evaluate(argv: list[str]) -> int:
+    from prefgym.evaluate import evaluate, make_evaluation_env
+    from prefgym.experts import LEVELS, load_expert
     from prefgym.load import load_policy
-    from prefgym.train import evaluate_run, film_run
+    from prefgym.train import film
 
     args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
-    policy = load_policy(args.run)
-    evaluation = evaluate_run(args.run, policy, args.episodes, args.seed, args.threads)
+    level, colon, env = str(args.run).partition(":")
+    if colon and level in LEVELS:
+        check_env(env)
+        policy, folder = load_expert(env, level), Path()
+    else:
+        policy, env, folder = load_policy(args.run), read_config(args.run)["env"], args.run
+    evaluation = evaluate(policy, make_evaluation_env(env, args.episodes, args.threads), args.seed)
     print(f"true return {evaluation.mean:.1f} ± {evaluation.std:.1f} over {args.episodes} episodes")
     if args.video:
-        print(f"video: {film_run(args.run, policy, args.seed)}")
+        print(f"video: {film(env, policy, args.seed, folder / f'episode-{args.seed}.mp4')}")
     return 0
 
 

@@ -106,6 +106,56 @@ class Score(Protocol):
         ...
 
 
+class Acts(Protocol):
+    """Whatever chooses actions."""
+
+    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Any, Any]:  # noqa: ANN401
+        """Choose actions for a batch of observations. Shape: (N, A)."""
+        ...
+
+
+class Expert(Protocol):
+    """A policy that was trained on the task reward, and what states and actions are worth to it."""
+
+    @property
+    def gamma(self) -> float:
+        """Return the discount of the values per step."""
+        ...
+
+    def predict(self, observation: Any, /, *, deterministic: bool = True) -> tuple[Any, Any]:  # noqa: ANN401
+        """Choose actions for a batch of observations. Shape: (N, A)."""
+        ...
+
+    def value(self, obs: Tensor) -> Tensor:
+        """Return V(s). Shapes: (..., O) to (...,)."""
+        ...
+
+    def action_value(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Return Q(s, a). Shapes: (..., O), (..., A) to (...,)."""
+        ...
+
+
+class Continuation(Protocol):
+    """The steps that followed some states: M of them, H steps each."""
+
+    @property
+    def reward(self) -> Any:  # noqa: ANN401
+        """Return the task reward. Shape: (M, H)."""
+        ...
+
+    def discounted(self, gamma: float) -> Any:  # noqa: ANN401
+        """Return sum_t gamma^t r_t. Shape: (M,)."""
+        ...
+
+
+class Simulator(Protocol):
+    """Where recorded states can be gone on from."""
+
+    def play_on(self, state: Any, obs: Any, policy: Acts, num_steps: int) -> Continuation:  # noqa: ANN401
+        """Let a policy go on from each state for at most `num_steps` steps. Shapes: (M, S), (M, O)."""
+        ...
+
+
 class Agent(Protocol):
     """What acts and learns from what its steps are paid."""
 

@@ -3,7 +3,7 @@
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from importlib.metadata import entry_points
@@ -24,6 +24,22 @@ class Entry:
     """The class, as `module:Foo`."""
     cfg: str
     """What makes its default configuration: `module:FooCfg`, or `module:preset`, a function without arguments."""
+
+
+class Offers(Mapping[str, Any]):
+    """What may be given to a part, by name; each is made when a part takes it."""
+
+    def __init__(self, **makers: Callable[[], Any]) -> None:
+        self._makers = makers
+
+    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
+        return self._makers[name]()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._makers)
+
+    def __len__(self) -> int:
+        return len(self._makers)
 
 
 class Registry(Generic[Part]):
@@ -99,19 +115,22 @@ class Registry(Generic[Part]):
         cfg = replace(cfg, **{key: value for key, value in settings.items() if key in own})
         return self.build(name, cfg, **{key: value for key, value in settings.items() if key not in own})
 
-    def build(self, name: str, cfg: Any, **offered: Any) -> Part:  # noqa: ANN401
+    def build(self, name: str, cfg: Any, offers: Mapping[str, Any] = Offers(), **offered: Any) -> Part:  # noqa: ANN401
         """Make the part registered under `name` from a finished configuration.
 
         Args:
             name: A registered name.
             cfg: Its configuration.
-            **offered: What the surroundings have to give; the constructor gets what it takes by keyword.
+            offers: What the surroundings have to give; the constructor gets what it takes by keyword.
+            **offered: More of that.
 
         Raises:
             UnknownNameError: If there is no such name.
         """
         part = cast(Callable[..., Part], self.get(name))
-        return part(cfg, **{key: offered[key] for key in self._takes(name) if key in offered})
+        takes = self._takes(name)
+        given = {key: offers[key] for key in takes if key in offers}
+        return part(cfg, **given, **{key: offered[key] for key in takes if key in offered})
 
     @cached_property
     def _theirs(self) -> dict[str, Entry]:

@@ -1,6 +1,7 @@
 """Scores: a number per segment, from the task reward."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -86,6 +87,70 @@ class PeakEnd:
         best = reward.masked_fill(~segments.mask.to(reward.device), -torch.inf).amax(-1)
         last = reward.gather(-1, (segments.length.to(reward.device) - 1).unsqueeze(-1)).squeeze(-1)
         return self.peak * best + (1 - self.peak) * last
+
+
+class Values(NamedTuple):
+    """What the ends of segments are worth."""
+
+    first: Tensor
+    """V of the state before the first step. Shape: (...,)."""
+    last: Tensor
+    """V of the state after the last valid step; what it holds behind a termination is ignored. Shape: (...,)."""
+
+
+def minus_regret(values: Values, segments: Segments, gamma: float) -> Tensor:
+    """Return minus the regret of segments in a world without chance.
+
+    Knox et al., arXiv:2206.02231, eq. 3, with the discount of V, which sums up to the same as the advantages would:
+
+        sum_t gamma^t r_t + gamma^L V(s_L) - V(s_0),  where V(s_L) = 0 behind a termination
+
+    A segment is judged by what it threw away, whatever its length: an expert's has no regret.
+
+    Args:
+        values: V of both ends.
+        segments: With their task reward.
+        gamma: Discount of V.
+
+    Returns:
+        Shape: (...,).
+
+    Raises:
+        ValueError: If the segments carry no task reward.
+    """
+    returned = forward_return(_task_reward(segments), segments, gamma)
+    last = values.last.masked_fill(segments.terminated, 0.0)
+    return returned + gamma**segments.length * last - values.first
+
+
+def advantage_sum(value: Tensor, action_value: Tensor, segments: Segments, gamma: float) -> Tensor:
+    """Return minus the regret of segments in a world with chance (eq. 4): sum_t gamma^t (Q(s_t, a_t) - V(s_t)).
+
+    Args:
+        value: V before each step. Shape: (..., T).
+        action_value: Q of each step. Shape: (..., T).
+        segments: What these are values of.
+        gamma: Discount of V and Q.
+
+    Returns:
+        Shape: (...,).
+    """
+    return forward_return((action_value - value).double(), segments, gamma)
+
+
+def forward_return(reward: Tensor, segments: Segments, gamma: float) -> Tensor:
+    """Sum a reward over the valid steps, later steps discounted: sum_t gamma^t r_t.
+
+    Args:
+        reward: What it holds beyond a segment's length is ignored. Shape: (..., T).
+        segments: The segments that `reward` belongs to. Batch shape: (...).
+        gamma: Discount factor per step.
+
+    Returns:
+        Shape: (...,).
+    """
+    weights = gamma ** torch.arange(segments.num_steps, dtype=torch.float64)
+    return (reward.masked_fill(~segments.mask, 0.0) * weights).sum(-1)
 
 
 def _task_reward(segments: Segments) -> Tensor:

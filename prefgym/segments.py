@@ -99,6 +99,18 @@ class Segments:
         """Return which steps are valid. Shape: (..., T), bool."""
         return torch.arange(self.num_steps, device=self.length.device) < self.length.unsqueeze(-1)
 
+    def ends(self, array: Tensor) -> tuple[Tensor, Tensor]:
+        """Pick what an array holds before the first step and after the last valid one.
+
+        Args:
+            array: `obs` or `state`. Shape: (..., T+1, X).
+
+        Returns:
+            Shapes: (..., X) each.
+        """
+        at = self.length.view(*self.batch_shape, 1, 1).expand(*self.batch_shape, 1, array.shape[-1])
+        return array[..., 0, :], array.gather(-2, at).squeeze(-2)
+
     def map(self, fn: TensorFn) -> Self:
         """Apply `fn` to every array; it may change the batch axes but not the others."""
         return self._combine([self], lambda arrays: fn(arrays[0]))

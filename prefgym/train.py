@@ -18,16 +18,20 @@ from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
-from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, record_episode
+from prefgym.evaluate import Policy, make_evaluation_env, record_episode
+from prefgym.experts import Expert, load_expert
 from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
-from prefgym.protocols import Rater
+from prefgym.protocols import Agent, Rater
+from prefgym.registry import Offers
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
 from prefgym.sim import foreign
+from prefgym.sim.continuation import Simulator
+from prefgym.sim.task import TaskSpec
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -94,7 +98,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     rater = None
     if isinstance(env, PreferenceVectorEnv):
-        rater = make_rater(cfg, env, rater_seed)
+        rater = make_rater(cfg, env, agent, rater_seed)
     env.reset(seed=env_seed)
     asked: list[Segments] = []
     return Parts(
@@ -110,20 +114,26 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     )
 
 
-def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, seed: int) -> Rater:
-    """Make who answers, and tell what may be known of the task.
+def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int) -> Rater:
+    """Make who answers, and give what may be known of the task, and who is trained.
 
     Raises:
         UserError: If the settings do not fit the task.
     """
-    base = cast(Any, env.unwrapped)
-    offered: dict[str, Any] = {
-        "step_return": env.recorder.step_return,
-        "factor_names": env.recorder.factor_names,
-        "ranking": base.task.ranking if hasattr(base, "task") else (),
-    }
+    task: TaskSpec | None = getattr(env.unwrapped, "task", None)
+    file: Path | None = getattr(cfg.rater_cfg, "expert_file", None)
+    offers: Offers = Offers(
+        step_return=lambda: env.recorder.step_return,
+        factor_names=lambda: env.recorder.factor_names,
+        ranking=lambda: task.ranking if task else (),
+        safe_limit=lambda: task.safe_limit if task else None,
+        expert=lambda: Expert.load(file, cfg.env) if file else load_expert(cfg.env),
+        policy=lambda: agent,
+        simulator=lambda: Simulator(task, num_threads=cfg.num_threads) if task else None,
+        offers=lambda: offers,
+    )
     try:
-        return raters.build(cfg.rater, cfg.rater_cfg, seed=seed, **offered)
+        return raters.build(cfg.rater, cfg.rater_cfg, offers, seed=seed)
     except ValueError as error:
         raise UserError(f"rater {cfg.rater!r} cannot judge {cfg.env}: {error}.") from error
 
@@ -200,13 +210,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     return recording
 
 
-def evaluate_run(run: Path, policy: Policy, episodes: int, seed: int, threads: int) -> Evaluation:
-    """Measure the true return of a policy on the task of a run."""
-    return evaluate(policy, make_evaluation_env(read_config(run)["env"], episodes, threads), seed)
-
-
-def film_run(run: Path, policy: Policy, seed: int) -> Path:
-    """Write a video of one episode of a policy into the folder of a run.
+def film(env_id: str, policy: Policy, seed: int, file: Path) -> Path:
+    """Write a video of one episode of a policy; return its path.
 
     Raises:
         UserError: If pictures cannot be drawn here.
@@ -215,10 +220,8 @@ def film_run(run: Path, policy: Policy, seed: int) -> Path:
     from prefgym.sim.gl import RenderingUnavailable
     from prefgym.sim.render import render_states
 
-    env_id = read_config(run)["env"]
     env = make_evaluation_env(env_id, 1, 1)
     base = cast(Any, env.unwrapped)
-    file = run / f"episode-{seed}.mp4"
     if not hasattr(base, "physics_state"):
         env = drawing(env_id)
         if env is None:

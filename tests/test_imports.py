@@ -28,6 +28,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "health",
         "progress",
         "evaluate",
+        "experts",
         "loop",
         "datasets",
         "feedback",

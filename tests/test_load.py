@@ -55,7 +55,7 @@ def test_a_policy_on_the_way_is_kept(run: Path) -> None:
     assert not np.array_equal(
         kept.predict(obs, deterministic=True)[0], prefgym.load_policy(run).predict(obs, deterministic=True)[0]
     )
-    with pytest.raises(UserError, match="has no policies/7.json"):
+    with pytest.raises(UserError, match=r"has no policies/7\.json"):
         prefgym.load_policy(run, steps=7)
 
 

@@ -117,10 +117,13 @@ def test_raters_and_samplers_are_registered() -> None:
     """Every name that the command line promises is there and can be made."""
     promised = {"partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "none"}
     promised |= {"heron", "cyclic", "peak-end", "mixture", "fallible", "one-sided", "drifting"}
+    promised |= {"regret", "hindsight", "safety"}
     assert promised <= set(raters.names())
     assert {"uniform", "disagreement", "entropy", "k-center", "disagreement-k-center"} <= set(samplers.names())
-    factors = {"factor_names": ("a", "b", "c"), "ranking": ("a", "b", "c")}
-    assert all(raters.build(name, raters.cfg(name), **factors) for name in raters.names())
+    names = ("reward_forward", "b", "c")
+    told = {"factor_names": names, "ranking": names, "safe_limit": 1.0}
+    given = {name: object() for name in ("expert", "policy", "simulator")}
+    assert all(raters.build(name, raters.cfg(name), **told, **given) for name in raters.names())
     assert all(samplers.make(name) for name in samplers.names())
 
 

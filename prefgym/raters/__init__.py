@@ -21,4 +21,7 @@ register("peak-end", "prefgym.raters.peak_end:PeakEndRater")
 register("mixture", "prefgym.raters.divided:MixtureRater")
 for _name in ("fallible", "one-sided", "drifting"):
     register(_name, "prefgym.raters.divided:FallibleRater", cfg=_name.replace("-", "_"))
+register("regret", "prefgym.raters.regret:RegretRater")
+register("hindsight", "prefgym.raters.hindsight:HindsightRater")
+register("safety", "prefgym.raters.safety:SafetyRater")
 register("none", "prefgym.raters.none:NoRater")

@@ -1,6 +1,6 @@
 """Raters made of other raters: several people, and people who err or change their minds."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -13,6 +13,7 @@ from prefgym.limits import Natural, NonNegative, Share, check
 from prefgym.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.queries import Queries
 from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.registry import Offers
 from prefgym.states import State, Stateful
 
 
@@ -55,18 +56,14 @@ class MadeOfRaters(PromptRater):
         cfg: Any,  # noqa: ANN401
         *,
         seed: int = 0,
-        step_return: Callable[[], float] | None = None,
-        factor_names: Sequence[str] = (),
-        ranking: Sequence[str] = (),
+        offers: Mapping[str, Any] = Offers(),
     ) -> None:
         """Make the others.
 
         Args:
             cfg: Who they are: `kinds()` maps names to registered raters.
             seed: Seed of what is drawn here; their own seeds come from it.
-            step_return: Handed to those who take it, as the two below.
-            factor_names: What the task's segments carry.
-            ranking: The task's own ranking of these.
+            offers: Handed to those who take it: what may be known of the task.
 
         Raises:
             ValueError: If one is unknown, cannot judge this task, or answers late.
@@ -74,8 +71,7 @@ class MadeOfRaters(PromptRater):
         super().__init__()
         self.cfg = cfg
         self.generator = torch.Generator().manual_seed(seed)
-        known = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
-        self.people = make_raters(cfg.kinds(), seed, known)
+        self.people = make_raters(cfg.kinds(), seed, offers)
 
     def state_dict(self) -> State:
         """Return all that moves, once what was submitted is collected."""
@@ -189,7 +185,7 @@ class FallibleRater(MadeOfRaters):
         self.num_asked = state["num_asked"]
 
 
-def make_raters(kinds: Mapping[str, str], seed: int, offered: Mapping[str, Any]) -> dict[str, PromptRater]:
+def make_raters(kinds: Mapping[str, str], seed: int, offers: Mapping[str, Any]) -> dict[str, PromptRater]:
     """Make raters under names of their own, each with a seed of its own.
 
     Raises:
@@ -198,7 +194,7 @@ def make_raters(kinds: Mapping[str, str], seed: int, offered: Mapping[str, Any])
     seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
     made: dict[str, PromptRater] = {}
     for (name, kind), own in zip(kinds.items(), seeds):
-        rater = raters.build(kind, raters.cfg(kind), seed=int(own), **offered)
+        rater = raters.build(kind, raters.cfg(kind), offers, seed=int(own))
         if not isinstance(rater, PromptRater):
             raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be one of several")
         made[name] = rater

@@ -11,8 +11,8 @@ from prefgym.queries import Queries
 
 
 def in_words(cfg: Any) -> dict[str, Any]:  # noqa: ANN401
-    """Write the settings of a rater as they come back from a file: tuples as lists, infinity as a word."""
-    told: dict[str, Any] = json.loads(json.dumps(asdict(cfg)))
+    """Write the settings of a rater as they come back from a file: tuples as lists, paths and infinity as words."""
+    told: dict[str, Any] = json.loads(json.dumps(asdict(cfg), default=str))
     return {
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
         for name, value in told.items()

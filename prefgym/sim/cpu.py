@@ -100,22 +100,28 @@ class CpuPool:
         Raises:
             SimulationError: If MuJoCo gave up on some worlds.
         """
-        ids = mask.nonzero()[0].astype(np.int32)
-        if self.task.needs_contact_forces:
-            self._batch.reset(ids)  # contact forces, which no forward pass computes, become zero
-        self._state[ids] = self._fresh_row
+        ids = self._freshened(mask)
         self._qpos[ids] = qpos
         self._qvel[ids] = qvel
-        if self.task.reads_state_only:
-            return
-        try:
-            self._batch.forward(ids)
-        except batch.SimulationError as error:
-            raise self._explained(error) from None
+        self._derive(ids)
 
     def physics_state(self) -> FloatArray:
         """Copy `mjSTATE_FULLPHYSICS` and the warm start of every world. Shape: (N, state_size)."""
         return self._state[:, self._physics].copy()
+
+    def put(self, mask: BoolArray, state: FloatArray) -> None:
+        """Put the k worlds in `mask` to physics states, (k, state_size), and compute what follows from them.
+
+        Raises:
+            SimulationError: If MuJoCo gave up on some worlds.
+        """
+        ids = self._freshened(mask)
+        rows = self._state[ids]
+        rows[:, self._physics] = state
+        self._state[ids] = rows
+        self._derive(ids)
+        # deriving solves for accelerations, which is where the next step begins to look for its own
+        self._state[ids] = rows
 
     def snapshot(self) -> FloatArray:
         """Copy the integration states. Shape: (N, any)."""
@@ -145,6 +151,23 @@ class CpuPool:
         if self.task.needs_contact_forces:
             return ContactBatch(self.model, self.num_worlds, self.num_threads)
         return batch.Batch(self.model, self.num_worlds, self.num_threads)
+
+    def _freshened(self, mask: BoolArray) -> npt.NDArray[np.int32]:
+        """Put the worlds in `mask` back to the model's defaults and return their numbers."""
+        ids = mask.nonzero()[0].astype(np.int32)
+        if self.task.needs_contact_forces:
+            self._batch.reset(ids)  # contact forces, which no forward pass computes, become zero
+        self._state[ids] = self._fresh_row
+        return ids
+
+    def _derive(self, ids: npt.NDArray[np.int32]) -> None:
+        """Compute what the formulas read and the state does not hold."""
+        if self.task.reads_state_only:
+            return
+        try:
+            self._batch.forward(ids)
+        except batch.SimulationError as error:
+            raise self._explained(error) from None
 
     def _bind(self, name: str) -> npt.NDArray[Any]:
         field, _, row = name.partition("/")

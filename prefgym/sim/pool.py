@@ -55,6 +55,18 @@ class Pool(Protocol):
         """Copy what it takes to restore, continue and render worlds later. Shape: (N, state_size), float64."""
         ...
 
+    def put(self, mask: Array, state: Array) -> None:
+        """Put the k worlds in `mask` to physics states, and compute what follows from them.
+
+        Args:
+            mask: Shape: (N,), bool; True somewhere.
+            state: As `physics_state` returned them. Shape: (k, state_size).
+
+        Raises:
+            SimulationError: If the simulator gave up on some worlds.
+        """
+        ...
+
     def snapshot(self) -> Array:
         """Copy the integration states: all that a step depends on. Shape: (N, any)."""
         ...

@@ -128,6 +128,8 @@ class TaskSpec:
     """Bounds: of a healthy state, and of what is clipped."""
     reset_noise: float = 0.0
     """Scale of the noise on initial states."""
+    safe_speed: float | None = None
+    """Speed up to which running is safe, in m/s: that of Safety-Gymnasium's task of this name, version 1."""
     camera: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Where pictures are taken from: fields of mujoco.MjvCamera."""
     factors: tuple[Factor, ...]
@@ -149,6 +151,11 @@ class TaskSpec:
     def dt(self) -> float:
         """Duration of an action, in s."""
         return self.timestep * self.frame_skip
+
+    @property
+    def safe_limit(self) -> float | None:
+        """Return what factor `reward_forward` is at the safe speed; None where nothing says what is safe."""
+        return None if self.safe_speed is None else self.safe_speed * self.weights["forward"]
 
     @property
     def needs_contact_forces(self) -> bool:

@@ -120,6 +120,18 @@ class Worlds:
         self._position[:] = arrays["position"]
         self.terms = {factor.name: arrays[f"terms/{factor.name}"].copy() for factor in self.task.factors}
 
+    def put(self, mask: BoolArray, state: FloatArray) -> None:
+        """Put the k worlds in `mask` to physics states of this task; what they observe there is refreshed, too.
+
+        Contact forces are not part of a state: where a task observes them, they are zero until the next step.
+
+        Args:
+            mask: Shape: (N,), bool.
+            state: As `pool.physics_state` returned them. Shape: (k, S).
+        """
+        self.pool.put(mask, state)
+        self.observe(mask)
+
     def observation_space(self, dtype: npt.DTypeLike) -> spaces.Box:
         """Make the space of one world's observations.
 

@@ -1,0 +1,119 @@
+"""What would have come next: recorded physics states, and a policy that plays on from them."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any, Protocol, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from prefgym.sim.task import TaskSpec
+from prefgym.sim.worlds import Worlds
+
+Array = npt.NDArray[Any]
+FloatArray = npt.NDArray[np.float64]
+BoolArray = npt.NDArray[np.bool_]
+
+
+class Plays(Protocol):
+    """Whatever chooses actions."""
+
+    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Array, Any]:  # noqa: ANN401
+        """Choose actions for a batch of observations. Shape: (N, A)."""
+        ...
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Continuation:
+    """The steps that followed some states: M of them, H steps each; zeros behind a termination."""
+
+    reward: FloatArray
+    """Task reward. Shape: (M, H)."""
+    factors: Mapping[str, Array]
+    """Terms of the task reward. Shape of each: (M, H)."""
+    length: Array
+    """Steps that were taken. Shape: (M,), int64."""
+    terminated: BoolArray
+    """Whether the last of them led to a final state. Shape: (M,)."""
+
+    def discounted(self, gamma: float) -> FloatArray:
+        """Return sum_t gamma^t r_t; nothing is paid behind a termination. Shape: (M,)."""
+        weights: FloatArray = gamma ** np.arange(self.reward.shape[1], dtype=np.float64)
+        return (self.reward * weights).sum(-1)
+
+    @classmethod
+    def cat(cls, parts: list[Self]) -> Self:
+        """Put the states of several parts one behind the other."""
+        factors = {name: np.concatenate([part.factors[name] for part in parts]) for name in parts[0].factors}
+        arrays = {
+            field.name: np.concatenate([getattr(part, field.name) for part in parts])
+            for field in fields(cls)
+            if field.name != "factors"
+        }
+        return cls(factors=factors, **arrays)
+
+
+class Simulator:
+    """Worlds of one task that are put to recorded states.
+
+    There is no time limit here: what matters is what the states are worth, not when the recording would have ended.
+
+    Args:
+        task: What the states are states of.
+        num_worlds: Worlds that are simulated at once.
+        num_threads: Threads that step them; None for one per CPU this process may use.
+    """
+
+    def __init__(self, task: TaskSpec, num_worlds: int = 256, num_threads: int | None = None) -> None:
+        self.task = task
+        self.worlds = Worlds(task, num_worlds, num_threads)
+
+    def play_on(self, state: FloatArray, obs: Array, policy: Plays, num_steps: int) -> Continuation:
+        """Let a policy go on from each state, without noise, until the worlds terminate.
+
+        Args:
+            state: Physics states as recorded. Shape: (M, S).
+            obs: What was observed there; contact forces, which a state does not tell, are in it. Shape: (M, O).
+            policy: Who goes on.
+            num_steps: Most steps H.
+
+        Raises:
+            ValueError: If the states are those of another task.
+        """
+        if state.shape[1] != self.worlds.pool.state_size:
+            raise ValueError(
+                f"a state of {self.task.name} has {self.worlds.pool.state_size} numbers, these have {state.shape[1]}"
+            )
+        parts = self._chunks(state, obs)
+        return Continuation.cat([self._play_on(*part, policy, num_steps) for part in parts])
+
+    def _chunks(self, state: FloatArray, obs: Array) -> Iterator[tuple[FloatArray, Array]]:
+        size = self.worlds.pool.num_worlds
+        for first in range(0, max(len(state), 1), size):
+            yield state[first : first + size], obs[first : first + size]
+
+    def _play_on(self, state: FloatArray, obs: Array, policy: Plays, num_steps: int) -> Continuation:
+        worlds, num_states = self.worlds, len(state)
+        running = np.arange(worlds.pool.num_worlds) < num_states
+        reward = np.zeros((num_states, num_steps))
+        factors = {name: np.zeros((num_states, num_steps)) for name in worlds.terms}
+        length = np.zeros(num_states, np.int64)
+        terminated = np.zeros(num_states, np.bool_)
+        if num_states:
+            worlds.put(running, state)
+            worlds.observation[:num_states] = obs
+        for step in range(num_steps):
+            if not running.any():
+                break
+            action = policy.predict(worlds.observation.astype(np.float32), deterministic=True)[0]
+            worlds.step(action, None if running.all() else running)
+            worlds.evaluate(action)
+            worlds.observe(running)
+            took = running[:num_states]
+            reward[took, step] = worlds.reward[running]
+            for name, term in worlds.terms.items():
+                factors[name][took, step] = term[running]
+            length += took
+            terminated |= took & worlds.terminated[:num_states]
+            running &= ~worlds.terminated
+        return Continuation(reward=reward, factors=factors, length=length, terminated=terminated)

@@ -1,0 +1,312 @@
+"""Train the experts and the medium policies that ship with prefgym: policies, values, and a card each.
+
+    python scripts/train_experts.py --tasks Hopper Walker2d --jobs 2
+
+One process a task. A task that was stopped goes on where it was; one whose files are there is skipped. First a run of
+`prefgym train --rater none`, which keeps the policy of each evaluation; its last policy is the expert, the kept one
+closest to half of the expert's return is the medium policy. Then values are fitted: policies of all qualities, with and
+without noise, take turns with the one that is to be valued (TD(lambda), of its own turns).
+"""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from dataclasses import dataclass, fields, replace
+from datetime import UTC, datetime
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread a process
+
+import numpy as np
+import torch
+import tyro
+from gymnasium.vector import AutoresetMode
+from torch import Tensor
+
+import prefgym
+from prefgym.agents.ppo import PPO
+from prefgym.buffers.rollout import backward_sum
+from prefgym.envs import TASKS
+from prefgym.envs.registration import make_vector_env
+from prefgym.evaluate import evaluate, make_evaluation_env
+from prefgym.experts import LEVELS, Expert, ExpertCard, Level, Measured
+from prefgym.runs import has_finished
+from prefgym.sim.continuation import Simulator
+
+SHIPPED = Path(prefgym.__file__).parents[1] / "envs" / "experts"
+MOST_NUMBERS = 60_000_000
+"""Observations of the steps that values are fitted to may hold so many numbers; there are two a step."""
+MOST_GAMMA = 0.99
+"""Values look no further than this, since a horizon H with gamma^H < 0.01 has to be simulated."""
+
+_SLOWER = "--agent.learning-rate 3e-4 --agent.num-steps 128"
+FLAGS: dict[str, str] = {
+    "Ant": f"--steps 5_000_000 --eval.every 200_000 {_SLOWER} --agent.hidden 128 128",
+    "HalfCheetah": "--steps 2_000_000 --eval.every 50_000",
+    "Hopper": "--steps 2_000_000 --eval.every 50_000",
+    "Humanoid": f"--steps 8_000_000 --eval.every 400_000 {_SLOWER} --agent.hidden 128 128",
+    "HumanoidStandup": f"--steps 3_000_000 --eval.every 100_000 {_SLOWER}",
+    "InvertedDoublePendulum": "--steps 500_000 --eval.every 10_000",
+    "InvertedPendulum": "--steps 200_000 --eval.every 5_000",
+    "Pusher": "--steps 2_000_000 --eval.every 50_000",
+    "Reacher": "--steps 1_000_000 --eval.every 20_000",
+    "Swimmer": "--steps 1_000_000 --eval.every 50_000 --agent.gamma 0.9999",
+    "Walker2d": "--steps 3_000_000 --eval.every 100_000",
+}
+"""What differs from the defaults, and from what is tuned per task."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainExpertsCfg:
+    """Train, fit, measure, and write `envs/experts/`."""
+
+    tasks: tuple[str, ...] = tuple(TASKS)
+    """Names of tasks."""
+    jobs: int = 1
+    """Processes at once, of one thread each."""
+    runs: Path = Path("runs/experts")
+    """Where runs are, and are gone on with."""
+    out: Path = SHIPPED
+    """Where experts are written."""
+    steps: int = 800_000
+    """Steps to which values are fitted."""
+    rounds: int = 20
+    """Times that the targets of V are taken anew."""
+    fits: int = 1000
+    """Gradients each time."""
+    states: int = 256
+    """States in which V is compared with simulation."""
+    value_hidden: tuple[int, ...] = (128, 128)
+    """Hidden layers of the values."""
+    episodes: int = 100
+    """Episodes over which the return is measured."""
+
+
+def train(task: str, run: Path) -> None:
+    """Train on the task reward, or go on with that, in a process of its own."""
+    if (run / "manifest.json").is_file() and has_finished(run):
+        return
+    command = [sys.executable, "-m", "prefgym", "train"]
+    if (run / "config.yaml").is_file():
+        command += ["--resume", str(run)]
+    else:
+        command += ["--env", f"prefgym/{task}-v0", "--rater", "none", "--agent", "ppo", "--no-report", "--eval.keep"]
+        command += ["--threads", "1", "--eval.final-episodes", "100", "--out", str(run), *FLAGS[task].split()]
+    run.parent.mkdir(parents=True, exist_ok=True)
+    with (run.parent / f"{task}.log").open("a") as log:
+        subprocess.run(command, check=True, stdout=log, stderr=log)
+
+
+def half_way(run: Path) -> int:
+    """Find the steps after which the kept policy had about half of the last one's return, counted from the first's."""
+    lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
+    measured = {line["time/total_timesteps"]: line["eval/mean_reward"] for line in lines if "eval/mean_reward" in line}
+    last = measured.pop(max(measured))
+    # costs have no half: there, it is half of the way from the first evaluation
+    wanted = last / 2 if last > 0 else (last + measured[min(measured)]) / 2
+    return min(measured, key=lambda steps: abs(measured[steps] - wanted))
+
+
+def expert_of(agent: PPO, steps: int, task: str, level: Level, cfg: TrainExpertsCfg) -> Expert:
+    """Take over a PPO agent's policy; values are not fitted and returns not measured yet."""
+    card = ExpertCard(
+        env=f"prefgym/{task}-v0",
+        level=level,
+        agent=agent.name,
+        steps=steps,
+        command=f"python scripts/train_experts.py --tasks {task}",
+        date=datetime.now(UTC).date().isoformat(),
+        action_low=tuple(agent.action_low.tolist()),
+        action_high=tuple(agent.action_high.tolist()),
+        obs_dim=agent.obs_dim,
+        activation=agent.cfg.activation,
+        hidden=agent.cfg.hidden,
+        value_hidden=cfg.value_hidden,
+        gamma=min(agent.cfg.gamma, MOST_GAMMA),
+        value_rmse=0.0,
+        value_std=0.0,
+        returns=Measured(episodes=0, mean=0.0, std=0.0, few=0, few_low=0.0, few_high=0.0),
+    )
+    expert = Expert(card)
+    expert.obs_norm.load_state_dict(agent.obs_norm.state_dict())
+    expert.actor.load_state_dict(agent.actor.state_dict())
+    return expert
+
+
+@dataclass(frozen=True, kw_only=True)
+class Steps:
+    """T steps in each of N worlds, in turns those of somebody and those of the policy that is to be valued."""
+
+    obs: Tensor
+    """Shape: (T, N, O)."""
+    action: Tensor
+    """Shape: (T, N, A)."""
+    reward: Tensor
+    """Shape: (T, N)."""
+    next_obs: Tensor
+    """Before any reset. Shape: (T, N, O)."""
+    terminated: Tensor
+    """Shape: (T, N), bool."""
+    truncated: Tensor
+    """Shape: (T, N), bool."""
+    is_own: Tensor
+    """Whether the policy acted that is to be valued. Shape: (T, N), bool."""
+
+
+def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, seed: int) -> Steps:  # noqa: ANN401
+    """Let a policy act after others have brought the worlds into states of all kinds.
+
+    In each world, one of the others acts for 1 to 20 steps, in three of four turns with noise, whose deviation is up to
+    half of the range of actions. Then the policy acts for 1 to 40 steps.
+    """
+    num_worlds = env.num_envs
+    draws, worlds = np.random.default_rng(seed), np.arange(num_worlds)
+    space = env.single_action_space
+    reach = (space.high - space.low) / 2
+    is_own, left = np.ones(num_worlds, bool), np.zeros(num_worlds, int)
+    who, noise = np.zeros(num_worlds, int), np.zeros(num_worlds)
+    obs, _ = env.reset(seed=seed)
+    kept: list[tuple[Any, ...]] = []
+    for _ in range(num_steps):
+        over = left == 0
+        is_own ^= over
+        left = np.where(over, draws.integers(1, np.where(is_own, 41, 21)), left) - 1
+        who = np.where(over, draws.integers(len(others), size=num_worlds), who)
+        noisy = draws.uniform(0, 1, num_worlds) * (draws.random(num_worlds) < 0.75)
+        noise = np.where(over, noisy, noise)
+        theirs = np.stack([policy.predict(obs, deterministic=True)[0] for policy in others])[who, worlds]
+        theirs = theirs + reach * draws.standard_normal(theirs.shape) * noise[:, None]
+        action = np.where(is_own[:, None], own.predict(obs)[0], theirs.clip(space.low, space.high)).astype(np.float32)
+        before = obs
+        obs, reward, terminated, truncated, info = env.step(action)
+        after, ended = obs.copy(), terminated | truncated
+        if ended.any():
+            after[ended] = np.stack(list(info["final_obs"][ended]))
+        told = (before, action, reward, after)
+        kept.append((*(x.astype(np.float32) for x in told), terminated, truncated, is_own.copy()))
+    names = (field.name for field in fields(Steps))
+    return Steps(**{name: torch.as_tensor(np.stack(values)) for name, values in zip(names, zip(*kept))})
+
+
+def fit_values(expert: Expert, steps: Steps, rounds: int, fits: int) -> None:
+    """Fit V to lambda-returns of the policy's own turns, taken anew in each round; then Q - V to what is left.
+
+    Targets are in units of the average reward, paid for ever.
+    """
+    gamma, decay = expert.gamma, 0.95
+    obs, next_obs = expert.obs_norm(steps.obs), expert.obs_norm(steps.next_obs)
+    unit = float(steps.reward[steps.is_own].abs().mean()) / (1 - gamma) + 1e-6
+    reward = steps.reward / unit
+    goes_on = steps.is_own.roll(-1, 0) & ~(steps.terminated | steps.truncated)
+    goes_on[-1] = False
+    delta = torch.zeros_like(reward)
+    for number in range(rounds):
+        value, next_value = values(expert.v, obs), values(expert.v, next_obs)
+        delta = reward + gamma * next_value * ~steps.terminated - value
+        # G_t = V(s_t) + sum_k (gamma lambda)^k delta_(t+k), up to the end of the turn
+        returns = value + backward_sum(delta, gamma * decay * goes_on)
+        fit(expert.v, obs[steps.is_own], returns[steps.is_own], fits, 1e-3 * (1 - number / rounds), number)
+    value, next_value = values(expert.v, obs), values(expert.v, next_obs)
+    delta = reward + gamma * next_value * ~steps.terminated - value
+    fit(expert.advantage, torch.cat([obs, steps.action], -1).flatten(0, 1), delta.flatten(), 4 * fits, 1e-3, rounds)
+    for net in (expert.v, expert.advantage):
+        output: Any = net[-1]
+        output.weight.mul_(unit)
+        output.bias.mul_(unit)
+
+
+@torch.no_grad()
+def values(net: torch.nn.Sequential, obs: Tensor) -> Tensor:
+    """Ask a network, some steps at a time. Shapes: (T, N, O) to (T, N)."""
+    return torch.cat([net(part).squeeze(-1) for part in obs.split(512)])
+
+
+def fit(net: torch.nn.Sequential, inputs: Tensor, target: Tensor, num_fits: int, rate: float, seed: int) -> None:
+    """Regress with Adam; the learning rate falls to nothing."""
+    draws = torch.Generator().manual_seed(seed)
+    net.requires_grad_(True)
+    optimizer = torch.optim.Adam(net.parameters(), lr=rate, fused=True)
+    for number in range(num_fits):
+        optimizer.param_groups[0]["lr"] = rate * (1 - number / num_fits)
+        batch = torch.randint(len(target), (512,), generator=draws)
+        loss = (net(inputs[batch]).squeeze(-1) - target[batch]).square().mean()
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
+    net.requires_grad_(False)
+
+
+def compare(expert: Expert, task: str, others: Sequence[Any], num_states: int) -> tuple[float, float]:
+    """Compare V with simulation in other states; return the root of the mean squared difference, and the deviation."""
+    env = worlds_of(task, num_states)
+    steps = take_turns(env, expert, others, 60, seed=1)
+    simulator = Simulator(TASKS[task], num_threads=1)
+    horizon = int(np.log(0.01) / np.log(expert.gamma)) + 1
+    obs, goes_on = steps.next_obs[-1], ~steps.terminated[-1]
+    ahead = simulator.play_on(env.unwrapped.physics_state(final=True), obs.numpy(), expert, horizon)
+    simulated = torch.as_tensor(ahead.discounted(expert.gamma))[goes_on]
+    env.close()
+    return float((expert.value(obs)[goes_on] - simulated).square().mean().sqrt()), float(simulated.std())
+
+
+def worlds_of(task: str, num_worlds: int) -> Any:  # noqa: ANN401
+    """Make worlds that pay the task reward."""
+    return make_vector_env(task, num_worlds, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, num_threads=1)
+
+
+def measure(expert: Expert, task: str, episodes: int, few: int = 10) -> Measured:
+    """Measure the return, and foresee the mean of a few other episodes by drawing them from these."""
+    returns = np.array(evaluate(expert, make_evaluation_env(f"prefgym/{task}-v0", episodes, 1)).returns)
+    means = np.random.default_rng(0).choice(returns, (100_000, few)).mean(-1)
+    low, high = np.quantile(means, (0.001, 0.999))
+    margin = 0.01 * abs(returns.mean())  # another processor rounds otherwise
+    return Measured(
+        episodes=episodes, mean=float(returns.mean()), std=float(returns.std()),
+        few=few, few_low=float(low - margin), few_high=float(high + margin),
+    )  # fmt: skip
+
+
+def make(task: str, cfg: TrainExpertsCfg) -> None:
+    """Do all that is missing for one task."""
+    torch.set_num_threads(1)
+    files: dict[Level, Path] = {level: cfg.out / f"{task}-v0-{level}" for level in LEVELS}
+    if all(file.with_name(f"{file.name}.json").is_file() for file in files.values()):
+        return
+    run = cfg.runs / task
+    train(task, run)
+    kept = sorted(int(file.stem) for file in (run / "policies").glob("*.json"))
+    medium = half_way(run)
+    policies = [prefgym.load_policy(run, steps) for steps in (None, medium, kept[0], kept[len(kept) // 2])]
+    last = json.loads((run / "result.json").read_text())["steps"]
+    made: dict[Level, tuple[Any, int]] = {"expert": (policies[0], last), "medium": (policies[1], medium)}
+    cfg.out.mkdir(parents=True, exist_ok=True)
+    for level, file in files.items():
+        expert = expert_of(*made[level], task, level, cfg)
+        env = worlds_of(task, 64)
+        num_steps = min(cfg.steps, MOST_NUMBERS // expert.card.obs_dim) // env.num_envs
+        fit_values(expert, take_turns(env, expert, policies, num_steps, seed=0), cfg.rounds, cfg.fits)
+        env.close()
+        rmse, std = compare(expert, task, policies, cfg.states)
+        returns = measure(expert, task, cfg.episodes)
+        expert.card = replace(expert.card, value_rmse=rmse, value_std=std, returns=returns)
+        expert.save(file)
+        told = f"return {returns.mean:.1f} after {expert.card.steps:,} steps"
+        print(f"{file.name}: {told}; V off by {rmse:.3g}, where simulation deviates by {std:.3g}", flush=True)
+
+
+def main(cfg: TrainExpertsCfg) -> None:
+    """Make the experts of each task, in a process of its own."""
+    if unknown := set(cfg.tasks) - set(FLAGS):
+        raise SystemExit(f"there is no task {', '.join(sorted(unknown))}: choose among {', '.join(FLAGS)}")
+    with ProcessPoolExecutor(cfg.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
+        for made in [pool.submit(make, task, cfg) for task in cfg.tasks]:
+            made.result()
+
+
+if __name__ == "__main__":
+    main(tyro.cli(TrainExpertsCfg, description=__doc__))
