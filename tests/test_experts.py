@@ -7,6 +7,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from train_experts import table
 
 from prefgym.cli import main
 from prefgym.config import UserError
@@ -129,9 +130,7 @@ def test_a_file_comes_back(tmp_path: Path) -> None:
 def test_an_expert_is_loaded_by_its_task(capsys: pytest.CaptureFixture[str]) -> None:
     """In Python and on the command line; a task without one is told which there are."""
     assert expert("prefgym/InvertedPendulum-v0").card.returns.mean == 1000
-    with pytest.raises(
-        UserError, match=r"no expert for prefgym/Delivery-v0; there are .*prefgym/Hopper-v0"
-    ):
+    with pytest.raises(UserError, match=r"no expert for prefgym/Delivery-v0; there are .*prefgym/Hopper-v0"):
         expert("prefgym/Delivery-v0")
     for command, code, told in (
         ("expert:prefgym/InvertedPendulum-v0", 0, "true return 1000.0 ± 0.0 over 2 episodes"),
@@ -143,6 +142,11 @@ def test_an_expert_is_loaded_by_its_task(capsys: pytest.CaptureFixture[str]) -> 
         assert ended.value.code == code
         out = capsys.readouterr()
         assert told in out.out + out.err
+
+
+def test_the_table_of_experts_is_what_the_cards_say() -> None:
+    """That in docs/experts.md."""
+    assert table(FOLDER) in (FOLDER.parents[1] / "docs" / "experts.md").read_text()
 
 
 def test_every_task_of_the_eleven_has_both() -> None:
