@@ -59,6 +59,10 @@ def test_what_is_not_finite_is_named_with_what_it_was_made_of(value: Any) -> Non
         check_finite("the sum", value, summand=np.zeros(1))
     assert set(told.value.arrays) == {"values", "summand"}
     check_finite("the sum", value[:0])
+    check_finite("the sum", torch.full((9,), 3e38))  # finite, though their sum is not
+    for bad in ([torch.inf, -torch.inf], [torch.nan, 0.0]):
+        with pytest.raises(NotFiniteError, match="the sum is not finite"):
+            check_finite("the sum", torch.tensor(bad))
 
 
 def test_a_bad_action_never_reaches_the_physics() -> None:
