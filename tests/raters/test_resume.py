@@ -30,7 +30,7 @@ def stop(*_: Any) -> None:  # noqa: ANN401
     raise RuntimeError("stopped")
 
 
-@pytest.mark.parametrize("rater", ["heron", "cyclic", "peak-end", "mixture", "drifting"])
+@pytest.mark.parametrize("rater", ["heron", "cyclic", "peak-end", "mixture", "drifting", "regret", "hindsight"])
 def test_a_resumed_run_learns_the_same(rater: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the last of its checkpoints, after which there is another session."""
     with pytest.raises(SystemExit) as ended:

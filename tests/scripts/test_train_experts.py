@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -19,7 +20,7 @@ def test_both_levels_are_made_and_what_is_there_is_left_alone(
 ) -> None:
     """Cards tell what was measured; a second call finds nothing to do."""
     monkeypatch.setitem(train_experts.FLAGS, "InvertedPendulum", TINY)
-    sizes = {"steps": 2000, "rounds": 2, "fits": 5, "states": 4, "episodes": 3}
+    sizes: dict[str, Any] = {"steps": 2000, "rounds": 2, "fits": 5, "states": 4, "episodes": 3}
     cfg = TrainExpertsCfg(runs=tmp_path / "runs", out=tmp_path / "out", value_hidden=(8,), **sizes)
     make("InvertedPendulum", cfg)
     assert len(capsys.readouterr().out.splitlines()) == 2
