@@ -5,7 +5,7 @@
 One process a task. A task that was stopped goes on where it was; one whose files are there is skipped. First a run of
 `prefgym train --rater none`, which keeps the policy of each evaluation; its last policy is the expert, the kept one
 closest to half of the expert's return is the medium policy. Then values are fitted: policies of all qualities, with and
-without noise, take turns with the one that is to be valued (TD(lambda), of its own turns).
+without noise, take turns with the one that is to be valued.
 """
 
 import json
@@ -18,7 +18,7 @@ from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread a process
 
@@ -163,7 +163,7 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
     """Let a policy act after others have brought the worlds into states of all kinds.
 
     In each world, one of the others acts for 1 to 20 steps, in three of four turns with noise, whose deviation is up to
-    half of the range of actions. Then the policy acts for 1 to 40 steps.
+    half of the range of actions. Then the policy acts for 1 to 60 steps.
     """
     num_worlds = env.num_envs
     draws, worlds = np.random.default_rng(seed), np.arange(num_worlds)
@@ -176,7 +176,7 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
     for _ in range(num_steps):
         over = left == 0
         is_own ^= over
-        left = np.where(over, draws.integers(1, np.where(is_own, 41, 21)), left) - 1
+        left = np.where(over, draws.integers(1, np.where(is_own, 61, 21)), left) - 1
         who = np.where(over, draws.integers(len(others), size=num_worlds), who)
         noisy = draws.uniform(0, 1, num_worlds) * (draws.random(num_worlds) < 0.75)
         noise = np.where(over, noisy, noise)
@@ -195,22 +195,24 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
 
 
 def fit_values(expert: Expert, steps: Steps, rounds: int, fits: int) -> None:
-    """Fit V to lambda-returns of the policy's own turns, taken anew in each round; then Q - V to what is left.
+    """Fit V to what the policy's own turns return and V says of their ends, anew each round; then Q - V to what is left.
 
     Targets are in units of the average reward, paid for ever.
     """
-    gamma, decay = expert.gamma, 0.95
+    gamma = expert.gamma
     obs, next_obs = expert.obs_norm(steps.obs), expert.obs_norm(steps.next_obs)
     unit = float(steps.reward[steps.is_own].abs().mean()) / (1 - gamma) + 1e-6
     reward = steps.reward / unit
+    with torch.no_grad():
+        cast(torch.nn.Linear, expert.v[-1]).bias.add_(reward[steps.is_own].mean().sign())  # begin at the average
     goes_on = steps.is_own.roll(-1, 0) & ~(steps.terminated | steps.truncated)
     goes_on[-1] = False
     delta = torch.zeros_like(reward)
     for number in range(rounds):
         value, next_value = values(expert.v, obs), values(expert.v, next_obs)
         delta = reward + gamma * next_value * ~steps.terminated - value
-        # G_t = V(s_t) + sum_k (gamma lambda)^k delta_(t+k), up to the end of the turn
-        returns = value + backward_sum(delta, gamma * decay * goes_on)
+        # G_t = V(s_t) + sum_k gamma^k delta_(t+k), up to the end of the turn
+        returns = value + backward_sum(delta, gamma * goes_on)
         fit(expert.v, obs[steps.is_own], returns[steps.is_own], fits, 1e-3 * (1 - number / rounds), number)
     value, next_value = values(expert.v, obs), values(expert.v, next_obs)
     delta = reward + gamma * next_value * ~steps.terminated - value
