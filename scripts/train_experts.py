@@ -195,7 +195,7 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
 
 
 def fit_values(expert: Expert, steps: Steps, rounds: int, fits: int) -> None:
-    """Fit V to what the policy's own turns return and V says of their ends, anew each round; then Q - V to what is left.
+    """Fit V to what own turns return and V says of their ends, taken anew in each round; then Q - V to what is left.
 
     Targets are in units of the average reward, paid for ever.
     """
