@@ -18,7 +18,7 @@ from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
-from prefgym.evaluate import Evaluation, Policy, evaluate, make_evaluation_env, record_episode
+from prefgym.evaluate import OURS, Evaluation, Policy, evaluate, make_evaluation_env, record_episode
 from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
@@ -31,8 +31,6 @@ from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
-OURS = "prefgym.envs.registration:make_vector_env"
-"""What makes the worlds that are simulated here."""
 FPS = 30.0
 """Steps a second where an environment does not say."""
 
@@ -116,11 +114,11 @@ def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, seed: int) -> Rater:
     Raises:
         UserError: If the settings do not fit the task.
     """
-    base = cast(Any, env.unwrapped)
+    task = getattr(env.unwrapped, "task", None)
     offered: dict[str, Any] = {
         "step_return": env.recorder.step_return,
         "factor_names": env.recorder.factor_names,
-        "ranking": base.task.ranking if hasattr(base, "task") else (),
+        "ranking": () if task is None else task.ranking,
     }
     try:
         return raters.build(cfg.rater, cfg.rater_cfg, seed=seed, **offered)
