@@ -8,15 +8,15 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
-from prefgym.envs import TASKS
-from prefgym.sim.names import check_name
+from prefgym.envs import TASKS, fetch
+from prefgym.sim.names import REWARDS, check_name
 
-REWARDS = ("learned", "task")
 BACKENDS = ("cpu",)
 
 
 def register() -> None:
     """Register `prefgym/<Name>-v0` for every task, unless it is registered already."""
+    fetch.register()
     for task in TASKS.values():
         env_id = f"prefgym/{task.name}-v0"
         if env_id not in gym.registry:

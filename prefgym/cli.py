@@ -1,4 +1,4 @@
-"""The command line: `prefgym train | evaluate | report | feedback | list | bench`."""
+"""The command line: `prefgym train | evaluate | report | demos | feedback | list | bench`."""
 
 import argparse
 import difflib
@@ -32,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> None:
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         sys.exit(_dispatch(_import(argv)))
-    except (UserError, UnknownNameError, OSError) as error:  # OSError: a file that cannot be read, a name too long
+    # OSError: a file that cannot be read, a name too long
+    except (UserError, UnknownNameError, OSError, gym.error.DependencyNotInstalled) as error:
         print(f"prefgym: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:
@@ -58,6 +59,7 @@ def _dispatch(argv: list[str]) -> int:
         "train": _train,
         "evaluate": _evaluate,
         "report": _report,
+        "demos": _demos,
         "feedback": _feedback,
         "list": _list,
         "bench": _bench,
@@ -210,6 +212,15 @@ def _report(argv: list[str]) -> int:
     report_path = write_run_report(run)
     renew_in_manifest(run, report_path.name)
     print(report_path)
+    return 0
+
+
+def _demos(argv: list[str]) -> int:
+    from prefgym.demos import DemosCfg, write_demos
+
+    cfg = tyro.cli(DemosCfg, args=argv, prog="prefgym demos")
+    check_env(cfg.env)
+    write_demos(cfg, ("prefgym", "demos", *argv))
     return 0
 
 

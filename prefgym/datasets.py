@@ -1,13 +1,18 @@
-"""Preference tables in and out: safetensors for the arrays, JSON for who answered."""
+"""Preference tables in and out (safetensors for the arrays, JSON for who answered), and Minari's demonstrations in."""
 
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any, cast
 
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
+from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.segments import Segments
@@ -72,3 +77,83 @@ def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
     """Put together what `pack_segments` took apart."""
     factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}
     return Segments(**{name: arrays[name] for name in _SEGMENT_ARRAYS if name in arrays}, factors=factors)
+
+
+def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
+    """Record the episodes of a Minari dataset, each as a world of its own, so that samplers can draw queries from them.
+
+    Args:
+        dataset: A `minari.MinariDataset`. Its rewards are taken for the task reward; every number that its infos tell
+            of each step becomes a factor; dict observations are flattened in the order of their keys.
+
+    Returns:
+        A recorder of all of them. Episodes that end without a termination count as truncated.
+
+    Raises:
+        ValueError: If there is no episode, or observations or actions are no one-dimensional Boxes.
+    """
+    episodes = list(dataset.iterate_episodes())
+    if not episodes:
+        raise ValueError("the dataset has no episodes")
+    observation, action = (_vectors(space) for space in (dataset.observation_space, dataset.action_space))
+    length = np.array([len(episode.rewards) for episode in episodes])
+    names = _factors_of(episodes[0].infos, int(length[0]))
+    recorder = Recorder(
+        len(episodes),
+        observation,
+        action,
+        factor_names=names,
+        cfg=RecorderCfg(capacity_steps=len(episodes) * (int(length.max()) + 1), capacity_bytes=2**62),
+    )
+    # each (T, N, ...), T being the longest episode's; the observations have one more
+    obs = _stack([_flat(episode.observations) for episode in episodes])
+    actions, rewards, terminated = (
+        _stack([np.asarray(getattr(episode, name)) for episode in episodes])
+        for name in ("actions", "rewards", "terminations")
+    )
+    factors = {
+        name: _stack([np.asarray(e.infos[name])[-n:] for e, n in zip(episodes, length.tolist())]) for name in names
+    }
+    recorder.begin(obs[0])
+    for step in range(int(length.max())):
+        recorder.add(
+            actions[step],
+            rewards[step],
+            obs[step + 1],
+            terminated[step],
+            np.equal(length, step + 1),
+            mask=np.greater(length, step),
+            factors={name: values[step] for name, values in factors.items()},
+        )
+    return recorder
+
+
+def _vectors(space: gym.Space[Any]) -> int:
+    """Return how many numbers an observation or action has."""
+    parts: list[Any] = list(cast(Any, space).values()) if isinstance(space, gym.spaces.Dict) else [space]
+    if not all(isinstance(part, gym.spaces.Box) and len(part.shape) == 1 for part in parts):
+        raise ValueError(f"segments are made of vectors, and this dataset of {space}")
+    return sum(part.shape[0] for part in parts)
+
+
+def _flat(obs: Any) -> npt.NDArray[Any]:  # noqa: ANN401
+    """Flatten the observations of an episode. Shape: (T+1, O)."""
+    if not isinstance(obs, dict):
+        return np.asarray(obs)
+    parts = cast("dict[str, npt.NDArray[Any]]", obs)
+    return np.concatenate([parts[name] for name in sorted(parts)], -1)
+
+
+def _factors_of(infos: Mapping[str, Any] | None, num_steps: int) -> tuple[str, ...]:
+    """Name what infos tell as a number of each step; they may have one more, of the start."""
+    told: dict[str, npt.NDArray[Any]] = {name: np.asarray(values) for name, values in (infos or {}).items()}
+    sizes = ((num_steps,), (num_steps + 1,))
+    return tuple(name for name, values in told.items() if values.shape in sizes and values.dtype.kind in "bfiu")
+
+
+def _stack(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Put the arrays of N episodes side by side, padded with zeros. Shapes: (T_n, ...) to (T, N, ...)."""
+    out = np.zeros((max(map(len, arrays)), len(arrays), *arrays[0].shape[1:]), arrays[0].dtype)
+    for index, array in enumerate(arrays):
+        out[: len(array), index] = array
+    return out

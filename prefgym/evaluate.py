@@ -8,9 +8,11 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from prefgym.sim.foreign import make_vector
+from prefgym.sim.foreign import find, make_vector
 
 FIRST_SEED = 10_000
+OURS = "prefgym.envs.registration:make_vector_env"
+"""What makes the worlds that are simulated here."""
 
 
 class Policy(Protocol):
@@ -65,17 +67,30 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
 
 
 def make_evaluation_env(
-    env_id: str, num_envs: int, num_threads: int, *, render_mode: str | None = None
+    env_id: str,
+    num_envs: int,
+    num_threads: int,
+    *,
+    render_mode: str | None = None,
+    dtype: npt.DTypeLike = np.float32,
 ) -> VectorEnv[Any, Any, Any]:
-    """Make worlds that pay the task reward and are seeded as Gymnasium's own."""
-    if env_id.startswith("prefgym/"):
+    """Make worlds that pay the task reward and are seeded as Gymnasium's own.
+
+    Args:
+        env_id: Any id.
+        num_envs: Number of worlds.
+        num_threads: Threads that step those that are simulated here.
+        render_mode: As in `gym.make`.
+        dtype: Type of the observations of worlds that are simulated here; others have their own.
+    """
+    if find(env_id).vector_entry_point == OURS:
         return gym.make_vec(
             env_id,
             num_envs,
             reward="task",
             seeding="parity",
             num_threads=num_threads,
-            dtype=np.float32,
+            dtype=dtype,
             autoreset_mode=AutoresetMode.SAME_STEP,
             render_mode=render_mode,
         )

@@ -18,7 +18,7 @@ from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
-from prefgym.evaluate import Policy, make_evaluation_env, record_episode
+from prefgym.evaluate import OURS, Policy, make_evaluation_env, record_episode
 from prefgym.experts import Expert, load_expert
 from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
@@ -35,8 +35,6 @@ from prefgym.sim.task import TaskSpec
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
-OURS = "prefgym.envs.registration:make_vector_env"
-"""What makes the worlds that are simulated here."""
 FPS = 30.0
 """Steps a second where an environment does not say."""
 
@@ -120,16 +118,17 @@ def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int)
     Raises:
         UserError: If the settings do not fit the task.
     """
-    task: TaskSpec | None = getattr(env.unwrapped, "task", None)
+    task: Any = getattr(env.unwrapped, "task", None)
+    spec = task if isinstance(task, TaskSpec) else None  # of worlds that are simulated here
     file: Path | None = getattr(cfg.rater_cfg, "expert_file", None)
     offers: Offers = Offers(
         step_return=lambda: env.recorder.step_return,
         factor_names=lambda: env.recorder.factor_names,
         ranking=lambda: task.ranking if task else (),
-        safe_limit=lambda: task.safe_limit if task else None,
+        safe_limit=lambda: spec and spec.safe_limit,
         expert=lambda: Expert.load(file, cfg.env) if file else load_expert(cfg.env),
         policy=lambda: agent,
-        simulator=lambda: Simulator(task, num_threads=cfg.num_threads) if task else None,
+        simulator=lambda: spec and Simulator(spec, num_threads=cfg.num_threads),
         offers=lambda: offers,
     )
     try:

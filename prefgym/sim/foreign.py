@@ -8,7 +8,7 @@ import sys
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
-from typing import Any, SupportsFloat, cast
+from typing import Any, Protocol, SupportsFloat, cast
 
 import gymnasium as gym
 import numpy as np
@@ -50,30 +50,60 @@ def find(env_id: str) -> EnvSpec:
 
 
 def make_vector(
-    env_id: str, num_envs: int, mode: AutoresetMode, render_mode: str | None = None
+    env_id: str,
+    num_envs: int,
+    mode: AutoresetMode,
+    render_mode: str | None = None,
+    **settings: Any,  # noqa: ANN401
 ) -> VectorEnv[Any, Any, Any]:
-    """Make worlds of an environment, stepped one after the other.
+    """Make worlds of an environment, stepped one after the other, that pay the task reward.
 
     Args:
         env_id: Any id; the package that registers it is imported if it is known.
         num_envs: Number of worlds.
         mode: When worlds are reset.
         render_mode: As in `gym.make`.
+        **settings: What else `gym.make` takes.
 
     Raises:
         gymnasium.error.Error: If it is not registered.
     """
-    find(env_id)
-    make = partial(_make_world, env_id, render_mode)
+    hides = "reward" in find(env_id).kwargs and env_id.startswith("prefgym/")
+    paid = {"reward": "task"} if hides else {}
+    make = partial(_make_world, env_id, {"render_mode": render_mode, **paid, **settings})
     probe = make()
-    kind = PhysicsVectorEnv if probe.has_physics else SyncVectorEnv
+    kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
     probe.close()
     return kind([make] * num_envs, autoreset_mode=mode)
 
 
-def _make_world(env_id: str, render_mode: str | None) -> "World":
+def _make_world(env_id: str, settings: Mapping[str, Any]) -> gym.Env[Any, Any]:
     # the checker would warn of what we cannot mend
-    return World(gym.make(env_id, render_mode=render_mode, disable_env_checker=True))
+    env = gym.make(env_id, disable_env_checker=True, **settings)
+    return World(env) if physics_of(env) is None else env
+
+
+class TellsPhysics(Protocol):
+    """A world that tells what it takes to draw it, and what its reward is made of."""
+
+    state_size: int
+    model: Any
+    camera: Mapping[str, Any]
+
+    def physics_state(self, final: bool = False) -> FloatArray:
+        """Copy its state, or that before the reset within the last step. Shape: (1, state_size)."""
+        ...
+
+    def factors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the factors of the last step; none where they are not known. Shape of each: (1,)."""
+        ...
+
+
+def physics_of(env: gym.Env[Any, Any]) -> TellsPhysics | None:
+    """Return who tells the states of a world: the environment itself, or a `World` around it; None if nobody can."""
+    if hasattr(env.unwrapped, "physics_state"):
+        return cast(TellsPhysics, env.unwrapped)
+    return cast(TellsPhysics, env) if isinstance(env, World) and env.has_physics else None
 
 
 def draw(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], height: int) -> Frames:
@@ -194,8 +224,8 @@ class PhysicsVectorEnv(SyncVectorEnv):
     """Worlds that MuJoCo simulates, and that tell their states."""
 
     @property
-    def _worlds(self) -> list[World]:
-        return [cast(World, env) for env in self.envs]
+    def _worlds(self) -> list[TellsPhysics]:
+        return [told for env in self.envs if (told := physics_of(env)) is not None]
 
     def physics_state(self, final: bool = False) -> FloatArray:
         """Copy the states of all worlds; `final` gives those before a reset within the last step. Shape: (N, S)."""
@@ -216,6 +246,12 @@ class PhysicsVectorEnv(SyncVectorEnv):
         """Return where pictures are taken from."""
         return self._worlds[0].camera
 
+    @property
+    def task(self) -> Any:  # noqa: ANN401
+        """Return what the worlds are about: its `ranking` names their factors by importance; None if they tell none."""
+        return getattr(self._worlds[0], "task", None)
+
     def factors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return no terms: what the reward is made of is not known."""
-        return {}
+        """Return the factors of the last step, before any reset, where worlds tell them. Shape of each: (N,)."""
+        told = [world.factors() for world in self._worlds]
+        return {name: np.concatenate([world[name] for world in told]) for name in told[0]}

@@ -3,6 +3,9 @@
 import difflib
 from collections.abc import Iterable
 
+REWARDS = ("learned", "task")
+"""What the environments of prefgym can pay."""
+
 
 def check_name(kind: str, name: object, known: Iterable[str]) -> None:
     """Complain unless `name` is one of the known ones.

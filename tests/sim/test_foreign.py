@@ -1,11 +1,13 @@
 """Environments that are not ours: found, flattened, and told apart by whether they can tell their state."""
 
+import types
 from collections.abc import Callable
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from prefgym.sim.foreign import PhysicsVectorEnv, World, draw, find, make_vector, shrink
@@ -125,3 +127,48 @@ def test_what_is_no_picture_is_refused(drawn: Any) -> None:  # noqa: ANN401
 def test_what_nobody_registers_is_not_found() -> None:
     with pytest.raises(gym.error.Error):
         find("Nowhere-v0")
+
+
+class Told(gym.Env[Any, Any]):
+    """A world of somebody else's that tells states and factors."""
+
+    observation_space = action_space = gym.spaces.Box(-1, 1, (2,))
+    state_size, camera = 1, types.MappingProxyType({})
+    task = types.SimpleNamespace(ranking=("fast",))
+    place = 0.0
+
+    def __init__(self, **_: Any) -> None:  # noqa: ANN401
+        self.render_mode = None
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Go back to where it was put."""
+        self.place = float(seed or 0)
+        return np.zeros(2, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        """Go one further."""
+        self.place += 1.0
+        return np.zeros(2, np.float32), 1.0, False, False, {}
+
+    def physics_state(self, final: bool = False) -> np.ndarray:
+        """Tell where it is."""
+        return np.array([[self.place]])
+
+    def factors(self) -> dict[str, np.ndarray]:
+        """Tell the same."""
+        return {"fast": np.array([self.place])}
+
+
+def test_worlds_may_tell_states_and_factors_themselves(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They are asked, each for its own; one that tells neither is asked for nothing."""
+    monkeypatch.setitem(gym.registry, "tests/Told-v0", EnvSpec("tests/Told-v0", entry_point=Told))
+    env = make_vector("tests/Told-v0", 2, SAME_STEP)
+    assert isinstance(env, PhysicsVectorEnv)
+    env.reset(seed=5)
+    env.step(np.zeros((2, 2), np.float32))
+    assert env.physics_state().tolist() == [[6.0], [7.0]]
+    assert env.factors()["fast"].tolist() == [6.0, 7.0]
+    assert env.task.ranking == ("fast",)
+    other = make_vector("InvertedPendulum-v5", 1, SAME_STEP)
+    assert isinstance(other, PhysicsVectorEnv)
+    assert (other.task, other.factors()) == (None, {})

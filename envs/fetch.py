@@ -1,0 +1,231 @@
+"""Manipulation: the Fetch tasks of Gymnasium-Robotics, paid 1 at the goal and 0 elsewhere, with factors to rank.
+
+The physics, the starts and the goals are theirs; observations are flat: what was achieved, what is desired, and what
+the robot senses. Gymnasium steps the worlds one after the other.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from importlib.util import find_spec
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium import error, logger
+from gymnasium.vector import AutoresetMode, VectorEnv
+
+from prefgym.sim.names import REWARDS, check_name, check_render_mode
+from prefgym.sim.task import Factor
+
+FloatArray = npt.NDArray[np.float64]
+
+ACHIEVED, DESIRED, GRIPPER, TO_OBJECT = slice(0, 3), slice(3, 6), slice(6, 9), slice(12, 15)
+"""Where positions are in observations, in m: of what is to be at the goal (the gripper in FetchReach, else the object),
+of the goal, and of the gripper; where there is an object, the way from the gripper to it."""
+GRIPPER_MOVED = slice(-5, -2)
+"""How far the gripper moved in a step, in m."""
+EPISODE_STEPS = 50
+
+SUCCESS = Factor(name="success", unit="1", doc="1 while within 0.05 m of the goal, else 0: the task reward")
+DISTANCE = Factor(name="distance_penalty", unit="m", doc="-|achieved - desired|")
+APPROACH = Factor(name="approach_penalty", unit="m", doc="-|object - gripper|")
+CONTROL = Factor(name="control_penalty", unit="1", doc="-|a|^2, a clipped to its bounds of 1")
+SPEED = Factor(name="speed_penalty", unit="m/s", doc="-|velocity of the gripper|")
+
+
+@dataclass(frozen=True, kw_only=True)
+class FetchTask:
+    """One of these tasks."""
+
+    name: str
+    """Its name, without namespace and version."""
+    source: str
+    """Id of the environment that simulates it."""
+    has_object: bool
+    """Whether an object is to be at the goal, and not the gripper."""
+
+    @property
+    def factors(self) -> tuple[Factor, ...]:
+        """What raters may look at; all but the first are no part of the task reward."""
+        return (SUCCESS, DISTANCE, *([APPROACH] if self.has_object else []), CONTROL, SPEED)
+
+    @property
+    def ranking(self) -> tuple[str, ...]:
+        """Names of the factors by importance: to succeed, to come near, to waste no effort, to move gently."""
+        return tuple(factor.name for factor in self.factors)
+
+
+FETCH = {
+    task.name: task
+    for task in (
+        FetchTask(name="FetchReach", source="FetchReach-v4", has_object=False),
+        FetchTask(name="FetchPush", source="FetchPush-v4", has_object=True),
+        FetchTask(name="FetchPickAndPlace", source="FetchPickAndPlace-v4", has_object=True),
+        FetchTask(name="FetchSlide", source="FetchSlide-v4", has_object=True),
+    )
+}
+"""The tasks by name."""
+
+
+def register() -> None:
+    """Register `prefgym/<Name>-v0` for every task; Gymnasium-Robotics is needed when one is made."""
+    for name in FETCH:
+        if (env_id := f"prefgym/{name}-v0") not in gym.registry:
+            gym.register(  # pyright: ignore[reportUnknownMemberType]
+                env_id,
+                entry_point="prefgym.envs.fetch:make_env",
+                vector_entry_point="prefgym.envs.fetch:make_vector_env",
+                max_episode_steps=EPISODE_STEPS,
+                kwargs={"task": name, "reward": "learned"},
+            )
+
+
+class FetchEnv(gym.Env[Any, Any]):
+    """One world of a task; it never terminates, and pays the task reward.
+
+    Args:
+        task: Which one.
+        render_mode: "rgb_array", or None for no pictures.
+        width: Of pictures, in pixels.
+        height: Of pictures, in pixels.
+
+    Raises:
+        ValueError: If the render mode is unknown.
+        gymnasium.error.DependencyNotInstalled: If Gymnasium-Robotics is missing.
+    """
+
+    def __init__(self, task: FetchTask, *, render_mode: str | None = None, width: int = 480, height: int = 480) -> None:
+        check_render_mode(render_mode)
+        if find_spec("gymnasium_robotics") is None:
+            raise error.DependencyNotInstalled(
+                f'prefgym/{task.name}-v0 needs Gymnasium-Robotics: pip install "prefgym[robotics]"'
+            )
+        from prefgym.sim.foreign import World, find
+
+        self.task, self.render_mode = task, render_mode
+        self._robot = cast(Any, find(task.source).make(disable_env_checker=True).unwrapped)
+        self._world = World(self._robot)
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / self._robot.dt)}
+        self._picture_size, self._renderer = (width, height), None
+        self.observation_space: gym.Space[Any] = self._world.observation_space
+        self.action_space: gym.Space[Any] = self._robot.action_space
+        self._factors = {factor.name: np.zeros(1) for factor in task.factors}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Place gripper, object and goal, where Gymnasium-Robotics has them for the same seed."""
+        super().reset(seed=seed)
+        self._robot.np_random = self.np_random
+        obs, _ = self._world.reset()
+        return obs, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        """Move the gripper by at most 5 cm along each axis, and open or close it; actions are clipped. Shape: (4,)."""
+        obs, _, _, _, told = self._world.step(np.asarray(action))
+        is_success = bool(told["is_success"])
+        command = np.clip(action, -1.0, 1.0)
+        self._factors = {
+            SUCCESS.name: np.array([float(is_success)]),
+            DISTANCE.name: -np.linalg.norm(obs[None, ACHIEVED] - obs[None, DESIRED], axis=-1),
+            **({APPROACH.name: -np.linalg.norm(obs[None, TO_OBJECT], axis=-1)} if self.task.has_object else {}),
+            CONTROL.name: -np.square(command[None], dtype=np.float64).sum(-1),
+            SPEED.name: -np.linalg.norm(obs[None, GRIPPER_MOVED], axis=-1) / self._robot.dt,
+        }
+        info = {name: float(value[0]) for name, value in self._factors.items()}
+        return obs, float(is_success), False, False, {**info, "is_success": is_success}
+
+    def factors(self) -> dict[str, FloatArray]:
+        """Copy the factors of the last step. Shape of each: (1,)."""
+        return {name: value.copy() for name, value in self._factors.items()}
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401
+        """Return what the states are states of."""
+        return self._world.model
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from."""
+        return self._world.camera
+
+    @property
+    def state_size(self) -> int:
+        """Columns of `physics_state`."""
+        return self._world.state_size
+
+    def physics_state(self, final: bool = False) -> FloatArray:
+        """Copy what it takes to draw the world, the mark of the goal included. Shape: (1, state_size)."""
+        return self._world.physics_state(final)
+
+    def render(self) -> Any:  # noqa: ANN401
+        """Draw the world. Shape: (H, W, 3), uint8."""
+        if self.render_mode is None:
+            logger.warn("render() draws nothing without render_mode='rgb_array'")
+            return None
+        if self._renderer is None:
+            from prefgym.sim.render import StateRenderer
+
+            width, height = self._picture_size
+            self._renderer = StateRenderer(self.model, width=width, height=height, camera=self.camera)
+        return self._renderer(self.physics_state())[0]
+
+    def close(self) -> None:
+        """Free the world, and whatever draws it; closing twice does nothing."""
+        self._robot.close()
+        if self._renderer is not None:
+            self._renderer.close()
+
+
+def make_env(task: str, *, reward: str = "learned", **kwargs: Any) -> gym.Env[Any, Any]:  # noqa: ANN401
+    """Make one world of a task.
+
+    Args:
+        task: Name of the task.
+        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        **kwargs: What `FetchEnv` takes.
+
+    Raises:
+        ValueError: If the task or the reward is unknown.
+        gymnasium.error.DependencyNotInstalled: If Gymnasium-Robotics is missing.
+    """
+    check_name("task", task, FETCH)
+    check_name("reward", reward, REWARDS)
+    env = FetchEnv(FETCH[task], **kwargs)
+    if reward == "task":
+        return env
+    from prefgym.wrappers import PreferenceEnv
+
+    return PreferenceEnv(env)
+
+
+def make_vector_env(
+    task: str,
+    num_envs: int = 1,
+    *,
+    reward: str = "learned",
+    autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
+    **kwargs: Any,  # noqa: ANN401
+) -> VectorEnv[Any, Any, Any]:
+    """Make several worlds of a task, stepped one after the other.
+
+    Args:
+        task: Name of the task.
+        num_envs: Number of worlds.
+        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        autoreset_mode: When worlds whose episode ended start the next one.
+        **kwargs: What else `gym.make` takes for one world.
+
+    Raises:
+        ValueError: If the task or the reward is unknown.
+        gymnasium.error.DependencyNotInstalled: If Gymnasium-Robotics is missing.
+    """
+    from prefgym.sim.foreign import make_vector
+
+    check_name("task", task, FETCH)
+    check_name("reward", reward, REWARDS)
+    env = make_vector(f"prefgym/{task}-v0", num_envs, AutoresetMode(autoreset_mode), **kwargs)
+    if reward == "task":
+        return env
+    from prefgym.wrappers import PreferenceVectorEnv
+
+    return PreferenceVectorEnv(env)

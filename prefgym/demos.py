@@ -1,0 +1,329 @@
+"""`prefgym demos`: episodes of a policy as a Minari dataset.
+
+Many worlds are played at once, one episode in each, and cut apart afterwards.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import VectorEnv
+from gymnasium.wrappers import FlattenObservation
+
+import prefgym
+from prefgym.config import UserError
+from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
+from prefgym.evaluate import make_evaluation_env
+from prefgym.experts import LEVELS, load_expert
+from prefgym.files import writing
+from prefgym.limits import Count, Natural, NonNegative, Share, check
+from prefgym.load import load_policy
+from prefgym.runs import read_config
+from prefgym.spaces import Spaces
+
+Array = npt.NDArray[Any]
+Act = Callable[[Array], Array]
+"""Observations (N, O) to actions (N, A)."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemosCfg:
+    """Write episodes of a policy into a Minari dataset.
+
+    Raises:
+        ValueError: If a number lies outside its limits.
+    """
+
+    env: str
+    """Environment id."""
+    dataset: str
+    """Id of the dataset, which must not exist: `namespace/name-v0`."""
+    policy: str = "demonstrator"
+    """Who acts: `demonstrator` (a script, where there is one), `expert` or `medium` (what ships with prefgym for the
+    task), `random` (uniform actions), or a run folder, whose last policy takes the actions it thinks best."""
+    quality: Share | None = None
+    """How good the demonstrator is: the share of steps on which its hand does not slip; 1 unless said."""
+    noise: NonNegative = 0.0
+    """Standard deviation of Gaussian noise on every action, in the action's units; sums stay within bounds."""
+    episodes: Count = 100
+    """Episodes."""
+    seed: Natural = 0
+    """Seed of the first episode; the others count on from it. It also seeds policy and noise."""
+    num_envs: Count = 16
+    """Worlds that are played at once; noise and slips depend on it."""
+    threads: Count = 1
+    """Threads of the simulation."""
+    out: Path | None = None
+    """Folder of datasets; Minari's own unless said: `$MINARI_DATASETS_PATH`, or `~/.minari/datasets`."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Episode:
+    """One episode of T steps."""
+
+    seed: int
+    """Of its world."""
+    obs: Array
+    """Shape: (T+1, O)."""
+    action: Array
+    """Shape: (T, A)."""
+    reward: Array
+    """Task reward. Shape: (T,)."""
+    terminated: Array
+    """Shape: (T,), bool."""
+    truncated: Array
+    """Shape: (T,), bool."""
+    infos: dict[str, Array]
+    """Factors and `success` after each step, where the environment tells them; 0 at the start. Shape: (T+1,)."""
+
+
+def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
+    """Play, write the dataset, and say what it holds.
+
+    Args:
+        cfg: What to play.
+        command: The command line that asked for it.
+
+    Returns:
+        The folder of the dataset.
+
+    Raises:
+        UserError: If Minari is missing, the dataset exists or cannot be written, or the policy does not fit.
+    """
+    path = dataset_path(cfg.dataset, cfg.out)
+    env = make_evaluation_env(cfg.env, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
+    with closing(env):
+        try:
+            spaces = Spaces.of(env)
+        except ValueError as error:
+            raise UserError(f"{cfg.env} cannot be used: {error}.") from None
+        policy_seed, noise_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
+        act = make_policy(cfg.env, cfg.policy, spaces.single_action_space, quality=cfg.quality, seed=policy_seed)
+        episodes = collect(noisy(act, cfg.noise, spaces.single_action_space, noise_seed), env, cfg.episodes, cfg.seed)
+    told = summary(episodes)
+    settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
+    if cfg.policy == "demonstrator":
+        settings["quality"] = 1.0 if cfg.quality is None else cfg.quality
+    card = {"version": prefgym.__version__, "command": " ".join(command), **settings, **told}
+    with writing(path):
+        _write(path, cfg, spaces, episodes, card)
+    success = "" if told["success_rate"] is None else f", success in {told['success_rate']:.0%}"
+    steps = sum(len(episode.reward) for episode in episodes)
+    print(
+        f"{cfg.dataset}: {cfg.episodes} episodes, {steps:,} steps of {cfg.env}: "
+        f"true return {told['mean_return']:.1f} ± {told['std_return']:.1f}{success}; see {path}"
+    )
+    return path
+
+
+def make_policy(
+    env_id: str, name: str, action_space: gym.spaces.Box, *, quality: float | None = None, seed: int = 0
+) -> Act:
+    """Make who acts.
+
+    Args:
+        env_id: Where.
+        name: `demonstrator`, `expert`, `medium`, `random` or a run folder.
+        action_space: Of one world.
+        quality: Of the demonstrator; None of others.
+        seed: Seed of what it draws.
+
+    Raises:
+        UserError: If there is no such policy, it is of another environment, or it has no quality.
+    """
+    if quality is not None and name != "demonstrator":
+        raise UserError(f"--quality belongs to --policy demonstrator, not to {name}.")
+    if name == "demonstrator":
+        try:
+            demonstrator = Demonstrator(env_id, DemonstratorCfg(quality=1.0 if quality is None else quality), seed=seed)
+        except ValueError as error:
+            raise UserError(f"{error}.") from None
+        return lambda obs: demonstrator.predict(obs)[0]
+    if name == "random":
+        if not action_space.is_bounded():
+            raise UserError(f"--policy random: actions of {env_id} have no bounds to draw between.")
+        generator = np.random.default_rng(seed)
+        return lambda obs: generator.uniform(action_space.low, action_space.high, (len(obs), *action_space.shape))
+    if name in LEVELS:
+        expert = load_expert(env_id, name)
+        return lambda obs: expert.predict(obs)[0]
+    if not Path(name).is_dir():
+        raise UserError(f"unknown policy {name!r}: there is demonstrator, expert, medium, random, or a run folder.")
+    if (trained_on := read_config(Path(name))["env"]) != env_id:
+        raise UserError(f"{name} was trained in {trained_on}, not in {env_id}.")
+    policy = load_policy(name)
+    return lambda obs: policy.predict(obs, deterministic=True)[0]
+
+
+def noisy(act: Act, std: float, action_space: gym.spaces.Box, seed: int) -> Act:
+    """Add Gaussian noise to actions, and keep them within bounds and in their type."""
+    generator = np.random.default_rng(seed)
+
+    def noisy_act(obs: Array) -> Array:
+        action = act(obs)
+        action = action + std * generator.standard_normal(action.shape)
+        return np.clip(action, action_space.low, action_space.high).astype(action_space.dtype)
+
+    return noisy_act
+
+
+def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: int) -> list[Episode]:
+    """Play episodes in worlds that pay the task reward, in SAME_STEP mode; episode i has the seed `seed` + i."""
+    episodes: list[Episode] = []
+    for first in range(seed, seed + num_episodes, env.num_envs):
+        episodes += _play(act, env, first)
+    return episodes[:num_episodes]
+
+
+def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episode]:
+    """Play one episode in each world, until the last one has ended."""
+    running = np.ones(env.num_envs, np.bool_)
+    obs, _ = env.reset(seed=seed)
+    columns: list[tuple[Array, ...]] = []
+    infos: list[dict[str, Array]] = []
+    while running.any():
+        action = act(obs)
+        next_obs, reward, terminated, truncated, info = env.step(action)
+        ended = terminated | truncated
+        reached = next_obs.copy()
+        if ended.any():
+            reached[ended] = np.stack(list(info["final_obs"][ended]))
+        columns.append((obs, reached, action, reward, terminated, truncated))
+        infos.append(_told(env, info, ended))
+        obs, running = next_obs, running & ~ended
+    # each (T, N, ...), T being the longest episode's
+    before, after, action, reward, terminated, truncated = map(np.stack, zip(*columns))
+    told = {name: np.stack([step[name] for step in infos]) for name in infos[0]}
+    length = (terminated | truncated).argmax(0) + 1
+    for world, last in enumerate(length.tolist()):
+        taken = slice(None, last), world
+        yield Episode(
+            seed=seed + world,
+            obs=np.concatenate([before[taken], after[last - 1 : last, world]]),
+            action=action[taken],
+            reward=reward[taken].astype(np.float64),
+            terminated=terminated[taken],
+            truncated=truncated[taken],
+            infos={name: np.pad(values[taken], (1, 0)) for name, values in told.items()},
+        )
+
+
+def _told(env: VectorEnv[Any, Any, Any], info: dict[str, Any], ended: Array) -> dict[str, Array]:
+    """Return the factors of a step, and whether it led to success, where the environment tells. Shape of each: (N,)."""
+    base = cast(Any, env.unwrapped)
+    told: dict[str, Array] = dict(base.factors()) if hasattr(base, "factors") else {}
+    final = info.get("final_info", {})
+    if "is_success" in info or "is_success" in final:
+        nobody = np.zeros(env.num_envs)
+        told["success"] = np.where(ended, final.get("is_success", nobody), info.get("is_success", nobody))
+    return {name: np.asarray(values, np.float32) for name, values in told.items()}
+
+
+def summary(episodes: list[Episode]) -> dict[str, float | None]:
+    """Say how good episodes are.
+
+    Returns:
+        Mean and deviation of the true return, and the share that ends in success; None where success is not told.
+    """
+    returns = np.array([episode.reward.sum() for episode in episodes])
+    ends = [float(episode.infos["success"][-1]) for episode in episodes if "success" in episode.infos]
+    success = float(np.mean(ends)) if ends else None
+    return {"mean_return": float(returns.mean()), "std_return": float(returns.std()), "success_rate": success}
+
+
+def dataset_path(dataset: str, root: Path | None) -> Path:
+    """Say where a new dataset goes.
+
+    Args:
+        dataset: Its id.
+        root: Folder of datasets; None for Minari's own.
+
+    Raises:
+        UserError: If Minari is missing, the id is none, or the dataset exists.
+    """
+    named = _minari("minari.dataset.minari_dataset").DATASET_ID_RE.fullmatch(dataset)
+    if named is None or named["version"] is None:
+        raise UserError(f"{dataset!r} is no id of a dataset: write it as namespace/name-v0.")
+    path = (root or _minari("minari.storage").get_dataset_path()).absolute() / dataset  # Minari 0.5.4 writes no other
+    if path.exists():
+        raise UserError(f"the dataset {dataset} exists at {path}: choose another name or version.")
+    return path
+
+
+def _write(path: Path, cfg: DemosCfg, spaces: Spaces, episodes: list[Episode], card: dict[str, Any]) -> None:
+    """Write a dataset into a folder beside its own, and then give it its name."""
+    minari = _minari("minari")
+    buffer = _minari("minari.data_collector.episode_buffer").EpisodeBuffer
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as part:
+        folder = Path(part, path.name)
+        folder.mkdir()
+        storage = _minari("minari.dataset.minari_storage").MinariStorage.new(
+            folder / "data",
+            observation_space=spaces.single_observation_space,
+            action_space=spaces.single_action_space,
+            env_spec=_spec(cfg.env),
+        )
+        storage.update_metadata(
+            {
+                "dataset_id": cfg.dataset,
+                "minari_version": minari.__version__,
+                "algorithm_name": cfg.policy,
+                "description": f"{cfg.episodes} episodes of {cfg.env}: {card['command'] or 'prefgym demos'}",
+                "prefgym": card,
+            }
+        )
+        storage.update_episodes(
+            buffer(
+                seed=episode.seed,
+                observations=episode.obs,
+                actions=episode.action,
+                rewards=episode.reward,
+                terminations=episode.terminated,
+                truncations=episode.truncated,
+                infos=episode.infos,
+            )
+            for episode in episodes
+        )
+        os.rename(folder, path)
+    _announce(path, cfg.dataset)
+
+
+def _announce(path: Path, dataset: str) -> None:
+    """Tell Minari that the folders above a dataset are namespaces."""
+    name = _minari("minari.namespace").NAMESPACE_METADATA_FILENAME
+    for folder in list(path.parents)[: dataset.count("/")]:
+        if not (folder / name).exists():
+            (folder / name).write_text("{}")
+
+
+def _spec(env_id: str) -> Any:  # noqa: ANN401
+    """Return what makes one world as it was played: it pays the task reward, and its observations are flat."""
+    paid: dict[str, Any] = {"reward": "task"} if env_id.startswith("prefgym/") else {}
+    env = gym.make(env_id, disable_env_checker=True, **paid)
+    flat = FlattenObservation(env) if isinstance(env.observation_space, gym.spaces.Dict) else env
+    spec = flat.spec
+    env.close()
+    return spec
+
+
+def _minari(module: str) -> Any:  # noqa: ANN401
+    """Import a part of Minari.
+
+    Raises:
+        UserError: If it is missing.
+    """
+    if find_spec("minari") is None:
+        raise UserError('demonstrations are written with Minari: pip install "prefgym[demos]"')
+    return import_module(module)
