@@ -181,7 +181,7 @@ def _evaluate(argv: list[str]) -> int:
     args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
     policy = load_policy(args.run)
     evaluation = evaluate_run(args.run, policy, args.episodes, args.seed, args.threads)
-    print(f"true return {evaluation.mean:.1f} ± {evaluation.std:.1f} over {args.episodes} episodes")
+    print(f"{evaluation.in_words(1)} over {args.episodes} episodes")
     if args.video:
         print(f"video: {film_run(args.run, policy, args.seed)}")
     return 0

@@ -58,15 +58,19 @@ class MadeOfRaters(PromptRater):
         step_return: Callable[[], float] | None = None,
         factor_names: Sequence[str] = (),
         ranking: Sequence[str] = (),
+        has_reward: bool = True,
+        wish: str = "",
     ) -> None:
         """Make the others.
 
         Args:
             cfg: Who they are: `kinds()` maps names to registered raters.
             seed: Seed of what is drawn here; their own seeds come from it.
-            step_return: Handed to those who take it, as the two below.
+            step_return: Handed to those who take it, as all below.
             factor_names: What the task's segments carry.
             ranking: The task's own ranking of these.
+            has_reward: Whether there is a task reward to judge by.
+            wish: What is wanted, in a sentence, where no reward says it.
 
         Raises:
             ValueError: If one is unknown, cannot judge this task, or answers late.
@@ -75,6 +79,7 @@ class MadeOfRaters(PromptRater):
         self.cfg = cfg
         self.generator = torch.Generator().manual_seed(seed)
         known = {"step_return": step_return, "factor_names": factor_names, "ranking": ranking}
+        known |= {"has_reward": has_reward, "wish": wish}
         self.people = make_raters(cfg.kinds(), seed, known)
 
     def state_dict(self) -> State:
