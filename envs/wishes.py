@@ -95,6 +95,7 @@ HOPPER_BACKFLIP = _wished(
     "The hopper does backflips: it jumps off, turns over backwards in the air, and lands on its foot.",
     _BACKFLIPS,
     terminated=None,
+    ends="never",
 )
 
 
@@ -273,6 +274,7 @@ HUMANOID_KNEEL = _wished(
         step=_kneeling,
     ),
     terminated=None,
+    ends="never",
 )
 
 HUMANOID_SPLITS = _wished(
@@ -293,6 +295,7 @@ HUMANOID_SPLITS = _wished(
         step=_split,
     ),
     terminated=None,
+    ends="never",
 )
 
 HUMANOID_LOTUS = _wished(
@@ -314,4 +317,5 @@ HUMANOID_LOTUS = _wished(
         step=_lotus,
     ),
     terminated=None,
+    ends="never",
 )

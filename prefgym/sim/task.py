@@ -39,6 +39,24 @@ class Factor:
     """What it rewards, as an equation."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One part of the observation, in words that can be checked; `TaskSpec.observation` computes it."""
+
+    field: str
+    """MjData field, written as in `TaskSpec.reads`."""
+    first: int = 0
+    """First row of the field that is seen: a position, a velocity, a body; of one body, a number."""
+    last: int | None = None
+    """Row before which that ends; None for all."""
+    less: str = ""
+    """Field that is subtracted."""
+    through: str = ""
+    """`sine` or `cosine`, where that is seen."""
+    within: str = ""
+    """Name of the range to which it is clipped."""
+
+
 class Observation(Protocol):
     """What the agent sees."""
 
@@ -172,6 +190,12 @@ class TaskSpec:
     """The reward terms, in the order of `reward_terms`."""
     ranking: tuple[str, ...] = ()
     """Names of the factors by importance, for raters who rank them."""
+    seen: tuple[Seen, ...] = ()
+    """The parts of the observation, in order."""
+    starts: str = ""
+    """How episodes start, in words; `{noise}` is `reset_noise`."""
+    ends: str = "never"
+    """When an episode terminates, in words; `{name[0]}` and `{name[1]}` are the bounds of a range."""
     observation: Observation
     position: Position | None = None
     terminated: Terminated | None = None
