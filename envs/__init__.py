@@ -13,6 +13,13 @@ from prefgym.envs.locomotion import HUMANOID as HUMANOID
 from prefgym.envs.locomotion import HUMANOID_STANDUP as HUMANOID_STANDUP
 from prefgym.envs.locomotion import SWIMMER as SWIMMER
 from prefgym.envs.locomotion import WALKER2D as WALKER2D
+from prefgym.envs.wishes import ANT_CIRCLE as ANT_CIRCLE
+from prefgym.envs.wishes import HALF_CHEETAH_BACKFLIP as HALF_CHEETAH_BACKFLIP
+from prefgym.envs.wishes import HOPPER_BACKFLIP as HOPPER_BACKFLIP
+from prefgym.envs.wishes import HUMANOID_KNEEL as HUMANOID_KNEEL
+from prefgym.envs.wishes import HUMANOID_LOTUS as HUMANOID_LOTUS
+from prefgym.envs.wishes import HUMANOID_SPLITS as HUMANOID_SPLITS
+from prefgym.envs.wishes import WALKER2D_ONE_LEG as WALKER2D_ONE_LEG
 from prefgym.sim.task import TaskSpec
 
 if TYPE_CHECKING:
@@ -22,7 +29,13 @@ _LOCOMOTION = (ANT, HALF_CHEETAH, HOPPER, HUMANOID, HUMANOID_STANDUP, SWIMMER, W
 _CONTROL = (INVERTED_DOUBLE_PENDULUM, INVERTED_PENDULUM, PUSHER, REACHER)
 
 TASKS: dict[str, TaskSpec] = {task.name: task for task in (*_LOCOMOTION, *_CONTROL)}
-"""All tasks by name."""
+"""The tasks that pay a reward, by name: Gymnasium's."""
+
+_MOTIONS = (HALF_CHEETAH_BACKFLIP, HOPPER_BACKFLIP, WALKER2D_ONE_LEG, ANT_CIRCLE)
+_POSTURES = (HUMANOID_KNEEL, HUMANOID_LOTUS, HUMANOID_SPLITS)
+
+WISHES: dict[str, TaskSpec] = {task.name: task for task in (*_MOTIONS, *_POSTURES)}
+"""The tasks without a reward, by name: for raters that look."""
 
 
 def expert(env_id: str, level: "Level" = "expert") -> "Expert":
@@ -38,9 +51,15 @@ def expert(env_id: str, level: "Level" = "expert") -> "Expert":
 
 __all__ = [
     "ANT",
+    "ANT_CIRCLE",
     "HALF_CHEETAH",
+    "HALF_CHEETAH_BACKFLIP",
     "HOPPER",
+    "HOPPER_BACKFLIP",
     "HUMANOID",
+    "HUMANOID_KNEEL",
+    "HUMANOID_LOTUS",
+    "HUMANOID_SPLITS",
     "HUMANOID_STANDUP",
     "INVERTED_DOUBLE_PENDULUM",
     "INVERTED_PENDULUM",
@@ -49,6 +68,8 @@ __all__ = [
     "SWIMMER",
     "TASKS",
     "WALKER2D",
+    "WALKER2D_ONE_LEG",
+    "WISHES",
     "expert",
 ]
 

@@ -5,8 +5,8 @@ They are the tasks `<Name>-v5` of Gymnasium, to the last bit.
 
 from types import ModuleType
 
-from prefgym.envs.formulas import effort, length, normal_start, uniform_start
-from prefgym.sim.task import Array, Draw, Factor, StepFacts, TaskSpec, Views
+from prefgym.envs.formulas import NORMAL_START, UNIFORM_START, effort, length, normal_start, uniform_start
+from prefgym.sim.task import Array, Draw, Factor, Seen, StepFacts, TaskSpec, Views
 
 
 def _pendulum_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
@@ -109,6 +109,9 @@ INVERTED_PENDULUM = TaskSpec(
     camera={"trackbodyid": 0, "distance": 2.04},
     factors=(Factor(name="reward_survive", unit="1", doc="1 while the pole is within 0.2 rad of upright"),),
     ranking=("reward_survive",),
+    seen=(Seen(field="qpos"), Seen(field="qvel")),
+    starts=UNIFORM_START,
+    ends="when the pole leans by more than {healthy_angle[1]:g} rad, or the state is not finite",
     observation=_pendulum_seen,
     terminated=_pendulum_down,
     reward_terms=_pendulum_terms,
@@ -134,6 +137,15 @@ INVERTED_DOUBLE_PENDULUM = TaskSpec(
         ),
     ),
     ranking=("reward_survive", "distance_penalty", "velocity_penalty"),
+    seen=(
+        Seen(field="qpos", last=1),
+        Seen(field="qpos", first=1, through="sine"),
+        Seen(field="qpos", first=1, through="cosine"),
+        Seen(field="qvel", within="seen"),
+        Seen(field="qfrc_constraint", last=1, within="seen"),
+    ),
+    starts=NORMAL_START,
+    ends="when the tip is at {healthy_height[0]:g} m or lower",
     observation=_double_seen,
     terminated=_double_down,
     reward_terms=_double_terms,
@@ -154,6 +166,17 @@ REACHER = TaskSpec(
         Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |action|^2"),
     ),
     ranking=("reward_dist", "reward_ctrl"),
+    seen=(
+        Seen(field="qpos", last=2, through="cosine"),
+        Seen(field="qpos", last=2, through="sine"),
+        Seen(field="qpos", first=2),
+        Seen(field="qvel", last=2),
+        Seen(field="xpos/fingertip", last=2, less="xpos/target"),
+    ),
+    starts=(
+        "the model's own state, with uniform noise of up to ±0.1 rad on the arm's angles and ±0.005 rad/s on their "
+        "velocities; the target at rest, uniformly in a disc of radius 0.2 m"
+    ),
     observation=_reacher_seen,
     reward_terms=_reacher_terms,
     initial=_reacher_start,
@@ -174,6 +197,17 @@ PUSHER = TaskSpec(
         Factor(name="reward_near", unit="m", doc="-w_near |object - arm's tip|"),
     ),
     ranking=("reward_dist", "reward_near", "reward_ctrl"),
+    seen=(
+        Seen(field="qpos", last=7),
+        Seen(field="qvel", last=7),
+        Seen(field="xpos/tips_arm"),
+        Seen(field="xpos/object"),
+        Seen(field="xpos/goal"),
+    ),
+    starts=(
+        "the model's own state, with uniform noise of up to ±0.005 rad/s on the arm's velocities; the object at rest, "
+        "uniformly in a rectangle of 0.3 m x 0.4 m, at least 0.17 m from the goal"
+    ),
     observation=_pusher_seen,
     reward_terms=_pusher_terms,
     initial=_pusher_start,

@@ -4,6 +4,12 @@ from types import ModuleType
 
 from prefgym.sim.task import Array, Draw, StepFacts, TaskSpec
 
+UNIFORM_START = "the model's own state, with uniform noise of up to ±{noise:g} on positions and velocities"
+NORMAL_START = (
+    "the model's own state, with uniform noise of up to ±{noise:g} on positions, and normal noise of standard "
+    "deviation {noise:g} on velocities"
+)
+
 
 def uniform_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
     """Start at the model's own state, with uniform noise on positions and velocities."""

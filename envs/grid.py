@@ -10,6 +10,15 @@ from prefgym.tabular import TabularMDP
 
 FEATURES = ("gas", "goal", "sheep", "coin", "roadblock", "brick")
 """What is paid for, in this order."""
+MEANINGS = {
+    "gas": "a step that ends neither on brick nor at the goal or a sheep; one against a wall or a house, too",
+    "goal": "the goal is reached",
+    "sheep": "a sheep is hit",
+    "coin": "a move onto a coin",
+    "roadblock": "a move onto a roadblock",
+    "brick": "a step that ends on brick, but not at the goal or a sheep",
+}
+"""When each feature is 1; else it is 0."""
 CELLS = ("road", "goal", "house", "sheep", "coin", "roadblock")
 """What a cell holds: its number, on brick with 6 more."""
 BRICK = len(CELLS)
@@ -31,6 +40,19 @@ DELIVERY = np.array(
 )
 """The board of the delivery task, as published."""
 DELIVERY_WEIGHTS = np.array([-1.0, 50.0, -50.0, 1.0, -1.0, -2.0])
+HEIGHTS, WIDTHS = (3, 6, 10, 15), (5, 6, 10)
+"""What random boards are drawn from, in cells."""
+SHARES = {"sheep": (0.0, 0.1, 0.3), "roadblock": (0.0, 0.1, 0.5, 0.8), "coin": (0.0, 0.1, 0.2)}
+"""Shares of cells that hold something, of which those that come to less than 1 together are drawn."""
+REWARDS = {
+    "gas": (-1,),
+    "goal": (0, 1, 5, 10, 50),
+    "sheep": (-5, -10, -50, -100),
+    "coin": (1,),
+    "roadblock": (-2, -5, -10),
+    "brick": (-1, -2, -3),
+}
+"""What random boards may pay for each feature."""
 COLOURS = np.array(
     [(225, 225, 225), (60, 160, 75), (70, 70, 80), (200, 60, 60), (240, 200, 60), (240, 140, 60)], np.uint8
 )
@@ -87,13 +109,9 @@ def random_board(generator: np.random.Generator) -> tuple[Board, npt.NDArray[np.
     Returns:
         Numbers of the cells, shape (H, W), and the rewards of `FEATURES`.
     """
-    size = int(generator.choice([3, 6, 10, 15])), int(generator.choice([5, 6, 10]))
+    size = int(generator.choice(HEIGHTS)), int(generator.choice(WIDTHS))
     while True:
-        shares = {
-            "sheep": float(generator.choice([0.0, 0.1, 0.3])),
-            "roadblock": float(generator.choice([0.0, 0.1, 0.5, 0.8])),
-            "coin": float(generator.choice([0.0, 0.1, 0.2])),
-        }
+        shares = {name: float(generator.choice(among)) for name, among in SHARES.items()}
         if sum(shares.values()) < 1:
             break
     board = np.zeros(size[0] * size[1], np.int64)
@@ -104,8 +122,7 @@ def random_board(generator: np.random.Generator) -> tuple[Board, npt.NDArray[np.
         last = min(first + int(share * board.size), board.size - 1)  # one cell is left to start from
         board[order[first:last]] = CELLS.index(name)
         first = last
-    weights = [-1.0, *(float(generator.choice(set_)) for set_ in ([0, 1, 5, 10, 50], [-5, -10, -50, -100], [1]))]
-    weights += [float(generator.choice(set_)) for set_ in ([-2, -5, -10], [-1, -2, -3])]
+    weights = [float(REWARDS["gas"][0]), *(float(generator.choice(REWARDS[name])) for name in FEATURES[1:])]
     return board.reshape(size), np.array(weights)
 
 

@@ -6,10 +6,19 @@ They are the tasks `<Name>-v5` of Gymnasium, to the last bit.
 from collections.abc import Mapping
 from types import ModuleType
 
-from prefgym.envs.formulas import effort, length, normal_start, squares, uniform_start, within
-from prefgym.sim.task import Array, Factor, StepFacts, TaskSpec, Views
+from prefgym.envs.formulas import (
+    NORMAL_START,
+    UNIFORM_START,
+    effort,
+    length,
+    normal_start,
+    squares,
+    uniform_start,
+    within,
+)
+from prefgym.sim.task import Array, Factor, Seen, StepFacts, TaskSpec, Views
 
-_FORWARD = Factor(name="reward_forward", unit="m/s", doc="w_forward dx/dt")
+_FORWARD = Factor(name="reward_forward", unit="m/s", doc="w_forward dx/dt, x of the torso")
 _CTRL = Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |action|^2")
 _SURVIVE = Factor(name="reward_survive", unit="1", doc="w_survive while the state is healthy")
 
@@ -65,6 +74,8 @@ HALF_CHEETAH = TaskSpec(
     camera={"distance": 4.0},
     factors=(_FORWARD, _CTRL),
     ranking=("reward_forward", "reward_ctrl"),
+    seen=(Seen(field="qpos", first=1), Seen(field="qvel")),
+    starts=NORMAL_START,
     observation=_cheetah_seen,
     position=_x,
     reward_terms=_run,
@@ -84,6 +95,8 @@ SWIMMER = TaskSpec(
     reset_noise=0.1,
     factors=(_FORWARD, _CTRL),
     ranking=("reward_forward", "reward_ctrl"),
+    seen=(Seen(field="qpos", first=2), Seen(field="qvel")),
+    starts=UNIFORM_START,
     observation=_swimmer_seen,
     position=_xy,
     reward_terms=_run,
@@ -138,6 +151,12 @@ HOPPER = TaskSpec(
     camera={"trackbodyid": 2, "distance": 3.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
     factors=(_FORWARD, _CTRL, _SURVIVE),
     ranking=("reward_survive", "reward_forward", "reward_ctrl"),
+    seen=(Seen(field="qpos", first=1), Seen(field="qvel", within="seen_velocity")),
+    starts=UNIFORM_START,
+    ends=(
+        "when the torso is at {healthy_z[0]:g} m or lower, pitched by {healthy_angle[1]:g} rad or more, or any other "
+        "angle or any velocity is {healthy_state[1]:g} or more"
+    ),
     observation=_legs_seen,
     position=_x,
     terminated=_hopper_down,
@@ -162,6 +181,12 @@ WALKER2D = TaskSpec(
     camera={"trackbodyid": 2, "distance": 4.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
     factors=(_FORWARD, _CTRL, _SURVIVE),
     ranking=("reward_survive", "reward_forward", "reward_ctrl"),
+    seen=(Seen(field="qpos", first=1), Seen(field="qvel", within="seen_velocity")),
+    starts=UNIFORM_START,
+    ends=(
+        "when the height of the torso is not in ({healthy_z[0]:g}, {healthy_z[1]:g}) m, or it is pitched by "
+        "{healthy_angle[1]:g} rad or more"
+    ),
     observation=_legs_seen,
     position=_x,
     terminated=_walker_down,
@@ -226,6 +251,9 @@ ANT = TaskSpec(
         _SURVIVE,
     ),
     ranking=("reward_survive", "reward_forward", "reward_ctrl", "reward_contact"),
+    seen=(Seen(field="qpos", first=2), Seen(field="qvel"), Seen(field="cfrc_ext", first=1, within="contact_force")),
+    starts=NORMAL_START,
+    ends="when the height of the torso is not in [{healthy_z[0]:g}, {healthy_z[1]:g}] m, or the state is not finite",
     observation=_ant_seen,
     position=_torso_xy,
     terminated=_ant_down,
@@ -305,7 +333,15 @@ def _standup_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Arr
     }
 
 
-_HUMANOID_SEEN = ("qpos", "qvel", "cinert", "cvel", "qfrc_actuator", "cfrc_ext")
+_HUMANOID_PARTS = (
+    Seen(field="qpos", first=2),
+    Seen(field="qvel"),
+    Seen(field="cinert", first=1),
+    Seen(field="cvel", first=1),
+    Seen(field="qfrc_actuator", first=6),
+    Seen(field="cfrc_ext", first=1),
+)
+_HUMANOID_SEEN = tuple(part.field for part in _HUMANOID_PARTS)
 
 HUMANOID = TaskSpec(
     name="Humanoid",
@@ -322,11 +358,14 @@ HUMANOID = TaskSpec(
     camera={"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 2.0), "elevation": -20.0},
     factors=(
         _SURVIVE,
-        _FORWARD,
-        _CTRL,
+        Factor(name="reward_forward", unit="m/s", doc="w_forward dx/dt, x of the centre of mass"),
+        Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |control|^2"),
         Factor(name="reward_contact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
     ),
     ranking=("reward_survive", "reward_forward", "reward_ctrl", "reward_contact"),
+    seen=_HUMANOID_PARTS,
+    starts=UNIFORM_START,
+    ends="when the height of the torso is not in ({healthy_z[0]:g}, {healthy_z[1]:g}) m",
     observation=_humanoid_seen,
     position=_center_of_mass_xy,
     terminated=_humanoid_down,
@@ -349,11 +388,13 @@ HUMANOID_STANDUP = TaskSpec(
     reset_noise=1e-2,
     camera={"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 0.8925), "elevation": -20.0},
     factors=(
-        Factor(name="reward_linup", unit="m/s", doc="height / duration of a simulation step"),
-        Factor(name="reward_quadctrl", unit="1", doc="-w_ctrl |action|^2"),
+        Factor(name="reward_linup", unit="m/s", doc="height of the torso / duration of a simulation step"),
+        Factor(name="reward_quadctrl", unit="1", doc="-w_ctrl |control|^2"),
         Factor(name="reward_impact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
     ),
     ranking=("reward_linup", "reward_quadctrl", "reward_impact"),
+    seen=_HUMANOID_PARTS,
+    starts=UNIFORM_START,
     observation=_humanoid_seen,
     reward_terms=_standup_terms,
     reward=_standup_reward,

@@ -8,16 +8,20 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
-from prefgym.envs import TASKS, fetch
-from prefgym.sim.names import REWARDS, check_name
+from prefgym.envs import TASKS, WISHES, fetch
+from prefgym.sim import names
+from prefgym.sim.names import check_name
+from prefgym.sim.task import TaskSpec
 
+_SPECS = TASKS | WISHES
+REWARDS = (*names.REWARDS, "measure", "recorded")
 BACKENDS = ("cpu",)
 
 
 def register() -> None:
     """Register `prefgym/<Name>-v0` for every task, unless it is registered already."""
     fetch.register()
-    for task in TASKS.values():
+    for task in _SPECS.values():
         env_id = f"prefgym/{task.name}-v0"
         if env_id not in gym.registry:
             gym.register(  # pyright: ignore[reportUnknownMemberType]
@@ -43,20 +47,19 @@ def make_env(
 
     Args:
         task: Name of the task.
-        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward; "measure" pays what
+            evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
+            and pays the task reward or, where there is none, 0.
         backend: What simulates it: "cpu" is this machine's processor.
         **kwargs: What `PoolEnv` takes.
 
     Raises:
-        ValueError: If the task, the reward or the backend is unknown.
+        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to pay.
     """
     from prefgym.sim.single_env import PoolEnv
 
-    check_name("task", task, TASKS)
-    check_name("reward", reward, REWARDS)
-    check_name("backend", backend, BACKENDS)
-    env = PoolEnv(TASKS[task], **kwargs)
-    if reward == "task":
+    env = PoolEnv(_spec(task, reward, backend), measured=reward == "measure", **kwargs)
+    if reward != "learned":
         return env
     from prefgym.wrappers import PreferenceEnv
 
@@ -76,21 +79,30 @@ def make_vector_env(
     Args:
         task: Name of the task.
         num_envs: Number of worlds.
-        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward; "measure" pays what
+            evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
+            and pays the task reward or, where there is none, 0.
         backend: What simulates them: "cpu" is a pool of threads on this machine.
         **kwargs: What `PoolVectorEnv` takes.
 
     Raises:
-        ValueError: If the task, the reward or the backend is unknown.
+        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to pay.
     """
     from prefgym.sim.vector_env import PoolVectorEnv
 
-    check_name("task", task, TASKS)
-    check_name("reward", reward, REWARDS)
-    check_name("backend", backend, BACKENDS)
-    env = PoolVectorEnv(TASKS[task], num_envs, **kwargs)
-    if reward == "task":
+    env = PoolVectorEnv(_spec(task, reward, backend), num_envs, measured=reward == "measure", **kwargs)
+    if reward != "learned":
         return env
     from prefgym.wrappers import PreferenceVectorEnv
 
     return PreferenceVectorEnv(env)
+
+
+def _spec(task: str, reward: str, backend: str) -> TaskSpec:
+    check_name("task", task, _SPECS)
+    check_name("reward", reward, REWARDS)
+    check_name("backend", backend, BACKENDS)
+    if reward == "task" and task in WISHES:
+        told = "leave reward= out, ask a rater that looks, and learn from what it answers"
+        raise ValueError(f"{task} has no task reward, only a wish ({WISHES[task].wish!r}): {told}")
+    return _SPECS[task]

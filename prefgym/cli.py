@@ -190,7 +190,7 @@ def _evaluate(argv: list[str]) -> int:
     else:
         policy, env, folder = load_policy(args.run), read_config(args.run)["env"], args.run
     evaluation = evaluate(policy, make_evaluation_env(env, args.episodes, args.threads), args.seed)
-    print(f"true return {evaluation.mean:.1f} ± {evaluation.std:.1f} over {args.episodes} episodes")
+    print(f"{evaluation.in_words(1)} over {args.episodes} episodes")
     if args.video:
         print(f"video: {film(env, policy, args.seed, folder / f'episode-{args.seed}.mp4')}")
     return 0

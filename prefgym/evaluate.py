@@ -1,4 +1,4 @@
-"""True return: the task reward of a policy, on environments of its own."""
+"""True return: the task reward of a policy, on environments of its own, or what the task's measure counts."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol, cast
@@ -13,6 +13,8 @@ from prefgym.sim.foreign import find, make_vector
 FIRST_SEED = 10_000
 OURS = "prefgym.envs.registration:make_vector_env"
 """What makes the worlds that are simulated here."""
+TRUE_RETURN = "true return"
+"""What is measured where there is a task reward."""
 
 
 class Policy(Protocol):
@@ -28,9 +30,11 @@ class Evaluation:
     """The outcome of some episodes."""
 
     returns: tuple[float, ...]
-    """Task return of each episode."""
+    """Task return of each episode, or what its measure came to."""
     lengths: tuple[int, ...]
     """Steps of each episode."""
+    measure: str = TRUE_RETURN
+    """What the returns are."""
 
     @property
     def mean(self) -> float:
@@ -41,6 +45,11 @@ class Evaluation:
     def std(self) -> float:
         """Return the deviation over episodes."""
         return float(np.std(self.returns))
+
+    def in_words(self, digits: int) -> str:
+        """Say what was measured: true returns with so many digits, what is counted with one more."""
+        digits += self.measure != TRUE_RETURN
+        return f"{self.measure} {self.mean:.{digits}f} ± {self.std:.{digits}f}"
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers under the names they are logged with."""
@@ -63,7 +72,12 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
         returns[running] += reward[running]
         lengths += running
         running &= ~(terminated | truncated)
-    return Evaluation(returns=tuple(returns.tolist()), lengths=tuple(lengths.tolist()))
+    return Evaluation(returns=tuple(returns.tolist()), lengths=tuple(lengths.tolist()), measure=measure_of(env))
+
+
+def measure_of(env: VectorEnv[Any, Any, Any]) -> str:
+    """Name what is measured in an environment."""
+    return env.metadata.get("measure", TRUE_RETURN)
 
 
 def make_evaluation_env(
@@ -74,7 +88,7 @@ def make_evaluation_env(
     render_mode: str | None = None,
     dtype: npt.DTypeLike = np.float32,
 ) -> VectorEnv[Any, Any, Any]:
-    """Make worlds that pay the task reward and are seeded as Gymnasium's own.
+    """Make worlds that pay the task reward, or what the task's measure counts, and are seeded as Gymnasium's own.
 
     Args:
         env_id: Any id.
@@ -87,7 +101,7 @@ def make_evaluation_env(
         return gym.make_vec(
             env_id,
             num_envs,
-            reward="task",
+            reward="measure",
             seeding="parity",
             num_threads=num_threads,
             dtype=dtype,

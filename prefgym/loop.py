@@ -14,7 +14,7 @@ from prefgym.buffers.rollout import EpisodeReturns
 from prefgym.checkpoints import Checkpoints, Shard, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
-from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env
+from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, measure_of
 from prefgym.feedback import read_feedback
 from prefgym.files import DamageError, digest, writing
 from prefgym.guards import NotFiniteError
@@ -83,7 +83,7 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
     """
     loop = Loop(cfg, parts, run)
     interrupted = False
-    with Progress(cfg) as progress:
+    with Progress(cfg, measure_of(parts.env)) as progress:
         try:
             if resume_from is None:
                 loop.begin()

@@ -9,14 +9,20 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bar
 
 from prefgym.config import TrainCfg
+from prefgym.evaluate import TRUE_RETURN
 from prefgym.health import troubles
 
 
 class Progress:
-    """Show steps, labels, true return, reward accuracy and time left; without a terminal, a line an evaluation."""
+    """Show steps, labels, true return, reward accuracy and time left; without a terminal, a line an evaluation.
 
-    def __init__(self, cfg: TrainCfg) -> None:
-        self.cfg = cfg
+    Args:
+        cfg: What is trained.
+        measure: What evaluation counts in the place of the true return, if it does.
+    """
+
+    def __init__(self, cfg: TrainCfg, measure: str = TRUE_RETURN) -> None:
+        self.cfg, self.measure = cfg, measure
         self.console = Console(stderr=True)
         self._labels, self._accuracy, self._true_return = "0", "-", "-"
         self._bar = Bar(
@@ -48,10 +54,10 @@ class Progress:
         if (accuracy := metrics.get("reward_model/accuracy")) is not None:
             self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
         if (true_return := metrics.get("eval/mean_reward")) is not None:
-            self._true_return = f"{true_return:.0f}"
+            self._true_return = f"{true_return:.{int(self.measure != TRUE_RETURN)}f}"
         for sentence in troubles(metrics):
             self.console.print(f"{steps:>10,} steps  warning: {sentence}", highlight=False)
-        told = f"true return {self._true_return}"
+        told = f"{self.measure} {self._true_return}"
         if self.cfg.rater != "none":
             told = f"{self._labels}/{self.cfg.budget} labels  accuracy {self._accuracy}  {told}"
         self._bar.update(self._task, completed=min(steps, self.cfg.steps), told=told)

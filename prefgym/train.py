@@ -58,8 +58,8 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
         outcome = train(cfg, parts, run, resume_from)
         with writing(run.path):
             keep(cfg, parts, run, outcome)
-        said = f"true return {outcome.evaluation.mean:.0f} ± {outcome.evaluation.std:.0f}"
-        print(f"{said} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {run.path}")
+        spent = f"{outcome.steps:,} steps and {parts.budget.num_asked} queries"
+        print(f"{outcome.evaluation.in_words(0)} after {spent}; see {run.path}")
         if parts.rater is not None and parts.budget.left and not outcome.interrupted:
             print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
         if cfg.report and not outcome.interrupted:
@@ -122,6 +122,8 @@ def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int)
     spec = task if isinstance(task, TaskSpec) else None  # of worlds that are simulated here
     file: Path | None = getattr(cfg.rater_cfg, "expert_file", None)
     offers: Offers = Offers(
+        has_reward=lambda: env.recorder.has_reward,
+        wish=lambda: env.metadata.get("wish", ""),
         step_return=lambda: env.recorder.step_return,
         factor_names=lambda: env.recorder.factor_names,
         ranking=lambda: task.ranking if task else (),
@@ -171,8 +173,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     """Make the worlds in which the agent learns; with a rater they hide the task reward.
 
     Raises:
-        UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, or what is to be
-            recorded cannot be: there is no room, or no picture.
+        UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, there is neither
+            rater nor reward, or what is to be recorded cannot be: there is no room, or no picture.
     """
     limit = foreign.find(cfg.env).max_episode_steps
     length = cfg.sampler_cfg.segment_length
@@ -182,8 +184,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         )
     num_envs = cfg.agent_cfg.num_envs
     if foreign.find(cfg.env).vector_entry_point == OURS:
-        settings: dict[str, Any] = {"reward": "task", "num_threads": cfg.num_threads, "dtype": np.float32}
-        env = gym.make_vec(cfg.env, num_envs, autoreset_mode=AutoresetMode.SAME_STEP, **settings)
+        settings: dict[str, Any] = {"num_threads": cfg.num_threads, "dtype": np.float32}
+        env = gym.make_vec(cfg.env, num_envs, reward="recorded", autoreset_mode=AutoresetMode.SAME_STEP, **settings)
     else:
         env = foreign.make_vector(cfg.env, num_envs, AutoresetMode.SAME_STEP)
     is_recorded, has_states = cfg.rater != "none", hasattr(env.unwrapped, "physics_state")
@@ -199,6 +201,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         raise UserError(f"{cfg.env} cannot be used: {error}.") from None
     guarded = GuardedVectorEnv(env, guard_reward=not is_recorded)
     if not is_recorded:
+        if "wish" in env.metadata:
+            raise UserError(f"{cfg.env} has no task reward: without a rater there is nothing to learn from.")
         return guarded
     try:
         recording = PreferenceVectorEnv(guarded, recorder=cfg.recorder)
@@ -278,6 +282,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
             "agent": cfg.agent,
             "seed": cfg.seed,
             "version": prefgym.__version__,
+            **{name: parts.env.metadata[name] for name in ("wish", "measure") if name in parts.env.metadata},
         },
     )
     if outcome.preferences is not None:
@@ -288,17 +293,19 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
         fit = outcome.fit
         held_out = {"probability": fit.probability.numpy().tolist(), "choice": fit.choice.numpy().tolist()}
         run.write_json("report/held_out.json", held_out)
-        run.write_json("report/reward_scatter.json", reward_scatter(parts))
+        if (pairs := reward_scatter(parts)) is not None:
+            run.write_json("report/reward_scatter.json", pairs)
     keep_episode(cfg, parts, run, paid=outcome.fit is not None)
 
 
-def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]]:
-    """Sample recorded steps: what they were worth, and what the learner thinks."""
+def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]] | None:
+    """Sample recorded steps: what they were worth, and what the learner thinks; None where they have no reward."""
     recorder = cast(PreferenceVectorEnv, parts.env).recorder
     starts = recorder.starts(1)
     steps = recorder.segments(starts[torch.randint(len(starts), (num_steps,), generator=parts.generator)], 1)
+    if steps.reward is None:
+        return None
     learned = parts.learner.reward(steps.without_truth()).mean(0)[..., 0]
-    assert steps.reward is not None  # segments come with the truth unless told otherwise
     return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
 
 

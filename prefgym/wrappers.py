@@ -49,6 +49,11 @@ def check_order(env: Any) -> None:  # noqa: ANN401
         for name, reason in _BENEATH:
             if type(layer).__name__ == name:
                 raise ValueError(f"{name} cannot be beneath a wrapper that records preferences: {reason}")
+        if getattr(layer, "pays_measure", False):
+            raise ValueError(
+                "what evaluation counts must not be recorded, or raters would see it: make the "
+                "environment with reward='recorded'"
+            )
         worlds = getattr(layer, "envs", None)  # of Gymnasium's SyncVectorEnv
         layer = worlds[0] if worlds else getattr(layer, "env", None)
 
@@ -71,6 +76,7 @@ class _Preferences:
         self.env = env
         told = (part for part in (env.unwrapped, env) if hasattr(part, "physics_state"))
         self.physics: _HasPhysics | None = next(told, None)
+        self.has_reward = "wish" not in env.metadata  # which says in words what is wanted where no reward does
         self.factor_names = tuple(self.physics.factors()) if self.physics else ()
         self.obs_dim, self.action_dim, self.num_worlds = observation.shape[0], action.shape[0], num_worlds
         self.learner: Learner | None = None
@@ -82,6 +88,7 @@ class _Preferences:
             self.num_worlds,
             self.obs_dim,
             self.action_dim,
+            has_reward=self.has_reward,
             factor_names=self.factor_names,
             state_dim=self.physics.state_size if self.physics else 0,
             cfg=cfg,

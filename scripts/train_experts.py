@@ -163,7 +163,7 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
     """Let a policy act after others have brought the worlds into states of all kinds.
 
     In each world, one of the others acts for 1 to 20 steps, in three of four turns with noise, whose deviation is up to
-    half of the range of actions. Then the policy acts for 1 to 60 steps.
+    half of the range of actions. Then the policy acts for 1 to 300 steps.
     """
     num_worlds = env.num_envs
     draws, worlds = np.random.default_rng(seed), np.arange(num_worlds)
@@ -176,7 +176,9 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
     for _ in range(num_steps):
         over = left == 0
         is_own ^= over
-        left = np.where(over, draws.integers(1, np.where(is_own, 61, 21)), left) - 1
+        # short turns show what deviations cost, long ones what goes well for a while
+        own_turn = np.exp(draws.uniform(0, np.log(300), num_worlds)).astype(int)
+        left = np.where(over, np.where(is_own, own_turn, draws.integers(1, 21, num_worlds)), left) - 1
         who = np.where(over, draws.integers(len(others), size=num_worlds), who)
         noisy = draws.uniform(0, 1, num_worlds) * (draws.random(num_worlds) < 0.75)
         noise = np.where(over, noisy, noise)

@@ -167,8 +167,8 @@ def test_what_is_no_run_is_named(command: str, capsys: pytest.CaptureFixture[str
 
 
 def test_lists_name_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """Eleven simulated environments, four Fetch tasks and two grids, and the raters with `none` among them."""
-    assert len(run(capsys, "list", "envs")[1].split()) == 17
+    """Eleven simulated environments, seven without a reward, four Fetch tasks and two grids, and the raters."""
+    assert len(run(capsys, "list", "envs")[1].split()) == 24
     assert {"oracle", "partial-return", "none"} <= set(run(capsys, "list", "raters")[1].split())
     assert run(capsys, "list", "agents")[1].split() == sorted(
         ["ppo", "sac", "pebble", "sb3", "sb3-ppo", "sb3-sac", "sb3-td3"]

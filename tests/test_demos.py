@@ -212,7 +212,10 @@ def test_nothing_half_written_is_left(
         (["--dataset", "../a-v0"], "is no id of a dataset"),
         (["--policy", "demonstrator"], f"there is no demonstrator for {POLE}: there is one for prefgym/FetchReach-v0"),
         (["--policy", "expert"], "There is no expert for prefgym/FetchReach-v0"),
-        (["--policy", "nowhere"], "unknown policy 'nowhere': there is demonstrator, expert, medium, random, or a run folder."),
+        (
+            ["--policy", "nowhere"],
+            "unknown policy 'nowhere': there is demonstrator, expert, medium, random, or a run folder.",
+        ),
         (["--quality", "0.5"], "--quality belongs to --policy demonstrator, not to random."),
         (["--episodes", "0"], "episodes must be 1 or more, not 0"),
         (["--noise", "-1"], "noise must be 0 or more, not -1"),

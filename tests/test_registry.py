@@ -5,6 +5,7 @@ import sys
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -121,9 +122,9 @@ def test_raters_and_samplers_are_registered() -> None:
     assert promised <= set(raters.names())
     assert {"uniform", "disagreement", "entropy", "k-center", "disagreement-k-center"} <= set(samplers.names())
     names = ("reward_forward", "b", "c")
-    told = {"factor_names": names, "ranking": names, "safe_limit": 1.0}
-    given = {name: object() for name in ("expert", "policy", "simulator")}
-    assert all(raters.build(name, raters.cfg(name), **told, **given) for name in raters.names())
+    told: dict[str, Any] = {"factor_names": names, "ranking": names, "safe_limit": 1.0}
+    told |= {name: object() for name in ("expert", "policy", "simulator")}
+    assert all(raters.build(name, raters.cfg(name), told) for name in raters.names())
     assert all(samplers.make(name) for name in samplers.names())
 
 

@@ -83,11 +83,12 @@ class Recorder:
         obs_dim: int,
         action_dim: int,
         *,
+        has_reward: bool = True,
         factor_names: tuple[str, ...] = (),
         state_dim: int = 0,
         cfg: RecorderCfg | None = None,
     ) -> None:
-        self.cfg = cfg or RecorderCfg()
+        self.cfg, self.has_reward = cfg or RecorderCfg(), has_reward
         self.num_worlds, self.factor_names = num_worlds, factor_names
         self._widths = obs_dim, action_dim, len(factor_names), state_dim if self.cfg.state else 0
         self._make_rows((0, 0, 3))
@@ -203,7 +204,7 @@ class Recorder:
         Args:
             starts: Row numbers as given by `starts`.
             length: Longest segment, in steps; shorter where the episode ends.
-            truth: Whether task reward, factors, physics state and pictures come along.
+            truth: Whether task reward, factors, physics state and pictures come along, as far as there are any.
         """
         first = starts.numpy()[..., None]
         base = first // self.num_rows * self.num_rows
@@ -227,7 +228,7 @@ class Recorder:
             length=torch.as_tensor(steps),
             terminated=torch.as_tensor(last_kind == Row.TERMINATED),
             truncated=torch.as_tensor(last_kind == Row.TRUNCATED),
-            reward=pick(self._reward, taken_rows, taken).float() if truth else None,
+            reward=pick(self._reward, taken_rows, taken).float() if truth and self.has_reward else None,
             factors={
                 name: pick(self._factors[:, column], taken_rows, taken)
                 for column, name in enumerate(self.factor_names if truth else ())

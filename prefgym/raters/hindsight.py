@@ -18,7 +18,7 @@ from prefgym.limits import Count, NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.protocols import Acts, Simulator
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import PromptRater, in_words, require_reward
 from prefgym.scores import PartialReturn
 from prefgym.segments import Segments
 from prefgym.states import State
@@ -53,6 +53,7 @@ class HindsightRater(PromptRater):
         expert: Acts | None = None,
         policy: Acts | None = None,
         simulator: Simulator | None = None,
+        has_reward: bool = True,
     ) -> None:
         """Take who acts, and where.
 
@@ -62,11 +63,13 @@ class HindsightRater(PromptRater):
             expert: Who acts, if the expert does.
             policy: Who acts, if the policy that is being trained does; it is asked as it is when it is needed.
             simulator: Worlds of the task.
+            has_reward: Whether there is a task reward to judge by.
 
         Raises:
-            ValueError: If there is nobody to act, or no simulator.
+            ValueError: If there is no task reward, nobody to act, or no simulator.
         """
         super().__init__()
+        require_reward(has_reward)
         self.cfg = cfg or HindsightRaterCfg()
         acting = expert if self.cfg.policy == "expert" else policy
         if acting is None:

@@ -8,7 +8,7 @@ from prefgym.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import PromptRater, in_words, require_reward
 from prefgym.scores import PeakEnd
 from prefgym.states import State
 
@@ -28,14 +28,19 @@ class PeakEndRaterCfg:
 class PeakEndRater(PromptRater):
     """Answer by peak and end."""
 
-    def __init__(self, cfg: PeakEndRaterCfg | None = None, *, seed: int = 0) -> None:
+    def __init__(self, cfg: PeakEndRaterCfg | None = None, *, seed: int = 0, has_reward: bool = True) -> None:
         """Seed the rater's generator.
 
         Args:
             cfg: What is remembered, and how it errs.
             seed: Seed of its random numbers, which are its own.
+            has_reward: Whether there is a task reward to judge by.
+
+        Raises:
+            ValueError: If there is none.
         """
         super().__init__()
+        require_reward(has_reward)
         self.cfg = cfg or PeakEndRaterCfg()
         self.generator = torch.Generator().manual_seed(seed)
         self._score, self._choice = PeakEnd(self.cfg.peak), BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))

@@ -19,6 +19,16 @@ def in_words(cfg: Any) -> dict[str, Any]:  # noqa: ANN401
     }
 
 
+def require_reward(has_reward: bool) -> None:
+    """Refuse to judge by a task reward where there is none.
+
+    Raises:
+        ValueError: If so.
+    """
+    if not has_reward:
+        raise ValueError("it judges by the task reward, and this environment has none")
+
+
 class PromptRater(ABC):
     """A rater who is called with queries and returns the answers; what is submitted is answered at once."""
 

@@ -18,7 +18,7 @@ from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.protocols import Expert, Simulator
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import PromptRater, in_words, require_reward
 from prefgym.scores import Values, advantage_sum, minus_regret
 from prefgym.segments import Segments
 from prefgym.states import State
@@ -62,6 +62,7 @@ class RegretRater(PromptRater):
         seed: int = 0,
         expert: Expert | None = None,
         simulator: Simulator | None = None,
+        has_reward: bool = True,
     ) -> None:
         """Take the expert, and where he plays on.
 
@@ -70,11 +71,13 @@ class RegretRater(PromptRater):
             seed: Seed of its random numbers, which are its own.
             expert: Whose values they are.
             simulator: Worlds of the task, for values by simulation.
+            has_reward: Whether there is a task reward to judge by.
 
         Raises:
-            ValueError: If there is no expert, or values are to be simulated and there is no simulator.
+            ValueError: If there is no task reward, no expert, or values are to be simulated and there is no simulator.
         """
         super().__init__()
+        require_reward(has_reward)
         self.cfg = cfg or RegretRaterCfg()
         if expert is None:
             raise ValueError("it judges by an expert's values, and there is no expert for this environment")

@@ -11,7 +11,7 @@ from prefgym.guards import check_finite
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import PromptRater, in_words, require_reward
 from prefgym.scores import DiscountedReturn, PartialReturn
 from prefgym.states import State
 
@@ -87,6 +87,7 @@ class ScriptedRater(PromptRater):
         *,
         seed: int = 0,
         step_return: Callable[[], float] | None = None,
+        has_reward: bool = True,
     ) -> None:
         """Seed the rater's generator.
 
@@ -95,8 +96,13 @@ class ScriptedRater(PromptRater):
             seed: Seed of its random numbers, which are its own.
             step_return: Says what an average step returns, for the thresholds of skips and ties; None for the mean
                 over all segments shown so far.
+            has_reward: Whether there is a task reward to judge by.
+
+        Raises:
+            ValueError: If there is none.
         """
         super().__init__()
+        require_reward(has_reward)
         self.cfg = cfg or ScriptedRaterCfg()
         self.generator = torch.Generator().manual_seed(seed)
         self.step_return = step_return

@@ -25,6 +25,7 @@ def learning_curve(
     sessions: FloatArray,
     paid: Curve,
     paid_name: str,
+    true_name: str = "True return",
 ) -> str:
     """Draw the true return over environment steps, and below it the return the agent was paid.
 
@@ -36,6 +37,7 @@ def learning_curve(
         sessions: Steps at which the rater was asked.
         paid: Return the agent was paid.
         paid_name: What that is called.
+        true_name: What the true return is called.
     """
 
     def draw(figure: Figure) -> None:
@@ -47,7 +49,7 @@ def learning_curve(
         if len(std) == len(true):
             top.fill_between(true.x, true.y - std.y, true.y + std.y, color=BLUE, alpha=0.16, linewidth=0)
         top.plot(true.x, true.y, color=BLUE, marker="o", markersize=3.2)
-        top.set_title("True return (evaluation)")
+        top.set_title(f"{true_name} (evaluation)")
         if final is not None:
             at, mean, spread = final
             top.errorbar(at, mean, yerr=spread, color=INK, marker="D", markersize=5.5, elinewidth=1.4, zorder=4)
@@ -61,7 +63,7 @@ def learning_curve(
         _thousands(*panels[:, 0])
 
     name = "curve-wide" if size == WIDE else "curve-narrow"
-    return draw_svg(name, size, "True return over environment steps, sessions marked", draw)
+    return draw_svg(name, size, f"{true_name} over environment steps, sessions marked", draw)
 
 
 def accuracy(*, held_out: Curve, train: Curve, x_label: str) -> str:
@@ -128,11 +130,11 @@ def reward_scatter(pairs: RewardPairs) -> str:
     return draw_svg("scatter", THIRD, "Learned against true reward of single steps", draw)
 
 
-def episode_rewards(episode: Episode, fps: float, seconds: float) -> str:
+def episode_rewards(episode: Episode, fps: float, seconds: float, true_name: str = "True reward") -> str:
     """Draw true and learned reward along the first `seconds` of an episode of `fps` steps a second."""
 
     def draw(figure: Figure) -> None:
-        series = [("True reward", episode.reward, GREEN), ("Learned reward", episode.learned, ORANGE)]
+        series = [(true_name, episode.reward, GREEN), ("Learned reward", episode.learned, ORANGE)]
         num = round(seconds * fps)
         drawn = [(title, values[:num], colour) for title, values, colour in series if values is not None]
         panels: list[Axes] = figure.subplots(len(drawn), 1, sharex=True, squeeze=False)[:, 0]

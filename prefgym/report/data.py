@@ -111,6 +111,16 @@ class RunData:
         """Return whether there was a rater; `none` means training on the task reward."""
         return self.fact("rater") != "none"
 
+    @property
+    def measure(self) -> str:
+        """Return what evaluation measured: `true return` where there is a task reward."""
+        return str(self.fact("measure") or "true return")
+
+    @property
+    def is_counted(self) -> bool:
+        """Return whether that is something else than the true return."""
+        return bool(self.fact("measure"))
+
     def fact(self, name: str) -> Any:  # noqa: ANN401
         """Return what the result says about `name`, or else the configuration, or else None."""
         return self.result.get(name, self.config.get(name))

@@ -40,6 +40,8 @@ def headline(run: RunData, counts: LabelCounts | None) -> str:
     about.append(f"prefgym {run.fact('version')}" if run.fact("version") else "")
     eyebrow = " · ".join(escape(part) for part in about if part)
     lead = f'<p class="lead"><b>{escape(agent)}</b>, paid {paid}</p>' if agent and rater else ""
+    if wish := run.fact("wish"):
+        lead = f'<p class="lead">Wanted: <b>{escape(str(wish))}</b></p>\n{lead}'
     return f'<p class="eyebrow">{eyebrow}</p>\n<h1>{escape(env or run.name)}</h1>\n{lead}'
 
 
@@ -72,11 +74,13 @@ def learning(run: RunData) -> str:
             sessions=sessions,
             paid=paid,
             paid_name=f"{what} (what the agent was paid)",
+            true_name=_capital(run.measure),
         )
         + "</div>"
         for kind, size in (("wide", charts.WIDE), ("narrow", charts.NARROW))
     ]
-    caption = "The true return should rise and stay up; the band is one standard deviation between episodes"
+    subject = _capital(run.measure) if run.is_counted else "The true return"
+    caption = f"{subject} should rise and stay up; the band is one standard deviation between episodes"
     if len(sessions):
         caption += f", dashed lines are the {len(sessions)} sessions in which the rater was asked"
     if len(paid) and run.learns_from_labels:
@@ -127,12 +131,17 @@ def final_policy(run: RunData, footage: Footage, fps: float) -> str:
     rewards = ""
     if episode is not None and (episode.reward is not None or episode.learned is not None):
         seconds = min(FINAL_SECONDS, _num_steps(episode) / fps or FINAL_SECONDS)
-        caption = f"The first {seconds:.0f} s: the learned reward should rise and fall with the true one."
-        rewards = figure(charts.episode_rewards(episode, fps, FINAL_SECONDS), "Rewards along the episode", caption)
+        true = f"{_capital(run.measure)}, by the step" if run.is_counted else "True reward"
+        other = "what is counted" if run.is_counted else "the true one"
+        caption = f"The first {seconds:.0f} s: the learned reward should rise and fall with {other}."
+        chart = charts.episode_rewards(episode, fps, FINAL_SECONDS, true)
+        rewards = figure(chart, "Rewards along the episode", caption)
     if footage.final is None:
         reason = footage.missing or "this run recorded no episode of the final policy"
         return section("Final policy", note(f"No video: {_stop(reason)}"), grid(rewards), name="final-policy")
-    total = "" if episode is None or episode.reward is None else f", true return {number(float(episode.reward.sum()))}"
+    total = (
+        "" if episode is None or episode.reward is None else f", {run.measure} {number(float(episode.reward.sum()))}"
+    )
     clip = footage.final
     part = "The start of one" if clip.seconds * fps * clip.speed < _num_steps(episode) - fps / 10 else "One"
     caption = f"{part} evaluation episode without exploration{total}{_speed(clip.speed)}."
@@ -169,7 +178,7 @@ def _return_card(run: RunData) -> str:
         about += f" after {steps:,.0f} steps" if steps is not None else ""
     if mean is None:
         return ""
-    return card("Final true return", number(mean), f"± {number(std)}" if std is not None else "", about)
+    return card(f"Final {run.measure}", number(mean), f"± {number(std)}" if std is not None else "", about)
 
 
 def _labels(run: RunData, counts: LabelCounts | None) -> tuple[int, int] | None:
@@ -284,6 +293,10 @@ def _verdict(one: Preferences, letters: Mapping[int, str]) -> str:
 
 def _speed(speed: float) -> str:
     return "" if speed > 0.95 else f" · {1 / speed:.1f}\N{MULTIPLICATION SIGN} slow motion"
+
+
+def _capital(words: str) -> str:
+    return words[:1].upper() + words[1:]
 
 
 def _stop(sentence: str) -> str:

@@ -74,7 +74,7 @@ class CpuPool:
         self.qpos0: FloatArray = self._qpos[0].copy()
         self.qvel0: FloatArray = self._qvel[0].copy()
         self.views: dict[str, npt.NDArray[Any]] = {name: self._bind(name) for name in task.reads}
-        self.views |= {name: np.array(getattr(self.model, name)) for name in task.constants}
+        self.views |= {name: self._constant(name) for name in task.constants}
         self._physics = _physics_columns(self.model)
         self.state_size = int(mujoco.mj_stateSize(self.model, PHYSICS_STATE))
 
@@ -174,8 +174,17 @@ class CpuPool:
         bound = self._batch.bind(field)
         if not row:
             return bound
-        objects = self.model.site if field.startswith("site") else self.model.body
-        return bound[:, objects(row).id]
+        return bound[:, self._id(field, row)]
+
+    def _constant(self, name: str) -> npt.NDArray[Any]:
+        field, _, row = name.partition("/")
+        array = np.array(getattr(self.model, field))
+        return array[self._id(field, row)] if row else array
+
+    def _id(self, field: str, name: str) -> int:
+        """Find the row of a named object: a site or a geom where the field's name begins with that, else a body."""
+        objects = {"site": self.model.site, "geom": self.model.geom}.get(field.partition("_")[0], self.model.body)
+        return int(objects(name).id)
 
     def _explained(self, error: Any) -> SimulationError:  # noqa: ANN401
         return SimulationError(self.task.name, error.ids, self._batch.error(int(error.ids[0])))

@@ -24,6 +24,7 @@ class PoolEnv(gym.Env[Array, Array]):
         render_mode: "rgb_array", or None for no pictures.
         width: Of pictures, in pixels.
         height: Of pictures, in pixels.
+        measured: Whether what the task's measure counts is paid in the place of the reward, if it has a measure.
 
     Raises:
         ValueError: If an argument is unknown.
@@ -37,12 +38,13 @@ class PoolEnv(gym.Env[Array, Array]):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
+        measured: bool = False,
     ) -> None:
         check_render_mode(render_mode)
         self.task = task
         self.render_mode = render_mode
-        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / task.dt)}
-        self._worlds = Worlds(task, 1)
+        self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / task.dt), **task.about}
+        self._worlds = Worlds(task, 1, measured=measured)
         self._dtype, self._picture_size = np.dtype(dtype), (width, height)
         self._renderer: StateRenderer | None = None
         self.observation_space = self._worlds.observation_space(dtype)
@@ -53,7 +55,8 @@ class PoolEnv(gym.Env[Array, Array]):
         """Start an episode."""
         super().reset(seed=seed)
         pool = self._worlds.pool
-        pool.reset(np.ones(1, np.bool_), *self.task.initial(self.task, self.np_random, 1, pool.qpos0, pool.qvel0))
+        start = self.task.initial(self.task, self.np_random, 1, pool.qpos0, pool.qvel0)
+        self._worlds.reset(np.ones(1, np.bool_), *start)
         self._worlds.observe()
         return self._observation(), _only(self._worlds.state_info())
 
@@ -78,6 +81,11 @@ class PoolEnv(gym.Env[Array, Array]):
     def factors(self) -> dict[str, Array]:
         """Copy the terms of the reward at the last step. Shape of each: (1,)."""
         return self._worlds.factors()
+
+    @property
+    def pays_measure(self) -> bool:
+        """Return whether rewards are what the task's measure counts."""
+        return self._worlds.measure is not None
 
     @property
     def state_size(self) -> int:

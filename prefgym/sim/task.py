@@ -39,6 +39,24 @@ class Factor:
     """What it rewards, as an equation."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class Seen:
+    """One part of the observation, in words that can be checked; `TaskSpec.observation` computes it."""
+
+    field: str
+    """MjData field, written as in `TaskSpec.reads`."""
+    first: int = 0
+    """First row of the field that is seen: a position, a velocity, a body; of one body, a number."""
+    last: int | None = None
+    """Row before which that ends; None for all."""
+    less: str = ""
+    """Field that is subtracted."""
+    through: str = ""
+    """`sine` or `cosine`, where that is seen."""
+    within: str = ""
+    """Name of the range to which it is clipped."""
+
+
 class Observation(Protocol):
     """What the agent sees."""
 
@@ -69,6 +87,40 @@ class RewardTerms(Protocol):
     def __call__(self, task: "TaskSpec", views: Views, step: "StepFacts", xp: ModuleType, /) -> dict[str, Array]:
         """Return the terms in the order of `TaskSpec.factors`. Shape of each: (N,)."""
         ...
+
+
+class MeasureBegin(Protocol):
+    """What a measure remembers when an episode starts."""
+
+    def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
+        """Return it. Shape: (N, any), no columns where nothing is remembered; it may be a view."""
+        ...
+
+
+class MeasureStep(Protocol):
+    """What a step counts, by the state it led to and what is remembered of those before."""
+
+    def __call__(self, task: "TaskSpec", views: Views, memory: Array, xp: ModuleType, /) -> tuple[Array, Array]:
+        """Return what is remembered from here on, (N, any), maybe a view, and what the step counts, (N,)."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Measure:
+    """What evaluation counts in a task without a reward, as a sum over the steps of an episode."""
+
+    name: str
+    """What is counted, such as `backflips`."""
+    unit: str
+    """What an episode's sum is measured in; "1" for a pure number."""
+    doc: str
+    """What counts, with its bounds."""
+    reads: tuple[str, ...] = ()
+    """MjData fields it reads beside those of the task."""
+    constants: tuple[str, ...] = ()
+    """MjModel fields it reads beside those of the task."""
+    begin: MeasureBegin
+    step: MeasureStep
 
 
 class Initial(Protocol):
@@ -119,9 +171,9 @@ class TaskSpec:
     max_episode_steps: int
     """Actions after which an episode is cut off."""
     reads: tuple[str, ...]
-    """MjData fields the formulas read; `field/name` is the row of one named body or site, as in `xpos/torso`."""
+    """MjData fields the formulas read; `field/name` is the row of one named body, site or geom, as in `xpos/torso`."""
     constants: tuple[str, ...] = ()
-    """MjModel fields the formulas read."""
+    """MjModel fields the formulas read, written in the same way."""
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     """Weights of the reward terms."""
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
@@ -132,15 +184,26 @@ class TaskSpec:
     """Speed up to which running is safe, in m/s: that of Safety-Gymnasium's task of this name, version 1."""
     camera: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Where pictures are taken from: fields of mujoco.MjvCamera."""
-    factors: tuple[Factor, ...]
+    wish: str = ""
+    """What is wanted, in a sentence, where no reward says it."""
+    measure: Measure | None = None
+    """What evaluation counts; None for the reward."""
+    factors: tuple[Factor, ...] = ()
     """The reward terms, in the order of `reward_terms`."""
-    ranking: tuple[str, ...]
+    ranking: tuple[str, ...] = ()
     """Names of the factors by importance, for raters who rank them."""
+    seen: tuple[Seen, ...] = ()
+    """The parts of the observation, in order."""
+    starts: str = ""
+    """How episodes start, in words; `{noise}` is `reset_noise`."""
+    ends: str = "never"
+    """When an episode terminates, in words; `{name[0]}` and `{name[1]}` are the bounds of a range."""
     observation: Observation
     position: Position | None = None
     terminated: Terminated | None = None
     """None for tasks that never terminate."""
-    reward_terms: RewardTerms
+    reward_terms: RewardTerms | None = None
+    """None for tasks without a reward."""
     reward: Callable[[Mapping[str, Array]], Array] = sum_in_order
     """The reward out of its terms; the order of additions is Gymnasium's, so that results agree to the last bit."""
     info: Callable[["TaskSpec", Views, ModuleType], dict[str, Array]] = nothing_more
@@ -156,6 +219,11 @@ class TaskSpec:
     def safe_limit(self) -> float | None:
         """Return what factor `reward_forward` is at the safe speed; None where nothing says what is safe."""
         return None if self.safe_speed is None else self.safe_speed * self.weights["forward"]
+
+    @property
+    def about(self) -> dict[str, str]:
+        """What the metadata of its environments says: what is wanted, and what is counted, where there is no reward."""
+        return {} if self.measure is None else {"wish": self.wish, "measure": self.measure.name}
 
     @property
     def needs_contact_forces(self) -> bool:

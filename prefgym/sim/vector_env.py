@@ -59,6 +59,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         render_mode: "rgb_array", or None for no pictures from `render`.
         width: Of pictures, in pixels.
         height: Of pictures, in pixels.
+        measured: Whether what the task's measure counts is paid in the place of the reward, if it has a measure.
 
     Raises:
         ValueError: If an argument is out of range or unknown.
@@ -82,6 +83,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
+        measured: bool = False,
     ) -> None:
         limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
         if limit < 1 and limit != -1:
@@ -99,8 +101,9 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
             "autoreset_mode": autoreset_mode,
             "render_modes": ["rgb_array"],
             "render_fps": round(1.0 / task.dt),
+            **task.about,
         }
-        self._worlds = Worlds(task, num_envs, num_threads)
+        self._worlds = Worlds(task, num_envs, num_threads, measured=measured)
         self._seeding = SEEDINGS[seeding](num_envs)
         self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
         self._dtype, self._picture_size = np.dtype(dtype), (width, height)
@@ -203,7 +206,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
 
     def _restart(self, mask: BoolArray) -> None:
         pool = self._worlds.pool
-        pool.reset(mask, *self._seeding.initial(self.task, mask, pool.qpos0, pool.qvel0))
+        self._worlds.reset(mask, *self._seeding.initial(self.task, mask, pool.qpos0, pool.qvel0))
         self._elapsed[mask] = 0
 
     def _observation(self) -> Array:
@@ -222,6 +225,11 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
     def factors(self) -> dict[str, Array]:
         """Copy the terms of the reward at the last step, before any autoreset. Shape of each: (N,)."""
         return self._worlds.factors()
+
+    @property
+    def pays_measure(self) -> bool:
+        """Return whether rewards are what the task's measure counts."""
+        return self._worlds.measure is not None
 
     @property
     def model(self) -> Any:  # noqa: ANN401

@@ -1,5 +1,6 @@
 """Worlds of one task: a pool, and what the task's formulas make of it."""
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,7 +9,7 @@ from gymnasium import spaces
 
 from prefgym.sim.cpu import CpuPool
 from prefgym.sim.names import check_name
-from prefgym.sim.task import StepFacts, TaskSpec
+from prefgym.sim.task import Measure, StepFacts, TaskSpec
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
@@ -25,21 +26,25 @@ class Worlds:
         task: What is simulated, seen, paid and final.
         num_worlds: Number of worlds N.
         num_threads: Threads that step them; None for one per CPU this process may use.
+        measured: Whether what the task's measure counts stands in the place of the reward, if it has a measure.
 
     Raises:
         ValueError: If there are no worlds or no threads.
     """
 
     reward: FloatArray
-    """Task reward of the last step. Shape: (N,)."""
+    """Task reward of the last step, 0 in tasks without one, or what the measure counts. Shape: (N,)."""
     terminated: BoolArray
     """Whether the last step led to a final state. Shape: (N,)."""
     terms: dict[str, Array]
     """The terms of the reward. Shape of each: (N,)."""
 
-    def __init__(self, task: TaskSpec, num_worlds: int, num_threads: int | None = None) -> None:
+    def __init__(
+        self, task: TaskSpec, num_worlds: int, num_threads: int | None = None, *, measured: bool = False
+    ) -> None:
         self.task = task
-        self.pool = CpuPool(task, num_worlds, num_threads)
+        self.measure = task.measure if measured else None
+        self.pool = CpuPool(task if self.measure is None else _reading(task, self.measure), num_worlds, num_threads)
         self._views, self._xp = self.pool.views, np
         self.observation = np.concatenate(self._observed(), axis=-1)
         self._position = self._positioned().copy()
@@ -47,6 +52,12 @@ class Worlds:
         self.reward = np.zeros(num_worlds)
         self.terminated = np.zeros(num_worlds, np.bool_)
         self.terms = {factor.name: np.zeros(num_worlds) for factor in task.factors}
+        self._memory = self._remembered()
+
+    def reset(self, mask: BoolArray, qpos: FloatArray, qvel: FloatArray) -> None:
+        """Put the k worlds in `mask` to new states, (k, nq) and (k, nv), in which episodes start."""
+        self.pool.reset(mask, qpos, qvel)
+        self._memory[mask] = self._remembered()[mask]
 
     def step(self, action: Array, mask: BoolArray | None = None) -> None:
         """Apply an action, (N, A), in the worlds in `mask`, all if None."""
@@ -65,9 +76,15 @@ class Worlds:
             self.terminated = np.zeros(len(self.observation), np.bool_)
         else:
             self.terminated = task.terminated(task, views, xp)
-        facts = StepFacts(action=action, velocity=self._velocity, terminated=self.terminated)
-        self.terms = task.reward_terms(task, views, facts, xp)
-        self.reward = task.reward(self.terms).astype(np.float64)  # a copy also where one term is the whole reward
+        if task.reward_terms is None:
+            self.reward = np.zeros(len(self.observation))
+        else:
+            facts = StepFacts(action=action, velocity=self._velocity, terminated=self.terminated)
+            self.terms = task.reward_terms(task, views, facts, xp)
+            self.reward = task.reward(self.terms).astype(np.float64)  # a copy also where one term is the whole reward
+        if self.measure is not None:
+            memory, counted = self.measure.step(task, views, self._memory, xp)
+            self._memory, self.reward = np.array(memory), counted.astype(np.float64)
 
     def discount(self, mask: BoolArray) -> None:
         """Let the last step count for nothing in the worlds in `mask`: they did not take it."""
@@ -103,6 +120,8 @@ class Worlds:
     def snapshot(self) -> dict[str, Array]:
         """Copy everything that moves."""
         arrays = {"state": self.pool.snapshot(), "observation": self.observation.copy()}
+        if self.measure is not None:
+            arrays["memory"] = self._memory.copy()
         return (
             arrays
             | {"position": self._position.copy()}
@@ -118,6 +137,8 @@ class Worlds:
         self.pool.restore(arrays["state"])
         self.observation[:] = arrays["observation"]
         self._position[:] = arrays["position"]
+        if self.measure is not None:
+            self._memory = arrays["memory"].copy()
         self.terms = {factor.name: arrays[f"terms/{factor.name}"].copy() for factor in self.task.factors}
 
     def put(self, mask: BoolArray, state: FloatArray) -> None:
@@ -154,6 +175,16 @@ class Worlds:
             return np.zeros((self.pool.num_worlds, 0))
         return self.task.position(self.task, self._views, self._xp)
 
+    def _remembered(self) -> FloatArray:
+        if self.measure is None:
+            return np.zeros((self.pool.num_worlds, 0))
+        return np.array(self.measure.begin(self.task, self._views, self._xp))
+
     @property
     def _velocity_names(self) -> tuple[str, ...]:
         return ("x_velocity", "y_velocity")[: self._position.shape[1]]
+
+
+def _reading(task: TaskSpec, measure: Measure) -> TaskSpec:
+    """Let a task read what its measure reads, too."""
+    return replace(task, reads=(*task.reads, *measure.reads), constants=(*task.constants, *measure.constants))

@@ -31,6 +31,7 @@ def facts(action: list[float], velocity: tuple[float, ...] = (), terminated: boo
 
 def paid(task: TaskSpec, views: dict[str, Any], step: StepFacts) -> tuple[dict[str, float], float]:
     """Compute the terms and the reward of one world."""
+    assert task.reward_terms is not None
     terms = task.reward_terms(task, views, step, np)
     assert list(terms) == [factor.name for factor in task.factors]
     return {name: float(term[0]) for name, term in terms.items()}, float(task.reward(terms)[0])
@@ -156,6 +157,7 @@ def test_speeds_are_seen_within_bounds() -> None:
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_numpy_and_torch_agree(task: TaskSpec) -> None:
     """Observations, positions, ends, terms, rewards and infos of 16 random steps of 5 worlds."""
+    assert task.reward_terms is not None
     env = PoolVectorEnv(task, 5, autoreset_mode="SameStep")
     env.reset(seed=0)
     env.action_space.seed(0)

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import prefgym
-from prefgym.envs import TASKS
+from prefgym.envs import TASKS, WISHES
 from prefgym.envs.registration import make_env, make_vector_env, register
 from prefgym.sim.single_env import PoolEnv
 from prefgym.sim.vector_env import PoolVectorEnv
@@ -21,11 +21,11 @@ REWARDS = pytest.mark.parametrize("reward", ["learned", "task"])
 
 
 def test_ids_are_registered_once() -> None:
-    """Importing registers all eleven; registering again changes nothing."""
+    """Importing registers all eleven, and the seven without a reward; registering again changes nothing."""
     assert prefgym.__version__
     ours = [env_id for env_id in gym.registry if env_id.startswith("prefgym/")]
-    assert len(TASKS) == 11
-    assert {f"prefgym/{name}-v0" for name in TASKS} <= set(ours)
+    assert (len(TASKS), len(WISHES)) == (11, 7)
+    assert {f"prefgym/{name}-v0" for name in TASKS | WISHES} <= set(ours)
     register()
     assert ours == [env_id for env_id in gym.registry if env_id.startswith("prefgym/")]
 

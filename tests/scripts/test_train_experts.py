@@ -62,9 +62,9 @@ class Noise:
 
 
 def test_turns_are_taken() -> None:
-    """In its own turns the policy acts without noise; turns are of 1 to 60 steps, the others' of 1 to 20."""
+    """In its own turns the policy acts without noise; turns are of 1 to 300 steps, the others' of 1 to 20."""
     own, env = a_policy(), worlds_of("Hopper", 6)
-    steps = take_turns(env, own, [Noise()], 300, seed=0)
+    steps = take_turns(env, own, [Noise()], 600, seed=0)
     env.close()
     chosen = torch.as_tensor(own.predict(steps.obs)[0])
     torch.testing.assert_close(steps.action[steps.is_own], chosen[steps.is_own])
@@ -72,7 +72,7 @@ def test_turns_are_taken() -> None:
     for column in steps.is_own.T:
         change = (column[1:] != column[:-1]).nonzero().squeeze(-1) + 1
         lengths, own_turn = change.diff(), column[change[:-1]]
-        assert 20 < lengths[own_turn].max() <= 60
+        assert 20 < lengths[own_turn].max() <= 300
         assert lengths[~own_turn].max() <= 20
     same = (steps.next_obs[:-1] == steps.obs[1:]).all(-1)
     assert torch.equal(same, ~(steps.terminated | steps.truncated)[:-1])
