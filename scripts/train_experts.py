@@ -55,8 +55,9 @@ FLAGS: dict[str, str] = {
     "InvertedPendulum": "--steps 200_000 --eval.every 5_000",
     "Pusher": "--steps 2_000_000 --eval.every 50_000",
     "Reacher": "--steps 1_000_000 --eval.every 20_000",
-    "Swimmer": "--steps 1_000_000 --eval.every 50_000 --agent.num-envs 4 --agent.num-steps 1024 --agent.minibatch-size 256 "
-    "--agent.learning-rate 6e-4 --agent.gamma 0.9999 --agent.gae-lambda 0.98 --agent.log-std-init 0",
+    "Swimmer": "--steps 1_000_000 --eval.every 50_000 --agent.num-envs 4 --agent.num-steps 1024 "
+    "--agent.minibatch-size 256 --agent.learning-rate 6e-4 --agent.gamma 0.9999 --agent.gae-lambda 0.98 "
+    "--agent.log-std-init 0",
     "Walker2d": "--steps 3_000_000 --eval.every 100_000",
 }
 """What differs from the defaults, and from what is tuned per task."""
