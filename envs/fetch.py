@@ -181,7 +181,7 @@ def make_env(task: str, *, reward: str = "learned", **kwargs: Any) -> gym.Env[An
 
     Args:
         task: Name of the task.
-        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        reward: "learned" pays 0 until a learned reward is installed; all others pay the task reward.
         **kwargs: What `FetchEnv` takes.
 
     Raises:
@@ -191,7 +191,7 @@ def make_env(task: str, *, reward: str = "learned", **kwargs: Any) -> gym.Env[An
     check_name("task", task, FETCH)
     check_name("reward", reward, REWARDS)
     env = FetchEnv(FETCH[task], **kwargs)
-    if reward == "task":
+    if reward != "learned":
         return env
     from prefgym.wrappers import PreferenceEnv
 
@@ -211,7 +211,7 @@ def make_vector_env(
     Args:
         task: Name of the task.
         num_envs: Number of worlds.
-        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward.
+        reward: "learned" pays 0 until a learned reward is installed; all others pay the task reward.
         autoreset_mode: When worlds whose episode ended start the next one.
         **kwargs: What else `gym.make` takes for one world.
 
@@ -224,7 +224,7 @@ def make_vector_env(
     check_name("task", task, FETCH)
     check_name("reward", reward, REWARDS)
     env = make_vector(f"prefgym/{task}-v0", num_envs, AutoresetMode(autoreset_mode), **kwargs)
-    if reward == "task":
+    if reward != "learned":
         return env
     from prefgym.wrappers import PreferenceVectorEnv
 

@@ -9,12 +9,10 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from prefgym.envs import TASKS, WISHES, fetch
-from prefgym.sim import names
-from prefgym.sim.names import check_name
+from prefgym.sim.names import REWARDS, check_name
 from prefgym.sim.task import TaskSpec
 
 _SPECS = TASKS | WISHES
-REWARDS = (*names.REWARDS, "measure", "recorded")
 BACKENDS = ("cpu",)
 
 

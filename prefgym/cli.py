@@ -185,14 +185,14 @@ def _evaluate(argv: list[str]) -> int:
     args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
     level, colon, env = str(args.run).partition(":")
     if colon and level in LEVELS:
-        check_env(env)
-        policy, folder = load_expert(env, level), Path()
+        policy, file = load_expert(env, level), Path(f"{env.rpartition('/')[-1]}-{level}-{args.seed}.mp4")
     else:
-        policy, env, folder = load_policy(args.run), read_config(args.run)["env"], args.run
+        policy, env = load_policy(args.run), read_config(args.run)["env"]
+        file = args.run / f"episode-{args.seed}.mp4"
     evaluation = evaluate(policy, make_evaluation_env(env, args.episodes, args.threads), args.seed)
     print(f"{evaluation.in_words(1)} over {args.episodes} episodes")
     if args.video:
-        print(f"video: {film(env, policy, args.seed, folder / f'episode-{args.seed}.mp4')}")
+        print(f"video: {film(env, policy, args.seed, file)}")
     return 0
 
 

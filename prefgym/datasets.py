@@ -83,8 +83,8 @@ def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
     """Record the episodes of a Minari dataset, each as a world of its own, so that samplers can draw queries from them.
 
     Args:
-        dataset: A `minari.MinariDataset`. Its rewards are taken for the task reward; every number that its infos tell
-            of each step becomes a factor; dict observations are flattened in the order of their keys.
+        dataset: A `minari.MinariDataset`. Its rewards are taken for the task reward; every number that the infos of all
+            episodes tell of each step becomes a factor; dict observations are flattened in the order of their keys.
 
     Returns:
         A recorder of all of them. Episodes that end without a termination count as truncated.
@@ -97,7 +97,8 @@ def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
         raise ValueError("the dataset has no episodes")
     observation, action = (_vectors(space) for space in (dataset.observation_space, dataset.action_space))
     length = np.array([len(episode.rewards) for episode in episodes])
-    names = _factors_of(episodes[0].infos, int(length[0]))
+    told = [_factors_of(episode.infos, num_steps) for episode, num_steps in zip(episodes, length.tolist())]
+    names = tuple(name for name in told[0] if all(name in others for others in told))
     recorder = Recorder(
         len(episodes),
         observation,

@@ -4,11 +4,11 @@ An expert is a file of weights (safetensors) with a card beside it (JSON). It is
 outlives changes of the agents that it was learned by.
 """
 
-import json
+import math
 from dataclasses import asdict, dataclass, fields
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self, cast
+from typing import Annotated, Any, Literal, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -17,10 +17,13 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import Tensor, nn
 
 from prefgym.config import UserError
-from prefgym.files import digest, read_json, verify, write_text
+from prefgym.files import digest, read_sealed_json, verify, write_sealed_json
+from prefgym.limits import NonNegative, Within, check
 from prefgym.networks import Activation, RunningNorm, mlp
 
 Level = Literal["expert", "medium"]
+FOLDER = Path(str(files("prefgym.envs"))) / "experts"
+"""Where those are that ship."""
 LEVELS: tuple[Level, ...] = ("expert", "medium")
 
 
@@ -70,14 +73,16 @@ class ExpertCard:
     """Hidden layers of the policy."""
     value_hidden: tuple[int, ...]
     """Hidden layers of the values; relu is between them."""
-    gamma: float
+    gamma: Annotated[float, Within(0, 0.999)]
     """Discount of the values per step."""
-    value_rmse: float
+    value_rmse: NonNegative
     """Root of the mean squared difference between V and simulation, in states that it was not fitted to."""
     value_std: float
     """Deviation of the simulated V there: a constant would have this for its error."""
     returns: Measured
     """Its task return."""
+
+    __post_init__ = check
 
 
 class Expert(nn.Module):
@@ -104,6 +109,11 @@ class Expert(nn.Module):
     def gamma(self) -> float:
         """Return the discount of the values per step."""
         return self.card.gamma
+
+    @property
+    def horizon(self) -> int:
+        """Return H, the steps after which less than a hundredth of a reward counts: gamma^H < 0.01."""
+        return math.floor(math.log(0.01) / math.log(self.gamma)) + 1 if self.gamma > 0.0 else 1
 
     def act(self, obs: Tensor) -> Tensor:
         """Choose actions. Shapes: (..., O) to (..., A)."""
@@ -146,30 +156,37 @@ class Expert(nn.Module):
         """Write `path`.safetensors and `path`.json."""
         weights, card = _files(path)
         save_file({name: value.contiguous() for name, value in self.state_dict().items()}, weights)
-        write_text(card, json.dumps({**asdict(self.card), "sha256": digest(weights)}, indent=2) + "\n")
+        write_sealed_json(card, {**asdict(self.card), "sha256": digest(weights)})
 
     @classmethod
     def load(cls, path: Path, env: str | None = None) -> Self:
         """Read what `save` wrote.
 
         Args:
-            path: As given to `save`.
+            path: As given to `save`, or either of the two files.
             env: The environment id it is wanted for; None for any.
 
         Raises:
             UserError: If a file is missing or damaged, or it is an expert for another task, or another version of it.
         """
         weights, card = _files(path)
-        told = read_json(card)
+        told = read_sealed_json(card)
         verify(weights, str(told.pop("sha256", None)))
         try:
             expert = cls(_card(told))
             expert.load_state_dict(load_file(weights))
-        except (TypeError, ValueError, RuntimeError) as error:
-            raise UserError(f"{path} is no expert of this version of prefgym: {error}.") from error
+        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+            told = " ".join(str(error).split())
+            raise UserError(f"{path} is no expert of this version of prefgym: {told}.") from error
         if env is not None and expert.card.env != env:
             raise UserError(f"{path} is an expert for {expert.card.env}, not for {env}.")
         return expert
+
+
+def find_expert(env: str, level: Level = "expert") -> Expert | None:
+    """Load the expert that ships with prefgym for a task; None if there is none."""
+    path = FOLDER / f"{env.removeprefix('prefgym/')}-{level}"
+    return Expert.load(path, env) if _files(path)[1].is_file() else None
 
 
 def load_expert(env: str, level: Level = "expert") -> Expert:
@@ -182,16 +199,15 @@ def load_expert(env: str, level: Level = "expert") -> Expert:
     Raises:
         UserError: If there is none.
     """
-    folder = Path(str(files("prefgym.envs"))) / "experts"
-    path = folder / f"{env.removeprefix('prefgym/')}-{level}"
-    if not _files(path)[1].is_file():
-        known = sorted(f"prefgym/{file.stem.removesuffix('-expert')}" for file in folder.glob("*-expert.json"))
-        raise UserError(f"There is no {level} for {env}; there are experts for {', '.join(known)}.")
-    return Expert.load(path, env)
+    if found := find_expert(env, level):
+        return found
+    known = sorted(f"prefgym/{file.stem.removesuffix('-expert')}" for file in FOLDER.glob("*-expert.json"))
+    raise UserError(f"There is no {level} for {env}; there are experts for {', '.join(known)}.")
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    return path.with_name(f"{path.name}.safetensors"), path.with_name(f"{path.name}.json")
+    name = path.stem if path.suffix in (".safetensors", ".json") else path.name
+    return path.with_name(f"{name}.safetensors"), path.with_name(f"{name}.json")
 
 
 def _card(told: dict[str, Any]) -> ExpertCard:

@@ -72,7 +72,7 @@ def verify(file: Path, expected: str) -> None:
     if not file.is_file():
         raise DamageError(f"{file} is missing.")
     if digest(file) != expected:
-        raise DamageError(f"{file} is damaged: its SHA-256 is not that of the manifest.")
+        raise DamageError(f"{file} is damaged: its SHA-256 is not the one that was noted.")
 
 
 def read_json(file: Path) -> dict[str, Any]:

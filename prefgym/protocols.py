@@ -122,6 +122,11 @@ class Expert(Protocol):
         """Return the discount of the values per step."""
         ...
 
+    @property
+    def horizon(self) -> int:
+        """Return H, the steps after which a reward hardly counts."""
+        ...
+
     def predict(self, observation: Any, /, *, deterministic: bool = True) -> tuple[Any, Any]:  # noqa: ANN401
         """Choose actions for a batch of observations. Shape: (N, A)."""
         ...

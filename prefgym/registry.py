@@ -35,6 +35,10 @@ class Offers(Mapping[str, Any]):
     def __getitem__(self, name: str) -> Any:  # noqa: ANN401
         return self._makers[name]()
 
+    def __contains__(self, name: object) -> bool:
+        """Tell so without making it."""
+        return name in self._makers
+
     def __iter__(self) -> Iterator[str]:
         return iter(self._makers)
 

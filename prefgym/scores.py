@@ -120,7 +120,7 @@ def minus_regret(values: Values, segments: Segments, gamma: float) -> Tensor:
     """
     returned = forward_return(_task_reward(segments), segments, gamma)
     last = values.last.masked_fill(segments.terminated, 0.0)
-    return returned + gamma**segments.length * last - values.first
+    return returned + gamma ** segments.length.double() * last - values.first
 
 
 def advantage_sum(value: Tensor, action_value: Tensor, segments: Segments, gamma: float) -> Tensor:
@@ -149,8 +149,8 @@ def forward_return(reward: Tensor, segments: Segments, gamma: float) -> Tensor:
     Returns:
         Shape: (...,).
     """
-    weights = gamma ** torch.arange(segments.num_steps, dtype=torch.float64)
-    return (reward.masked_fill(~segments.mask, 0.0) * weights).sum(-1)
+    weights = gamma ** torch.arange(segments.num_steps, dtype=torch.float64, device=reward.device)
+    return (reward.masked_fill(~segments.mask.to(reward.device), 0.0) * weights).sum(-1)
 
 
 def _task_reward(segments: Segments) -> Tensor:

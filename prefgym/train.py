@@ -19,7 +19,7 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import OURS, Policy, make_evaluation_env, record_episode
-from prefgym.experts import Expert, load_expert
+from prefgym.experts import Expert, find_expert
 from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
@@ -128,15 +128,15 @@ def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int)
         factor_names=lambda: env.recorder.factor_names,
         ranking=lambda: task.ranking if task else (),
         safe_limit=lambda: spec and spec.safe_limit,
-        expert=lambda: Expert.load(file, cfg.env) if file else load_expert(cfg.env),
+        expert=lambda: Expert.load(file, cfg.env) if file else find_expert(cfg.env),
         policy=lambda: agent,
-        simulator=lambda: spec and Simulator(spec, num_threads=cfg.num_threads),
+        simulator=lambda: Simulator(spec, num_threads=cfg.num_threads) if spec and cfg.recorder.state else None,
         offers=lambda: offers,
     )
     try:
         return raters.build(cfg.rater, cfg.rater_cfg, offers, seed=seed)
     except ValueError as error:
-        raise UserError(f"rater {cfg.rater!r} cannot judge {cfg.env}: {error}.") from error
+        raise UserError(f"rater {cfg.rater!r} cannot judge {cfg.env}: {str(error).rstrip('.')}.") from error
 
 
 def bring(preferences: Path | None, into: Path) -> None:

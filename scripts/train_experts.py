@@ -105,7 +105,7 @@ def train(task: str, run: Path) -> None:
 
 
 def half_way(run: Path) -> int:
-    """Find the steps after which the kept policy had about half of the last one's return, counted from the first's."""
+    """Find the steps after which the kept policy had about half of the last one's return; of costs, half of the way."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     measured = {line["time/total_timesteps"]: line["eval/mean_reward"] for line in lines if "eval/mean_reward" in line}
     last = measured.pop(max(measured))
@@ -252,9 +252,8 @@ def compare(expert: Expert, task: str, others: Sequence[Any], num_states: int) -
     env = worlds_of(task, num_states)
     steps = take_turns(env, expert, others, 60, seed=1)
     simulator = Simulator(TASKS[task], num_threads=1)
-    horizon = int(np.log(0.01) / np.log(expert.gamma)) + 1
     obs, goes_on = steps.next_obs[-1], ~steps.terminated[-1]
-    ahead = simulator.play_on(env.unwrapped.physics_state(final=True), obs.numpy(), expert, horizon)
+    ahead = simulator.play_on(env.unwrapped.physics_state(final=True), obs.numpy(), expert, expert.horizon)
     simulated = torch.as_tensor(ahead.discounted(expert.gamma))[goes_on]
     env.close()
     return float((expert.value(obs)[goes_on] - simulated).square().mean().sqrt()), float(simulated.std())

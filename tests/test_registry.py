@@ -128,6 +128,21 @@ def test_raters_and_samplers_are_registered() -> None:
     assert all(samplers.make(name) for name in samplers.names())
 
 
+def test_what_is_offered_is_made_once_and_only_if_it_is_taken() -> None:
+    """Asking whether there is an offer makes nothing; what goes wrong in making is not taken for no offer."""
+    made = list[str]()
+
+    def make() -> float:
+        made.append("limit")
+        return 1.0
+
+    offers = registry.Offers(safe_limit=make, expert=dict[str, Any]().popitem, factor_names=lambda: ("reward_forward",))
+    assert raters.build("safety", raters.cfg("safety"), offers)
+    assert made == ["limit"]
+    with pytest.raises(KeyError, match="popitem"):
+        raters.build("regret", raters.cfg("regret"), offers)
+
+
 def test_registries_import_no_part() -> None:
     """Listing names imports neither the parts nor torch."""
     code = (

@@ -13,12 +13,15 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from prefgym.config import UserError
+from prefgym.evaluate import OURS
 from prefgym.limits import Count, check
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import accumulate, preference_loss, step_sums
 from prefgym.samplers import make as make_sampler
+from prefgym.sim.foreign import find
 from prefgym.wrappers import PreferenceVectorEnv
 
 
@@ -78,6 +81,8 @@ def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
 
 
 def _record(cfg: BenchRewardCfg) -> PreferenceVectorEnv:
+    if find(cfg.env).vector_entry_point != OURS or "wish" in gym.make_vec(cfg.env, 1).metadata:
+        raise UserError(f"{cfg.env} cannot be measured: it takes a task that is simulated here and has a task reward.")
     worlds: Any = gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads)
     env = PreferenceVectorEnv(worlds)
     env.reset(seed=0)

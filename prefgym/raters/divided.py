@@ -12,7 +12,7 @@ from prefgym import raters
 from prefgym.limits import Natural, NonNegative, Share, check
 from prefgym.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import DrawingRater, PromptRater, in_words
 from prefgym.registry import Offers
 from prefgym.states import State, Stateful
 
@@ -48,7 +48,7 @@ class MixtureRaterCfg:
         return kinds
 
 
-class MadeOfRaters(PromptRater):
+class MadeOfRaters(DrawingRater):
     """A rater behind whom there are others."""
 
     def __init__(
@@ -68,19 +68,18 @@ class MadeOfRaters(PromptRater):
         Raises:
             ValueError: If one is unknown, cannot judge this task, or answers late.
         """
-        super().__init__()
+        super().__init__(seed)
         self.cfg = cfg
-        self.generator = torch.Generator().manual_seed(seed)
         self.people = make_raters(cfg.kinds(), seed, offers)
 
     def state_dict(self) -> State:
         """Return all that moves, once what was submitted is collected."""
         people = {name: rater.state_dict() for name, rater in self.people.items() if isinstance(rater, Stateful)}
-        return {"generator": self.generator.get_state(), "people": people}
+        return {**super().state_dict(), "people": people}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
+        super().load_state_dict(state)
         for name, rater in self.people.items():
             if isinstance(rater, Stateful):
                 rater.load_state_dict(state["people"][name])

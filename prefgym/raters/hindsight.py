@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from prefgym.choice import BradleyTerry, BradleyTerryCfg
@@ -18,10 +17,10 @@ from prefgym.limits import Count, NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.protocols import Acts, Simulator
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words, require_reward
+from prefgym.raters.prompt import DrawingRater, in_words, require_reward
+from prefgym.raters.simulated import simulated_return
 from prefgym.scores import PartialReturn
 from prefgym.segments import Segments
-from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,7 +32,7 @@ class HindsightRaterCfg:
     policy: Literal["current", "expert"] = "current"
     """Who acts in them: the policy that is being trained, or the expert of the task."""
     expert_file: Path | None = None
-    """File of the expert; that of the task unless said."""
+    """File of the expert, with or without its ending; that of the task unless said."""
     gamma: Share = 1.0
     """Discount per step of what follows a segment."""
     beta: NonNegative = math.inf
@@ -42,7 +41,7 @@ class HindsightRaterCfg:
     __post_init__ = check
 
 
-class HindsightRater(PromptRater):
+class HindsightRater(DrawingRater):
     """Answer by the return of segments and of what would have followed."""
 
     def __init__(
@@ -68,16 +67,15 @@ class HindsightRater(PromptRater):
         Raises:
             ValueError: If there is no task reward, nobody to act, or no simulator.
         """
-        super().__init__()
+        super().__init__(seed)
         require_reward(has_reward)
         self.cfg = cfg or HindsightRaterCfg()
         acting = expert if self.cfg.policy == "expert" else policy
         if acting is None:
             raise ValueError(f"segments are to go on under the {self.cfg.policy} policy, and there is none")
         if simulator is None:
-            raise ValueError("what follows a segment is simulated, which needs worlds of prefgym's own")
+            raise ValueError("what follows is simulated, which needs recorded physics states of prefgym's own worlds")
         self.policy, self.simulator = acting, simulator
-        self.generator = torch.Generator().manual_seed(seed)
         self._choice = BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))
         self._info = RaterInfo(name="hindsight", settings=in_words(self.cfg))
 
@@ -103,20 +101,7 @@ class HindsightRater(PromptRater):
                 "what follows a segment is simulated from its physics states, and these segments carry none; they may "
                 "have lost them in without_truth()"
             )
-        goes_on = ~segments.terminated
-        _, state = segments.ends(segments.state)
-        _, obs = segments.ends(segments.obs)
-        ahead = self.simulator.play_on(
-            state[goes_on].cpu().numpy(), obs[goes_on].cpu().numpy(), self.policy, self.cfg.num_steps
-        )
-        followed = torch.zeros_like(returned)
-        followed[goes_on] = torch.as_tensor(ahead.discounted(self.cfg.gamma))
-        return returned + followed
-
-    def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
-        return {"generator": self.generator.get_state()}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
+        (_, state), (_, obs) = segments.ends(segments.state), segments.ends(segments.obs)
+        num_steps, gamma = self.cfg.num_steps, self.cfg.gamma
+        followed = simulated_return(self.simulator, state, obs, ~segments.terminated, self.policy, num_steps, gamma)
+        return returned.cpu() + followed

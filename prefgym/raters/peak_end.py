@@ -2,15 +2,12 @@
 
 from dataclasses import dataclass
 
-import torch
-
 from prefgym.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words, require_reward
+from prefgym.raters.prompt import DrawingRater, in_words, require_reward
 from prefgym.scores import PeakEnd
-from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -25,7 +22,7 @@ class PeakEndRaterCfg:
     __post_init__ = check
 
 
-class PeakEndRater(PromptRater):
+class PeakEndRater(DrawingRater):
     """Answer by peak and end."""
 
     def __init__(self, cfg: PeakEndRaterCfg | None = None, *, seed: int = 0, has_reward: bool = True) -> None:
@@ -39,10 +36,9 @@ class PeakEndRater(PromptRater):
         Raises:
             ValueError: If there is none.
         """
-        super().__init__()
+        super().__init__(seed)
         require_reward(has_reward)
         self.cfg = cfg or PeakEndRaterCfg()
-        self.generator = torch.Generator().manual_seed(seed)
         self._score, self._choice = PeakEnd(self.cfg.peak), BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))
         self._info = RaterInfo(name="peak-end", settings=in_words(self.cfg))
 
@@ -54,11 +50,3 @@ class PeakEndRater(PromptRater):
         """
         answers = self._choice.sample(self._score(queries.options).cpu(), self.generator)
         return Preferences.of(queries, answers, self._info)
-
-    def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
-        return {"generator": self.generator.get_state()}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self.generator.set_state(state["generator"])

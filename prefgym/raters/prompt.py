@@ -6,8 +6,11 @@ from abc import ABC, abstractmethod
 from dataclasses import asdict
 from typing import Any
 
+import torch
+
 from prefgym.preferences import Preferences
 from prefgym.queries import Queries
+from prefgym.states import State
 
 
 def in_words(cfg: Any) -> dict[str, Any]:  # noqa: ANN401
@@ -55,3 +58,19 @@ class PromptRater(ABC):
         """Return the answers to what was submitted since the last call, or None."""
         answered, self._answered = self._answered, []
         return Preferences.cat(answered) if answered else None
+
+
+class DrawingRater(PromptRater):
+    """A rater of whom nothing moves but a generator, which is its own."""
+
+    def __init__(self, seed: int) -> None:
+        super().__init__()
+        self.generator = torch.Generator().manual_seed(seed)
+
+    def state_dict(self) -> State:
+        """Return all that moves, once what was submitted is collected."""
+        return {"generator": self.generator.get_state()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.generator.set_state(state["generator"])

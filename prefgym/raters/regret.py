@@ -1,7 +1,6 @@
 """Judging by regret (Knox et al., arXiv:2206.02231): not what a segment returned, but what it threw away.
 
-Values are those of an expert: his critic's, or what he really returns when he plays on from a segment's ends in
-simulation.
+Values are those of an expert: of its critic, or what it returns when it plays on from a segment's ends in simulation.
 """
 
 import math
@@ -18,10 +17,10 @@ from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.protocols import Expert, Simulator
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words, require_reward
+from prefgym.raters.prompt import DrawingRater, in_words, require_reward
+from prefgym.raters.simulated import simulated_return
 from prefgym.scores import Values, advantage_sum, minus_regret
 from prefgym.segments import Segments
-from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +37,7 @@ class RegretRaterCfg:
     values: Literal["critic", "simulation"] = "critic"
     """Whether values are those of the expert's critic, or are simulated: the expert plays on from both ends."""
     expert_file: Path | None = None
-    """File of the expert; that of the task unless said."""
+    """File of the expert, with or without its ending; that of the task unless said."""
     beta: NonNegative = math.inf
     """Inverse temperature of the choice, per unit of regret; inf chooses without error."""
     eps_mistake: Share = 0.0
@@ -52,7 +51,7 @@ class RegretRaterCfg:
             )
 
 
-class RegretRater(PromptRater):
+class RegretRater(DrawingRater):
     """Answer by regret."""
 
     def __init__(
@@ -64,7 +63,7 @@ class RegretRater(PromptRater):
         simulator: Simulator | None = None,
         has_reward: bool = True,
     ) -> None:
-        """Take the expert, and where he plays on.
+        """Take the expert, and where it plays on.
 
         Args:
             cfg: How regret is measured, and how the rater errs.
@@ -76,15 +75,14 @@ class RegretRater(PromptRater):
         Raises:
             ValueError: If there is no task reward, no expert, or values are to be simulated and there is no simulator.
         """
-        super().__init__()
+        super().__init__(seed)
         require_reward(has_reward)
         self.cfg = cfg or RegretRaterCfg()
         if expert is None:
             raise ValueError("it judges by an expert's values, and there is no expert for this environment")
         if self.cfg.values == "simulation" and simulator is None:
-            raise ValueError("values by simulation need worlds of prefgym's own: use values=critic")
+            raise ValueError("simulation needs recorded physics states of prefgym's own worlds: use values=critic")
         self.expert, self.simulator = expert, simulator
-        self.generator = torch.Generator().manual_seed(seed)
         self._choice = BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta, lapse=self.cfg.eps_mistake))
         self._info = RaterInfo(name="regret", settings=in_words(self.cfg))
 
@@ -124,16 +122,8 @@ class RegretRater(PromptRater):
                 "segments that have not lost them in without_truth()"
             )
         # V(s) = sum_t gamma^t r_t, cut off at H, where gamma^H < 0.01
-        num_steps = math.floor(math.log(0.01) / math.log(self.expert.gamma)) + 1
-        state, obs = torch.stack(segments.ends(segments.state)), torch.stack(segments.ends(segments.obs))
-        flat = state.flatten(0, -2).cpu().numpy(), obs.flatten(0, -2).cpu().numpy()
-        ahead = self.simulator.play_on(*flat, self.expert, num_steps).discounted(self.expert.gamma)
-        return Values(*torch.as_tensor(ahead).view(state.shape[:-1]))
-
-    def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
-        return {"generator": self.generator.get_state()}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
+        goes_on = torch.stack([torch.ones_like(segments.terminated), ~segments.terminated])
+        state, obs = (torch.stack(segments.ends(array)) for array in (segments.state, segments.obs))
+        expert = self.expert
+        ahead = simulated_return(self.simulator, state, obs, goes_on, expert, expert.horizon, expert.gamma)
+        return Values(*ahead)

@@ -1,4 +1,4 @@
-"""A judge of safety, apart from the judge of reward: fewer unsafe steps are better, whatever they earned.
+"""A rater of safety, apart from those of reward: fewer unsafe steps are better, whatever they earned.
 
 A step is unsafe that goes faster than a limit, as in Safety-Gymnasium's velocity tasks (Ji et al., arXiv:2310.12567),
 or that terminates the episode.
@@ -16,6 +16,10 @@ from prefgym.queries import Queries
 from prefgym.raters.factors import choose
 from prefgym.raters.prompt import PromptRater, in_words
 from prefgym.segments import Segments
+from prefgym.states import State
+
+SPEED = "reward_forward"
+"""The factor that tasks have a safe limit of."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +51,7 @@ class SafetyRater(PromptRater):
         Args:
             cfg: What is unsafe.
             factor_names: What the task's segments carry.
-            safe_limit: The task's own limit of its speed, in m/s.
+            safe_limit: The task's own limit of its factor `reward_forward`.
 
         Raises:
             ValueError: If the task has no such factor, or there is no limit.
@@ -55,7 +59,8 @@ class SafetyRater(PromptRater):
         super().__init__()
         self.cfg = cfg or SafetyRaterCfg()
         (self.factor,) = choose(self.cfg.factor, factor_names, ())
-        limit = safe_limit if self.cfg.limit is None else self.cfg.limit
+        of_task = safe_limit if self.factor == SPEED else None
+        limit = of_task if self.cfg.limit is None else self.cfg.limit
         if limit is None:
             raise ValueError("nothing says what is safe here: name the largest safe value of the factor as the limit")
         self.limit = limit
@@ -83,3 +88,10 @@ class SafetyRater(PromptRater):
         check_finite("a factor of the task reward shown to a rater", speed.masked_fill(~mask, 0.0))
         too_fast = (speed > self.limit) & mask
         return too_fast.sum(-1) + self.cfg.fall * segments.terminated.cpu()
+
+    def state_dict(self) -> State:
+        """Return all that moves: nothing."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""

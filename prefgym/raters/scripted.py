@@ -11,7 +11,7 @@ from prefgym.guards import check_finite
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater, in_words, require_reward
+from prefgym.raters.prompt import DrawingRater, in_words, require_reward
 from prefgym.scores import DiscountedReturn, PartialReturn
 from prefgym.states import State
 
@@ -78,7 +78,7 @@ def myopic() -> ScriptedRaterCfg:
     return ScriptedRaterCfg(name="myopic", beta=math.inf, gamma=0.9)
 
 
-class ScriptedRater(PromptRater):
+class ScriptedRater(DrawingRater):
     """Answer from the task reward that rides in the queries; answers are there at once."""
 
     def __init__(
@@ -101,10 +101,9 @@ class ScriptedRater(PromptRater):
         Raises:
             ValueError: If there is none.
         """
-        super().__init__()
+        super().__init__(seed)
         require_reward(has_reward)
         self.cfg = cfg or ScriptedRaterCfg()
-        self.generator = torch.Generator().manual_seed(seed)
         self.step_return = step_return
         self._score = PartialReturn() if self.cfg.gamma == 1.0 else DiscountedReturn(self.cfg.gamma)
         self._info = RaterInfo(name=self.cfg.name, settings=in_words(self.cfg))
@@ -127,11 +126,11 @@ class ScriptedRater(PromptRater):
 
     def state_dict(self) -> State:
         """Return all that moves, once what was submitted is collected."""
-        return {"generator": self.generator.get_state(), "shown": self._shown.clone()}
+        return {**super().state_dict(), "shown": self._shown.clone()}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        self.generator.set_state(state["generator"])
+        super().load_state_dict(state)
         self._shown = state["shown"].clone()
 
     def _choice(self, num_steps: int) -> BradleyTerry:

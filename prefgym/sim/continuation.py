@@ -1,7 +1,8 @@
 """What would have come next: recorded physics states, and a policy that plays on from them."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
+from functools import cached_property
 from typing import Any, Protocol, Self
 
 import numpy as np
@@ -29,8 +30,6 @@ class Continuation:
 
     reward: FloatArray
     """Task reward. Shape: (M, H)."""
-    factors: Mapping[str, Array]
-    """Terms of the task reward. Shape of each: (M, H)."""
     length: Array
     """Steps that were taken. Shape: (M,), int64."""
     terminated: BoolArray
@@ -44,13 +43,8 @@ class Continuation:
     @classmethod
     def cat(cls, parts: list[Self]) -> Self:
         """Put the states of several parts one behind the other."""
-        factors = {name: np.concatenate([part.factors[name] for part in parts]) for name in parts[0].factors}
-        arrays = {
-            field.name: np.concatenate([getattr(part, field.name) for part in parts])
-            for field in fields(cls)
-            if field.name != "factors"
-        }
-        return cls(factors=factors, **arrays)
+        names = [field.name for field in fields(cls)]
+        return cls(**{name: np.concatenate([getattr(part, name) for part in parts]) for name in names})
 
 
 class Simulator:
@@ -65,8 +59,12 @@ class Simulator:
     """
 
     def __init__(self, task: TaskSpec, num_worlds: int = 256, num_threads: int | None = None) -> None:
-        self.task = task
-        self.worlds = Worlds(task, num_worlds, num_threads)
+        self.task, self.num_worlds, self.num_threads = task, num_worlds, num_threads
+
+    @cached_property
+    def worlds(self) -> Worlds:
+        """Make the worlds when they are needed."""
+        return Worlds(self.task, self.num_worlds, self.num_threads)
 
     def play_on(self, state: FloatArray, obs: Array, policy: Plays, num_steps: int) -> Continuation:
         """Let a policy go on from each state, without noise, until the worlds terminate.
@@ -96,7 +94,6 @@ class Simulator:
         worlds, num_states = self.worlds, len(state)
         running = np.arange(worlds.pool.num_worlds) < num_states
         reward = np.zeros((num_states, num_steps))
-        factors = {name: np.zeros((num_states, num_steps)) for name in worlds.terms}
         length = np.zeros(num_states, np.int64)
         terminated = np.zeros(num_states, np.bool_)
         if num_states:
@@ -111,9 +108,7 @@ class Simulator:
             worlds.observe(running)
             took = running[:num_states]
             reward[took, step] = worlds.reward[running]
-            for name, term in worlds.terms.items():
-                factors[name][took, step] = term[running]
             length += took
             terminated |= took & worlds.terminated[:num_states]
             running &= ~worlds.terminated
-        return Continuation(reward=reward, factors=factors, length=length, terminated=terminated)
+        return Continuation(reward=reward, length=length, terminated=terminated)

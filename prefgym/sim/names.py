@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Iterable
 
-REWARDS = ("learned", "task")
+REWARDS = ("learned", "task", "measure", "recorded")
 """What the environments of prefgym can pay."""
 
 

@@ -218,7 +218,9 @@ class TaskSpec:
     @property
     def safe_limit(self) -> float | None:
         """Return what factor `reward_forward` is at the safe speed; None where nothing says what is safe."""
-        return None if self.safe_speed is None else self.safe_speed * self.weights["forward"]
+        if self.safe_speed is None or "forward" not in self.weights:
+            return None
+        return self.safe_speed * self.weights["forward"]
 
     @property
     def about(self) -> dict[str, str]:

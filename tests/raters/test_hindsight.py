@@ -79,7 +79,7 @@ def test_what_cannot_be_gone_on_from_is_refused() -> None:
     """Each with a sentence that says why."""
     with pytest.raises(ValueError, match="go on under the expert policy, and there is none"):
         raters.make("hindsight", policy="expert")
-    with pytest.raises(ValueError, match="needs worlds of prefgym's own"):
+    with pytest.raises(ValueError, match="needs recorded physics states of prefgym's own worlds"):
         HindsightRater(policy=Nobody())
     rater = HindsightRater(policy=Nobody(), simulator=Worlds())
     with pytest.raises(ValueError, match="these segments carry none"):

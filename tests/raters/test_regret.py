@@ -24,7 +24,7 @@ SEGMENTS = example_segments(40, 3, num_steps=6)
 class Sage:
     """An expert for whom V(s) is the sum of the observation, and Q(s, a) that less the squared action."""
 
-    gamma = GAMMA
+    gamma, horizon = GAMMA, 44
 
     def predict(self, observation: Any, /, *, deterministic: bool = True) -> tuple[Any, None]:  # noqa: ANN401
         """Do nothing."""
@@ -56,8 +56,8 @@ class Oracle:
     """A simulator of such worlds."""
 
     def play_on(self, state: Any, obs: Any, policy: Any, num_steps: int) -> Ahead:  # noqa: ANN401
-        """Look far enough ahead, but no further."""
-        assert GAMMA**num_steps < 0.01 <= GAMMA ** (num_steps - 1)
+        """Look as far ahead as the expert's values count."""
+        assert num_steps == policy.horizon
         assert len(state) == len(obs)
         return Ahead(state)
 
@@ -122,6 +122,21 @@ def test_both_forms_agree_where_the_world_has_no_chance() -> None:
 
     scores = [RegretRater(RegretRaterCfg(form=form), expert=Consistent()).score(SEGMENTS) for form in FORMS]
     torch.testing.assert_close(scores[0], scores[1], rtol=1e-5, atol=1e-5)
+
+
+def test_an_expert_has_no_regret_however_long_a_segment_is() -> None:
+    """In a world that pays 1 for ever, V = 1 / (1 - gamma): segments of 1 to 6 steps are all equally good."""
+
+    class Content(Sage):
+        def value(self, obs: Tensor) -> Tensor:
+            return torch.full(obs.shape[:-1], 1 / (1 - GAMMA), dtype=torch.float64)
+
+    segments = example_segments(6, 2, num_steps=6)
+    length = torch.stack([torch.arange(1, 7), torch.full((6,), 6)], -1)
+    flag = torch.zeros(6, 2, dtype=torch.bool)
+    paid = replace(segments, reward=torch.ones(6, 2, 6), length=length, terminated=flag)
+    scores = RegretRater(expert=Content()).score(paid)
+    torch.testing.assert_close(scores, torch.zeros(6, 2, dtype=torch.float64), rtol=0, atol=1e-14)
 
 
 FORMS = ("deterministic", "stochastic")

@@ -30,7 +30,10 @@ def stop(*_: Any) -> None:  # noqa: ANN401
     raise RuntimeError("stopped")
 
 
-@pytest.mark.parametrize("rater", ["heron", "cyclic", "peak-end", "mixture", "drifting", "regret", "hindsight"])
+RATERS = ("heron", "cyclic", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety")
+
+
+@pytest.mark.parametrize("rater", RATERS)
 def test_a_resumed_run_learns_the_same(rater: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """From the last of its checkpoints, after which there is another session."""
     with pytest.raises(SystemExit) as ended:
