@@ -105,9 +105,7 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
     env = make_evaluation_env(cfg.env, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
     with closing(env):
         if "wish" in env.metadata:
-            raise UserError(
-                f"{cfg.env} has no task reward to write down, and what evaluation counts, nobody else sees."
-            )
+            raise UserError(f"{cfg.env} has no task reward, and nobody but evaluation sees what is counted there.")
         try:
             spaces = Spaces.of(env)
         except ValueError as error:

@@ -20,6 +20,7 @@ from gymnasium.envs.registration import EnvSpec
 from prefgym.checkpoints import Checkpoints
 from prefgym.cli import main, parse_train
 from prefgym.datasets import load_preferences
+from prefgym.experts import FOLDER
 from prefgym.files import read_sealed_text, write_sealed_text
 
 TINY = [
@@ -60,6 +61,18 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
         (["--budget", "many"], "many"),
         (["--no-such-flag", "1"], "no-such-flag"),
         (["--device", "abacus"], "abacus"),
+        (["--rater", "heron", "--rater.ranking", "forward,jump"], "no factor 'jump': the task has forward, ctrl"),
+        (["--rater", "heron", "--rater.ranking", "forward,forward"], "forward,forward names a factor twice"),
+        (["--rater", "heron", "--rater.tolerances", "-1"], "tolerances must be 0 or more, not -1"),
+        (["--rater", "regret", "--env", "Pendulum-v1"], "there is no expert for this environment"),
+        (["--rater", "regret", "--env", "prefgym/HumanoidKneel-v0"], "the task reward, and this environment has none"),
+        (["--rater", "regret", "--rater.expert-file", "nowhere"], "nowhere.json is missing.\n"),
+        (["--rater", "regret", "--rater.values", "simulation", "--recorder.no-state"], "needs recorded physics states"),
+        (["--rater", "hindsight", "--recorder.no-state"], "needs recorded physics states"),
+        (["--rater", "hindsight", "--env", "Pendulum-v1"], "needs recorded physics states of prefgym's own worlds"),
+        (["--rater", "safety", "--env", "prefgym/Reacher-v0"], "there is no factor 'forward'"),
+        (["--rater", "safety", "--rater.factor", "ctrl"], "nothing says what is safe here"),
+        (["--rater", "safety", "--env", "prefgym/HalfCheetahBackflip-v0"], "there is no factor 'forward'"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(
@@ -70,6 +83,22 @@ def test_bad_input_ends_in_one_sentence(
     assert code == 2
     assert sentence in error
     assert "Traceback" not in error
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize("env_id", ["prefgym/HumanoidKneel-v0", "Pendulum-v1"])
+def test_reward_learning_is_measured_on_tasks_with_a_reward(env_id: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """That are simulated here; others are refused in one sentence."""
+    code, _, error = run(capsys, "bench", "reward", "--env", env_id)
+    assert (code, f"{env_id} cannot be measured" in error) == (2, True)
+
+
+def test_an_expert_for_another_task_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+    """By its card, before a run folder is made."""
+    file = FOLDER / "Hopper-v0-expert.json"
+    flags = ("--rater", "regret", "--rater.expert-file", str(file), "--out", str(tmp_path / "run"))
+    code, _, error = run(capsys, "train", "--env", "prefgym/Walker2d-v0", *flags)
+    assert (code, "is an expert for prefgym/Hopper-v0, not for prefgym/Walker2d-v0" in error) == (2, True)
     assert not (tmp_path / "run").exists()
 
 
