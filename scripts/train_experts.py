@@ -77,9 +77,9 @@ class TrainExpertsCfg:
     """Where experts are written."""
     steps: int = 500_000
     """Steps to which values are fitted."""
-    rounds: int = 16
+    rounds: int = 10
     """Times that the targets of V are taken anew."""
-    fits: int = 800
+    fits: int = 1000
     """Gradients each time."""
     states: int = 256
     """States in which V is compared with simulation."""
@@ -206,16 +206,20 @@ def fit_values(expert: Expert, steps: Steps, rounds: int, fits: int) -> None:
     obs, next_obs = expert.obs_norm(steps.obs), expert.obs_norm(steps.next_obs)
     unit = float(steps.reward[steps.is_own].abs().mean()) / (1 - gamma) + 1e-6
     reward = steps.reward / unit
-    with torch.no_grad():
-        cast(torch.nn.Linear, expert.v[-1]).bias.add_(reward[steps.is_own].mean().sign())  # begin at the average
     goes_on = steps.is_own.roll(-1, 0) & ~(steps.terminated | steps.truncated)
     goes_on[-1] = False
-    delta = torch.zeros_like(reward)
+    # how much V of the end of the turn counts: 0 if it terminates
+    left = backward_sum(gamma * (~goes_on & ~steps.terminated).float(), gamma * goes_on.float())
     for number in range(rounds):
         value, next_value = values(expert.v, obs), values(expert.v, next_obs)
         delta = reward + gamma * next_value * ~steps.terminated - value
         # G_t = V(s_t) + sum_k gamma^k delta_(t+k), up to the end of the turn
-        returns = value + backward_sum(delta, gamma * goes_on)
+        advantage = backward_sum(delta, gamma * goes_on.float())
+        # V + c has the level of what it is fitted to if E[advantage] + c E[left] = c
+        level = advantage[steps.is_own].mean() / (1 - left[steps.is_own].mean())
+        returns = value + advantage + level * left
+        with torch.no_grad():
+            cast(torch.nn.Linear, expert.v[-1]).bias.add_(level)
         fit(expert.v, obs[steps.is_own], returns[steps.is_own], fits, 1e-3 * (1 - number / rounds), number)
     value, next_value = values(expert.v, obs), values(expert.v, next_obs)
     delta = reward + gamma * next_value * ~steps.terminated - value
