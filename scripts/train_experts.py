@@ -52,7 +52,8 @@ FLAGS: dict[str, str] = {
     "Humanoid": f"--steps 1_000_000 --eval.every 100_000 {_OFTEN}",
     "HumanoidStandup": f"--steps 500_000 --eval.every 50_000 {_OFTEN}",
     "InvertedDoublePendulum": "--steps 500_000 --eval.every 10_000",
-    "InvertedPendulum": "--steps 200_000 --eval.every 5_000",
+    "InvertedPendulum": "--steps 100_000 --eval.every 2_000 --agent.num-envs 8 --agent.num-steps 64 "
+    "--agent.minibatch-size 128",
     "Pusher": "--steps 2_000_000 --eval.every 50_000",
     "Reacher": "--steps 1_000_000 --eval.every 20_000",
     "Swimmer": "--steps 1_000_000 --eval.every 50_000 --agent.num-envs 4 --agent.num-steps 1024 "
