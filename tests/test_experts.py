@@ -59,7 +59,8 @@ def test_experts_are_as_good_as_promised() -> None:
         told = {level: load_expert(f"prefgym/{task}-v0", level).card.returns.mean for level in LEVELS}
         assert told["expert"] >= least
         if told["expert"] > 0:
-            assert 0.3 <= told["medium"] / told["expert"] <= 0.7, task
+            # pendulums learn to stand at a stroke: little lies half way
+            assert 0.2 <= told["medium"] / told["expert"] <= 0.8, task
         else:
             assert told["medium"] < told["expert"], task
 
