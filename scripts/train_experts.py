@@ -45,15 +45,15 @@ MOST_GAMMA = 0.99
 """Values look no further than this, since a horizon H with gamma^H < 0.01 has to be simulated."""
 
 _OFTEN = "--agent.num-envs 16 --agent.num-steps 256 --agent.minibatch-size 256 --agent.learning-rate 3e-4"
-_SOON = "--agent.num-envs 8 --agent.num-steps 64 --agent.minibatch-size 128"
 FLAGS: dict[str, str] = {
     "Ant": f"--steps 3_000_000 --eval.every 100_000 {_OFTEN} --agent.hidden 128 128",
     "HalfCheetah": "--steps 2_000_000 --eval.every 50_000",
     "Hopper": "--steps 2_000_000 --eval.every 50_000",
     "Humanoid": f"--steps 1_000_000 --eval.every 100_000 {_OFTEN}",
     "HumanoidStandup": f"--steps 500_000 --eval.every 50_000 {_OFTEN}",
-    "InvertedDoublePendulum": f"--steps 150_000 --eval.every 1_000 {_SOON}",
-    "InvertedPendulum": f"--steps 50_000 --eval.every 500 {_SOON}",
+    "InvertedDoublePendulum": "--steps 500_000 --eval.every 4_000",
+    "InvertedPendulum": "--steps 50_000 --eval.every 500 --agent.num-envs 8 --agent.num-steps 64 "
+    "--agent.minibatch-size 128",
     "Pusher": "--steps 2_000_000 --eval.every 50_000",
     "Reacher": "--steps 1_000_000 --eval.every 20_000",
     "Swimmer": "--steps 1_000_000 --eval.every 50_000 --agent.num-envs 4 --agent.num-steps 1024 "
