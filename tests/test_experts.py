@@ -58,11 +58,9 @@ def test_experts_are_as_good_as_promised() -> None:
     for task, least in LEAST.items():
         told = {level: load_expert(f"prefgym/{task}-v0", level).card.returns.mean for level in LEVELS}
         assert told["expert"] >= least
-        if told["expert"] > 0:
-            # pendulums learn to stand at a stroke: little lies half way
-            assert 0.2 <= told["medium"] / told["expert"] <= 0.8, task
-        else:
-            assert told["medium"] < told["expert"], task
+        assert told["medium"] < told["expert"], task
+        if told["expert"] > 0 and "Pendulum" not in task:  # pendulums fall or stand: nothing lies half way
+            assert 0.4 <= told["medium"] / told["expert"] <= 0.7, task
 
 
 def test_values_say_more_than_a_constant() -> None:
