@@ -6,11 +6,11 @@ from prefgym.envs.control import INVERTED_DOUBLE_PENDULUM as INVERTED_DOUBLE_PEN
 from prefgym.envs.control import INVERTED_PENDULUM as INVERTED_PENDULUM
 from prefgym.envs.control import PUSHER as PUSHER
 from prefgym.envs.control import REACHER as REACHER
+from prefgym.envs.humanoid import HUMANOID as HUMANOID
+from prefgym.envs.humanoid import HUMANOID_STANDUP as HUMANOID_STANDUP
 from prefgym.envs.locomotion import ANT as ANT
 from prefgym.envs.locomotion import HALF_CHEETAH as HALF_CHEETAH
 from prefgym.envs.locomotion import HOPPER as HOPPER
-from prefgym.envs.locomotion import HUMANOID as HUMANOID
-from prefgym.envs.locomotion import HUMANOID_STANDUP as HUMANOID_STANDUP
 from prefgym.envs.locomotion import SWIMMER as SWIMMER
 from prefgym.envs.locomotion import WALKER2D as WALKER2D
 from prefgym.envs.wishes import ANT_CIRCLE as ANT_CIRCLE

@@ -1,8 +1,11 @@
 """Formulas that several tasks share."""
 
+from collections.abc import Mapping
 from types import ModuleType
 
-from prefgym.sim.task import Array, Draw, StepFacts, TaskSpec
+from prefgym.sim.task import Array, Draw, Factor, StepFacts, TaskSpec, Views
+
+SURVIVE = Factor(name="reward_survive", unit="1", doc="w_survive while the state is healthy")
 
 UNIFORM_START = "the model's own state, with uniform noise of up to ±{noise:g} on positions and velocities"
 NORMAL_START = (
@@ -44,3 +47,15 @@ def squares(array: Array, xp: ModuleType) -> Array:
 def effort(task: TaskSpec, step: StepFacts, xp: ModuleType) -> Array:
     """Price the action: -w |action|^2."""
     return -(xp.square(step.action).sum(-1) * task.weights["ctrl"])
+
+
+def gains_and_costs(terms: Mapping[str, Array]) -> Array:
+    """Add up the gains, then the costs, in Gymnasium's order."""
+    gains = terms["reward_forward"] + terms["reward_survive"]
+    return gains + (terms["reward_ctrl"] + terms["reward_contact"])
+
+
+def xy_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
+    """Say where the body is in the plane, in m."""
+    xy = views["qpos"][..., :2]
+    return {"x_position": xy[..., 0], "y_position": xy[..., 1], "distance_from_origin": length(xy, xp)}

@@ -1,4 +1,4 @@
-"""Tasks that move a body: Ant, HalfCheetah, Hopper, Humanoid, HumanoidStandup, Swimmer, Walker2d.
+"""Tasks that move a body: Ant, HalfCheetah, Hopper, Swimmer, Walker2d.
 
 They are the tasks `<Name>-v5` of Gymnasium, to the last bit.
 """
@@ -8,19 +8,20 @@ from types import ModuleType
 
 from prefgym.envs.formulas import (
     NORMAL_START,
+    SURVIVE,
     UNIFORM_START,
     effort,
-    length,
+    gains_and_costs,
     normal_start,
     squares,
     uniform_start,
     within,
+    xy_info,
 )
 from prefgym.sim.task import Array, Factor, Seen, StepFacts, TaskSpec, Views
 
 _FORWARD = Factor(name="reward_forward", unit="m/s", doc="w_forward dx/dt, x of the torso")
 _CTRL = Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |action|^2")
-_SURVIVE = Factor(name="reward_survive", unit="1", doc="w_survive while the state is healthy")
 
 
 def _x(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
@@ -38,11 +39,6 @@ def _x_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
 def _xz_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
     qpos = views["qpos"]
     return {"x_position": qpos[..., 0], "z_distance_from_origin": qpos[..., 1] - views["qpos0"][1]}
-
-
-def _xy_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
-    xy = views["qpos"][..., :2]
-    return {"x_position": xy[..., 0], "y_position": xy[..., 1], "distance_from_origin": length(xy, xp)}
 
 
 def _run(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
@@ -100,7 +96,7 @@ SWIMMER = TaskSpec(
     observation=_swimmer_seen,
     position=_xy,
     reward_terms=_run,
-    info=_xy_info,
+    info=xy_info,
     initial=uniform_start,
 )
 
@@ -149,7 +145,7 @@ HOPPER = TaskSpec(
     },
     reset_noise=5e-3,
     camera={"trackbodyid": 2, "distance": 3.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
-    factors=(_FORWARD, _CTRL, _SURVIVE),
+    factors=(_FORWARD, _CTRL, SURVIVE),
     ranking=("reward_survive", "reward_forward", "reward_ctrl"),
     seen=(Seen(field="qpos", first=1), Seen(field="qvel", within="seen_velocity")),
     starts=UNIFORM_START,
@@ -179,7 +175,7 @@ WALKER2D = TaskSpec(
     ranges={"healthy_z": (0.8, 2.0), "healthy_angle": (-1.0, 1.0), "seen_velocity": (-10.0, 10.0)},
     reset_noise=5e-3,
     camera={"trackbodyid": 2, "distance": 4.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
-    factors=(_FORWARD, _CTRL, _SURVIVE),
+    factors=(_FORWARD, _CTRL, SURVIVE),
     ranking=("reward_survive", "reward_forward", "reward_ctrl"),
     seen=(Seen(field="qpos", first=1), Seen(field="qvel", within="seen_velocity")),
     starts=UNIFORM_START,
@@ -227,11 +223,6 @@ def _ant_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) ->
     }
 
 
-def _gains_and_costs(terms: Mapping[str, Array]) -> Array:
-    gains = terms["reward_forward"] + terms["reward_survive"]
-    return gains + (terms["reward_ctrl"] + terms["reward_contact"])
-
-
 ANT = TaskSpec(
     name="Ant",
     model="ant.xml",
@@ -248,7 +239,7 @@ ANT = TaskSpec(
         _FORWARD,
         _CTRL,
         Factor(name="reward_contact", unit="1", doc="-w_contact |contact forces, each within 1|^2"),
-        _SURVIVE,
+        SURVIVE,
     ),
     ranking=("reward_survive", "reward_forward", "reward_ctrl", "reward_contact"),
     seen=(Seen(field="qpos", first=2), Seen(field="qvel"), Seen(field="cfrc_ext", first=1, within="contact_force")),
@@ -258,146 +249,7 @@ ANT = TaskSpec(
     position=_torso_xy,
     terminated=_ant_down,
     reward_terms=_ant_terms,
-    reward=_gains_and_costs,
-    info=_xy_info,
+    reward=gains_and_costs,
+    info=xy_info,
     initial=normal_start,
-)
-
-
-# --- Humanoid, HumanoidStandup ---
-
-
-def _humanoid_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
-    num = len(views["qpos"])
-    return (
-        views["qpos"][..., 2:],
-        views["qvel"],
-        views["cinert"][:, 1:].reshape(num, -1),
-        views["cvel"][:, 1:].reshape(num, -1),
-        views["qfrc_actuator"][..., 6:],
-        views["cfrc_ext"][:, 1:].reshape(num, -1),
-    )
-
-
-def _center_of_mass_xy(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
-    mass = views["body_mass"]
-    return (xp.einsum("b,nbj->nj", mass, views["xipos"]) / mass.sum())[..., :2]
-
-
-def _humanoid_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
-    return ~within(views["qpos"][..., 2], task.ranges["healthy_z"])
-
-
-def _applied_effort(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
-    return task.weights["ctrl"] * squares(views["ctrl"], xp)
-
-
-def _impact(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
-    return (task.weights["contact"] * squares(views["cfrc_ext"], xp)).clip(*task.ranges["contact_cost"])
-
-
-def _humanoid_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
-    return {
-        "reward_survive": ~step.terminated * task.weights["survive"],
-        "reward_forward": task.weights["forward"] * step.velocity[..., 0],
-        "reward_ctrl": -_applied_effort(task, views, xp),
-        "reward_contact": -_impact(task, views, xp),
-    }
-
-
-def _standup_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
-    return {
-        "reward_linup": views["qpos"][..., 2] / task.timestep,
-        "reward_quadctrl": -_applied_effort(task, views, xp),
-        "reward_impact": -_impact(task, views, xp),
-    }
-
-
-def _standup_reward(terms: Mapping[str, Array]) -> Array:
-    return terms["reward_linup"] + terms["reward_quadctrl"] + terms["reward_impact"] + 1
-
-
-def _humanoid_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
-    tendons = {"tendon_length": views["ten_length"], "tendon_velocity": views["ten_velocity"]}
-    return _xy_info(task, views, xp) | tendons
-
-
-def _standup_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
-    qpos = views["qpos"]
-    return {
-        "x_position": qpos[..., 0],
-        "y_position": qpos[..., 1],
-        "z_distance_from_origin": qpos[..., 2] - views["qpos0"][2],
-        "tendon_length": views["ten_length"],
-        "tendon_velocity": views["ten_velocity"],
-    }
-
-
-_HUMANOID_PARTS = (
-    Seen(field="qpos", first=2),
-    Seen(field="qvel"),
-    Seen(field="cinert", first=1),
-    Seen(field="cvel", first=1),
-    Seen(field="qfrc_actuator", first=6),
-    Seen(field="cfrc_ext", first=1),
-)
-_HUMANOID_SEEN = tuple(part.field for part in _HUMANOID_PARTS)
-
-HUMANOID = TaskSpec(
-    name="Humanoid",
-    model="humanoid.xml",
-    frame_skip=5,
-    timestep=0.003,
-    max_episode_steps=1000,
-    reads=(*_HUMANOID_SEEN, "ctrl", "xipos", "ten_length", "ten_velocity"),
-    constants=("body_mass",),
-    weights={"forward": 1.25, "ctrl": 0.1, "contact": 5e-7, "survive": 5.0},
-    safe_speed=1.4149,
-    ranges={"healthy_z": (1.0, 2.0), "contact_cost": (float("-inf"), 10.0)},
-    reset_noise=1e-2,
-    camera={"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 2.0), "elevation": -20.0},
-    factors=(
-        _SURVIVE,
-        Factor(name="reward_forward", unit="m/s", doc="w_forward dx/dt, x of the centre of mass"),
-        Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |control|^2"),
-        Factor(name="reward_contact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
-    ),
-    ranking=("reward_survive", "reward_forward", "reward_ctrl", "reward_contact"),
-    seen=_HUMANOID_PARTS,
-    starts=UNIFORM_START,
-    ends="when the height of the torso is not in ({healthy_z[0]:g}, {healthy_z[1]:g}) m",
-    observation=_humanoid_seen,
-    position=_center_of_mass_xy,
-    terminated=_humanoid_down,
-    reward_terms=_humanoid_terms,
-    reward=_gains_and_costs,
-    info=_humanoid_info,
-    initial=uniform_start,
-)
-
-HUMANOID_STANDUP = TaskSpec(
-    name="HumanoidStandup",
-    model="humanoidstandup.xml",
-    frame_skip=5,
-    timestep=0.003,
-    max_episode_steps=1000,
-    reads=(*_HUMANOID_SEEN, "ctrl", "ten_length", "ten_velocity"),
-    constants=("qpos0",),
-    weights={"ctrl": 0.1, "contact": 0.5e-6},
-    ranges={"contact_cost": (float("-inf"), 10.0)},
-    reset_noise=1e-2,
-    camera={"trackbodyid": 1, "distance": 4.0, "lookat": (0.0, 0.0, 0.8925), "elevation": -20.0},
-    factors=(
-        Factor(name="reward_linup", unit="m/s", doc="height of the torso / duration of a simulation step"),
-        Factor(name="reward_quadctrl", unit="1", doc="-w_ctrl |control|^2"),
-        Factor(name="reward_impact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
-    ),
-    ranking=("reward_linup", "reward_quadctrl", "reward_impact"),
-    seen=_HUMANOID_PARTS,
-    starts=UNIFORM_START,
-    observation=_humanoid_seen,
-    reward_terms=_standup_terms,
-    reward=_standup_reward,
-    info=_standup_info,
-    initial=uniform_start,
 )

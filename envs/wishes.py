@@ -1,7 +1,7 @@
 """Tasks without a reward, for raters that look: a wish says what is wanted, and a measure that only evaluation sees.
 
-They share model, observation and start with the tasks of `locomotion`, and the end of episodes unless what is wanted
-would be one.
+They share model, observation and start with the tasks of `locomotion` and `humanoid`, and the end of episodes unless
+what is wanted would be one.
 """
 
 from dataclasses import replace
@@ -10,8 +10,9 @@ from types import ModuleType
 from typing import Any
 
 from prefgym.envs.formulas import length
-from prefgym.envs.locomotion import ANT, HALF_CHEETAH, HOPPER, HUMANOID, WALKER2D
-from prefgym.sim.task import Array, Measure, TaskSpec, Views
+from prefgym.envs.humanoid import HUMANOID
+from prefgym.envs.locomotion import ANT, HALF_CHEETAH, HOPPER, WALKER2D
+from prefgym.sim.task import Array, Measure, MeasureStep, TaskSpec, Views
 
 
 def _wished(task: TaskSpec, name: str, wish: str, measure: Measure, **changes: Any) -> TaskSpec:  # noqa: ANN401
@@ -258,64 +259,42 @@ _UP_AND_STILL = (
     "from 1 m/s on"
 )
 
-HUMANOID_KNEEL = _wished(
-    HUMANOID,
+
+def _posed(name: str, wish: str, counted: str, doc: str, step: MeasureStep) -> TaskSpec:
+    """Want a pose of the humanoid, which no fall ends; `doc` says what holds beside being upright and still."""
+    told = f"product of what holds after a step, linear between the bounds: {doc}{_UP_AND_STILL}"
+    measure = Measure(name=counted, unit="1", doc=told, reads=_LEGS, begin=_nothing, step=step)
+    return _wished(HUMANOID, name, wish, measure, terminated=None, ends="never")
+
+
+HUMANOID_KNEEL = _posed(
     "HumanoidKneel",
     "The humanoid kneels on both knees, torso upright.",
-    Measure(
-        name="steps on its knees",
-        unit="1",
-        doc=(
-            "product of what holds after a step, linear between the bounds: 1 where both knees are at 0.12 m or lower, "
-            "0 from 0.25 m on; 1 where the pelvis is at 0.25 m or higher, 0 up to 0.15 m; " + _UP_AND_STILL
-        ),
-        reads=_LEGS,
-        begin=_nothing,
-        step=_kneeling,
-    ),
-    terminated=None,
-    ends="never",
+    "steps on its knees",
+    "1 where both knees are at 0.12 m or lower, "
+    "0 from 0.25 m on; 1 where the pelvis is at 0.25 m or higher, 0 up to 0.15 m; ",
+    _kneeling,
 )
 
-HUMANOID_SPLITS = _wished(
-    HUMANOID,
+HUMANOID_SPLITS = _posed(
     "HumanoidSplits",
     "The humanoid does the splits: it sits on the ground, torso upright, legs straight and spread wide.",
-    Measure(
-        name="steps in splits",
-        unit="1",
-        doc=(
-            "product of what holds after a step, linear between the bounds: 1 where the legs, from hip to foot, are "
-            "110 degrees or more apart, 0 up to 60 degrees; 1 where both knees are bent by 32 degrees at most, 0 from "
-            "60 degrees on; 1 where both feet are at 0.2 m or lower, 0 from 0.4 m on; 1 where the pelvis is at 0.2 m "
-            "or lower, 0 from 0.35 m on; " + _UP_AND_STILL
-        ),
-        reads=_LEGS,
-        begin=_nothing,
-        step=_split,
-    ),
-    terminated=None,
-    ends="never",
+    "steps in splits",
+    "1 where the legs, from hip to foot, are "
+    "110 degrees or more apart, 0 up to 60 degrees; 1 where both knees are bent by 32 degrees at most, 0 from "
+    "60 degrees on; 1 where both feet are at 0.2 m or lower, 0 from 0.4 m on; 1 where the pelvis is at 0.2 m "
+    "or lower, 0 from 0.35 m on; ",
+    _split,
 )
 
-HUMANOID_LOTUS = _wished(
-    HUMANOID,
+HUMANOID_LOTUS = _posed(
     "HumanoidLotus",
     "The humanoid sits in the lotus position: on the ground, torso upright, knees apart, feet together in front of it.",
-    Measure(
-        name="steps in lotus",
-        unit="1",
-        doc=(
-            "product of what holds after a step, linear between the bounds: 1 where both knees are bent by 90 degrees "
-            "or more, 0 up to 60 degrees; 1 where the left knee is 0.5 m or more to the left of the right one, 0 up to "
-            "0.25 m; 1 where the left foot is 0.15 m or less to the left of the right one, 0 from 0.3 m on; 1 where "
-            "the feet are 0.15 m or more in front of the pelvis, 0 behind it; 1 where both knees are at 0.3 m or "
-            "lower, 0 from 0.45 m on; 1 where the pelvis is at 0.2 m or lower, 0 from 0.35 m on; " + _UP_AND_STILL
-        ),
-        reads=_LEGS,
-        begin=_nothing,
-        step=_lotus,
-    ),
-    terminated=None,
-    ends="never",
+    "steps in lotus",
+    "1 where both knees are bent by 90 degrees "
+    "or more, 0 up to 60 degrees; 1 where the left knee is 0.5 m or more to the left of the right one, 0 up to "
+    "0.25 m; 1 where the left foot is 0.15 m or less to the left of the right one, 0 from 0.3 m on; 1 where "
+    "the feet are 0.15 m or more in front of the pelvis, 0 behind it; 1 where both knees are at 0.3 m or "
+    "lower, 0 from 0.45 m on; 1 where the pelvis is at 0.2 m or lower, 0 from 0.35 m on; ",
+    _lotus,
 )
