@@ -4,6 +4,7 @@ Many worlds are played at once, one episode in each, and cut apart afterwards.
 """
 
 import os
+import shlex
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
@@ -117,7 +118,7 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
     settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
     if cfg.policy == "demonstrator":
         settings["quality"] = 1.0 if cfg.quality is None else cfg.quality
-    card = {"version": prefgym.__version__, "command": " ".join(command), **settings, **told}
+    card = {"version": prefgym.__version__, "command": shlex.join(command), **settings, **told}
     with writing(path):
         _write(path, cfg, spaces, episodes, card)
     success = "" if told["success_rate"] is None else f", success in {told['success_rate']:.0%}"

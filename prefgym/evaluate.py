@@ -1,13 +1,14 @@
 """True return: the task reward of a policy, on environments of its own, or what the task's measure counts."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol, cast
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from prefgym.protocols import Policy
 from prefgym.sim.foreign import find, make_vector
 
 FIRST_SEED = 10_000
@@ -15,14 +16,6 @@ OURS = "prefgym.envs.registration:make_vector_env"
 """What makes the worlds that are simulated here."""
 TRUE_RETURN = "true return"
 """What is measured where there is a task reward."""
-
-
-class Policy(Protocol):
-    """Whatever chooses actions."""
-
-    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[npt.NDArray[Any], Any]:  # noqa: ANN401
-        """Choose actions for a batch of observations."""
-        ...
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -106,7 +106,7 @@ class Score(Protocol):
         ...
 
 
-class Acts(Protocol):
+class Policy(Protocol):
     """Whatever chooses actions."""
 
     def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Any, Any]:  # noqa: ANN401
@@ -141,12 +141,7 @@ class Expert(Protocol):
 
 
 class Continuation(Protocol):
-    """The steps that followed some states: M of them, H steps each."""
-
-    @property
-    def reward(self) -> Any:  # noqa: ANN401
-        """Return the task reward. Shape: (M, H)."""
-        ...
+    """The steps that followed some states: M of them."""
 
     def discounted(self, gamma: float) -> Any:  # noqa: ANN401
         """Return sum_t gamma^t r_t. Shape: (M,)."""
@@ -156,7 +151,7 @@ class Continuation(Protocol):
 class Simulator(Protocol):
     """Where recorded states can be gone on from."""
 
-    def play_on(self, state: Any, obs: Any, policy: Acts, num_steps: int) -> Continuation:  # noqa: ANN401
+    def play_on(self, state: Any, obs: Any, policy: Policy, num_steps: int) -> Continuation:  # noqa: ANN401
         """Let a policy go on from each state for at most `num_steps` steps. Shapes: (M, S), (M, O)."""
         ...
 

@@ -18,14 +18,14 @@ from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
-from prefgym.evaluate import OURS, Policy, make_evaluation_env, record_episode
+from prefgym.evaluate import OURS, make_evaluation_env, record_episode
 from prefgym.experts import Expert, find_expert
 from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
-from prefgym.protocols import Agent, Rater
+from prefgym.protocols import Agent, Policy, Rater
 from prefgym.registry import Offers
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments

@@ -15,7 +15,7 @@ from prefgym.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.guards import check_finite
 from prefgym.limits import Count, NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
-from prefgym.protocols import Acts, Simulator
+from prefgym.protocols import Policy, Simulator
 from prefgym.queries import Queries
 from prefgym.raters.prompt import DrawingRater, in_words, require_reward
 from prefgym.raters.simulated import simulated_return
@@ -49,8 +49,8 @@ class HindsightRater(DrawingRater):
         cfg: HindsightRaterCfg | None = None,
         *,
         seed: int = 0,
-        expert: Acts | None = None,
-        policy: Acts | None = None,
+        expert: Policy | None = None,
+        policy: Policy | None = None,
         simulator: Simulator | None = None,
         has_reward: bool = True,
     ) -> None:

@@ -3,11 +3,11 @@
 import torch
 from torch import Tensor
 
-from prefgym.protocols import Acts, Simulator
+from prefgym.protocols import Policy, Simulator
 
 
 def simulated_return(
-    simulator: Simulator, state: Tensor, obs: Tensor, goes_on: Tensor, policy: Acts, num_steps: int, gamma: float
+    simulator: Simulator, state: Tensor, obs: Tensor, goes_on: Tensor, policy: Policy, num_steps: int, gamma: float
 ) -> Tensor:
     """Let a policy go on from states, and sum up what it is paid: sum_h gamma^h r_h.
 

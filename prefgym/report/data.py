@@ -14,6 +14,8 @@ import yaml
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from prefgym.evaluate import TRUE_RETURN
+
 _safetensors: Any = safetensors.numpy
 
 FloatArray = NDArray[np.float64]
@@ -114,7 +116,7 @@ class RunData:
     @property
     def measure(self) -> str:
         """Return what evaluation measured: `true return` where there is a task reward."""
-        return str(self.fact("measure") or "true return")
+        return str(self.fact("measure") or TRUE_RETURN)
 
     @property
     def is_counted(self) -> bool:

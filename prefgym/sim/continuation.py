@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property
-from typing import Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -11,17 +11,12 @@ import numpy.typing as npt
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Worlds
 
+if TYPE_CHECKING:
+    from prefgym.protocols import Policy
+
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
-
-
-class Plays(Protocol):
-    """Whatever chooses actions."""
-
-    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Array, Any]:  # noqa: ANN401
-        """Choose actions for a batch of observations. Shape: (N, A)."""
-        ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -66,7 +61,7 @@ class Simulator:
         """Make the worlds when they are needed."""
         return Worlds(self.task, self.num_worlds, self.num_threads)
 
-    def play_on(self, state: FloatArray, obs: Array, policy: Plays, num_steps: int) -> Continuation:
+    def play_on(self, state: FloatArray, obs: Array, policy: "Policy", num_steps: int) -> Continuation:
         """Let a policy go on from each state, without noise, until the worlds terminate.
 
         Args:
@@ -90,7 +85,7 @@ class Simulator:
         for first in range(0, max(len(state), 1), size):
             yield state[first : first + size], obs[first : first + size]
 
-    def _play_on(self, state: FloatArray, obs: Array, policy: Plays, num_steps: int) -> Continuation:
+    def _play_on(self, state: FloatArray, obs: Array, policy: "Policy", num_steps: int) -> Continuation:
         worlds, num_states = self.worlds, len(state)
         running = np.arange(worlds.pool.num_worlds) < num_states
         reward = np.zeros((num_states, num_steps))

@@ -1,4 +1,4 @@
-"""What docs/raters.md, docs/samplers.md and docs/tabular.md show works."""
+"""What docs/raters.md, docs/samplers.md, docs/tabular.md and docs/experts.md show works."""
 
 import re
 import subprocess
@@ -15,7 +15,7 @@ from prefgym.raters.scripted import ScriptedRaterCfg
 ROOT = Path(__file__).resolve().parents[2]
 
 
-@pytest.mark.parametrize("page", ["raters", "samplers", "tabular"])
+@pytest.mark.parametrize("page", ["raters", "samplers", "tabular", "experts"])
 def test_examples_run(page: str) -> None:
     """The Python examples of a page run one after the other."""
     examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.DOTALL)
