@@ -1,7 +1,7 @@
 """Proximal policy optimisation for continuous actions (Schulman et al., arXiv:1707.06347).
 
 Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping the worlds and SB3's verbs are
-those of `prefgym.agent`.
+those of `prefgym.online` and `prefgym.agent`.
 """
 
 from collections.abc import Mapping
@@ -13,11 +13,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prefgym.agent import BaseAgent
 from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
 from prefgym.guards import check_finite
 from prefgym.limits import Count, NonNegative, Positive, Share, check
 from prefgym.networks import Activation, RunningNorm, mlp
+from prefgym.online import OnlineAgent
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
 
@@ -65,7 +65,7 @@ class PPOCfg:
     __post_init__ = check
 
 
-class PPO(BaseAgent):
+class PPO(OnlineAgent):
     """An on-policy agent."""
 
     name, default = "ppo", PPOCfg()
@@ -112,9 +112,9 @@ class PPO(BaseAgent):
         log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
         return mean + self.log_std.exp() * noise, log_prob
 
-    def leave_worlds(self) -> None:
+    def start_over(self) -> None:
         """Forget where the worlds are, and the returns so far."""
-        super().leave_worlds()
+        super().start_over()
         self._discounted = torch.zeros(0)
 
     # --- advantages --------------------------------------------------------------------------------------------------

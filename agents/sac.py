@@ -1,7 +1,7 @@
 """Soft actor-critic (Haarnoja et al., arXiv:1801.01290), with a learned temperature (arXiv:1812.05905).
 
 Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `update`. Stepping the worlds and
-SB3's verbs are those of `prefgym.agent`.
+SB3's verbs are those of `prefgym.online` and `prefgym.agent`.
 """
 
 from collections.abc import Mapping
@@ -14,13 +14,12 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import softplus
 
-from prefgym.agent import BaseAgent
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.config import UserError
-from prefgym.guards import check_finite
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.networks import Activation, StackedMLP, mlp
+from prefgym.online import OnlineAgent
 from prefgym.protocols import Learner
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
@@ -64,7 +63,7 @@ class SACCfg:
     __post_init__ = check
 
 
-class SAC(BaseAgent):
+class SAC(OnlineAgent):
     """An off-policy agent."""
 
     name, default = "sac", SACCfg()
@@ -187,12 +186,12 @@ class SAC(BaseAgent):
         # J_pi = E[alpha log pi(a|s) - min_i Q_i(s, a)], with a of the policy   (arXiv:1812.05905, eq. 7)
         self.critics.requires_grad_(False)
         actor_loss = (temperature * log_prob - self._values(self.critics, batch.obs, drawn).amin(0)).mean()
-        self._descend(self.actor_optimizer, actor_loss, batch)
+        self.descend(self.actor_optimizer, actor_loss, **vars(batch))
         self.critics.requires_grad_(True)
         # J(alpha) = -log alpha (log pi + target entropy)   (eq. 18, for log alpha)
         entropy = -log_prob.detach().mean()
         temperature_loss = self.log_temperature * (entropy - self.target_entropy)
-        self._descend(self.temperature_optimizer, temperature_loss, batch)
+        self.descend(self.temperature_optimizer, temperature_loss, **vars(batch))
         return torch.stack([actor_loss.detach(), critic_loss, entropy, temperature])
 
     def _improve_critics(self, batch: Batch, temperature: Tensor) -> Tensor:
@@ -205,7 +204,7 @@ class SAC(BaseAgent):
         # J_Q = sum_i E[(Q_i(s, a) - y)^2] / 2   (eq. 5)
         error = self._values(self.critics, batch.obs, self._drawn(batch.action)) - target
         loss = 0.5 * error.square().mean(-1).sum()
-        self._descend(self.critic_optimizer, loss, batch)
+        self.descend(self.critic_optimizer, loss, **vars(batch))
         with torch.no_grad():
             for followed, follower in zip(self.critics.parameters(), self.targets.parameters()):
                 follower.lerp_(followed, cfg.tau)
@@ -217,12 +216,6 @@ class SAC(BaseAgent):
         if self.cfg.product:
             return critics.batched(inputs.expand(2, -1, -1))
         return torch.stack([critics.member(0, inputs), critics.member(1, inputs)])
-
-    def _descend(self, optimizer: torch.optim.Optimizer, loss: Tensor, batch: Batch) -> None:
-        check_finite("the loss of the agent", loss, **vars(batch))
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 

@@ -1,4 +1,4 @@
-"""What our agents share: stepping worlds, and Stable-Baselines3's verbs."""
+"""What our agents share: Stable-Baselines3's verbs, files, and what moves."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -8,10 +8,9 @@ from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
-from prefgym.buffers.rollout import Rollout
+from prefgym.guards import check_finite
 from prefgym.networks import load_weights, save_weights
 from prefgym.spaces import Spaces, action_bounds, single_spaces
 from prefgym.states import State
@@ -22,7 +21,7 @@ class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration
 
 
 class BaseAgent(ABC):
-    """An agent made of `act` and `update`: torch in and out, on any device."""
+    """An agent made of `act` and `advance`: torch in and out, on any device."""
 
     name: ClassVar[str]
     """As registered."""
@@ -37,9 +36,9 @@ class BaseAgent(ABC):
         """Note what the worlds are like.
 
         Args:
-            cfg: Hyperparameters, `num_envs` and `num_steps` among them.
-            env: Where `learn` acts; its spaces are one-dimensional Boxes.
-            seed: Seed of weights and actions.
+            cfg: Hyperparameters.
+            env: Worlds whose spaces are one-dimensional Boxes.
+            seed: Seed of weights and of all that is drawn.
             device: Where the networks are.
         """
         self.cfg, self.env, self.device = cfg, env, torch.device(device)
@@ -48,7 +47,6 @@ class BaseAgent(ABC):
         self.action_low, self.action_high = (bound.to(self.device) for bound in action_bounds(self.action_space))
         self.generator = torch.Generator(self.device).manual_seed(seed)
         self.num_timesteps = 0
-        self._obs: Tensor | None = None
         self._logger: Any = None
         self._sb3_env: Any = None
 
@@ -57,8 +55,20 @@ class BaseAgent(ABC):
         """Draw actions and their log-probabilities. Shapes: (N, A), (N,)."""
 
     @abstractmethod
-    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Learn from a paid rollout; `progress` is the share of the training that is done."""
+    def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
+        """Learn for a while; `num_timesteps` grows.
+
+        Args:
+            left: Steps to the end of the training.
+            progress: Share of the training that is done.
+            callback: SB3's, told of each step; None tells nobody.
+
+        Raises:
+            StopTraining: If the callback wants no more steps.
+        """
+
+    def start_over(self) -> None:  # noqa: B027 - who does not act has nothing to forget
+        """Forget where the worlds are; what was learned stays."""
 
     @abstractmethod
     def weights(self) -> dict[str, Tensor]:
@@ -68,56 +78,25 @@ class BaseAgent(ABC):
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
 
-    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw the actions that are tried out while collecting. Shapes: (N, A), (N,)."""
-        return self.act(obs)
-
-    def leave_worlds(self) -> None:
-        """Forget where the worlds are, which are reset before the next step."""
-        self._obs = None
-
     def executed(self, action: Tensor) -> Tensor:
         """Return what the worlds are given for an action that was drawn. Shape as given."""
         return action.clamp(self.action_low, self.action_high)
 
-    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
-        """Step every world of `env`, in SAME_STEP mode, `num_steps` times.
+    def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor, **given: Tensor) -> None:
+        """Take one step down a loss.
 
         Args:
-            env: The worlds.
-            callback: SB3's, told of each step; None tells nobody.
+            optimizer: Of the parameters that are to learn.
+            loss: A number.
+            **given: What it was computed from, to be looked at if it is not finite.
 
         Raises:
-            ValueError: If the environment resets in another mode.
-            StopTraining: If the callback wants no more steps.
+            NotFiniteError: If it is not.
         """
-        worlds: Any = env
-        if not isinstance(worlds, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-            raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
-        if self._obs is None:
-            self._obs = self.tensor(env.reset(seed=None)[0])
-        steps: list[tuple[Tensor, ...]] = []
-        for _ in range(self.cfg.num_steps):
-            with torch.no_grad():
-                action, log_prob = self.draw(self._obs)
-                executed = self.executed(action)
-            obs, reward, terminated, truncated, info = env.step(executed.cpu().numpy())
-            next_obs = obs
-            done = terminated | truncated
-            if done.any():
-                next_obs = obs.copy()
-                next_obs[done] = np.stack(list(info["final_obs"][done]))
-            told = (self.tensor(x) for x in (next_obs, reward, terminated, truncated))
-            steps.append((self._obs, action, executed, *told, log_prob))
-            self._obs = self.tensor(obs)
-            self.num_timesteps += env.num_envs
-            if callback is not None:
-                callback.update_locals({"new_obs": obs, "rewards": reward, "dones": done, "actions": executed})
-                if not callback.on_step():
-                    raise StopTraining
-        names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
-        rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
-        return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
+        check_finite("the loss of the agent", loss, **given)
+        optimizer.zero_grad()
+        torch.autograd.backward(loss)
+        optimizer.step()
 
     # --- SB3's verbs -------------------------------------------------------------------------------------------------
 
@@ -130,10 +109,10 @@ class BaseAgent(ABC):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Train on what the environment pays.
+        """Train.
 
         Args:
-            total_timesteps: Steps over all worlds.
+            total_timesteps: Steps over all worlds; updates of agents that do not act while they learn.
             callback: SB3's: one, a list of them, or a function of locals and globals.
             log_interval: Rollouts between two lines of the log; there is one where `verbose`, `tensorboard_log` or
                 `set_logger` say so.
@@ -144,7 +123,7 @@ class BaseAgent(ABC):
         first = 0 if reset_num_timesteps else self.num_timesteps
         self.num_timesteps, last = first, first + total_timesteps
         if reset_num_timesteps:
-            self.leave_worlds()
+            self.start_over()
         callbacks = None
         if callback is not None or progress_bar or self.verbose or self.tensorboard_log:
             from stable_baselines3.common.utils import configure_logger
@@ -161,10 +140,7 @@ class BaseAgent(ABC):
                 if callbacks is not None:
                     callbacks.on_rollout_start()
                 progress = (self.num_timesteps - first) / total_timesteps
-                rollout = self.collect(self.env, callbacks)
-                if callbacks is not None:
-                    callbacks.on_rollout_end()
-                metrics = self.update(rollout, progress)
+                metrics = self.advance(last - self.num_timesteps, progress, callbacks)
                 num_rollouts += 1
                 if self._logger is not None and num_rollouts % log_interval == 0:
                     self._log(metrics)
@@ -215,7 +191,7 @@ class BaseAgent(ABC):
             raise ValueError("the spaces of these worlds are not those that the agent was made for")
         self.env, self._sb3_env = env, None
         if force_reset:
-            self.leave_worlds()
+            self.start_over()
 
     def get_env(self) -> Any:  # noqa: ANN401
         """Return the worlds as SB3 sees them."""
@@ -276,13 +252,12 @@ class BaseAgent(ABC):
     def state_dict(self) -> State:
         """Return all that moves here; an algorithm adds its own."""
         generator = self.generator.get_state()
-        return {"weights": self.weights(), "generator": generator, "obs": self._obs, "steps": self.num_timesteps}
+        return {"weights": self.weights(), "generator": generator, "steps": self.num_timesteps}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         self.load_weights(state["weights"])
         self.generator.set_state(state["generator"])
-        self._obs = None if state["obs"] is None else state["obs"].to(self.device)
         self.num_timesteps = state["steps"]
 
     def tensor(self, array: Any) -> Tensor:  # noqa: ANN401

@@ -1,0 +1,97 @@
+"""What agents share that act while they learn: stepping worlds."""
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor
+
+from prefgym.agent import BaseAgent, StopTraining
+from prefgym.buffers.rollout import Rollout
+from prefgym.states import State
+
+
+class OnlineAgent(BaseAgent):
+    """An agent made of `act` and `update`; its configuration has `num_envs` and `num_steps`."""
+
+    def __init__(self, cfg: Any, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Note what the worlds are like.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            seed: Seed of weights and actions.
+            device: Where the networks are.
+        """
+        super().__init__(cfg, env, seed=seed, device=device)
+        self._obs: Tensor | None = None
+
+    @abstractmethod
+    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
+        """Learn from a paid rollout; `progress` is the share of the training that is done."""
+
+    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the actions that are tried out while collecting. Shapes: (N, A), (N,)."""
+        return self.act(obs)
+
+    def start_over(self) -> None:
+        """Forget where the worlds are, which are reset before the next step."""
+        self._obs = None
+
+    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
+        """Step every world of `env`, in SAME_STEP mode, `num_steps` times.
+
+        Args:
+            env: The worlds.
+            callback: SB3's, told of each step; None tells nobody.
+
+        Raises:
+            ValueError: If the environment resets in another mode.
+            StopTraining: If the callback wants no more steps.
+        """
+        worlds: Any = env
+        if not isinstance(worlds, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+            raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
+        if self._obs is None:
+            self._obs = self.tensor(env.reset(seed=None)[0])
+        steps: list[tuple[Tensor, ...]] = []
+        for _ in range(self.cfg.num_steps):
+            with torch.no_grad():
+                action, log_prob = self.draw(self._obs)
+                executed = self.executed(action)
+            obs, reward, terminated, truncated, info = env.step(executed.cpu().numpy())
+            next_obs = obs
+            done = terminated | truncated
+            if done.any():
+                next_obs = obs.copy()
+                next_obs[done] = np.stack(list(info["final_obs"][done]))
+            told = (self.tensor(x) for x in (next_obs, reward, terminated, truncated))
+            steps.append((self._obs, action, executed, *told, log_prob))
+            self._obs = self.tensor(obs)
+            self.num_timesteps += env.num_envs
+            if callback is not None:
+                callback.update_locals({"new_obs": obs, "rewards": reward, "dones": done, "actions": executed})
+                if not callback.on_step():
+                    raise StopTraining
+        names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
+        rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
+        return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
+
+    def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
+        """Learn from one rollout, and what the environment paid for it."""
+        rollout = self.collect(self.env, callback)
+        if callback is not None:
+            callback.on_rollout_end()
+        return self.update(rollout, progress)
+
+    def state_dict(self) -> State:
+        """Return all that moves here; an algorithm adds its own."""
+        return {**super().state_dict(), "obs": self._obs}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        self._obs = None if state["obs"] is None else state["obs"].to(self.device)
