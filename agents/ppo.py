@@ -69,6 +69,7 @@ class PPO(OnlineAgent):
     """An on-policy agent."""
 
     name, default = "ppo", PPOCfg()
+    needs_bounds = False
 
     def __init__(self, cfg: PPOCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Make untrained networks that fit `env`.

@@ -16,11 +16,11 @@ from torch.nn.functional import softplus
 
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
-from prefgym.config import UserError
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.networks import Activation, StackedMLP, mlp
 from prefgym.online import OnlineAgent
 from prefgym.protocols import Learner
+from prefgym.spaces import squeezed, stretched
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
@@ -82,8 +82,6 @@ class SAC(OnlineAgent):
         """
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: SACCfg = cfg
-        if not (self.action_high - self.action_low).isfinite().all():
-            raise UserError(f"{self.name} needs actions within finite bounds, but they are in {self.action_space}.")
         self.num_updates = 0
         draws = torch.Generator().manual_seed(seed)
         sizes = (self.obs_dim, *cfg.hidden, 2 * self.action_dim)
@@ -134,11 +132,7 @@ class SAC(OnlineAgent):
 
     def executed(self, action: Tensor) -> Tensor:
         """Stretch actions from -1..1 to what the worlds take. Shape as given."""
-        stretched = self.action_low + (action + 1) / 2 * (self.action_high - self.action_low)
-        return stretched.clamp(self.action_low, self.action_high)  # rounding may leave the bounds
-
-    def _drawn(self, executed: Tensor) -> Tensor:
-        return 2 * (executed - self.action_low) / (self.action_high - self.action_low) - 1
+        return stretched(action, self.action_low, self.action_high)
 
     # --- remember ----------------------------------------------------------------------------------------------------
 
@@ -201,8 +195,9 @@ class SAC(OnlineAgent):
             next_value = self._values(self.targets, batch.next_obs, next_action).amin(0) - temperature * next_log_prob
             # y = r + gamma (1 - terminated) (min_i Q_i'(s', a') - alpha log pi(a'|s'))
             target = batch.reward + cfg.gamma * (1 - batch.terminated) * next_value
+        drawn = squeezed(batch.action, self.action_low, self.action_high)
         # J_Q = sum_i E[(Q_i(s, a) - y)^2] / 2   (eq. 5)
-        error = self._values(self.critics, batch.obs, self._drawn(batch.action)) - target
+        error = self._values(self.critics, batch.obs, drawn) - target
         loss = 0.5 * error.square().mean(-1).sum()
         self.descend(self.critic_optimizer, loss, **vars(batch))
         with torch.no_grad():

@@ -27,6 +27,10 @@ class BaseAgent(ABC):
     """As registered."""
     default: ClassVar[Any]
     """Its configuration, all defaults."""
+    learns_from: ClassVar[tuple[str, ...]]
+    """What it can learn from: a `reward`, or recorded `preferences` or `demonstrations`."""
+    needs_bounds: ClassVar[bool] = True
+    """Whether actions must lie within finite bounds."""
     verbose: int = 0
     """As in SB3: 1 prints a table every `log_interval` rollouts of `learn`."""
     tensorboard_log: str | None = None
@@ -40,13 +44,18 @@ class BaseAgent(ABC):
             env: Worlds whose spaces are one-dimensional Boxes.
             seed: Seed of weights and of all that is drawn.
             device: Where the networks are.
+
+        Raises:
+            ValueError: If actions have no bounds and need some.
         """
         self.cfg, self.env, self.device = cfg, env, torch.device(device)
         self.observation_space, self.action_space = single_spaces(env)
         self.obs_dim, self.action_dim = self.observation_space.shape[0], self.action_space.shape[0]
         self.action_low, self.action_high = (bound.to(self.device) for bound in action_bounds(self.action_space))
+        if self.needs_bounds and not (self.action_high - self.action_low).isfinite().all():
+            raise ValueError(f"{self.name} needs actions within finite bounds, but they are in {self.action_space}")
         self.generator = torch.Generator(self.device).manual_seed(seed)
-        self.num_timesteps = 0
+        self.num_timesteps: int = 0
         self._logger: Any = None
         self._sb3_env: Any = None
 

@@ -1,29 +1,35 @@
-"""The command line: `prefgym train | evaluate | report | demos | feedback | list | bench`."""
+"""The command line: `prefgym train | train-offline | make-preferences | evaluate | report | ...`."""
 
 import argparse
 import difflib
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, make_dataclass, replace
 from importlib import import_module
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import gymnasium as gym
 import tyro
+from rich.console import Console
+from rich.table import Table
 
 import prefgym
 from prefgym import agents, raters, rewards, samplers
 from prefgym.agents.tuned import tuned
 from prefgym.checkpoints import Checkpoints, Which
-from prefgym.config import TrainCfg, UserError
+from prefgym.config import OfflineCfg, TrainCfg, UserError
+from prefgym.datasets import played_in
 from prefgym.evaluate import FIRST_SEED
+from prefgym.feedback import read_manifest
 from prefgym.limits import Count, Natural, check
-from prefgym.preferences import Status
+from prefgym.preferences import Preferences, Status
+from prefgym.questions import MakePreferencesCfg
 from prefgym.registry import UnknownNameError
 from prefgym.runs import has_finished, plain, read_config, renew_in_manifest, verify_reported
 from prefgym.sim.foreign import find
 
+Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg, MakePreferencesCfg)
 _REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
 
 
@@ -57,6 +63,8 @@ def _import(argv: list[str]) -> list[str]:
 def _dispatch(argv: list[str]) -> int:
     commands: dict[str, Callable[[list[str]], int]] = {
         "train": _train,
+        "train-offline": _train_offline,
+        "make-preferences": _make_preferences,
         "evaluate": _evaluate,
         "report": _report,
         "demos": _demos,
@@ -83,6 +91,7 @@ def hint(name: str, known: Sequence[str] | dict[str, Any]) -> str:
 
 
 RESUME = "prefgym train --resume RUN [--resume-from previous] goes on with a run that was stopped."
+RESUME_OFFLINE = RESUME.replace("train", "train-offline")
 
 
 def parse_train(argv: Sequence[str]) -> TrainCfg:
@@ -92,20 +101,78 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
         UserError: If the environment is unknown.
         UnknownNameError: If a part is unknown.
     """
-    names = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in ("env", *_REGISTRIES):
-        names.add_argument(f"--{name}", default=getattr(TrainCfg, name))
-    chosen, _ = names.parse_known_args(argv)
-    check_env(chosen.env)
+    env = _names(argv, TrainCfg, "env")["env"]
+    check_env(env)
+    return _compose(argv, TrainCfg, "train", env, tuple(_REGISTRIES), RESUME)
+
+
+def parse_offline(argv: Sequence[str]) -> OfflineCfg:
+    """Read the configuration of a training on recorded data, which say what environment they are of.
+
+    Raises:
+        UserError: If the environment is unknown, or there are no data to say so.
+        UnknownNameError: If the agent is unknown.
+    """
+    told = _names(argv, OfflineCfg, "env", "preferences", "dataset", "datasets")
+    env = told["env"] or _env_of(told)
+    if env:  # otherwise the flags are shown, or something is missing
+        check_env(env)
+    cfg = _compose(argv, OfflineCfg, "train-offline", env, ("agent",), RESUME_OFFLINE)
+    if cfg.preferences is None and cfg.dataset is None:
+        raise UserError("there is nothing to learn from: give --preferences FOLDER, --dataset ID, or both.")
+    return replace(cfg, env=env)
+
+
+def parse_make_preferences(argv: Sequence[str]) -> MakePreferencesCfg:
+    """Read what is asked about, and who answers.
+
+    Raises:
+        UnknownNameError: If the rater is unknown.
+    """
+    env = _names(argv, MakePreferencesCfg, "env")["env"]
+    if env:
+        check_env(env)
+    return _compose(argv, MakePreferencesCfg, "make-preferences", env, ("rater",))
+
+
+def _env_of(told: Mapping[str, Any]) -> str:
+    """Look up what environment preferences or a dataset are of; nothing if there are neither."""
+    if told["preferences"] is not None:
+        return read_manifest(Path(told["preferences"]))["env"]
+    if told["dataset"] is not None:
+        return played_in(told["dataset"], None if told["datasets"] is None else Path(told["datasets"]))
+    return ""
+
+
+def _names(argv: Sequence[str], cfg: type[Any], *names: str) -> dict[str, Any]:
+    """Read some settings before the others; what is missing is as in `cfg`."""
+    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
+    for name in names:
+        parser.add_argument(f"--{name}", default=getattr(cfg, name, None))
+    return vars(parser.parse_known_args(argv)[0])
+
+
+def _compose(
+    argv: Sequence[str], cfg: type[Cfg], command: str, env: str, kinds: tuple[str, ...], epilogue: str = ""
+) -> Cfg:
+    """Read a configuration that has the flags of the parts it names.
+
+    Args:
+        argv: The flags.
+        cfg: The configuration; a part of the kind `rater` is named in `rater`, and its settings are in `rater_cfg`.
+        command: What the flags are of.
+        env: Environment id, for settings that were fixed for a task.
+        kinds: The kinds of its parts.
+        epilogue: What `--help` says beside the docstring.
+    """
     parts: list[tuple[str, Any, Any]] = []
-    for kind, registry in _REGISTRIES.items():
-        name = getattr(chosen, kind)
-        cfg = replace(registry.cfg(name), **tuned(chosen.env, kind, name))
-        parts.append((f"{kind}_cfg", Annotated[type(cfg), tyro.conf.arg(name=kind)], field(default=cfg)))
-    hidden = ("command", Annotated[tuple[str, ...], tyro.conf.Suppress], field(default=("prefgym", "train", *argv)))
-    fields = [*parts, hidden]
-    composed: type[TrainCfg] = make_dataclass("TrainCfg", fields, bases=(TrainCfg,), frozen=True, kw_only=True)
-    return tyro.cli(composed, args=list(argv), prog="prefgym train", description=f"{TrainCfg.__doc__}\n\n{RESUME}")
+    for kind, name in _names(argv, cfg, *kinds).items():
+        part = replace(_REGISTRIES[kind].cfg(name), **tuned(env, kind, name))
+        parts.append((f"{kind}_cfg", Annotated[type(part), tyro.conf.arg(name=kind)], field(default=part)))
+    hidden = ("command", Annotated[tuple[str, ...], tyro.conf.Suppress], field(default=("prefgym", command, *argv)))
+    composed: type[Cfg] = make_dataclass(cfg.__name__, [*parts, hidden], bases=(cfg,), frozen=True, kw_only=True)  # pyright: ignore[reportAssignmentType]
+    described = f"{cfg.__doc__}\n\n{epilogue}".strip()
+    return tyro.cli(composed, args=list(argv), prog=f"prefgym {command}", description=described)
 
 
 def check_env(env_id: str) -> None:
@@ -133,17 +200,43 @@ class ResumeArgs:
 def _train(argv: list[str]) -> int:
     from prefgym.train import train_and_report
 
-    if not any(arg.partition("=")[0] in ("--resume", "--resume-from") for arg in argv):
+    if not _resumes(argv):
         return train_and_report(parse_train(argv), agents)
     args = tyro.cli(ResumeArgs, args=argv, prog="prefgym train")
-    return train_and_report(configuration_of(args.resume), agents, args.resume_from)
+    return train_and_report(configuration_of(args.resume, "train", parse_train), agents, args.resume_from)
 
 
-def configuration_of(run: Path) -> TrainCfg:
+def _train_offline(argv: list[str]) -> int:
+    from prefgym.train_offline import train_offline
+
+    if not _resumes(argv):
+        return train_offline(parse_offline(argv), agents)
+    args = tyro.cli(ResumeArgs, args=argv, prog="prefgym train-offline")
+    return train_offline(configuration_of(args.resume, "train-offline", parse_offline), agents, args.resume_from)
+
+
+def _make_preferences(argv: list[str]) -> int:
+    from prefgym.questions import make_preferences
+
+    cfg = parse_make_preferences(argv)
+    _say(cfg.out, make_preferences(cfg))
+    return 0
+
+
+def _resumes(argv: list[str]) -> bool:
+    return any(arg.partition("=")[0] in ("--resume", "--resume-from") for arg in argv)
+
+
+def configuration_of(run: Path, command: str, parse: Callable[[Sequence[str]], Cfg]) -> Cfg:
     """Read the configuration of a run that was stopped.
 
+    Args:
+        run: Its folder.
+        command: What it was started with.
+        parse: What reads the flags of that command.
+
     Raises:
-        UserError: If the run has finished, was not started from the command line, or would be another one today.
+        UserError: If the run has finished, was not started with that command, or would be another one today.
     """
     config = read_config(run)
     if has_finished(run):
@@ -151,7 +244,9 @@ def configuration_of(run: Path) -> TrainCfg:
         raise UserError(f"{run} has finished: there is nothing left to do.")
     if not config.get("command"):
         raise UserError(f"{run} cannot be resumed: it was not started from the command line.")
-    cfg = replace(parse_train(config["command"][2:]), out=run)
+    if config["command"][1] != command:
+        raise UserError(f"{run} was started with another command: prefgym {config['command'][1]} --resume {run}.")
+    cfg = replace(parse(config["command"][2:]), out=run)
     told, today = ({**c, "out": None, "command": None} for c in (config, plain(asdict(cfg))))
     if changed := sorted(name for name in {*told, *today} if told.get(name) != today.get(name)):
         raise UserError(f"{run} cannot be resumed: {', '.join(changed)} would not be what it was when the run began.")
@@ -251,7 +346,7 @@ class ValidateArgs:
 
 
 def _feedback(argv: list[str]) -> int:
-    from prefgym.feedback import Card, export_run, read_feedback, read_manifest
+    from prefgym.feedback import Card, export_run, read_feedback
 
     if argv[:1] == ["export"]:
         args = tyro.cli(ExportArgs, args=argv[1:], prog="prefgym feedback export")
@@ -260,17 +355,23 @@ def _feedback(argv: list[str]) -> int:
         preferences, folder = export_run(args.run, args.folder, card, truth=args.truth), args.folder
     elif argv[:1] == ["validate"]:
         folder = tyro.cli(ValidateArgs, args=argv[1:], prog="prefgym feedback validate").folder
-        preferences, env = read_feedback(folder), read_manifest(folder)["env"]
+        preferences = read_feedback(folder)
     elif argv[:1] in (["-h"], ["--help"]):
         print("  prefgym feedback export --help\n\n  prefgym feedback validate --help")
         return 0
     else:
         raise UserError("say what to do: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER")
+    _say(folder, preferences)
+    return 0
+
+
+def _say(folder: Path, preferences: Preferences) -> None:
+    """Say what a folder of answers holds."""
+    env = read_manifest(folder)["env"]
     raters = ", ".join(info.name for info in preferences.raters)
     counts = preferences.answers.status.bincount(minlength=len(Status)).numpy().tolist()
     told = ", ".join(f"{count} {status.name.lower()}" for status, count in zip(Status, counts) if count)
     print(f"{folder}: {len(preferences)} queries about {env} to {raters}: {told}")
-    return 0
 
 
 def _list(argv: list[str]) -> int:
@@ -278,10 +379,33 @@ def _list(argv: list[str]) -> int:
         "envs": lambda: [name for name in gym.registry if name.startswith("prefgym/")],
         **{f"{kind}s": registry.names for kind, registry in _REGISTRIES.items()},
     }
-    if len(argv) != 1 or argv[0] not in kinds:
-        raise UserError(f"say what to list: {', '.join(f'prefgym list {kind}' for kind in kinds)}")
-    print("\n".join(kinds[argv[0]]()))
+    if argv == ["agents", "--matrix"]:
+        Console(width=120).print(matrix())
+    elif len(argv) == 1 and argv[0] in kinds:
+        print("\n".join(kinds[argv[0]]()))
+    else:
+        told = ", ".join(f"prefgym list {kind}" for kind in kinds)
+        raise UserError(f"say what to list: {told}, prefgym list agents --matrix")
     return 0
+
+
+def matrix() -> Table:
+    """Lay out what each agent learns from, and where."""
+    table = Table("agent", "command", "task reward", "learned reward", "preferences", "demonstrations", "actions")
+    for name in agents.names():
+        agent = agents.get(name)  # other people's, and SB3's, may say less
+        sources, bounds = getattr(agent, "learns_from", ("reward",)), getattr(agent, "needs_bounds", None)
+        acts = "reward" in sources
+        table.add_row(
+            name,
+            "train" if acts else "train-offline",
+            *["yes" if acts else ""] * 2,
+            "yes" if "preferences" in sources else "",
+            "yes" if "demonstrations" in sources else "" if acts else "beside preferences",
+            "as the algorithm asks" if bounds is None else "within bounds" if bounds else "any",
+        )
+    table.caption = "Observations and actions are one-dimensional Boxes; dict observations are flattened."
+    return table
 
 
 def _bench(argv: list[str]) -> int:

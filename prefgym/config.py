@@ -100,4 +100,75 @@ class TrainCfg:
         """Return how many threads are used."""
         return self.threads or usable_cpus()
 
+    @property
+    def title(self) -> str:
+        """Name the run, but for the time."""
+        return f"{self.env.split('/')[-1]}-{self.rater}"
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineEvalCfg(EvalCfg):
+    """How the true return is measured."""
+
+    every: Count = 5000
+    """Updates between two evaluations; the last policy is always evaluated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineCheckpointCfg(CheckpointCfg):
+    """How often all that moves is saved, so that `--resume` can go on from there."""
+
+    every: Count = 5000
+    """Updates between two checkpoints."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineCfg:
+    """Train an agent on what is recorded: preferences, demonstrations, or both.
+
+    Raises:
+        ValueError: If a number lies outside its limits.
+    """
+
+    agent: str = "cpl"
+    """Who learns."""
+    preferences: Path | None = None
+    """What was asked and answered: a folder that `prefgym make-preferences` or `prefgym feedback export` wrote."""
+    dataset: str | None = None
+    """Id of a Minari dataset whose steps are learned from; those of the preferences unless said."""
+    datasets: Path | None = None
+    """Folder of datasets; Minari's own unless said."""
+    env: str = ""
+    """Environment id in which the policy is evaluated; that of the preferences or of the dataset unless said."""
+    updates: Count = 10_000
+    """Gradient steps."""
+    seed: Natural = 0
+    """Seed of every generator."""
+    device: str = "cpu"
+    """Where networks are trained."""
+    threads: Count | None = None
+    """Threads of simulation and networks; all cores unless said."""
+    out: Path | None = None
+    """Run folder, which must not exist; named by task, agent and time unless said."""
+    checkpoint: OfflineCheckpointCfg = field(default_factory=OfflineCheckpointCfg)
+    """How a stopped run can go on."""
+    eval: OfflineEvalCfg = field(default_factory=OfflineEvalCfg)
+    """How the true return is measured."""
+    agent_cfg: Any = None
+    """Settings of the agent."""
+    command: tuple[str, ...] = field(default=())
+    """The command line that asked for this run."""
+
+    @property
+    def num_threads(self) -> int:
+        """Return how many threads are used."""
+        return self.threads or usable_cpus()
+
+    @property
+    def title(self) -> str:
+        """Name the run, but for the time."""
+        return f"{self.env.split('/')[-1]}-{self.agent}"
+
     __post_init__ = check

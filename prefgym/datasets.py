@@ -3,6 +3,8 @@
 import json
 from collections.abc import Mapping
 from dataclasses import asdict
+from importlib import import_module
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, cast
 
@@ -13,6 +15,7 @@ from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnkn
 from torch import Tensor
 
 from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.config import UserError
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.segments import Segments
@@ -77,6 +80,67 @@ def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
     """Put together what `pack_segments` took apart."""
     factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}
     return Segments(**{name: arrays[name] for name in _SEGMENT_ARRAYS if name in arrays}, factors=factors)
+
+
+def load_demos(dataset: str, root: Path | None = None) -> Recorder:
+    """Record the episodes of a Minari dataset by its id.
+
+    Args:
+        dataset: Its id.
+        root: Folder of datasets; None for Minari's own.
+
+    Raises:
+        UserError: If Minari or the dataset is missing, or there is nothing in it that segments can be made of.
+    """
+    found = _open(dataset, root)
+    try:
+        return record_demos(found)
+    except ValueError as error:
+        raise UserError(f"the dataset {dataset} cannot be learned from: {error}.") from error
+
+
+def played_in(dataset: str, root: Path | None = None) -> str:
+    """Return the environment id that a Minari dataset was played in; nothing if it does not say.
+
+    Raises:
+        UserError: If Minari or the dataset is missing.
+    """
+    spec = _open(dataset, root).env_spec
+    return spec.id if spec else ""
+
+
+def _open(dataset: str, root: Path | None) -> Any:  # noqa: ANN401
+    path = dataset_folder(dataset, root)
+    if not (path / "data").is_dir():
+        raise UserError(f"there is no dataset {dataset} in {path.parent}.")
+    return minari_module("minari").MinariDataset(path / "data")
+
+
+def dataset_folder(dataset: str, root: Path | None = None) -> Path:
+    """Say where a dataset of Minari's is.
+
+    Args:
+        dataset: Its id.
+        root: Folder of datasets; None for Minari's own.
+
+    Raises:
+        UserError: If Minari is missing, or the id is none.
+    """
+    named = minari_module("minari.dataset.minari_dataset").DATASET_ID_RE.fullmatch(dataset)
+    if named is None or named["version"] is None:
+        raise UserError(f"{dataset!r} is no id of a dataset: write it as namespace/name-v0.")
+    return (root or minari_module("minari.storage").get_dataset_path()).absolute() / dataset
+
+
+def minari_module(module: str) -> Any:  # noqa: ANN401
+    """Import a part of Minari.
+
+    Raises:
+        UserError: If it is missing.
+    """
+    if find_spec("minari") is None:
+        raise UserError('demonstrations are read and written with Minari: pip install "prefgym[demos]"')
+    return import_module(module)
 
 
 def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401

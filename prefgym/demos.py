@@ -8,8 +8,6 @@ import shlex
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
-from importlib import import_module
-from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, cast
@@ -22,6 +20,7 @@ from gymnasium.wrappers import FlattenObservation
 
 import prefgym
 from prefgym.config import UserError
+from prefgym.datasets import dataset_folder, minari_module
 from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
 from prefgym.evaluate import make_evaluation_env
 from prefgym.experts import LEVELS, load_expert
@@ -255,10 +254,7 @@ def dataset_path(dataset: str, root: Path | None) -> Path:
     Raises:
         UserError: If Minari is missing, the id is none, or the dataset exists.
     """
-    named = _minari("minari.dataset.minari_dataset").DATASET_ID_RE.fullmatch(dataset)
-    if named is None or named["version"] is None:
-        raise UserError(f"{dataset!r} is no id of a dataset: write it as namespace/name-v0.")
-    path = (root or _minari("minari.storage").get_dataset_path()).absolute() / dataset  # Minari 0.5.4 writes no other
+    path = dataset_folder(dataset, root)
     if path.exists():
         raise UserError(f"the dataset {dataset} exists at {path}: choose another name or version.")
     return path
@@ -266,13 +262,13 @@ def dataset_path(dataset: str, root: Path | None) -> Path:
 
 def _write(path: Path, cfg: DemosCfg, spaces: Spaces, episodes: list[Episode], card: dict[str, Any]) -> None:
     """Write a dataset into a folder beside its own, and then give it its name."""
-    minari = _minari("minari")
-    buffer = _minari("minari.data_collector.episode_buffer").EpisodeBuffer
+    minari = minari_module("minari")
+    buffer = minari_module("minari.data_collector.episode_buffer").EpisodeBuffer
     path.parent.mkdir(parents=True, exist_ok=True)
     with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as part:
         folder = Path(part, path.name)
         folder.mkdir()
-        storage = _minari("minari.dataset.minari_storage").MinariStorage.new(
+        storage = minari_module("minari.dataset.minari_storage").MinariStorage.new(
             folder / "data",
             observation_space=spaces.single_observation_space,
             action_space=spaces.single_action_space,
@@ -305,7 +301,7 @@ def _write(path: Path, cfg: DemosCfg, spaces: Spaces, episodes: list[Episode], c
 
 def _announce(path: Path, dataset: str) -> None:
     """Tell Minari that the folders above a dataset are namespaces."""
-    name = _minari("minari.namespace").NAMESPACE_METADATA_FILENAME
+    name = minari_module("minari.namespace").NAMESPACE_METADATA_FILENAME
     for folder in list(path.parents)[: dataset.count("/")]:
         if not (folder / name).exists():
             (folder / name).write_text("{}")
@@ -319,14 +315,3 @@ def _spec(env_id: str) -> Any:  # noqa: ANN401
     spec = flat.spec
     env.close()
     return spec
-
-
-def _minari(module: str) -> Any:  # noqa: ANN401
-    """Import a part of Minari.
-
-    Raises:
-        UserError: If it is missing.
-    """
-    if find_spec("minari") is None:
-        raise UserError('demonstrations are written with Minari: pip install "prefgym[demos]"')
-    return import_module(module)

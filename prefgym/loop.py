@@ -83,7 +83,8 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
     """
     loop = Loop(cfg, parts, run)
     interrupted = False
-    with Progress(cfg, measure_of(parts.env)) as progress:
+    budget = None if cfg.rater == "none" else cfg.budget
+    with Progress(cfg.env, cfg.steps, budget=budget, measure=measure_of(parts.env)) as progress:
         try:
             if resume_from is None:
                 loop.begin()

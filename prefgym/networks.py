@@ -37,6 +37,23 @@ class Tanh(nn.Module):
         return cast(Tensor, _TanhBySigmoid.apply(x))  # pyright: ignore[reportUnknownMemberType]
 
 
+class Dropout(nn.Module):
+    """Set a share of the inputs to zero while training, drawn from a generator of one's own.
+
+    Reference: Srivastava et al. (JMLR 2014), scaled so that the mean stays.
+    """
+
+    def __init__(self, share: float, generator: Generator) -> None:
+        super().__init__()
+        self.share, self.generator = share, generator
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return x m / (1 - share), m being 0 for a share of the elements. Shape as given."""
+        if not self.training or self.share == 0.0:
+            return x
+        return x * torch.empty_like(x).bernoulli_(1 - self.share, generator=self.generator).div_(1 - self.share)
+
+
 _ACTIVATIONS: dict[Activation, type[nn.Module]] = {"tanh": Tanh, "relu": nn.ReLU, "leaky-relu": nn.LeakyReLU}
 # gain of the hidden layers: Saxe et al., arXiv:1312.6120, as common for on-policy agents
 _HIDDEN_GAIN = math.sqrt(2)
@@ -49,6 +66,7 @@ def mlp(
     *,
     orthogonal: bool = True,
     output_gain: float = 1.0,
+    dropout: Dropout | None = None,
 ) -> nn.Sequential:
     """Build fully connected layers with an activation between each two.
 
@@ -58,6 +76,7 @@ def mlp(
         generator: Draws the weights.
         orthogonal: Orthogonal weights with zero biases; otherwise uniform within 1 / sqrt(inputs).
         output_gain: Scale of an orthogonal output layer.
+        dropout: What follows each activation; None for nothing.
     """
     layers: list[nn.Module] = []
     for index, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -71,7 +90,7 @@ def mlp(
             bound = 1 / math.sqrt(inputs)
             nn.init.uniform_(linear.weight, -bound, bound, generator)
             nn.init.uniform_(linear.bias, -bound, bound, generator)
-        layers += [linear] if is_output else [linear, _ACTIVATIONS[activation]()]
+        layers += [linear] if is_output else [linear, _ACTIVATIONS[activation](), *([dropout] if dropout else [])]
     return nn.Sequential(*layers)
 
 

@@ -17,6 +17,8 @@ from prefgym.states import State
 class OnlineAgent(BaseAgent):
     """An agent made of `act` and `update`; its configuration has `num_envs` and `num_steps`."""
 
+    learns_from = ("reward",)
+
     def __init__(self, cfg: Any, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Note what the worlds are like.
 

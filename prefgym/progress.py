@@ -8,7 +8,6 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
 
-from prefgym.config import TrainCfg
 from prefgym.evaluate import TRUE_RETURN
 from prefgym.health import troubles
 
@@ -17,12 +16,17 @@ class Progress:
     """Show steps, labels, true return, reward accuracy and time left; without a terminal, a line an evaluation.
 
     Args:
-        cfg: What is trained.
+        title: What is shown in front.
+        total: Steps of the training.
+        budget: Queries that may be asked; None where nobody is asked.
         measure: What evaluation counts in the place of the true return, if it does.
+        unit: What steps are called.
     """
 
-    def __init__(self, cfg: TrainCfg, measure: str = TRUE_RETURN) -> None:
-        self.cfg, self.measure = cfg, measure
+    def __init__(
+        self, title: str, total: int, *, budget: int | None = None, measure: str = TRUE_RETURN, unit: str = "steps"
+    ) -> None:
+        self.total, self.budget, self.measure, self.unit = total, budget, measure, unit
         self.console = Console(stderr=True)
         self._labels, self._accuracy, self._true_return = "0", "-", "-"
         self._bar = Bar(
@@ -36,7 +40,7 @@ class Progress:
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._task = self._bar.add_task(cfg.env, total=cfg.steps, told="")
+        self._task = self._bar.add_task(title, total=total, told="")
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -56,10 +60,10 @@ class Progress:
         if (true_return := metrics.get("eval/mean_reward")) is not None:
             self._true_return = f"{true_return:.{int(self.measure != TRUE_RETURN)}f}"
         for sentence in troubles(metrics):
-            self.console.print(f"{steps:>10,} steps  warning: {sentence}", highlight=False)
+            self.console.print(f"{steps:>10,} {self.unit}  warning: {sentence}", highlight=False)
         told = f"{self.measure} {self._true_return}"
-        if self.cfg.rater != "none":
-            told = f"{self._labels}/{self.cfg.budget} labels  accuracy {self._accuracy}  {told}"
-        self._bar.update(self._task, completed=min(steps, self.cfg.steps), told=told)
+        if self.budget is not None:
+            told = f"{self._labels}/{self.budget} labels  accuracy {self._accuracy}  {told}"
+        self._bar.update(self._task, completed=min(steps, self.total), told=told)
         if not self.console.is_terminal and "eval/mean_reward" in metrics:
-            self.console.print(f"{steps:>10,} steps  {told}", highlight=False)
+            self.console.print(f"{steps:>10,} {self.unit}  {told}", highlight=False)

@@ -20,7 +20,7 @@ import yaml
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from prefgym.config import TrainCfg, UserError
+from prefgym.config import OfflineCfg, TrainCfg, UserError
 from prefgym.files import (
     DamageError,
     digest,
@@ -55,10 +55,10 @@ class Run:
     """
 
     def __init__(
-        self, cfg: TrainCfg, *, resume: bool = False, prepare: Callable[[Path], None] = lambda folder: None
+        self, cfg: TrainCfg | OfflineCfg, *, resume: bool = False, prepare: Callable[[Path], None] = lambda folder: None
     ) -> None:
         self.cfg = cfg
-        self.path = cfg.out or Path("runs") / f"{cfg.env.split('/')[-1]}-{cfg.rater}-{time.strftime('%Y%m%d-%H%M%S')}"
+        self.path = cfg.out or Path("runs") / f"{cfg.title}-{time.strftime('%Y%m%d-%H%M%S')}"
         if not resume and self.path.exists():
             raise UserError(f"The run folder {self.path} exists; name another one with --out.")
         with writing(self.path):

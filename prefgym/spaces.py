@@ -28,6 +28,16 @@ def action_bounds(action: gym.spaces.Box) -> tuple[Tensor, Tensor]:
     return torch.as_tensor(action.low, dtype=torch.float32), torch.as_tensor(action.high, dtype=torch.float32)
 
 
+def stretched(action: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Map actions from -1..1 to low..high. Shape as given."""
+    return (low + (action + 1) / 2 * (high - low)).clamp(low, high)  # rounding may leave the bounds
+
+
+def squeezed(action: Tensor, low: Tensor, high: Tensor) -> Tensor:
+    """Map actions from low..high to -1..1. Shape as given."""
+    return 2 * (action - low) / (high - low) - 1
+
+
 @dataclass(frozen=True)
 class Spaces:
     """The spaces of one world, without the world: enough to make an agent that only predicts."""

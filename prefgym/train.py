@@ -13,25 +13,23 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 import prefgym
-from prefgym import raters, rewards, samplers
+from prefgym import rewards, samplers
 from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import OURS, make_evaluation_env, record_episode
-from prefgym.experts import Expert, find_expert
 from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
-from prefgym.protocols import Agent, Policy, Rater
-from prefgym.registry import Offers
+from prefgym.offline import OfflineAgent
+from prefgym.protocols import Policy
+from prefgym.questions import make_rater
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
 from prefgym.sim import foreign
-from prefgym.sim.continuation import Simulator
-from prefgym.sim.task import TaskSpec
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -87,16 +85,32 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         torch.empty(0, device=cfg.device)
     except (RuntimeError, AssertionError):  # torch raises the one for unknown devices, the other for missing ones
         raise UserError(f"--device {cfg.device} cannot be used here.") from None
+    if issubclass(agents.get(cfg.agent), OfflineAgent):
+        raise UserError(
+            f"agent {cfg.agent!r} learns from what is recorded, and does not act: prefgym train-offline trains it."
+        )
     # one seed for each part that draws
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
     env = make_training_env(cfg)
-    agent = agents.build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
+    try:
+        agent = agents.build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
+    except ValueError as error:
+        raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     rater = None
     if isinstance(env, PreferenceVectorEnv):
-        rater = make_rater(cfg, env, agent, rater_seed)
+        rater = make_rater(
+            cfg.rater,
+            cfg.rater_cfg,
+            cfg.env,
+            env,
+            env.recorder,
+            policy=agent,
+            num_threads=cfg.num_threads,
+            seed=rater_seed,
+        )
     env.reset(seed=env_seed)
     asked: list[Segments] = []
     return Parts(
@@ -110,33 +124,6 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
         generator=torch.Generator().manual_seed(sampler_seed),
     )
-
-
-def make_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int) -> Rater:
-    """Make who answers, and give what may be known of the task, and who is trained.
-
-    Raises:
-        UserError: If the settings do not fit the task.
-    """
-    task: Any = getattr(env.unwrapped, "task", None)
-    spec = task if isinstance(task, TaskSpec) else None  # of worlds that are simulated here
-    file: Path | None = getattr(cfg.rater_cfg, "expert_file", None)
-    offers: Offers = Offers(
-        has_reward=lambda: env.recorder.has_reward,
-        wish=lambda: env.metadata.get("wish", ""),
-        step_return=lambda: env.recorder.step_return,
-        factor_names=lambda: env.recorder.factor_names,
-        ranking=lambda: task.ranking if task else (),
-        safe_limit=lambda: spec and spec.safe_limit,
-        expert=lambda: Expert.load(file, cfg.env) if file else find_expert(cfg.env),
-        policy=lambda: agent,
-        simulator=lambda: Simulator(spec, num_threads=cfg.num_threads) if spec and cfg.recorder.state else None,
-        offers=lambda: offers,
-    )
-    try:
-        return raters.build(cfg.rater, cfg.rater_cfg, offers, seed=seed)
-    except ValueError as error:
-        raise UserError(f"rater {cfg.rater!r} cannot judge {cfg.env}: {str(error).rstrip('.')}.") from error
 
 
 def bring(preferences: Path | None, into: Path) -> None:

@@ -238,6 +238,11 @@ class Recorder:
             origin=torch.as_tensor(np.stack([self._episode[first[..., 0]], self._step[first[..., 0]]], -1)).long(),
         )
 
+    @property
+    def has_states(self) -> bool:
+        """Return whether physics states are kept."""
+        return self._state.shape[1] > 0
+
     def step_return(self) -> float:
         """Return the task reward per step over the last ten finished episodes, or over all steps before one ended."""
         if self._finished:

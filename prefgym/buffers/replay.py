@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import Self
 
 import torch
 from torch import Generator, Tensor
@@ -31,6 +32,21 @@ class Batch:
     """1 where the episode terminated, 0 elsewhere, at time limits, too. Shape: (...,), float."""
     truncated: Tensor
     """1 where the episode was truncated. Shape: (...,), float."""
+
+    @classmethod
+    def of(cls, segments: Segments) -> Self:
+        """List the valid steps of segments; the reward is 0 where they carry none. Batch shape: (M,)."""
+        mask = segments.mask
+        is_last = torch.arange(segments.num_steps) == segments.length.unsqueeze(-1) - 1
+        reward = torch.zeros(mask.shape) if segments.reward is None else segments.reward.float()
+        return cls(
+            obs=segments.obs[..., :-1, :][mask],
+            action=segments.action[mask],
+            next_obs=segments.obs[..., 1:, :][mask],
+            reward=reward[mask],
+            terminated=(is_last & segments.terminated.unsqueeze(-1))[mask].float(),
+            truncated=(is_last & segments.truncated.unsqueeze(-1))[mask].float(),
+        )
 
     def segments(self) -> Segments:
         """View each step as a segment of its own. Batch shape: (...,)."""
@@ -63,12 +79,20 @@ class ReplayBuffer:
 
     def add(self, rollout: Rollout) -> None:
         """Take in a rollout, step by step and world by world."""
-        ended = (rollout.reward, rollout.terminated, rollout.truncated)
-        parts = (rollout.obs, rollout.executed, rollout.next_obs, *(x.unsqueeze(-1) for x in ended))
-        rows = torch.cat([part.float() for part in parts], -1).flatten(0, 1)[-self.capacity :]
+        parts = (rollout.obs, rollout.executed, rollout.next_obs)
+        self._append(*parts, rollout.reward, rollout.terminated, rollout.truncated)
+
+    def extend(self, steps: Batch) -> None:
+        """Take in steps in their order."""
+        self._append(steps.obs, steps.action, steps.next_obs, steps.reward, steps.terminated, steps.truncated)
+
+    def _append(self, obs: Tensor, action: Tensor, next_obs: Tensor, *ended: Tensor) -> None:
+        rows = torch.cat([obs, action, next_obs, *(x.unsqueeze(-1).float() for x in ended)], -1).float()
+        num_steps = ended[0].numel()
+        rows = rows.reshape(num_steps, -1)[-self.capacity :].to(self._rows.device)
         self._rows[(self._next + torch.arange(len(rows), device=rows.device)) % self.capacity] = rows
         self._next = (self._next + len(rows)) % self.capacity
-        self.num_steps += rollout.num_steps
+        self.num_steps += num_steps
 
     def sample(self, shape: tuple[int, ...], generator: Generator) -> Batch:
         """Draw steps uniformly, with replacement."""

@@ -15,7 +15,6 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 import prefgym.agents
 from prefgym.agents.sac import SAC, SACCfg
 from prefgym.buffers.replay import Batch
-from prefgym.config import UserError
 from prefgym.guards import NotFiniteError
 from prefgym.spaces import Spaces
 
@@ -86,7 +85,7 @@ def test_first_steps_are_uniform_within_the_bounds(make_env: MakeEnv) -> None:
 def test_unbounded_actions_are_refused() -> None:
     high = np.array([np.inf], np.float32)
     spaces = Spaces(gym.spaces.Box(-1, 1, (1,)), gym.spaces.Box(-high, high))
-    with pytest.raises(UserError, match="sac needs actions within finite bounds"):
+    with pytest.raises(ValueError, match="sac needs actions within finite bounds"):
         SAC(SMALL, spaces)
 
 

@@ -1,0 +1,87 @@
+"""Inverse preference learning (Hejna, Sadigh, arXiv:2305.15363): values that imply what was preferred; no reward model.
+
+By the inverse Bellman operator every Q stands for a reward, r(s, a) = Q(s, a) - gamma V(s'), which is fitted to the
+preferences; V and the policy follow Q as in IQL.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefgym.agents.iql import IQL, IQLCfg
+from prefgym.buffers.replay import Batch
+from prefgym.limits import Count, NonNegative
+from prefgym.offline import OfflineData
+
+
+@dataclass(frozen=True, kw_only=True)
+class IPLCfg(IQLCfg):
+    """Hyperparameters of IPL, beside those of IQL."""
+
+    num_queries: Count = 8
+    """Queries per update."""
+    regularization: NonNegative = 0.5
+    """Weight of the squared rewards, without which they could be of any size."""
+
+
+class IPL(IQL):
+    """IQL whose critics are fitted to preferences."""
+
+    name, default = "ipl", IPLCfg()
+
+    def __init__(
+        self,
+        cfg: IPLCfg,
+        env: Any,  # noqa: ANN401
+        *,
+        data: OfflineData | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        """Make untrained networks.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Worlds of the task; its spaces are one-dimensional Boxes.
+            data: What is learned from: preferences, and the steps of demonstrations or of the same segments.
+            seed: Seed of weights and of all that is drawn.
+            device: Where the networks are.
+
+        Raises:
+            ValueError: If actions are not bounded, or there are no preferences.
+        """
+        super().__init__(cfg, env, data=data, seed=seed, device=device)
+        self.ipl = cfg
+        if data is not None:
+            preferences = data.answered(self.name)
+            self.options = preferences.queries.options.map(lambda x: x.to(self.device))
+            self.choice = preferences.answers.choice.to(self.device)
+
+    def critic_loss(self, batch: Batch) -> Tensor:
+        """Return the loss of both critics: how badly the rewards that they imply explain the choices (eq. 5).
+
+        L_Q = E[ -sum_k c_k log softmax_k( sum_t r(s_t, a_t) ) ] + c/2 ( E_preferences[r^2] + E_replay[r^2] )
+        """
+        rows = torch.randint(len(self.choice), (self.ipl.num_queries,), generator=self.generator, device=self.device)
+        options, choice = self.options[rows], self.choice[rows]
+        mask = options.mask
+        steps = Batch.of(options)
+        asked = self.implied_reward(replace(steps, action=self.unit(steps.action)))
+        returns = torch.zeros(2, *mask.shape, device=self.device).masked_scatter(mask, asked).sum(-1)
+        cross_entropy = -(choice * returns.log_softmax(-1)).sum(-1).mean(-1)
+        sizes = asked.square().mean(-1) + self.implied_reward(batch).square().mean(-1)
+        return (cross_entropy + self.ipl.regularization / 2 * sizes).sum()
+
+    def implied_reward(self, batch: Batch) -> Tensor:
+        """Return r = Q(s, a) - gamma (1 - terminated) V(s') of each critic (eq. 3). Shape: (2, M)."""
+        with torch.no_grad():
+            next_value = self.value(batch.next_obs)
+        q = self.values(self.q, batch.obs, batch.action)
+        return q - self.cfg.gamma * (1 - batch.terminated) * next_value
+
+    def target_values(self, batch: Batch) -> Tensor:
+        """Return what V is pulled towards, within what rewards of size 1 / c can come to. Shape: (M,)."""
+        most = 1 / max(self.ipl.regularization * (1 - self.cfg.gamma), 1e-6)
+        return super().target_values(batch).clamp(-most, most)

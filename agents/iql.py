@@ -1,0 +1,173 @@
+"""Implicit Q-learning (Kostrikov, Nair, Levine, arXiv:2110.06169): values and a policy from recorded steps alone.
+
+Read from top to bottom: configuration, networks, the three losses. It is paid by whoever builds on it: see
+`p_iql.py`, where a reward model pays, and `ipl.py`, where the values themselves imply what steps were worth.
+"""
+
+from collections.abc import Mapping
+from copy import deepcopy
+from dataclasses import dataclass, field, replace
+from typing import Annotated, Any
+
+import torch
+from torch import Tensor, nn
+
+from prefgym.actor import ActorCfg
+from prefgym.buffers.replay import Batch
+from prefgym.limits import Count, NonNegative, Positive, Share, Within, check
+from prefgym.networks import StackedMLP, mlp
+from prefgym.offline import OfflineAgent, OfflineData
+from prefgym.states import State, load_optimizer_state, optimizer_state
+
+
+@dataclass(frozen=True, kw_only=True)
+class IQLCfg:
+    """Hyperparameters of IQL."""
+
+    actor: ActorCfg = field(default_factory=ActorCfg)
+    """The policy."""
+    hidden: tuple[Count, ...] = (256, 256)
+    """Hidden layers of the values."""
+    learning_rate: Positive = 3e-4
+    """Of Adam: values and policy."""
+    batch_size: Count = 256
+    """Steps per update."""
+    gamma: Share = 0.99
+    """Discount per step."""
+    tau: Share = 0.005
+    """How far the target critics follow the critics in one update."""
+    expectile: Annotated[float, Within(0.5, 0.999)] = 0.7
+    """How far V lies above the mean of Q: 0.5 is the mean, 1 would be the maximum."""
+    inverse_temperature: NonNegative = 3.0
+    """How much likelier better actions become: those of advantage A weigh exp(inverse_temperature A)."""
+    max_weight: Positive = 100.0
+    """Largest of these weights."""
+
+    __post_init__ = check
+
+
+class IQL(OfflineAgent):
+    """A policy that does what was done, the better the more; how steps are paid is up to those who build on it."""
+
+    def __init__(
+        self,
+        cfg: IQLCfg,
+        env: Any,  # noqa: ANN401
+        *,
+        data: OfflineData | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        """Make untrained networks.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Worlds of the task; its spaces are one-dimensional Boxes.
+            data: What is learned from: preferences, and the steps of demonstrations or of the same segments.
+            seed: Seed of weights and of all that is drawn.
+            device: Where the networks are.
+
+        Raises:
+            ValueError: If actions are not bounded.
+        """
+        super().__init__(cfg, env, data=data, seed=seed, device=device)
+        self.cfg: IQLCfg = cfg
+        draws = self.weights_generator
+        self.v = mlp((self.obs_dim, *cfg.hidden, 1), "relu", draws).to(self.device)
+        sizes = (self.obs_dim + self.action_dim, *cfg.hidden, 1)
+        self.q = StackedMLP(sizes, 2, "relu", draws).to(self.device)
+        self.targets = deepcopy(self.q).requires_grad_(False)
+        self.optimizers = {
+            name: torch.optim.Adam(
+                [parameter for parameter in net.parameters() if parameter.requires_grad],
+                lr=cfg.learning_rate,
+                fused=True,
+            )
+            for name, net in (("actor", self.actor), ("v", self.v), ("q", self.q))
+        }
+
+    # --- improve -----------------------------------------------------------------------------------------------------
+
+    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
+        """Improve values and policy on recorded steps."""
+        del progress
+        self.actor.train()
+        stats = torch.stack([self._step(self.draw()) for _ in range(num_updates)]).mean(0)
+        self.actor.eval()
+        names = ("critic_loss", "value_loss", "actor_loss", "value")
+        return {f"train/{name}": float(value) for name, value in zip(names, stats.cpu())}
+
+    def draw(self) -> Batch:
+        """Draw recorded steps, with actions in -1..1."""
+        batch = self.buffer.sample((self.cfg.batch_size,), self.generator)
+        return replace(batch, action=self.unit(batch.action))
+
+    def _step(self, batch: Batch) -> Tensor:
+        cfg = self.cfg
+        value_loss, value, advantage = self._improve_value(batch)
+        # L_pi = -E[ exp(beta (Q - V)) log pi(a|s) ]   (eq. 7)
+        weight = (cfg.inverse_temperature * advantage).exp().clamp_max(cfg.max_weight)
+        actor_loss = -(weight * self.actor.log_prob(batch.obs, batch.action)).mean()
+        self.descend(self.optimizers["actor"], actor_loss, **vars(batch))
+        critic_loss = self.critic_loss(batch)
+        self.descend(self.optimizers["q"], critic_loss, **vars(batch))
+        with torch.no_grad():
+            for followed, follower in zip(self.q.parameters(), self.targets.parameters()):
+                follower.lerp_(followed, cfg.tau)
+        return torch.stack([critic_loss.detach(), value_loss, actor_loss.detach(), value])
+
+    def _improve_value(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
+        """Pull V towards an expectile of Q over what was done; return the loss, the mean of V, and Q - V."""
+        with torch.no_grad():
+            target = self.target_values(batch)
+        value = self.value(batch.obs)
+        advantage = target - value
+        # L_V = E[ |expectile - 1(Q < V)| (Q - V)^2 ]   (eq. 5)
+        weight = (self.cfg.expectile - (advantage.detach() < 0).float()).abs()
+        loss = (weight * advantage.square()).mean()
+        self.descend(self.optimizers["v"], loss, **vars(batch))
+        return loss.detach(), value.detach().mean(), advantage.detach()
+
+    def critic_loss(self, batch: Batch) -> Tensor:
+        """Return the loss of both critics: L_Q = E[ (r + gamma (1 - terminated) V(s') - Q(s, a))^2 ] (eq. 6)."""
+        with torch.no_grad():
+            target = batch.reward + self.cfg.gamma * (1 - batch.terminated) * self.value(batch.next_obs)
+        return (self.values(self.q, batch.obs, batch.action) - target).square().mean(-1).sum()
+
+    def target_values(self, batch: Batch) -> Tensor:
+        """Return what V is pulled towards: the smaller of both target critics. Shape: (M,)."""
+        return self.values(self.targets, batch.obs, batch.action).amin(0)
+
+    def value(self, obs: Tensor) -> Tensor:
+        """Return V(s). Shapes: (..., O) to (...,)."""
+        return self.v(self.actor.obs_norm(obs)).squeeze(-1)
+
+    def values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
+        """Return both Q(s, a), the actions being in -1..1. Shapes: (M, O), (M, A) to (2, M)."""
+        inputs = torch.cat([self.actor.obs_norm(obs), action], -1)
+        return torch.stack([critics.member(0, inputs), critics.member(1, inputs)])
+
+    # --- keeping -----------------------------------------------------------------------------------------------------
+
+    def _nets(self) -> dict[str, nn.Module]:
+        return {"actor": self.actor, "v": self.v, "q": self.q, "targets": self.targets}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        return {f"{name}.{key}": x for name, net in self._nets().items() for key, x in net.state_dict().items()}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
+        for name, net in self._nets().items():
+            net.load_state_dict({k.removeprefix(f"{name}."): x for k, x in weights.items() if k.startswith(f"{name}.")})
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        optimizers = {f"{name}_optimizer": optimizer_state(x) for name, x in self.optimizers.items()}
+        return {**super().state_dict(), **optimizers}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        for name, optimizer in self.optimizers.items():
+            load_optimizer_state(optimizer, state[f"{name}_optimizer"])

@@ -1,0 +1,135 @@
+"""What agents share that learn from what is recorded, and do not act meanwhile."""
+
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefgym.actor import Actor
+from prefgym.agent import BaseAgent, StopTraining
+from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.replay import Batch, ReplayBuffer
+from prefgym.preferences import Preferences
+from prefgym.spaces import squeezed, stretched
+
+UPDATES_AT_ONCE = 100
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OfflineData:
+    """What is learned from.
+
+    Raises:
+        ValueError: If that is nothing.
+    """
+
+    preferences: Preferences | None = None
+    """What was asked and answered."""
+    demos: Recorder | None = None
+    """Recorded episodes, such as `prefgym.datasets.record_demos` returns."""
+
+    def __post_init__(self) -> None:
+        if self.preferences is None and self.demos is None:
+            raise ValueError("there is nothing to learn from: neither preferences nor demonstrations")
+
+    def answered(self, agent: str) -> Preferences:
+        """Return the preferences that were answered, without the truth.
+
+        Args:
+            agent: Who asks.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if self.preferences is None or not self.preferences.answers.answered.any():
+            raise ValueError(f"{agent} learns from preferences, and there are none that were answered")
+        return self.preferences.without_truth()[self.preferences.answers.answered]
+
+    def steps(self) -> Batch:
+        """List all recorded steps without what they were paid: those of the demonstrations, or else of the segments."""
+        if self.demos is not None:
+            return Batch.of(self.demos.segments(self.demos.starts(1), 1, truth=False))
+        assert self.preferences is not None
+        return Batch.of(self.preferences.queries.options.without_truth())
+
+
+class OfflineAgent(BaseAgent):
+    """A policy that `improve` makes better; what counts as a step of `learn` is an update."""
+
+    learns_from = ("preferences",)
+
+    def __init__(
+        self,
+        cfg: Any,  # noqa: ANN401
+        env: Any,  # noqa: ANN401
+        *,
+        data: OfflineData | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        """Make an untrained policy.
+
+        Args:
+            cfg: Hyperparameters, `actor` among them.
+            env: Worlds of the task, for their spaces.
+            data: What is learned from; None for an agent that only predicts.
+            seed: Seed of weights and of all that is drawn.
+            device: Where the networks are.
+
+        Raises:
+            ValueError: If actions are not bounded, or the data are of other worlds.
+        """
+        super().__init__(cfg, env, seed=seed, device=device)
+        self.weights_generator = torch.Generator().manual_seed(seed)
+        sizes = self.obs_dim, self.action_dim
+        self.actor = Actor(cfg.actor, *sizes, self.weights_generator, self.generator).to(self.device).eval()
+        self.buffer = ReplayBuffer(0, *sizes, self.device)
+        if data is not None:
+            steps = data.steps()
+            if (told := (steps.obs.shape[-1], steps.action.shape[-1])) != sizes:
+                raise ValueError(f"the data have {told} numbers an observation and an action, the worlds {sizes}")
+            self.buffer = ReplayBuffer(len(steps.obs), *sizes, self.device)
+            self.buffer.extend(steps)
+            self.actor.obs_norm.update(steps.obs.to(self.device))
+
+    def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
+        return self.actor.sample(obs, deterministic)
+
+    def executed(self, action: Tensor) -> Tensor:
+        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
+        return stretched(action, self.action_low, self.action_high)
+
+    def unit(self, action: Tensor) -> Tensor:
+        """Map recorded actions to -1..1. Shape as given."""
+        return squeezed(action.to(self.device), self.action_low, self.action_high)
+
+    @abstractmethod
+    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
+        """Take a number of updates.
+
+        Args:
+            num_updates: How many.
+            progress: Share of the training that is done before the first of them.
+        """
+
+    def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
+        """Take some updates; with a callback one, so that it is told of each.
+
+        Raises:
+            ValueError: If there is nothing to learn from.
+            StopTraining: If the callback wants no more of them.
+        """
+        if not len(self.buffer):
+            raise ValueError(f"{self.name} has nothing to learn from: make it with data=")
+        num_updates = min(UPDATES_AT_ONCE, left) if callback is None else 1
+        metrics = self.improve(num_updates, progress)
+        self.num_timesteps += num_updates
+        if callback is not None:
+            callback.update_locals({"rewards": [], "dones": []})
+            if not callback.on_step():
+                raise StopTraining
+            callback.on_rollout_end()
+        return metrics

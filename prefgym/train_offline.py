@@ -1,0 +1,186 @@
+"""A run that learns from what is recorded: read the data, improve the policy, keep what came out."""
+
+from contextlib import closing
+from functools import partial
+from typing import Any
+
+import torch
+from gymnasium.vector import VectorEnv
+
+import prefgym
+from prefgym.checkpoints import Checkpoints, Which
+from prefgym.config import OfflineCfg, UserError
+from prefgym.datasets import dataset_folder, load_demos
+from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, measure_of
+from prefgym.feedback import read_feedback
+from prefgym.files import DamageError, digest, writing
+from prefgym.guards import NotFiniteError
+from prefgym.loop import BROUGHT
+from prefgym.offline import OfflineAgent, OfflineData
+from prefgym.progress import Progress
+from prefgym.runs import Run, write_manifest
+from prefgym.states import State
+from prefgym.train import bring
+
+
+def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401
+    """Train, and keep everything. Returns the exit code: 130 after Ctrl-C.
+
+    Args:
+        cfg: Resolved configuration.
+        agents: The registry of agents.
+        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+
+    Raises:
+        UserError: If the agent cannot learn from these data, or they are damaged.
+    """
+    torch.set_num_threads(cfg.num_threads)
+    data = read_data(cfg, resumed=resume_from is not None)
+    agent = make_agent(cfg, agents, data, make_evaluation_env(cfg.env, 1, 1))
+    with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
+        loop = OfflineLoop(cfg, agent, run)
+        interrupted = loop.run_to_end(resume_from)
+        evaluation = loop.evaluate(cfg.eval.final_episodes)
+        run.log(agent.num_timesteps, dict(evaluation.metrics()))
+        with writing(run.path):
+            keep(cfg, agent, run, evaluation, interrupted)
+        print(f"{evaluation.in_words(0)} after {agent.num_timesteps:,} updates; see {run.path}")
+    write_manifest(run.path)  # from here on the run has finished, and needs no checkpoints
+    if interrupted:
+        return 130
+    loop.checkpoints.clear()
+    return 0
+
+
+def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
+    """Read what is learned from.
+
+    Args:
+        cfg: Resolved configuration.
+        resumed: Whether preferences are read from the run folder, where their copy is.
+
+    Raises:
+        UserError: If there is nothing, or it is damaged.
+    """
+    preferences = demos = None
+    if cfg.preferences is not None:
+        assert cfg.out is not None or not resumed  # a run that is resumed has a folder
+        preferences = read_feedback(cfg.out / BROUGHT if resumed and cfg.out else cfg.preferences).without_truth()
+    if cfg.dataset is not None:
+        demos = load_demos(cfg.dataset, cfg.datasets)
+    try:
+        return OfflineData(preferences=preferences, demos=demos)
+    except ValueError as error:
+        raise UserError(f"{error}: give --preferences FOLDER, --dataset ID, or both.") from None
+
+
+def make_agent(
+    cfg: OfflineCfg,
+    agents: Any,  # noqa: ANN401
+    data: OfflineData,
+    env: VectorEnv[Any, Any, Any],
+) -> OfflineAgent:
+    """Make the agent.
+
+    Raises:
+        UserError: If it is one that acts while it learns, or it cannot learn from these data.
+    """
+    if not issubclass(agents.get(cfg.agent), OfflineAgent):
+        raise UserError(f"agent {cfg.agent!r} acts while it learns: prefgym train --agent {cfg.agent} trains it.")
+    try:
+        return agents.build(cfg.agent, cfg.agent_cfg, env=env, data=data, seed=cfg.seed, device=cfg.device)
+    except ValueError as error:
+        raise UserError(f"agent {cfg.agent!r} cannot learn from this: {str(error).rstrip('.')}.") from error
+
+
+def seal_of(cfg: OfflineCfg) -> str | None:
+    """Return a checksum of the dataset; None if there is none."""
+    if cfg.dataset is None:
+        return None
+    return digest(dataset_folder(cfg.dataset, cfg.datasets) / "data" / "main_data.hdf5")
+
+
+class OfflineLoop:
+    """The state of a running loop."""
+
+    def __init__(self, cfg: OfflineCfg, agent: OfflineAgent, run: Run) -> None:
+        self.cfg, self.agent, self.run = cfg, agent, run
+        self.checkpoints = Checkpoints(run.path / "checkpoints")
+        self.seal = seal_of(cfg)
+
+    def run_to_end(self, resume_from: Which | None) -> bool:
+        """Improve the policy until the updates are used up; return whether Ctrl-C came before that.
+
+        Raises:
+            UserError: If something was not finite, or a checkpoint is damaged.
+        """
+        cfg, agent = self.cfg, self.agent
+        measure = measure_of(make_evaluation_env(cfg.env, 1, 1))
+        with Progress(cfg.env, cfg.updates, measure=measure, unit="updates") as progress:
+            try:
+                if resume_from is not None:
+                    self.resume(resume_from)
+                while agent.num_timesteps < cfg.updates:
+                    self.advance(progress)
+            except KeyboardInterrupt:
+                return True
+            except NotFiniteError as error:
+                folder = self.run.dump(error, agent.num_timesteps)
+                raise UserError(f"{error}, after {agent.num_timesteps:,} updates; see {folder}.") from error
+        return False
+
+    def advance(self, progress: Progress) -> None:
+        """Take some updates; evaluate and save where that is due."""
+        cfg, agent = self.cfg, self.agent
+        before = agent.num_timesteps
+        metrics: dict[str, float | None] = {**agent.advance(cfg.updates - before, before / cfg.updates)}
+        updates = agent.num_timesteps
+        if updates < cfg.updates and before // cfg.eval.every < updates // cfg.eval.every:
+            metrics |= self.evaluate(cfg.eval.episodes).metrics()
+            if cfg.eval.keep:
+                with writing(self.run.path):
+                    agent.save(self.run.folder("policies") / str(updates))
+        self.run.log(updates, metrics)
+        progress.show(updates, metrics)
+        if updates < cfg.updates and before // cfg.checkpoint.every < updates // cfg.checkpoint.every:
+            state = {"agent": agent.state_dict(), "dataset": self.seal, "run": self.run.state_dict()}
+            self.checkpoints.save(updates, state)
+
+    def evaluate(self, episodes: int) -> Evaluation:
+        """Measure the true return of the present policy."""
+        return evaluate(self.agent, make_evaluation_env(self.cfg.env, episodes, self.cfg.num_threads))
+
+    def resume(self, which: Which) -> None:
+        """Go on from a checkpoint; from the beginning if the run was stopped before its first.
+
+        Raises:
+            UserError: If the checkpoint is damaged, or the dataset is no longer what it was.
+        """
+        loaded = self.checkpoints.load(which)
+        state: State = {} if loaded is None else loaded[0]
+        if state:
+            if state["dataset"] != self.seal:
+                raise DamageError(f"the dataset {self.cfg.dataset} is not what it was when the run began.")
+            self.agent.load_state_dict(state["agent"])
+        self.run.rewind(state.get("run", {}), self.agent.num_timesteps, mend=which == "previous")
+
+
+def keep(cfg: OfflineCfg, agent: OfflineAgent, run: Run, evaluation: Evaluation, interrupted: bool) -> None:
+    """Write what was learned, and what it came to."""
+    agent.save(run.folder("checkpoints/final") / "policy")
+    run.write_json(
+        "result.json",
+        {
+            "final_return_mean": evaluation.mean,
+            "final_return_std": evaluation.std,
+            "returns": evaluation.returns,
+            "episode_lengths": evaluation.lengths,
+            "updates": agent.num_timesteps,
+            "interrupted": interrupted,
+            "wall_time_s": run.wall_time_s,
+            "env": cfg.env,
+            "agent": cfg.agent,
+            "seed": cfg.seed,
+            "version": prefgym.__version__,
+        },
+    )
