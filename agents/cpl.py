@@ -48,7 +48,7 @@ def kl() -> CPLCfg:
 
 
 def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
-    """Return the mean conservative contrastive loss (eq. 6), here for K options and shared choices.
+    """Return the mean conservative contrastive loss (sec. 3), here for K options and shared choices.
 
     L = -sum_k c_k log( e^A_k / (e^A_k + sum_(j != k) e^(lam A_j)) ), which for K = 2 is
     c_1 softplus(lam A_2 - A_1) + c_2 softplus(lam A_1 - A_2)

@@ -60,7 +60,7 @@ class IPL(IQL):
             self.choice = preferences.answers.choice.to(self.device)
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Return the loss of both critics: how badly the rewards that they imply explain the choices (eq. 5).
+        """Return the loss of both critics: how badly the rewards that they imply explain the choices.
 
         L_Q = E[ -sum_k c_k log softmax_k( sum_t r(s_t, a_t) ) ] + c/2 ( E_preferences[r^2] + E_replay[r^2] )
         """
@@ -75,7 +75,7 @@ class IPL(IQL):
         return (cross_entropy + self.ipl.regularization / 2 * sizes).sum()
 
     def implied_reward(self, batch: Batch) -> Tensor:
-        """Return r = Q(s, a) - gamma (1 - terminated) V(s') of each critic (eq. 3). Shape: (2, M)."""
+        """Return r = Q(s, a) - gamma (1 - terminated) V(s') of each critic. Shape: (2, M)."""
         with torch.no_grad():
             next_value = self.value(batch.next_obs)
         q = self.values(self.q, batch.obs, batch.action)

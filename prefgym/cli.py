@@ -23,6 +23,7 @@ from prefgym.datasets import played_in
 from prefgym.evaluate import FIRST_SEED
 from prefgym.feedback import read_manifest
 from prefgym.limits import Count, Natural, check
+from prefgym.offline import OfflineAgent
 from prefgym.preferences import Preferences, Status
 from prefgym.questions import MakePreferencesCfg
 from prefgym.registry import UnknownNameError
@@ -98,11 +99,16 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
     """Read a training configuration: first the names of the parts, then the flags those parts have.
 
     Raises:
-        UserError: If the environment is unknown.
+        UserError: If the environment is unknown, or the agent learns from what is recorded.
         UnknownNameError: If a part is unknown.
     """
-    env = _names(argv, TrainCfg, "env")["env"]
+    told = _names(argv, TrainCfg, "env", "agent")
+    env = told["env"]
     check_env(env)
+    if issubclass(agents.get(told["agent"]), OfflineAgent):
+        raise UserError(
+            f"agent {told['agent']!r} learns from what is recorded, and does not act: prefgym train-offline trains it."
+        )
     return _compose(argv, TrainCfg, "train", env, tuple(_REGISTRIES), RESUME)
 
 
@@ -110,10 +116,12 @@ def parse_offline(argv: Sequence[str]) -> OfflineCfg:
     """Read the configuration of a training on recorded data, which say what environment they are of.
 
     Raises:
-        UserError: If the environment is unknown, or there are no data to say so.
+        UserError: If the environment is unknown, there are no data to say so, or the agent acts while it learns.
         UnknownNameError: If the agent is unknown.
     """
-    told = _names(argv, OfflineCfg, "env", "preferences", "dataset", "datasets")
+    told = _names(argv, OfflineCfg, "agent", "env", "preferences", "dataset", "datasets")
+    if not issubclass(agents.get(told["agent"]), OfflineAgent):
+        raise UserError(f"agent {told['agent']!r} acts while it learns: prefgym train trains it.")
     env = told["env"] or _env_of(told)
     if env:  # otherwise the flags are shown, or something is missing
         check_env(env)

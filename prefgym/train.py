@@ -24,7 +24,6 @@ from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
-from prefgym.offline import OfflineAgent
 from prefgym.protocols import Policy
 from prefgym.questions import make_rater
 from prefgym.runs import Run, read_config, write_manifest
@@ -85,10 +84,6 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         torch.empty(0, device=cfg.device)
     except (RuntimeError, AssertionError):  # torch raises the one for unknown devices, the other for missing ones
         raise UserError(f"--device {cfg.device} cannot be used here.") from None
-    if issubclass(agents.get(cfg.agent), OfflineAgent):
-        raise UserError(
-            f"agent {cfg.agent!r} learns from what is recorded, and does not act: prefgym train-offline trains it."
-        )
     # one seed for each part that draws
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)

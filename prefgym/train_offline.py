@@ -83,10 +83,8 @@ def make_agent(
     """Make the agent.
 
     Raises:
-        UserError: If it is one that acts while it learns, or it cannot learn from these data.
+        UserError: If it cannot learn from these data.
     """
-    if not issubclass(agents.get(cfg.agent), OfflineAgent):
-        raise UserError(f"agent {cfg.agent!r} acts while it learns: prefgym train --agent {cfg.agent} trains it.")
     try:
         return agents.build(cfg.agent, cfg.agent_cfg, env=env, data=data, seed=cfg.seed, device=cfg.device)
     except ValueError as error:

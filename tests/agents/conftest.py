@@ -1,4 +1,4 @@
-"""A task whose best policy is known: repeat the observation."""
+"""A task whose best policy is known: repeat the observation; and preferences about it."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,7 +6,12 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+
+from prefgym.preferences import Answers, Preferences, RaterInfo
+from prefgym.queries import Queries
+from prefgym.segments import Segments
 
 
 class Aim(gym.Env[np.ndarray, np.ndarray]):
@@ -32,6 +37,27 @@ class Aim(gym.Env[np.ndarray, np.ndarray]):
         return np.array([self._target], np.float32)
 
 
+def recorded(num_queries: int = 64, num_options: int = 2, num_steps: int = 8) -> Preferences:
+    """Make error-free preferences; segments differ in how much of the observation they repeat, from nothing to all."""
+    generator = torch.Generator().manual_seed(0)
+    shape = (num_queries, num_options)
+    obs = torch.rand(*shape, num_steps + 1, 1, generator=generator) * 2 - 1
+    share = torch.rand(*shape, 1, 1, generator=generator)
+    noise = 0.1 * torch.randn(*shape, num_steps, 1, generator=generator)
+    action = share * obs[..., :-1, :] + noise
+    reward = -(action - obs[..., :-1, :]).square().squeeze(-1)
+    options = Segments(
+        obs=obs,
+        action=action,
+        length=torch.full(shape, num_steps),
+        terminated=torch.zeros(shape, dtype=torch.bool),
+        truncated=torch.ones(shape, dtype=torch.bool),
+        reward=reward,
+    )
+    answers = Answers.of(reward.sum(-1).argmax(-1), num_options)
+    return Preferences.of(Queries.of(options), answers, RaterInfo(name="oracle"))
+
+
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 
 
@@ -45,3 +71,9 @@ def make_env() -> MakeEnv:
         return env
 
     return make
+
+
+@pytest.fixture
+def preferences() -> Preferences:
+    """Return 64 error-free preferences about it."""
+    return recorded()

@@ -1,0 +1,116 @@
+"""What holds for every agent that learns from records: verbs, files, going on where it was stopped, and guards."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import VectorEnv
+from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
+
+import prefgym.agents
+from prefgym.guards import NotFiniteError
+from prefgym.offline import OfflineAgent, OfflineData
+from prefgym.preferences import Preferences
+from prefgym.states import flatten, unflatten
+
+MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
+NAMES = ("bc", "sft", "cpl", "cpl-kl", "p-iql", "ipl")
+
+
+def make(name: str, env: Any, preferences: Preferences | None = None, **given: Any) -> Any:  # noqa: ANN401
+    """Make an agent with its own defaults but for the sizes, which are small."""
+    data = None if preferences is None else OfflineData(preferences=preferences)
+    cfg = prefgym.agents.cfg(name)
+    actor = type(cfg.actor)(**{**vars(cfg.actor), "hidden": (16,)})
+    small: dict[str, Any] = {"hidden": (16,)} if hasattr(cfg, "hidden") else {"batch_size": 32}
+    if name == "p-iql":
+        fit = type(cfg.reward.fit)(gradient_steps=20)
+        small["reward"] = type(cfg.reward)(**{**vars(cfg.reward), "fit": fit, "hidden": (16,)})
+    return prefgym.agents.make(name, env=env, data=data, actor=actor, **small, **given)
+
+
+def test_the_list_is_complete() -> None:
+    ours = [name for name in prefgym.agents.names() if issubclass(prefgym.agents.get(name), OfflineAgent)]
+    assert sorted(NAMES) == ours
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_one_seed_learns_one_policy(name: str, make_env: MakeEnv, preferences: Preferences) -> None:
+    first, second, other = (make(name, make_env(), preferences, seed=seed).learn(30) for seed in (1, 1, 2))
+    same = [torch.equal(x, y) for x, y in zip(first.weights().values(), second.weights().values())]
+    assert all(same)
+    obs = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
+    assert not np.array_equal(first.predict(obs, deterministic=True)[0], other.predict(obs, deterministic=True)[0])
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_goes_on_where_it_was_stopped(name: str, make_env: MakeEnv, preferences: Preferences) -> None:
+    """Stopped once before and once after the first part of the training; what files hold is enough."""
+
+    def advance(agent: OfflineAgent, last: int) -> None:
+        while agent.num_timesteps < last:
+            agent.advance(min(10, last - agent.num_timesteps), agent.num_timesteps / 60)
+
+    never = make(name, make_env(), preferences)
+    advance(never, 60)
+    for stop in (20, 40):
+        stopped = make(name, make_env(), preferences)
+        advance(stopped, stop)
+        arrays, plain = flatten(stopped.state_dict())
+        gone_on = make(name, make_env(), preferences)
+        gone_on.load_state_dict(unflatten({key: array.clone() for key, array in arrays.items()}, plain))
+        advance(gone_on, 60)
+        expected, told = (flatten(agent.state_dict())[0] for agent in (never, gone_on))
+        assert expected.keys() == told.keys()
+        assert all(torch.equal(expected[key], told[key]) for key in expected)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_it_is_saved_and_loaded(name: str, make_env: MakeEnv, preferences: Preferences, tmp_path: Path) -> None:
+    agent = make(name, make_env(), preferences).learn(20)
+    agent.save(tmp_path / "policy")
+    loaded: Any = cast(Any, prefgym.agents.get(name)).load(tmp_path / "policy")
+    obs = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
+    action, _ = loaded.predict(obs, deterministic=True)
+    assert np.array_equal(action, agent.predict(obs, deterministic=True)[0])
+    assert action.shape == (5, 1)
+    assert agent.predict(obs[0], deterministic=True)[0].shape == (1,)
+    with pytest.raises(ValueError, match="nothing to learn from: make it with data="):
+        loaded.learn(1)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_nan_in_what_it_learns_from_stops_it(name: str, make_env: MakeEnv, preferences: Preferences) -> None:
+    """The policy is left as it was."""
+    agent = make(name, make_env(), preferences)
+    agent.learn(50)  # cpl and sft: the second part
+    for parameter in agent.actor.net.parameters():
+        parameter.data.fill_(torch.nan)
+    with pytest.raises(NotFiniteError, match="the loss of the agent"):
+        agent.learn(1, reset_num_timesteps=False)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_callbacks_are_told_of_each_update(
+    name: str, make_env: MakeEnv, preferences: Preferences, tmp_path: Path
+) -> None:
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            return self.n_calls < 7
+
+    agent = make(name, make_env(), preferences)
+    agent.learn(100, callback=[CheckpointCallback(3, str(tmp_path)), Stop()])
+    assert agent.num_timesteps == 7
+    assert len(list(tmp_path.glob("*.safetensors"))) == 2
+
+
+def test_data_of_other_worlds_are_refused(make_env: MakeEnv, preferences: Preferences) -> None:
+    env: Any = make_env()
+    env.single_observation_space = type(env.single_observation_space)(-1, 1, (3,), np.float32)
+    with pytest.raises(ValueError, match=r"the data have \(1, 1\) numbers an observation and an action"):
+        make("bc", env, preferences)
+    with pytest.raises(ValueError, match="nothing to learn from: neither"):
+        OfflineData()
