@@ -1,0 +1,202 @@
+"""Games of a preference against itself: which mixture of options nothing else beats, even where preferences go round.
+
+P[i, j] is the chance that option i is preferred to option j. The minimax winner (Kreweras, 1965) is a mixture p that no
+option is preferred to more often than not: max_j sum_i P[j, i] p_i = 1/2. It is the Nash equilibrium of the symmetric
+zero-sum game that pays gain = P - 1/2.
+"""
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+FloatArray = npt.NDArray[np.float64]
+
+
+class Iterates(NamedTuple):
+    """What a solver went through."""
+
+    last: FloatArray
+    """The mixture after each step. Shape: (T, K)."""
+    average: FloatArray
+    """The mean of all that was played until then. Shape: (T, K)."""
+
+
+def gain(preference: npt.ArrayLike) -> FloatArray:
+    """Return P - 1/2. Shape: (K, K).
+
+    Args:
+        preference: P. Shape: (K, K).
+
+    Raises:
+        ValueError: If P and its transpose do not add up to 1.
+    """
+    p = np.asarray(preference, np.float64)
+    if p.ndim != 2 or p.shape[0] != p.shape[1] or not np.allclose(p + p.T, 1.0) or p.min() < 0.0:
+        raise ValueError("a preference is a square matrix of chances, P[i, j] + P[j, i] = 1")
+    return p - 0.5
+
+
+def exploitability(preference: npt.ArrayLike, mixture: npt.ArrayLike) -> FloatArray:
+    """Return by how much the best reply is preferred more often than not: max_j sum_i P[j, i] p_i - 1/2.
+
+    Args:
+        preference: P. Shape: (K, K).
+        mixture: p, one or more. Shape: (..., K).
+
+    Returns:
+        0 for a minimax winner, more for all others. Shape: (...,).
+
+    >>> rock_paper_scissors = [[0.5, 0.0, 1.0], [1.0, 0.5, 0.0], [0.0, 1.0, 0.5]]
+    >>> float(exploitability(rock_paper_scissors, [1.0, 0.0, 0.0]))  # paper wins always
+    0.5
+    """
+    return (np.asarray(mixture, np.float64) @ gain(preference).T).max(-1)
+
+
+def minimax_winner(preference: npt.ArrayLike) -> FloatArray:
+    """Solve for a minimax winner by linear programming. Shape: (K,).
+
+    max v  so that  sum_i p_i gain[i, j] >= v for all j, and p is a mixture; v comes to 0
+    """
+    from scipy.optimize import linprog  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
+
+    pays = gain(preference)
+    num = len(pays)
+    solved: Any = linprog(
+        c=np.append(np.zeros(num), -1.0),
+        A_ub=np.column_stack([-pays.T, np.ones(num)]),
+        b_ub=np.zeros(num),
+        A_eq=np.append(np.ones(num), 0.0)[None],
+        b_eq=[1.0],
+        bounds=[(0.0, 1.0)] * num + [(None, None)],
+    )
+    return np.asarray(solved.x[:num])
+
+
+def mirror_descent(preference: npt.ArrayLike, num_steps: int, rate: float | None = None) -> Iterates:
+    """Play multiplicative weights against oneself (Freund & Schapire, 1999): p_i <- p_i exp(rate (gain p)_i) / Z.
+
+    The last mixture circles; the average is exploited by at most log(K) / (rate T) + rate / 8.
+
+    Args:
+        preference: P. Shape: (K, K).
+        num_steps: T.
+        rate: Step size; sqrt(8 log(K) / T) unless said, for which that bound is sqrt(log(K) / (2 T)).
+    """
+    pays = gain(preference)
+    step = float(np.sqrt(8 * np.log(len(pays)) / num_steps)) if rate is None else rate
+    mixture = _uniform(pays)
+    played: list[FloatArray] = []
+    for _ in range(num_steps):
+        played.append(mixture)
+        mixture = _reweighted(mixture, step * pays @ mixture)
+    return _iterates(played, played)
+
+
+def mirror_prox(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) -> Iterates:
+    """Look half a step ahead before each step of multiplicative weights (Nemirovski, 2004).
+
+    The average of what is seen ahead is exploited by at most log(K) / (rate T), for rates of at most 2.
+
+    Args:
+        preference: P. Shape: (K, K).
+        num_steps: T.
+        rate: Step size.
+    """
+    pays = gain(preference)
+    mixture = _uniform(pays)
+    last: list[FloatArray] = []
+    ahead: list[FloatArray] = []
+    for _ in range(num_steps):
+        ahead.append(_reweighted(mixture, rate * pays @ mixture))
+        mixture = _reweighted(mixture, rate * pays @ ahead[-1])
+        last.append(mixture)
+    return _iterates(last, ahead)
+
+
+def extragradient(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) -> Iterates:
+    """Look half a step ahead before each projected gradient step (Korpelevich, 1976); the last mixture converges.
+
+    The average of what is seen ahead is exploited by at most 1 / (rate T), for rates of at most 1 / ||gain||_2.
+
+    Args:
+        preference: P. Shape: (K, K).
+        num_steps: T.
+        rate: Step size.
+    """
+    pays = gain(preference)
+    mixture = _uniform(pays)
+    last: list[FloatArray] = []
+    ahead: list[FloatArray] = []
+    for _ in range(num_steps):
+        ahead.append(project(mixture + rate * pays @ mixture))
+        mixture = project(mixture + rate * pays @ ahead[-1])
+        last.append(mixture)
+    return _iterates(last, ahead)
+
+
+def self_play(
+    preference: npt.ArrayLike,
+    num_steps: int,
+    generator: np.random.Generator,
+    *,
+    batch: int = 32,
+    queue: int = 256,
+    rate: float = 0.05,
+) -> Iterates:
+    """Learn from single comparisons alone: self-play preference optimisation (SPO, arXiv:2401.04056) of a table.
+
+    Each step draws options from the mixture, compares each once with one of the queue of those drawn before, and raises
+    the logits of what was drawn by how often it won: the natural policy gradient, whose mean is a step of
+    multiplicative weights against the mixture of the queue.
+
+    Args:
+        preference: P. Shape: (K, K).
+        num_steps: Steps.
+        generator: Draws options, opponents and answers.
+        batch: Comparisons a step.
+        queue: Drawn options that are remembered as opponents.
+        rate: Step size.
+    """
+    pays = gain(preference)
+    num = len(pays)
+    mixture, logits = _uniform(pays), np.zeros(num)
+    remembered = np.zeros(0, np.int64)
+    played: list[FloatArray] = []
+    for _ in range(num_steps):
+        drawn = generator.choice(num, batch, p=mixture)
+        remembered = np.concatenate([remembered, drawn])[-queue:]
+        opponent = generator.choice(remembered, batch)
+        wins = generator.random(batch) < pays[drawn, opponent] + 0.5
+        # E[ 1(drawn = i) (win - 1/2) / p_i ] = sum_j q_j gain[i, j], q being the mixture of the queue
+        logits += rate * np.bincount(drawn, (wins - 0.5) / mixture[drawn], num) / batch
+        played.append(mixture)
+        mixture = np.exp(logits - logits.max())
+        mixture = 0.99 * mixture / mixture.sum() + 0.01 / num  # nothing is forgotten for good
+    return _iterates(played, played)
+
+
+def project(point: FloatArray) -> FloatArray:
+    """Return the mixture nearest to a point (Held, Wolfe, Crowder, 1974). Shape: (K,).
+
+    >>> project(np.array([1.0, 0.5, -1.0]))
+    array([0.75, 0.25, 0.  ])
+    """
+    falling = np.sort(point)[::-1]
+    excess = (falling.cumsum() - 1) / np.arange(1, len(point) + 1)
+    return np.maximum(point - excess[np.flatnonzero(falling > excess)[-1]], 0.0)
+
+
+def _uniform(pays: FloatArray) -> FloatArray:
+    return np.full(len(pays), 1 / len(pays))
+
+
+def _reweighted(mixture: FloatArray, exponent: FloatArray) -> FloatArray:
+    weight = mixture * np.exp(exponent)
+    return weight / weight.sum()
+
+
+def _iterates(last: list[FloatArray], played: list[FloatArray]) -> Iterates:
+    steps = np.arange(1, len(played) + 1)[:, None]
+    return Iterates(np.stack(last), np.cumsum(played, 0) / steps)
