@@ -21,10 +21,10 @@ from prefgym.guards import NotFiniteError
 from prefgym.health import Health
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
-from prefgym.protocols import Agent, Learner, NoSegmentError, OffPolicyAgent, Rater, Sampler
+from prefgym.protocols import Agent, Learner, NoSegmentError, OffPolicyAgent, PieceLearner, Rater, Sampler
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
-from prefgym.rewards.pay import pay
+from prefgym.rewards.pay import pay, pay_pieces
 from prefgym.runs import Run
 from prefgym.segments import Segments
 from prefgym.states import State, Stateful
@@ -160,6 +160,8 @@ class Loop:
             checkpoint_is_due = self._passes(cfg.checkpoint.every, rollout.num_steps)
             metrics: dict[str, float | None] = {}
             if parts.rater is not None:
+                if isinstance(parts.learner, PieceLearner):
+                    parts.learner.watch(rollout.pieces()[0])
                 metrics |= self.hold_session(parts.rater, self.steps + rollout.num_steps)
                 rollout = rollout.pay(self.pay(rollout))
             if self.is_paid:
@@ -242,7 +244,11 @@ class Loop:
         """Return what the learner thinks of each step; zeros before the first fit. Shape: (T, N)."""
         if not self.is_paid:
             return torch.zeros_like(rollout.reward)
-        return pay(self.parts.learner, rollout.steps())
+        learner = self.parts.learner
+        if isinstance(learner, PieceLearner):
+            pieces, piece = rollout.pieces()
+            return pay_pieces(learner, pieces)[piece]
+        return pay(learner, rollout.steps())
 
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy."""

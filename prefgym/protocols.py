@@ -82,6 +82,19 @@ class ScoringLearner(Learner, Protocol):
         ...
 
 
+@runtime_checkable
+class PieceLearner(Learner, Protocol):
+    """A learner that pays for what a piece of an episode was worth beside other pieces, and not for single steps."""
+
+    def watch(self, pieces: Segments) -> None:
+        """Take note of the latest pieces, paid or not. Batch shape: (M,)."""
+        ...
+
+    def win_rate(self, segments: Segments) -> Tensor:
+        """Say in what share of comparisons with the latest pieces each would be preferred. Shape: that of the batch."""
+        ...
+
+
 class NoSegmentError(ValueError):
     """Nothing has been recorded yet that a segment could be drawn from."""
 

@@ -7,9 +7,9 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
-from prefgym.buffers.rollout import Rollout
-from prefgym.protocols import Learner
-from prefgym.rewards.pay import pay
+from prefgym.buffers.rollout import Rollout, cut
+from prefgym.protocols import Learner, PieceLearner
+from prefgym.rewards.pay import pay, pay_pieces
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -71,6 +71,7 @@ class ReplayBuffer:
         self._reward_column = 2 * obs_dim + action_dim
         self._rows = torch.zeros(capacity, sum(self._columns), device=device)
         self._next = 0
+        self._rollout_shape: tuple[int, ...] = (1, 1)
         self.num_steps = 0
 
     def __len__(self) -> int:
@@ -79,6 +80,7 @@ class ReplayBuffer:
 
     def add(self, rollout: Rollout) -> None:
         """Take in a rollout, step by step and world by world."""
+        self._rollout_shape = tuple(rollout.reward.shape)
         parts = (rollout.obs, rollout.executed, rollout.next_obs)
         self._append(*parts, rollout.reward, rollout.terminated, rollout.truncated)
 
@@ -116,16 +118,34 @@ class ReplayBuffer:
         Raises:
             NotFiniteError: If that is not finite.
         """
+        if isinstance(learner, PieceLearner):
+            self._relabel_pieces(learner)
+            return
         for first in range(0, len(self), ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, len(self))
             reward = pay(learner, self.steps(first, last).segments())
             self._rows[first:last, self._reward_column] = reward.to(self._rows.device)
 
+    def _relabel_pieces(self, learner: PieceLearner) -> None:
+        """Pay rollout by rollout, as they were collected; of one that is partly overwritten, what is left."""
+        num_steps, num_worlds = self._rollout_shape
+        num_kept = len(self) // num_worlds * num_worlds  # steps of all worlds
+        # rows by age, the newest last: (S, N)
+        order = (self._next - num_kept + torch.arange(num_kept, device=self._rows.device)) % self.capacity
+        rollouts = torch.split(order.view(-1, num_worlds).flip(0), num_steps)
+        for rows in (rollout.flip(0) for rollout in rollouts):
+            kept = self._steps(self._rows[rows])
+            ended = kept.terminated.bool(), kept.truncated.bool()
+            pieces, piece = cut(kept.obs, kept.action, kept.next_obs, *ended)
+            self._rows[rows, self._reward_column] = pay_pieces(learner, pieces).to(self._rows.device)[piece]
+
     def state_dict(self) -> State:
         """Return all that moves."""
-        return {"rows": self._rows[: len(self)], "next": self._next, "steps": self.num_steps}
+        counters = {"next": self._next, "steps": self.num_steps, "rollout_shape": list(self._rollout_shape)}
+        return {"rows": self._rows[: len(self)], **counters}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         self._rows[: len(state["rows"])] = state["rows"].to(self._rows.device)
         self._next, self.num_steps = state["next"], state["steps"]
+        self._rollout_shape = tuple(state["rollout_shape"])

@@ -1,9 +1,9 @@
-"""Pay: what a learner thinks steps are worth, guarded."""
+"""Pay: what a learner thinks steps, or pieces of episodes, are worth, guarded."""
 
 from torch import Tensor
 
 from prefgym.guards import check_finite
-from prefgym.protocols import Learner
+from prefgym.protocols import Learner, PieceLearner
 from prefgym.segments import Segments
 
 
@@ -16,3 +16,14 @@ def pay(learner: Learner, steps: Segments) -> Tensor:
     reward = learner.reward(steps)
     check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
     return reward.mean(0)[..., 0]
+
+
+def pay_pieces(learner: PieceLearner, pieces: Segments) -> Tensor:
+    """Return what each step of a piece of an episode is paid: the piece's win rate. Shape: that of the batch.
+
+    Raises:
+        NotFiniteError: If a win rate is not finite.
+    """
+    rate = learner.win_rate(pieces)
+    check_finite("the learned reward", rate, obs=pieces.obs, action=pieces.action)
+    return rate
