@@ -1,5 +1,6 @@
 """The online loop: act, ask, fit, pay, update."""
 
+import math
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +22,16 @@ from prefgym.guards import NotFiniteError
 from prefgym.health import Health
 from prefgym.preferences import Preferences
 from prefgym.progress import Progress
-from prefgym.protocols import Agent, Learner, NoSegmentError, OffPolicyAgent, PieceLearner, Rater, Sampler
+from prefgym.protocols import (
+    Agent,
+    JudgedLearner,
+    Learner,
+    NoSegmentError,
+    OffPolicyAgent,
+    PieceLearner,
+    Rater,
+    Sampler,
+)
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.pay import pay, pay_pieces
@@ -160,9 +170,13 @@ class Loop:
             checkpoint_is_due = self._passes(cfg.checkpoint.every, rollout.num_steps)
             metrics: dict[str, float | None] = {}
             if parts.rater is not None:
-                if isinstance(parts.learner, PieceLearner):
-                    parts.learner.watch(rollout.pieces()[0])
-                metrics |= self.hold_session(parts.rater, self.steps + rollout.num_steps)
+                after = self.steps + rollout.num_steps
+                if isinstance(parts.learner, JudgedLearner):
+                    metrics |= self.hold_matches(parts.rater, parts.learner, after, len(rollout.reward))
+                else:
+                    if isinstance(parts.learner, PieceLearner):
+                        parts.learner.watch(rollout.pieces()[0])
+                    metrics |= self.hold_session(parts.rater, after)
                 rollout = rollout.pay(self.pay(rollout))
             if self.is_paid:
                 metrics |= parts.agent.update(rollout, self.steps / cfg.steps)
@@ -192,7 +206,7 @@ class Loop:
     @property
     def is_paid(self) -> bool:
         """Return whether there is a reward to learn from."""
-        return self.parts.rater is None or self.fit is not None
+        return self.parts.rater is None or self.parts.learner.is_fitted
 
     def hold_session(self, rater: Rater, steps: int) -> dict[str, float | None]:
         """Ask what is due, take in what was answered, and fit if anything was."""
@@ -203,22 +217,46 @@ class Loop:
         fresh = parts.budget.receive(answers) if answers else None
         if fresh is None:
             return {}
-        self.answers.append(fresh, steps)
-        self.preferences = Preferences.cat([self.preferences, fresh]) if self.preferences else fresh
-        answered = self.preferences.answers
-        counts = {
-            "feedback/num_asked": parts.budget.num_asked,
-            "feedback/num_answers": parts.budget.num_answered,
-            "feedback/num_pending": parts.budget.num_pending,
-            "feedback/tie_fraction": float(answered.tie.sum() / answered.answered.sum().clamp_min(1)),
-            "feedback/session": parts.schedule.num_held,
-        }
-        if not answered.answered.any():  # all skipped so far: nothing to fit
+        preferences, counts = self.take_in(fresh, steps)
+        counts["feedback/session"] = parts.schedule.num_held
+        if not preferences.answers.answered.any():  # all skipped so far: nothing to fit
             return counts
         paid = self.returns.mean
         self.health.foresee(parts.learner, fresh, paid)
-        report = self.fit_reward(Preferences.cat([self.given, self.preferences]) if self.given else self.preferences)
-        return counts | report.metrics() | self.health.measure(parts.learner, self.preferences, fresh, report, paid)
+        report = self.fit_reward(Preferences.cat([self.given, preferences]) if self.given else preferences)
+        return counts | report.metrics() | self.health.measure(parts.learner, preferences, fresh, report, paid)
+
+    def take_in(self, fresh: Preferences, steps: int) -> tuple[Preferences, dict[str, float | None]]:
+        """Log new answers; return all so far, and how many there are."""
+        self.answers.append(fresh, steps)
+        self.preferences = Preferences.cat([self.preferences, fresh]) if self.preferences else fresh
+        answered, budget = self.preferences.answers, self.parts.budget
+        return self.preferences, {
+            "feedback/num_asked": budget.num_asked,
+            "feedback/num_answers": budget.num_answered,
+            "feedback/num_pending": budget.num_pending,
+            "feedback/tie_fraction": float(answered.tie.sum() / answered.answered.sum().clamp_min(1)),
+        }
+
+    def hold_matches(self, rater: Rater, learner: JudgedLearner, steps: int, num_steps: int) -> dict[str, float | None]:
+        """Let the rater compare the pieces of this rollout with recent ones; the budget is spread over all steps.
+
+        Raises:
+            UserError: If not all answers come at once.
+        """
+        parts = self.parts
+        assert parts.recorder is not None  # where there is a rater, there is a recorder
+        starts = parts.recorder.pieces(num_steps)
+        # budget steps / all steps, less what was asked so far
+        due = math.ceil(parts.budget.limit * min(steps / self.cfg.steps, 1.0)) - parts.budget.num_asked
+        options = parts.recorder.segments(learner.match(starts, min(due, parts.budget.left)), num_steps)
+        rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
+        answers = rater.collect()
+        fresh = parts.budget.receive(answers) if answers else None
+        if fresh is None or len(fresh) < len(options):
+            raise UserError(f"--reward {self.cfg.reward} needs a rater who answers at once, unlike {self.cfg.rater}.")
+        learner.settle(fresh[fresh.query_id.argsort()].answers)
+        return self.take_in(fresh, steps)[1]
 
     def fit_reward(self, preferences: Preferences) -> FitReport:
         """Fit the learner, and pay what is remembered anew."""

@@ -6,7 +6,7 @@ from typing import Any, Protocol, Self, runtime_checkable
 
 from torch import Generator, Tensor
 
-from prefgym.preferences import Preferences
+from prefgym.preferences import Answers, Preferences
 from prefgym.queries import Queries
 from prefgym.segments import Segments
 
@@ -92,6 +92,19 @@ class PieceLearner(Learner, Protocol):
 
     def win_rate(self, segments: Segments) -> Tensor:
         """Say in what share of comparisons with the latest pieces each would be preferred. Shape: that of the batch."""
+        ...
+
+
+@runtime_checkable
+class JudgedLearner(PieceLearner, Protocol):
+    """One that has each rollout judged by the rater, in the place of sessions and fits."""
+
+    def match(self, starts: Tensor, num_matches: int) -> Tensor:
+        """Say which of the new pieces meets which of the recent ones; both by where they begin. Shape: (B, 2)."""
+        ...
+
+    def settle(self, answers: Answers) -> None:
+        """Take in how these comparisons ended."""
         ...
 
 

@@ -24,7 +24,7 @@ from prefgym.files import writing
 from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
-from prefgym.protocols import Policy
+from prefgym.protocols import JudgedLearner, PieceLearner, Policy
 from prefgym.questions import make_rater
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
@@ -94,6 +94,10 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     except ValueError as error:
         raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
+    if cfg.rater == "none" and isinstance(learner, PieceLearner):
+        raise UserError(
+            f"--reward {cfg.reward} compares pieces of episodes, and without a rater nobody says which win."
+        )
     rater = None
     if isinstance(env, PreferenceVectorEnv):
         rater = make_rater(
@@ -135,6 +139,8 @@ def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
     """
     if parts.rater is None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
+    if isinstance(parts.learner, JudgedLearner):
+        raise UserError(f"--preferences cannot be used by --reward {cfg.reward}: it has each rollout judged anew.")
     preferences, sampler = read_feedback(brought), cfg.sampler_cfg
     queries = preferences.queries
     if not preferences.answers.answered.any():

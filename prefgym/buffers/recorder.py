@@ -184,9 +184,7 @@ class Recorder:
         is left out, since nothing says what would have come.
         """
         depth = self.num_rows if last_steps is None else min(self.num_rows, -(-last_steps // self.num_worlds) + 1)
-        # rows of each world by age, the current one last: (N, depth)
-        slots = (self._head - self._first_row)[:, None] - np.arange(depth)[::-1]
-        rows = self._first_row[:, None] + slots % self.num_rows
+        rows = self._latest_rows(depth)
         kind = self._kind[rows]
         index = np.arange(depth)
         # the first row from here on that is not a step: the end of the episode
@@ -197,6 +195,24 @@ class Recorder:
             end_kind = np.take_along_axis(kind, np.minimum(end, depth - 1), axis=1)
             fits |= end_kind == Row.TERMINATED
         return torch.as_tensor(rows[(kind == Row.STEP) & fits])
+
+    def pieces(self, num_steps: int) -> Tensor:
+        """List where the pieces of episodes begin that the latest `num_steps` steps of each world are made of.
+
+        The order is world by world, and within a world that of time. Shape: (M,), int64.
+
+        Raises:
+            ValueError: If not so many steps are kept.
+        """
+        # an episode of one step takes two rows, and the current observation one
+        rows = self._latest_rows(min(self.num_rows, 2 * num_steps + 1))
+        is_step = self._kind[rows] == Row.STEP
+        is_latest = is_step & (is_step[:, ::-1].cumsum(1)[:, ::-1] <= num_steps)
+        if int(is_latest.sum(1).min()) < num_steps:
+            raise ValueError(f"the recorder does not keep {num_steps} steps of each world: give it more capacity")
+        begins = is_latest.copy()
+        begins[:, 1:] &= ~is_latest[:, :-1]
+        return torch.as_tensor(rows[begins])
 
     def segments(self, starts: Tensor, length: int, *, truth: bool = True) -> Segments:
         """Copy out the segments that begin at `starts`; batch shape is that of `starts`.
@@ -318,6 +334,11 @@ class Recorder:
 
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
         return {name: getattr(self, f"_{name}") for name in _COLUMNS}
+
+    def _latest_rows(self, depth: int) -> IntArray:
+        """List the latest rows of each world, the current one last. Shape: (N, depth)."""
+        slots = (self._head - self._first_row)[:, None] - np.arange(depth)[::-1]
+        return self._first_row[:, None] + slots % self.num_rows
 
     def _move_head(self, worlds: IntArray | slice, rows: IntArray) -> None:
         first_row = self._first_row[worlds]

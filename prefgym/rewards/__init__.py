@@ -14,4 +14,5 @@ register, names, get = _rewards.register, _rewards.names, _rewards.get
 cfg, make, build = _rewards.cfg, _rewards.make, _rewards.build
 
 register("ensemble", "prefgym.rewards.ensemble:Ensemble")
+register("win-rate", "prefgym.rewards.win_rate:WinRate")
 register("preference-model", "prefgym.rewards.preference_model:PreferenceModel")

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from itertools import count
+from typing import Any
 
 import numpy as np
 import pytest
@@ -207,3 +208,30 @@ def test_pictures_are_truth() -> None:
     """Candidates are copied without them."""
     recorder = play([[(3, "terminated")]])
     assert recorder.segments(recorder.starts(1), 1, truth=False).frames is None
+
+
+def test_pieces_begin_where_those_of_a_rollout_do() -> None:
+    """Two worlds, episodes of one step among them, and a ring that wraps."""
+    recorder = Recorder(2, 1, 1, cfg=RecorderCfg(capacity_steps=40))
+    generator = np.random.default_rng(0)
+    recorder.begin(np.zeros((2, 1)))
+    number = 0
+    for _ in range(12):
+        obs, ended = list[Any](), list[Any]()
+        for _ in range(5):
+            action, done = np.array([[number], [number + 1]], float), generator.random(2) < 0.4
+            number += 2
+            recorder.add(action, np.zeros(2), np.zeros((2, 1)), done, np.zeros(2, bool))
+            recorder.begin(np.zeros((2, 1)), done)
+            obs.append(action)
+            ended.append(done)
+        expected = list[float]()
+        for world in range(2):
+            begins = True
+            for action, done in zip(obs, ended):
+                expected += [float(action[world, 0])] if begins else []
+                begins = bool(done[world])
+        starts = recorder.pieces(5)
+        assert recorder.segments(starts, 5).action[:, 0, 0].tolist() == expected
+    with pytest.raises(ValueError, match="does not keep 30 steps"):
+        recorder.pieces(30)

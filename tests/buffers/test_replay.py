@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from prefgym.buffers.replay import ReplayBuffer
+from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.guards import NotFiniteError
 from prefgym.segments import Segments
@@ -90,3 +90,60 @@ def test_it_goes_on_from_its_state() -> None:
     for each in (buffer, other):
         each.add(rollout(9, 2, 1))
     assert torch.equal(buffer.steps(0, 7).obs, other.steps(0, 7).obs)
+
+
+class Count:
+    """Thinks a piece is worth ten times its steps, and one more where it terminated."""
+
+    def watch(self, pieces: Segments) -> None:
+        """Take note of nothing."""
+
+    def win_rate(self, segments: Segments) -> Tensor:
+        """Return the worth of each piece."""
+        return 10.0 * segments.length + segments.terminated
+
+    is_fitted = True
+    weights = load_weights = fit = reward = watch  # none of which is called
+
+
+def test_pieces_are_paid_as_they_were_collected_also_after_it_wrapped() -> None:
+    """Rollouts of 3 steps of 2 worlds; 10 of 18 steps are kept: a whole rollout, and the last 2 steps of that before.
+
+    Steps whose number is a multiple of three terminate, of five are cut off.
+    """
+    buffer = ReplayBuffer(10, 1, 1)
+    for first in (0, 6, 12):
+        buffer.add(rollout(first, 3, 2))
+    buffer.relabel(Count())  # pyright: ignore[reportArgumentType]
+    kept = buffer.steps(0, 10)
+    paid = dict(zip(kept.obs[:, 0].int().tolist(), kept.reward.tolist()))
+    # of the second rollout, world 0 took steps 8 and 10, world 1 steps 9 and 11; of the third, 12 14 16 and 13 15 17
+    assert paid == {8: 20.0, 10: 20.0, 9: 11.0, 11: 10.0, 12: 11.0, 14: 20.0, 16: 20.0, 13: 21.0, 15: 21.0, 17: 10.0}
+    state = buffer.state_dict()
+    other = ReplayBuffer(10, 1, 1)
+    other.load_state_dict(state)
+    other.relabel(Count())  # pyright: ignore[reportArgumentType]
+    assert torch.equal(other.steps(0, 10).reward, kept.reward)
+
+
+def test_valid_steps_of_segments_are_listed() -> None:
+    """The first has two steps and terminated, the second three and was cut off."""
+    segments = Segments(
+        obs=torch.arange(8.0).view(2, 4, 1),
+        action=10 * torch.arange(6.0).view(2, 3, 1),
+        length=torch.tensor([2, 3]),
+        terminated=torch.tensor([True, False]),
+        truncated=torch.tensor([False, True]),
+        reward=torch.tensor([[1.0, 2.0, 99.0], [3.0, 4.0, 5.0]]),
+    )
+    steps = Batch.of(segments)
+    assert steps.obs[:, 0].tolist() == [0, 1, 4, 5, 6]
+    assert steps.next_obs[:, 0].tolist() == [1, 2, 5, 6, 7]
+    assert steps.action[:, 0].tolist() == [0, 10, 30, 40, 50]
+    assert steps.reward.tolist() == [1, 2, 3, 4, 5]
+    assert steps.terminated.tolist() == [0, 1, 0, 0, 0]
+    assert steps.truncated.tolist() == [0, 0, 0, 0, 1]
+    assert Batch.of(segments.without_truth()).reward.tolist() == [0] * 5
+    buffer = ReplayBuffer(4, 1, 1)
+    buffer.extend(steps)
+    assert sorted(buffer.steps(0, 4).obs[:, 0].tolist()) == [1, 4, 5, 6]

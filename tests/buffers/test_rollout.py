@@ -60,3 +60,40 @@ def test_steps_are_segments_of_one_step() -> None:
     assert steps.reward is None
     assert steps.action.flatten().tolist() == [1.0, 1.0]
     assert steps.terminated.tolist() == [[False], [True]]
+
+
+def test_pieces_are_those_of_a_loop_over_worlds_and_steps() -> None:
+    """Ends lie anywhere, at the last step as well; each step finds its piece."""
+    generator = torch.Generator().manual_seed(0)
+    num_steps, num_envs = 7, 3
+    number = torch.arange(num_steps * num_envs, dtype=torch.float32).view(num_steps, num_envs)
+    terminated = torch.rand(num_steps, num_envs, generator=generator) < 0.2
+    truncated = (torch.rand(num_steps, num_envs, generator=generator) < 0.2) & ~terminated
+    told = Rollout(
+        obs=number[..., None],
+        action=torch.zeros(num_steps, num_envs, 1),
+        executed=-number[..., None],
+        next_obs=number[..., None] + 0.5,
+        reward=number,
+        terminated=terminated,
+        truncated=truncated,
+        log_prob=number,
+    )
+    pieces, piece = told.pieces()
+    slow = list[list[tuple[int, int]]]()
+    for world in range(num_envs):
+        slow.append([])
+        for step in range(num_steps):
+            slow[-1].append((step, world))
+            if (terminated | truncated)[step, world] and step < num_steps - 1:
+                slow.append([])
+    assert pieces.batch_shape == (len(slow),)
+    for index, steps in enumerate(slow):
+        one, last = pieces[index], steps[-1]
+        assert one.length.item() == len(steps)
+        assert one.obs[: len(steps) + 1, 0].tolist() == [
+            float(number[steps[0]]), *(float(number[at]) + 0.5 for at in steps)
+        ]  # fmt: skip
+        assert one.action[: len(steps), 0].tolist() == [-float(number[at]) for at in steps]
+        assert (bool(one.terminated), bool(one.truncated)) == (bool(terminated[last]), bool(truncated[last]))
+        assert all(int(piece[at]) == index for at in steps)

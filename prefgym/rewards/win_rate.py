@@ -1,0 +1,128 @@
+"""Self-play preference optimisation (SPO, arXiv:2401.04056): no reward and no model, but how often one would be chosen.
+
+The policy plays against what it did lately: the rater compares each new piece of an episode with pieces of a queue, and
+each step of it is paid the share of these comparisons that the piece has won.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+
+from prefgym.limits import Count, check
+from prefgym.preferences import Answers, Preferences
+from prefgym.segments import Segments
+from prefgym.states import State
+
+
+@dataclass(frozen=True, kw_only=True)
+class WinRateCfg:
+    """Configuration of `WinRate`."""
+
+    queue: Count = 256
+    """Latest pieces of episodes that a piece is compared with."""
+
+    __post_init__ = check
+
+
+class WinRate:
+    """Pays pieces of episodes by the share of recent pieces that the rater prefers them to."""
+
+    def __init__(self, cfg: WinRateCfg, env: Any = None, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Start with an empty queue.
+
+        Args:
+            cfg: How long the queue is.
+            env: Of no use here.
+            seed: Seed of who meets whom.
+            device: Where pay is given out.
+        """
+        del env
+        self.cfg, self.device = cfg, torch.device(device)
+        self.generator: Generator = torch.Generator().manual_seed(seed)
+        self.queue = torch.zeros(0, dtype=torch.long)
+        """Where recent pieces begin in the recorder, oldest first."""
+        self.rates = torch.zeros(0)
+        """Of the pieces that were matched last. Shape: (M,)."""
+        self.is_fitted = False
+
+    def match(self, starts: Tensor, num_matches: int) -> Tensor:
+        """Let new pieces meet pieces of the queue, each new one as often as any other or once more.
+
+        Args:
+            starts: Where the new pieces begin; they join the queue first. Shape: (M,).
+            num_matches: B.
+
+        Returns:
+            Where both begin, the new one first. Shape: (B, 2).
+        """
+        self.queue = torch.cat([self.queue, starts])[-self.cfg.queue :]
+        num_new = len(starts)
+        order = torch.randperm(num_new, generator=self.generator)
+        self._players = order.repeat(-(-num_matches // num_new))[:num_matches]
+        pieces = starts[self._players]
+        # anyone but oneself: one of the others, and those from oneself on are moved on by one
+        others = torch.randint(max(len(self.queue) - 1, 1), (num_matches,), generator=self.generator)
+        newest = len(self.queue) - num_new
+        opponent = (others + (others >= self._players + newest)).clamp_max(len(self.queue) - 1)
+        self.rates = torch.full((num_new,), 0.5)
+        return torch.stack([pieces, self.queue[opponent]], -1)
+
+    def settle(self, answers: Answers) -> None:
+        """Count the wins: rate = sum of c_1 / number of answers; a piece that nobody judged wins one half.
+
+        Args:
+            answers: Of all matches, in their order. Shape: (B, 2).
+        """
+        answered = answers.answered.float()
+        wins = torch.zeros_like(self.rates).index_add_(0, self._players, answers.choice[:, 0] * answered)
+        played = torch.zeros_like(self.rates).index_add_(0, self._players, answered)
+        self.rates = torch.where(played > 0, wins / played.clamp_min(1), 0.5)
+        self.is_fitted = True
+
+    def win_rate(self, segments: Segments) -> Tensor:
+        """Return the win rates of the pieces that were matched last. Shape: (M,).
+
+        Raises:
+            ValueError: If these are others: only the rater could tell.
+        """
+        if segments.batch_shape != self.rates.shape:
+            raise ValueError("a win rate is known only of the pieces that were compared last")
+        return self.rates.to(self.device)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return nothing: what wins is not learned here."""
+        return {}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over nothing."""
+
+    def fit(self, preferences: Preferences) -> None:
+        """Refuse: there is nothing to fit.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError("a win rate is not fitted to preferences that are brought along: the rater is asked")
+
+    def reward(self, segments: Segments) -> Tensor:
+        """Refuse: single steps win nothing.
+
+        Raises:
+            ValueError: Always.
+        """
+        raise ValueError("a win rate is known of pieces of episodes, and not of single steps")
+
+    def watch(self, pieces: Segments) -> None:
+        """Take no note: `match` does."""
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {"queue": self.queue, "generator": self.generator.get_state(), "is_fitted": self.is_fitted}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.queue, self.is_fitted = state["queue"], state["is_fitted"]
+        self.generator.set_state(state["generator"])

@@ -1,0 +1,150 @@
+"""The preference model: antisymmetric, fitted to choices that no score explains, and win rates by hand."""
+
+from dataclasses import replace
+from math import exp, log
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.spaces import Box
+from torch import Tensor
+
+from prefgym.preferences import Answers, Preferences, RaterInfo
+from prefgym.queries import Queries
+from prefgym.rewards.preference_model import ComparisonFitCfg, PreferenceModel, PreferenceModelCfg
+from prefgym.segments import Segments
+from prefgym.spaces import Spaces
+
+ENV = Spaces(Box(-1, 1, (1,), np.float32), Box(-1, 1, (1,), np.float32))
+SMALL = PreferenceModelCfg(
+    hidden=(16,), fit=ComparisonFitCfg(gradient_steps=400, minibatch_size=64, learning_rate=1e-2)
+)
+
+
+def segments(obs: Tensor, length: Tensor | None = None, terminated: Tensor | None = None) -> Segments:
+    """Make segments that see the same number all the time, and do nothing. Shape of `obs`: (..., T)."""
+    batch = obs.shape[:-1]
+    return Segments(
+        obs=torch.cat([obs, obs[..., -1:]], -1).unsqueeze(-1),
+        action=torch.zeros(*obs.shape, 1),
+        length=torch.full(batch, obs.shape[-1]) if length is None else length,
+        terminated=torch.zeros(batch, dtype=torch.bool) if terminated is None else terminated,
+        truncated=torch.zeros(batch, dtype=torch.bool),
+    )
+
+
+def asked(kinds: Tensor, first_wins: Tensor) -> Preferences:
+    """Make preferences between segments of 4 steps that see `kinds` (B, 2); the first one wins where it says so."""
+    queries = Queries.of(segments(kinds.unsqueeze(-1).expand(-1, -1, 4)))
+    return Preferences.of(queries, Answers.of((~first_wins).long(), 2), RaterInfo(name="a test"))
+
+
+def chance(model: PreferenceModel, a: Segments, b: Segments) -> Tensor:
+    """Return P(a > b)."""
+    with torch.no_grad():
+        return model.comparer.logit(model.comparer(*model.inputs(a)), model.comparer(*model.inputs(b))).sigmoid()
+
+
+def test_it_is_antisymmetric() -> None:
+    model = PreferenceModel(SMALL, ENV)
+    a, b = (segments(torch.randn(7, 4)) for _ in range(2))
+    assert torch.allclose(chance(model, a, b) + chance(model, b, a), torch.ones(7), atol=1e-6)
+    assert torch.allclose(chance(model, a, a), torch.full((7,), 0.5))
+
+
+def test_padding_does_not_count() -> None:
+    model = PreferenceModel(SMALL, ENV)
+    obs = torch.randn(5, 6)
+    padded = obs.clone()
+    padded[:, 4:] = 9.0
+    length = torch.full((5,), 4)
+    first, second = segments(obs, length), segments(padded, length)
+    assert torch.equal(model.comparer(*model.inputs(first)), model.comparer(*model.inputs(second)))
+
+
+def test_what_terminated_has_less_and_what_was_cut_off_has_not() -> None:
+    """Weights of 2 of 4 steps: a quarter each after a termination, a half each where the window was merely short."""
+    obs, length = torch.zeros(2, 4), torch.tensor([2, 2])
+    _, weight = PreferenceModel(SMALL, ENV).inputs(segments(obs, length, torch.tensor([True, False])))
+    assert weight.tolist() == [[0.25, 0.25, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]]
+
+
+def test_the_loss_of_a_choice_by_hand() -> None:
+    """U = 1 against 0, v w' - v' w = 2 * 3 - 0: the logit is 7."""
+    model = PreferenceModel(replace(SMALL, num_cycles=1), ENV)
+    a, b = torch.tensor([1.0, 2.0, 0.0]), torch.tensor([0.0, 0.0, 3.0])
+    assert model.comparer.logit(a, b).item() == pytest.approx(7.0)
+    model.comparer.forward = lambda inputs, weight: torch.stack([a, b]).expand(len(inputs), 2, 3)  # pyright: ignore[reportAttributeAccessIssue]
+    log_prob = model.log_prob(torch.zeros(1, 2, 4, 2), torch.ones(1, 2, 4))[0]
+    assert log_prob.tolist() == pytest.approx([-log(1 + exp(-7)), -7 - log(1 + exp(-7))], rel=1e-5)
+
+
+@pytest.mark.parametrize("num_cycles", [0, 2])
+def test_a_circle_is_learned_with_cycles_and_not_without(num_cycles: int) -> None:
+    """-1 beats 0, 0 beats 1, 1 beats -1; a score is right about two thirds at best."""
+    kinds = torch.tensor([-1.0, 0.0, 1.0])
+    pairs = torch.randint(3, (300, 2), generator=torch.Generator().manual_seed(0))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    first_wins = (pairs[:, 1] - pairs[:, 0]) % 3 == 1
+    model = PreferenceModel(replace(SMALL, num_cycles=num_cycles), ENV)
+    report = model.fit(asked(kinds[pairs], first_wins))
+    assert report.accuracy > 0.95 if num_cycles else report.accuracy < 0.8
+    assert report.num_preferences == len(pairs)
+
+
+def test_ties_are_learned_as_such() -> None:
+    kinds = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
+    told = asked(kinds, torch.ones(100, dtype=torch.bool))
+    ties = Answers.of(torch.zeros(100, dtype=torch.long), 2, torch.ones(100, dtype=torch.bool))
+    model = PreferenceModel(SMALL, ENV)
+    report = model.fit(replace(told, answers=ties))
+    assert report.loss == pytest.approx(log(2), abs=0.02)
+    assert report.calibration_error < 0.1
+
+
+def test_win_rates_are_those_of_the_slow_reference() -> None:
+    """Of 5 pieces the queue keeps the latest 3; a step is paid as a piece of its own would be."""
+    model = PreferenceModel(replace(SMALL, queue=3), ENV)
+    pieces = segments(torch.randn(5, 4))
+    model.watch(pieces[:2])
+    model.watch(pieces[2:])
+    others = segments(torch.randn(2, 6, 4))
+    expected = [[sum(float(chance(model, x, y)) for y in (pieces[i] for i in (2, 3, 4))) / 3 for x in row]
+                for row in ([others[i, j] for j in range(6)] for i in range(2))]  # fmt: skip
+    assert torch.allclose(model.win_rate(others), torch.tensor(expected), atol=1e-6)
+    score = model.score(others)
+    assert score.shape == (1, 2, 6)
+    assert torch.allclose(score[0].sigmoid(), model.win_rate(others), atol=1e-5)
+    step = segments(others.obs[0, 0, 2:3, 0])
+    assert model.reward(others)[0, 0, 0, 2].item() == pytest.approx(model.win_rate(step[None]).item(), abs=1e-6)
+
+
+def test_the_truth_is_not_seen() -> None:
+    told = asked(torch.rand(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, dtype=torch.bool))
+    options = told.queries.options
+    weights = list[dict[str, Any]]()
+    for reward in (torch.zeros(options.action.shape[:-1]), torch.ones(options.action.shape[:-1])):
+        model = PreferenceModel(SMALL, ENV)
+        model.fit(replace(told, queries=replace(told.queries, options=replace(options, reward=reward))))
+        weights.append(model.weights())
+    assert all(torch.equal(x, y) for x, y in zip(weights[0].values(), weights[1].values()))
+
+
+def test_it_goes_on_where_it_was_stopped() -> None:
+    told = asked(torch.rand(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, dtype=torch.bool))
+    never, stopped, gone_on = (PreferenceModel(SMALL, ENV) for _ in range(3))
+    for model in (never, stopped):
+        model.watch(segments(torch.ones(3, 4)))
+        model.fit(told)
+    gone_on.load_state_dict(stopped.state_dict())
+    never.fit(told)
+    gone_on.fit(told)
+    assert all(torch.equal(x, y) for x, y in zip(never.weights().values(), gone_on.weights().values()))
+
+
+def test_three_options_are_refused() -> None:
+    queries = Queries.of(segments(torch.zeros(2, 3, 4)))
+    told = Preferences.of(queries, Answers.of(torch.zeros(2, dtype=torch.long), 3), RaterInfo(name="a test"))
+    with pytest.raises(ValueError, match="ask about two at a time"):
+        PreferenceModel(SMALL, ENV).fit(told)

@@ -1,0 +1,62 @@
+"""Win rates by hand, and who meets whom."""
+
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+from prefgym.preferences import Answers
+from prefgym.rewards.win_rate import WinRate, WinRateCfg
+
+
+def test_win_rates_by_hand() -> None:
+    """Piece 0 wins one of two, piece 1 ties its only one, piece 2 was skipped; nobody judged piece 3."""
+    learner = WinRate(WinRateCfg())
+    learner.match(torch.arange(4), 4)
+    learner._players = torch.tensor([0, 1, 0, 2])
+    answers = Answers.of(
+        torch.tensor([0, 0, 1, 0]),
+        2,
+        torch.tensor([False, True, False, False]),
+        torch.tensor([False, False, False, True]),
+    )
+    learner.settle(answers)
+    assert learner.rates.tolist() == [0.5, 0.5, 0.5, 0.5]
+    learner._players = torch.tensor([0, 1, 3, 3])
+    learner.settle(Answers.of(torch.tensor([0, 1, 0, 1]), 2))
+    assert learner.rates.tolist() == [1.0, 0.0, 0.5, 0.5]
+    learner._players = torch.tensor([0, 0, 0, 3])
+    learner.settle(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
+    assert learner.rates.tolist() == pytest.approx([2 / 3, 0.5, 0.5, 1.0])
+
+
+@given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 30)), min_size=1, max_size=5), st.integers(1, 12))
+def test_new_pieces_meet_others_of_the_queue_alike_often(rollouts: list[tuple[int, int]], queue: int) -> None:
+    learner, begun = WinRate(WinRateCfg(queue=queue)), 0
+    for num_new, num_matches in rollouts:
+        starts = torch.arange(begun, begun + num_new)
+        begun += num_new
+        known = set(range(max(0, begun - queue), begun))
+        pairs = learner.match(starts, num_matches).tolist()
+        assert len(pairs) == num_matches
+        counts = [sum(first == start for first, _ in pairs) for start in starts.tolist()]
+        assert max(counts) - min(counts) <= 1
+        for first, second in pairs:
+            assert second in known
+            assert first != second or len(known) == 1
+
+
+def test_all_of_the_queue_are_met_alike() -> None:
+    """The last of 5 pieces meets the 4 others, each in a quarter of 4000 matches."""
+    learner = WinRate(WinRateCfg())
+    learner.match(torch.arange(4), 1)
+    met = learner.match(torch.tensor([4]), 4000)[:, 1].bincount(minlength=5)
+    assert met[4] == 0
+    assert (met[:4] - 1000).abs().max() < 120
+
+
+def test_only_pieces_that_met_others_can_be_paid() -> None:
+    learner = WinRate(WinRateCfg())
+    for refuse in (learner.reward, learner.fit):
+        with pytest.raises(ValueError, match="win rate"):
+            refuse(None)  # pyright: ignore[reportArgumentType]
