@@ -270,8 +270,11 @@ class BaseAgent(ABC):
         self.num_timesteps = state["steps"]
 
     def tensor(self, array: Any) -> Tensor:  # noqa: ANN401
-        """Return an array as float32 on the agent's device."""
-        return torch.as_tensor(array, dtype=torch.float32).to(self.device)
+        """Return an array as float32 on the agent's device, in memory of torch's own.
+
+        Matrix products differ in their last bits with how their inputs are aligned, and NumPy aligns to 16 bytes only.
+        """
+        return torch.as_tensor(array).to(self.device, torch.float32, copy=True)
 
 
 def restored(default: Any, told: Any) -> Any:  # noqa: ANN401

@@ -96,4 +96,4 @@ class OnlineAgent(BaseAgent):
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
-        self._obs = None if state["obs"] is None else state["obs"].to(self.device)
+        self._obs = None if state["obs"] is None else self.tensor(state["obs"])

@@ -95,9 +95,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     if cfg.rater == "none" and isinstance(learner, PieceLearner):
-        raise UserError(
-            f"--reward {cfg.reward} compares pieces of episodes, and without a rater nobody says which win."
-        )
+        raise UserError(f"--reward {cfg.reward} pays by comparisons, and without a rater nobody says who wins.")
     rater = None
     if isinstance(env, PreferenceVectorEnv):
         rater = make_rater(

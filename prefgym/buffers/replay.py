@@ -130,6 +130,8 @@ class ReplayBuffer:
         """Pay rollout by rollout, as they were collected; of one that is partly overwritten, what is left."""
         num_steps, num_worlds = self._rollout_shape
         num_kept = len(self) // num_worlds * num_worlds  # steps of all worlds
+        if not num_kept:
+            return
         # rows by age, the newest last: (S, N)
         order = (self._next - num_kept + torch.arange(num_kept, device=self._rows.device)) % self.capacity
         rollouts = torch.split(order.view(-1, num_worlds).flip(0), num_steps)

@@ -1,0 +1,77 @@
+"""Self-play in the loop: what is asked, what is paid, going on where a run was stopped, and what makes no sense."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from prefgym.cli import main
+from prefgym.datasets import load_preferences
+from prefgym.runs import Run
+
+TINY = (
+    *("train", "--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "45", "--threads", "1", "--no-report"),
+    *("--segment-length", "20", "--agent.num-envs", "4", "--agent.num-steps", "20", "--agent.hidden", "8"),
+    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--checkpoint.every", "500"),
+)
+REWARDS = {"win-rate": (), "preference-model": ("--reward.hidden", "8", "--schedule.num-sessions", "5")}
+SLOW = ("--agent.random-steps", "400", "--agent.batch-size", "16", "--agent.updates-per-step", "0.1")
+AGENTS = {"ppo": (), "sac": SLOW}
+
+
+def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
+    with pytest.raises(SystemExit) as told:
+        main(list(argv))
+    return int(told.value.code or 0), capsys.readouterr().err
+
+
+def metrics(folder: str) -> list[dict[str, float]]:
+    """Read what was logged, but for clock readings."""
+    lines = [json.loads(line) for line in (Path(folder) / "metrics.jsonl").read_text().splitlines()]
+    return [{k: v for k, v in line.items() if k not in ("time/time_elapsed", "time/fps")} for line in lines]
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("reward", REWARDS)
+def test_a_run_goes_on_where_it_was_stopped(
+    reward: str, agent: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From the checkpoint before the last, between which and the end pieces are compared."""
+    flags = (*TINY, "--reward", reward, *REWARDS[reward], "--agent", agent, *AGENTS[agent])
+    assert run(capsys, *flags, "--out", "whole")[0] == 0
+
+    def stop(*_: Any) -> None:  # noqa: ANN401
+        raise RuntimeError("stopped")
+
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+        patch.setattr(Run, "write_json", stop)
+        main([*flags, "--out", "stopped"])
+    assert run(capsys, "train", "--resume", "stopped", "--resume-from", "previous")[0] == 0
+    for name in ("checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"):
+        assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()
+    assert metrics("whole") == metrics("stopped")
+
+
+def test_each_rollout_is_judged_and_the_budget_is_spread(capsys: pytest.CaptureFixture[str]) -> None:
+    """25 rollouts of 80 steps and 45 queries: after k of them, 45 k / 25 were asked, rounded up."""
+    assert run(capsys, *TINY, "--reward", "win-rate", "--out", "run")[0] == 0
+    asked = [line["feedback/num_asked"] for line in metrics("run") if "feedback/num_asked" in line]
+    assert asked == [-(-45 * k // 25) for k in range(1, 26)]
+    preferences = load_preferences(Path("run") / "preferences" / "preferences")
+    options = preferences.queries.options
+    assert options.reward is not None
+    assert options.batch_shape == (45, 2)
+    returned = options.reward.masked_fill(~options.mask, 0).sum(-1)
+    assert (returned.argmax(-1) == preferences.answers.choice.argmax(-1))[~preferences.answers.tie].all()
+    # the first option is of the rollout that was just collected: 20 steps of 4 worlds
+    steps = [line["time/total_timesteps"] for line in metrics("run") if "feedback/num_asked" in line]
+    assert set(preferences.queries.asked_at.tolist()) == set(steps)
+
+
+def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
+    for reward in REWARDS:
+        code, error = run(capsys, *TINY, "--reward", reward, "--rater", "none", "--out", "none")
+        assert (code, error.count("\n")) == (2, 1)
+        assert f"--reward {reward} pays by comparisons, and without a rater nobody says who wins" in error
+    assert not Path("none").exists()
