@@ -1,5 +1,10 @@
 """Solvers of preference games: linear programming as the truth, and the rates that theory gives."""
 
+import re
+import subprocess
+import sys
+from pathlib import Path
+
 import numpy as np
 import numpy.typing as npt
 import pytest
@@ -104,3 +109,10 @@ def test_projection_finds_the_nearest_mixture(point: list[float]) -> None:
 def test_what_is_no_preference_is_refused(wrong: list[list[float]]) -> None:
     with pytest.raises(ValueError, match="a square matrix of chances"):
         minimax_winner(wrong)
+
+
+def test_what_the_page_shows_works() -> None:
+    page = (Path(__file__).resolve().parents[1] / "docs" / "self_play.md").read_text()
+    (example,) = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    done = subprocess.run([sys.executable, "-c", example], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
