@@ -1,0 +1,242 @@
+"""Learn offline from preferences by regret, with five agents, and print the table of docs/benchmarks.md.
+
+    python scripts/reproduce/offline_table.py --jobs 2
+
+For each task and seed a medium policy plays with noise, segments of what it did are compared by regret, and each agent
+learns from the same answers. A cell is one `prefgym train-offline` in a process with one thread, and adds one line to
+the results file; cells that have a line there with the same flags are not run again. Data that are missing are made
+anew, from the same seeds.
+
+A score is how far a policy came on the way from what was recorded to the expert, 0 being the mean return of the
+recorded episodes and 1 the expert's.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import tyro
+from rich.console import Console
+from rich.table import Table
+
+from prefgym.bench.statistics import Scores, iqm
+from prefgym.experts import load_expert
+from prefgym.limits import Count, NonNegative, check
+from prefgym.runs import has_finished
+
+AGENTS = ("cpl", "cpl-kl", "sft", "p-iql", "ipl")
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineTableCfg:
+    """Which cells to run, and on what data."""
+
+    tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Pusher")
+    """Names of tasks."""
+    agents: tuple[str, ...] = AGENTS
+    """Who learns."""
+    seeds: Count = 3
+    """Seeds 0, 1, ... of data, answers and agents."""
+    episodes: Count = 300
+    """Episodes of the medium policy."""
+    noise: NonNegative = 0.3
+    """Standard deviation of the noise on its actions, in units of half their range."""
+    queries: Count = 2000
+    """Answers."""
+    segment_length: Count = 64
+    """Steps of a segment."""
+    updates: Count = 8000
+    """Gradient steps of an agent."""
+    jobs: Count = 2
+    """Cells run at the same time, one thread each."""
+    out: Path = Path("runs/offline-table")
+    """Where data and runs are kept."""
+    results: Path = Path("benchmarks/offline.jsonl")
+    """Results file, a line for each finished cell."""
+    print_only: bool = False
+    """Print what is there and run nothing."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
+class Cell:
+    """One run."""
+
+    task: str
+    agent: str
+    seed: int
+
+    @property
+    def name(self) -> str:
+        """Name its folder."""
+        return f"{self.task}-{self.agent}-{self.seed}"
+
+
+def main(cfg: OfflineTableCfg) -> int:
+    """Run what is missing, then print; return the number of cells that failed."""
+    cfg.out.mkdir(parents=True, exist_ok=True)
+    cfg.results.parent.mkdir(parents=True, exist_ok=True)
+    done = read_results(cfg)
+    missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
+    with ThreadPoolExecutor(cfg.jobs) as pool:
+        data = sorted({(cell.seed, cell.task) for cell in missing})
+        list(pool.map(lambda told: make_data(cfg, told[1], told[0]), data))
+        running = {pool.submit(run, cfg, cell): cell for cell in missing}
+        for finished in as_completed(running):
+            cell, told = running[finished], finished.result()
+            if told is None:
+                print(f"{cell.name}: failed, see {cfg.out / cell.name}.log", flush=True)
+                continue
+            done[cell] = told
+            with cfg.results.open("a") as file:
+                file.write(json.dumps(told) + "\n")
+            print(f"{cell.name}: {told['final_return_mean']:.1f} in {told['wall_time_s']:.0f} s", flush=True)
+    Console(width=140).print(summarize(cfg, done))
+    return sum(cell not in done for cell in missing)
+
+
+def cells(cfg: OfflineTableCfg) -> Iterator[Cell]:
+    """List the cells, all of a seed before those of the next."""
+    for seed in range(cfg.seeds):
+        for task in cfg.tasks:
+            for agent in cfg.agents:
+                yield Cell(task=task, agent=agent, seed=seed)
+
+
+def demos_flags(cfg: OfflineTableCfg, task: str, seed: int) -> list[str]:
+    """Say how episodes are played."""
+    half_range = float(np.mean([high - low for low, high in zip(*action_bounds(task))])) / 2
+    what = ["--env", f"prefgym/{task}-v0", "--policy", "medium", "--noise", f"{cfg.noise * half_range:g}"]
+    return [*what, "--episodes", str(cfg.episodes), "--num-envs", "100", "--seed", str(1000 * seed)]
+
+
+def action_bounds(task: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    """Look up the bounds of actions."""
+    card = load_expert(f"prefgym/{task}-v0").card
+    return card.action_low, card.action_high
+
+
+def question_flags(cfg: OfflineTableCfg, seed: int) -> list[str]:
+    """Say what is asked."""
+    segments = ["--sampler.segment-length", str(cfg.segment_length), "--sampler.no-cut"]
+    return ["--rater", "regret", "--queries", str(cfg.queries), *segments, "--seed", str(seed)]
+
+
+def train_flags(cfg: OfflineTableCfg, cell: Cell) -> list[str]:
+    """Say how an agent learns."""
+    who = ["--agent", cell.agent, "--updates", str(cfg.updates), "--seed", str(cell.seed)]
+    return [*who, "--threads", "1", "--eval.every", str(10 * cfg.updates)]
+
+
+def make_data(cfg: OfflineTableCfg, task: str, seed: int) -> Path:
+    """Play and ask unless that has been done; return the folder of the answers.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    folder, name = cfg.out / "data" / f"{task}-{seed}", f"{task.lower()}/seed{seed}-v0"
+    told = json.dumps([demos_flags(cfg, task, seed), question_flags(cfg, seed)])
+    if (folder / "told.json").is_file() and (folder / "told.json").read_text() == told:
+        return folder / "preferences"
+    shutil.rmtree(folder, ignore_errors=True)
+    where = ["--dataset", name]
+    call("demos", *demos_flags(cfg, task, seed), *where, "--out", str(folder / "datasets"), "--threads", "1")
+    asked = [*where, "--datasets", str(folder / "datasets"), "--threads", "1"]
+    call("make-preferences", *asked, *question_flags(cfg, seed), "--out", str(folder / "preferences"))
+    (folder / "told.json").write_text(told)
+    return folder / "preferences"
+
+
+def call(*argv: str) -> None:
+    """Run a command of prefgym's.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    done = subprocess.run([sys.executable, "-m", "prefgym", *argv], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"prefgym {' '.join(argv)}: {done.stderr}")
+
+
+def recorded_return(cfg: OfflineTableCfg, task: str, seed: int) -> float:
+    """Return the mean return of the recorded episodes."""
+    folder = cfg.out / "data" / f"{task}-{seed}" / "datasets" / task.lower() / f"seed{seed}-v0"
+    return json.loads((folder / "data" / "metadata.json").read_text())["prefgym"]["mean_return"]
+
+
+def wanted(cfg: OfflineTableCfg, cell: Cell) -> dict[str, Any]:
+    """Return all that decides what a cell comes to."""
+    flags = [demos_flags(cfg, cell.task, cell.seed), question_flags(cfg, cell.seed), train_flags(cfg, cell)]
+    return {"task": cell.task, "agent": cell.agent, "seed": cell.seed, "flags": flags}
+
+
+def read_results(cfg: OfflineTableCfg) -> dict[Cell, dict[str, Any]]:
+    """Read the lines of the results file that were made with the present flags."""
+    if not cfg.results.is_file():
+        return {}
+    lines = [json.loads(line) for line in cfg.results.read_text().splitlines()]
+    present = {cell: wanted(cfg, cell) for cell in cells(cfg)}
+    return {cell: line for cell, told in present.items() for line in lines if told.items() <= line.items()}
+
+
+def run(cfg: OfflineTableCfg, cell: Cell) -> dict[str, Any] | None:
+    """Run one cell unless its folder is there, and return its line; a failed one has none and keeps its log."""
+    folder = cfg.out / cell.name
+    told = cfg.out / f"{cell.name}.json"
+    present = json.dumps(wanted(cfg, cell))
+    if not (told.is_file() and told.read_text() == present and has_finished(folder)):
+        shutil.rmtree(folder, ignore_errors=True)  # of a run that was cut off, or of another one
+        told.write_text(present)
+        data = ["--preferences", str(make_data(cfg, cell.task, cell.seed)), "--out", str(folder)]
+        command = [sys.executable, "-m", "prefgym", "train-offline", *train_flags(cfg, cell), *data]
+        with (cfg.out / f"{cell.name}.log").open("w") as log:
+            if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
+                return None
+    result = json.loads((folder / "result.json").read_text())
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return {
+        **wanted(cfg, cell),
+        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version")},
+        "recorded_return": recorded_return(cfg, cell.task, cell.seed),
+        "git_revision": manifest["git_revision"],
+    }
+
+
+def score(line: dict[str, Any]) -> float:
+    """Return how far a policy came on the way from what was recorded to the expert."""
+    expert = load_expert(f"prefgym/{line['task']}-v0").card.returns.mean
+    return (line["final_return_mean"] - line["recorded_return"]) / (expert - line["recorded_return"])
+
+
+def summarize(cfg: OfflineTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
+    """Lay out the returns of all seeds, and the mean scores."""
+    table = Table(title=f"true return after {cfg.updates:,} updates, and the score over all tasks")
+    for name in ("agent", *cfg.tasks, "runs", "score, IQM", "score, mean", "longest run, s"):
+        table.add_column(name)
+    recorded = ["recorded"]
+    for task in cfg.tasks:
+        told = {cell.seed: line["recorded_return"] for cell, line in done.items() if cell.task == task}
+        recorded.append(" ".join(f"{told[seed]:.0f}" for seed in sorted(told)))
+    table.add_row(*recorded)
+    for agent in cfg.agents:
+        mine = {cell: line for cell, line in done.items() if cell.agent == agent}
+        if not mine:
+            continue
+        scores: Scores = np.array([score(line) for line in mine.values()])
+        by_task = [[line for cell, line in mine.items() if cell.task == task] for task in cfg.tasks]
+        returns = [" ".join(f"{line['final_return_mean']:.0f}" for line in lines) for lines in by_task]
+        longest = max(line["wall_time_s"] for line in mine.values())
+        table.add_row(agent, *returns, str(len(mine)), f"{iqm(scores):.2f}", f"{scores.mean():.2f}", f"{longest:.0f}")
+    return table
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(OfflineTableCfg, description=__doc__)) > 0)
