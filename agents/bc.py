@@ -5,14 +5,13 @@ It is also how CPL and SFT begin. Acting, and what is learned from, are those of
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from prefgym.actor import ActorCfg
 from prefgym.limits import Count, Positive, check
-from prefgym.offline import OfflineAgent, OfflineData
+from prefgym.offline import OfflineAgent
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
 
@@ -33,32 +32,13 @@ class BCCfg:
 class BC(OfflineAgent):
     """A policy that maximises the likelihood of what was done."""
 
+    cfg: BCCfg
     name, default = "bc", BCCfg()
     learns_from = ("preferences", "demonstrations")
 
-    def __init__(
-        self,
-        cfg: BCCfg,
-        env: Any,  # noqa: ANN401
-        *,
-        data: OfflineData | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        """Make an untrained policy.
-
-        Args:
-            cfg: Hyperparameters.
-            env: Worlds of the task; its spaces are one-dimensional Boxes.
-            data: What is learned from: all of its steps, whether they were preferred or not.
-            seed: Seed of weights and of all that is drawn.
-            device: Where the networks are.
-
-        Raises:
-            ValueError: If actions are not bounded.
-        """
-        super().__init__(cfg, env, data=data, seed=seed, device=device)
-        self.cfg: BCCfg = cfg
+    def build(self, draws: Generator) -> None:
+        """Make the optimiser."""
+        del draws
         self.renew_optimizer()
 
     def renew_optimizer(self) -> None:

@@ -7,10 +7,9 @@ Read from top to bottom: configuration, the loss, the options, `improve`. It beg
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
 
 from prefgym.actor import ActorCfg
@@ -72,49 +71,36 @@ def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
 class CPL(BC):
     """A policy whose log-probabilities say what was chosen."""
 
+    cfg: CPLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "cpl", CPLCfg()
     learns_from = ("preferences",)
 
-    def __init__(
-        self,
-        cfg: CPLCfg,
-        env: Any,  # noqa: ANN401
-        *,
-        data: OfflineData | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        """Make an untrained policy.
+    def build(self, draws: Generator) -> None:
+        """Begin with cloning."""
+        super().build(draws)
+        self.is_contrasting = False
+        self.reference = torch.zeros(0)
 
-        Args:
-            cfg: Hyperparameters.
-            env: Worlds of the task; its spaces are one-dimensional Boxes.
-            data: What is learned from: preferences, and to be cloned first, demonstrations or the same segments.
-            seed: Seed of weights and of all that is drawn.
-            device: Where the networks are.
+    def take(self, data: OfflineData) -> None:
+        """Take in the options of all queries.
 
         Raises:
             ValueError: If there are no preferences, or their segments differ in length.
         """
-        super().__init__(cfg, env, data=data, seed=seed, device=device)
-        self.cpl = cfg
-        self.is_contrasting = False
-        self.reference = torch.zeros(0)
-        if data is not None:
-            preferences = data.answered(self.name)
-            options = preferences.queries.options
-            if int(options.length.min()) < options.num_steps:
-                raise ValueError(
-                    f"{self.name} sums log-probabilities, so that length would count as merit: all segments must be "
-                    "of one length (--sampler.no-cut draws such)"
-                )
-            self.obs, self.action = options.obs[..., :-1, :].to(self.device), self.unit(options.action)
-            self.choice = preferences.answers.choice.to(self.device)
-            self.reference = torch.zeros(self.obs.shape[:-1], device=self.device)
+        preferences = data.answered(self.name)
+        options = preferences.queries.options
+        if int(options.length.min()) < options.num_steps:
+            raise ValueError(
+                f"{self.name} sums log-probabilities, so that length would count as merit: all segments must be of one "
+                "length (--sampler.no-cut draws such)"
+            )
+        self.obs, self.action = options.obs[..., :-1, :].to(self.device), self.unit(options.action)
+        self.choice = preferences.answers.choice.to(self.device)
+        self.reference = torch.zeros(self.obs.shape[:-1], device=self.device)
 
     def improve(self, num_updates: int, progress: float) -> dict[str, float]:
         """Clone in the first part of the training, contrast in the rest."""
-        if not self.is_contrasting and progress >= self.cpl.cloning:
+        if not self.is_contrasting and progress >= self.cfg.cloning:
             self.begin_contrast()
         if not self.is_contrasting:
             return super().improve(num_updates, progress)
@@ -128,12 +114,12 @@ class CPL(BC):
         """Forget the moments of cloning; with `kl`, remember what the cloned policy thinks of every step."""
         self.is_contrasting = True
         self.renew_optimizer()
-        if self.cpl.kl:
+        if self.cfg.kl:
             parts = zip(torch.split(self.obs, 256), torch.split(self.action, 256))
             self.reference = torch.cat([self.actor.log_prob(obs, action) for obs, action in parts])
 
     def _contrast(self) -> Tensor:
-        cfg = self.cpl
+        cfg = self.cfg
         rows = torch.randint(len(self.obs), (cfg.num_queries,), generator=self.generator, device=self.device)
         choice = self.choice[rows]
         # A = sum_t gamma^t alpha (log pi(a_t|s_t) - log pi_ref(a_t|s_t)), the latter 0 without a reference

@@ -5,7 +5,6 @@ preferences; V and the policy follow Q as in IQL.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -29,42 +28,25 @@ class IPLCfg(IQLCfg):
 class IPL(IQL):
     """IQL whose critics are fitted to preferences."""
 
+    cfg: IPLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "ipl", IPLCfg()
 
-    def __init__(
-        self,
-        cfg: IPLCfg,
-        env: Any,  # noqa: ANN401
-        *,
-        data: OfflineData | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        """Make untrained networks.
-
-        Args:
-            cfg: Hyperparameters.
-            env: Worlds of the task; its spaces are one-dimensional Boxes.
-            data: What is learned from: preferences, and the steps of demonstrations or of the same segments.
-            seed: Seed of weights and of all that is drawn.
-            device: Where the networks are.
+    def take(self, data: OfflineData) -> None:
+        """Take in the options of all queries.
 
         Raises:
-            ValueError: If actions are not bounded, or there are no preferences.
+            ValueError: If there are no preferences.
         """
-        super().__init__(cfg, env, data=data, seed=seed, device=device)
-        self.ipl = cfg
-        if data is not None:
-            preferences = data.answered(self.name)
-            self.options = preferences.queries.options.map(lambda x: x.to(self.device))
-            self.choice = preferences.answers.choice.to(self.device)
+        preferences = data.answered(self.name)
+        self.options = preferences.queries.options.map(lambda x: x.to(self.device))
+        self.choice = preferences.answers.choice.to(self.device)
 
     def critic_loss(self, batch: Batch) -> Tensor:
         """Return the loss of both critics: how badly the rewards that they imply explain the choices.
 
         L_Q = E[ -sum_k c_k log softmax_k( sum_t r(s_t, a_t) ) ] + c/2 ( E_preferences[r^2] + E_replay[r^2] )
         """
-        rows = torch.randint(len(self.choice), (self.ipl.num_queries,), generator=self.generator, device=self.device)
+        rows = torch.randint(len(self.choice), (self.cfg.num_queries,), generator=self.generator, device=self.device)
         options, choice = self.options[rows], self.choice[rows]
         mask = options.mask
         steps = Batch.of(options)
@@ -72,7 +54,7 @@ class IPL(IQL):
         returns = torch.zeros(2, *mask.shape, device=self.device).masked_scatter(mask, asked).sum(-1)
         cross_entropy = -(choice * returns.log_softmax(-1)).sum(-1).mean(-1)
         sizes = asked.square().mean(-1) + self.implied_reward(batch).square().mean(-1)
-        return (cross_entropy + self.ipl.regularization / 2 * sizes).sum()
+        return (cross_entropy + self.cfg.regularization / 2 * sizes).sum()
 
     def implied_reward(self, batch: Batch) -> Tensor:
         """Return r = Q(s, a) - gamma (1 - terminated) V(s') of each critic. Shape: (2, M)."""
@@ -83,5 +65,5 @@ class IPL(IQL):
 
     def target_values(self, batch: Batch) -> Tensor:
         """Return what V is pulled towards, within what rewards of size 1 / c can come to. Shape: (M,)."""
-        most = 1 / max(self.ipl.regularization * (1 - self.cfg.gamma), 1e-6)
+        most = 1 / max(self.cfg.regularization * (1 - self.cfg.gamma), 1e-6)
         return super().target_values(batch).clamp(-most, most)

@@ -7,16 +7,16 @@ Read from top to bottom: configuration, networks, the three losses. It is paid b
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Annotated, Any
+from typing import Annotated
 
 import torch
-from torch import Tensor, nn
+from torch import Generator, Tensor, nn
 
 from prefgym.actor import ActorCfg
 from prefgym.buffers.replay import Batch
 from prefgym.limits import Count, NonNegative, Positive, Share, Within, check
 from prefgym.networks import StackedMLP, mlp
-from prefgym.offline import OfflineAgent, OfflineData
+from prefgym.offline import OfflineAgent
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
 
@@ -49,40 +49,17 @@ class IQLCfg:
 class IQL(OfflineAgent):
     """A policy that does what was done, the better the more; how steps are paid is up to those who build on it."""
 
-    def __init__(
-        self,
-        cfg: IQLCfg,
-        env: Any,  # noqa: ANN401
-        *,
-        data: OfflineData | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        """Make untrained networks.
+    cfg: IQLCfg
 
-        Args:
-            cfg: Hyperparameters.
-            env: Worlds of the task; its spaces are one-dimensional Boxes.
-            data: What is learned from: preferences, and the steps of demonstrations or of the same segments.
-            seed: Seed of weights and of all that is drawn.
-            device: Where the networks are.
-
-        Raises:
-            ValueError: If actions are not bounded.
-        """
-        super().__init__(cfg, env, data=data, seed=seed, device=device)
-        self.cfg: IQLCfg = cfg
-        draws = self.weights_generator
+    def build(self, draws: Generator) -> None:
+        """Make values and optimisers."""
+        cfg = self.cfg
         self.v = mlp((self.obs_dim, *cfg.hidden, 1), "relu", draws).to(self.device)
         sizes = (self.obs_dim + self.action_dim, *cfg.hidden, 1)
         self.q = StackedMLP(sizes, 2, "relu", draws).to(self.device)
         self.targets = deepcopy(self.q).requires_grad_(False)
         self.optimizers = {
-            name: torch.optim.Adam(
-                [parameter for parameter in net.parameters() if parameter.requires_grad],
-                lr=cfg.learning_rate,
-                fused=True,
-            )
+            name: torch.optim.Adam([p for p in net.parameters() if p.requires_grad], lr=cfg.learning_rate, fused=True)
             for name, net in (("actor", self.actor), ("v", self.v), ("q", self.q))
         }
 

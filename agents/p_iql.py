@@ -4,7 +4,8 @@ What offline learning from preferences is when nothing else is said (arXiv:2310.
 """
 
 from dataclasses import dataclass, field
-from typing import Any
+
+from torch import Generator
 
 from prefgym.agents.iql import IQL, IQLCfg
 from prefgym.offline import OfflineData
@@ -26,33 +27,21 @@ class PIQLCfg(IQLCfg):
 class PIQL(IQL):
     """IQL that a reward model pays."""
 
+    cfg: PIQLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "p-iql", PIQLCfg()
 
-    def __init__(
-        self,
-        cfg: PIQLCfg,
-        env: Any,  # noqa: ANN401
-        *,
-        data: OfflineData | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        """Make untrained networks.
+    def build(self, draws: Generator) -> None:
+        """Make the reward model as well; it has draws of its own."""
+        super().build(draws)
+        self.reward = Ensemble(self.cfg.reward, self.env, seed=draws.initial_seed(), device=str(self.device))
 
-        Args:
-            cfg: Hyperparameters.
-            env: Worlds of the task; its spaces are one-dimensional Boxes.
-            data: What is learned from: preferences, and the steps of demonstrations or of the same segments.
-            seed: Seed of weights and of all that is drawn.
-            device: Where the networks are.
+    def take(self, data: OfflineData) -> None:
+        """Take in the preferences.
 
         Raises:
-            ValueError: If actions are not bounded, or there are no preferences.
+            ValueError: If there are none.
         """
-        super().__init__(cfg, env, data=data, seed=seed, device=device)
-        self.reward = Ensemble(cfg.reward, env, seed=seed, device=device)
-        if data is not None:
-            self.preferences = data.answered(self.name)
+        self.preferences = data.answered(self.name)
 
     def improve(self, num_updates: int, progress: float) -> dict[str, float]:
         """Fit the reward and pay all steps before the first update; then improve values and policy."""

@@ -4,10 +4,9 @@ It is the simplest thing to do with preferences, and what CPL is measured agains
 """
 
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from prefgym.actor import ActorCfg
 from prefgym.agents.bc import BC, BCCfg
@@ -29,45 +28,32 @@ class SFTCfg(BCCfg):
 class SFT(BC):
     """A policy that does what was preferred."""
 
+    cfg: SFTCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "sft", SFTCfg()
     learns_from = ("preferences",)
 
-    def __init__(
-        self,
-        cfg: SFTCfg,
-        env: Any,  # noqa: ANN401
-        *,
-        data: OfflineData | None = None,
-        seed: int = 0,
-        device: str = "cpu",
-    ) -> None:
-        """Make an untrained policy.
+    def build(self, draws: Generator) -> None:
+        """Begin with cloning all."""
+        super().build(draws)
+        self.is_tuning = False
 
-        Args:
-            cfg: Hyperparameters.
-            env: Worlds of the task; its spaces are one-dimensional Boxes.
-            data: What is learned from: preferences, and to be cloned first, demonstrations or the same segments.
-            seed: Seed of weights and of all that is drawn.
-            device: Where the networks are.
+    def take(self, data: OfflineData) -> None:
+        """Take in the steps of the options that were preferred.
 
         Raises:
             ValueError: If there are no preferences.
         """
-        super().__init__(cfg, env, data=data, seed=seed, device=device)
-        self.sft = cfg
-        self.is_tuning = False
-        if data is not None:
-            preferences = data.answered(self.name)
-            options, choice = preferences.queries.options, preferences.answers.choice
-            valid = options.mask & (choice > 0).unsqueeze(-1)
-            self.obs = options.obs[..., :-1, :][valid].to(self.device)
-            self.action = self.unit(options.action[valid])
-            # c_k: ties share what a choice has to give
-            self.weight = choice.unsqueeze(-1).expand(valid.shape)[valid].to(self.device)
+        preferences = data.answered(self.name)
+        options, choice = preferences.queries.options, preferences.answers.choice
+        valid = options.mask & (choice > 0).unsqueeze(-1)
+        self.obs = options.obs[..., :-1, :][valid].to(self.device)
+        self.action = self.unit(options.action[valid])
+        # c_k: ties share what a choice has to give
+        self.weight = choice.unsqueeze(-1).expand(valid.shape)[valid].to(self.device)
 
     def improve(self, num_updates: int, progress: float) -> dict[str, float]:
         """Clone all in the first part of the training, what was preferred in the rest."""
-        if not self.is_tuning and progress >= self.sft.cloning:
+        if not self.is_tuning and progress >= self.cfg.cloning:
             self.is_tuning = True
             self.renew_optimizer()
         return super().improve(num_updates, progress)

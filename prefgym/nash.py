@@ -5,12 +5,14 @@ option is preferred to more often than not: max_j sum_i P[j, i] p_i = 1/2. It is
 zero-sum game that pays gain = P - 1/2.
 """
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 FloatArray = npt.NDArray[np.float64]
+Move = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 class Iterates(NamedTuple):
@@ -104,15 +106,7 @@ def mirror_prox(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) ->
         num_steps: T.
         rate: Step size.
     """
-    pays = gain(preference)
-    mixture = _uniform(pays)
-    last: list[FloatArray] = []
-    ahead: list[FloatArray] = []
-    for _ in range(num_steps):
-        ahead.append(_reweighted(mixture, rate * pays @ mixture))
-        mixture = _reweighted(mixture, rate * pays @ ahead[-1])
-        last.append(mixture)
-    return _iterates(last, ahead)
+    return _look_ahead(gain(preference), num_steps, rate, _reweighted)
 
 
 def extragradient(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) -> Iterates:
@@ -125,15 +119,7 @@ def extragradient(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) 
         num_steps: T.
         rate: Step size.
     """
-    pays = gain(preference)
-    mixture = _uniform(pays)
-    last: list[FloatArray] = []
-    ahead: list[FloatArray] = []
-    for _ in range(num_steps):
-        ahead.append(project(mixture + rate * pays @ mixture))
-        mixture = project(mixture + rate * pays @ ahead[-1])
-        last.append(mixture)
-    return _iterates(last, ahead)
+    return _look_ahead(gain(preference), num_steps, rate, _projected)
 
 
 def self_play(
@@ -188,6 +174,18 @@ def project(point: FloatArray) -> FloatArray:
     return np.maximum(point - excess[np.flatnonzero(falling > excess)[-1]], 0.0)
 
 
+def _look_ahead(pays: FloatArray, num_steps: int, rate: float, move: Move) -> Iterates:
+    """Step twice from each mixture: first by what pays here, then, again from here, by what pays there."""
+    mixture = _uniform(pays)
+    last: list[FloatArray] = []
+    ahead: list[FloatArray] = []
+    for _ in range(num_steps):
+        ahead.append(move(mixture, rate * pays @ mixture))
+        mixture = move(mixture, rate * pays @ ahead[-1])
+        last.append(mixture)
+    return _iterates(last, ahead)
+
+
 def _uniform(pays: FloatArray) -> FloatArray:
     return np.full(len(pays), 1 / len(pays))
 
@@ -195,6 +193,10 @@ def _uniform(pays: FloatArray) -> FloatArray:
 def _reweighted(mixture: FloatArray, exponent: FloatArray) -> FloatArray:
     weight = mixture * np.exp(exponent)
     return weight / weight.sum()
+
+
+def _projected(mixture: FloatArray, step: FloatArray) -> FloatArray:
+    return project(mixture + step)
 
 
 def _iterates(last: list[FloatArray], played: list[FloatArray]) -> Iterates:

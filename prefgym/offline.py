@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Generator, Tensor
 
 from prefgym.actor import Actor
 from prefgym.agent import BaseAgent, StopTraining
@@ -74,18 +74,19 @@ class OfflineAgent(BaseAgent):
         Args:
             cfg: Hyperparameters, `actor` among them.
             env: Worlds of the task, for their spaces.
-            data: What is learned from; None for an agent that only predicts.
+            data: What is learned from: preferences, and the steps of demonstrations or else of the same segments. None
+                for an agent that only predicts.
             seed: Seed of weights and of all that is drawn.
             device: Where the networks are.
 
         Raises:
-            ValueError: If actions are not bounded, or the data are of other worlds.
+            ValueError: If actions are not bounded, the data are of other worlds, or the agent cannot learn from them.
         """
         super().__init__(cfg, env, seed=seed, device=device)
-        self.weights_generator = torch.Generator().manual_seed(seed)
-        sizes = self.obs_dim, self.action_dim
-        self.actor = Actor(cfg.actor, *sizes, self.weights_generator, self.generator).to(self.device).eval()
+        draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim, self.action_dim)
+        self.actor = Actor(cfg.actor, *sizes, draws, self.generator).to(self.device).eval()
         self.buffer = ReplayBuffer(0, *sizes, self.device)
+        self.build(draws)
         if data is not None:
             steps = data.steps()
             if (told := (steps.obs.shape[-1], steps.action.shape[-1])) != sizes:
@@ -93,6 +94,18 @@ class OfflineAgent(BaseAgent):
             self.buffer = ReplayBuffer(len(steps.obs), *sizes, self.device)
             self.buffer.extend(steps)
             self.actor.obs_norm.update(steps.obs.to(self.device))
+            self.take(data)
+
+    @abstractmethod
+    def build(self, draws: Generator) -> None:
+        """Make what else there is to be learned, and optimisers; `draws` gives first weights."""
+
+    def take(self, data: OfflineData) -> None:
+        """Take in more than the recorded steps, which are in `buffer`.
+
+        Raises:
+            ValueError: If it is not there, or cannot be learned from.
+        """
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
         """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
