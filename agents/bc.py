@@ -48,9 +48,8 @@ class BC(OfflineAgent):
 
     # --- improve -----------------------------------------------------------------------------------------------------
 
-    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
+    def improve(self, num_updates: int) -> dict[str, float]:
         """Clone what was done: L = -E[log pi(a|s)]."""
-        del progress
         self.actor.train()
         losses = [self._clone() for _ in range(num_updates)]
         self.actor.eval()

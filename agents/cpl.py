@@ -76,9 +76,8 @@ class CPL(BC):
     learns_from = ("preferences",)
 
     def build(self, draws: Generator) -> None:
-        """Begin with cloning."""
+        """Begin without a reference."""
         super().build(draws)
-        self.is_contrasting = False
         self.reference = torch.zeros(0)
 
     def take(self, data: OfflineData) -> None:
@@ -98,21 +97,22 @@ class CPL(BC):
         self.choice = preferences.answers.choice.to(self.device)
         self.reference = torch.zeros(self.obs.shape[:-1], device=self.device)
 
-    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
-        """Clone in the first part of the training, contrast in the rest."""
-        if not self.is_contrasting and progress >= self.cfg.cloning:
-            self.begin_contrast()
-        if not self.is_contrasting:
-            return super().improve(num_updates, progress)
+    def switch(self) -> float:
+        """Return the share of the training in which all segments are cloned."""
+        return self.cfg.cloning
+
+    def improve(self, num_updates: int) -> dict[str, float]:
+        """Clone in the first part of the training, contrast in the second."""
+        if not self.is_second:
+            return super().improve(num_updates)
         self.actor.train()
         stats = torch.stack([self._contrast() for _ in range(num_updates)]).nanmean(0)  # of ties there is no accuracy
         self.actor.eval()
         return {f"train/{name}": float(value) for name, value in zip(("contrastive_loss", "accuracy"), stats.cpu())}
 
     @torch.no_grad()
-    def begin_contrast(self) -> None:
+    def enter(self) -> None:
         """Forget the moments of cloning; with `kl`, remember what the cloned policy thinks of every step."""
-        self.is_contrasting = True
         self.renew_optimizer()
         if self.cfg.kl:
             parts = zip(torch.split(self.obs, 256), torch.split(self.action, 256))
@@ -135,9 +135,9 @@ class CPL(BC):
 
     def state_dict(self) -> State:
         """Return all that moves."""
-        return {**super().state_dict(), "is_contrasting": self.is_contrasting, "reference": self.reference}
+        return {**super().state_dict(), "reference": self.reference}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
-        self.is_contrasting, self.reference = state["is_contrasting"], state["reference"].to(self.device)
+        self.reference = state["reference"].to(self.device)

@@ -65,9 +65,8 @@ class IQL(OfflineAgent):
 
     # --- improve -----------------------------------------------------------------------------------------------------
 
-    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
+    def improve(self, num_updates: int) -> dict[str, float]:
         """Improve values and policy on recorded steps."""
-        del progress
         self.actor.train()
         stats = torch.stack([self._step(self.draw()) for _ in range(num_updates)]).mean(0)
         self.actor.eval()

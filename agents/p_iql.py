@@ -43,10 +43,10 @@ class PIQL(IQL):
         """
         self.preferences = data.answered(self.name)
 
-    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
+    def improve(self, num_updates: int) -> dict[str, float]:
         """Fit the reward and pay all steps before the first update; then improve values and policy."""
         fitted = {} if self.reward.is_fitted else self.fit_reward()
-        return super().improve(num_updates, progress) | fitted
+        return super().improve(num_updates) | fitted
 
     def fit_reward(self) -> dict[str, float]:
         """Fit the reward, and pay all recorded steps."""

@@ -6,13 +6,12 @@ It is the simplest thing to do with preferences, and what CPL is measured agains
 from dataclasses import dataclass, field
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from prefgym.actor import ActorCfg
 from prefgym.agents.bc import BC, BCCfg
 from prefgym.limits import Share
 from prefgym.offline import OfflineData
-from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -32,11 +31,6 @@ class SFT(BC):
     name, default = "sft", SFTCfg()
     learns_from = ("preferences",)
 
-    def build(self, draws: Generator) -> None:
-        """Begin with cloning all."""
-        super().build(draws)
-        self.is_tuning = False
-
     def take(self, data: OfflineData) -> None:
         """Take in the steps of the options that were preferred.
 
@@ -51,15 +45,16 @@ class SFT(BC):
         # c_k: ties share what a choice has to give
         self.weight = choice.unsqueeze(-1).expand(valid.shape)[valid].to(self.device)
 
-    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
-        """Clone all in the first part of the training, what was preferred in the rest."""
-        if not self.is_tuning and progress >= self.cfg.cloning:
-            self.is_tuning = True
-            self.renew_optimizer()
-        return super().improve(num_updates, progress)
+    def switch(self) -> float:
+        """Return the share of the training in which all segments are cloned."""
+        return self.cfg.cloning
+
+    def enter(self) -> None:
+        """Forget the moments of cloning all."""
+        self.renew_optimizer()
 
     def _clone(self) -> Tensor:
-        if not self.is_tuning:
+        if not self.is_second:
             return super()._clone()
         rows = torch.randint(len(self.obs), (self.cfg.batch_size,), generator=self.generator, device=self.device)
         obs, action, weight = self.obs[rows], self.action[rows], self.weight[rows]
@@ -67,12 +62,3 @@ class SFT(BC):
         loss = -(weight * self.actor.log_prob(obs, action)).sum() / weight.sum()
         self.descend(self.optimizer, loss, obs=obs, action=action)
         return loss.detach()
-
-    def state_dict(self) -> State:
-        """Return all that moves."""
-        return {**super().state_dict(), "is_tuning": self.is_tuning}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        super().load_state_dict(state)
-        self.is_tuning = state["is_tuning"]

@@ -102,7 +102,9 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
         UserError: If the environment is unknown, or the agent learns from what is recorded.
         UnknownNameError: If a part is unknown.
     """
-    told = _names(argv, TrainCfg, "env", "agent")
+    told = _names(argv, TrainCfg, "env", "agent", "reward")
+    if told["reward"] == "preference-model" and not any(arg.partition("=")[0] == "--sampler" for arg in argv):
+        argv = [*argv, "--sampler", "uniform"]  # the default asks where members differ, and there is but one
     env = told["env"]
     check_env(env)
     if issubclass(agents.get(told["agent"]), OfflineAgent):
@@ -254,7 +256,8 @@ def configuration_of(run: Path, command: str, parse: Callable[[Sequence[str]], C
         raise UserError(f"{run} cannot be resumed: it was not started from the command line.")
     if config["command"][1] != command:
         raise UserError(f"{run} was started with another command: prefgym {config['command'][1]} --resume {run}.")
-    cfg = replace(parse(config["command"][2:]), out=run)
+    # the environment is named, since what it was read from may be gone
+    cfg = replace(parse([*config["command"][2:], "--env", config["env"]]), out=run)
     told, today = ({**c, "out": None, "command": None} for c in (config, plain(asdict(cfg))))
     if changed := sorted(name for name in {*told, *today} if told.get(name) != today.get(name)):
         raise UserError(f"{run} cannot be resumed: {', '.join(changed)} would not be what it was when the run began.")

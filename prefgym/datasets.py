@@ -113,7 +113,10 @@ def _open(dataset: str, root: Path | None) -> Any:  # noqa: ANN401
     path = dataset_folder(dataset, root)
     if not (path / "data").is_dir():
         raise UserError(f"there is no dataset {dataset} in {path.parent}.")
-    return minari_module("minari").MinariDataset(path / "data")
+    try:
+        return minari_module("minari").MinariDataset(path / "data")
+    except (ValueError, OSError, KeyError) as error:  # as Minari and h5py tell of files that are not there, or broken
+        raise UserError(f"the dataset {dataset} cannot be read: {' '.join(str(error).split())}.") from error
 
 
 def dataset_folder(dataset: str, root: Path | None = None) -> Path:

@@ -109,6 +109,12 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
     return replace(loop.outcome(), interrupted=interrupted)
 
 
+def without_pictures(preferences: Preferences) -> Preferences:
+    """Drop what segments can be drawn from: of thousands of matches nobody looks at each."""
+    queries = preferences.queries
+    return replace(preferences, queries=replace(queries, options=replace(queries.options, state=None, frames=None)))
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Outcome:
     """What a run came to."""
@@ -130,8 +136,9 @@ class Loop:
         """What it began with."""
         self.given_seal: str | None = None
         """A checksum of that."""
-        self.preferences: Preferences | None = None
-        """What was answered since."""
+        self._came: list[Preferences] = []
+        """What was answered since, as it came."""
+        self._num_ties = 0
         self.fit: FitReport | None = None
         self.returns = EpisodeReturns()
         self.health = Health()
@@ -217,8 +224,10 @@ class Loop:
         fresh = parts.budget.receive(answers) if answers else None
         if fresh is None:
             return {}
-        preferences, counts = self.take_in(fresh, steps)
+        counts = self.take_in(fresh, steps)
         counts["feedback/session"] = parts.schedule.num_held
+        preferences = self.preferences
+        assert preferences is not None  # fresh ones are among them
         if not preferences.answers.answered.any():  # all skipped so far: nothing to fit
             return counts
         paid = self.returns.mean
@@ -226,17 +235,25 @@ class Loop:
         report = self.fit_reward(Preferences.cat([self.given, preferences]) if self.given else preferences)
         return counts | report.metrics() | self.health.measure(parts.learner, preferences, fresh, report, paid)
 
-    def take_in(self, fresh: Preferences, steps: int) -> tuple[Preferences, dict[str, float | None]]:
-        """Log new answers; return all so far, and how many there are."""
+    def take_in(self, fresh: Preferences, steps: int) -> dict[str, float | None]:
+        """Log new answers, keep them, and count all so far."""
         self.answers.append(fresh, steps)
-        self.preferences = Preferences.cat([self.preferences, fresh]) if self.preferences else fresh
-        answered, budget = self.preferences.answers, self.parts.budget
-        return self.preferences, {
+        self._came.append(fresh)
+        self._num_ties += int(fresh.answers.tie.sum())
+        budget = self.parts.budget
+        return {
             "feedback/num_asked": budget.num_asked,
             "feedback/num_answers": budget.num_answered,
             "feedback/num_pending": budget.num_pending,
-            "feedback/tie_fraction": float(answered.tie.sum() / answered.answered.sum().clamp_min(1)),
+            "feedback/tie_fraction": self._num_ties / max(budget.num_answered, 1),
         }
+
+    @property
+    def preferences(self) -> Preferences | None:
+        """Return what was answered since the run began; None if nothing was."""
+        if len(self._came) > 1:
+            self._came = [Preferences.cat(self._came)]
+        return self._came[0] if self._came else None
 
     def hold_matches(self, rater: Rater, learner: JudgedLearner, steps: int, num_steps: int) -> dict[str, float | None]:
         """Let the rater compare the pieces of this rollout with recent ones; the budget is spread over all steps.
@@ -246,17 +263,21 @@ class Loop:
         """
         parts = self.parts
         assert parts.recorder is not None  # where there is a rater, there is a recorder
-        starts = parts.recorder.pieces(num_steps)
-        # budget steps / all steps, less what was asked so far
-        due = math.ceil(parts.budget.limit * min(steps / self.cfg.steps, 1.0)) - parts.budget.num_asked
-        options = parts.recorder.segments(learner.match(starts, min(due, parts.budget.left)), num_steps)
-        rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
+        budget = parts.budget
+        # budget steps / all steps, less what was spent so far
+        due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
+        matches = learner.match(parts.recorder.pieces(num_steps), max(due, 0))
+        if not len(matches):
+            return {}
+        options = parts.recorder.segments(matches, num_steps)
+        rater.submit(budget.ask(Queries.of(options, first_id=budget.num_asked, asked_at=steps)))
         answers = rater.collect()
-        fresh = parts.budget.receive(answers) if answers else None
+        fresh = budget.receive(answers) if answers else None
+        counts = {} if fresh is None else self.take_in(without_pictures(fresh), steps)
         if fresh is None or len(fresh) < len(options):
             raise UserError(f"--reward {self.cfg.reward} needs a rater who answers at once, unlike {self.cfg.rater}.")
         learner.settle(fresh[fresh.query_id.argsort()].answers)
-        return self.take_in(fresh, steps)[1]
+        return counts
 
     def fit_reward(self, preferences: Preferences) -> FitReport:
         """Fit the learner, and pay what is remembered anew."""
@@ -347,7 +368,8 @@ class Loop:
         self.given = self.read_given()
         if self.given_seal != state["given"]:
             raise DamageError(f"{self.run.path / BROUGHT} is not what the run began with.")
-        self.preferences = None if state["preferences"] is None else unpack_preferences(state["preferences"])
+        self._came = [] if state["preferences"] is None else [unpack_preferences(state["preferences"])]
+        self._num_ties = sum(int(came.answers.tie.sum()) for came in self._came)
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
         self.returns.load_state_dict(state["returns"])
         self.health.load_state_dict(state["health"])

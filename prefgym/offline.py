@@ -1,5 +1,6 @@
 """What agents share that learn from what is recorded, and do not act meanwhile."""
 
+import math
 from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Any
@@ -13,6 +14,7 @@ from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.preferences import Preferences
 from prefgym.spaces import squeezed, stretched
+from prefgym.states import State
 
 UPDATES_AT_ONCE = 100
 
@@ -86,6 +88,7 @@ class OfflineAgent(BaseAgent):
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim, self.action_dim)
         self.actor = Actor(cfg.actor, *sizes, draws, self.generator).to(self.device).eval()
         self.buffer = ReplayBuffer(0, *sizes, self.device)
+        self.is_second = False
         self.build(draws)
         if data is not None:
             steps = data.steps()
@@ -120,13 +123,15 @@ class OfflineAgent(BaseAgent):
         return squeezed(action.to(self.device), self.action_low, self.action_high)
 
     @abstractmethod
-    def improve(self, num_updates: int, progress: float) -> dict[str, float]:
-        """Take a number of updates.
+    def improve(self, num_updates: int) -> dict[str, float]:
+        """Take a number of updates."""
 
-        Args:
-            num_updates: How many.
-            progress: Share of the training that is done before the first of them.
-        """
+    def switch(self) -> float:
+        """Return the share of the training after which `enter` is called; 1 where there is but one part."""
+        return 1.0
+
+    def enter(self) -> None:
+        """Begin the second part of the training. What a further call of `learn` begins with is the second part, too."""
 
     def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
         """Take some updates; with a callback one, so that it is told of each.
@@ -138,7 +143,15 @@ class OfflineAgent(BaseAgent):
         if not len(self.buffer):
             raise ValueError(f"{self.name} has nothing to learn from: make it with data=")
         num_updates = min(UPDATES_AT_ONCE, left) if callback is None else 1
-        metrics = self.improve(num_updates, progress)
+        if not self.is_second and progress < 1.0:
+            # updates until the switch; progress is a share of left / (1 - progress) updates in all
+            before = math.ceil((self.switch() - progress) * left / (1 - progress) - 1e-6)
+            if before <= 0:
+                self.is_second = True
+                self.enter()
+            else:
+                num_updates = min(num_updates, before)
+        metrics = self.improve(num_updates)
         self.num_timesteps += num_updates
         if callback is not None:
             callback.update_locals({"rewards": [], "dones": []})
@@ -146,3 +159,12 @@ class OfflineAgent(BaseAgent):
                 raise StopTraining
             callback.on_rollout_end()
         return metrics
+
+    def state_dict(self) -> State:
+        """Return all that moves here; an algorithm adds its own."""
+        return {**super().state_dict(), "is_second": self.is_second}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.is_second = state["is_second"]

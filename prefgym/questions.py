@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
@@ -25,6 +26,7 @@ from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.sim.continuation import Simulator
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.threads import usable_cpus
+from prefgym.spaces import single_spaces
 
 WAIT_S = 0.2
 """Seconds between two looks at whether a rater that takes its time has answered."""
@@ -120,14 +122,23 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     if cfg.out.exists():
         raise UserError(f"{cfg.out} exists: name another folder.")
     recorder, env_id = load_demos(cfg.dataset, cfg.datasets), cfg.env or played_in(cfg.dataset, cfg.datasets)
+    if cfg.rater == "none":
+        raise UserError("--rater none: somebody must answer.")
     if not env_id:
         raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")
+    try:
+        env = make_evaluation_env(env_id, 1, 1)
+    except gym.error.Error as error:
+        raise UserError(f"{env_id} cannot be made: {error}; say with --env what else it is.") from error
+    told, wanted = recorder.sizes, tuple(space.shape[0] for space in single_spaces(env))
+    if told != wanted:
+        raise UserError(f"{cfg.dataset} has {told} numbers an observation and an action, and {env_id} {wanted}.")
     query_seed, rater_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
     rater = make_rater(
         cfg.rater,
         cfg.rater_cfg,
         env_id,
-        make_evaluation_env(env_id, 1, 1),
+        env,
         recorder,
         policy=None,
         num_threads=cfg.threads or usable_cpus(),

@@ -214,10 +214,11 @@ def read_sums(run: Path) -> dict[str, str]:
     Raises:
         UserError: If it has not, or the manifest is damaged.
     """
-    read_config(run)  # a folder that is no run is told as such
+    config = read_config(run)  # a folder that is no run is told as such
     manifest = run / "manifest.json"
     if not manifest.is_file():
-        raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym train --resume {run} goes on.")
+        command = (config.get("command") or ("prefgym", "train"))[1]
+        raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym {command} --resume {run} goes on.")
     sums = read_sealed_json(manifest).get("sha256")
     if not isinstance(sums, dict):
         raise DamageError(f"{manifest} is damaged: it names no files.")

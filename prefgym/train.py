@@ -1,5 +1,6 @@
 """A training run from configuration to report: make the parts, run the loop, keep what came out."""
 
+import math
 import sys
 from contextlib import closing
 from dataclasses import asdict
@@ -32,6 +33,8 @@ from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
+BY_MEMBERS = ("disagreement", "entropy", "disagreement-k-center")
+"""Samplers that ask by what members of an ensemble think."""
 FPS = 30.0
 """Steps a second where an environment does not say."""
 
@@ -80,10 +83,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     Raises:
         UserError: If the parts do not fit the environment.
     """
-    try:
-        torch.empty(0, device=cfg.device)
-    except (RuntimeError, AssertionError):  # torch raises the one for unknown devices, the other for missing ones
-        raise UserError(f"--device {cfg.device} cannot be used here.") from None
+    check_device(cfg.device)
     # one seed for each part that draws
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
@@ -96,8 +96,12 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     if cfg.rater == "none" and isinstance(learner, PieceLearner):
         raise UserError(f"--reward {cfg.reward} pays by comparisons, and without a rater nobody says who wins.")
+    if isinstance(learner, PieceLearner):
+        check_pieces(cfg, learner)
     rater = None
     if isinstance(env, PreferenceVectorEnv):
+        if isinstance(learner, JudgedLearner):
+            check_queue(cfg, env)
         rater = make_rater(
             cfg.rater,
             cfg.rater_cfg,
@@ -121,6 +125,49 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
         generator=torch.Generator().manual_seed(sampler_seed),
     )
+
+
+def check_device(device: str) -> None:
+    """See that a device can be used.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):  # torch raises the one for unknown devices, the other for missing ones
+        raise UserError(f"--device {device} cannot be used here.") from None
+
+
+def check_pieces(cfg: TrainCfg, learner: PieceLearner) -> None:
+    """See that what compares pieces is asked for what it can tell.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if isinstance(learner, JudgedLearner):
+        return
+    if getattr(cfg.sampler_cfg, "num_options", 2) != 2:
+        raise UserError(f"--reward {cfg.reward} compares two options: leave --sampler.num-options out.")
+    if cfg.sampler in BY_MEMBERS:
+        raise UserError(
+            f"--sampler {cfg.sampler} asks where members of an ensemble differ, and --reward {cfg.reward} has but one: "
+            "use --sampler uniform."
+        )
+
+
+def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
+    """See that recent pieces stay recorded as long as others are compared with them.
+
+    Raises:
+        UserError: If there is too little room.
+    """
+    num_envs, num_steps = env.num_envs, cfg.agent_cfg.num_steps
+    # each rollout has a piece of each world at least, and a step takes two rows at most
+    rollouts = math.ceil(cfg.reward_cfg.queue / num_envs) + 2
+    if env.recorder.num_rows < (rows := rollouts * (2 * num_steps + 1)):
+        told = f"{rows * num_envs:,} steps, and there is room for {env.recorder.num_rows * num_envs:,}"
+        raise UserError(f"--reward {cfg.reward} compares with a queue that reaches back {told}: see --recorder.")
 
 
 def bring(preferences: Path | None, into: Path) -> None:

@@ -20,7 +20,7 @@ from prefgym.offline import OfflineAgent, OfflineData
 from prefgym.progress import Progress
 from prefgym.runs import Run, write_manifest
 from prefgym.states import State
-from prefgym.train import bring
+from prefgym.train import bring, check_device
 
 
 def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401
@@ -35,10 +35,11 @@ def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None
         UserError: If the agent cannot learn from these data, or they are damaged.
     """
     torch.set_num_threads(cfg.num_threads)
+    check_device(cfg.device)
     data = read_data(cfg, resumed=resume_from is not None)
-    agent = make_agent(cfg, agents, data, make_evaluation_env(cfg.env, 1, 1))
+    agent, seal = make_agent(cfg, agents, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
     with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
-        loop = OfflineLoop(cfg, agent, run)
+        loop = OfflineLoop(cfg, agent, run, seal)
         interrupted = loop.run_to_end(resume_from)
         evaluation = loop.evaluate(cfg.eval.final_episodes)
         run.log(agent.num_timesteps, dict(evaluation.metrics()))
@@ -91,20 +92,22 @@ def make_agent(
         raise UserError(f"agent {cfg.agent!r} cannot learn from this: {str(error).rstrip('.')}.") from error
 
 
-def seal_of(cfg: OfflineCfg) -> str | None:
-    """Return a checksum of the dataset; None if there is none."""
+def seal_of(cfg: OfflineCfg) -> dict[str, str]:
+    """Return the checksums of a dataset's files; none if there is none."""
     if cfg.dataset is None:
-        return None
-    return digest(dataset_folder(cfg.dataset, cfg.datasets) / "data" / "main_data.hdf5")
+        return {}
+    folder = dataset_folder(cfg.dataset, cfg.datasets) / "data"
+    files = sorted(file for file in folder.rglob("*") if file.is_file())
+    return {str(file.relative_to(folder)): digest(file) for file in files}
 
 
 class OfflineLoop:
     """The state of a running loop."""
 
-    def __init__(self, cfg: OfflineCfg, agent: OfflineAgent, run: Run) -> None:
-        self.cfg, self.agent, self.run = cfg, agent, run
+    def __init__(self, cfg: OfflineCfg, agent: OfflineAgent, run: Run, seal: dict[str, str]) -> None:
+        self.cfg, self.agent, self.run, self.seal = cfg, agent, run, seal
         self.checkpoints = Checkpoints(run.path / "checkpoints")
-        self.seal = seal_of(cfg)
+        self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
     def run_to_end(self, resume_from: Which | None) -> bool:
         """Improve the policy until the updates are used up; return whether Ctrl-C came before that.
@@ -146,7 +149,9 @@ class OfflineLoop:
 
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy."""
-        return evaluate(self.agent, make_evaluation_env(self.cfg.env, episodes, self.cfg.num_threads))
+        if episodes not in self._eval_envs:
+            self._eval_envs[episodes] = make_evaluation_env(self.cfg.env, episodes, self.cfg.num_threads)
+        return evaluate(self.agent, self._eval_envs[episodes])
 
     def resume(self, which: Which) -> None:
         """Go on from a checkpoint; from the beginning if the run was stopped before its first.

@@ -64,9 +64,17 @@ def test_each_rollout_is_judged_and_the_budget_is_spread(capsys: pytest.CaptureF
     assert options.batch_shape == (45, 2)
     returned = options.reward.masked_fill(~options.mask, 0).sum(-1)
     assert (returned.argmax(-1) == preferences.answers.choice.argmax(-1))[~preferences.answers.tie].all()
-    # the first option is of the rollout that was just collected: 20 steps of 4 worlds
     steps = [line["time/total_timesteps"] for line in metrics("run") if "feedback/num_asked" in line]
     assert set(preferences.queries.asked_at.tolist()) == set(steps)
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+def test_rollouts_may_be_more_than_queries(agent: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """25 rollouts and 3 queries: most rollouts have none, and pay one half."""
+    flags = (*TINY, "--budget", "3", "--reward", "win-rate", "--agent", agent, *AGENTS[agent])
+    assert run(capsys, *flags, "--out", "run")[0] == 0
+    asked = [line["feedback/num_asked"] for line in metrics("run") if "feedback/num_asked" in line]
+    assert asked == [1, 2, 3]
 
 
 def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
@@ -75,3 +83,12 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         assert (code, error.count("\n")) == (2, 1)
         assert f"--reward {reward} pays by comparisons, and without a rater nobody says who wins" in error
     assert not Path("none").exists()
+    wrong = {
+        ("preference-model", "--sampler", "disagreement"): "asks where members of an ensemble differ",
+        ("preference-model", "--sampler.num-options", "3"): "compares two options: leave --sampler.num-options out",
+        ("win-rate", "--recorder.capacity-steps", "600"): "there is room for 600: see --recorder",
+    }
+    for flags, sentence in wrong.items():
+        code, error = run(capsys, *TINY, "--reward", *flags, "--out", "none")
+        assert (code, error.count("\n")) == (2, 1)
+        assert sentence in error

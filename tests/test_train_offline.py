@@ -96,21 +96,22 @@ def told(run: Path) -> tuple[Any, ...]:
 def test_a_run_goes_on_where_it_was_stopped(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Stopped hard before the first checkpoint, after it, and after the last; each time the result is the same."""
+    """Stopped hard before the first checkpoint, and after it; the folder of the answers is not needed again."""
     flags = (*TRAIN, *DATASET, "--agent", "sft", "--updates", "400", "--checkpoint.every", "200", "--eval.every", "200")
     assert run(capsys, *flags, "--out", "never")[0] == 0
     improve = BC.improve
 
     def until(updates: int) -> None:
-        def stopping(self: Any, num_updates: int, progress: float) -> dict[str, float]:  # noqa: ANN401
+        def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
             if self.num_timesteps == updates:
                 raise SystemExit(9)
-            return improve(self, num_updates, progress)
+            return improve(self, num_updates)
 
         monkeypatch.setattr(BC, "improve", stopping)
 
     until(100)
     assert run(capsys, *flags, "--out", "stopped")[0] == 9
+    (here / "prefs").unlink()
     for updates in (300, None):
         if updates:
             until(updates)
@@ -129,10 +130,10 @@ def test_a_run_is_not_gone_on_with_another_dataset(
     flags = (*TRAIN, *DATASET, "--agent", "bc", "--updates", "400", "--checkpoint.every", "100", "--out", "run")
     improve = BC.improve
 
-    def stopping(self: Any, num_updates: int, progress: float) -> dict[str, float]:  # noqa: ANN401
+    def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
         if self.num_timesteps == 200:
             raise SystemExit(9)
-        return improve(self, num_updates, progress)
+        return improve(self, num_updates)
 
     monkeypatch.setattr(BC, "improve", stopping)
     assert run(capsys, *flags)[0] == 9
@@ -174,6 +175,12 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         ("make-preferences", *DATASET, "--out", "new", "--rater", "orakel"),
         "unknown rater 'orakel': did you mean 'oracle'?",
     ),
+    "a device that is not there": ((*TRAIN, "--device", "nowhere"), "--device nowhere cannot be used here."),
+    "nobody who answers": (("make-preferences", *DATASET, "--out", "new", "--rater", "none"), "somebody must answer"),
+    "a rater of another task": (
+        ("make-preferences", *DATASET, "--out", "new", "--rater", "regret", "--env", "prefgym/Hopper-v0"),
+        "pole/random-v0 has (4, 1) numbers an observation and an action, and prefgym/Hopper-v0 (11, 3).",
+    ),
     "resuming with the wrong command": (
         ("train", "--resume", "prefs"),
         "prefs is not a run folder",
@@ -190,6 +197,23 @@ def test_bad_input_ends_in_one_sentence(case: str, here: Path, capsys: pytest.Ca
     assert error.splitlines()[-1].startswith("prefgym: ")  # Gymnasium-Robotics may print a notice before that
     assert "Traceback" not in error
     assert not (here / "new").exists()
+
+
+def test_a_dataset_that_lost_its_file_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import shutil
+
+    shutil.copytree(here / "data", here / "other")
+    (here / "other" / "pole" / "random-v0" / "data" / "main_data.hdf5").unlink()
+    code, _, error = run(capsys, "train-offline", "--dataset", "pole/random-v0", "--datasets", "other", "--agent", "bc")
+    assert (code, error.count("\n")) == (2, 1)
+    assert "the dataset pole/random-v0 cannot be read" in error
+
+
+def test_an_unfinished_run_says_how_to_go_on(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, *TRAIN, "--agent", "bc", "--updates", "1", "--out", "run")[0] == 0
+    (here / "run" / "manifest.json").unlink()
+    code, _, error = run(capsys, "evaluate", "run")
+    assert (code, "if it was stopped, prefgym train-offline --resume run goes on." in error) == (2, True)
 
 
 def test_uneven_segments_are_refused_where_length_would_count(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -255,6 +255,11 @@ class Recorder:
         )
 
     @property
+    def sizes(self) -> tuple[int, int]:
+        """Return how many numbers an observation and an action have."""
+        return self._widths[0], self._widths[1]
+
+    @property
     def has_states(self) -> bool:
         """Return whether physics states are kept."""
         return self._state.shape[1] > 0

@@ -37,8 +37,9 @@ class Batch:
     def of(cls, segments: Segments) -> Self:
         """List the valid steps of segments; the reward is 0 where they carry none. Batch shape: (M,)."""
         mask = segments.mask
-        is_last = torch.arange(segments.num_steps) == segments.length.unsqueeze(-1) - 1
-        reward = torch.zeros(mask.shape) if segments.reward is None else segments.reward.float()
+        steps = torch.arange(segments.num_steps, device=mask.device)
+        is_last = steps == segments.length.unsqueeze(-1) - 1
+        reward = torch.zeros(mask.shape, device=mask.device) if segments.reward is None else segments.reward.float()
         return cls(
             obs=segments.obs[..., :-1, :][mask],
             action=segments.action[mask],

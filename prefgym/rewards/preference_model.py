@@ -117,6 +117,7 @@ class PreferenceModel:
         # the latest pieces, oldest first: what is seen of their steps, and how much each counts
         self.queue = torch.zeros(0, 1, input_dim, device=self.device)
         self.queue_weight = torch.zeros(0, 1, device=self.device)
+        self._queue_sums: Tensor | None = None  # what the present model makes of it
         self.is_fitted = False
 
     def inputs(self, segments: Segments) -> tuple[Tensor, Tensor]:
@@ -141,6 +142,8 @@ class PreferenceModel:
             raise ValueError("a preference model compares two options: ask about two at a time")
         inputs, weight = self.inputs(preferences.queries.options)
         self.comparer.norm.update(inputs[weight > 0])
+        if not len(self.queue):  # until there are pieces of one's own
+            self.watch(preferences.queries.options.map(lambda x: x.flatten(0, 1)))
         choice = preferences.answers.choice.to(self.device)
         hidden = held_out(preferences.query_id.to(self.device), 1)[0]
         seen = torch.arange(len(choice), device=self.device)[~hidden]
@@ -157,7 +160,7 @@ class PreferenceModel:
             self.optimizer.step()
             losses.append(loss.detach())
             hits.append(accuracy(log_prob.detach().cpu(), choice[batch].cpu()))
-        self.is_fitted = True
+        self.is_fitted, self._queue_sums = True, None
         with torch.no_grad():
             foreseen, chosen = self.log_prob(inputs[hidden], weight[hidden]).cpu(), choice[hidden].cpu()
         probability = foreseen[:, 0].exp()
@@ -188,12 +191,15 @@ class PreferenceModel:
             self.queue, self.queue_weight = inputs[:0], weight[:0]
         self.queue = torch.cat([self.queue, inputs])[-self.cfg.queue :]
         self.queue_weight = torch.cat([self.queue_weight, weight])[-self.cfg.queue :]
+        self._queue_sums = None
 
     @torch.no_grad()
     def win_rate(self, segments: Segments) -> Tensor:
         """Return the mean chance to be preferred to one of the queue (SPO, Algorithm 1). Shape: that of the batch."""
         inputs, weight = self.inputs(segments)
-        queue = self._summed(self.queue, self.queue_weight)
+        queue = self._queue_sums = (
+            self._summed(self.queue, self.queue_weight) if self._queue_sums is None else self._queue_sums
+        )
         sums = self._summed(inputs.reshape(-1, *inputs.shape[-2:]), weight.reshape(-1, weight.shape[-1]))
         parts = torch.split(sums, PIECES_AT_ONCE)
         rates = [self.comparer.logit(part.unsqueeze(1), queue).sigmoid().mean(1) for part in parts]
@@ -232,7 +238,7 @@ class PreferenceModel:
         learned = dict(weights)
         self.queue, self.queue_weight = (learned.pop(name).to(self.device) for name in ("queue", "queue_weight"))
         self.comparer.load_state_dict(learned)
-        self.is_fitted = True
+        self.is_fitted, self._queue_sums = True, None
 
     def state_dict(self) -> State:
         """Return all that moves."""

@@ -86,7 +86,7 @@ def test_an_update_goes_down_the_loss_of_discounted_log_probabilities(
         distance = (action / 2 - agent.actor(obs)).square().sum(-1).tolist()  # actions of -2..2 are halved
         scores.append(sum(-0.3 * 0.5**step * far for step, far in enumerate(distance)))
     expected = slow(torch.tensor([scores]), one.answers.choice, 0.5)
-    assert agent.improve(1, 0.0)["train/contrastive_loss"] == pytest.approx(expected, rel=1e-4)
+    assert agent.advance(1, 0.0)["train/contrastive_loss"] == pytest.approx(expected, rel=1e-4)
 
 
 def test_what_was_preferred_is_learned(make_env: MakeEnv, preferences: Preferences) -> None:
@@ -101,21 +101,37 @@ def test_what_was_preferred_is_learned(make_env: MakeEnv, preferences: Preferenc
     assert error[0.4] < 0.5 * error[1.0]
 
 
-def test_it_clones_first_and_then_contrasts_for_good(make_env: MakeEnv, preferences: Preferences) -> None:
+@pytest.mark.parametrize("total", [1, 7, 150, 1000])
+@pytest.mark.parametrize("callback", [None, lambda *_: True])
+def test_it_clones_first_and_then_contrasts_for_good(
+    total: int,
+    callback: Callable[..., bool] | None,
+    make_env: MakeEnv,
+    preferences: Preferences,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Two fifths of the updates clone, rounded up, however many are taken at once; those of a second `learn` do not."""
     agent = CPL(SMALL, make_env(), data=OfflineData(preferences=preferences))
-    assert "train/cloning_loss" in agent.improve(1, 0.39)
-    assert "train/contrastive_loss" in agent.improve(1, 0.4)
-    assert "train/contrastive_loss" in agent.improve(1, 0.0)  # of a second call of learn
+    parts = list[str]()
+    zero = torch.zeros(2)
+    monkeypatch.setattr(agent, "_clone", lambda: parts.append("clone") or zero[0])
+    monkeypatch.setattr(agent, "_contrast", lambda: parts.append("contrast") or zero)
+    num_cloned = -(-2 * total // 5)
+    agent.learn(total, callback=callback)
+    assert parts == ["clone"] * num_cloned + ["contrast"] * (total - num_cloned)
+    if total > num_cloned:
+        agent.learn(3)
+        assert parts[total:] == ["contrast"] * 3
 
 
 def test_kl_measures_from_the_cloned_policy(make_env: MakeEnv, preferences: Preferences) -> None:
     """At the switch the advantages are 0, whatever was chosen: the loss is log 2 for each query."""
     cfg = replace(kl(), actor=SMALL.actor, num_queries=8)
     agent = CPL(cfg, make_env(), data=OfflineData(preferences=preferences))
-    agent.improve(20, 0.0)
-    assert agent.improve(1, 0.5)["train/contrastive_loss"] == pytest.approx(log(2), abs=1e-5)
+    agent.improve(20)
+    assert agent.advance(1, 0.5)["train/contrastive_loss"] == pytest.approx(log(2), abs=1e-5)
     assert float(agent.reference.abs().sum()) > 0
-    assert agent.improve(50, 0.5)["train/contrastive_loss"] < log(2)
+    assert agent.advance(50, 0.5)["train/contrastive_loss"] < log(2)
 
 
 def test_ties_alone_can_be_learned_from(make_env: MakeEnv, preferences: Preferences) -> None:
@@ -123,7 +139,7 @@ def test_ties_alone_can_be_learned_from(make_env: MakeEnv, preferences: Preferen
     num = len(preferences)
     answers = Answers.of(torch.zeros(num, dtype=torch.long), 2, torch.ones(num, dtype=torch.bool))
     agent = CPL(SMALL, make_env(), data=OfflineData(preferences=replace(preferences, answers=answers)))
-    metrics = agent.improve(3, 1.0)
+    metrics = agent.advance(3, 0.9)
     assert metrics["train/accuracy"] != metrics["train/accuracy"]
     assert all(value.isfinite().all() for value in agent.weights().values())
 

@@ -102,12 +102,12 @@ def test_targets_follow_the_critics(make_env: MakeEnv) -> None:
 
 def test_all_steps_are_paid_by_the_reward_before_the_first_update(make_env: MakeEnv, preferences: Preferences) -> None:
     agent = PIQL(SMALL_PIQL, make_env(), data=OfflineData(preferences=preferences))
-    metrics = agent.improve(1, 0.0)
+    metrics = agent.improve(1)
     assert metrics["reward_model/train_accuracy"] > 0.8
     kept = agent.buffer.steps(0, len(agent.buffer))
     expected = agent.reward.reward(kept.segments()).mean(0)[..., 0]
     assert torch.allclose(kept.reward, expected)
-    assert "reward_model/loss" not in agent.improve(1, 0.0)
+    assert "reward_model/loss" not in agent.improve(1)
 
 
 def test_the_reward_never_sees_the_truth(make_env: MakeEnv, preferences: Preferences) -> None:
@@ -118,8 +118,8 @@ def test_the_reward_never_sees_the_truth(make_env: MakeEnv, preferences: Prefere
         preferences, queries=replace(preferences.queries, options=replace(options, reward=-options.reward))
     )
     first, second = (PIQL(SMALL_PIQL, make_env(), data=OfflineData(preferences=x)) for x in (preferences, turned))
-    first.improve(3, 0.0)
-    second.improve(3, 0.0)
+    first.improve(3)
+    second.improve(3)
     assert all(torch.equal(x, y) for x, y in zip(first.weights().values(), second.weights().values()))
 
 

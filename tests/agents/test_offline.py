@@ -40,6 +40,7 @@ def test_the_list_is_complete() -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_one_seed_learns_one_policy(name: str, make_env: MakeEnv, preferences: Preferences) -> None:
     first, second, other = (make(name, make_env(), preferences, seed=seed).learn(30) for seed in (1, 1, 2))
+    assert first.is_second == (first.switch() < 1.0)
     same = [torch.equal(x, y) for x, y in zip(first.weights().values(), second.weights().values())]
     assert all(same)
     obs = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
@@ -86,7 +87,8 @@ def test_it_is_saved_and_loaded(name: str, make_env: MakeEnv, preferences: Prefe
 def test_a_nan_in_what_it_learns_from_stops_it(name: str, make_env: MakeEnv, preferences: Preferences) -> None:
     """The policy is left as it was."""
     agent = make(name, make_env(), preferences)
-    agent.learn(50)  # cpl and sft: the second part
+    agent.learn(50)
+    assert agent.is_second == (agent.switch() < 1.0)
     for parameter in agent.actor.net.parameters():
         parameter.data.fill_(torch.nan)
     with pytest.raises(NotFiniteError, match="the loss of the agent"):

@@ -26,9 +26,9 @@ def test_cloning_goes_down_the_distance_from_what_was_done(make_env: MakeEnv, pr
     options = replace(options, obs=torch.full_like(options.obs, 0.5), action=torch.full_like(options.action, 1.2))
     data = OfflineData(preferences=replace(one, queries=replace(one.queries, options=options)))
     agent = BC(BCCfg(actor=ACTOR, learning_rate=1e-2, batch_size=4), make_env(), data=data)
-    first = agent.improve(1, 0.0)["train/cloning_loss"]
+    first = agent.improve(1)["train/cloning_loss"]
     assert first == pytest.approx(0.6**2, abs=0.02)  # 1.2 of -2..2 is 0.6 of -1..1, and the first policy does nothing
-    agent.improve(300, 0.0)
+    agent.improve(300)
     assert agent.predict([[0.5]], deterministic=True)[0].item() == pytest.approx(1.2, abs=0.05)
 
 
@@ -52,9 +52,10 @@ def test_only_what_was_preferred_is_cloned_in_the_end(make_env: MakeEnv, prefere
     for answers, expected in ((first, 1.0), (tie, 0.0)):
         data = OfflineData(preferences=replace(preferences, queries=queries, answers=answers))
         agent = SFT(SFTCfg(actor=ACTOR, learning_rate=1e-2, batch_size=128), make_env(), data=data)
-        agent.improve(100, 0.0)
+        agent.improve(100)
         assert agent.predict([[0.0]], deterministic=True)[0].item() == pytest.approx(0.0, abs=0.15)
-        agent.improve(200, 0.4)
+        agent.advance(1, 0.4)
+        agent.improve(199)
         assert agent.predict([[0.0]], deterministic=True)[0].item() == pytest.approx(expected, abs=0.15)
 
 

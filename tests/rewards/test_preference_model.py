@@ -148,3 +148,14 @@ def test_three_options_are_refused() -> None:
     told = Preferences.of(queries, Answers.of(torch.zeros(2, dtype=torch.long), 3), RaterInfo(name="a test"))
     with pytest.raises(ValueError, match="ask about two at a time"):
         PreferenceModel(SMALL, ENV).fit(told)
+
+
+def test_before_there_are_pieces_of_ones_own_it_compares_with_what_was_asked_about() -> None:
+    told = asked(torch.rand(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, dtype=torch.bool))
+    model = PreferenceModel(SMALL, ENV)
+    model.fit(told)
+    assert len(model.queue) == 80
+    assert model.reward(told.queries.options).isfinite().all()
+    before = model.win_rate(told.queries.options)
+    model.watch(segments(torch.full((300, 4), 5.0)))  # another queue, and other rates
+    assert not torch.allclose(model.win_rate(told.queries.options), before)
