@@ -77,7 +77,8 @@ def test_a_policy_is_trained_kept_and_measured(here: Path, agent: str, capsys: p
     again = evaluate(load_policy(here / "run"), make_evaluation_env(POLE, 2, 1))
     assert list(again.returns) == result["returns"]
     lines = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["time/total_timesteps"] for line in lines] == [100, 150, 150]
+    first = 60 if agent == "cpl" else 100  # where the first part ends, or a hundred updates
+    assert [line["time/total_timesteps"] for line in lines] == [first, 150, 150]
     code, output, _ = run(capsys, "evaluate", "run", "--episodes", "1")
     assert (code, output.startswith("true return")) == (0, True)
 
@@ -103,7 +104,7 @@ def test_a_run_goes_on_where_it_was_stopped(
 
     def until(updates: int) -> None:
         def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
-            if self.num_timesteps == updates:
+            if self.num_timesteps >= updates:
                 raise SystemExit(9)
             return improve(self, num_updates)
 
