@@ -31,7 +31,7 @@ from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.testing import LateRater, LateRaterCfg
 
 WORK = {
-    "acting": "prefgym.agent:BaseAgent.collect prefgym.agents.sb3:Sb3Agent.collect",
+    "acting": "prefgym.online:OnlineAgent.collect prefgym.agents.sb3:Sb3Agent.collect",
     "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
     "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
     "fitting": "prefgym.rewards.fit:accumulate",

@@ -249,7 +249,7 @@ def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[st
 
 
 def test_without_minari_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefgym.demos.find_spec", lambda name: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    monkeypatch.setattr("prefgym.datasets.find_spec", lambda name: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     with pytest.raises(UserError) as told:
         dataset_path("pole-v0", None)
     assert str(told.value) == 'demonstrations are read and written with Minari: pip install "prefgym[demos]"'
