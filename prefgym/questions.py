@@ -60,8 +60,6 @@ class MakePreferencesCfg:
     """Which segments are asked about: any, drawn uniformly."""
     rater_cfg: Any = None
     """Settings of the rater."""
-    command: tuple[str, ...] = field(default=())
-    """The command line that asked for it."""
 
     __post_init__ = check
 

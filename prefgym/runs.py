@@ -95,7 +95,8 @@ class Run:
         if num_bytes and hashlib.sha256(kept).hexdigest() != state["metrics_sha256"]:
             if not mend:
                 problem = "damaged: it is not what was written" if self._metrics.is_file() else "missing"
-                raise DamageError(f"{self._metrics} is {problem}; {GO_ON}.")
+                command = (self.cfg.command or ("prefgym", "train"))[1]
+                raise DamageError(f"{self._metrics} is {problem}; {GO_ON.replace('train', command)}.")
             set_aside(self._metrics)
         self._metrics.touch()
         (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again

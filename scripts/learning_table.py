@@ -26,7 +26,7 @@ from rich.console import Console
 from rich.table import Table
 
 from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
-from prefgym.cli import parse_train
+from prefgym.flags import parse_train
 from prefgym.runs import has_finished, plain, read_config
 
 

@@ -18,10 +18,11 @@ import yaml
 from gymnasium.envs.registration import EnvSpec
 
 from prefgym.checkpoints import Checkpoints
-from prefgym.cli import main, parse_train
+from prefgym.cli import main
 from prefgym.datasets import load_preferences
 from prefgym.experts import FOLDER
 from prefgym.files import read_sealed_text, write_sealed_text
+from prefgym.flags import parse_train
 
 TINY = [
     *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),

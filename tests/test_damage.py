@@ -17,9 +17,10 @@ import pytest
 from prefgym import agents
 from prefgym.answer_log import AnswerLog
 from prefgym.checkpoints import Which
-from prefgym.cli import main, parse_train
+from prefgym.cli import main
 from prefgym.config import TrainCfg, UserError
 from prefgym.files import read_sealed_json
+from prefgym.flags import parse_train
 from prefgym.load import load_policy, load_reward
 from prefgym.loop import Loop, Parts
 from prefgym.runs import Run, read_config, verify_reported

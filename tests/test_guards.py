@@ -20,8 +20,8 @@ from prefgym.agents.ppo import PPO
 from prefgym.agents.sac import SAC
 from prefgym.checkpoints import Checkpoints
 from prefgym.choice import BradleyTerry
-from prefgym.cli import parse_train
 from prefgym.config import UserError
+from prefgym.flags import parse_train
 from prefgym.guards import GuardedVectorEnv, NotFiniteError, check_finite
 from prefgym.loop import train
 from prefgym.rewards.ensemble import Ensemble

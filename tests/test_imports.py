@@ -40,7 +40,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "testing",
     ),
     ("agents", "envs"),
-    ("load", "demos", "cli", "__main__"),
+    ("load", "demos", "flags", "cli", "__main__"),
 )
 """From the ground up. A part may import its own rung and those below; a new part needs a place here."""
 

@@ -14,8 +14,8 @@ from gymnasium.vector import VectorWrapper
 
 from prefgym import agents
 from prefgym.agents.ppo import PPO
-from prefgym.cli import parse_train
 from prefgym.config import TrainCfg, UserError
+from prefgym.flags import parse_train
 from prefgym.loop import Outcome, Parts, train
 from prefgym.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.queries import Queries
