@@ -1,23 +1,25 @@
-"""Behavioural cloning (Pomerleau, 1989): do what was done.
+"""Behavioural cloning (Pomerleau, 1989): do what was done, a step at a time or several.
 
 It is also how CPL and SFT begin. Acting, and what is learned from, are those of `prefgym.offline`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Generator, Tensor
 
 from prefgym.actor import ActorCfg
 from prefgym.limits import Count, Positive, check
-from prefgym.offline import OfflineAgent
+from prefgym.offline import OfflineAgent, OfflineData
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
 
 @dataclass(frozen=True, kw_only=True)
-class BCCfg:
-    """Hyperparameters of cloning."""
+class CloningCfg:
+    """Hyperparameters of whatever clones."""
 
     actor: ActorCfg = field(default_factory=ActorCfg)
     """The policy."""
@@ -29,12 +31,18 @@ class BCCfg:
     __post_init__ = check
 
 
-class BC(OfflineAgent):
+@dataclass(frozen=True, kw_only=True)
+class BCCfg(CloningCfg):
+    """Hyperparameters of behavioural cloning."""
+
+    chunk: Count = 1
+    """Steps that are planned at once, and carried out before the next look."""
+
+
+class Cloning(OfflineAgent):
     """A policy that maximises the likelihood of what was done."""
 
-    cfg: BCCfg
-    name, default = "bc", BCCfg()
-    learns_from = ("preferences", "demonstrations")
+    cfg: CloningCfg
 
     def build(self, draws: Generator) -> None:
         """Make the optimiser."""
@@ -79,3 +87,77 @@ class BC(OfflineAgent):
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
         load_optimizer_state(self.optimizer, state["optimizer"])
+
+
+class BC(Cloning):
+    """A policy that says what to do for the next C steps, and then looks again."""
+
+    cfg: BCCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
+    name, default = "bc", BCCfg()
+    learns_from = ("preferences", "demonstrations")
+
+    @property
+    def num_planned(self) -> int:
+        """Return C."""
+        return self.cfg.chunk
+
+    # --- act ---------------------------------------------------------------------------------------------------------
+
+    def plan(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw plans in -1..1 and their log-probabilities. Shapes: (N, C, A), (N,)."""
+        plan, log_prob = self.actor.sample(obs, deterministic)
+        return plan.view(-1, self.cfg.chunk, self.action_dim), log_prob
+
+    def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw the first actions of plans, and the log-probabilities of these. Shapes: (N, A), (N,)."""
+        plan, log_prob = self.plan(obs, deterministic)
+        return plan[:, 0], log_prob
+
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, Any]:
+        """Choose actions within bounds; whoever hands the state back has plans carried out. Shape: (A,) or (N, A).
+
+        Args:
+            observation: Of one world or of several.
+            state: Plans, and how much of them is done; None to plan anew. Shapes: (N, C, A), (N,).
+            episode_start: Where to plan anew. Shape: (N,), bool.
+            deterministic: Whether the most likely plan is made.
+        """
+        obs = self.tensor(np.asarray(observation))
+        rows = obs.reshape(-1, obs.shape[-1])
+        if state is None:
+            plan = np.zeros((len(rows), self.cfg.chunk, self.action_dim), np.float32)
+            done = np.full(len(rows), self.cfg.chunk)
+        else:
+            plan, done = state
+        is_over = done >= self.cfg.chunk
+        if episode_start is not None:
+            is_over = is_over | np.asarray(episode_start, np.bool_)
+        if is_over.any():
+            with torch.no_grad():
+                fresh, _ = self.plan(rows[torch.as_tensor(is_over)], deterministic)
+            plan, done = plan.copy(), np.where(is_over, 0, done)
+            plan[is_over] = self.executed(fresh).cpu().numpy()
+        return plan[np.arange(len(rows)), done].reshape(*obs.shape[:-1], -1), (plan, done + 1)
+
+    # --- improve -----------------------------------------------------------------------------------------------------
+
+    def take(self, data: OfflineData) -> None:
+        """Take in what was done from each step on."""
+        plan, taken = data.plans(self.cfg.chunk)
+        self.plans = self.unit(plan).flatten(-2)
+        # a step that was taken counts with all numbers of its action
+        self.known = taken.repeat_interleave(self.action_dim, -1).to(self.device)
+
+    def _clone(self) -> Tensor:
+        rows = torch.randint(len(self.plans), (self.cfg.batch_size,), generator=self.generator, device=self.device)
+        obs, plan, known = self.buffer.at(rows).obs, self.plans[rows], self.known[rows]
+        # L = -E[sum_c log pi(a_(t+c)|s_t)] over the steps that were taken
+        loss = -self.actor.log_prob(obs, plan, known).mean()
+        self.descend(self.optimizer, loss, obs=obs, action=plan)
+        return loss.detach()

@@ -13,14 +13,14 @@ from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
 
 from prefgym.actor import ActorCfg
-from prefgym.agents.bc import BC, BCCfg
+from prefgym.agents.bc import Cloning, CloningCfg
 from prefgym.limits import Count, NonNegative, Positive, Share
 from prefgym.offline import OfflineData
 from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
-class CPLCfg(BCCfg):
+class CPLCfg(CloningCfg):
     """Hyperparameters of CPL, beside those of cloning."""
 
     actor: ActorCfg = field(default_factory=lambda: ActorCfg(head="deterministic", dropout=0.25))
@@ -68,7 +68,7 @@ def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
     return -(choice * logsigmoid(margin)).sum(-1).mean()
 
 
-class CPL(BC):
+class CPL(Cloning):
     """A policy whose log-probabilities say what was chosen."""
 
     cfg: CPLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from prefgym.actor import ActorCfg
 from prefgym.buffers.replay import Batch
 from prefgym.limits import Count, NonNegative, Positive, Share, Within, check
-from prefgym.networks import StackedMLP, mlp
+from prefgym.networks import StackedMLP, follow, joined, load_joined, mlp
 from prefgym.offline import OfflineAgent
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
@@ -87,9 +87,7 @@ class IQL(OfflineAgent):
         self.descend(self.optimizers["actor"], actor_loss, **vars(batch))
         critic_loss = self.critic_loss(batch)
         self.descend(self.optimizers["q"], critic_loss, **vars(batch))
-        with torch.no_grad():
-            for followed, follower in zip(self.q.parameters(), self.targets.parameters()):
-                follower.lerp_(followed, cfg.tau)
+        follow(self.targets, self.q, cfg.tau)
         return torch.stack([critic_loss.detach(), value_loss, actor_loss.detach(), value])
 
     def _improve_value(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -121,7 +119,7 @@ class IQL(OfflineAgent):
     def values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
         """Return both Q(s, a), the actions being in -1..1. Shapes: (M, O), (M, A) to (2, M)."""
         inputs = torch.cat([self.actor.obs_norm(obs), action], -1)
-        return torch.stack([critics.member(0, inputs), critics.member(1, inputs)])
+        return critics.ask(inputs)
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
@@ -130,12 +128,11 @@ class IQL(OfflineAgent):
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
-        return {f"{name}.{key}": x for name, net in self._nets().items() for key, x in net.state_dict().items()}
+        return joined(self._nets())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
-        for name, net in self._nets().items():
-            net.load_state_dict({k.removeprefix(f"{name}."): x for k, x in weights.items() if k.startswith(f"{name}.")})
+        load_joined(self._nets(), weights)
 
     def state_dict(self) -> State:
         """Return all that moves."""

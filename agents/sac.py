@@ -17,7 +17,7 @@ from torch.nn.functional import softplus
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, StackedMLP, mlp
+from prefgym.networks import Activation, StackedMLP, follow, joined, load_joined, mlp
 from prefgym.online import OnlineAgent
 from prefgym.protocols import Learner
 from prefgym.spaces import squeezed, stretched
@@ -200,17 +200,13 @@ class SAC(OnlineAgent):
         error = self._values(self.critics, batch.obs, drawn) - target
         loss = 0.5 * error.square().mean(-1).sum()
         self.descend(self.critic_optimizer, loss, **vars(batch))
-        with torch.no_grad():
-            for followed, follower in zip(self.critics.parameters(), self.targets.parameters()):
-                follower.lerp_(followed, cfg.tau)
+        follow(self.targets, self.critics, cfg.tau)
         return loss.detach()
 
     def _values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
         """Ask both critics. Shapes: (M, O), (M, A) to (2, M)."""
         inputs = torch.cat([obs, action], -1)
-        if self.cfg.product:
-            return critics.batched(inputs.expand(2, -1, -1))
-        return torch.stack([critics.member(0, inputs), critics.member(1, inputs)])
+        return critics.ask(inputs, product=self.cfg.product)
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
@@ -226,14 +222,12 @@ class SAC(OnlineAgent):
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
-        nets = {f"{name}.{key}": x for name, net in self._nets().items() for key, x in net.state_dict().items()}
-        return {**nets, "log_temperature": self.log_temperature.detach()}
+        return {**joined(self._nets()), "log_temperature": self.log_temperature.detach()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
         self.log_temperature.data = weights["log_temperature"].to(self.device)
-        for name, net in self._nets().items():
-            net.load_state_dict({k.removeprefix(f"{name}."): x for k, x in weights.items() if k.startswith(f"{name}.")})
+        load_joined(self._nets(), weights)
 
     def state_dict(self) -> State:
         """Return all that moves."""

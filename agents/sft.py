@@ -9,13 +9,13 @@ import torch
 from torch import Tensor
 
 from prefgym.actor import ActorCfg
-from prefgym.agents.bc import BC, BCCfg
+from prefgym.agents.bc import Cloning, CloningCfg
 from prefgym.limits import Share
 from prefgym.offline import OfflineData
 
 
 @dataclass(frozen=True, kw_only=True)
-class SFTCfg(BCCfg):
+class SFTCfg(CloningCfg):
     """Hyperparameters of fine-tuning, beside those of cloning."""
 
     actor: ActorCfg = field(default_factory=lambda: ActorCfg(head="deterministic", dropout=0.25))
@@ -24,7 +24,7 @@ class SFTCfg(BCCfg):
     """Share of the updates in which all segments are cloned."""
 
 
-class SFT(BC):
+class SFT(Cloning):
     """A policy that does what was preferred."""
 
     cfg: SFTCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once

@@ -64,14 +64,24 @@ class Actor(nn.Module):
         """Return the deviation of a Gaussian. Shape: (A,)."""
         return self.log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
 
-    def log_prob(self, obs: Tensor, action: Tensor) -> Tensor:
-        """Return log pi(a|s). Shapes: (..., O), (..., A) to (...,)."""
+    def log_prob(self, obs: Tensor, action: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return log pi(a|s).
+
+        Args:
+            obs: Shape: (..., O).
+            action: Shape: (..., A).
+            known: Which numbers of the action count; None for all. Shape: (..., A), bool.
+
+        Returns:
+            Shape: (...,).
+        """
         error = action - self(obs)
-        if self.cfg.head == "deterministic":
-            # log pi := -||mu(s) - a||^2: a Gaussian's of fixed deviation, but for a constant
-            return -error.square().sum(-1)
-        # log N(a; mu, std) = -(a - mu)^2 / (2 std^2) - log std - log(2 pi) / 2
-        return -(0.5 * (error / self.std).square() + self.std.log() + 0.5 * math.log(2 * math.pi)).sum(-1)
+        # log pi := -||mu(s) - a||^2: a Gaussian's of fixed deviation, but for a constant
+        terms = -error.square()
+        if self.cfg.head == "gaussian":
+            # log N(a; mu, std) = -(a - mu)^2 / (2 std^2) - log std - log(2 pi) / 2
+            terms = -(0.5 * (error / self.std).square() + self.std.log() + 0.5 * math.log(2 * math.pi))
+        return (terms if known is None else terms * known).sum(-1)
 
     @torch.no_grad()
     def sample(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:

@@ -246,15 +246,21 @@ class BaseAgent(ABC):
             FileNotFoundError: If one of the two files is missing.
             ValueError: If they are of another agent, of another version of it, or of one for other worlds.
         """
+        weights, card = cls.read(path, env)
+        cfg = restored(cls.default, card["cfg"])
+        agent = cast(Any, cls)(cfg, env or Spaces.of_card(card["spaces"]), device=device)
+        agent.load_weights(weights)
+        return agent
+
+    @classmethod
+    def read(cls, path: Path | str, env: Any = None) -> tuple[dict[str, Tensor], dict[str, Any]]:  # noqa: ANN401
+        """Read weights and card that `save` wrote; see `load`."""
         weights, card = load_weights(Path(path))
         if card["agent"] != cls.name:
             raise ValueError(f"{path} holds {card['agent']}, not {cls.name}")
         if env is not None and Spaces.of(env).card() != card["spaces"]:
             raise ValueError(f"{path} was learned in worlds with other spaces")
-        cfg = restored(cls.default, card["cfg"])
-        agent = cast(Any, cls)(cfg, env or Spaces.of_card(card["spaces"]), device=device)
-        agent.load_weights(weights)
-        return agent
+        return weights, card
 
     # --- resuming ----------------------------------------------------------------------------------------------------
 

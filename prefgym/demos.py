@@ -22,17 +22,18 @@ import prefgym
 from prefgym.config import UserError
 from prefgym.datasets import dataset_folder, minari_module
 from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
-from prefgym.evaluate import make_evaluation_env
+from prefgym.evaluate import make_evaluation_env, succeeded
 from prefgym.experts import LEVELS, load_expert
 from prefgym.files import writing
 from prefgym.limits import Count, Natural, NonNegative, Share, check
 from prefgym.load import load_policy
+from prefgym.player import Player
 from prefgym.runs import read_config
 from prefgym.spaces import Spaces
 
 Array = npt.NDArray[Any]
-Act = Callable[[Array], Array]
-"""Observations (N, O) to actions (N, A)."""
+Act = Callable[[Array, Array], Array]
+"""Observations (N, O), and where episodes begin (N,), to actions (N, A)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,29 +152,27 @@ def make_policy(
             demonstrator = Demonstrator(env_id, DemonstratorCfg(quality=1.0 if quality is None else quality), seed=seed)
         except ValueError as error:
             raise UserError(f"{error}.") from None
-        return lambda obs: demonstrator.predict(obs)[0]
+        return Player(demonstrator, deterministic=False).act
     if name == "random":
         if not action_space.is_bounded():
             raise UserError(f"--policy random: actions of {env_id} have no bounds to draw between.")
         generator = np.random.default_rng(seed)
-        return lambda obs: generator.uniform(action_space.low, action_space.high, (len(obs), *action_space.shape))
+        return lambda obs, _: generator.uniform(action_space.low, action_space.high, (len(obs), *action_space.shape))
     if name in LEVELS:
-        expert = load_expert(env_id, name)
-        return lambda obs: expert.predict(obs)[0]
+        return Player(load_expert(env_id, name)).act
     if not Path(name).is_dir():
         raise UserError(f"unknown policy {name!r}: there is demonstrator, expert, medium, random, or a run folder.")
     if (trained_on := read_config(Path(name))["env"]) != env_id:
         raise UserError(f"{name} was trained in {trained_on}, not in {env_id}.")
-    policy = load_policy(name)
-    return lambda obs: policy.predict(obs, deterministic=True)[0]
+    return Player(load_policy(name)).act
 
 
 def noisy(act: Act, std: float, action_space: gym.spaces.Box, seed: int) -> Act:
     """Add Gaussian noise to actions, and keep them within bounds and in their type."""
     generator = np.random.default_rng(seed)
 
-    def noisy_act(obs: Array) -> Array:
-        action = act(obs)
+    def noisy_act(obs: Array, begins: Array) -> Array:
+        action = act(obs, begins)
         action = action + std * generator.standard_normal(action.shape)
         return np.clip(action, action_space.low, action_space.high).astype(action_space.dtype)
 
@@ -190,12 +189,12 @@ def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: in
 
 def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episode]:
     """Play one episode in each world, until the last one has ended."""
-    running = np.ones(env.num_envs, np.bool_)
+    running = ended = np.ones(env.num_envs, np.bool_)
     obs, _ = env.reset(seed=seed)
     columns: list[tuple[Array, ...]] = []
     infos: list[dict[str, Array]] = []
     while running.any():
-        action = act(obs)
+        action = act(obs, ended)
         next_obs, reward, terminated, truncated, info = env.step(action)
         ended = terminated | truncated
         reached = next_obs.copy()
@@ -225,10 +224,8 @@ def _told(env: VectorEnv[Any, Any, Any], info: dict[str, Any], ended: Array) -> 
     """Return the factors of a step, and whether it led to success, where the environment tells. Shape of each: (N,)."""
     base = cast(Any, env.unwrapped)
     told: dict[str, Array] = dict(base.factors()) if hasattr(base, "factors") else {}
-    final = info.get("final_info", {})
-    if "is_success" in info or "is_success" in final:
-        nobody = np.zeros(env.num_envs)
-        told["success"] = np.where(ended, final.get("is_success", nobody), info.get("is_success", nobody))
+    if (success := succeeded(info, ended)) is not None:
+        told["success"] = success
     return {name: np.asarray(values, np.float32) for name, values in told.items()}
 
 

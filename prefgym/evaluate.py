@@ -1,5 +1,6 @@
 """True return: the task reward of a policy, on environments of its own, or what the task's measure counts."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -8,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from prefgym.player import Player
 from prefgym.protocols import Policy
 from prefgym.sim.foreign import find, make_vector
 
@@ -28,6 +30,8 @@ class Evaluation:
     """Steps of each episode."""
     measure: str = TRUE_RETURN
     """What the returns are."""
+    successes: tuple[bool, ...] | None = None
+    """Whether each episode ended in success; None where environments do not say."""
 
     @property
     def mean(self) -> float:
@@ -39,17 +43,25 @@ class Evaluation:
         """Return the deviation over episodes."""
         return float(np.std(self.returns))
 
+    @property
+    def success_rate(self) -> float | None:
+        """Return the share of episodes that ended in success, where environments say so."""
+        return None if self.successes is None else float(np.mean(self.successes))
+
     def in_words(self, digits: int) -> str:
         """Say what was measured: true returns with so many digits, what is counted with one more."""
         digits += self.measure != TRUE_RETURN
-        return f"{self.measure} {self.mean:.{digits}f} ± {self.std:.{digits}f}"
+        success = "" if self.successes is None else f", success in {self.success_rate:.0%}"
+        return f"{self.measure} {self.mean:.{digits}f} ± {self.std:.{digits}f}{success}"
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers under the names they are logged with."""
+        success = {} if self.success_rate is None else {"eval/success_rate": self.success_rate}
         return {
             "eval/mean_reward": self.mean,
             "eval/std_reward": self.std,
             "eval/mean_ep_length": float(np.mean(self.lengths)),
+            **success,
         }
 
 
@@ -57,15 +69,40 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
     """Run one episode in each world of `env`, seeded `seed`, `seed` + 1, ..., with deterministic actions."""
     returns = np.zeros(env.num_envs)
     lengths = np.zeros(env.num_envs, np.int64)
-    running = np.ones(env.num_envs, np.bool_)
+    success = np.zeros(env.num_envs, np.bool_)
+    running = ended = np.ones(env.num_envs, np.bool_)
+    player, told = Player(policy), None
     obs, _ = env.reset(seed=seed)
     while running.any():
-        actions, _ = policy.predict(obs, deterministic=True)
-        obs, reward, terminated, truncated, _ = env.step(actions)
+        obs, reward, terminated, truncated, info = env.step(player.act(obs, ended))
+        ended = terminated | truncated
+        told = succeeded(info, ended)
+        if told is not None:
+            success[running] = told[running]
         returns[running] += reward[running]
         lengths += running
-        running &= ~(terminated | truncated)
-    return Evaluation(returns=tuple(returns.tolist()), lengths=tuple(lengths.tolist()), measure=measure_of(env))
+        running = running & ~ended
+    return Evaluation(
+        returns=tuple(returns.tolist()),
+        lengths=tuple(lengths.tolist()),
+        measure=measure_of(env),
+        successes=None if told is None else tuple(success.tolist()),
+    )
+
+
+def succeeded(info: Mapping[str, Any], ended: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
+    """Tell in which worlds a step led to success; None where environments do not say. Shape: (N,), bool.
+
+    Args:
+        info: Of a step in SAME_STEP mode.
+        ended: Where an episode ended with it, so that `info` is of the next one. Shape: (N,), bool.
+    """
+    final = info.get("final_info", {})
+    if "is_success" not in info and "is_success" not in final:
+        return None
+    nobody = np.zeros(len(ended))
+    after, now = (np.asarray(told.get("is_success", nobody), np.bool_) for told in (final, info))
+    return np.where(ended, after, now)
 
 
 def measure_of(env: VectorEnv[Any, Any, Any]) -> str:
@@ -117,12 +154,13 @@ def record_episode(
     state = getattr(env.unwrapped, "physics_state", None)
     observations, actions, rewards = [obs[0]], list[Any](), list[float]()
     states, frames = [state()[0]] if state else list[Any](), list[Any]()
-    ended = False
+    player, begins, ended = Player(policy), np.ones(1, np.bool_), False
     while not ended:
         if not state and env.render_mode is not None:
             frames.append(cast(Any, env.render())[0])
-        action, _ = policy.predict(obs, deterministic=True)
+        action = player.act(obs, begins)
         obs, reward, terminated, truncated, info = env.step(action)
+        begins = np.zeros(1, np.bool_)
         ended = bool(terminated[0] | truncated[0])
         observations.append(info["final_obs"][0] if ended and "final_obs" in info else obs[0])
         if state:

@@ -124,21 +124,25 @@ class Expert(nn.Module):
         self,
         observation: npt.ArrayLike,
         /,
-        *,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
         deterministic: bool = True,
-    ) -> tuple[npt.NDArray[np.float32], None]:
+    ) -> tuple[npt.NDArray[np.float32], Any]:
         """Choose actions, as SB3's policies do. Shapes: (..., O) to (..., A).
 
         Args:
             observation: Of one world or of several.
+            state: Handed back; there is none.
+            episode_start: Not looked at: there is no memory.
             deterministic: Experts know nothing else.
 
         Raises:
             ValueError: If it is not `deterministic`.
         """
+        del episode_start
         if not deterministic:
             raise ValueError("an expert acts without noise; add your own to its actions")
-        return self.act(torch.as_tensor(np.asarray(observation, np.float32))).numpy(), None
+        return self.act(torch.as_tensor(np.asarray(observation, np.float32))).numpy(), state
 
     @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:

@@ -10,6 +10,7 @@ from typing import Any, Literal, cast
 import torch
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Generator, Tensor, nn
+from torch.nn.functional import layer_norm as layer_norm_of
 
 Activation = Literal["tanh", "relu", "leaky-relu"]
 
@@ -67,6 +68,7 @@ def mlp(
     orthogonal: bool = True,
     output_gain: float = 1.0,
     dropout: Dropout | None = None,
+    layer_norm: bool = False,
 ) -> nn.Sequential:
     """Build fully connected layers with an activation between each two.
 
@@ -77,6 +79,7 @@ def mlp(
         orthogonal: Orthogonal weights with zero biases; otherwise uniform within 1 / sqrt(inputs).
         output_gain: Scale of an orthogonal output layer.
         dropout: What follows each activation; None for nothing.
+        layer_norm: Whether layers are normalised before each activation (Ba, Kiros, Hinton, arXiv:1607.06450).
     """
     layers: list[nn.Module] = []
     for index, (inputs, outputs) in enumerate(pairwise(sizes)):
@@ -90,7 +93,9 @@ def mlp(
             bound = 1 / math.sqrt(inputs)
             nn.init.uniform_(linear.weight, -bound, bound, generator)
             nn.init.uniform_(linear.bias, -bound, bound, generator)
-        layers += [linear] if is_output else [linear, _ACTIVATIONS[activation](), *([dropout] if dropout else [])]
+        between = [nn.LayerNorm(outputs)] if layer_norm else []
+        after = [dropout] if dropout else []
+        layers += [linear] if is_output else [linear, *between, _ACTIVATIONS[activation](), *after]
     return nn.Sequential(*layers)
 
 
@@ -105,6 +110,7 @@ class StackedMLP(nn.Module):
         generator: Generator,
         *,
         orthogonal: bool = True,
+        layer_norm: bool = False,
     ) -> None:
         """Build the members one after the other.
 
@@ -114,6 +120,7 @@ class StackedMLP(nn.Module):
             activation: Between the layers.
             generator: Draws the weights.
             orthogonal: As `mlp` takes it.
+            layer_norm: Whether layers are normalised before each activation, with a gain and a shift for each member.
         """
         super().__init__()
         nets = [mlp(sizes, activation, generator, orthogonal=orthogonal) for _ in range(num_members)]
@@ -121,6 +128,9 @@ class StackedMLP(nn.Module):
         self.weights = nn.ParameterList([torch.stack([x.weight.detach().T for x in group]) for group in zip(*layers)])
         self.biases = nn.ParameterList([torch.stack([x.bias.detach() for x in group]) for group in zip(*layers)])
         self.activation: Callable[[Tensor], Tensor] = next(x for x in nets[0] if not isinstance(x, nn.Linear))
+        hidden = sizes[1:-1] if layer_norm else ()
+        self.gains = nn.ParameterList([torch.ones(num_members, 1, size) for size in hidden])
+        self.shifts = nn.ParameterList([torch.zeros(num_members, 1, size) for size in hidden])
 
     @property
     def num_members(self) -> int:
@@ -131,15 +141,40 @@ class StackedMLP(nn.Module):
         """Run one member. Shapes: (M, inputs) to (M,)."""
         x = inputs
         for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-            x = torch.addmm(bias[index], x if depth == 0 else self.activation(x), weight[index])
+            x = torch.addmm(bias[index], x if depth == 0 else self._between(x, depth - 1, index), weight[index])
         return x.squeeze(-1)
 
     def batched(self, inputs: Tensor) -> Tensor:
         """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M)."""
         x = inputs
         for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-            x = torch.baddbmm(bias.unsqueeze(1), x if depth == 0 else self.activation(x), weight)
+            x = torch.baddbmm(bias.unsqueeze(1), x if depth == 0 else self._between(x, depth - 1), weight)
         return x.squeeze(-1)
+
+    def ask(self, inputs: Tensor, members: Tensor | None = None, *, product: bool = False) -> Tensor:
+        """Run members on the same inputs.
+
+        Args:
+            inputs: Shape: (M, inputs).
+            members: Which ones, by number; None for all. Shape: (m,).
+            product: Whether all run in one batched product, which is what a GPU likes, or one by one.
+
+        Returns:
+            Shape: (m, M).
+        """
+        if product:
+            outputs = self.batched(inputs.expand(self.num_members, -1, -1))
+            return outputs if members is None else outputs[members]
+        asked = torch.arange(self.num_members) if members is None else members
+        return torch.stack([self.member(int(index), inputs) for index in asked])
+
+    def _between(self, x: Tensor, depth: int, index: int | slice = slice(None)) -> Tensor:
+        """Normalise a hidden layer if need be, and activate it."""
+        if len(self.gains):
+            # g (x - mean) / std + b
+            normed = layer_norm_of(x, x.shape[-1:])
+            x = torch.addcmul(self.shifts[depth][index], self.gains[depth][index], normed)
+        return self.activation(x)
 
 
 class RunningNorm(nn.Module):
@@ -186,6 +221,25 @@ class RunningNorm(nn.Module):
     def forward(self, values: Tensor) -> Tensor:
         """Return (x - mean) / std, clipped. Shape as given."""
         return ((values - self._shift) * self._scale).clamp(-self.clip, self.clip)
+
+
+@torch.no_grad()
+def follow(follower: nn.Module, followed: nn.Module, tau: float) -> None:
+    """Let the parameters of one network follow those of another: x' += tau (x - x')."""
+    for target, source in zip(follower.parameters(), followed.parameters()):
+        target.lerp_(source, tau)
+
+
+def joined(nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+    """Return the weights of networks under their names: `name.weight`."""
+    return {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
+
+
+def load_joined(nets: Mapping[str, nn.Module], weights: Mapping[str, Tensor]) -> None:
+    """Take over what `joined` returned."""
+    for name, net in nets.items():
+        prefix = f"{name}."
+        net.load_state_dict({k.removeprefix(prefix): value for k, value in weights.items() if k.startswith(prefix)})
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:

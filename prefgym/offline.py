@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Generator, Tensor
+from torch.nn.functional import pad
 
 from prefgym.actor import Actor
 from prefgym.agent import BaseAgent, StopTraining
@@ -56,6 +57,25 @@ class OfflineData:
         assert self.preferences is not None
         return Batch.of(self.preferences.queries.options.without_truth())
 
+    def plans(self, num_steps: int) -> tuple[Tensor, Tensor]:
+        """List what was done from each of `steps` on, as far as it is recorded.
+
+        Args:
+            num_steps: C, the longest plan.
+
+        Returns:
+            Actions, and which of them were taken. Shapes: (M, C, A), (M, C).
+        """
+        if self.demos is not None:
+            ahead = self.demos.segments(self.demos.starts(1), num_steps, truth=False)
+            return ahead.action, ahead.mask
+        assert self.preferences is not None
+        options = self.preferences.queries.options
+        # windows of C steps over the steps and as many that were not taken: (..., T, C)
+        taken = pad(options.mask, (0, num_steps - 1)).unfold(-1, num_steps, 1)
+        action = pad(options.action, (0, 0, 0, num_steps - 1)).unfold(-2, num_steps, 1).transpose(-1, -2)
+        return action[options.mask], taken[options.mask]
+
 
 class OfflineAgent(BaseAgent):
     """A policy that `improve` makes better; what counts as a step of `learn` is an update."""
@@ -86,7 +106,8 @@ class OfflineAgent(BaseAgent):
         """
         super().__init__(cfg, env, seed=seed, device=device)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim, self.action_dim)
-        self.actor = Actor(cfg.actor, *sizes, draws, self.generator).to(self.device).eval()
+        told = self.obs_dim, self.num_planned * self.action_dim
+        self.actor = Actor(cfg.actor, *told, draws, self.generator).to(self.device).eval()
         self.buffer = ReplayBuffer(0, *sizes, self.device)
         self.is_second = False
         self.build(draws)
@@ -98,6 +119,11 @@ class OfflineAgent(BaseAgent):
             self.buffer.extend(steps)
             self.actor.obs_norm.update(steps.obs.to(self.device))
             self.take(data)
+
+    @property
+    def num_planned(self) -> int:
+        """Return for how many steps the actor says what to do."""
+        return 1
 
     @abstractmethod
     def build(self, draws: Generator) -> None:

@@ -39,6 +39,9 @@ class OnlineAgent(BaseAgent):
         """Draw the actions that are tried out while collecting. Shapes: (N, A), (N,)."""
         return self.act(obs)
 
+    def reached(self, next_obs: np.ndarray, done: np.ndarray) -> None:
+        """Take note of where a step of collecting has led, before any reset, and where episodes ended with it."""
+
     def start_over(self) -> None:
         """Forget where the worlds are, which are reset before the next step."""
         self._obs = None
@@ -73,6 +76,7 @@ class OnlineAgent(BaseAgent):
             told = (self.tensor(x) for x in (next_obs, reward, terminated, truncated))
             steps.append((self._obs, action, executed, *told, log_prob))
             self._obs = self.tensor(obs)
+            self.reached(next_obs, done)
             self.num_timesteps += env.num_envs
             if callback is not None:
                 callback.update_locals({"new_obs": obs, "rewards": reward, "dones": done, "actions": executed})

@@ -133,14 +133,31 @@ class Score(Protocol):
 
 
 class Policy(Protocol):
-    """Whatever chooses actions."""
+    """Whatever chooses actions, as SB3's models do."""
 
-    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Any, Any]:  # noqa: ANN401
-        """Choose actions for a batch of observations. Shape: (N, A)."""
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        /,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[Any, Any]:
+        """Choose actions for a batch of observations. Shape: (N, A).
+
+        Args:
+            observation: Shape: (N, O).
+            state: What was returned beside the last actions, by those who remember something: a tuple of arrays.
+            episode_start: Where an episode begins, so that nothing is remembered. Shape: (N,), bool.
+            deterministic: Whether the most likely actions are chosen.
+
+        Returns:
+            The actions, and what is to be remembered.
+        """
         ...
 
 
-class Expert(Protocol):
+class Expert(Policy, Protocol):
     """A policy that was trained on the task reward, and what states and actions are worth to it."""
 
     @property
@@ -151,10 +168,6 @@ class Expert(Protocol):
     @property
     def horizon(self) -> int:
         """Return H, the steps after which a reward hardly counts."""
-        ...
-
-    def predict(self, observation: Any, /, *, deterministic: bool = True) -> tuple[Any, Any]:  # noqa: ANN401
-        """Choose actions for a batch of observations. Shape: (N, A)."""
         ...
 
     def value(self, obs: Tensor) -> Tensor:
@@ -182,7 +195,7 @@ class Simulator(Protocol):
         ...
 
 
-class Agent(Protocol):
+class Agent(Policy, Protocol):
     """What acts and learns from what its steps are paid."""
 
     def collect(self, env: Any) -> Any:  # noqa: ANN401
@@ -191,10 +204,6 @@ class Agent(Protocol):
 
     def update(self, rollout: Any, progress: float) -> Mapping[str, float]:  # noqa: ANN401
         """Learn from a paid rollout; `progress` is the share of the training that is done."""
-        ...
-
-    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Any, Any]:  # noqa: ANN401
-        """Choose actions within bounds."""
         ...
 
     def save(self, path: Path | str) -> None:

@@ -35,7 +35,7 @@ def run(capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str, str]
     return int(told.value.code or 0), output, error
 
 
-def lean(obs: Any) -> Any:  # noqa: ANN401
+def lean(obs: Any, begins: Any) -> Any:  # noqa: ANN401
     """Push the cart to where its pole falls: obs holds cart, angle, and their velocities."""
     return np.clip(10 * obs[:, 1:2] + obs[:, 3:4], -3, 3)
 
@@ -79,18 +79,18 @@ def test_a_time_limit_ends_episodes_as_well() -> None:
 
 def test_noise_has_the_deviation_it_should_have() -> None:
     """Half a unit around 1; around 3, the highest action, half of them are cut off."""
-    obs = np.zeros((4000, 4))
-    noise = noisy(lambda obs: np.ones((len(obs), 1)), 0.5, ACTIONS, 0)(obs)
+    obs, begins = np.zeros((4000, 4)), np.zeros(4000, np.bool_)
+    noise = noisy(lambda obs, _: np.ones((len(obs), 1)), 0.5, ACTIONS, 0)(obs, begins)
     assert noise.dtype == np.float32
     assert (noise.mean(), noise.std()) == (pytest.approx(1, abs=0.04), pytest.approx(0.5, rel=0.05))
-    edge = noisy(lambda obs: np.full((len(obs), 1), 3.0), 0.5, ACTIONS, 0)(obs)
+    edge = noisy(lambda obs, _: np.full((len(obs), 1), 3.0), 0.5, ACTIONS, 0)(obs, begins)
     assert edge.max() == 3.0
     assert np.mean(edge == 3.0) == pytest.approx(0.5, abs=0.04)
 
 
 def test_random_actions_are_uniform() -> None:
     """Between -3 and 3: a mean of 0, a deviation of 6 / sqrt(12)."""
-    actions = make_policy(POLE, "random", ACTIONS, seed=1)(np.zeros((4000, 4)))
+    actions = make_policy(POLE, "random", ACTIONS, seed=1)(np.zeros((4000, 4)), np.zeros(4000, np.bool_))
     assert actions.mean() == pytest.approx(0, abs=0.12)
     assert actions.std() == pytest.approx(np.sqrt(3), rel=0.05)
 

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode
+from prefgym.envs.demonstrators import Demonstrator
+from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode, succeeded
 
 
 class Push:
@@ -16,7 +17,14 @@ class Push:
     def __init__(self, size: int, action: float = 0.3) -> None:
         self._action = np.full(size, action, np.float32)
 
-    def predict(self, obs: Any, deterministic: bool = False) -> tuple[np.ndarray, None]:  # noqa: ANN401
+    def predict(
+        self,
+        obs: Any,  # noqa: ANN401
+        /,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, None]:
         """Choose the same for every world."""
         assert deterministic
         return np.tile(self._action, (len(obs), 1)), None
@@ -50,6 +58,29 @@ def test_a_recorded_episode_holds_all_of_it() -> None:
     torch.testing.assert_close(
         torch.as_tensor(episode["state"][:, 2:7], dtype=torch.float32), torch.as_tensor(episode["obs"][:, :5])
     )
+
+
+def test_success_is_that_of_the_last_step() -> None:
+    """Two worlds that end with this step, and one that goes on: what counts there is what comes after `final_info`."""
+    ended = np.array([True, True, False])
+    told = succeeded(
+        {"is_success": np.array([True, False, True]), "final_info": {"is_success": np.array([False, True, False])}},
+        ended,
+    )
+    assert told is not None and told.tolist() == [False, True, True]
+    assert succeeded({"speed": np.zeros(3)}, ended) is None
+
+
+def test_success_is_told_where_environments_tell_it() -> None:
+    """A gripper that goes to the goal, and one that stands still."""
+    env = make_evaluation_env("prefgym/FetchReach-v0", 4, 1)
+    good = evaluate(Demonstrator("prefgym/FetchReach-v0"), env, seed=0)
+    assert good.success_rate == 1.0
+    assert good.metrics()["eval/success_rate"] == 1.0
+    assert good.in_words(0).endswith(", success in 100%")
+    still = evaluate(Push(4, 0.0), env, seed=0)
+    assert still.successes == (False,) * 4
+    assert evaluate(Push(3), make_evaluation_env("Hopper-v5", 1, 1)).success_rate is None
 
 
 def test_metrics_by_hand() -> None:

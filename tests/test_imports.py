@@ -17,7 +17,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("protocols",),
     ("networks", "actor", "choice", "scores"),
     ("samplers", "raters", "rewards"),
-    ("sim", "buffers", "wrappers", "sb3", "agent", "online", "offline"),
+    ("player", "sim", "buffers", "wrappers", "sb3", "agent", "online", "offline"),
     (
         "budget",
         "config",

@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.networks import RunningNorm, Tanh, load_weights, mlp, save_weights
+from prefgym.networks import RunningNorm, StackedMLP, Tanh, follow, load_weights, mlp, save_weights
 
 
 @given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=6), shift=st.floats(-50, 50))
@@ -54,6 +54,33 @@ def test_weights_come_from_the_generator() -> None:
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters()))
     weight = next(one.parameters()).detach()
     torch.testing.assert_close(weight @ weight.T, 2 * torch.eye(4))
+
+
+def test_members_of_a_stack_are_networks_of_their_own() -> None:
+    """Normalised, against torch's own layers with the same weights; each has a gain and a shift of its own."""
+    stack = StackedMLP((3, 8, 8, 1), 2, "relu", torch.Generator().manual_seed(0), layer_norm=True)
+    draws = torch.Generator().manual_seed(0)
+    nets = [mlp((3, 8, 8, 1), "relu", draws, layer_norm=True) for _ in range(2)]
+    for depth, index in enumerate((1, 4)):
+        for member, net in enumerate(nets):
+            norm = net[index]
+            assert isinstance(norm, torch.nn.LayerNorm)
+            torch.nn.init.normal_(norm.weight, generator=draws)
+            torch.nn.init.normal_(norm.bias, generator=draws)
+            stack.gains[depth].data[member, 0] = norm.weight.data
+            stack.shifts[depth].data[member, 0] = norm.bias.data
+    inputs = torch.rand(5, 3, generator=draws)
+    expected = torch.stack([net(inputs).squeeze(-1) for net in nets])
+    torch.testing.assert_close(torch.stack([stack.member(index, inputs) for index in range(2)]), expected)
+    torch.testing.assert_close(stack.batched(inputs.expand(2, -1, -1)), expected)
+
+
+def test_a_network_follows_by_a_share_of_the_way() -> None:
+    follower, followed = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
+    for net, value in ((follower, 1.0), (followed, 5.0)):
+        torch.nn.init.constant_(net.weight, value)
+    follow(follower, followed, 0.25)
+    assert follower.weight.tolist() == [[2.0]]
 
 
 def test_weights_and_card_come_back(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The replay buffer: a ring of the latest steps, which are paid anew whenever the learner changes its mind."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Self
 
 import torch
@@ -58,7 +58,15 @@ class Batch:
 class ReplayBuffer:
     """A ring of rows on a device; a row is one step of one world, so that a batch is drawn by one gather."""
 
-    def __init__(self, capacity: int, obs_dim: int, action_dim: int, device: torch.device | str = "cpu") -> None:
+    def __init__(
+        self,
+        capacity: int,
+        obs_dim: int,
+        action_dim: int,
+        device: torch.device | str = "cpu",
+        *,
+        num_seen: int | None = None,
+    ) -> None:
         """Start empty.
 
         Args:
@@ -66,8 +74,10 @@ class ReplayBuffer:
             obs_dim: O.
             action_dim: A.
             device: Where the steps are kept.
+            num_seen: How many numbers of an observation learners see, the first ones; what follows them is the agent's
+                own. None for all.
         """
-        self.capacity = capacity
+        self.capacity, self._num_seen = capacity, num_seen
         self._columns = [obs_dim, action_dim, obs_dim, 1, 1, 1]
         self._reward_column = 2 * obs_dim + action_dim
         self._rows = torch.zeros(capacity, sum(self._columns), device=device)
@@ -99,8 +109,45 @@ class ReplayBuffer:
 
     def sample(self, shape: tuple[int, ...], generator: Generator) -> Batch:
         """Draw steps uniformly, with replacement."""
+        return self.at(self._draw(shape, generator))
+
+    def sample_ahead(
+        self, shape: tuple[int, ...], generator: Generator, num_steps: int, gamma: float
+    ) -> tuple[Batch, Tensor]:
+        """Draw steps uniformly, each with what followed it in its world.
+
+        Args:
+            shape: Of the batch.
+            generator: Draws the steps.
+            num_steps: n; fewer where an episode ends, or nothing is known yet.
+            gamma: Discount per step.
+
+        Returns:
+            Steps of k <= n steps each, whose reward is sum_(i < k) gamma^i r_(t+i), and gamma^k. Shape: `shape`.
+        """
+        rows = self._draw(shape, generator)
+        ahead = torch.arange(num_steps, device=rows.device)
+        stride = self._rollout_shape[-1]  # to the next step of the same world
+        num_newer = (self._next - 1 - rows) % self.capacity
+        window = self._rows[(rows.unsqueeze(-1) + stride * ahead) % self.capacity]
+        steps = self._steps(window)
+        over = ((steps.terminated + steps.truncated) > 0) | (stride * (ahead + 1) > num_newer.unsqueeze(-1))
+        # a step counts if the episode went on through all before it
+        counts = torch.cat([torch.ones_like(over[..., :1]), ~over[..., :-1]], -1).cumprod(-1)
+        num_counted = counts.sum(-1)
+        last = self._steps(window.take_along_dim((num_counted - 1)[..., None, None], -2).squeeze(-2))
+        first = self._steps(window[..., 0, :])
+        reward = (gamma**ahead * steps.reward * counts).sum(-1)
+        batch = replace(last, obs=first.obs, action=first.action, reward=reward)
+        return batch, gamma**num_counted
+
+    def _draw(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
         rows = torch.randint(len(self), (math.prod(shape),), generator=generator, device=self._rows.device)
-        return self._steps(self._rows.index_select(0, rows).view(*shape, -1))
+        return rows.view(shape)
+
+    def at(self, rows: Tensor) -> Batch:
+        """Copy out steps by their rows."""
+        return self._steps(self._rows.index_select(0, rows.flatten()).view(*rows.shape, -1))
 
     def steps(self, first: int, last: int) -> Batch:
         """View the rows from `first` to before `last`."""
@@ -124,8 +171,12 @@ class ReplayBuffer:
             return
         for first in range(0, len(self), ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, len(self))
-            reward = pay(learner, self.steps(first, last).segments())
+            reward = pay(learner, self._seen(self.steps(first, last)).segments())
             self._rows[first:last, self._reward_column] = reward.to(self._rows.device)
+
+    def _seen(self, steps: Batch) -> Batch:
+        """Leave out what learners do not see."""
+        return replace(steps, obs=steps.obs[..., : self._num_seen], next_obs=steps.next_obs[..., : self._num_seen])
 
     def _relabel_pieces(self, learner: PieceLearner) -> None:
         """Pay rollout by rollout, as they were collected; of one that is partly overwritten, what is left."""
@@ -137,7 +188,7 @@ class ReplayBuffer:
         order = (self._next - num_kept + torch.arange(num_kept, device=self._rows.device)) % self.capacity
         rollouts = torch.split(order.view(-1, num_worlds).flip(0), num_steps)
         for rows in (rollout.flip(0) for rollout in rollouts):
-            kept = self._steps(self._rows[rows])
+            kept = self._seen(self._steps(self._rows[rows]))
             ended = kept.terminated.bool(), kept.truncated.bool()
             pieces, piece = cut(kept.obs, kept.action, kept.next_obs, *ended)
             self._rows[rows, self._reward_column] = pay_pieces(learner, pieces).to(self._rows.device)[piece]

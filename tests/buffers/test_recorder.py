@@ -129,6 +129,17 @@ def test_a_segment_as_long_as_the_episode_can_be_drawn() -> None:
     assert len(recorder.starts(6)) == 0
 
 
+def test_episodes_are_copied_out_whole() -> None:
+    """In two worlds: 2 and 3 steps in the first, 4 in the second."""
+    recorder = play([[(2, "terminated"), (3, "truncated")], [(4, "truncated")]])
+    episodes = recorder.episodes(truth=False)
+    assert episodes.obs[:, 0, 0].tolist() == [0, 100, 1000]
+    assert episodes.length.tolist() == [2, 3, 4]
+    assert episodes.terminated.tolist() == [True, False, False]
+    assert episodes.truncated.tolist() == [False, True, True]
+    assert episodes.reward is None
+
+
 def test_an_episode_left_by_a_reset_counts_as_truncated() -> None:
     """A time limit outside of the wrapper shows only as a reset."""
     segments = (recorder := play([[(3, "reset"), (2, "terminated")]])).segments(recorder.starts(3, cut=False), 3)

@@ -1,5 +1,7 @@
 """The replay buffer against a list, and paying the past anew after the ring has wrapped."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -90,6 +92,44 @@ def test_it_goes_on_from_its_state() -> None:
     for each in (buffer, other):
         each.add(rollout(9, 2, 1))
     assert torch.equal(buffer.steps(0, 7).obs, other.steps(0, 7).obs)
+
+
+@given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(4, 40), st.integers(0, 2**16))
+def test_what_followed_is_summed_as_a_loop_would(
+    num_rollouts: int, num_worlds: int, num_ahead: int, capacity: int, seed: int
+) -> None:
+    """Step by step in a world: until an episode ends, until n steps are summed, or until nothing is known yet."""
+    buffer, seen = ReplayBuffer(capacity, 1, 1), 0
+    for _ in range(num_rollouts):
+        buffer.add(rollout(seen, 5, num_worlds))
+        seen += 5 * num_worlds
+    drawn, discount = buffer.sample_ahead((50,), torch.Generator().manual_seed(seed), num_ahead, 0.5)
+    for index, first in enumerate(drawn.obs[:, 0].int().tolist()):
+        total, step, count = 0.0, first, 0
+        while True:
+            total, count = total - step * 0.5**count, count + 1
+            if step % 3 == 0 or step % 5 == 0 or count == num_ahead or step + num_worlds >= seen:
+                break
+            step += num_worlds
+        assert float(drawn.reward[index]) == pytest.approx(total)
+        assert float(discount[index]) == 0.5**count
+        assert float(drawn.next_obs[index]) == step + 0.5
+        assert float(drawn.action[index]) == first / 8
+        assert bool(drawn.terminated[index]) == (step % 3 == 0)
+        assert bool(drawn.truncated[index]) == (step % 5 == 0)
+
+
+def test_learners_do_not_see_what_is_the_agents_own() -> None:
+    """Observations of two numbers, of which learners see the first."""
+    ours = rollout(0, 3, 2)
+    obs, next_obs = (torch.cat([x, x + 1000], -1) for x in (ours.obs, ours.next_obs))
+    buffer, plain = ReplayBuffer(7, 2, 1, num_seen=1), ReplayBuffer(7, 1, 1)
+    buffer.add(replace(ours, obs=obs, next_obs=next_obs))
+    plain.add(ours)
+    for learner in (Sum(), Count()):
+        buffer.relabel(learner)  # pyright: ignore[reportArgumentType]
+        plain.relabel(learner)  # pyright: ignore[reportArgumentType]
+        assert torch.equal(buffer.steps(0, 6).reward, plain.steps(0, 6).reward)
 
 
 class Count:

@@ -26,7 +26,14 @@ class Sage:
 
     gamma, horizon = GAMMA, 44
 
-    def predict(self, observation: Any, /, *, deterministic: bool = True) -> tuple[Any, None]:  # noqa: ANN401
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        /,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = True,
+    ) -> tuple[Any, None]:
         """Do nothing."""
         assert deterministic
         return np.zeros((len(observation), 2), np.float32), None

@@ -56,7 +56,14 @@ def a_policy(gamma: float = 0.5) -> Expert:
 class Noise:
     """A policy that pushes."""
 
-    def predict(self, observation: np.ndarray, /, *, deterministic: bool = False) -> tuple[np.ndarray, None]:
+    def predict(
+        self,
+        observation: np.ndarray,
+        /,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, None]:
         """Push with all joints."""
         return np.ones((len(observation), 3), np.float32), None
 

@@ -19,7 +19,14 @@ class Replay:
     def __init__(self, actions: Any) -> None:  # noqa: ANN401
         self.actions = iter(actions)
 
-    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Any, None]:  # noqa: ANN401
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        /,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[Any, None]:
         """Take the next ones, for as many worlds as are asked about."""
         assert deterministic
         action = next(self.actions)
@@ -74,7 +81,14 @@ class Still:
     def __init__(self) -> None:
         self.num_calls = 0
 
-    def predict(self, observation: Any, /, *, deterministic: bool = False) -> tuple[Any, None]:  # noqa: ANN401
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        /,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[Any, None]:
         """Do nothing."""
         self.num_calls += 1
         return np.zeros((len(observation), 3), np.float32), None

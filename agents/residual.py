@@ -1,0 +1,461 @@
+"""Residual off-policy learning (Ankile et al., arXiv:2509.19301): a small correction of a policy that stays as it is.
+
+The base policy is a black box: all that is seen of it is what it does. The correction is an actor that sees the
+observation and the base's action; critics judge the sum of both. Demonstrations are remembered beside what was tried.
+
+Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `improve`. Stepping the worlds and
+SB3's verbs are those of `prefgym.online` and `prefgym.agent`.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from prefgym import agents
+from prefgym.agent import restored
+from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.replay import Batch, ReplayBuffer
+from prefgym.buffers.rollout import Rollout
+from prefgym.datasets import load_demos
+from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
+from prefgym.networks import RunningNorm, StackedMLP, follow, joined, load_joined, mlp
+from prefgym.online import OnlineAgent
+from prefgym.player import Function, Player
+from prefgym.protocols import Learner, Policy
+from prefgym.runs import verify_in
+from prefgym.spaces import Spaces, squeezed, stretched
+from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.wrappers import PreferenceVectorEnv
+
+Array = npt.NDArray[Any]
+
+ZERO = "zero"
+FINAL = "checkpoints/final/policy"
+BATCHES_AT_ONCE = 64
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResidualCfg:
+    """Hyperparameters of residual learning."""
+
+    base: str = ""
+    """Run folder of the policy that is corrected; `zero` for actions in the middle of their bounds, so that the
+    correction is all there is."""
+    demos: str = ""
+    """Id of a Minari dataset of the task, remembered beside what is tried; none unless said."""
+    datasets: str = ""
+    """Folder of datasets; Minari's own unless said."""
+    num_envs: Count = 8
+    """Worlds stepped at once."""
+    num_steps: Count = 10
+    """Steps of each world between two rounds of updates."""
+    scale: Positive = 0.2
+    """Largest correction, the bounds of actions being -1 and 1."""
+    noise: NonNegative = 0.05
+    """Standard deviation of the noise on actions while collecting, and of that on the actions of targets."""
+    noise_clip: NonNegative = 0.3
+    """Largest noise."""
+    random_steps: Natural = 4000
+    """Steps over all worlds before the first update; until that, corrections are uniform."""
+    critic_updates: Natural = 2000
+    """Updates at the beginning in which only the critics learn."""
+    updates_per_step: NonNegative = 2.0
+    """Updates per step of a world; those of a rollout follow it."""
+    actor_every: Count = 2
+    """Updates of the critics for each of the actor."""
+    capacity_steps: Count = 300_000
+    """Steps kept for updates, beside the demonstrations; the oldest are overwritten."""
+    batch_size: Count = 256
+    """Steps per update."""
+    demo_share: Share = 0.5
+    """Share of each batch that is drawn from the demonstrations, where there are any."""
+    actor_learning_rate: Positive = 1e-4
+    """Of Adam, for the actor."""
+    critic_learning_rate: Positive = 3e-4
+    """Of Adam, for the critics."""
+    gamma: Share = 0.99
+    """Discount per step."""
+    num_ahead: Count = 3
+    """Steps whose reward is summed before the critics are asked."""
+    tau: Share = 0.005
+    """How far the target critics follow the critics in one update."""
+    num_critics: Count = 5
+    """Critics."""
+    num_judges: Count = 2
+    """Target critics, drawn anew in each update, of which the least value counts."""
+    hidden: tuple[Count, ...] = (256, 256)
+    """Hidden layers of actor and critics, each normalised."""
+    product: bool = False
+    """Whether all critics run in one batched product, which is what a GPU likes; a CPU runs them one by one."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.num_judges > self.num_critics:
+            raise ValueError(f"num_judges is {self.num_judges}, and there are {self.num_critics} critics")
+
+
+class Residual(OnlineAgent):
+    """A base policy and what is learned to correct it."""
+
+    name, default = "residual", ResidualCfg()
+    learns_from = ("reward", "demonstrations")
+
+    def __init__(
+        self,
+        cfg: ResidualCfg,
+        env: Any,  # noqa: ANN401
+        *,
+        base: Policy | Callable[[Array], Array] | None = None,
+        demos: Recorder | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        """Make a correction that corrects nothing yet.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            base: What is corrected: anything with SB3's `predict`, or a function of observations. None for what `cfg`
+                names.
+            demos: Recorded episodes of the task; None for what `cfg` names.
+            seed: Seed of weights, actions and batches.
+            device: Where networks and replay buffers are.
+
+        Raises:
+            ValueError: If there is no base, actions are not bounded, or the demonstrations are of other worlds.
+            UserError: If what `cfg` names is missing or damaged.
+        """
+        super().__init__(cfg, env, seed=seed, device=device)
+        self.cfg: ResidualCfg = cfg
+        self.num_updates = 0
+        policy = self._find_base(env) if base is None else base
+        self.base = cast(Policy, policy if hasattr(policy, "predict") else Function(cast(Any, policy)))
+        self.player = Player(self.base)
+        self._begins: Array | None = None
+        self._bases, self._next_bases = list[Tensor](), list[Tensor]()
+        draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim + self.action_dim, *cfg.hidden)
+        self.obs_norm = RunningNorm(sizes[0]).to(self.device)
+        # a last layer of zeros: the first correction is none
+        self.actor = mlp((*sizes, self.action_dim), "relu", draws, output_gain=0.0, layer_norm=True).to(self.device)
+        self.critics = StackedMLP((*sizes, 1), cfg.num_critics, "relu", draws, layer_norm=True).to(self.device)
+        self.targets = deepcopy(self.critics).requires_grad_(False)
+        self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), lr=cfg.actor_learning_rate, fused=True)
+        self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), lr=cfg.critic_learning_rate, fused=True)
+        self.buffer = self._make_buffer(cfg.capacity_steps)
+        if demos is None and cfg.demos:
+            demos = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None)
+        self.demos = self._make_buffer(0) if demos is None else self._remember_demos(demos)
+
+    def _find_base(self, env: Any) -> Policy | Callable[[Array], Array]:  # noqa: ANN401
+        """Make the base that the configuration names."""
+        if not self.cfg.base:
+            raise ValueError("it corrects a policy, and none was named: see --agent.base")
+        if self.cfg.base != ZERO:
+            run = Path(self.cfg.base)
+            verify_in(run, "config.yaml", f"{FINAL}.json", f"{FINAL}.safetensors")
+            return load_base(run / FINAL, env, self.device)
+        middle = ((self.action_low + self.action_high) / 2).cpu().numpy()
+        return lambda obs: np.tile(middle, (len(obs), 1))
+
+    def _make_buffer(self, capacity: int) -> ReplayBuffer:
+        sizes = self.obs_dim + self.action_dim, self.action_dim
+        return ReplayBuffer(capacity, *sizes, self.device, num_seen=self.obs_dim)
+
+    # --- act ---------------------------------------------------------------------------------------------------------
+
+    def policy(self, seen: Tensor) -> Tensor:
+        """Correct what the base does: a = clip(a_b + scale tanh(mu(s, a_b)), -1, 1).
+
+        Args:
+            seen: Observations, and what the base does there, in -1..1. Shape: (..., O+A).
+
+        Returns:
+            Shape: (..., A).
+        """
+        correction = self.cfg.scale * self.actor(self.obs_norm(seen)).tanh()
+        return (seen[..., self.obs_dim :] + correction).clamp(-1, 1)
+
+    def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw actions in -1..1; `obs` ends with what the base does. Shapes: (N, O+A) to (N, A), (N,)."""
+        action = self.policy(obs)
+        if not deterministic:
+            action = (action + self._noise(action)).clamp(-1, 1)
+        return action, torch.zeros(len(action), device=action.device)
+
+    def _noise(self, action: Tensor) -> Tensor:
+        noise = torch.empty_like(action).normal_(generator=self.generator) * self.cfg.noise
+        return noise.clamp(-self.cfg.noise_clip, self.cfg.noise_clip)
+
+    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Do so while collecting: with uniform corrections until the first update. Shapes: (N, O) to (N, A), (N,)."""
+        begins = np.ones(len(obs), np.bool_) if self._begins is None else self._begins
+        base = self._unit(self.player.act(obs.cpu().numpy(), begins))
+        self._bases.append(base)
+        if self.num_updates:
+            return self.act(torch.cat([obs, base], -1))
+        uniform = 2 * torch.rand(base.shape, generator=self.generator, device=self.device) - 1
+        return (base + self.cfg.scale * uniform).clamp(-1, 1), torch.zeros(len(base), device=self.device)
+
+    def reached(self, next_obs: Array, done: Array) -> None:
+        """Note what the base would do where a step has led."""
+        self._next_bases.append(self._unit(self.player.foresee(next_obs)))
+        self._begins = done
+
+    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
+        """Step every world `num_steps` times, and keep what the base did."""
+        self._bases, self._next_bases = [], []
+        return super().collect(env, callback)
+
+    def start_over(self) -> None:
+        """Forget where the worlds are, and what the base was about to do."""
+        super().start_over()
+        self.player.forget()
+        self._begins = None
+
+    def executed(self, action: Tensor) -> Tensor:
+        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
+        return stretched(action, self.action_low, self.action_high)
+
+    def _unit(self, action: Array) -> Tensor:
+        """Map actions of the base to -1..1. Shape as given."""
+        return squeezed(self.tensor(action), self.action_low, self.action_high).clamp(-1, 1)
+
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, Any]:
+        """Choose actions within bounds. Shape: (A,) or (N, A), as `observation` has.
+
+        Args:
+            observation: Of one world or of several.
+            state: What the base remembers.
+            episode_start: Where it should not. Shape: (N,), bool.
+            deterministic: Whether no noise is added.
+        """
+        obs = np.asarray(observation)
+        rows = obs.reshape(-1, obs.shape[-1])
+        base, state = self.base.predict(rows, state, episode_start, deterministic=True)
+        with torch.no_grad():
+            action, _ = self.act(torch.cat([self.tensor(rows), self._unit(np.asarray(base))], -1), deterministic)
+            return self.executed(action).reshape(*obs.shape[:-1], -1).cpu().numpy(), state
+
+    # --- remember ----------------------------------------------------------------------------------------------------
+
+    def _remember_demos(self, recorder: Recorder) -> ReplayBuffer:
+        """Remember whole episodes, beside what the base would have done in each step of them."""
+        # in worlds that hide it, demonstrations do not tell the task reward either
+        is_told = not isinstance(self.env, PreferenceVectorEnv)
+        episodes = recorder.episodes(truth=is_told)
+        if (told := (episodes.obs.shape[-1], episodes.action.shape[-1])) != (here := (self.obs_dim, self.action_dim)):
+            raise ValueError(f"the demonstrations have {told} numbers an observation and an action, the worlds {here}")
+        base = self._unit(Player(self.base).follow(episodes.obs.numpy()))
+        seen = torch.cat([self.tensor(episodes.obs), base], -1).cpu()  # (D, T+1, O+A)
+        steps = Batch.of(replace(episodes, obs=seen))
+        self.obs_norm.update(steps.obs.to(self.device))
+        buffer = self._make_buffer(len(steps.reward))
+        buffer.extend(steps)
+        return buffer
+
+    def _remember(self, rollout: Rollout) -> None:
+        base, next_base = torch.stack(self._bases), torch.stack(self._next_bases)
+        obs, next_obs = torch.cat([rollout.obs, base], -1), torch.cat([rollout.next_obs, next_base], -1)
+        if not self.num_updates:
+            self.obs_norm.update(obs)
+        self.buffer.add(replace(rollout, obs=obs, next_obs=next_obs))
+
+    def explore(self, rollout: Rollout) -> dict[str, float]:
+        """Remember a rollout that nobody has paid yet; the first `relabel` pays it."""
+        self._remember(rollout)
+        return {}
+
+    def relabel(self, learner: Learner) -> None:
+        """Pay all that is remembered what the learner thinks of it now, the demonstrations included."""
+        self.buffer.relabel(learner)
+        self.demos.relabel(learner)
+
+    # --- improve -----------------------------------------------------------------------------------------------------
+
+    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
+        """Remember a paid rollout, and improve actor and critics on what is remembered.
+
+        Args:
+            rollout: The latest, with the reward to learn from.
+            progress: Share of the training that is done; of no use here.
+        """
+        del progress
+        self._remember(rollout)
+        if self.buffer.num_steps < self.cfg.random_steps:
+            return {}
+        return self.improve(round(self.cfg.updates_per_step * rollout.num_steps))
+
+    def improve(self, num_updates: int) -> dict[str, float]:
+        """Take a number of updates; batches are drawn some at a time."""
+        stats = list[Tensor]()
+        for first in range(0, num_updates, BATCHES_AT_ONCE):
+            batches, discounts = self._sample(min(BATCHES_AT_ONCE, num_updates - first))
+            for index, discount in enumerate(discounts):
+                stats.append(self._step(Batch(**{k: x[index] for k, x in vars(batches).items()}), discount))
+        if not stats:
+            return {}
+        names = ("critic_loss", "value", "actor_loss", "correction")
+        means = torch.stack(stats).nanmean(0).cpu().numpy()  # while the actor rests it has no loss
+        return {f"train/{name}": float(mean) for name, mean in zip(names, means) if not np.isnan(mean)}
+
+    def _sample(self, num_batches: int) -> tuple[Batch, Tensor]:
+        """Draw batches, in part from the demonstrations, and what their targets are discounted by."""
+        cfg = self.cfg
+        num_demos = round(cfg.demo_share * cfg.batch_size) if len(self.demos) else 0
+        parts = [
+            buffer.sample_ahead((num_batches, size), self.generator, cfg.num_ahead, cfg.gamma)
+            for buffer, size in ((self.buffer, cfg.batch_size - num_demos), (self.demos, num_demos))
+            if size
+        ]
+        joined = {name: torch.cat([getattr(batch, name) for batch, _ in parts], 1) for name in vars(parts[0][0])}
+        return Batch(**joined), torch.cat([discount for _, discount in parts], 1)
+
+    def _step(self, batch: Batch, discount: Tensor) -> Tensor:
+        critic_loss, value = self._improve_critics(batch, discount)
+        actor_loss = correction = torch.full((), torch.nan, device=self.device)
+        if self.num_updates >= self.cfg.critic_updates and self.num_updates % self.cfg.actor_every == 0:
+            actor_loss, correction = self._improve_actor(batch)
+        self.num_updates += 1
+        return torch.stack([critic_loss, value, actor_loss, correction])
+
+    def _improve_critics(self, batch: Batch, discount: Tensor) -> tuple[Tensor, Tensor]:
+        cfg = self.cfg
+        with torch.no_grad():
+            action = self.policy(batch.next_obs)
+            action = (action + self._noise(action)).clamp(-1, 1)
+            judges = torch.randperm(cfg.num_critics, generator=self.generator, device=self.device)[: cfg.num_judges]
+            next_value = self.values(self.targets, batch.next_obs, action, judges).amin(0)
+            # y = sum_(i < k) gamma^i r_(t+i) + gamma^k (1 - terminated) min_(j in J) Q_j'(s_(t+k), pi(s_(t+k)) + noise)
+            target = batch.reward + discount * (1 - batch.terminated) * next_value
+        drawn = squeezed(batch.action, self.action_low, self.action_high)
+        value = self.values(self.critics, batch.obs, drawn)
+        # J_Q = sum_i E[(Q_i(s, a) - y)^2] / 2
+        loss = 0.5 * (value - target).square().mean(-1).sum()
+        self.descend(self.critic_optimizer, loss, **vars(batch))
+        follow(self.targets, self.critics, cfg.tau)
+        return loss.detach(), value.detach().mean()
+
+    def _improve_actor(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        # J_pi = -E[mean_i Q_i(s, pi(s))]
+        action = self.policy(batch.obs)
+        self.critics.requires_grad_(False)
+        loss = -self.values(self.critics, batch.obs, action).mean()
+        self.descend(self.actor_optimizer, loss, **vars(batch))
+        self.critics.requires_grad_(True)
+        return loss.detach(), (action.detach() - batch.obs[..., self.obs_dim :]).abs().mean()
+
+    def values(self, critics: StackedMLP, seen: Tensor, action: Tensor, members: Tensor | None = None) -> Tensor:
+        """Ask critics what actions are worth; of what is seen, they look at the observation only.
+
+        Args:
+            critics: All of them.
+            seen: Shape: (M, O+A).
+            action: In -1..1. Shape: (M, A).
+            members: Whom to ask, by number; None for all. Shape: (E,).
+
+        Returns:
+            Shape: (E, M).
+        """
+        inputs = torch.cat([self.obs_norm(seen)[..., : self.obs_dim], action], -1)
+        return critics.ask(inputs, members, product=self.cfg.product)
+
+    # --- keeping -----------------------------------------------------------------------------------------------------
+
+    def save(self, path: Path | str) -> None:
+        """Write weights and configuration, and beside them the base (`path`-base), if it can be saved."""
+        super().save(path)
+        if hasattr(self.base, "save"):
+            cast(Any, self.base).save(beside(path))
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        env: Any = None,  # noqa: ANN401
+        device: str = "cpu",
+        base: Policy | Callable[[Array], Array] | None = None,
+    ) -> Self:
+        """Make the agent that `save` wrote; it remembers no demonstrations.
+
+        Args:
+            path: As given to `save`.
+            env: Where `learn` will act; none is needed to predict.
+            device: Where the networks are.
+            base: What is corrected, if it was not saved.
+
+        Raises:
+            FileNotFoundError: If a file is missing.
+            ValueError: If they are of another agent, version or worlds, or there is no base.
+        """
+        weights, card = cls.read(path, env)
+        cfg: ResidualCfg = restored(cls.default, card["cfg"])
+        if base is None and cfg.base != ZERO:
+            if not beside(path).with_suffix(".json").is_file():
+                raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base=")
+            base = load_base(beside(path), env, device)
+        agent = cls(replace(cfg, demos=""), env or Spaces.of_card(card["spaces"]), base=base, device=device)
+        agent.cfg = cfg
+        agent.load_weights(weights)
+        return agent
+
+    def _nets(self) -> dict[str, nn.Module]:
+        return {"actor": self.actor, "critics": self.critics, "targets": self.targets, "obs_norm": self.obs_norm}
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return {"actor_optimizer": self.actor_optimizer, "critic_optimizer": self.critic_optimizer}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        return joined(self._nets())
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
+        load_joined(self._nets(), weights)
+
+    def state_dict(self) -> State:
+        """Return all that moves; the base does not."""
+        return {
+            **super().state_dict(),
+            **{name: optimizer_state(optimizer) for name, optimizer in self._optimizers().items()},
+            "buffer": self.buffer.state_dict(),
+            "demos": self.demos.state_dict(),
+            "num_updates": self.num_updates,
+            "player": self.player.state_dict(),
+            "begins": self._begins,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        for name, optimizer in self._optimizers().items():
+            load_optimizer_state(optimizer, state[name])
+        self.buffer.load_state_dict(state["buffer"])
+        self.demos.load_state_dict(state["demos"])
+        self.num_updates = state["num_updates"]
+        self.player.load_state_dict(state["player"])
+        self._begins = None if state["begins"] is None else torch.as_tensor(state["begins"]).numpy()
+
+
+def beside(path: Path | str) -> Path:
+    """Say where a base is saved."""
+    return Path(f"{path}-base")
+
+
+def load_base(path: Path, env: Any, device: Any) -> Policy:  # noqa: ANN401
+    """Load a policy that any of our agents has saved."""
+    card = json.loads(path.with_suffix(".json").read_text())
+    return cast(Any, agents.get(card["agent"])).load(path, env, device=str(device))

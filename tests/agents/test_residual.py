@@ -1,0 +1,259 @@
+"""Residual learning: targets worked out by hand, bases of all kinds, and a base that is corrected."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import VectorEnv
+
+import prefgym.agents
+from prefgym.actor import ActorCfg
+from prefgym.agents.residual import Residual, ResidualCfg
+from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.replay import Batch
+from prefgym.guards import NotFiniteError
+from prefgym.offline import OfflineData
+from prefgym.preferences import Preferences
+from prefgym.states import flatten, unflatten
+from prefgym.wrappers import PreferenceVectorEnv
+
+MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
+
+SMALL = ResidualCfg(
+    num_steps=4,
+    random_steps=64,
+    critic_updates=20,
+    updates_per_step=1.0,
+    batch_size=32,
+    num_critics=3,
+    hidden=(32,),
+    actor_learning_rate=3e-3,
+    critic_learning_rate=3e-3,
+    gamma=0.0,
+)
+
+
+def biased(obs: np.ndarray) -> np.ndarray:
+    """Aim half a unit too high: the actions reach from -2 to 2."""
+    return obs + 0.5
+
+
+def flat(agent: Residual) -> torch.Tensor:
+    """Join all weights."""
+    return torch.cat([value.double().flatten() for value in agent.weights().values()])
+
+
+def recorded(num_episodes: int = 6) -> Recorder:
+    """Record episodes of 8 steps, that do what is right."""
+    draws = np.random.default_rng(0)
+    recorder = Recorder(num_episodes, 1, 1)
+    obs = draws.uniform(-1, 1, (num_episodes, 1))
+    recorder.begin(obs)
+    for step in range(8):
+        reached = draws.uniform(-1, 1, obs.shape)
+        none, all_end = np.zeros(num_episodes, np.bool_), np.full(num_episodes, step == 7)
+        recorder.add(obs, np.full(num_episodes, 7.0), reached, none, all_end)
+        obs = reached
+    return recorder
+
+
+def test_it_begins_as_its_base(make_env: MakeEnv) -> None:
+    agent = Residual(SMALL, make_env(), base=biased)
+    obs = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
+    np.testing.assert_allclose(agent.predict(obs, deterministic=True)[0], biased(obs), rtol=1e-6)
+    assert agent.predict(obs[0], deterministic=True)[0].shape == (1,)
+    noisy = agent.predict(np.zeros((4000, 1)))[0]
+    assert noisy.std() == pytest.approx(2 * SMALL.noise, rel=0.05)  # of half the bounds
+    assert np.abs(noisy - 0.5).max() <= 2 * SMALL.noise_clip + 1e-6
+
+
+def test_targets_by_hand(make_env: MakeEnv) -> None:
+    """Two steps ahead: y = r + gamma^2 min(Q1', Q2'), with Q' = 6 or 7 among the judges, and r at a termination."""
+    agent = Residual(replace(SMALL, num_critics=2, gamma=0.5), make_env(), base=biased)
+    for critics, value in ((agent.targets, 6.0), (agent.critics, 0.0)):
+        torch.nn.init.zeros_(critics.weights[-1])
+        critics.biases[-1].data[:] = torch.tensor([[value], [value + 1]])
+    zeros, ones = torch.zeros(2, 1), torch.ones(2)
+    seen = torch.zeros(2, 2)
+    ended = {"terminated": torch.tensor([0.0, 1.0]), "truncated": torch.tensor([1.0, 0.0])}
+    batch = Batch(obs=seen, action=zeros, next_obs=seen, reward=ones, **ended)
+    # y = 1 + 6 / 4 and 1; critics say 0 and 1: (2.5^2 + 1) / 4 + (1.5^2 + 0) / 4
+    loss, value = agent._improve_critics(batch, torch.tensor([0.25, 0.25]))
+    assert float(loss) == pytest.approx((6.25 + 1 + 2.25) / 4)
+    assert float(value) == pytest.approx(0.5)
+
+
+def test_the_actor_climbs_the_mean_of_all_critics(make_env: MakeEnv) -> None:
+    """Against the difference quotient of -mean_i Q_i in the actor's last bias, in doubles."""
+    agent = Residual(SMALL, make_env(), base=biased)
+    for net in (agent.actor, agent.critics):
+        net.double()
+    seen = torch.rand(3, 2, dtype=torch.double)
+    last: Any = agent.actor[-1]
+
+    def loss_at(bias: float) -> float:
+        torch.nn.init.constant_(last.bias, bias)
+        with torch.no_grad():
+            action = (seen[:, 1:] + SMALL.scale * agent.actor(agent.obs_norm(seen)).tanh()).clamp(-1, 1)
+            return -float(torch.stack([agent.values(agent.critics, seen, action)[i].mean() for i in range(3)]).mean())
+
+    slope = (loss_at(1e-4) - loss_at(-1e-4)) / 2e-4
+    torch.nn.init.zeros_(last.bias)
+    gradient: list[float] = []
+    last.bias.register_hook(lambda grad: gradient.append(float(grad)))
+    zeros = dict.fromkeys(("action", "reward", "terminated", "truncated"), torch.zeros(3))
+    loss, correction = agent._improve_actor(Batch(obs=seen, next_obs=seen, **zeros))
+    assert gradient == [pytest.approx(slope, rel=1e-4)]
+    assert float(correction) == 0.0
+    assert all(parameter.grad is None for parameter in agent.critics.parameters())
+    assert np.isfinite(float(loss))
+
+
+def test_both_ways_to_run_the_critics_agree(make_env: MakeEnv) -> None:
+    one_by_one, together = (Residual(replace(SMALL, product=x), make_env(), base=biased) for x in (False, True))
+    seen, action = torch.rand(5, 2), torch.rand(5, 1)
+    for members in (None, torch.tensor([2, 0])):
+        ours = one_by_one.values(one_by_one.critics, seen, action, members)
+        assert ours.shape == (3 if members is None else 2, 5)
+        torch.testing.assert_close(ours, together.values(together.critics, seen, action, members))
+
+
+def test_critics_do_not_see_what_the_base_would_do(make_env: MakeEnv) -> None:
+    agent = Residual(SMALL, make_env(), base=biased)
+    seen, other = torch.tensor([[0.1, 0.2]]), torch.tensor([[0.1, -0.9]])
+    action = torch.zeros(1, 1)
+    assert torch.equal(agent.values(agent.critics, seen, action), agent.values(agent.critics, other, action))
+
+
+@pytest.mark.parametrize("with_demos", [False, True])
+def test_it_corrects_its_base(with_demos: bool, make_env: MakeEnv) -> None:
+    """Half a unit is a quarter of the way from the middle to the bounds; corrections reach 0.4."""
+    demos = recorded() if with_demos else None
+    agent = Residual(replace(SMALL, scale=0.4), make_env(), base=biased, demos=demos).learn(1500)
+    target = np.linspace(-0.9, 0.9, 7, dtype=np.float32)[:, None]
+    assert np.abs(agent.predict(target, deterministic=True)[0] - target).max() < 0.2
+
+
+def test_what_is_remembered_says_what_the_base_did(make_env: MakeEnv) -> None:
+    """At each step, where the step led before any reset, and in the demonstrations; all in -1..1."""
+    agent = Residual(SMALL, make_env(), base=biased, demos=recorded())
+    agent.explore(agent.collect(agent.env))
+    agent.explore(agent.collect(agent.env))
+    agent.explore(agent.collect(agent.env))  # an episode has 8 steps
+    for buffer, size in ((agent.buffer, 48), (agent.demos, 48)):
+        steps = buffer.steps(0, len(buffer))
+        assert len(steps.obs) == size
+        for seen in (steps.obs, steps.next_obs):
+            torch.testing.assert_close(seen[:, 1], (seen[:, 0] + 0.5) / 2)
+    assert agent.demos.steps(0, 48).truncated.sum() == 6
+    torch.testing.assert_close(agent.demos.steps(0, 48).action, agent.demos.steps(0, 48).obs[:, :1])
+    corrected = agent.buffer.steps(0, 48).action / 2 - agent.buffer.steps(0, 48).obs[:, 1:]
+    assert 0.15 < corrected.abs().max() <= 0.2 + 1e-6
+
+
+def test_where_the_reward_is_hidden_demonstrations_hide_it_too(make_env: MakeEnv) -> None:
+    told = Residual(SMALL, make_env(), base=biased, demos=recorded())
+    hidden = Residual(SMALL, PreferenceVectorEnv(make_env()), base=biased, demos=recorded())
+    assert told.demos.steps(0, 48).reward.unique().tolist() == [7.0]
+    assert hidden.demos.steps(0, 48).reward.unique().tolist() == [0.0]
+
+
+def test_a_base_that_plans_ahead_is_asked_as_it_acts(make_env: MakeEnv, preferences: Preferences) -> None:
+    """What it would do next, the correction aside, is what it does next; where episodes begin, it plans anew."""
+    data = OfflineData(preferences=preferences)
+    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
+    base.learn(50)
+    agent = Residual(replace(SMALL, num_steps=20), make_env(), base=base)
+    rollout = agent.collect(agent.env)
+    bases, next_bases = torch.stack(agent._bases), torch.stack(agent._next_bases)
+    goes_on = ~(rollout.terminated | rollout.truncated)[:-1]
+    assert torch.equal(next_bases[:-1][goes_on], bases[1:][goes_on])
+    assert not torch.equal(next_bases[:-1][~goes_on], bases[1:][~goes_on])
+    # an episode has 8 steps: plans are made in steps 0, 3, 6 of it, and in no other
+    plan = agent._unit(base.executed(base.plan(rollout.obs[3], deterministic=True)[0]).detach().numpy())
+    torch.testing.assert_close(bases[3:6], plan.transpose(0, 1))
+    anew = agent._unit(base.predict(rollout.obs[8].numpy(), deterministic=True)[0])
+    torch.testing.assert_close(bases[8], anew)
+
+
+def test_it_goes_on_where_it_was_stopped(make_env: MakeEnv, preferences: Preferences) -> None:
+    """Through files, in the middle of a plan of its base; the demonstrations come from the files as well."""
+    data = OfflineData(preferences=preferences)
+    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
+    base.learn(20)
+    whole = Residual(SMALL, make_env(), base=base, demos=recorded()).learn(160)
+    env = make_env()
+    first = Residual(SMALL, env, base=base, demos=recorded()).learn(80)
+    arrays, plain = flatten(first.state_dict())
+    second = Residual(SMALL, env, base=base, demos=recorded(), seed=5)
+    second.load_state_dict(unflatten({key: array.clone() for key, array in arrays.items()}, plain))
+    second.learn(80, reset_num_timesteps=False)
+    expected, told = (flatten(agent.state_dict())[0] for agent in (whole, second))
+    assert expected.keys() == told.keys()
+    assert all(torch.equal(expected[key], told[key]) for key in expected)
+
+
+def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, tmp_path: Path) -> None:
+    data = OfflineData(preferences=preferences)
+    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
+    base.learn(20)
+    agent = Residual(SMALL, make_env(), base=base).learn(120)
+    agent.save(tmp_path / "policy")
+    loaded = Residual.load(tmp_path / "policy", make_env())
+    obs = np.array([[0.3], [-0.8]], np.float32)
+    state = other_state = None
+    for _ in range(4):
+        action, state = agent.predict(obs, state, np.zeros(2, np.bool_), deterministic=True)
+        other, other_state = loaded.predict(obs, other_state, np.zeros(2, np.bool_), deterministic=True)
+        assert np.array_equal(action, other)
+    loaded.learn(80)
+
+
+def test_a_function_is_not_saved_and_has_to_be_given_again(make_env: MakeEnv, tmp_path: Path) -> None:
+    agent = Residual(SMALL, make_env(), base=biased).learn(120)
+    agent.save(tmp_path / "policy")
+    obs = np.array([[0.3], [-0.8]], np.float32)
+    loaded = Residual.load(tmp_path / "policy", base=biased)
+    assert np.array_equal(agent.predict(obs, deterministic=True)[0], loaded.predict(obs, deterministic=True)[0])
+    with pytest.raises(ValueError, match="a policy that was not saved with it: give it as base="):
+        Residual.load(tmp_path / "policy")
+
+
+def test_without_a_base_the_correction_is_all_there_is(make_env: MakeEnv, tmp_path: Path) -> None:
+    agent = Residual(replace(SMALL, base="zero", scale=1.0), make_env())
+    assert agent.predict(np.ones((2, 1)), deterministic=True)[0].tolist() == [[0.0], [0.0]]
+    agent.learn(1500).save(tmp_path / "policy")
+    target = np.linspace(-0.9, 0.9, 7, dtype=np.float32)[:, None]
+    assert np.abs(agent.predict(target, deterministic=True)[0] - target).max() < 0.3
+    loaded = Residual.load(tmp_path / "policy")
+    assert np.array_equal(agent.predict(target, deterministic=True)[0], loaded.predict(target, deterministic=True)[0])
+
+
+def test_no_base_and_other_demonstrations_are_refused(make_env: MakeEnv) -> None:
+    with pytest.raises(ValueError, match=r"it corrects a policy, and none was named: see --agent\.base"):
+        Residual(SMALL, make_env())
+    with pytest.raises(ValueError, match=r"the demonstrations have \(2, 1\) numbers an observation and an action"):
+        Residual(SMALL, make_env(), base=biased, demos=_of_other_worlds())
+    with pytest.raises(ValueError, match="num_judges is 3, and there are 2 critics"):
+        ResidualCfg(num_critics=2, num_judges=3)
+
+
+def _of_other_worlds() -> Recorder:
+    recorder = Recorder(1, 2, 1)
+    recorder.begin(np.zeros((1, 2)))
+    none = np.zeros(1, np.bool_)
+    recorder.add(np.zeros((1, 1)), np.zeros(1), np.zeros((1, 2)), none, ~none)
+    return recorder
+
+
+def test_a_reward_that_is_not_finite_stops_it_before_a_weight_moves(make_env: MakeEnv) -> None:
+    agent = Residual(SMALL, make_env(), base=biased).learn(64)
+    rollout = agent.collect(agent.env)
+    with pytest.raises(NotFiniteError, match="the loss of the agent"):
+        agent.update(rollout.pay(rollout.reward * np.nan), 0.0)
+        agent.improve(50)  # until a batch holds one of the sixteen steps
+    assert torch.isfinite(flat(agent)).all()
