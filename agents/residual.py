@@ -32,7 +32,7 @@ from prefgym.player import Function, Player
 from prefgym.protocols import Learner, Policy
 from prefgym.runs import verify_in
 from prefgym.spaces import Spaces, squeezed, stretched
-from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.states import State, Stateful, load_optimizer_state, optimizer_state
 from prefgym.wrappers import PreferenceVectorEnv
 
 Array = npt.NDArray[Any]
@@ -113,8 +113,8 @@ class Residual(OnlineAgent):
         cfg: ResidualCfg,
         env: Any,  # noqa: ANN401
         *,
-        base: Policy | Callable[[Array], Array] | None = None,
-        demos: Recorder | None = None,
+        base_policy: Policy | Callable[[Array], Array] | None = None,
+        demonstrations: Recorder | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
@@ -123,9 +123,9 @@ class Residual(OnlineAgent):
         Args:
             cfg: Hyperparameters.
             env: Where `learn` acts; its spaces are one-dimensional Boxes.
-            base: What is corrected: anything with SB3's `predict`, or a function of observations. None for what `cfg`
+            base_policy: What is corrected: anything with SB3's `predict`, or a function of observations. None for what `cfg`
                 names.
-            demos: Recorded episodes of the task; None for what `cfg` names.
+            demonstrations: Recorded episodes of the task; None for what `cfg` names.
             seed: Seed of weights, actions and batches.
             device: Where networks and replay buffers are.
 
@@ -136,7 +136,7 @@ class Residual(OnlineAgent):
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: ResidualCfg = cfg
         self.num_updates = 0
-        policy = self._find_base(env) if base is None else base
+        policy = self._find_base(env) if base_policy is None else base_policy
         self.base = cast(Policy, policy if hasattr(policy, "predict") else Function(cast(Any, policy)))
         self.player = Player(self.base)
         self._begins: Array | None = None
@@ -150,9 +150,9 @@ class Residual(OnlineAgent):
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), lr=cfg.actor_learning_rate, fused=True)
         self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), lr=cfg.critic_learning_rate, fused=True)
         self.buffer = self._make_buffer(cfg.capacity_steps)
-        if demos is None and cfg.demos:
-            demos = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None)
-        self.demos = self._make_buffer(0) if demos is None else self._remember_demos(demos)
+        if demonstrations is None and cfg.demos:
+            demonstrations = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None)
+        self.demos = self._make_buffer(0) if demonstrations is None else self._remember_demos(demonstrations)
 
     def _find_base(self, env: Any) -> Policy | Callable[[Array], Array]:  # noqa: ANN401
         """Make the base that the configuration names."""
@@ -378,7 +378,7 @@ class Residual(OnlineAgent):
     def save(self, path: Path | str) -> None:
         """Write weights and configuration, and beside them the base (`path`-base), if it can be saved."""
         super().save(path)
-        if hasattr(self.base, "save"):
+        if isinstance(self.base, Stateful) and hasattr(self.base, "learn"):  # one of our agents
             cast(Any, self.base).save(beside(path))
 
     @classmethod
@@ -387,7 +387,7 @@ class Residual(OnlineAgent):
         path: Path | str,
         env: Any = None,  # noqa: ANN401
         device: str = "cpu",
-        base: Policy | Callable[[Array], Array] | None = None,
+        base_policy: Policy | Callable[[Array], Array] | None = None,
     ) -> Self:
         """Make the agent that `save` wrote; it remembers no demonstrations.
 
@@ -395,7 +395,7 @@ class Residual(OnlineAgent):
             path: As given to `save`.
             env: Where `learn` will act; none is needed to predict.
             device: Where the networks are.
-            base: What is corrected, if it was not saved.
+            base_policy: What is corrected, if it was not saved.
 
         Raises:
             FileNotFoundError: If a file is missing.
@@ -403,11 +403,12 @@ class Residual(OnlineAgent):
         """
         weights, card = cls.read(path, env)
         cfg: ResidualCfg = restored(cls.default, card["cfg"])
-        if base is None and cfg.base != ZERO:
+        if base_policy is None and cfg.base != ZERO:
             if not beside(path).with_suffix(".json").is_file():
-                raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base=")
-            base = load_base(beside(path), env, device)
-        agent = cls(replace(cfg, demos=""), env or Spaces.of_card(card["spaces"]), base=base, device=device)
+                raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base_policy=")
+            base_policy = load_base(beside(path), env, device)
+        spaces = env or Spaces.of_card(card["spaces"])
+        agent = cls(replace(cfg, demos=""), spaces, base_policy=base_policy, device=device)
         agent.cfg = cfg
         agent.load_weights(weights)
         return agent

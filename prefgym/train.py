@@ -89,15 +89,15 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
     env = make_training_env(cfg)
-    try:
-        agent = agents.build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
-    except ValueError as error:
-        raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     if cfg.rater == "none" and isinstance(learner, PieceLearner):
         raise UserError(f"--reward {cfg.reward} pays by comparisons, and without a rater nobody says who wins.")
     if isinstance(learner, PieceLearner):
         check_pieces(cfg, learner)
+    try:
+        agent = agents.build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
+    except ValueError as error:
+        raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
     rater = None
     if isinstance(env, PreferenceVectorEnv):
         if isinstance(learner, JudgedLearner):
@@ -145,6 +145,8 @@ def check_pieces(cfg: TrainCfg, learner: PieceLearner) -> None:
     Raises:
         UserError: If it is not.
     """
+    if getattr(cfg.agent_cfg, "demos", ""):
+        raise UserError(f"--reward {cfg.reward} pays by comparisons, which demonstrations take no part in.")
     if isinstance(learner, JudgedLearner):
         return
     if getattr(cfg.sampler_cfg, "num_options", 2) != 2:

@@ -35,7 +35,8 @@ WORK = {
     "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
     "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
     "fitting": "prefgym.rewards.fit:accumulate",
-    "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC._step prefgym.agents.sb3:Sb3Agent.update",
+    "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC._step prefgym.agents.sb3:Sb3Agent.update "
+    "prefgym.agents.residual:Residual._step",
     "re-paying": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.sb3:ReplayBuffer.relabel",
     "noting answers": "prefgym.answer_log:_seal",
     "logging": "prefgym.runs:Run.log",
@@ -59,6 +60,7 @@ AGENTS = {
     "ppo": ("--agent.epochs", "2"),
     "sac": _SAC,
     "pebble": _SAC,
+    "residual": ("--agent.base", "zero", "--agent.random-steps", "500", "--agent.critic-updates", "50", *_SAC),
     "sb3-ppo": ("--agent.settings", '{"n_steps": 32}'),
     "sb3-sac": ("--agent.settings", json.dumps(_SB3)),
 }

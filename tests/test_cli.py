@@ -39,6 +39,9 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
     return int(told.value.code or 0), output, error
 
 
+RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
+
+
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
@@ -74,6 +77,11 @@ def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
         (["--rater", "safety", "--env", "prefgym/Reacher-v0"], "there is no factor 'forward'"),
         (["--rater", "safety", "--rater.factor", "ctrl"], "nothing says what is safe here"),
         (["--rater", "safety", "--env", "prefgym/HalfCheetahBackflip-v0"], "there is no factor 'forward'"),
+        (["--agent", "residual"], "it corrects a policy, and none was named: see --agent.base"),
+        (["--agent", "residual", "--agent.base", "nowhere"], "nowhere is not a run folder"),
+        ([*RESIDUAL, "--agent.demos", "no/such-v0"], "there is no dataset no/such-v0"),
+        ([*RESIDUAL, "--agent.num-judges", "6"], "num_judges is 6, and there are 5 critics"),
+        ([*RESIDUAL, "--agent.demos", "no/such-v0", "--reward", "win-rate"], "which demonstrations take no part in"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(

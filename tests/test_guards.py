@@ -17,6 +17,7 @@ from safetensors.torch import load_file
 import prefgym.rewards.fit
 from prefgym import agents
 from prefgym.agents.ppo import PPO
+from prefgym.agents.residual import Residual
 from prefgym.agents.sac import SAC
 from prefgym.checkpoints import Checkpoints
 from prefgym.choice import BradleyTerry
@@ -38,6 +39,7 @@ SMALL = [
 
 _SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.random-steps", "500")
 AGENTS = {
+    "residual": ("--agent.base", "zero", "--agent.random-steps", "500", "--agent.hidden", "16"),
     "ppo": ("--agent.epochs", "2"),
     "sac": _SAC,
     "pebble": _SAC,
@@ -117,6 +119,7 @@ GRADIENTS: dict[str, Plant] = {
     "ppo": (PPO, "advantages", lambda told, *_: spoil_first(told[0])),
     "sac": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
     "pebble": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
+    "residual": (Residual, "_step", lambda _, agent, batch, discount: batch.obs.fill_(np.nan)),
 }
 """The same for the gradient, or the loss, of agents that are ours."""
 

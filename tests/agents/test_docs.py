@@ -51,7 +51,7 @@ def test_the_examples_run(name: str, tmp_path: Path) -> None:
     assert {path.name for path in tmp_path.iterdir()} == {"policy.json", "policy.safetensors"}
 
 
-@pytest.mark.parametrize("name", ["ppo", "sac"])
+@pytest.mark.parametrize("name", ["ppo", "sac", "residual"])
 def test_settings_and_what_differs_by_task_are_true(name: str) -> None:
     shown = settings(PAGES[name])
     assert shown.pop("default") == asdict(agents.cfg(name))

@@ -62,7 +62,7 @@ def recorded(num_episodes: int = 6) -> Recorder:
 
 
 def test_it_begins_as_its_base(make_env: MakeEnv) -> None:
-    agent = Residual(SMALL, make_env(), base=biased)
+    agent = Residual(SMALL, make_env(), base_policy=biased)
     obs = np.linspace(-1, 1, 5, dtype=np.float32)[:, None]
     np.testing.assert_allclose(agent.predict(obs, deterministic=True)[0], biased(obs), rtol=1e-6)
     assert agent.predict(obs[0], deterministic=True)[0].shape == (1,)
@@ -73,7 +73,7 @@ def test_it_begins_as_its_base(make_env: MakeEnv) -> None:
 
 def test_targets_by_hand(make_env: MakeEnv) -> None:
     """Two steps ahead: y = r + gamma^2 min(Q1', Q2'), with Q' = 6 or 7 among the judges, and r at a termination."""
-    agent = Residual(replace(SMALL, num_critics=2, gamma=0.5), make_env(), base=biased)
+    agent = Residual(replace(SMALL, num_critics=2, gamma=0.5), make_env(), base_policy=biased)
     for critics, value in ((agent.targets, 6.0), (agent.critics, 0.0)):
         torch.nn.init.zeros_(critics.weights[-1])
         critics.biases[-1].data[:] = torch.tensor([[value], [value + 1]])
@@ -89,7 +89,7 @@ def test_targets_by_hand(make_env: MakeEnv) -> None:
 
 def test_the_actor_climbs_the_mean_of_all_critics(make_env: MakeEnv) -> None:
     """Against the difference quotient of -mean_i Q_i in the actor's last bias, in doubles."""
-    agent = Residual(SMALL, make_env(), base=biased)
+    agent = Residual(SMALL, make_env(), base_policy=biased)
     for net in (agent.actor, agent.critics):
         net.double()
     seen = torch.rand(3, 2, dtype=torch.double)
@@ -114,7 +114,7 @@ def test_the_actor_climbs_the_mean_of_all_critics(make_env: MakeEnv) -> None:
 
 
 def test_both_ways_to_run_the_critics_agree(make_env: MakeEnv) -> None:
-    one_by_one, together = (Residual(replace(SMALL, product=x), make_env(), base=biased) for x in (False, True))
+    one_by_one, together = (Residual(replace(SMALL, product=x), make_env(), base_policy=biased) for x in (False, True))
     seen, action = torch.rand(5, 2), torch.rand(5, 1)
     for members in (None, torch.tensor([2, 0])):
         ours = one_by_one.values(one_by_one.critics, seen, action, members)
@@ -123,7 +123,7 @@ def test_both_ways_to_run_the_critics_agree(make_env: MakeEnv) -> None:
 
 
 def test_critics_do_not_see_what_the_base_would_do(make_env: MakeEnv) -> None:
-    agent = Residual(SMALL, make_env(), base=biased)
+    agent = Residual(SMALL, make_env(), base_policy=biased)
     seen, other = torch.tensor([[0.1, 0.2]]), torch.tensor([[0.1, -0.9]])
     action = torch.zeros(1, 1)
     assert torch.equal(agent.values(agent.critics, seen, action), agent.values(agent.critics, other, action))
@@ -133,14 +133,14 @@ def test_critics_do_not_see_what_the_base_would_do(make_env: MakeEnv) -> None:
 def test_it_corrects_its_base(with_demos: bool, make_env: MakeEnv) -> None:
     """Half a unit is a quarter of the way from the middle to the bounds; corrections reach 0.4."""
     demos = recorded() if with_demos else None
-    agent = Residual(replace(SMALL, scale=0.4), make_env(), base=biased, demos=demos).learn(1500)
+    agent = Residual(replace(SMALL, scale=0.4), make_env(), base_policy=biased, demonstrations=demos).learn(1500)
     target = np.linspace(-0.9, 0.9, 7, dtype=np.float32)[:, None]
     assert np.abs(agent.predict(target, deterministic=True)[0] - target).max() < 0.2
 
 
 def test_what_is_remembered_says_what_the_base_did(make_env: MakeEnv) -> None:
     """At each step, where the step led before any reset, and in the demonstrations; all in -1..1."""
-    agent = Residual(SMALL, make_env(), base=biased, demos=recorded())
+    agent = Residual(SMALL, make_env(), base_policy=biased, demonstrations=recorded())
     agent.explore(agent.collect(agent.env))
     agent.explore(agent.collect(agent.env))
     agent.explore(agent.collect(agent.env))  # an episode has 8 steps
@@ -156,8 +156,8 @@ def test_what_is_remembered_says_what_the_base_did(make_env: MakeEnv) -> None:
 
 
 def test_where_the_reward_is_hidden_demonstrations_hide_it_too(make_env: MakeEnv) -> None:
-    told = Residual(SMALL, make_env(), base=biased, demos=recorded())
-    hidden = Residual(SMALL, PreferenceVectorEnv(make_env()), base=biased, demos=recorded())
+    told = Residual(SMALL, make_env(), base_policy=biased, demonstrations=recorded())
+    hidden = Residual(SMALL, PreferenceVectorEnv(make_env()), base_policy=biased, demonstrations=recorded())
     assert told.demos.steps(0, 48).reward.unique().tolist() == [7.0]
     assert hidden.demos.steps(0, 48).reward.unique().tolist() == [0.0]
 
@@ -167,7 +167,7 @@ def test_a_base_that_plans_ahead_is_asked_as_it_acts(make_env: MakeEnv, preferen
     data = OfflineData(preferences=preferences)
     base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
     base.learn(50)
-    agent = Residual(replace(SMALL, num_steps=20), make_env(), base=base)
+    agent = Residual(replace(SMALL, num_steps=20), make_env(), base_policy=base)
     rollout = agent.collect(agent.env)
     bases, next_bases = torch.stack(agent._bases), torch.stack(agent._next_bases)
     goes_on = ~(rollout.terminated | rollout.truncated)[:-1]
@@ -185,11 +185,11 @@ def test_it_goes_on_where_it_was_stopped(make_env: MakeEnv, preferences: Prefere
     data = OfflineData(preferences=preferences)
     base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
     base.learn(20)
-    whole = Residual(SMALL, make_env(), base=base, demos=recorded()).learn(160)
+    whole = Residual(SMALL, make_env(), base_policy=base, demonstrations=recorded()).learn(160)
     env = make_env()
-    first = Residual(SMALL, env, base=base, demos=recorded()).learn(80)
+    first = Residual(SMALL, env, base_policy=base, demonstrations=recorded()).learn(80)
     arrays, plain = flatten(first.state_dict())
-    second = Residual(SMALL, env, base=base, demos=recorded(), seed=5)
+    second = Residual(SMALL, env, base_policy=base, demonstrations=recorded(), seed=5)
     second.load_state_dict(unflatten({key: array.clone() for key, array in arrays.items()}, plain))
     second.learn(80, reset_num_timesteps=False)
     expected, told = (flatten(agent.state_dict())[0] for agent in (whole, second))
@@ -201,7 +201,7 @@ def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, 
     data = OfflineData(preferences=preferences)
     base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
     base.learn(20)
-    agent = Residual(SMALL, make_env(), base=base).learn(120)
+    agent = Residual(SMALL, make_env(), base_policy=base).learn(120)
     agent.save(tmp_path / "policy")
     loaded = Residual.load(tmp_path / "policy", make_env())
     obs = np.array([[0.3], [-0.8]], np.float32)
@@ -214,12 +214,12 @@ def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, 
 
 
 def test_a_function_is_not_saved_and_has_to_be_given_again(make_env: MakeEnv, tmp_path: Path) -> None:
-    agent = Residual(SMALL, make_env(), base=biased).learn(120)
+    agent = Residual(SMALL, make_env(), base_policy=biased).learn(120)
     agent.save(tmp_path / "policy")
     obs = np.array([[0.3], [-0.8]], np.float32)
-    loaded = Residual.load(tmp_path / "policy", base=biased)
+    loaded = Residual.load(tmp_path / "policy", base_policy=biased)
     assert np.array_equal(agent.predict(obs, deterministic=True)[0], loaded.predict(obs, deterministic=True)[0])
-    with pytest.raises(ValueError, match="a policy that was not saved with it: give it as base="):
+    with pytest.raises(ValueError, match="a policy that was not saved with it: give it as base_policy="):
         Residual.load(tmp_path / "policy")
 
 
@@ -237,7 +237,7 @@ def test_no_base_and_other_demonstrations_are_refused(make_env: MakeEnv) -> None
     with pytest.raises(ValueError, match=r"it corrects a policy, and none was named: see --agent\.base"):
         Residual(SMALL, make_env())
     with pytest.raises(ValueError, match=r"the demonstrations have \(2, 1\) numbers an observation and an action"):
-        Residual(SMALL, make_env(), base=biased, demos=_of_other_worlds())
+        Residual(SMALL, make_env(), base_policy=biased, demonstrations=_of_other_worlds())
     with pytest.raises(ValueError, match="num_judges is 3, and there are 2 critics"):
         ResidualCfg(num_critics=2, num_judges=3)
 
@@ -251,7 +251,7 @@ def _of_other_worlds() -> Recorder:
 
 
 def test_a_reward_that_is_not_finite_stops_it_before_a_weight_moves(make_env: MakeEnv) -> None:
-    agent = Residual(SMALL, make_env(), base=biased).learn(64)
+    agent = Residual(SMALL, make_env(), base_policy=biased).learn(64)
     rollout = agent.collect(agent.env)
     with pytest.raises(NotFiniteError, match="the loss of the agent"):
         agent.update(rollout.pay(rollout.reward * np.nan), 0.0)
