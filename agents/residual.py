@@ -123,8 +123,8 @@ class Residual(OnlineAgent):
         Args:
             cfg: Hyperparameters.
             env: Where `learn` acts; its spaces are one-dimensional Boxes.
-            base_policy: What is corrected: anything with SB3's `predict`, or a function of observations. None for what `cfg`
-                names.
+            base_policy: What is corrected: anything with SB3's `predict`, or a function of observations. None for what
+                `cfg` names.
             demonstrations: Recorded episodes of the task; None for what `cfg` names.
             seed: Seed of weights, actions and batches.
             device: Where networks and replay buffers are.

@@ -307,6 +307,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
             "final_return_std": evaluation.std,
             "returns": evaluation.returns,
             "episode_lengths": evaluation.lengths,
+            "success_rate": evaluation.success_rate,
             "num_asked": parts.budget.num_asked,
             "num_answered": parts.budget.num_answered,
             "steps": outcome.steps,

@@ -10,12 +10,10 @@ line there under the present configuration are not run again, here or on another
 
 import hashlib
 import json
-import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict, dataclass
+from functools import partial
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -25,9 +23,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from prefgym.bench.cells import Line, finish, read_lines, run_cells
 from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
 from prefgym.flags import parse_train
-from prefgym.runs import has_finished, plain, read_config
+from prefgym.runs import plain, read_config
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,21 +73,9 @@ class Cell:
 
 def main(cfg: LearningTableCfg) -> int:
     """Run what is missing, then print; return the number of cells that failed."""
-    cfg.out.mkdir(parents=True, exist_ok=True)
-    cfg.results.parent.mkdir(parents=True, exist_ok=True)
     done = read_results(cfg)
     missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
-    with ThreadPoolExecutor(cfg.jobs) as pool:
-        running = {pool.submit(run, cfg, cell): cell for cell in missing}
-        for finished in as_completed(running):
-            cell, told = running[finished], finished.result()
-            if told is None:
-                print(f"{cell.name}: failed, see {cfg.out / cell.name}.log", flush=True)
-                continue
-            done[cell] = told
-            with cfg.results.open("a") as file:
-                file.write(json.dumps(told) + "\n")
-            print(f"{cell.name}: {told['final_return_mean']:.0f} in {told['wall_time_s']:.0f} s", flush=True)
+    done |= run_cells(missing, partial(run, cfg), cfg.results, cfg.jobs, tell)
     Console(width=120).print(summarize(cfg, done))
     return sum(cell not in done for cell in missing)
 
@@ -126,15 +113,13 @@ def wanted(cfg: LearningTableCfg, cell: Cell) -> dict[str, str]:
     return settings(plain(asdict(parse_train(arguments(cfg, cell)))))
 
 
-def read_results(cfg: LearningTableCfg) -> dict[Cell, dict[str, Any]]:
+def read_results(cfg: LearningTableCfg) -> dict[Cell, Line]:
     """Read the lines of the results file that were made under the present configuration.
 
     Settings that a line does not know came later; their defaults are taken to change nothing. Without a rater nothing
     is asked or fitted, so it does not matter how it would have been.
     """
-    if not cfg.results.is_file():
-        return {}
-    lines = [json.loads(line) for line in cfg.results.read_text().splitlines()]
+    lines = read_lines(cfg.results)
     present = {cell: wanted(cfg, cell).items() for cell in cells(cfg)}
     return {
         cell: line for cell, items in present.items() for line in lines if relevant(line["settings"]).items() <= items
@@ -147,33 +132,34 @@ def relevant(told: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in told.items() if not name.startswith(unused)}
 
 
-def run(cfg: LearningTableCfg, cell: Cell) -> dict[str, Any] | None:
-    """Run one cell unless its folder is there, and return its line; a failed one has none and keeps its log."""
+def tell(line: Line) -> str:
+    """Say what a cell came to."""
+    return f"{line['final_return_mean']:.0f} in {line['wall_time_s']:.0f} s"
+
+
+def run(cfg: LearningTableCfg, cell: Cell) -> Line:
+    """Run one cell unless its folder is there, and return its line.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
     digest = hashlib.sha256(json.dumps(wanted(cfg, cell), sort_keys=True).encode()).hexdigest()
     folder = cfg.out / f"{cell.name}-{digest[:8]}"
-    if not has_finished(folder):
-        shutil.rmtree(folder, ignore_errors=True)  # of a run that was cut off
-        command = [sys.executable, "-m", "prefgym", "train", *arguments(cfg, cell), "--out", str(folder)]
-        with (cfg.out / f"{cell.name}.log").open("w") as log:
-            if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
-                return None
-    result = json.loads((folder / "result.json").read_text())
-    manifest = json.loads((folder / "manifest.json").read_text())
+    result = finish(folder, "train", *arguments(cfg, cell))
     return {
         **{name: result[name] for name in ("env", "rater", "seed", "num_asked", "steps")},
-        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version")},
-        "git_revision": manifest["git_revision"],
+        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version", "git_revision")},
         "settings": settings(read_config(folder)),
     }
 
 
-def column(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, rater: str, budget: int) -> Scores:
+def column(cfg: LearningTableCfg, done: dict[Cell, Line], task: str, rater: str, budget: int) -> Scores:
     """Collect the scores of the seeds that are finished."""
     seeds = (Cell(task=task, rater=rater, budget=budget, seed=seed) for seed in range(cfg.seeds))
     return np.array([done[cell]["final_return_mean"] for cell in seeds if cell in done])
 
 
-def time_ratios(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, rater: str, budget: int) -> Scores:
+def time_ratios(cfg: LearningTableCfg, done: dict[Cell, Line], task: str, rater: str, budget: int) -> Scores:
     """Divide wall times with and without preferences, seed by seed, where one call made both: at the same commit."""
     ratios: list[float] = []
     for seed in range(cfg.seeds):
@@ -184,7 +170,7 @@ def time_ratios(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: s
     return np.array(ratios)
 
 
-def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
+def summarize(cfg: LearningTableCfg, done: dict[Cell, Line]) -> Table:
     """Lay out IQM, seeds, ratio to the task reward and its interval, and wall time."""
     commits = sorted({str(told["git_revision"])[:7] for told in done.values()})
     table = Table(title=f"true return of {cfg.agent} after {cfg.steps:,} steps; run at {', '.join(commits)}")
@@ -198,9 +184,7 @@ def summarize(cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
     return table
 
 
-def summarize_cells(
-    cfg: LearningTableCfg, done: dict[Cell, dict[str, Any]], task: str, rater: str, budget: int
-) -> list[str]:
+def summarize_cells(cfg: LearningTableCfg, done: dict[Cell, Line], task: str, rater: str, budget: int) -> list[str]:
     """Write one row; none where there are fewer than two seeds."""
     scores, base = column(cfg, done, task, rater, budget), column(cfg, done, task, "none", 0)
     if len(scores) < 2 or len(base) < 2:

@@ -11,25 +11,25 @@ A score is how far a policy came on the way from what was recorded to the expert
 recorded episodes and 1 the expert's.
 """
 
+import hashlib
 import json
 import shutil
-import subprocess
 import sys
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor, as_completed
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
 from rich.console import Console
 from rich.table import Table
 
+from prefgym.bench.cells import Line, call, finish, read_lines, run_cells
 from prefgym.bench.statistics import Scores, iqm
 from prefgym.experts import load_expert
 from prefgym.limits import Count, NonNegative, check
-from prefgym.runs import has_finished
 
 AGENTS = ("cpl", "cpl-kl", "sft", "p-iql", "ipl")
 
@@ -82,23 +82,12 @@ class Cell:
 
 def main(cfg: OfflineTableCfg) -> int:
     """Run what is missing, then print; return the number of cells that failed."""
-    cfg.out.mkdir(parents=True, exist_ok=True)
-    cfg.results.parent.mkdir(parents=True, exist_ok=True)
     done = read_results(cfg)
     missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
     with ThreadPoolExecutor(cfg.jobs) as pool:
         data = sorted({(cell.seed, cell.task) for cell in missing})
         list(pool.map(lambda told: make_data(cfg, told[1], told[0]), data))
-        running = {pool.submit(run, cfg, cell): cell for cell in missing}
-        for finished in as_completed(running):
-            cell, told = running[finished], finished.result()
-            if told is None:
-                print(f"{cell.name}: failed, see {cfg.out / cell.name}.log", flush=True)
-                continue
-            done[cell] = told
-            with cfg.results.open("a") as file:
-                file.write(json.dumps(told) + "\n")
-            print(f"{cell.name}: {told['final_return_mean']:.1f} in {told['wall_time_s']:.0f} s", flush=True)
+    done |= run_cells(missing, partial(run, cfg), cfg.results, cfg.jobs, tell)
     Console(width=140).print(summarize(cfg, done))
     return sum(cell not in done for cell in missing)
 
@@ -155,68 +144,53 @@ def make_data(cfg: OfflineTableCfg, task: str, seed: int) -> Path:
     return folder / "preferences"
 
 
-def call(*argv: str) -> None:
-    """Run a command of prefgym's.
-
-    Raises:
-        RuntimeError: If it fails.
-    """
-    done = subprocess.run([sys.executable, "-m", "prefgym", *argv], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"prefgym {' '.join(argv)}: {done.stderr}")
-
-
 def recorded_return(cfg: OfflineTableCfg, task: str, seed: int) -> float:
     """Return the mean return of the recorded episodes."""
     folder = cfg.out / "data" / f"{task}-{seed}" / "datasets" / task.lower() / f"seed{seed}-v0"
     return json.loads((folder / "data" / "metadata.json").read_text())["prefgym"]["mean_return"]
 
 
-def wanted(cfg: OfflineTableCfg, cell: Cell) -> dict[str, Any]:
+def wanted(cfg: OfflineTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
     flags = [demos_flags(cfg, cell.task, cell.seed), question_flags(cfg, cell.seed), train_flags(cfg, cell)]
     return {"task": cell.task, "agent": cell.agent, "seed": cell.seed, "flags": flags}
 
 
-def read_results(cfg: OfflineTableCfg) -> dict[Cell, dict[str, Any]]:
+def read_results(cfg: OfflineTableCfg) -> dict[Cell, Line]:
     """Read the lines of the results file that were made with the present flags."""
-    if not cfg.results.is_file():
-        return {}
-    lines = [json.loads(line) for line in cfg.results.read_text().splitlines()]
+    lines = read_lines(cfg.results)
     present = {cell: wanted(cfg, cell) for cell in cells(cfg)}
     return {cell: line for cell, told in present.items() for line in lines if told.items() <= line.items()}
 
 
-def run(cfg: OfflineTableCfg, cell: Cell) -> dict[str, Any] | None:
-    """Run one cell unless its folder is there, and return its line; a failed one has none and keeps its log."""
-    folder = cfg.out / cell.name
-    told = cfg.out / f"{cell.name}.json"
-    present = json.dumps(wanted(cfg, cell))
-    if not (told.is_file() and told.read_text() == present and has_finished(folder)):
-        shutil.rmtree(folder, ignore_errors=True)  # of a run that was cut off, or of another one
-        told.write_text(present)
-        data = ["--preferences", str(make_data(cfg, cell.task, cell.seed)), "--out", str(folder)]
-        command = [sys.executable, "-m", "prefgym", "train-offline", *train_flags(cfg, cell), *data]
-        with (cfg.out / f"{cell.name}.log").open("w") as log:
-            if subprocess.run(command, stdout=log, stderr=log, check=False).returncode:
-                return None
-    result = json.loads((folder / "result.json").read_text())
-    manifest = json.loads((folder / "manifest.json").read_text())
+def tell(line: Line) -> str:
+    """Say what a cell came to."""
+    return f"{line['final_return_mean']:.1f} in {line['wall_time_s']:.0f} s"
+
+
+def run(cfg: OfflineTableCfg, cell: Cell) -> Line:
+    """Run one cell unless its folder is there, and return its line.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    digest = hashlib.sha256(json.dumps(wanted(cfg, cell)).encode()).hexdigest()
+    data = ["--preferences", str(make_data(cfg, cell.task, cell.seed))]
+    result = finish(cfg.out / f"{cell.name}-{digest[:8]}", "train-offline", *train_flags(cfg, cell), *data)
     return {
         **wanted(cfg, cell),
-        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version")},
+        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version", "git_revision")},
         "recorded_return": recorded_return(cfg, cell.task, cell.seed),
-        "git_revision": manifest["git_revision"],
     }
 
 
-def score(line: dict[str, Any]) -> float:
+def score(line: Line) -> float:
     """Return how far a policy came on the way from what was recorded to the expert."""
     expert = load_expert(f"prefgym/{line['task']}-v0").card.returns.mean
     return (line["final_return_mean"] - line["recorded_return"]) / (expert - line["recorded_return"])
 
 
-def summarize(cfg: OfflineTableCfg, done: dict[Cell, dict[str, Any]]) -> Table:
+def summarize(cfg: OfflineTableCfg, done: dict[Cell, Line]) -> Table:
     """Lay out the returns of all seeds, and the mean scores."""
     table = Table(title=f"true return after {cfg.updates:,} updates, and the score over all tasks")
     for name in ("agent", *cfg.tasks, "runs", "score, IQM", "score, mean", "longest run, s"):

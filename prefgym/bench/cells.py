@@ -1,0 +1,102 @@
+"""Cells of a table: runs in processes of their own, some at a time, a line of a results file for each."""
+
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from prefgym.runs import has_finished
+
+Line = dict[str, Any]
+"""What a cell came to: JSON."""
+
+
+class Named(Protocol):
+    """A cell."""
+
+    @property
+    def name(self) -> str:
+        """Name its folder."""
+        ...
+
+
+Cell = TypeVar("Cell", bound=Named)
+
+
+def run_cells(
+    cells: Sequence[Cell], run: Callable[[Cell], Line], results: Path, jobs: int, tell: Callable[[Line], str]
+) -> dict[Cell, Line]:
+    """Run cells, and add a line to the results file for each one that has finished.
+
+    Args:
+        cells: Which ones.
+        run: What a cell comes to; it may raise RuntimeError, which is printed.
+        results: The file.
+        jobs: Cells run at the same time.
+        tell: What is printed of a line.
+
+    Returns:
+        The lines of those that have finished.
+    """
+    results.parent.mkdir(parents=True, exist_ok=True)
+    done: dict[Cell, Line] = {}
+    with ThreadPoolExecutor(jobs) as pool:
+        running = {pool.submit(run, cell): cell for cell in cells}
+        for finished in as_completed(running):
+            cell = running[finished]
+            try:
+                line = finished.result()
+            except RuntimeError as error:
+                print(f"{cell.name}: {error}", flush=True)
+                continue
+            done[cell] = line
+            with results.open("a") as file:
+                file.write(json.dumps(line) + "\n")
+            print(f"{cell.name}: {tell(line)}", flush=True)
+    return done
+
+
+def finish(folder: Path, *argv: str) -> Line:
+    """Run a command of prefgym's that makes a run folder, unless that has finished; return what it came to.
+
+    Args:
+        folder: The run folder; one that has not finished is removed.
+        *argv: The command, but for `--out`. What it says is in `folder`.log.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    if not has_finished(folder):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        log = folder.parent / f"{folder.name}.log"
+        with log.open("w") as file:
+            done = subprocess.run(_command(*argv, "--out", str(folder)), stdout=file, stderr=file, check=False)
+        if done.returncode:
+            raise RuntimeError(f"failed, see {log}")
+    manifest = json.loads((folder / "manifest.json").read_text())
+    return {**json.loads((folder / "result.json").read_text()), "git_revision": manifest["git_revision"]}
+
+
+def call(*argv: str) -> None:
+    """Run a command of prefgym's.
+
+    Raises:
+        RuntimeError: If it fails.
+    """
+    done = subprocess.run(_command(*argv), capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"prefgym {' '.join(argv)}: {done.stderr}")
+
+
+def _command(*argv: str) -> list[str]:
+    return [sys.executable, "-m", "prefgym", *argv]
+
+
+def read_lines(results: Path) -> list[Line]:
+    """Read a results file; one that is not there has no lines."""
+    return [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
