@@ -254,11 +254,16 @@ class Recorder:
             origin=torch.as_tensor(np.stack([self._episode[first[..., 0]], self._step[first[..., 0]]], -1)).long(),
         )
 
-    def episodes(self, *, truth: bool = True) -> Segments:
-        """Copy out all episodes of which the beginning is kept, padded to the longest; `truth` as in `segments`."""
+    def episodes(self, length: int | None = None, *, truth: bool = True) -> Segments:
+        """Copy out all episodes of which the beginning is kept.
+
+        Args:
+            length: Longest that may be, in steps; None for that of the longest one.
+            truth: As in `segments`.
+        """
         starts = self.starts(1)
         steps = self._step[starts.numpy()]
-        return self.segments(starts[torch.as_tensor(steps == 0)], int(steps.max()) + 1, truth=truth)
+        return self.segments(starts[torch.as_tensor(steps == 0)], length or int(steps.max()) + 1, truth=truth)
 
     @property
     def sizes(self) -> tuple[int, int]:

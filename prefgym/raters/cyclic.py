@@ -18,7 +18,8 @@ class CyclicRaterCfg:
     """A rater who sorts segments by what is outstanding in them; each class beats the next one in a circle."""
 
     factors: str = ""
-    """Factors of the task reward, at least three, separated by commas; all of the task, in its ranking, unless said."""
+    """Factors of the task reward, at least three, separated by commas; all of the task, in its ranking, unless said. A
+    minus turns one round: `forward,ctrl,-forward`."""
 
 
 class CyclicRater(PromptRater):
@@ -39,7 +40,7 @@ class CyclicRater(PromptRater):
         """
         super().__init__()
         self.cfg = cfg or CyclicRaterCfg()
-        self.factors = choose(self.cfg.factors, factor_names, ranking)
+        self.factors = choose(self.cfg.factors, factor_names, ranking, signed=True)
         if len(self.factors) < 3:
             raise ValueError(f"a circle takes three factors, and there are {len(self.factors)}")
         self._info = RaterInfo(name="cyclic", settings={**in_words(self.cfg), "factors": list(self.factors)})

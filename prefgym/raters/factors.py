@@ -11,13 +11,14 @@ from prefgym.segments import Segments
 _ALSO_CALLED = {"control": "ctrl"}
 
 
-def choose(asked: str, factor_names: Sequence[str], ranking: Sequence[str]) -> tuple[str, ...]:
+def choose(asked: str, factor_names: Sequence[str], ranking: Sequence[str], *, signed: bool = False) -> tuple[str, ...]:
     """Find the factors that a setting names, or those of the task's own ranking if it names none.
 
     Args:
         asked: Names or short names, separated by commas.
         factor_names: What the task's segments carry.
         ranking: The task's own ranking of these.
+        signed: Whether a minus before a name stands for as little of it as can be.
 
     Raises:
         ValueError: If there are none, one is named twice, or the task has not got it.
@@ -25,7 +26,8 @@ def choose(asked: str, factor_names: Sequence[str], ranking: Sequence[str]) -> t
     told = [name.strip() for name in asked.split(",")] if asked else list(ranking)
     if not told:
         raise ValueError("it looks at factors of the task reward, and this environment tells none")
-    found = tuple(resolve(name, factor_names) for name in told)
+    minus = ["-" if signed and name.startswith("-") else "" for name in told]
+    found = tuple(sign + resolve(name.removeprefix(sign), factor_names) for sign, name in zip(minus, told))
     if len(set(found)) < len(found):
         raise ValueError(f"{','.join(told)} names a factor twice")
     return found
@@ -49,14 +51,16 @@ def resolve(name: str, factor_names: Sequence[str]) -> str:
 
 
 def factor_sums(segments: Segments, names: Sequence[str]) -> Tensor:
-    """Sum factors over the valid steps. Shape: (..., F).
+    """Sum factors over the valid steps; those with a minus before their name are turned round. Shape: (..., F).
 
     Raises:
         ValueError: If one is not there, or not finite.
     """
-    if missing := [name for name in names if name not in segments.factors]:
+    plain = [name.removeprefix("-") for name in names]
+    if missing := [name for name in plain if name not in segments.factors]:
         raise ValueError(f"the segments carry no factor {missing[0]!r}; they may have lost it in without_truth()")
-    factors = torch.stack([segments.factors[name] for name in names], -1).cpu().double()
+    sign = torch.tensor([-1.0 if name.startswith("-") else 1.0 for name in names], dtype=torch.float64)
+    factors = sign * torch.stack([segments.factors[name] for name in plain], -1).cpu().double()
     sums = factors.masked_fill(~segments.mask.cpu().unsqueeze(-1), 0.0).sum(-2)
     check_finite("a factor of the task reward shown to a rater", sums)
     return sums

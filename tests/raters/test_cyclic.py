@@ -12,7 +12,7 @@ from torch import Tensor
 
 from prefgym import raters
 from prefgym.queries import Queries
-from prefgym.raters.cyclic import CyclicRater, beats
+from prefgym.raters.cyclic import CyclicRater, CyclicRaterCfg, beats
 from prefgym.testing import check_rater
 
 NAMES = ("reward_forward", "reward_ctrl", "reward_survive")
@@ -115,3 +115,15 @@ def test_classes_may_be_any_number() -> None:
     standing = torch.eye(4).unsqueeze(0)
     wins = {(one, other) for one, other in product(range(4), range(4)) if bool(beats(standing)[0, one, other])}
     assert wins == {(0, 1), (1, 2), (2, 3), (3, 0)}
+
+
+def test_a_factor_can_be_turned_round(asking: Asking) -> None:
+    """Fast beats calm, calm beats backwards, backwards beats fast."""
+    cfg = CyclicRaterCfg(factors="forward,ctrl,-forward")
+    turned = CyclicRater(cfg, factor_names=NAMES, ranking=NAMES)
+    assert turned.factors == ("reward_forward", "reward_ctrl", "-reward_forward")
+    fast, calm, back = [5.0, -3.0, 0.0], [0.0, 0.0, 0.0], [-5.0, -3.0, 0.0]
+    answers = turned(asking([[fast, calm], [calm, back], [back, fast]])).answers
+    assert answers.choice[:, 0].tolist() == [1.0, 1.0, 1.0]
+    with pytest.raises(ValueError, match="there is no factor 'jump'"):
+        CyclicRater(CyclicRaterCfg(factors="forward,ctrl,-jump"), factor_names=NAMES)
