@@ -15,8 +15,10 @@ import numpy.typing as npt
 from gymnasium import error, logger
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from prefgym.sim.gl import mujoco
 from prefgym.sim.names import REWARDS, check_name, check_render_mode
 from prefgym.sim.task import Factor
+from prefgym.states import State
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -26,6 +28,8 @@ of the goal, and of the gripper; where there is an object, the way from the grip
 GRIPPER_MOVED = slice(-5, -2)
 """How far the gripper moved in a step, in m."""
 EPISODE_STEPS = 50
+_SEEN = ("xpos", "xquat")
+"""What actions are added to: where bodies were before the last substep, which no state of MuJoCo's holds."""
 
 SUCCESS = Factor(name="success", unit="1", doc="1 while within 0.05 m of the goal, else 0: the task reward")
 DISTANCE = Factor(name="distance_penalty", unit="m", doc="-|achieved - desired|")
@@ -137,6 +141,26 @@ class FetchEnv(gym.Env[Any, Any]):
     def factors(self) -> dict[str, FloatArray]:
         """Copy the factors of the last step. Shape of each: (1,)."""
         return {name: value.copy() for name, value in self._factors.items()}
+
+    def state_dict(self) -> State:
+        """Return all that moves: the physics, where bodies were seen last, the goal and its mark, and who draws."""
+        model, data = self._robot.model, self._robot.data
+        physics = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION))
+        mujoco.mj_getState(model, data, physics, mujoco.mjtState.mjSTATE_INTEGRATION)
+        seen = {name: getattr(data, name).copy() for name in _SEEN}
+        told = {"goal": self._robot.goal, "site_pos": model.site_pos.copy(), "factors": self.factors()}
+        return {"physics": physics, **seen, **told, "generator": self.np_random.bit_generator.state}
+
+    def load_state_dict(self, state: Any) -> None:  # noqa: ANN401
+        """Go on from what `state_dict` returned, in a world that was reset before."""
+        model, data = self._robot.model, self._robot.data
+        told = {name: np.asarray(value).copy() for name, value in state.items() if name not in ("factors", "generator")}
+        mujoco.mj_setState(model, data, told["physics"], mujoco.mjtState.mjSTATE_INTEGRATION)
+        for name in _SEEN:
+            getattr(data, name)[:] = told[name]
+        model.site_pos[:], self._robot.goal = told["site_pos"], told["goal"]
+        self._factors = {name: np.asarray(value).copy() for name, value in state["factors"].items()}
+        self.np_random.bit_generator.state = state["generator"]
 
     @property
     def model(self) -> Any:  # noqa: ANN401

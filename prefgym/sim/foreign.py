@@ -20,6 +20,7 @@ from gymnasium.wrappers import FlattenObservation
 from prefgym.sim import compat
 from prefgym.sim.gl import mujoco
 from prefgym.sim.render import STATE_SPEC
+from prefgym.states import State, Stateful
 
 FloatArray = npt.NDArray[np.float64]
 Frames = npt.NDArray[np.uint8]
@@ -73,6 +74,8 @@ def make_vector(
     make = partial(_make_world, env_id, {"render_mode": render_mode, **paid, **settings})
     probe = make()
     kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
+    if isinstance(probe.unwrapped, Stateful):
+        kind = StatefulVectorEnv
     probe.close()
     return kind([make] * num_envs, autoreset_mode=mode)
 
@@ -255,3 +258,20 @@ class PhysicsVectorEnv(SyncVectorEnv):
         """Return the factors of the last step, before any reset, where worlds tell them. Shape of each: (N,)."""
         told = [world.factors() for world in self._worlds]
         return {name: np.concatenate([world[name] for world in told]) for name in told[0]}
+
+
+class StatefulVectorEnv(PhysicsVectorEnv):
+    """Worlds that can go on where others like them were stopped; which they do only after a first reset."""
+
+    def state_dict(self) -> State:
+        """Return all that moves: of each world, its steps since the last reset, and who is reset next."""
+        worlds = {str(index): cast(Stateful, env.unwrapped).state_dict() for index, env in enumerate(self.envs)}
+        steps = [env.get_wrapper_attr("_elapsed_steps") for env in self.envs]
+        return {"worlds": worlds, "steps": steps, "autoreset": self._autoreset_envs}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        for index, (env, steps) in enumerate(zip(self.envs, state["steps"], strict=True)):
+            cast(Stateful, env.unwrapped).load_state_dict(state["worlds"][str(index)])
+            env.set_wrapper_attr("_elapsed_steps", steps)
+        self._autoreset_envs[:] = np.asarray(state["autoreset"])

@@ -1,7 +1,8 @@
 """The Fetch tasks: the same worlds as Gymnasium-Robotics', paid by success, with factors worked out from positions."""
 
+import json
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -16,6 +17,7 @@ from prefgym.envs.fetch import FETCH, FetchEnv
 from prefgym.sim.foreign import PhysicsVectorEnv, find, make_vector
 from prefgym.sim.gl import mujoco
 from prefgym.sim.render import StateRenderer
+from prefgym.states import Stateful, flatten, unflatten
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 
@@ -122,6 +124,29 @@ def test_several_worlds_are_several_single_ones(mode: str) -> None:
         bases: list[Any] = [env.unwrapped for env in single]
         assert np.array_equal(worlds.physics_state(final=True), np.concatenate([b.physics_state() for b in bases]))
     assert truncated.all()
+
+
+@NAMES
+@pytest.mark.parametrize("mode", list(AutoresetMode)[:2])
+def test_worlds_go_on_where_others_were_stopped(name: str, mode: AutoresetMode) -> None:
+    """In the middle of an episode, through files, to the last bit, and through the resets that follow."""
+    never, stopped, other = (make_vector(f"prefgym/{name}-v0", 2, mode, max_episode_steps=20) for _ in range(3))
+    actions = np.random.default_rng(0).uniform(-1, 1, (75, 2, 4)).astype(np.float32)
+    for env in (never, stopped):
+        env.reset(seed=7)
+        for action in actions[:31]:
+            env.step(action)
+    arrays, plain = flatten(cast(Stateful, stopped).state_dict())
+    other.reset(seed=99)
+    told = unflatten({key: array.clone() for key, array in arrays.items()}, json.loads(json.dumps(plain)))
+    cast(Stateful, other).load_state_dict(told)
+    for action in actions[31:]:
+        steps = [env.step(action)[:4] for env in (never, other)]
+        assert all(np.array_equal(x, y) for x, y in zip(*steps))
+        states = [cast(PhysicsVectorEnv, env).physics_state() for env in (never, other)]
+        assert np.array_equal(states[0], states[1])
+        factors = [cast(PhysicsVectorEnv, env).factors() for env in (never, other)]
+        assert all(np.array_equal(factors[0][n], factors[1][n]) for n in FETCH[name].ranking)
 
 
 def test_gymnasium_vectorises_them_as_well() -> None:
