@@ -148,8 +148,14 @@ class BC(Cloning):
     # --- improve -----------------------------------------------------------------------------------------------------
 
     def take(self, data: OfflineData) -> None:
-        """Take in what was done from each step on."""
+        """Take in what was done from each step on.
+
+        Raises:
+            ValueError: If nothing that is recorded is as long as a plan.
+        """
         plan, taken = data.plans(self.cfg.chunk)
+        if not bool(taken[:, -1].any()):
+            raise ValueError(f"plans of {self.cfg.chunk} steps cannot be learned: all that is recorded is shorter")
         self.plans = self.unit(plan).flatten(-2)
         # a step that was taken counts with all numbers of its action
         self.known = taken.repeat_interleave(self.action_dim, -1).to(self.device)

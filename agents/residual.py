@@ -7,38 +7,37 @@ Read from top to bottom: configuration, networks, `act`, remembering and re-payi
 SB3's verbs are those of `prefgym.online` and `prefgym.agent`.
 """
 
-import json
 from collections.abc import Callable, Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from prefgym import agents
-from prefgym.agent import restored
+from prefgym.agent import StopTraining, restored
+from prefgym.agents.bases import ZERO, as_policy, beside, find_base, load_policy, save_base
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.datasets import load_demos
+from prefgym.files import DamageError
+from prefgym.guards import check_finite
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.networks import RunningNorm, StackedMLP, follow, joined, load_joined, mlp
 from prefgym.online import OnlineAgent
-from prefgym.player import Function, Player
+from prefgym.player import Player
 from prefgym.protocols import Learner, Policy
-from prefgym.runs import verify_in
 from prefgym.spaces import Spaces, squeezed, stretched
-from prefgym.states import State, Stateful, load_optimizer_state, optimizer_state
-from prefgym.wrappers import PreferenceVectorEnv
+from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.wrappers import hides_reward
 
 Array = npt.NDArray[Any]
 
-ZERO = "zero"
-FINAL = "checkpoints/final/policy"
 BATCHES_AT_ONCE = 64
 
 
@@ -136,8 +135,13 @@ class Residual(OnlineAgent):
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: ResidualCfg = cfg
         self.num_updates = 0
-        policy = self._find_base(env) if base_policy is None else base_policy
-        self.base = cast(Policy, policy if hasattr(policy, "predict") else Function(cast(Any, policy)))
+        if base_policy is None:
+            self.base, self.base_seal = find_base(cfg.base, env, self.device)
+        elif cfg.base == ZERO:
+            raise ValueError(f"a base policy was given, and base is {ZERO!r}")
+        else:
+            self.base, self.base_seal = as_policy(base_policy), None
+        self.demos_seal: str | None = None
         self.player = Player(self.base)
         self._begins: Array | None = None
         self._bases, self._next_bases = list[Tensor](), list[Tensor]()
@@ -153,17 +157,6 @@ class Residual(OnlineAgent):
         if demonstrations is None and cfg.demos:
             demonstrations = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None)
         self.demos = self._make_buffer(0) if demonstrations is None else self._remember_demos(demonstrations)
-
-    def _find_base(self, env: Any) -> Policy | Callable[[Array], Array]:  # noqa: ANN401
-        """Make the base that the configuration names."""
-        if not self.cfg.base:
-            raise ValueError("it corrects a policy, and none was named: see --agent.base")
-        if self.cfg.base != ZERO:
-            run = Path(self.cfg.base)
-            verify_in(run, "config.yaml", f"{FINAL}.json", f"{FINAL}.safetensors")
-            return load_base(run / FINAL, env, self.device)
-        middle = ((self.action_low + self.action_high) / 2).cpu().numpy()
-        return lambda obs: np.tile(middle, (len(obs), 1))
 
     def _make_buffer(self, capacity: int) -> ReplayBuffer:
         sizes = self.obs_dim + self.action_dim, self.action_dim
@@ -212,13 +205,34 @@ class Residual(OnlineAgent):
     def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
         """Step every world `num_steps` times, and keep what the base did."""
         self._bases, self._next_bases = [], []
-        return super().collect(env, callback)
+        try:
+            return super().collect(env, callback)
+        except StopTraining:
+            self.buffer.cut()  # these steps are not remembered
+            raise
 
     def start_over(self) -> None:
         """Forget where the worlds are, and what the base was about to do."""
         super().start_over()
         self.player.forget()
+        self.buffer.cut()
         self._begins = None
+
+    def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
+        """Let `learn` act in other worlds, as many as before; where they hide the task reward, demonstrations do.
+
+        Args:
+            env: The worlds.
+            force_reset: As for all agents.
+
+        Raises:
+            ValueError: If the spaces are others, or the number of worlds.
+        """
+        if len(self.buffer) and env.num_envs != self.env.num_envs:
+            raise ValueError(f"it remembers steps of {self.env.num_envs} worlds, and cannot go on in {env.num_envs}")
+        super().set_env(env, force_reset)
+        if hides_reward(env):
+            self.demos.forget_pay()
 
     def executed(self, action: Tensor) -> Tensor:
         """Stretch actions from -1..1 to what the worlds take. Shape as given."""
@@ -226,6 +240,7 @@ class Residual(OnlineAgent):
 
     def _unit(self, action: Array) -> Tensor:
         """Map actions of the base to -1..1. Shape as given."""
+        check_finite("the action of the base policy", action)
         return squeezed(self.tensor(action), self.action_low, self.action_high).clamp(-1, 1)
 
     def predict(
@@ -255,13 +270,14 @@ class Residual(OnlineAgent):
     def _remember_demos(self, recorder: Recorder) -> ReplayBuffer:
         """Remember whole episodes, beside what the base would have done in each step of them."""
         # in worlds that hide it, demonstrations do not tell the task reward either
-        is_told = not isinstance(self.env, PreferenceVectorEnv)
-        episodes = recorder.episodes(truth=is_told)
+        episodes = recorder.episodes(truth=not hides_reward(self.env))
         if (told := (episodes.obs.shape[-1], episodes.action.shape[-1])) != (here := (self.obs_dim, self.action_dim)):
             raise ValueError(f"the demonstrations have {told} numbers an observation and an action, the worlds {here}")
+        self.demos_seal = sha256(episodes.obs.numpy().tobytes() + episodes.action.numpy().tobytes()).hexdigest()
         base = self._unit(Player(self.base).follow(episodes.obs.numpy()))
         seen = torch.cat([self.tensor(episodes.obs), base], -1).cpu()  # (D, T+1, O+A)
-        steps = Batch.of(replace(episodes, obs=seen))
+        # one that goes on is followed by another one here
+        steps = Batch.of(replace(episodes, obs=seen, truncated=~episodes.terminated))
         self.obs_norm.update(steps.obs.to(self.device))
         buffer = self._make_buffer(len(steps.reward))
         buffer.extend(steps)
@@ -378,8 +394,7 @@ class Residual(OnlineAgent):
     def save(self, path: Path | str) -> None:
         """Write weights and configuration, and beside them the base (`path`-base), if it can be saved."""
         super().save(path)
-        if isinstance(self.base, Stateful) and hasattr(self.base, "learn"):  # one of our agents
-            cast(Any, self.base).save(beside(path))
+        save_base(self.base, path)
 
     @classmethod
     def load(
@@ -406,7 +421,7 @@ class Residual(OnlineAgent):
         if base_policy is None and cfg.base != ZERO:
             if not beside(path).with_suffix(".json").is_file():
                 raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base_policy=")
-            base_policy = load_base(beside(path), env, device)
+            base_policy = load_policy(beside(path), env, device)
         spaces = env or Spaces.of_card(card["spaces"])
         agent = cls(replace(cfg, demos=""), spaces, base_policy=base_policy, device=device)
         agent.cfg = cfg
@@ -421,11 +436,12 @@ class Residual(OnlineAgent):
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
-        return joined(self._nets())
+        return {**joined(self._nets()), "num_updates": torch.tensor(self.num_updates)}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
         load_joined(self._nets(), weights)
+        self.num_updates = int(weights["num_updates"])
 
     def state_dict(self) -> State:
         """Return all that moves; the base does not."""
@@ -434,29 +450,23 @@ class Residual(OnlineAgent):
             **{name: optimizer_state(optimizer) for name, optimizer in self._optimizers().items()},
             "buffer": self.buffer.state_dict(),
             "demos": self.demos.state_dict(),
-            "num_updates": self.num_updates,
+            "given": [self.base_seal, self.demos_seal],
             "player": self.player.state_dict(),
             "begins": self._begins,
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Go on from what `state_dict` returned.
+
+        Raises:
+            DamageError: If the base or the demonstrations are not what they were.
+        """
+        if state["given"] != [self.base_seal, self.demos_seal]:
+            raise DamageError("the base policy or the demonstrations are not what they were when the run began.")
         super().load_state_dict(state)
         for name, optimizer in self._optimizers().items():
             load_optimizer_state(optimizer, state[name])
         self.buffer.load_state_dict(state["buffer"])
         self.demos.load_state_dict(state["demos"])
-        self.num_updates = state["num_updates"]
         self.player.load_state_dict(state["player"])
         self._begins = None if state["begins"] is None else torch.as_tensor(state["begins"]).numpy()
-
-
-def beside(path: Path | str) -> Path:
-    """Say where a base is saved."""
-    return Path(f"{path}-base")
-
-
-def load_base(path: Path, env: Any, device: Any) -> Policy:  # noqa: ANN401
-    """Load a policy that any of our agents has saved."""
-    card = json.loads(path.with_suffix(".json").read_text())
-    return cast(Any, agents.get(card["agent"])).load(path, env, device=str(device))

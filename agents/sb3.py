@@ -265,11 +265,13 @@ class Sb3Agent:
 
         Raises:
             UserError: If that would import a module that nobody here has asked for.
-            ValueError: If the file is of another agent.
+            ValueError: If the file is of another agent, or learned in worlds with other spaces.
         """
         weights, card = load_weights(Path(path))
         if card["agent"] != "sb3":
             raise ValueError(f"{path} holds {card['agent']}, not sb3")
+        if Spaces.of(env).card() != card["spaces"]:
+            raise ValueError(f"{path} was learned in worlds with other spaces")
         check_import(card["cfg"]["algorithm"], Path(path).with_suffix(".json"))
         agent = cls(restored(Sb3Cfg(), card["cfg"]), env, device=device)
         agent.model.policy.load_state_dict(weights)

@@ -7,7 +7,7 @@ the robot senses. Gymnasium steps the worlds one after the other.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import Any, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -15,10 +15,11 @@ import numpy.typing as npt
 from gymnasium import error, logger
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from prefgym.sim.gl import mujoco
 from prefgym.sim.names import REWARDS, check_name, check_render_mode
 from prefgym.sim.task import Factor
-from prefgym.states import State
+
+if TYPE_CHECKING:
+    from prefgym.states import State
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -142,8 +143,10 @@ class FetchEnv(gym.Env[Any, Any]):
         """Copy the factors of the last step. Shape of each: (1,)."""
         return {name: value.copy() for name, value in self._factors.items()}
 
-    def state_dict(self) -> State:
+    def state_dict(self) -> "State":
         """Return all that moves: the physics, where bodies were seen last, the goal and its mark, and who draws."""
+        from prefgym.sim.gl import mujoco
+
         model, data = self._robot.model, self._robot.data
         physics = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION))
         mujoco.mj_getState(model, data, physics, mujoco.mjtState.mjSTATE_INTEGRATION)
@@ -153,6 +156,8 @@ class FetchEnv(gym.Env[Any, Any]):
 
     def load_state_dict(self, state: Any) -> None:  # noqa: ANN401
         """Go on from what `state_dict` returned, in a world that was reset before."""
+        from prefgym.sim.gl import mujoco
+
         model, data = self._robot.model, self._robot.data
         told = {name: np.asarray(value).copy() for name, value in state.items() if name not in ("factors", "generator")}
         mujoco.mj_setState(model, data, told["physics"], mujoco.mjtState.mjSTATE_INTEGRATION)

@@ -11,7 +11,7 @@ from prefgym.config import UserError
 from prefgym.evaluate import make_evaluation_env
 from prefgym.networks import load_weights
 from prefgym.protocols import Agent, Learner
-from prefgym.runs import read_config, read_sums, verify_in
+from prefgym.runs import read_config, verify_part
 
 Loaded = TypeVar("Loaded")
 
@@ -48,8 +48,7 @@ def load_reward(run: Path | str) -> Learner:
 
 def _card(run: Path, path: str) -> tuple[dict[str, Any], Path]:
     """Read what is known of a part, and say where its weights are."""
-    beside = [name for name in read_sums(run) if name.startswith(f"{path}-")]  # such as a policy that is corrected
-    verify_in(run, "config.yaml", f"{path}.json", f"{path}.safetensors", *beside)
+    verify_part(run, path)
     return json.loads((run / f"{path}.json").read_text()), run / path
 
 

@@ -18,6 +18,7 @@ from prefgym.spaces import squeezed, stretched
 from prefgym.states import State
 
 UPDATES_AT_ONCE = 100
+STARTS_AT_ONCE = 4096
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -67,8 +68,10 @@ class OfflineData:
             Actions, and which of them were taken. Shapes: (M, C, A), (M, C).
         """
         if self.demos is not None:
-            ahead = self.demos.segments(self.demos.starts(1), num_steps, truth=False)
-            return ahead.action, ahead.mask
+            parts = torch.split(self.demos.starts(1), STARTS_AT_ONCE)  # since segments hold more than actions
+            ahead = (self.demos.segments(starts, num_steps, truth=False) for starts in parts)
+            action, taken = zip(*((part.action, part.mask) for part in ahead))
+            return torch.cat(action), torch.cat(taken)
         assert self.preferences is not None
         options = self.preferences.queries.options
         # windows of C steps over the steps and as many that were not taken: (..., T, C)

@@ -192,6 +192,27 @@ def verify_in(run: Path, *names: str) -> None:
         verify(run / name, sums[name])
 
 
+def verify_part(run: Path, path: str) -> str:
+    """Compare the files of a part that a run has learned with the manifest.
+
+    Args:
+        run: Run folder.
+        path: Where they are in it, without suffix; what has a name that goes on with a dash belongs to it, such as a
+            policy that is corrected.
+
+    Returns:
+        A checksum of all of them.
+
+    Raises:
+        UserError: As `verify_in`.
+    """
+    sums = read_sums(run)
+    beside = sorted(name for name in sums if name.startswith(f"{path}-"))
+    names = [f"{path}.json", f"{path}.safetensors", *beside]
+    verify_in(run, "config.yaml", *names)
+    return hashlib.sha256("".join(sums[name] for name in names).encode()).hexdigest()
+
+
 _REPORTED = ("config.yaml", "metrics.jsonl", "result.json", "report/", "preferences/")
 """What a report shows."""
 

@@ -18,7 +18,7 @@ from prefgym import rewards, samplers
 from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.config import TrainCfg, UserError
-from prefgym.datasets import load_preferences, save_preferences
+from prefgym.datasets import load_preferences, played_in, save_preferences
 from prefgym.evaluate import OURS, make_evaluation_env, record_episode
 from prefgym.feedback import copy_feedback, read_feedback
 from prefgym.files import writing
@@ -88,6 +88,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
+    check_given(cfg)
     env = make_training_env(cfg)
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     if cfg.rater == "none" and isinstance(learner, PieceLearner):
@@ -156,6 +157,22 @@ def check_pieces(cfg: TrainCfg, learner: PieceLearner) -> None:
             f"--sampler {cfg.sampler} asks where members of an ensemble differ, and --reward {cfg.reward} has but one: "
             "use --sampler uniform."
         )
+
+
+def check_given(cfg: TrainCfg) -> None:
+    """See that a base policy and demonstrations are of the task, where the agent has such.
+
+    Raises:
+        UserError: If demonstrations tell the reward of another task. A base may be of another one, which is printed.
+    """
+    base, demos = getattr(cfg.agent_cfg, "base", ""), getattr(cfg.agent_cfg, "demos", "")
+    if base and (Path(base) / "config.yaml").is_file() and (learned := read_config(Path(base))["env"]) != cfg.env:
+        print(f"--agent.base {base} was learned in {learned}, not in {cfg.env}", file=sys.stderr)
+    if demos and cfg.rater == "none":
+        folder = cfg.agent_cfg.datasets
+        played = played_in(demos, Path(folder) if folder else None)
+        if played not in ("", cfg.env):
+            raise UserError(f"the demonstrations {demos} are paid what {played} pays, and not {cfg.env}.")
 
 
 def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:

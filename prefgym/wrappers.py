@@ -1,6 +1,7 @@
 """Wrappers that turn any Gymnasium environment with Box spaces into a preference-based one."""
 
-from typing import Any, Protocol, SupportsFloat, cast
+from collections.abc import Iterator
+from typing import Any, Protocol, SupportsFloat
 
 import gymnasium as gym
 import numpy as np
@@ -44,8 +45,7 @@ def check_order(env: Any) -> None:  # noqa: ANN401
     if not isinstance(env, (gym.Env, VectorEnv)):
         around = "what is Stable-Baselines3's goes around prefgym.sb3.VecEnv"
         raise ValueError(f"prefgym wraps Gymnasium's environments, not {type(env).__name__}; {around}")
-    layer = cast(Any, env)
-    while layer is not None:
+    for layer in layers(env):
         for name, reason in _BENEATH:
             if type(layer).__name__ == name:
                 raise ValueError(f"{name} cannot be beneath a wrapper that records preferences: {reason}")
@@ -54,8 +54,20 @@ def check_order(env: Any) -> None:  # noqa: ANN401
                 "what evaluation counts must not be recorded, or raters would see it: make the "
                 "environment with reward='recorded'"
             )
+
+
+def layers(env: Any) -> Iterator[Any]:  # noqa: ANN401
+    """List an environment and all that is beneath it, in the first of several worlds, too."""
+    layer = env
+    while layer is not None:
+        yield layer
         worlds = getattr(layer, "envs", None)  # of Gymnasium's SyncVectorEnv
         layer = worlds[0] if worlds else getattr(layer, "env", None)
+
+
+def hides_reward(env: Any) -> bool:  # noqa: ANN401
+    """Tell whether the task reward is hidden in an environment: whether one of our wrappers is in it."""
+    return any(isinstance(layer, (PreferenceEnv, PreferenceVectorEnv)) for layer in layers(env))
 
 
 class _HasPhysics(Protocol):

@@ -260,9 +260,14 @@ class Recorder:
         Args:
             length: Longest that may be, in steps; None for that of the longest one.
             truth: As in `segments`.
+
+        Raises:
+            ValueError: If there is none.
         """
         starts = self.starts(1)
         steps = self._step[starts.numpy()]
+        if not (steps == 0).any():
+            raise ValueError("there is no episode of which the beginning is recorded")
         return self.segments(starts[torch.as_tensor(steps == 0)], length or int(steps.max()) + 1, truth=truth)
 
     @property

@@ -80,7 +80,7 @@ class ReplayBuffer:
         self.capacity, self._num_seen = capacity, num_seen
         self._columns = [obs_dim, action_dim, obs_dim, 1, 1, 1]
         self._reward_column = 2 * obs_dim + action_dim
-        self._rows = torch.zeros(capacity, sum(self._columns), device=device)
+        self._rows = torch.zeros(0, sum(self._columns), device=device)  # all of them with the first step
         self._next = 0
         self._rollout_shape: tuple[int, ...] = (1, 1)
         self.num_steps = 0
@@ -102,10 +102,15 @@ class ReplayBuffer:
     def _append(self, obs: Tensor, action: Tensor, next_obs: Tensor, *ended: Tensor) -> None:
         rows = torch.cat([obs, action, next_obs, *(x.unsqueeze(-1).float() for x in ended)], -1).float()
         num_steps = ended[0].numel()
+        self._make_room()
         rows = rows.reshape(num_steps, -1)[-self.capacity :].to(self._rows.device)
         self._rows[(self._next + torch.arange(len(rows), device=rows.device)) % self.capacity] = rows
         self._next = (self._next + len(rows)) % self.capacity
         self.num_steps += num_steps
+
+    def _make_room(self) -> None:
+        if len(self._rows) < self.capacity:
+            self._rows = self._rows.new_zeros(self.capacity, self._rows.shape[-1])
 
     def sample(self, shape: tuple[int, ...], generator: Generator) -> Batch:
         """Draw steps uniformly, with replacement."""
@@ -129,17 +134,24 @@ class ReplayBuffer:
         ahead = torch.arange(num_steps, device=rows.device)
         stride = self._rollout_shape[-1]  # to the next step of the same world
         num_newer = (self._next - 1 - rows) % self.capacity
-        window = self._rows[(rows.unsqueeze(-1) + stride * ahead) % self.capacity]
-        steps = self._steps(window)
-        over = ((steps.terminated + steps.truncated) > 0) | (stride * (ahead + 1) > num_newer.unsqueeze(-1))
+        # reward, terminated, truncated of each: (..., n)
+        window = self._rows[(rows.unsqueeze(-1) + stride * ahead) % self.capacity, self._reward_column :]
+        over = (window[..., 1:] > 0).any(-1) | (stride * (ahead + 1) > num_newer.unsqueeze(-1))
         # a step counts if the episode went on through all before it
         counts = torch.cat([torch.ones_like(over[..., :1]), ~over[..., :-1]], -1).cumprod(-1)
         num_counted = counts.sum(-1)
-        last = self._steps(window.take_along_dim((num_counted - 1)[..., None, None], -2).squeeze(-2))
-        first = self._steps(window[..., 0, :])
-        reward = (gamma**ahead * steps.reward * counts).sum(-1)
-        batch = replace(last, obs=first.obs, action=first.action, reward=reward)
-        return batch, gamma**num_counted
+        reward = (gamma**ahead * window[..., 0] * counts).sum(-1)
+        first, last = self.at(rows), self.at((rows + stride * (num_counted - 1)) % self.capacity)
+        return replace(last, obs=first.obs, action=first.action, reward=reward), gamma**num_counted
+
+    def cut(self) -> None:
+        """Mark the latest step of each world as truncated: what is added next does not follow it."""
+        latest = self._next - 1 - torch.arange(min(self._rollout_shape[-1], len(self)))
+        self._rows[latest % self.capacity, self._reward_column + 2] = 1.0
+
+    def forget_pay(self) -> None:
+        """Set all rewards to 0."""
+        self._rows[:, self._reward_column] = 0.0
 
     def _draw(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
         rows = torch.randint(len(self), (math.prod(shape),), generator=generator, device=self._rows.device)
@@ -200,6 +212,7 @@ class ReplayBuffer:
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
+        self._make_room()
         self._rows[: len(state["rows"])] = state["rows"].to(self._rows.device)
         self._next, self.num_steps = state["next"], state["steps"]
         self._rollout_shape = tuple(state["rollout_shape"])

@@ -91,13 +91,15 @@ class Simulator:
         reward = np.zeros((num_states, num_steps))
         length = np.zeros(num_states, np.int64)
         terminated = np.zeros(num_states, np.bool_)
+        memory: Any = None
         if num_states:
             worlds.put(running, state)
             worlds.observation[:num_states] = obs
         for step in range(num_steps):
             if not running.any():
                 break
-            action = policy.predict(worlds.observation.astype(np.float32), deterministic=True)[0]
+            obs, begins = worlds.observation.astype(np.float32), np.full(len(running), step == 0)
+            action, memory = policy.predict(obs, memory, begins, deterministic=True)
             worlds.step(action, None if running.all() else running)
             worlds.evaluate(action)
             worlds.observe(running)

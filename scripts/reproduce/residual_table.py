@@ -3,7 +3,7 @@
     python scripts/reproduce/residual_table.py --jobs 2
 
 For each seed a scripted demonstrator plays a few episodes, and a policy with plans of several steps is cloned from
-them. Then there are three arms, which remember the same demonstrations and learn from the same reward of 1 at the goal:
+them. Then there are three arms, which remember the same demonstrations; the first two learn from 1 at the goal:
 
 - `residual` corrects the cloned policy;
 - `alone` has the same learner without a base: the correction, as large as the bounds, is all there is;

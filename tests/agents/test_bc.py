@@ -81,6 +81,11 @@ def test_a_plan_is_carried_out_before_the_next_look(make_env: MakeEnv, preferenc
     assert agent.predict(obs[0], state, deterministic=True)[0].shape == (1,)
 
 
+def test_plans_longer_than_what_is_recorded_are_refused(make_env: MakeEnv, preferences: Preferences) -> None:
+    with pytest.raises(ValueError, match="plans of 9 steps cannot be learned: all that is recorded is shorter"):
+        BC(replace(CFG, chunk=9), make_env(), data=OfflineData(preferences=preferences))
+
+
 def test_a_plan_of_one_step_is_what_was_always_cloned(make_env: MakeEnv, preferences: Preferences) -> None:
     """Against cloning without plans: what SFT does in its first part."""
     data, settings = OfflineData(preferences=preferences), {"actor": ActorCfg(hidden=(16,)), "batch_size": 32}

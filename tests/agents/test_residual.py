@@ -3,23 +3,26 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
 import torch
-from gymnasium.vector import VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers.vector import RecordEpisodeStatistics
+from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 
 import prefgym.agents
 from prefgym.actor import ActorCfg
 from prefgym.agents.residual import Residual, ResidualCfg
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch
+from prefgym.files import DamageError
 from prefgym.guards import NotFiniteError
 from prefgym.offline import OfflineData
 from prefgym.preferences import Preferences
 from prefgym.states import flatten, unflatten
-from prefgym.wrappers import PreferenceVectorEnv
+from prefgym.wrappers import PreferenceEnv, PreferenceVectorEnv
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 
@@ -162,6 +165,50 @@ def test_where_the_reward_is_hidden_demonstrations_hide_it_too(make_env: MakeEnv
     assert hidden.demos.steps(0, 48).reward.unique().tolist() == [0.0]
 
 
+def test_wherever_the_reward_is_hidden(make_env: MakeEnv) -> None:
+    """Beneath another wrapper, in each world by itself, and in worlds that come later."""
+    around = RecordEpisodeStatistics(PreferenceVectorEnv(make_env()))
+    aim = type(cast(Any, make_env()).envs[0])
+    each = SyncVectorEnv([lambda: PreferenceEnv(aim())] * 4, autoreset_mode=AutoresetMode.SAME_STEP)
+    for env in (around, each):
+        agent = Residual(SMALL, env, base_policy=biased, demonstrations=recorded())
+        assert not agent.demos.steps(0, 48).reward.any()
+    agent = Residual(SMALL, make_env(), base_policy=biased, demonstrations=recorded())
+    assert agent.demos.steps(0, 48).reward.all()
+    agent.set_env(around)
+    assert not agent.demos.steps(0, 48).reward.any()
+
+
+def test_what_does_not_follow_is_not_summed(make_env: MakeEnv) -> None:
+    """After a reset, after a callback has stopped it, and in demonstrations of which one goes on."""
+
+    class Stop(BaseCallback):
+        def _on_step(self) -> bool:
+            return False
+
+    agent = Residual(SMALL, make_env(), base_policy=biased)
+    for first in (True, False):
+        agent.learn(16, reset_num_timesteps=first)
+    assert not agent.buffer.steps(0, 32).truncated[:28].any()
+    agent.learn(16, callback=Stop())  # resets, and stops after a step that is not remembered
+    agent.learn(16, reset_num_timesteps=False)
+    ended = agent.buffer.steps(0, 48).truncated.view(-1, 4)
+    assert ended[:, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
+    venv = PreferenceVectorEnv(make_env())
+    for _ in range(11):
+        venv.step(np.zeros((4, 1), np.float32))
+    demos = Residual(SMALL, make_env(), base_policy=biased, demonstrations=venv.recorder).demos.steps(0, 44)
+    assert demos.truncated.nonzero().squeeze(-1).tolist() == [7, 10, 18, 21, 29, 32, 40, 43]
+
+
+def test_other_worlds_are_as_many(make_env: MakeEnv) -> None:
+    agent = Residual(SMALL, make_env(), base_policy=biased).learn(16)
+    other = SyncVectorEnv([type(cast(Any, make_env()).envs[0])] * 3, autoreset_mode=AutoresetMode.SAME_STEP)
+    with pytest.raises(ValueError, match="it remembers steps of 4 worlds, and cannot go on in 3"):
+        agent.set_env(other)
+    agent.set_env(make_env())
+
+
 def test_a_base_that_plans_ahead_is_asked_as_it_acts(make_env: MakeEnv, preferences: Preferences) -> None:
     """What it would do next, the correction aside, is what it does next; where episodes begin, it plans anew."""
     data = OfflineData(preferences=preferences)
@@ -206,11 +253,42 @@ def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, 
     loaded = Residual.load(tmp_path / "policy", make_env())
     obs = np.array([[0.3], [-0.8]], np.float32)
     state = other_state = None
+    assert loaded.num_updates == agent.num_updates > 0
     for _ in range(4):
         action, state = agent.predict(obs, state, np.zeros(2, np.bool_), deterministic=True)
         other, other_state = loaded.predict(obs, other_state, np.zeros(2, np.bool_), deterministic=True)
         assert np.array_equal(action, other)
+    before = loaded.obs_norm.mean.clone()
     loaded.learn(80)
+    assert torch.equal(loaded.obs_norm.mean, before)  # what networks were fitted to stays
+    agent.save(tmp_path / "v0.1.zip")
+    assert {path.name for path in tmp_path.glob("v0*")} == {f"v0.1{part}" for part in (".json", ".safetensors")} | {
+        f"v0-1-base{part}" for part in (".json", ".safetensors")
+    }
+    assert Residual.load(tmp_path / "v0.1.zip").num_updates == agent.num_updates
+    Residual(SMALL, make_env(), base_policy=biased).save(tmp_path / "policy")  # over one that had a base to save
+    assert not list(tmp_path.glob("policy-base*"))
+
+
+def test_callbacks_save_it_with_its_base(make_env: MakeEnv, preferences: Preferences, tmp_path: Path) -> None:
+    data = OfflineData(preferences=preferences)
+    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, actor=ActorCfg(hidden=(8,)))
+    agent = Residual(SMALL, make_env(), base_policy=base)
+    agent.learn(32, callback=CheckpointCallback(4, str(tmp_path)))
+    (saved, *_) = sorted(tmp_path.glob("*_steps.json"))
+    assert Residual.load(saved).predict(np.zeros((2, 1)))[0].shape == (2, 1)
+
+
+@pytest.mark.parametrize("other", ["base", "demonstrations"])
+def test_another_base_or_other_demonstrations_end_a_resume(other: str, make_env: MakeEnv) -> None:
+    first = Residual(SMALL, make_env(), base_policy=biased, demonstrations=recorded())
+    second = Residual(
+        SMALL, make_env(), base_policy=biased, demonstrations=recorded(5 if other == "demonstrations" else 6)
+    )
+    if other == "base":
+        second.base_seal = "of another one"
+    with pytest.raises(DamageError, match="are not what they were when the run began"):
+        second.load_state_dict(first.state_dict())
 
 
 def test_a_function_is_not_saved_and_has_to_be_given_again(make_env: MakeEnv, tmp_path: Path) -> None:
@@ -238,6 +316,12 @@ def test_no_base_and_other_demonstrations_are_refused(make_env: MakeEnv) -> None
         Residual(SMALL, make_env())
     with pytest.raises(ValueError, match=r"the demonstrations have \(2, 1\) numbers an observation and an action"):
         Residual(SMALL, make_env(), base_policy=biased, demonstrations=_of_other_worlds())
+    with pytest.raises(ValueError, match="there is no episode of which the beginning is recorded"):
+        Residual(SMALL, make_env(), base_policy=biased, demonstrations=Recorder(2, 1, 1))
+    with pytest.raises(ValueError, match="a base policy was given, and base is 'zero'"):
+        Residual(replace(SMALL, base="zero"), make_env(), base_policy=biased)
+    with pytest.raises(NotFiniteError, match="the action of the base policy is not finite"):
+        Residual(SMALL, make_env(), base_policy=lambda obs: obs + np.nan).learn(16)
     with pytest.raises(ValueError, match="num_judges is 3, and there are 2 critics"):
         ResidualCfg(num_critics=2, num_judges=3)
 

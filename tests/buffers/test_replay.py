@@ -119,14 +119,38 @@ def test_what_followed_is_summed_as_a_loop_would(
         assert bool(drawn.truncated[index]) == (step % 5 == 0)
 
 
+def test_nothing_is_summed_across_a_cut() -> None:
+    """Two rollouts of two worlds; after the first, the worlds were reset."""
+    buffer = ReplayBuffer(100, 1, 1)
+    buffer.cut()  # of nothing
+    buffer.add(replace(rollout(0, 1, 2), terminated=torch.zeros(1, 2).bool(), truncated=torch.zeros(1, 2).bool()))
+    buffer.cut()
+    buffer.add(rollout(2, 3, 2))
+    drawn, discount = buffer.sample_ahead((200,), torch.Generator().manual_seed(0), 3, 0.5)
+    first = drawn.obs[:, 0] < 2
+    assert first.any() and (discount[first] == 0.5).all() and drawn.truncated[first].all()
+    assert (discount[~first] < 0.5).any()
+    buffer.forget_pay()
+    assert not buffer.steps(0, 8).reward.any()
+
+
 def test_learners_do_not_see_what_is_the_agents_own() -> None:
-    """Observations of two numbers, of which learners see the first."""
+    """Observations of two numbers, of which learners see the first; these count what they see."""
+
+    class Width(Sum):
+        def reward(self, segments: Segments) -> Tensor:
+            return super().reward(segments) + segments.obs.shape[-1]
+
+    class PieceWidth(Count):
+        def win_rate(self, segments: Segments) -> Tensor:
+            return super().win_rate(segments) + segments.obs.shape[-1]
+
     ours = rollout(0, 3, 2)
     obs, next_obs = (torch.cat([x, x + 1000], -1) for x in (ours.obs, ours.next_obs))
     buffer, plain = ReplayBuffer(7, 2, 1, num_seen=1), ReplayBuffer(7, 1, 1)
     buffer.add(replace(ours, obs=obs, next_obs=next_obs))
     plain.add(ours)
-    for learner in (Sum(), Count()):
+    for learner in (Width(), PieceWidth()):
         buffer.relabel(learner)  # pyright: ignore[reportArgumentType]
         plain.relabel(learner)  # pyright: ignore[reportArgumentType]
         assert torch.equal(buffer.steps(0, 6).reward, plain.steps(0, 6).reward)
