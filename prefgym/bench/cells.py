@@ -4,7 +4,7 @@ import json
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -95,6 +95,22 @@ def call(*argv: str) -> None:
 
 def _command(*argv: str) -> list[str]:
     return [sys.executable, "-m", "prefgym", *argv]
+
+
+Key = TypeVar("Key")
+
+
+def read_done(results: Path, keys: Iterable[Key], wanted: Callable[[Key], Line]) -> dict[Key, Line]:
+    """Read the lines of a results file that say what is wanted, under what they are lines of.
+
+    Args:
+        results: The file.
+        keys: What may be in it.
+        wanted: All that decides what one of these comes to, which is part of its line.
+    """
+    lines = read_lines(results)
+    present = {key: wanted(key) for key in keys}
+    return {key: line for key, told in present.items() for line in lines if told.items() <= line.items()}
 
 
 def read_lines(results: Path) -> list[Line]:

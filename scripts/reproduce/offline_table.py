@@ -26,7 +26,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.bench.cells import Line, call, finish, read_lines, run_cells
+from prefgym.bench.cells import Line, call, finish, read_done, run_cells
 from prefgym.bench.statistics import Scores, iqm
 from prefgym.experts import load_expert
 from prefgym.limits import Count, NonNegative, check
@@ -82,7 +82,7 @@ class Cell:
 
 def main(cfg: OfflineTableCfg) -> int:
     """Run what is missing, then print; return the number of cells that failed."""
-    done = read_results(cfg)
+    done = read_done(cfg.results, cells(cfg), partial(wanted, cfg))
     missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
     with ThreadPoolExecutor(cfg.jobs) as pool:
         data = sorted({(cell.seed, cell.task) for cell in missing})
@@ -154,13 +154,6 @@ def wanted(cfg: OfflineTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
     flags = [demos_flags(cfg, cell.task, cell.seed), question_flags(cfg, cell.seed), train_flags(cfg, cell)]
     return {"task": cell.task, "agent": cell.agent, "seed": cell.seed, "flags": flags}
-
-
-def read_results(cfg: OfflineTableCfg) -> dict[Cell, Line]:
-    """Read the lines of the results file that were made with the present flags."""
-    lines = read_lines(cfg.results)
-    present = {cell: wanted(cfg, cell) for cell in cells(cfg)}
-    return {cell: line for cell, told in present.items() for line in lines if told.items() <= line.items()}
 
 
 def tell(line: Line) -> str:

@@ -28,7 +28,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.bench.cells import Line, call, finish, read_lines, run_cells
+from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
 from prefgym.limits import Count, Positive, check
 
 GOAL = 0.9
@@ -88,7 +88,7 @@ class Cell:
 
 def main(cfg: ResidualTableCfg) -> int:
     """Run what is missing, then print; return the number of cells that failed."""
-    done = read_results(cfg)
+    done = read_done(cfg.results, cells(cfg), partial(wanted, cfg))
     missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
     with ThreadPoolExecutor(cfg.jobs) as pool:
         list(pool.map(partial(make_base, cfg), sorted({cell.seed for cell in missing})))
@@ -161,13 +161,6 @@ def wanted(cfg: ResidualTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
     flags = [demos_flags(cfg, cell.seed), base_flags(cfg, cell.seed), train_flags(cfg, cell)]
     return {"task": cfg.task, "arm": cell.arm, "seed": cell.seed, "flags": flags}
-
-
-def read_results(cfg: ResidualTableCfg) -> dict[Cell, Line]:
-    """Read the lines of the results file that were made with the present flags."""
-    lines = read_lines(cfg.results)
-    present = {cell: wanted(cfg, cell) for cell in cells(cfg)}
-    return {cell: line for cell, told in present.items() for line in lines if told.items() <= line.items()}
 
 
 def run(cfg: ResidualTableCfg, cell: Cell) -> Line:

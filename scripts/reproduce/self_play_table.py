@@ -27,7 +27,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.bench.cells import Line, finish, read_lines, run_cells
+from prefgym.bench.cells import Line, finish, read_done, run_cells
 from prefgym.bench.statistics import iqm
 from prefgym.flags import parse_train
 from prefgym.limits import Count, check
@@ -116,10 +116,10 @@ class Duel:
 
 def main(cfg: SelfPlayTableCfg) -> int:
     """Run what is missing, then print; return the number of cells that failed."""
-    done = read_results(cfg, cells(cfg), partial(wanted, cfg))
+    done = read_done(cfg.results, cells(cfg), partial(wanted, cfg))
     missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
     done |= run_cells(missing, partial(run, cfg), cfg.results, cfg.jobs, tell)
-    compared = read_results(cfg, duels(cfg, done), partial(wanted_duel, cfg))
+    compared = read_done(cfg.results, duels(cfg, done), partial(wanted_duel, cfg))
     open_duels = [duel for duel in duels(cfg, done) if duel not in compared and not cfg.print_only]
     compared |= run_cells(open_duels, partial(compare, cfg), cfg.results, 1, tell_duel)
     Console(width=140).print(summarize(cfg, done, compared))
@@ -161,13 +161,6 @@ def wanted(cfg: SelfPlayTableCfg, cell: Cell) -> Line:
 def wanted_duel(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
     """Return all that decides what a comparison comes to."""
     return {"ours": wanted(cfg, duel.ours), "theirs": wanted(cfg, duel.theirs), "matches": cfg.matches}
-
-
-def read_results(cfg: SelfPlayTableCfg, keys: Iterator[Any], wanted: Any) -> dict[Any, Line]:  # noqa: ANN401
-    """Read the lines of the results file that were made with the present flags."""
-    lines = read_lines(cfg.results)
-    present = {key: wanted(key) for key in keys}
-    return {key: line for key, told in present.items() for line in lines if told.items() <= line.items()}
 
 
 def folder_of(cfg: SelfPlayTableCfg, cell: Cell) -> Path:

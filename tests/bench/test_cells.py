@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from prefgym.bench.cells import Line, call, finish, read_lines, run_cells
+from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
 
 TINY = ("train", "--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
 SHORT = (*TINY, "--steps", "100", "--eval.final-episodes", "1", "--threads", "1", "--no-report")
@@ -37,6 +37,7 @@ def test_finished_cells_have_a_line_and_failed_ones_a_sentence(
     done = run_cells([Cell(n) for n in range(3)], run, results, 2, lambda line: f"came to {line['number']}")
     assert done == {Cell(0): {"number": 0}, Cell(2): {"number": 2}}
     assert sorted(line["number"] for line in read_lines(results)) == [0, 2]
+    assert read_done(results, range(3), lambda number: {"number": number}).keys() == {0, 2}
     told = sorted(capsys.readouterr().out.splitlines())
     assert told == ["cell 0: came to 0", "cell 1: it does not like that", "cell 2: came to 2"]
 

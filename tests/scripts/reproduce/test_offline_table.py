@@ -2,12 +2,14 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
-from offline_table import Cell, OfflineTableCfg, cells, main, read_results, score, train_flags, wanted
+from offline_table import Cell, OfflineTableCfg, cells, main, score, train_flags, wanted
 
+from prefgym.bench.cells import read_done
 from prefgym.experts import load_expert
 
 TINY = OfflineTableCfg(
@@ -25,8 +27,8 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert main(cfg) == 0
     assert cfg.results.read_text().splitlines() == lines
     other = replace(cfg, updates=3)
-    assert read_results(other) == {}
-    assert len(read_results(cfg)) == 2
+    assert read_done(cfg.results, cells(other), partial(wanted, other)) == {}
+    assert len(read_done(cfg.results, cells(cfg), partial(wanted, cfg))) == 2
 
 
 def test_scores_by_hand() -> None:

@@ -2,11 +2,14 @@
 
 import json
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
-from residual_table import Cell, ResidualTableCfg, main, read_results, summarize, train_flags
+from residual_table import Cell, ResidualTableCfg, cells, main, summarize, train_flags, wanted
 from rich.console import Console
+
+from prefgym.bench.cells import read_done
 
 TINY = ResidualTableCfg(
     task="FetchReach", arms=("alone", "residual"), seeds=1, steps=80, demos=2, chunk=2, updates=2, jobs=1, episodes=2
@@ -22,7 +25,8 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "residual-0: success in" in capsys.readouterr().out
     assert main(cfg) == 0
     assert cfg.results.read_text().splitlines() == lines
-    assert read_results(replace(cfg, scale=0.3)).keys() == {Cell(arm="alone", seed=0)}
+    other = replace(cfg, scale=0.3)
+    assert read_done(cfg.results, cells(other), partial(wanted, other)).keys() == {Cell(arm="alone", seed=0)}
 
 
 def test_arms_differ_in_scale_and_rater() -> None:
