@@ -5,6 +5,7 @@ Others can be asked to draw themselves.
 
 import importlib
 import sys
+import warnings
 from collections.abc import Callable, Mapping
 from functools import partial
 from importlib.util import find_spec
@@ -38,16 +39,23 @@ def find(env_id: str) -> EnvSpec:
     Raises:
         gymnasium.error.Error: If it is not registered.
     """
-    try:
-        gym.spec(env_id)
-    except gym.error.Error:
-        for provider in PROVIDERS:
-            if find_spec(provider) is not None:
+    for provider in PROVIDERS:
+        if not _is_registered(env_id) and find_spec(provider) is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such as that of a screen that is not there
                 gym.register_envs(importlib.import_module(provider))
     for provider, mend in PROVIDERS.items():
         if provider in sys.modules:
             mend()
     return gym.spec(env_id)
+
+
+def _is_registered(env_id: str) -> bool:
+    try:
+        gym.spec(env_id)
+    except gym.error.Error:
+        return False
+    return True
 
 
 def make_vector(
