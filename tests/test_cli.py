@@ -209,7 +209,22 @@ def test_lists_name_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(run(capsys, "list", "envs")[1].split()) == 24
     assert {"oracle", "partial-return", "none"} <= set(run(capsys, "list", "raters")[1].split())
     assert run(capsys, "list", "agents")[1].split() == sorted(
-        ["ppo", "sac", "pebble", "sb3", "sb3-ppo", "sb3-sac", "sb3-td3", "bc", "sft", "cpl", "cpl-kl", "p-iql", "ipl"]
+        [
+            "ppo",
+            "sac",
+            "pebble",
+            "sb3",
+            "sb3-ppo",
+            "sb3-sac",
+            "sb3-td3",
+            "bc",
+            "sft",
+            "cpl",
+            "cpl-kl",
+            "p-iql",
+            "ipl",
+            "residual",
+        ]
     )
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
-from prefgym.agents.bc import BC
+from prefgym.agents.bc import Cloning
 from prefgym.cli import main
 from prefgym.evaluate import evaluate, make_evaluation_env
 from prefgym.feedback import read_feedback
@@ -100,7 +100,7 @@ def test_a_run_goes_on_where_it_was_stopped(
     """Stopped hard before the first checkpoint, and after it; the folder of the answers is not needed again."""
     flags = (*TRAIN, *DATASET, "--agent", "sft", "--updates", "400", "--checkpoint.every", "200", "--eval.every", "200")
     assert run(capsys, *flags, "--out", "never")[0] == 0
-    improve = BC.improve
+    improve = Cloning.improve
 
     def until(updates: int) -> None:
         def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
@@ -108,7 +108,7 @@ def test_a_run_goes_on_where_it_was_stopped(
                 raise SystemExit(9)
             return improve(self, num_updates)
 
-        monkeypatch.setattr(BC, "improve", stopping)
+        monkeypatch.setattr(Cloning, "improve", stopping)
 
     until(100)
     assert run(capsys, *flags, "--out", "stopped")[0] == 9
@@ -117,7 +117,7 @@ def test_a_run_goes_on_where_it_was_stopped(
         if updates:
             until(updates)
         else:
-            monkeypatch.setattr(BC, "improve", improve)
+            monkeypatch.setattr(Cloning, "improve", improve)
         assert run(capsys, "train-offline", "--resume", "stopped")[0] == (9 if updates else 0)
     assert told(here / "stopped") == told(here / "never")
     assert run(capsys, "train-offline", "--resume", "stopped")[2] == (
@@ -129,14 +129,14 @@ def test_a_run_is_not_gone_on_with_another_dataset(
     here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     flags = (*TRAIN, *DATASET, "--agent", "bc", "--updates", "400", "--checkpoint.every", "100", "--out", "run")
-    improve = BC.improve
+    improve = Cloning.improve
 
     def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
         if self.num_timesteps == 200:
             raise SystemExit(9)
         return improve(self, num_updates)
 
-    monkeypatch.setattr(BC, "improve", stopping)
+    monkeypatch.setattr(Cloning, "improve", stopping)
     assert run(capsys, *flags)[0] == 9
     (here / "data").unlink()
     demos = ("demos", "--env", POLE, "--policy", "random", "--episodes", "2", "--dataset", "pole/random-v0")
