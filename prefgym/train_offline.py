@@ -9,6 +9,7 @@ from gymnasium.vector import VectorEnv
 
 import prefgym
 from prefgym.checkpoints import Checkpoints, Which
+from prefgym.checks import check_device
 from prefgym.config import OfflineCfg, UserError
 from prefgym.datasets import dataset_folder, load_demos
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, measure_of
@@ -20,7 +21,7 @@ from prefgym.offline import OfflineAgent, OfflineData
 from prefgym.progress import Progress
 from prefgym.runs import Run, write_manifest
 from prefgym.states import State
-from prefgym.train import bring, check_device
+from prefgym.train import bring
 
 
 def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401

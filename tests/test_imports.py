@@ -31,6 +31,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "experts",
         "loop",
         "questions",
+        "checks",
         "datasets",
         "feedback",
         "report",

@@ -98,8 +98,8 @@ class Simulator:
         for step in range(num_steps):
             if not running.any():
                 break
-            obs, begins = worlds.observation.astype(np.float32), np.full(len(running), step == 0)
-            action, memory = policy.predict(obs, memory, begins, deterministic=True)
+            seen, begins = worlds.observation.astype(np.float32), np.full(len(running), step == 0)
+            action, memory = policy.predict(seen, memory, begins, deterministic=True)
             worlds.step(action, None if running.all() else running)
             worlds.evaluate(action)
             worlds.observe(running)

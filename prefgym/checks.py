@@ -1,0 +1,106 @@
+"""What is looked at before a run begins, so that what makes no sense ends in one sentence."""
+
+import math
+import sys
+from pathlib import Path
+
+import torch
+
+from prefgym.config import TrainCfg, UserError
+from prefgym.datasets import played_in
+from prefgym.feedback import read_feedback
+from prefgym.loop import Parts
+from prefgym.protocols import JudgedLearner, PieceLearner
+from prefgym.runs import read_config
+from prefgym.spaces import single_spaces
+from prefgym.wrappers import PreferenceVectorEnv
+
+BY_MEMBERS = ("disagreement", "entropy", "disagreement-k-center")
+"""Samplers that ask by what members of an ensemble think."""
+
+
+def check_device(device: str) -> None:
+    """See that a device can be used.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    try:
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError):  # torch raises the one for unknown devices, the other for missing ones
+        raise UserError(f"--device {device} cannot be used here.") from None
+
+
+def check_pieces(cfg: TrainCfg, learner: PieceLearner) -> None:
+    """See that what compares pieces is asked for what it can tell.
+
+    Raises:
+        UserError: If it is not.
+    """
+    if getattr(cfg.agent_cfg, "demos", ""):
+        raise UserError(f"--reward {cfg.reward} pays by comparisons, which demonstrations take no part in.")
+    if isinstance(learner, JudgedLearner):
+        return
+    if getattr(cfg.sampler_cfg, "num_options", 2) != 2:
+        raise UserError(f"--reward {cfg.reward} compares two options: leave --sampler.num-options out.")
+    if cfg.sampler in BY_MEMBERS:
+        raise UserError(
+            f"--sampler {cfg.sampler} asks where members of an ensemble differ, and --reward {cfg.reward} has but one: "
+            "use --sampler uniform."
+        )
+
+
+def check_given(cfg: TrainCfg) -> None:
+    """See that a base policy and demonstrations are of the task, where the agent has such.
+
+    Raises:
+        UserError: If demonstrations tell the reward of another task. A base may be of another one, which is printed.
+    """
+    base, demos = getattr(cfg.agent_cfg, "base", ""), getattr(cfg.agent_cfg, "demos", "")
+    if base and (Path(base) / "config.yaml").is_file() and (learned := read_config(Path(base))["env"]) != cfg.env:
+        print(f"--agent.base {base} was learned in {learned}, not in {cfg.env}", file=sys.stderr)
+    if demos and cfg.rater == "none":
+        folder = cfg.agent_cfg.datasets
+        played = played_in(demos, Path(folder) if folder else None)
+        if played not in ("", cfg.env):
+            raise UserError(f"the demonstrations {demos} are paid what {played} pays, and not {cfg.env}.")
+
+
+def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
+    """See that recent pieces stay recorded as long as others are compared with them.
+
+    Raises:
+        UserError: If there is too little room.
+    """
+    num_envs, num_steps = env.num_envs, cfg.agent_cfg.num_steps
+    # each rollout has a piece of each world at least, and a step takes two rows at most
+    rollouts = math.ceil(cfg.reward_cfg.queue / num_envs) + 2
+    if env.recorder.num_rows < (rows := rollouts * (2 * num_steps + 1)):
+        told = f"{rows * num_envs:,} steps, and there is room for {env.recorder.num_rows * num_envs:,}"
+        raise UserError(f"--reward {cfg.reward} compares with a queue that reaches back {told}: see --recorder.")
+
+
+def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
+    """See that preferences to begin with are such as the rater will be asked for.
+
+    Raises:
+        UserError: If nobody is asked, they are damaged, nothing is answered in them, or sizes differ.
+    """
+    if parts.rater is None:
+        raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
+    if isinstance(parts.learner, JudgedLearner):
+        raise UserError(f"--preferences cannot be used by --reward {cfg.reward}: it has each rollout judged anew.")
+    preferences, sampler = read_feedback(brought), cfg.sampler_cfg
+    queries = preferences.queries
+    if not preferences.answers.answered.any():
+        raise UserError(f"{brought} has nothing to begin with: no query in it was answered.")
+    options = queries.options
+    sizes = {
+        "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),
+        "numbers an action": (options.action.shape[-1], single_spaces(parts.env)[1].shape[0]),
+        "steps a segment": (options.num_steps, sampler.segment_length),
+        "options a query": (queries.num_options, getattr(sampler, "num_options", queries.num_options)),
+    }
+    for name, (there, here) in sizes.items():
+        if there != here:
+            raise UserError(f"{brought} does not fit: {there} {name}, and {here} in this run.")
