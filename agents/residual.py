@@ -32,7 +32,7 @@ from prefgym.networks import RunningNorm, StackedMLP, follow, joined, load_joine
 from prefgym.online import OnlineAgent
 from prefgym.player import Player
 from prefgym.protocols import Learner, Policy
-from prefgym.spaces import Spaces, squeezed, stretched
+from prefgym.spaces import Spaces, check_arrays, squeezed, stretched
 from prefgym.states import State, load_optimizer_state, optimizer_state
 from prefgym.wrappers import hides_reward
 
@@ -132,6 +132,7 @@ class Residual(OnlineAgent):
             ValueError: If there is no base, actions are not bounded, or the demonstrations are of other worlds.
             UserError: If what `cfg` names is missing or damaged.
         """
+        check_arrays(env, self.name)
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: ResidualCfg = cfg
         self.num_updates = 0

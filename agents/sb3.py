@@ -30,7 +30,7 @@ from prefgym.networks import load_weights, save_weights
 from prefgym.protocols import Learner
 from prefgym.runs import check_import
 from prefgym.sb3 import ReplayBuffer, VecEnv
-from prefgym.spaces import Spaces, single_spaces
+from prefgym.spaces import Spaces, check_arrays, single_spaces
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
 
@@ -121,6 +121,7 @@ class Sb3Agent:
         Raises:
             UserError: If there is no such algorithm, or it does not take these settings.
         """
+        check_arrays(env, "Stable-Baselines3")
         self.cfg, self.env = cfg, env
         algorithm = find(cfg.algorithm)
         self.worlds = Tape(env)

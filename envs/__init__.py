@@ -7,7 +7,9 @@ from prefgym.envs.control import INVERTED_PENDULUM as INVERTED_PENDULUM
 from prefgym.envs.control import PUSHER as PUSHER
 from prefgym.envs.control import REACHER as REACHER
 from prefgym.envs.humanoid import HUMANOID as HUMANOID
+from prefgym.envs.humanoid import HUMANOID_NEWTON as HUMANOID_NEWTON
 from prefgym.envs.humanoid import HUMANOID_STANDUP as HUMANOID_STANDUP
+from prefgym.envs.humanoid import HUMANOID_STANDUP_NEWTON as HUMANOID_STANDUP_NEWTON
 from prefgym.envs.locomotion import ANT as ANT
 from prefgym.envs.locomotion import HALF_CHEETAH as HALF_CHEETAH
 from prefgym.envs.locomotion import HOPPER as HOPPER
@@ -37,6 +39,9 @@ _POSTURES = (HUMANOID_KNEEL, HUMANOID_LOTUS, HUMANOID_SPLITS)
 WISHES: dict[str, TaskSpec] = {task.name: task for task in (*_MOTIONS, *_POSTURES)}
 """The tasks without a reward, by name: for raters that look."""
 
+VARIANTS: dict[str, TaskSpec] = {task.name: task for task in (HUMANOID_NEWTON, HUMANOID_STANDUP_NEWTON)}
+"""Tasks that differ from Gymnasium's in their physics, so that GPUs can simulate them; by name."""
+
 
 def expert(env_id: str, level: "Level" = "expert") -> "Expert":
     """Load the expert that ships with prefgym for a task; `level="medium"` has about half its return.
@@ -59,14 +64,17 @@ __all__ = [
     "HUMANOID",
     "HUMANOID_KNEEL",
     "HUMANOID_LOTUS",
+    "HUMANOID_NEWTON",
     "HUMANOID_SPLITS",
     "HUMANOID_STANDUP",
+    "HUMANOID_STANDUP_NEWTON",
     "INVERTED_DOUBLE_PENDULUM",
     "INVERTED_PENDULUM",
     "PUSHER",
     "REACHER",
     "SWIMMER",
     "TASKS",
+    "VARIANTS",
     "WALKER2D",
     "WALKER2D_ONE_LEG",
     "WISHES",

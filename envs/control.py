@@ -61,10 +61,9 @@ def _reacher_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType
 def _reacher_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
     """Place the target uniformly in a disc of radius 0.2 m."""
     qpos = draw.uniform(-0.1, 0.1, (num, len(qpos0))) + qpos0
-    target = draw.uniform(-0.2, 0.2, (num, 2))
-    while (outside := (target * target).sum(-1) ** 0.5 >= 0.2).any():
-        target[outside] = draw.uniform(-0.2, 0.2, (int(outside.sum()), 2))
-    qpos[:, -2:] = target
+    qpos[:, -2:] = draw.until(
+        lambda target: (target * target).sum(-1) ** 0.5 < 0.2, lambda num: draw.uniform(-0.2, 0.2, (num, 2)), num
+    )
     qvel = qvel0 + draw.uniform(-0.005, 0.005, (num, len(qvel0)))
     qvel[:, -2:] = 0
     return qpos, qvel
@@ -86,13 +85,14 @@ def _pusher_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType)
 
 def _pusher_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
     """Place the object in a rectangle of 0.3 m x 0.4 m, at least 0.17 m from the goal."""
-    x, y = draw.uniform(-0.3, 0.0, (num, 1)), draw.uniform(-0.2, 0.2, (num, 1))
-    while (near := (x * x + y * y)[:, 0] ** 0.5 <= 0.17).any():
-        again = int(near.sum())
-        x[near], y[near] = draw.uniform(-0.3, 0.0, (again, 1)), draw.uniform(-0.2, 0.2, (again, 1))
+    place = draw.until(
+        lambda place: (place * place).sum(-1) ** 0.5 > 0.17,
+        lambda num: draw.uniform((-0.3, -0.2), (0.0, 0.2), (num, 2)),
+        num,
+    )
     qvel = qvel0 + draw.uniform(-0.005, 0.005, (num, len(qvel0)))
     qpos = qpos0 + 0 * qvel  # a row for each world
-    qpos[:, -4:-3], qpos[:, -3:-2], qpos[:, -2:] = x, y, 0
+    qpos[:, -4:-2], qpos[:, -2:] = place, 0
     qvel[:, -4:] = 0
     return qpos, qvel
 

@@ -1,10 +1,13 @@
 """Tasks of the humanoid: Humanoid, HumanoidStandup.
 
-They are the tasks `<Name>-v5` of Gymnasium, to the last bit.
+They are the tasks `<Name>-v5` of Gymnasium, to the last bit. Their solver, PGS, is not on GPUs, so there is one of each
+with Newton's, too: other physics, and thus other tasks.
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 from types import ModuleType
+from typing import Any
 
 from prefgym.envs.formulas import SURVIVE, UNIFORM_START, gains_and_costs, squares, uniform_start, within, xy_info
 from prefgym.sim.task import Array, Factor, Seen, StepFacts, TaskSpec, Views
@@ -24,6 +27,8 @@ def _seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
 
 def _center_of_mass_xy(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
     mass = views["body_mass"]
+    if mass.ndim == 2:  # worlds with masses of their own
+        return (xp.einsum("nb,nbj->nj", mass, views["xipos"]) / mass.sum(-1)[:, None])[..., :2]
     return (xp.einsum("b,nbj->nj", mass, views["xipos"]) / mass.sum())[..., :2]
 
 
@@ -144,3 +149,7 @@ HUMANOID_STANDUP = TaskSpec(
     info=_standup_info,
     initial=uniform_start,
 )
+
+_ON_GPUS: dict[str, Any] = {"solver": "Newton", "num_contacts": 48, "num_constraints": 128}
+HUMANOID_NEWTON = replace(HUMANOID, name="HumanoidNewton", **_ON_GPUS)
+HUMANOID_STANDUP_NEWTON = replace(HUMANOID_STANDUP, name="HumanoidStandupNewton", **_ON_GPUS)

@@ -3,17 +3,19 @@
 Registering imports neither MuJoCo nor torch; making an environment does.
 """
 
+import importlib.util
 from typing import Any
 
 import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
-from prefgym.envs import TASKS, WISHES, fetch
+from prefgym.envs import TASKS, VARIANTS, WISHES, fetch
 from prefgym.sim.names import REWARDS, check_name
 from prefgym.sim.task import TaskSpec
 
-_SPECS = TASKS | WISHES
-BACKENDS = ("cpu",)
+_SPECS = TASKS | VARIANTS | WISHES
+BACKENDS = ("cpu", "warp")
+"""What simulates: this machine's processors, or MuJoCo Warp on a GPU."""
 
 
 def register() -> None:
@@ -48,7 +50,7 @@ def make_env(
         reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward; "measure" pays what
             evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
             and pays the task reward or, where there is none, 0.
-        backend: What simulates it: "cpu" is this machine's processor.
+        backend: What simulates it: "cpu" is this machine's processor; a GPU is for many worlds.
         **kwargs: What `PoolEnv` takes.
 
     Raises:
@@ -56,6 +58,8 @@ def make_env(
     """
     from prefgym.sim.single_env import PoolEnv
 
+    if backend == "warp":
+        raise ValueError(f"a GPU is for many worlds: gym.make_vec('prefgym/{task}-v0', num_envs=4096, backend='warp')")
     env = PoolEnv(_spec(task, reward, backend), measured=reward == "measure", **kwargs)
     if reward != "learned":
         return env
@@ -80,20 +84,37 @@ def make_vector_env(
         reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward; "measure" pays what
             evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
             and pays the task reward or, where there is none, 0.
-        backend: What simulates them: "cpu" is a pool of threads on this machine.
-        **kwargs: What `PoolVectorEnv` takes.
+        backend: What simulates them: "cpu" is a pool of threads on this machine, "warp" a GPU, with tensors in and out.
+        **kwargs: What `PoolVectorEnv` takes, or `TensorVectorEnv`.
 
     Raises:
         ValueError: If the task, the reward or the backend is unknown, or the task has no reward to pay.
     """
-    from prefgym.sim.vector_env import PoolVectorEnv
-
-    env = PoolVectorEnv(_spec(task, reward, backend), num_envs, measured=reward == "measure", **kwargs)
+    spec = _spec(task, reward, backend)
+    make = _tensor_env if backend == "warp" else _pool_env
+    env = make(spec, num_envs, reward, **kwargs)
     if reward != "learned":
         return env
+    from prefgym.tensor_wrapper import PreferenceTensorEnv
     from prefgym.wrappers import PreferenceVectorEnv
 
-    return PreferenceVectorEnv(env)
+    return PreferenceTensorEnv(env) if backend == "warp" else PreferenceVectorEnv(env)
+
+
+def _pool_env(spec: TaskSpec, num_envs: int, reward: str, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: ANN401
+    from prefgym.sim.vector_env import PoolVectorEnv
+
+    return PoolVectorEnv(spec, num_envs, measured=reward == "measure", **kwargs)
+
+
+def _tensor_env(spec: TaskSpec, num_envs: int, reward: str, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: ANN401
+    if reward == "measure" and spec.measure is not None:
+        raise ValueError("what evaluation counts is counted on the CPU: make these worlds with backend='cpu'")
+    if importlib.util.find_spec("mujoco_warp") is None:
+        raise ValueError("backend='warp' needs MuJoCo Warp, which is not installed: pip install 'prefgym[warp]'")
+    from prefgym.sim.tensor_env import TensorVectorEnv
+
+    return TensorVectorEnv(spec, num_envs, **kwargs)
 
 
 def _spec(task: str, reward: str, backend: str) -> TaskSpec:

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from prefgym.budget import Counts, ScheduleCfg
 from prefgym.buffers.recorder import RecorderCfg
@@ -68,6 +68,8 @@ class TrainCfg:
     """Environment steps."""
     seed: Natural = 0
     """Seed of every generator."""
+    backend: Literal["cpu", "warp"] = "cpu"
+    """What simulates the worlds: processors, or MuJoCo Warp on `--device`, for thousands of them."""
     device: str = "cpu"
     """Where networks are trained."""
     threads: Count | None = None

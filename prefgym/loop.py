@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from gymnasium.vector import VectorEnv
+from torch import Tensor
 
 from prefgym.answer_log import AnswerLog
 from prefgym.budget import Budget, Schedule
@@ -266,10 +267,10 @@ class Loop:
         budget = parts.budget
         # budget steps / all steps, less what was spent so far
         due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
-        matches = learner.match(parts.recorder.pieces(num_steps), max(due, 0))
+        matches = learner.match(parts.recorder.pieces(num_steps).cpu(), max(due, 0))
         if not len(matches):
             return {}
-        options = parts.recorder.segments(matches, num_steps)
+        options = parts.recorder.segments(matches, num_steps).map(Tensor.cpu)
         rater.submit(budget.ask(Queries.of(options, first_id=budget.num_asked, asked_at=steps)))
         answers = rater.collect()
         fresh = budget.receive(answers) if answers else None
@@ -292,7 +293,7 @@ class Loop:
         parts = self.parts
         assert parts.recorder is not None  # where there is a rater, there is a recorder
         try:
-            options = parts.sampler(parts.recorder, parts.learner, num_queries, parts.generator)
+            options = parts.sampler(parts.recorder, parts.learner, num_queries, parts.generator).map(Tensor.cpu)
         except NoSegmentError:
             return
         parts.schedule.hold(steps)

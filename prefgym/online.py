@@ -11,7 +11,17 @@ from torch import Tensor
 
 from prefgym.agent import BaseAgent, StopTraining
 from prefgym.buffers.rollout import Rollout
+from prefgym.spaces import device_of
 from prefgym.states import State
+
+
+def final_obs(obs: np.ndarray, done: np.ndarray, info: dict[str, Any]) -> np.ndarray:
+    """Return what a step in SAME_STEP mode led to, before any reset. Shape: (N, O)."""
+    if not done.any():
+        return obs
+    reached = obs.copy()
+    reached[done] = np.stack(list(info["final_obs"][done]))
+    return reached
 
 
 class OnlineAgent(BaseAgent):
@@ -50,7 +60,7 @@ class OnlineAgent(BaseAgent):
         """Step every world of `env`, in SAME_STEP mode, `num_steps` times.
 
         Args:
-            env: The worlds.
+            env: The worlds; those on a device take and give tensors, and are not waited for before the end.
             callback: SB3's, told of each step; None tells nobody.
 
         Raises:
@@ -63,16 +73,14 @@ class OnlineAgent(BaseAgent):
         if self._obs is None:
             self._obs = self.tensor(env.reset(seed=None)[0])
         steps: list[tuple[Tensor, ...]] = []
+        on_device = device_of(env) is not None
         for _ in range(self.cfg.num_steps):
             with torch.no_grad():
                 action, log_prob = self.draw(self._obs)
                 executed = self.executed(action)
-            obs, reward, terminated, truncated, info = env.step(executed.cpu().numpy())
-            next_obs = obs
+            obs, reward, terminated, truncated, info = env.step(executed if on_device else executed.cpu().numpy())
             done = terminated | truncated
-            if done.any():
-                next_obs = obs.copy()
-                next_obs[done] = np.stack(list(info["final_obs"][done]))
+            next_obs = info["final_obs"] if on_device else final_obs(obs, done, info)
             told = (self.tensor(x) for x in (next_obs, reward, terminated, truncated))
             steps.append((self._obs, action, executed, *told, log_prob))
             self._obs = self.tensor(obs)
@@ -82,6 +90,8 @@ class OnlineAgent(BaseAgent):
                 callback.update_locals({"new_obs": obs, "rewards": reward, "dones": done, "actions": executed})
                 if not callback.on_step():
                     raise StopTraining
+        if on_device:
+            env.check()  # the first look at the device since the rollout began
         names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
         rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
         return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())

@@ -23,6 +23,22 @@ def single_spaces(env: Any) -> tuple[gym.spaces.Box, gym.spaces.Box]:  # noqa: A
     return observation, cast(gym.spaces.Box, action)
 
 
+def device_of(env: Any) -> torch.device | None:  # noqa: ANN401
+    """Return the device on which an environment's worlds are, with tensors in and out; None for those of arrays."""
+    told: dict[str, Any] = getattr(env, "metadata", None) or {}
+    return told.get("device")
+
+
+def check_arrays(env: Any, name: str) -> None:  # noqa: ANN401
+    """See that worlds give arrays, for agents that know no tensors.
+
+    Raises:
+        ValueError: If they are on a device.
+    """
+    if device_of(env) is not None:
+        raise ValueError(f"{name} acts in worlds of arrays, and not on a device: use backend='cpu'")
+
+
 def action_bounds(action: gym.spaces.Box) -> tuple[Tensor, Tensor]:
     """Return the smallest and the largest action, as float32. Shapes: (A,), (A,)."""
     return torch.as_tensor(action.low, dtype=torch.float32), torch.as_tensor(action.high, dtype=torch.float32)

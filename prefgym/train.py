@@ -11,6 +11,7 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor
 
 import prefgym
 from prefgym import rewards, samplers
@@ -31,6 +32,7 @@ from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
 from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
+from prefgym.tensor_wrapper import GuardedTensorEnv, PreferenceTensorEnv
 from prefgym.wrappers import PreferenceVectorEnv
 
 FPS = 30.0
@@ -146,6 +148,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
             f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
     num_envs = cfg.agent_cfg.num_envs
+    if cfg.backend == "warp":
+        return make_worlds_on_device(cfg)
     if foreign.find(cfg.env).vector_entry_point == OURS:
         settings: dict[str, Any] = {"num_threads": cfg.num_threads, "dtype": np.float32}
         env = gym.make_vec(cfg.env, num_envs, reward="recorded", autoreset_mode=AutoresetMode.SAME_STEP, **settings)
@@ -174,6 +178,31 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     except (ValueError, gym.error.Error, NotImplementedError) as error:
         raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
     return recording
+
+
+def make_worlds_on_device(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
+    """Make the worlds in which the agent learns, simulated by MuJoCo Warp where the networks are.
+
+    Raises:
+        UserError: If they are not simulated here, the device cannot be used, there is no room for what is to be
+            recorded, or neither rater nor reward.
+    """
+    if foreign.find(cfg.env).vector_entry_point != OURS:
+        raise UserError(f"{cfg.env} is not simulated by prefgym, so it cannot be on a GPU: use --backend cpu.")
+    settings: dict[str, Any] = {"reward": "recorded", "backend": "warp", "device": cfg.device}
+    try:
+        env = gym.make_vec(cfg.env, cfg.agent_cfg.num_envs, **settings)
+    except ValueError as error:
+        raise UserError(f"{str(error).rstrip('.')}.") from error
+    guarded = GuardedTensorEnv(env, guard_reward=cfg.rater == "none")
+    if cfg.rater == "none":
+        if "wish" in env.metadata:
+            raise UserError(f"{cfg.env} has no task reward: without a rater there is nothing to learn from.")
+        return guarded
+    try:
+        return PreferenceTensorEnv(guarded, recorder=cfg.recorder)
+    except ValueError as error:
+        raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
 
 
 def film(env_id: str, policy: Policy, seed: int, file: Path) -> Path:
@@ -266,7 +295,8 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
     """Sample recorded steps: what they were worth, and what the learner thinks; None where they have no reward."""
     recorder = cast(PreferenceVectorEnv, parts.env).recorder
     starts = recorder.starts(1)
-    steps = recorder.segments(starts[torch.randint(len(starts), (num_steps,), generator=parts.generator)], 1)
+    drawn = starts[torch.randint(len(starts), (num_steps,), generator=parts.generator)]
+    steps = recorder.segments(drawn, 1).map(Tensor.cpu)
     if steps.reward is None:
         return None
     learned = parts.learner.reward(steps.without_truth()).mean(0)[..., 0]

@@ -10,13 +10,14 @@ import torch
 from gymnasium.utils import RecordConstructorArgs
 from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
+from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.protocols import Learner
 from prefgym.queries import Queries
 from prefgym.rewards.pay import pay
 from prefgym.segments import Segments
 from prefgym.sim.foreign import World, draw
-from prefgym.spaces import single_spaces
+from prefgym.spaces import device_of, single_spaces
 from prefgym.states import State
 
 Array = npt.NDArray[Any]
@@ -96,14 +97,11 @@ class _Preferences:
         self.renew_recorder(RecorderCfg())
 
     def renew_recorder(self, cfg: RecorderCfg) -> None:
-        self.recorder = Recorder(
-            self.num_worlds,
-            self.obs_dim,
-            self.action_dim,
-            has_reward=self.has_reward,
-            factor_names=self.factor_names,
-            state_dim=self.physics.state_size if self.physics else 0,
-            cfg=cfg,
+        made: dict[str, Any] = {"has_reward": self.has_reward, "factor_names": self.factor_names, "cfg": cfg}
+        made["state_dim"] = self.physics.state_size if self.physics else 0
+        sizes, device = (self.num_worlds, self.obs_dim, self.action_dim), device_of(self.env)
+        self.recorder: Any = (
+            Recorder(*sizes, **made) if device is None else DeviceRecorder(*sizes, device=device, **made)
         )
         self.record_state = self.physics is not None and cfg.state
         self.frame_height = 0 if self.physics else cfg.frame_height
@@ -111,7 +109,7 @@ class _Preferences:
             told = f"render_mode={self.env.render_mode!r}"
             raise ValueError(f"frame_height needs an environment made with render_mode='rgb_array', not {told}")
 
-    def state(self, final: bool = False) -> Array | None:
+    def state(self, final: bool = False) -> Any:  # noqa: ANN401 - an array, or a tensor of worlds on a device
         return self.physics.physics_state(final) if self.physics and self.record_state else None
 
     def frames(self) -> Array | None:

@@ -25,6 +25,7 @@ from prefgym.sim.cpu import load_model
 from prefgym.sim.describe import Number, controlled, observed
 from prefgym.sim.gl import MjModel, RenderingUnavailable
 from prefgym.sim.render import render_states
+from prefgym.sim.seeding import HostDraw
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Worlds
 
@@ -319,7 +320,7 @@ def draw(name: str) -> Image.Image:
     if name in POSES:
         worlds.reset(everyone, posed(model, POSES[name])[None], pool.qvel0[None])
     else:
-        start = task.initial(task, np.random.default_rng(0), 1, pool.qpos0, pool.qvel0)
+        start = task.initial(task, HostDraw(np.random.default_rng(0)), 1, pool.qpos0, pool.qvel0)
         worlds.reset(everyone, *start)
     is_posture = name in POSES and name.startswith("Humanoid")
     camera = {**task.camera, "azimuth": 140.0, "distance": 2.8} if is_posture else task.camera

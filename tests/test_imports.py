@@ -17,7 +17,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("protocols",),
     ("networks", "actor", "choice", "scores"),
     ("samplers", "raters", "rewards"),
-    ("player", "sim", "buffers", "wrappers", "sb3", "agent", "online", "offline"),
+    ("player", "sim", "buffers", "wrappers", "tensor_wrapper", "sb3", "agent", "online", "offline"),
     (
         "budget",
         "config",
@@ -53,7 +53,7 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
         "importing prefgym registers the environments and does nothing else",
     ),
     "sim": (
-        frozenset({"sim", "registry", "spaces", "states"}),
+        frozenset({"sim", "limits", "registry", "spaces", "states"}),
         "the simulator knows nothing of preferences",
     ),
     "raters": (

@@ -62,6 +62,8 @@ def _library() -> ctypes.CDLL:
         "mjb_apply": (ctypes.c_int, (pointer, *ids, pointer, pointer, ctypes.c_int)),
         "mjb_status": (_INT, (pointer,)),
         "mjb_error": (ctypes.c_char_p, (pointer, ctypes.c_int)),
+        "mjb_expand": (_NUMBER, (pointer, ctypes.c_char_p, _INT, _INT)),
+        "mjb_setConst": (ctypes.c_int, (pointer, *ids)),
         "mjb_output": (_NUMBER, (pointer, ctypes.c_char_p, _INT, _INT)),
     }
     for name, (result, arguments) in signatures.items():
@@ -80,7 +82,7 @@ class ContactBatch:
     """
 
     def __init__(self, model: MjModel, nsim: int, nthread: int) -> None:
-        self.nsim = nsim
+        self.nsim, self._model = nsim, model
         self._library = _library()
         message = ctypes.create_string_buffer(1000)
         config = _Config(nthread, True)
@@ -109,6 +111,23 @@ class ContactBatch:
         array = np.ctypeslib.as_array(pointer, (self.nsim, size.value))
         array.flags.writeable = False
         return array.reshape(self.nsim, *getattr(self._template, name).shape)
+
+    def expand(self, name: str) -> FloatArray:
+        """Give a field of the model, of real numbers, values of each world's own; return a live view. Shape: (N, ...).
+
+        Raises:
+            ValueError: If there is no such field.
+        """
+        size, item = ctypes.c_int(), ctypes.c_int()
+        pointer = self._library.mjb_expand(self._handle, name.encode(), ctypes.byref(size), ctypes.byref(item))
+        if not pointer or item.value != ctypes.sizeof(ctypes.c_double):
+            raise ValueError(f"{name} is not a field of MjModel that can differ by world")
+        array = np.ctypeslib.as_array(pointer, (self.nsim, size.value))
+        return array.reshape(self.nsim, *getattr(self._model, name).shape)
+
+    def set_const(self, ids: IntArray | None = None) -> None:
+        """Compute what follows from the models' fields."""
+        self._check(ids, self._library.mjb_setConst(self._handle, *_pointer(ids)))
 
     def _bind_state(self, name: str) -> FloatArray:
         size = ctypes.c_int()

@@ -14,6 +14,7 @@ from prefgym.sim.gl import MjModel, mujoco
 from prefgym.sim.pool import SimulationError
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.threads import usable_cpus
+from prefgym.sim.variation import Variation
 
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
@@ -37,6 +38,8 @@ def load_model(task: TaskSpec) -> MjModel:
         # say so on stderr, and in a file MUJOCO_LOG.TXT wherever the process happens to be
         warnings.filterwarnings("ignore", message=".*settotalmass")
         model = spec.compile()
+    if task.solver == "Newton":
+        model.opt.solver = mujoco.mjtSolver.mjSOL_NEWTON
     if model.opt.timestep != task.timestep:
         raise ValueError(
             f"{task.name} expects a timestep of {task.timestep} s, {task.model} has {model.opt.timestep} s"
@@ -53,12 +56,15 @@ class CpuPool:
         task: What is simulated.
         num_worlds: Number of worlds N.
         num_threads: Threads, the caller's included; None for one per CPU this process may use.
+        variation: How worlds differ; None for not at all.
 
     Raises:
         ValueError: If there are no worlds or no threads.
     """
 
-    def __init__(self, task: TaskSpec, num_worlds: int, num_threads: int | None = None) -> None:
+    def __init__(
+        self, task: TaskSpec, num_worlds: int, num_threads: int | None = None, variation: Variation | None = None
+    ) -> None:
         if num_worlds < 1:
             raise ValueError(f"there must be at least one world, not {num_worlds}")
         if num_threads is not None and num_threads < 1:
@@ -68,6 +74,11 @@ class CpuPool:
         self.num_threads = min(num_worlds, num_threads or usable_cpus())
         self.model = load_model(task)
         self._batch: Any = self._make_batch()
+        self._varied = {} if variation is None else variation.models(self.model, num_worlds)
+        for name, values in self._varied.items():
+            self._batch.expand(name)[:] = values
+        if self._varied:
+            self._batch.set_const()
         self._state: FloatArray = self._batch.state
         self._ctrl, self._qpos, self._qvel = (self._batch.bind(name) for name in ("ctrl", "qpos", "qvel"))
         self._fresh_row = self._state[0].copy()
@@ -178,6 +189,9 @@ class CpuPool:
 
     def _constant(self, name: str) -> npt.NDArray[Any]:
         field, _, row = name.partition("/")
+        if field in self._varied:
+            own = self._varied[field]
+            return own[:, self._id(field, row)] if row else own
         array = np.array(getattr(self.model, field))
         return array[self._id(field, row)] if row else array
 

@@ -1,10 +1,12 @@
-"""What environments hand out: arrays, in dicts and tuples."""
+"""What environments hand out: arrays or tensors, in dicts and tuples."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeGuard
 
 import numpy as np
 import numpy.typing as npt
+import torch
+from torch import Tensor
 
 Array: TypeAlias = npt.NDArray[Any]
 
@@ -24,6 +26,15 @@ def is_array(value: object) -> TypeGuard[Array]:
     return isinstance(value, np.ndarray)
 
 
+def hosted(values: Any) -> Any:  # noqa: ANN401
+    """Turn tensors into NumPy arrays, to be read only: they may share memory."""
+    if is_dict(values):
+        return {key: hosted(value) for key, value in values.items()}
+    if is_sequence(values):
+        return tuple(hosted(value) for value in values)
+    return values.cpu().numpy() if isinstance(values, Tensor) else values
+
+
 def same(a: object, b: object) -> bool:
     """Say whether two things are equal to the last bit.
 
@@ -38,6 +49,8 @@ def same(a: object, b: object) -> bool:
         if a.dtype != b.dtype or a.shape != b.shape:
             return False
         return all(map(same, a.flat, b.flat)) if a.dtype == object else a.tobytes() == b.tobytes()
+    if isinstance(a, Tensor) and isinstance(b, Tensor):
+        return a.device == b.device and same(hosted(a), hosted(b))
     return type(a) is type(b) and a == b
 
 
@@ -52,7 +65,7 @@ def rows(values: Any, index: Any) -> Any:  # noqa: ANN401
         return {key: rows(value, index) for key, value in values.items()}
     if is_sequence(values):
         return tuple(rows(value, index) for value in values)
-    return values[index]
+    return values[torch.as_tensor(index, device=values.device) if isinstance(values, Tensor) else index]
 
 
 def scribble(values: object) -> None:
@@ -62,6 +75,8 @@ def scribble(values: object) -> None:
     elif is_sequence(values):
         for value in values:
             scribble(value)
+    elif isinstance(values, Tensor):
+        values.copy_(~values if values.dtype == torch.bool else torch.full_like(values, 77))
     elif is_array(values) and values.dtype == object:
         scribble(list(values.flat))
     elif is_array(values) and values.flags.writeable:

@@ -1,6 +1,6 @@
 """Where the randomness of initial states comes from."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -12,6 +12,20 @@ from prefgym.sim.task import TaskSpec
 FloatArray = npt.NDArray[np.float64]
 BoolArray = npt.NDArray[np.bool_]
 Seed: TypeAlias = int | Sequence[int | None] | None
+
+
+class HostDraw:
+    """Draws from a generator of NumPy's; implements `prefgym.sim.task.Draw`."""
+
+    def __init__(self, generator: np.random.Generator) -> None:
+        self.uniform, self.standard_normal = generator.uniform, generator.standard_normal
+
+    def until(self, accept: Callable[[Any], Any], sample: Callable[[int], Any], num: int) -> Any:  # noqa: ANN401
+        """Draw `num` rows with `sample`, and those again that are not accepted, until all are."""
+        drawn = sample(num)
+        while (refused := ~accept(drawn)).any():
+            drawn[refused] = sample(int(refused.sum()))
+        return drawn
 
 
 class Seeding(Protocol):
@@ -54,7 +68,7 @@ class FastSeeding:
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Draw positions and velocities for the k worlds in `mask` in one go. Shapes: (k, nq) and (k, nv)."""
-        return task.initial(task, self.generators[0], int(np.count_nonzero(mask)), qpos0, qvel0)
+        return task.initial(task, HostDraw(self.generators[0]), int(np.count_nonzero(mask)), qpos0, qvel0)
 
 
 class ParitySeeding:
@@ -85,7 +99,8 @@ class ParitySeeding:
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Draw positions and velocities for the k worlds in `mask` one by one. Shapes: (k, nq) and (k, nv)."""
-        drawn = [task.initial(task, self.generators[world], 1, qpos0, qvel0) for world in np.flatnonzero(mask)]
+        draws = [HostDraw(self.generators[world]) for world in np.flatnonzero(mask)]
+        drawn = [task.initial(task, draw, 1, qpos0, qvel0) for draw in draws]
         return np.concatenate([qpos for qpos, _ in drawn]), np.concatenate([qvel for _, qvel in drawn])
 
 

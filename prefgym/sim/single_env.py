@@ -9,6 +9,7 @@ from gymnasium import error, logger
 
 from prefgym.sim.names import check_render_mode
 from prefgym.sim.render import StateRenderer
+from prefgym.sim.seeding import HostDraw
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Array, FloatArray, Worlds
 
@@ -55,7 +56,7 @@ class PoolEnv(gym.Env[Array, Array]):
         """Start an episode."""
         super().reset(seed=seed)
         pool = self._worlds.pool
-        start = self.task.initial(self.task, self.np_random, 1, pool.qpos0, pool.qvel0)
+        start = self.task.initial(self.task, HostDraw(self.np_random), 1, pool.qpos0, pool.qvel0)
         self._worlds.reset(np.ones(1, np.bool_), *start)
         self._worlds.observe()
         return self._observation(), _only(self._worlds.state_info())

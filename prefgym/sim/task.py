@@ -7,23 +7,29 @@ Whatever it reads has the world axis first, so one call computes all worlds.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import Any, Protocol, TypeAlias
+from typing import Any, Literal, Protocol, TypeAlias
 
 Array: TypeAlias = Any
 """A NumPy array or a torch tensor."""
 Views: TypeAlias = Mapping[str, Array]
 """The fields of `TaskSpec.reads` with the world axis first, and those of `TaskSpec.constants` without it."""
 
+Bounds: TypeAlias = float | tuple[float, ...]
+
 
 class Draw(Protocol):
-    """Random numbers for initial states; `numpy.random.Generator` is one."""
+    """Random numbers for initial states."""
 
-    def uniform(self, low: float, high: float, size: tuple[int, ...]) -> Array:
-        """Draw uniformly from [low, high)."""
+    def uniform(self, low: Bounds, high: Bounds, size: tuple[int, int]) -> Array:
+        """Draw uniformly from [low, high); the bounds may differ by column."""
         ...
 
-    def standard_normal(self, size: tuple[int, ...]) -> Array:
+    def standard_normal(self, size: tuple[int, int]) -> Array:
         """Draw from the normal distribution with mean 0 and variance 1."""
+        ...
+
+    def until(self, accept: Callable[[Array], Array], sample: Callable[[int], Array], num: int) -> Array:
+        """Draw `num` rows with `sample`, and those again that are not accepted."""
         ...
 
 
@@ -164,6 +170,8 @@ class TaskSpec:
     """Its name, without namespace and version."""
     model: str
     """The model's file among the assets of the installed Gymnasium."""
+    solver: Literal["", "Newton"] = ""
+    """What solves for contact forces; empty for what the model says."""
     frame_skip: int
     """Simulation steps per action."""
     timestep: float
@@ -180,6 +188,10 @@ class TaskSpec:
     """Bounds: of a healthy state, and of what is clipped."""
     reset_noise: float = 0.0
     """Scale of the noise on initial states."""
+    num_contacts: int = 24
+    """Contacts for which a GPU makes room, per world and on the average."""
+    num_constraints: int = 64
+    """Constraints for which a GPU makes room in each world."""
     safe_speed: float | None = None
     """Speed up to which running is safe, in m/s: that of Safety-Gymnasium's task of this name, version 1."""
     camera: Mapping[str, Any] = field(default_factory=dict[str, Any])

@@ -15,6 +15,7 @@ from prefgym.sim.names import check_name, check_render_mode
 from prefgym.sim.render import StateRenderer
 from prefgym.sim.seeding import FastSeeding, ParitySeeding, Seed, Seeding, generator_states, restore_generators
 from prefgym.sim.task import TaskSpec
+from prefgym.sim.variation import Variation
 from prefgym.sim.worlds import Array, BoolArray, FloatArray, Worlds
 from prefgym.states import State
 
@@ -60,6 +61,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         width: Of pictures, in pixels.
         height: Of pictures, in pixels.
         measured: Whether what the task's measure counts is paid in the place of the reward, if it has a measure.
+        variation: How the masses and the friction of the worlds differ; None for not at all.
 
     Raises:
         ValueError: If an argument is out of range or unknown.
@@ -84,6 +86,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         width: int = 480,
         height: int = 480,
         measured: bool = False,
+        variation: Variation | None = None,
     ) -> None:
         limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
         if limit < 1 and limit != -1:
@@ -103,7 +106,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
             "render_fps": round(1.0 / task.dt),
             **task.about,
         }
-        self._worlds = Worlds(task, num_envs, num_threads, measured=measured)
+        self._worlds = Worlds(task, num_envs, num_threads, measured=measured, variation=variation)
         self._seeding = SEEDINGS[seeding](num_envs)
         self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
         self._dtype, self._picture_size = np.dtype(dtype), (width, height)

@@ -10,6 +10,7 @@ from gymnasium import spaces
 from prefgym.sim.cpu import CpuPool
 from prefgym.sim.names import check_name
 from prefgym.sim.task import Measure, StepFacts, TaskSpec
+from prefgym.sim.variation import Variation
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]
@@ -27,6 +28,7 @@ class Worlds:
         num_worlds: Number of worlds N.
         num_threads: Threads that step them; None for one per CPU this process may use.
         measured: Whether what the task's measure counts stands in the place of the reward, if it has a measure.
+        variation: How worlds differ; None for not at all.
 
     Raises:
         ValueError: If there are no worlds or no threads.
@@ -40,11 +42,18 @@ class Worlds:
     """The terms of the reward. Shape of each: (N,)."""
 
     def __init__(
-        self, task: TaskSpec, num_worlds: int, num_threads: int | None = None, *, measured: bool = False
+        self,
+        task: TaskSpec,
+        num_worlds: int,
+        num_threads: int | None = None,
+        *,
+        measured: bool = False,
+        variation: Variation | None = None,
     ) -> None:
         self.task = task
         self.measure = task.measure if measured else None
-        self.pool = CpuPool(task if self.measure is None else _reading(task, self.measure), num_worlds, num_threads)
+        simulated = task if self.measure is None else _reading(task, self.measure)
+        self.pool = CpuPool(simulated, num_worlds, num_threads, variation)
         self._views, self._xp = self.pool.views, np
         self.observation = np.concatenate(self._observed(), axis=-1)
         self._position = self._positioned().copy()

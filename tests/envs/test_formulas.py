@@ -20,6 +20,7 @@ from prefgym.envs import (
     TASKS,
     WALKER2D,
 )
+from prefgym.sim.seeding import HostDraw
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.vector_env import PoolVectorEnv
 
@@ -197,13 +198,13 @@ def agree(array: np.ndarray, tensor: torch.Tensor) -> None:
 def test_targets_are_within_reach() -> None:
     """Reacher's targets fill a disc of 0.2 m; Pusher's objects a rectangle, 0.17 m away from the goal."""
     rng = np.random.default_rng(0)
-    qpos, qvel = REACHER.initial(REACHER, rng, 2000, np.zeros(4), np.zeros(4))
+    qpos, qvel = REACHER.initial(REACHER, HostDraw(rng), 2000, np.zeros(4), np.zeros(4))
     distances = np.linalg.norm(qpos[:, -2:], axis=1)
     assert distances.max() < 0.2
     assert abs((distances**2).mean() - 0.02) < 0.001  # uniform over the disc: E r^2 = R^2 / 2
     assert not qvel[:, -2:].any()
     assert 0.004 < abs(qvel[:, :-2]).max() <= 0.005
-    qpos, qvel = PUSHER.initial(PUSHER, rng, 2000, np.ones(11), np.zeros(11))
+    qpos, qvel = PUSHER.initial(PUSHER, HostDraw(rng), 2000, np.ones(11), np.zeros(11))
     place = qpos[:, -4:-2]
     assert np.linalg.norm(place, axis=1).min() > 0.17
     assert place.min(0) == pytest.approx([-0.3, -0.2], abs=0.01)

@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import prefgym
-from prefgym.envs import TASKS, WISHES
+from prefgym.envs import TASKS, VARIANTS, WISHES
 from prefgym.envs.registration import make_env, make_vector_env, register
 from prefgym.sim.single_env import PoolEnv
 from prefgym.sim.vector_env import PoolVectorEnv
@@ -24,8 +24,8 @@ def test_ids_are_registered_once() -> None:
     """Importing registers all eleven, and the seven without a reward; registering again changes nothing."""
     assert prefgym.__version__
     ours = [env_id for env_id in gym.registry if env_id.startswith("prefgym/")]
-    assert (len(TASKS), len(WISHES)) == (11, 7)
-    assert {f"prefgym/{name}-v0" for name in TASKS | WISHES} <= set(ours)
+    assert (len(TASKS), len(VARIANTS), len(WISHES)) == (11, 2, 7)
+    assert {f"prefgym/{name}-v0" for name in TASKS | VARIANTS | WISHES} <= set(ours)
     register()
     assert ours == [env_id for env_id in gym.registry if env_id.startswith("prefgym/")]
 
@@ -41,7 +41,7 @@ def test_registering_is_light() -> None:
 @pytest.mark.filterwarnings("ignore:.*We recommend you to use a symmetric and normalized Box:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version:UserWarning")
 @REWARDS
-@pytest.mark.parametrize("name", TASKS)
+@pytest.mark.parametrize("name", [*TASKS, *VARIANTS])
 def test_checkers_pass(name: str, reward: str) -> None:
     """Gymnasium's and Stable-Baselines3's check_env find nothing wrong."""
     env = gym.make(f"prefgym/{name}-v0", reward=reward)

@@ -1,0 +1,311 @@
+"""Many worlds on a device as one Gymnasium vector environment, with tensors in and out."""
+
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium import Space, error, logger, spaces
+from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector.utils import batch_space
+from torch import Tensor
+
+from prefgym.sim.infos import check_mask
+from prefgym.sim.names import check_render_mode
+from prefgym.sim.render import StateRenderer
+from prefgym.sim.task import StepFacts, TaskSpec
+from prefgym.sim.warp import WarpPool
+from prefgym.sim.world_draw import WorldDraw
+from prefgym.states import State
+
+Outcome: TypeAlias = tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]
+Step: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Any]]
+
+
+class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
+    """Worlds of one task that step together on a device, from reset to reward without a look at the host.
+
+    Behaves as `PoolVectorEnv` does in SAME_STEP mode with float32 observations, but for what it hands out: tensors on
+    the device. `infos["final_obs"]` is one, too: what the step led to, before any reset, in every world. Whatever it
+    hands out is the caller's to keep and to change.
+
+    Args:
+        task: What is simulated, seen, paid and final.
+        num_envs: Number of worlds N.
+        device: As torch names it.
+        max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
+        autoreset_mode: SAME_STEP; there is no other.
+        compiled: Whether torch compiles the formulas; None does so on GPUs.
+        render_mode: "rgb_array", or None for no pictures from `render`.
+        width: Of pictures, in pixels.
+        height: Of pictures, in pixels.
+        **pool: Settings of `WarpPool`.
+
+    Raises:
+        ValueError: If an argument is out of range or unknown, or the device cannot be used.
+    """
+
+    observation_space: Space[Any]
+    action_space: Space[Any]
+    single_observation_space: Space[Any]
+    single_action_space: Space[Any]
+
+    def __init__(
+        self,
+        task: TaskSpec,
+        num_envs: int = 1,
+        *,
+        device: str = "cuda",
+        max_episode_steps: int | None = None,
+        autoreset_mode: AutoresetMode | str = AutoresetMode.SAME_STEP,
+        compiled: bool | None = None,
+        render_mode: str | None = None,
+        width: int = 480,
+        height: int = 480,
+        **pool: Any,  # noqa: ANN401
+    ) -> None:
+        limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
+        if limit < 1 and limit != -1:
+            raise ValueError(f"max_episode_steps must be positive, or -1 for no limit, not {limit}")
+        if AutoresetMode(autoreset_mode) is not AutoresetMode.SAME_STEP:
+            raise ValueError("on a device, worlds reset in the step that ends an episode: autoreset_mode='SameStep'")
+        check_render_mode(render_mode)
+        self.task, self.num_envs, self.render_mode = task, num_envs, render_mode
+        self.max_episode_steps = limit if limit > 0 else np.iinfo(np.int64).max
+        self.pool = WarpPool(task, num_envs, device, **pool)
+        self.device = self.pool.device
+        self.metadata = {
+            "autoreset_mode": AutoresetMode.SAME_STEP,
+            "render_modes": ["rgb_array"],
+            "render_fps": round(1.0 / task.dt),
+            "device": self.device,  # says that tensors go in and out
+            **task.about,
+        }
+        self._draws = WorldDraw(num_envs, self.device)
+        self._picture_size, self._renderer = (width, height), cast("StateRenderer | None", None)
+        is_compiled = self.device.type == "cuda" if compiled is None else compiled
+        judge: Any = torch.compile(self._judge, dynamic=False) if is_compiled else self._judge  # pyright: ignore[reportUnknownMemberType]
+        self._outcome: Callable[..., Outcome] = judge
+        self._obs, self._position = self._observe()
+        self._reward = torch.zeros(num_envs, device=self.device)
+        self._terms: dict[str, Tensor] = {factor.name: torch.zeros_like(self._reward) for factor in task.factors}
+        self._elapsed = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
+        self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
+        self._final_state: Tensor | None = None
+        self._started = False
+        self._make_spaces()
+
+    def _make_spaces(self) -> None:
+        obs_dim, (low, high) = self._obs.shape[1], np.asarray(self.pool.model.actuator_ctrlrange, np.float32).T
+        self.single_observation_space = spaces.Box(-np.inf, np.inf, (obs_dim,), np.float32)
+        self.single_action_space = spaces.Box(low, high, dtype=np.float32)
+        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
+        self.action_space = batch_space(self.single_action_space, self.num_envs)
+        self._action_shape = (self.num_envs, len(low))
+
+    def reset(
+        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[Tensor, dict[str, Any]]:
+        """Start episodes in all worlds, or in those of `options["reset_mask"]`.
+
+        Args:
+            seed: World i is seeded with `seed + i`, or with `seed[i]` of a list. None goes on.
+            options: May hold `reset_mask`, a tensor or an array. Shape: (N,), bool.
+
+        Returns:
+            Observations of all worlds, and infos, which are empty.
+        """
+        asked = (options or {}).get("reset_mask")
+        mask = self._everyone
+        if asked is not None:
+            array = asked.cpu().numpy() if isinstance(asked, Tensor) else asked
+            mask = torch.as_tensor(check_mask(array, self.num_envs), device=self.device)
+        self._draws.seed(seed, mask)
+        self._restart(mask)
+        self._final_state = None
+        self._started = self._started or asked is None
+        return self._obs.clone(), {}
+
+    def step(self, actions: Any) -> Step:  # noqa: ANN401
+        """Take an action in every world; worlds whose episode ends are reset.
+
+        Args:
+            actions: A tensor, or what can be made one; not clipped. Shape: (N, A).
+
+        Returns:
+            Observations (N, O), rewards, whether the state is final, whether the time is up (N,), and infos.
+        """
+        actions = self._check_actions(actions)
+        self.pool.set_ctrl(actions)
+        self.pool.step()
+        final_obs, position, reward, terms, terminated = self._outcome(actions, self._position)
+        velocity = (position - self._position) / self.task.dt
+        self._elapsed = self._elapsed + 1
+        truncated = self._elapsed >= self.max_episode_steps
+        ended = terminated | truncated
+        self._final_state = self.pool.physics_state()
+        self._reward, self._terms = reward, terms
+        self._obs, self._position = final_obs, position
+        self._restart(ended)
+        infos: dict[str, Any] = {"final_obs": final_obs.clone(), "_final_obs": ended.clone()}
+        told = dict(zip(("x_velocity", "y_velocity"), velocity.unbind(-1)))
+        infos |= _divided({**told, **terms}, ended)
+        return self._obs.clone(), reward.clone(), terminated, truncated, infos
+
+    def _restart(self, mask: Tensor) -> None:
+        """Start episodes in the worlds in `mask`; what others observe stays as it is."""
+        self._draws.begin(mask)
+        qpos, qvel = self.task.initial(self.task, self._draws, self.num_envs, self.pool.qpos0, self.pool.qvel0)
+        self.pool.reset(mask, qpos, qvel)
+        obs, position = self._observe()
+        self._obs = torch.where(mask.unsqueeze(-1), obs, self._obs)
+        self._position = torch.where(mask.unsqueeze(-1), position, self._position)
+        self._elapsed = torch.where(mask, 0, self._elapsed)
+
+    def _judge(self, actions: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
+        """Say what a step led to and what it is worth, by the formulas of the task: pure, so that it can be compiled.
+
+        Args:
+            actions: As they came. Shape: (N, A).
+            before: Positions before the step. Shape: (N, D).
+
+        Returns:
+            Observation (N, O), position (N, D), reward (N,), its terms, and whether the state is final.
+        """
+        task, views = self.task, self.pool.views
+        obs, position = self._observe()
+        velocity = (position - before) / task.dt
+        terminated = torch.zeros_like(self._everyone)
+        if task.terminated is not None:
+            terminated = task.terminated(task, views, torch)
+        reward, terms = obs.new_zeros(self.num_envs), dict[str, Tensor]()
+        if task.reward_terms is not None:
+            facts = StepFacts(action=actions, velocity=velocity, terminated=terminated)
+            terms = {name: term.float() for name, term in task.reward_terms(task, views, facts, torch).items()}
+            reward = task.reward(terms)
+        return obs, position, reward, terms, terminated
+
+    def _observe(self) -> tuple[Tensor, Tensor]:
+        """Look at all worlds: what agents see, and the point whose velocity is paid; new tensors."""
+        return torch.cat(self.task.observation(self.task, self.pool.views, torch), -1), self._place()
+
+    def _place(self) -> Tensor:
+        if self.task.position is None:
+            return torch.zeros(self.num_envs, 0, device=self.device)
+        return self.task.position(self.task, self.pool.views, torch).clone()
+
+    def _check_actions(self, actions: Any) -> Tensor:  # noqa: ANN401
+        if not self._started:
+            raise error.ResetNeeded("call reset() before step()")
+        if self.closed:
+            raise error.ClosedEnvironmentError("this environment is closed: make another one")
+        actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
+        if actions.shape != self._action_shape:
+            told = f"actions of shape {self._action_shape}, not {tuple(actions.shape)}"
+            raise ValueError(f"{self.task.name} takes {told}")
+        return actions
+
+    def check(self) -> None:
+        """See that the simulator had room for all contacts and constraints since the last call.
+
+        Raises:
+            SimulationError: If it had not.
+        """
+        self.pool.check()
+
+    def factors(self) -> dict[str, Tensor]:
+        """Copy the terms of the reward at the last step, before any autoreset. Shape of each: (N,)."""
+        return {name: term.clone() for name, term in self._terms.items()}
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401
+        """Return what the physics states are states of."""
+        return self.pool.model
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from; see `StateRenderer`."""
+        return self.task.camera
+
+    @property
+    def state_size(self) -> int:
+        """Columns of `physics_state`."""
+        return self.pool.state_size
+
+    def physics_state(self, final: bool = False) -> Tensor:
+        """Copy what it takes to restore, continue and render the worlds later, on a CPU too.
+
+        Args:
+            final: Whether worlds that were reset within the last step give the state before the reset.
+
+        Returns:
+            `mjSTATE_FULLPHYSICS` and the warm start, in the order of `mj_getState`. Shape: (N, state_size), float32.
+        """
+        if final and self._final_state is not None:
+            return self._final_state.clone()
+        return self.pool.physics_state()
+
+    def snapshot(self) -> State:
+        """Copy everything that moves, so that `restore` goes on from there."""
+        named = {"obs": self._obs, "position": self._position, "elapsed": self._elapsed, "seeds": self._draws.seeds}
+        moving = {name: value.clone() for name, value in (named | {"episode": self._draws.episode}).items()}
+        terms = {name: term.clone() for name, term in self._terms.items()}
+        return {"pool": self.pool.snapshot(), "terms": terms, "started": self._started, **moving}
+
+    def restore(self, snapshot: State) -> None:
+        """Go on from a snapshot, of this or of an equal environment.
+
+        Raises:
+            ValueError: If the snapshot is of other worlds.
+        """
+        self.pool.restore(snapshot["pool"])
+        self._obs, self._position, self._elapsed, self._draws.seeds, self._draws.episode = (
+            snapshot[name].to(self.device, copy=True) for name in ("obs", "position", "elapsed", "seeds", "episode")
+        )
+        self._terms = {name: snapshot["terms"][name].to(self.device, copy=True) for name in self._terms}
+        self._final_state, self._started = None, snapshot["started"]
+
+    def state_dict(self) -> State:
+        """Return `snapshot`."""
+        return self.snapshot()
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned, as `restore` does."""
+        self.restore(state)
+
+    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
+        """Draw all worlds, on the CPU. Shape of each picture: (H, W, 3)."""
+        if self.render_mode is None:
+            logger.warn("render() draws nothing without render_mode='rgb_array'")
+            return None
+        return tuple(self._draw(self.physics_state()))
+
+    def render_world(self, world: int) -> npt.NDArray[np.uint8]:
+        """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
+        return self._draw(self.physics_state()[world, None])[0]
+
+    def _draw(self, states: Tensor) -> npt.NDArray[np.uint8]:
+        if self._renderer is None:
+            width, height = self._picture_size
+            self._renderer = StateRenderer(self.pool.model, width=width, height=height, camera=self.task.camera)
+        return self._renderer(states.double().cpu().numpy())
+
+    def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
+        """Free worlds and whatever draws."""
+        self.pool.close()
+        if self._renderer is not None:
+            self._renderer.close()
+
+
+def _divided(values: dict[str, Tensor], ended: Tensor) -> dict[str, Any]:
+    """Tell of steps in the worlds that go on, and in `final_info` of those that ended; zeros in the others."""
+    if not values:
+        return {}
+    every = torch.stack(list(values.values()))
+    going_on, final = (every * ~ended).unbind(), (every * ended).unbind()
+    infos: dict[str, Any] = {"final_info": {}, "_final_info": ended.clone()}
+    for name, now, last in zip(values, going_on, final):
+        infos |= {name: now, f"_{name}": ~ended}
+        infos["final_info"] |= {name: last, f"_{name}": ended.clone()}
+    return infos

@@ -1,0 +1,107 @@
+"""Random numbers on a device, a stream for each world and episode: drawn by counting, without a look at the host.
+
+A number is a hash of the world's seed, the episode and the place of the number in it, so that a world starts its
+episodes alike, however many others there are, and wherever they are in theirs.
+"""
+
+from collections.abc import Callable
+from math import pi
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prefgym.sim.task import Bounds
+
+_GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed number
+_FIRST, _SECOND = -4658895280553007687, -7723592293110705685
+CANDIDATES = 32
+"""How often what may be refused is drawn; the chance that all are is below 1e-13 where 38 % are."""
+
+
+def scrambled(x: Tensor) -> Tensor:
+    """Hash integers of 64 bits (SplitMix64: Steele, Lea, Flood, OOPSLA 2014). Shape as given.
+
+    >>> scrambled(torch.tensor([_GOLDEN])).item() % 2**64 == 0xE220A8397B1DCDAF
+    True
+    """
+    x = (x ^ _shifted(x, 30)) * _FIRST
+    x = (x ^ _shifted(x, 27)) * _SECOND
+    return x ^ _shifted(x, 31)
+
+
+def _shifted(x: Tensor, bits: int) -> Tensor:
+    """Shift to the right, with zeros from the left."""
+    return (x >> bits) & ((1 << (64 - bits)) - 1)
+
+
+class WorldDraw:
+    """Draws initial states of all worlds; what a world draws depends on its seed and on its episode alone.
+
+    Implements `prefgym.sim.task.Draw` for `num` = N.
+    """
+
+    def __init__(self, num_worlds: int, device: torch.device) -> None:
+        anywhere = int(np.random.SeedSequence().generate_state(1)[0])
+        self.seeds = anywhere + torch.arange(num_worlds, device=device)
+        self.episode = torch.zeros_like(self.seeds)
+        self._drawn = 0
+
+    def seed(self, seed: int | list[int] | None, mask: Tensor) -> None:
+        """Give the worlds in `mask` new seeds: world i `seed + i`, or `seed[i]` of a list; None lets them go on.
+
+        Raises:
+            ValueError: If a list does not have a seed for each world.
+        """
+        if seed is None:
+            return
+        if isinstance(seed, list) and len(seed) != len(self.seeds):
+            raise ValueError(f"a list of seeds needs one for each of {len(self.seeds)} worlds, not {len(seed)}")
+        own = torch.as_tensor(seed, device=self.seeds.device)
+        if not own.dim():
+            own = own + torch.arange(len(self.seeds), device=own.device)
+        self.seeds = torch.where(mask, own, self.seeds)
+        self.episode = torch.where(mask, 0, self.episode)
+
+    def begin(self, mask: Tensor) -> None:
+        """Begin new episodes in the worlds in `mask`, in which the first number is drawn next."""
+        self.episode = self.episode + mask
+        self._drawn = 0
+
+    def uniform(self, low: Bounds, high: Bounds, size: tuple[int, int]) -> Tensor:
+        """Draw uniformly from [low, high); the bounds may differ by column. Shape: (N, n)."""
+        unit = self._unit(size[1])
+        if isinstance(low, tuple) and isinstance(high, tuple):
+            # column by column: bounds as a tensor would be copied to the device, which waits for it
+            return torch.stack([a + (b - a) * x for a, b, x in zip(low, high, unit.unbind(-1))], -1)
+        assert not isinstance(low, tuple) and not isinstance(high, tuple)
+        return low + (high - low) * unit
+
+    def standard_normal(self, size: tuple[int, int]) -> Tensor:
+        """Draw from the normal distribution with mean 0 and variance 1. Shape: (N, n)."""
+        u, v = self._unit(size[1]), self._unit(size[1])
+        # sqrt(-2 log u) cos(2 pi v)   (Box, Muller 1958), with u in (0, 1]
+        return (-2 * torch.log1p(-u)).sqrt() * torch.cos(2 * pi * v)
+
+    def until(self, accept: Callable[[Tensor], Tensor], sample: Callable[[int], Tensor], num: int) -> Tensor:
+        """Draw rows until they are accepted: here a number of times, of which the first that is counts.
+
+        Args:
+            accept: Says which rows are. Shapes: (..., n) to (...,).
+            sample: Draws so many rows. Shape: (N, n).
+            num: N.
+
+        Returns:
+            Shape: (N, n).
+        """
+        drawn = torch.stack([sample(num) for _ in range(CANDIDATES)])
+        first = accept(drawn).to(torch.uint8).argmax(0)
+        return drawn[first, torch.arange(num, device=first.device)]
+
+    def _unit(self, count: int) -> Tensor:
+        """Draw from [0, 1) with 24 bits. Shape: (N, count)."""
+        places = torch.arange(self._drawn, self._drawn + count, device=self.seeds.device)
+        self._drawn += count
+        stream = scrambled(scrambled(self.seeds + _GOLDEN) + self.episode * _GOLDEN)
+        bits = scrambled(stream.unsqueeze(-1) + (places + 1) * _GOLDEN)
+        return _shifted(bits, 40).float() * 2.0**-24

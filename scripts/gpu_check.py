@@ -1,0 +1,425 @@
+"""Check worlds on a GPU: that they are right, how fast they are, and what is learned in them, in under eight minutes.
+
+    python scripts/gpu_check.py                        # on the first CUDA device
+    python scripts/gpu_check.py --only agreement speed
+    python scripts/gpu_check.py --device cpu --tiny    # all of it, slowly, with sizes that say nothing about speed
+
+Each part adds its numbers to `benchmarks/gpu/<device>.json` as soon as it has them, so that nothing is lost if the
+machine goes away; the tables are printed from there.
+"""
+
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Literal
+
+import gymnasium as gym
+import numpy as np
+import torch
+import tyro
+from rich.console import Console
+from rich.table import Table
+from scipy.stats import ks_2samp
+
+from prefgym import agents
+from prefgym.envs import TASKS, VARIANTS, expert
+from prefgym.flags import parse_train
+from prefgym.loop import Loop
+from prefgym.progress import Progress
+from prefgym.runs import Run
+from prefgym.sim.cpu import CpuPool
+from prefgym.sim.task import TaskSpec
+from prefgym.sim.warp import WarpPool
+from prefgym.testing import check_vector_env
+from prefgym.train import build
+
+Part = Literal["agreement", "contract", "sync", "speed", "training", "distribution"]
+PARTS: tuple[Part, ...] = ("agreement", "contract", "sync", "speed", "training", "distribution")
+ON_BOTH = {name: task for name, task in (TASKS | VARIANTS).items() if name not in ("Humanoid", "HumanoidStandup")}
+"""The tasks that both back ends simulate."""
+TRAIN = [
+    *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--budget", "1000", "--no-report", "--recorder.no-state"),
+    *("--agent.num-envs", "4096", "--agent.num-steps", "16", "--agent.minibatch-size", "8192", "--agent.epochs", "5"),
+    *("--agent.gamma", "0.98", "--agent.gae-lambda", "0.92", "--agent.hidden", "128", "128"),
+    *("--steps", "40_000_000", "--eval.every", "2_000_000", "--checkpoint.every", "1_000_000_000"),
+    *("--recorder.capacity-steps", "2_000_000", "--sampler.recent-steps", "1_000_000"),
+]
+
+
+@dataclass(frozen=True, kw_only=True)
+class GpuCheckCfg:
+    """What is checked, and how much of it."""
+
+    device: str = "cuda"
+    """As torch names it."""
+    only: tuple[Part, ...] = PARTS
+    """Parts to run; those in the file stay as they are."""
+    tasks: tuple[str, ...] = tuple(ON_BOTH)
+    """Tasks of which agreement is checked."""
+    states: int = 1000
+    """States from which a step is compared."""
+    worlds: tuple[int, ...] = (1024, 4096, 16384)
+    """Numbers of worlds whose speed is measured."""
+    timed: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Ant", "HumanoidNewton")
+    """Tasks whose speed is measured."""
+    steps: int = 50
+    """Steps in each of five turns."""
+    played: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d")
+    """Tasks of which episodes are compared; their medium policies act."""
+    episodes: int = 1000
+    """Episodes on each back end."""
+    goal: float = 5000.0
+    """True return at which the clock of the training stops."""
+    train: tuple[str, ...] = ()
+    """Flags of the training that differ."""
+    out: Path = Path("benchmarks/gpu")
+    """Where the numbers are kept."""
+    tiny: bool = False
+    """Whether all sizes are such that a CPU does it in a minute."""
+
+
+TINY = GpuCheckCfg(
+    tasks=("HalfCheetah",), states=32, worlds=(8,), timed=("HalfCheetah",), steps=4, played=("Hopper",), episodes=4,
+    train=("--agent.num-envs", "8", "--agent.minibatch-size", "64", "--steps", "1000", "--budget", "20",
+           "--segment-length", "10", "--schedule.first", "0.3", "--eval.every", "400", "--eval.final-episodes", "1",
+           "--eval.episodes", "1"),
+)  # fmt: skip
+
+
+def main(cfg: GpuCheckCfg) -> int:
+    """Run the parts that were asked for, and print all that is known; return how many fall short."""
+    if cfg.tiny:
+        cfg = replace(TINY, device=cfg.device, only=cfg.only, out=cfg.out)
+    name = torch.cuda.get_device_name(cfg.device) if cfg.device.startswith("cuda") else "cpu"
+    file = cfg.out / f"{name.replace(' ', '-')}.json"
+    told: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    told["machine"] = {
+        **{"device": name, "cpu": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))},
+        **{part: version(part) for part in ("mujoco", "mujoco-warp", "warp-lang", "torch", "prefgym")},
+    }
+    for part in cfg.only:
+        started = time.perf_counter()
+        told[part] = CHECKS[part](cfg) | {"wall_time_s": time.perf_counter() - started}
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(json.dumps(told, indent=2) + "\n")
+        Console().print(f"{part}: {told[part]['wall_time_s']:.0f} s", highlight=False)
+    return report(told)
+
+
+# --- right? ----------------------------------------------------------------------------------------------------------
+
+
+def agreement(cfg: GpuCheckCfg) -> dict[str, Any]:
+    """Compare one step of both back ends from states of random play: |d| / (1 + |x|) at the 99th percentile."""
+    return {
+        "num_states": cfg.states,
+        "tasks": {name: agree(ON_BOTH[name], cfg.states, cfg.device) for name in cfg.tasks},
+    }
+
+
+def agree(task: TaskSpec, num: int, device: str) -> dict[str, float]:
+    """Do so for one task, from states that are up to 40 steps away from where episodes start."""
+    arrays, draws = CpuPool(task, num), np.random.default_rng(0)
+    low, high = arrays.model.actuator_ctrlrange.T
+    everyone, ages = np.ones(num, np.bool_), draws.integers(0, 41, num)
+    speed = draws.normal(0, 0.1, (num, len(arrays.qvel0)))
+    arrays.reset(everyone, np.tile(arrays.qpos0, (num, 1)), arrays.qvel0 + speed)
+    for age in range(40):
+        arrays.set_ctrl(draws.uniform(low, high, (num, len(low))))
+        if (older := ages > age).any():
+            arrays.step(older)
+    states, ctrl = arrays.physics_state(), draws.uniform(low, high, (num, len(low)))
+    pool = WarpPool(task, num, device)
+    arrays.put(everyone, states)
+    pool.put(torch.ones(num, dtype=torch.bool, device=pool.device), torch.as_tensor(states).float().to(pool.device))
+    arrays.set_ctrl(ctrl)
+    pool.set_ctrl(torch.as_tensor(ctrl).float().to(pool.device))
+    arrays.step()
+    pool.step()
+    pool.check()
+    apart = {}
+    for name in ("qpos", "qvel"):
+        x, y = arrays.views[name], pool.views[name].cpu().numpy()
+        apart[name] = float(np.quantile(np.abs(x - y) / (1 + np.abs(x)), 0.99))
+    return apart
+
+
+def contract(cfg: GpuCheckCfg) -> dict[str, Any]:
+    """Run check_vector_env on the device; it raises if anything is wrong."""
+    check_vector_env(lambda: worlds("HalfCheetah", 8, cfg, max_episode_steps=7), num_steps=20)
+    check_vector_env(lambda: worlds("Hopper", 8, cfg), num_steps=60)
+    return {"passed": True}
+
+
+def distribution(cfg: GpuCheckCfg) -> dict[str, Any]:
+    """Compare returns and lengths of episodes of the medium policies, and contact forces under random play."""
+    return {"num_episodes": cfg.episodes, "tasks": {name: play_both(name, cfg) for name in cfg.played}}
+
+
+def play_both(name: str, cfg: GpuCheckCfg) -> dict[str, float]:
+    """Let a policy play episodes on both back ends; Kolmogorov-Smirnov's p of returns and of lengths."""
+    policy: Any = expert(f"prefgym/{name}-v0", "medium")
+    both = [play(policy, env, cfg.episodes) for env in (arrays_of(name, cfg), worlds(name, cfg.episodes, cfg))]
+    (returns, lengths), (other_returns, other_lengths) = both
+    same: Any = ks_2samp
+    return {
+        "returns_p": float(same(returns, other_returns).pvalue),
+        "lengths_p": float(same(lengths, other_lengths).pvalue),
+        "cpu_mean": float(returns.mean()),
+        "device_mean": float(other_returns.mean()),
+    }
+
+
+def arrays_of(name: str, cfg: GpuCheckCfg) -> Any:  # noqa: ANN401
+    """Make the worlds of the CPU."""
+    settings: dict[str, Any] = {"reward": "task", "autoreset_mode": "SameStep", "dtype": np.float32}
+    return gym.make_vec(f"prefgym/{name}-v0", cfg.episodes, **settings)
+
+
+def play(policy: Any, env: Any, episodes: int) -> tuple[Any, Any]:  # noqa: ANN401
+    """Play one episode in each world: returns and lengths."""
+    obs, _ = env.reset(seed=0)
+    returns, lengths, running = np.zeros(episodes), np.zeros(episodes), np.ones(episodes, np.bool_)
+    draws = np.random.default_rng(0)
+    while running.any():
+        action, _ = policy.predict(host(obs), deterministic=True)
+        noise = draws.normal(0, 0.1, action.shape)  # or episodes differ too little to have a distribution
+        obs, reward, terminated, truncated, _ = env.step((action + noise).astype(np.float32))
+        returns += host(reward) * running
+        lengths += running
+        running &= ~(host(terminated) | host(truncated))
+    env.close()
+    return returns, lengths
+
+
+def host(values: Any) -> Any:  # noqa: ANN401
+    """Bring a tensor to the host."""
+    return values.cpu().numpy() if isinstance(values, torch.Tensor) else values
+
+
+# --- fast? -----------------------------------------------------------------------------------------------------------
+
+
+def worlds(name: str, num: int, cfg: GpuCheckCfg, **settings: Any) -> Any:  # noqa: ANN401
+    """Make worlds on the device."""
+    return gym.make_vec(f"prefgym/{name}-v0", num, reward="task", backend="warp", device=cfg.device, **settings)
+
+
+def sync(cfg: GpuCheckCfg) -> dict[str, Any]:
+    """Collect a rollout, recorded and all, while torch raises where anything waits for the device."""
+    env = gym.make_vec("prefgym/Hopper-v0", 64, backend="warp", device=cfg.device)
+    agent: Any = agents.make("ppo", env=env, device=cfg.device, num_envs=64, num_steps=32)
+    env.reset(seed=0)
+    agent.collect(env)  # compiles
+    rollout: Any = env.unwrapped
+    check, rollout.check = rollout.check, lambda: None  # what waits at the end of a rollout, and is allowed to
+    if cfg.device.startswith("cuda"):
+        torch.cuda.set_sync_debug_mode("error")
+    try:
+        agent.collect(env)
+    finally:
+        if cfg.device.startswith("cuda"):
+            torch.cuda.set_sync_debug_mode("default")
+    check()
+    return {"passed": True, "watched": cfg.device.startswith("cuda")}
+
+
+def speed(cfg: GpuCheckCfg) -> dict[str, Any]:
+    """Time whole steps of the environment in turns with bare stepping of the same model, and the CPU's pool."""
+    rates: dict[str, dict[str, Any]] = {}
+    for name in cfg.timed:
+        arrays = arrays_of(name, replace(cfg, episodes=256))
+        rates[name] = {"cpu": time_steps(arrays, cfg, lambda: None), "worlds": {}}
+        arrays.close()
+        for num in cfg.worlds:
+            rates[name]["worlds"][str(num)] = time_worlds(name, num, cfg)
+    return {"tasks": rates}
+
+
+def time_worlds(name: str, num: int, cfg: GpuCheckCfg) -> dict[str, float]:
+    """Time one task and number of worlds: steps per second of both, and the median of the ratios of turns."""
+    env, bare = worlds(name, num, cfg), WarpPool((TASKS | VARIANTS)[name], num, cfg.device)
+    env.reset(seed=0)
+    wait = torch.cuda.synchronize if cfg.device.startswith("cuda") else lambda: None
+    space = env.single_action_space
+    low, high = (torch.as_tensor(bound, device=env.unwrapped.device) for bound in (space.low, space.high))
+    actions = low + (high - low) * torch.rand(cfg.steps, num, len(low), device=low.device)
+    whole: list[float] = []
+    alone: list[float] = []
+    for _ in range(6):
+        bare.restore(env.unwrapped.pool.snapshot())  # the same states for both
+        for rates, step in ((whole, env.step), (alone, lambda action: (bare.set_ctrl(action), bare.step()))):
+            wait()
+            started = time.perf_counter()
+            for action in actions:
+                step(action)
+            wait()
+            rates.append(cfg.steps * num / (time.perf_counter() - started))
+    env.unwrapped.check()
+    ratio = np.median(np.array(whole[1:]) / np.array(alone[1:]))
+    env.close()
+    bare.close()
+    return {"env": float(np.median(whole[1:])), "bare": float(np.median(alone[1:])), "ratio": float(ratio)}
+
+
+def time_steps(env: Any, cfg: GpuCheckCfg, wait: Callable[[], None]) -> float:  # noqa: ANN401
+    """Time steps of a vector environment with random actions: steps per second."""
+    env.reset(seed=0)
+    actions = [env.action_space.sample() for _ in range(cfg.steps)]
+    rates: list[float] = []
+    for _ in range(4):
+        wait()
+        started = time.perf_counter()
+        for action in actions:
+            env.step(action)
+        wait()
+        rates.append(cfg.steps * env.num_envs / (time.perf_counter() - started))
+    return float(np.median(rates[1:]))
+
+
+# --- learns? ---------------------------------------------------------------------------------------------------------
+
+
+class Stopwatch:
+    """Sums up the time that parts take, each of which is waited for at its end."""
+
+    def __init__(self, wait: Callable[[], None]) -> None:
+        self.seconds: dict[str, float] = defaultdict(float)
+        self._wait, self._running = wait, list[str]()
+
+    @contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        """Count what happens within for a part, and no longer for the one around it."""
+        self._wait()
+        started, before = time.perf_counter(), sum(self.seconds.values())
+        yield
+        self._wait()
+        inner = sum(self.seconds.values()) - before
+        self.seconds[part] += time.perf_counter() - started - inner
+
+    def around(self, owner: Any, name: str, part: str) -> None:  # noqa: ANN401
+        """Count each call of a method for a part."""
+        method = getattr(owner, name)
+
+        def timed(*args: Any, **named: Any) -> Any:  # noqa: ANN401
+            with self(part):
+                return method(*args, **named)
+
+        setattr(owner, name, timed)
+
+
+def training(cfg: GpuCheckCfg) -> dict[str, Any]:
+    """Train HalfCheetah from 1000 preferences twice: once for the time to the goal, once for where time goes."""
+    fast = train(cfg, None)
+    wait = torch.cuda.synchronize if cfg.device.startswith("cuda") else lambda: None
+    watch = Stopwatch(wait)
+    train(cfg, watch)
+    total = sum(watch.seconds.values())
+    return fast | {"shares": {part: seconds / total for part, seconds in watch.seconds.items()}}
+
+
+def train(cfg: GpuCheckCfg, watch: Stopwatch | None) -> dict[str, Any]:
+    """Train until an evaluation reaches the goal; say when."""
+    with tempfile.TemporaryDirectory() as folder:
+        config = parse_train([*TRAIN, "--device", cfg.device, *cfg.train, "--out", f"{folder}/run"])
+        started = time.perf_counter()
+        parts = build(config, agents)
+        run = Run(config)
+        loop = Loop(config, parts, run)
+        told: dict[str, Any] = {"steps": 0, "curve": []}
+        evaluate = loop.evaluate
+
+        def watched(episodes: int) -> Any:  # noqa: ANN401
+            evaluation = evaluate(episodes)
+            told["curve"].append([loop.steps, time.perf_counter() - started, evaluation.mean])
+            if evaluation.mean >= cfg.goal:
+                raise Reached
+            return evaluation
+
+        loop.evaluate = watched
+        if watch is not None:
+            base: Any = parts.env.unwrapped
+            for owner, name, part in (
+                (base.pool, "step", "physics"),
+                (base.pool, "reset", "physics"),
+                (parts.agent, "update", "gradients"),
+                (parts.agent, "draw", "policy"),
+                (loop, "hold_session", "reward model"),
+                (loop, "pay", "reward model"),
+                (loop, "evaluate", "evaluation"),
+            ):
+                watch.around(owner, name, part)
+        reached = False
+        try:
+            with Progress(config.env, config.steps, budget=config.budget) as progress:
+                if watch is None:
+                    loop.run_to_end(progress)
+                else:
+                    with watch("rest"):
+                        loop.run_to_end(progress)
+            watched(config.eval.final_episodes)
+        except Reached:
+            reached = True
+        told |= {"steps": loop.steps, "seconds": time.perf_counter() - started, "reached": reached}
+        run.close()
+        return told | {"num_asked": parts.budget.num_asked, "goal": cfg.goal}
+
+
+class Reached(Exception):  # noqa: N818 - no error, as StopIteration
+    """The goal of a training was reached."""
+
+
+CHECKS: dict[Part, Callable[[GpuCheckCfg], dict[str, Any]]] = {
+    "agreement": agreement,
+    "contract": contract,
+    "sync": sync,
+    "speed": speed,
+    "training": training,
+    "distribution": distribution,
+}
+
+
+def report(told: dict[str, Any]) -> int:
+    """Print all numbers, and say how many fall short of what is aimed at."""
+    console = Console(width=120)
+    console.print(" ".join(f"{name} {value}" for name, value in told["machine"].items()), highlight=False)
+    bars: list[tuple[str, float, float, bool]] = []
+    for name, apart in told.get("agreement", {}).get("tasks", {}).items():
+        bars += [
+            (f"{name}: {part} after a step, 99th percentile", value, 1e-4, value <= 1e-4)
+            for part, value in apart.items()
+        ]
+    for name, played in told.get("distribution", {}).get("tasks", {}).items():
+        bars += [
+            (f"{name}: KS p of {part}", played[f"{part}_p"], 0.01, played[f"{part}_p"] > 0.01)
+            for part in ("returns", "lengths")
+        ]
+    for name, row in told.get("speed", {}).get("tasks", {}).items():
+        for num, rates in row["worlds"].items():
+            steps = f"{rates['env']:,.0f} steps/s, CPU's pool {row['cpu']:,.0f}"
+            bars.append((f"{name}, {num} worlds: env / bare ({steps})", rates["ratio"], 0.85, rates["ratio"] >= 0.85))
+    if "training" in told:
+        run = told["training"]
+        bars.append(
+            (f"seconds to a return of {run['goal']:.0f}", run["seconds"], 180, run["reached"] and run["seconds"] < 180)
+        )
+        busy = run["shares"].get("physics", 0.0) + run["shares"].get("gradients", 0.0)
+        bars.append(("share of physics and gradients", busy, 0.8, busy >= 0.8))
+    table = Table("what", "measured", "aim", "holds")
+    for what, value, aim, holds in bars:
+        table.add_row(what, f"{value:.3g}", f"{aim:.3g}", "yes" if holds else "NO")
+    console.print(table)
+    return sum(not holds for *_, holds in bars)
+
+
+if __name__ == "__main__":
+    sys.exit(main(tyro.cli(GpuCheckCfg, description=__doc__)) > 0)

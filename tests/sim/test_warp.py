@@ -1,0 +1,164 @@
+"""Worlds on a device: MuJoCo Warp, tried on its CPU device, which runs the same kernels slowly."""
+
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium import error
+
+from prefgym.envs import ANT, HALF_CHEETAH, HUMANOID, INVERTED_PENDULUM
+from prefgym.sim.cpu import CpuPool
+from prefgym.sim.nested import same
+from prefgym.sim.pool import SimulationError
+from prefgym.sim.task import TaskSpec
+from prefgym.testing import check_vector_env
+
+pytest.importorskip("mujoco_warp")
+
+from prefgym.sim.tensor_env import TensorVectorEnv
+from prefgym.sim.warp import WarpPool, find_device
+
+COMPILING = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
+"""torch warns of itself when it compiles."""
+CHEETAH: dict[str, Any] = {"task": HALF_CHEETAH, "device": "cpu", "max_episode_steps": 7}
+
+
+def acting(env: TensorVectorEnv, num_steps: int, seed: int = 0) -> list[Any]:
+    """Take random steps and return all that came back."""
+    env.action_space.seed(seed)
+    return [env.step(env.action_space.sample()) for _ in range(num_steps)]
+
+
+@pytest.mark.parametrize("task", [HALF_CHEETAH, ANT], ids=lambda task: task.name)
+def test_a_step_agrees_with_the_one_on_the_cpu(task: TaskSpec) -> None:
+    """From states of random play, put on both, one step leads to |d| <= 1e-4 (1 + |x|) at the 99th percentile."""
+    num = 64
+    arrays, device = CpuPool(task, num, 1), WarpPool(task, num, "cpu")
+    draws, everyone = np.random.default_rng(0), np.ones(num, np.bool_)
+    low, high = arrays.model.actuator_ctrlrange.T
+    noise = draws.normal(0, 0.1, (num, len(arrays.qvel0)))
+    arrays.reset(everyone, np.tile(arrays.qpos0, (num, 1)), arrays.qvel0 + noise)
+    for _ in range(15):
+        arrays.set_ctrl(draws.uniform(low, high, (num, len(low))))
+        arrays.step()
+    states, ctrl = arrays.physics_state(), draws.uniform(low, high, (num, len(low)))
+    arrays.put(everyone, states)
+    device.put(torch.ones(num, dtype=torch.bool), torch.as_tensor(states, dtype=torch.float32))
+    assert np.allclose(device.physics_state().numpy(), states, rtol=1e-6, atol=1e-6)
+    arrays.set_ctrl(ctrl)
+    device.set_ctrl(torch.as_tensor(ctrl))
+    arrays.step()
+    device.step()
+    for name in ("qpos", "qvel"):
+        x, y = arrays.views[name], device.views[name].numpy()
+        assert np.quantile(np.abs(x - y) / (1 + np.abs(x)), 0.99) < 1e-4
+    device.check()
+
+
+def test_the_contract_of_vector_environments_is_kept() -> None:
+    """check_vector_env finds nothing wrong, with tensors in the place of arrays."""
+    check_vector_env(lambda: TensorVectorEnv(num_envs=3, **CHEETAH), num_steps=10)
+
+
+def test_rewards_are_the_formulas_of_the_cpu() -> None:
+    """Forward reward is what x moved by in a step, control costs 0.1 a^2; both make up the reward."""
+    env = TensorVectorEnv(num_envs=2, **CHEETAH)
+    env.reset(seed=0)
+    before = env.physics_state()[:, 1]
+    action = torch.full((2, 6), 0.5)
+    _, reward, _, _, infos = env.step(action)
+    forward = (env.physics_state()[:, 1] - before) / 0.05
+    torch.testing.assert_close(infos["reward_forward"], forward, rtol=1e-3, atol=1e-5)
+    torch.testing.assert_close(infos["reward_ctrl"], torch.full((2,), -0.15))
+    torch.testing.assert_close(reward, infos["reward_forward"] + infos["reward_ctrl"])
+    assert same(env.factors(), {name: infos[name] for name in ("reward_forward", "reward_ctrl")})
+
+
+def test_an_episode_ends_in_time_and_begins_anew() -> None:
+    """After seven steps all worlds are truncated; `final_obs` has gone on, the observation is a start."""
+    env = TensorVectorEnv(num_envs=3, **CHEETAH)
+    env.reset(seed=0)
+    *_, last = acting(env, 7)
+    obs, _, terminated, truncated, infos = last
+    assert truncated.all() and not terminated.any() and infos["_final_obs"].all()
+    assert float(obs[:, :8].abs().max()) <= 0.1  # positions as they start
+    assert not torch.equal(obs, infos["final_obs"])
+    assert same(infos["final_info"]["_reward_ctrl"], infos["_final_obs"])
+    assert not infos["_reward_ctrl"].any()
+    torch.testing.assert_close(env.physics_state(final=True)[:, 2:10], infos["final_obs"][:, :8])
+    torch.testing.assert_close(env.physics_state()[:, 2:10], obs[:, :8])
+
+
+def test_a_world_starts_the_same_whoever_is_beside_it() -> None:
+    """World 1 of 3 seeded with 4 starts where world 0 of 1 does with 5, in the second episode, too."""
+    many, alone = TensorVectorEnv(num_envs=3, **CHEETAH), TensorVectorEnv(num_envs=1, **CHEETAH)
+    assert torch.equal(many.reset(seed=4)[0][1:2], alone.reset(seed=5)[0])
+    assert torch.equal(acting(many, 7)[-1][0][1:2], acting(alone, 7)[-1][0])
+
+
+@COMPILING
+@pytest.mark.parametrize("compiled", [False, True])
+def test_restoring_goes_on_to_the_last_bit(compiled: bool) -> None:
+    """Another environment, compiled or not as the first one is, takes over a snapshot with pending ends of episodes."""
+    env, other = (TensorVectorEnv(num_envs=3, compiled=compiled, **CHEETAH) for _ in range(2))
+    env.reset(seed=0)
+    acting(env, 5)
+    snapshot = env.snapshot()
+    first = acting(env, 10, seed=1)
+    other.restore(snapshot)
+    assert same(first, acting(other, 10, seed=1))
+    env.load_state_dict(snapshot)
+    assert same(first, acting(env, 10, seed=1))
+    with pytest.raises(ValueError, match="the snapshot has"):
+        TensorVectorEnv(num_envs=2, **CHEETAH).restore(snapshot)
+
+
+@COMPILING
+def test_compiled_formulas_say_the_same() -> None:
+    """torch.compile changes the last bits at most."""
+    plain, compiled = (TensorVectorEnv(num_envs=3, compiled=on, **CHEETAH) for on in (False, True))
+    plain.reset(seed=0)
+    compiled.reset(seed=0)
+    for one, other in zip(acting(plain, 9), acting(compiled, 9)):
+        torch.testing.assert_close(one[:2], other[:2])
+        assert same(one[2:4], other[2:4])
+
+
+def test_too_little_room_is_told() -> None:
+    """Ants that lie on the ground need more than one contact and four constraints."""
+    pool = WarpPool(ANT, 4, "cpu", num_contacts=1, num_constraints=4)
+    for _ in range(10):
+        pool.step()
+    with pytest.raises(SimulationError, match="room for 1 contacts and 4 constraints a world, and more were needed"):
+        pool.check()
+    pool.reset(torch.ones(4, dtype=torch.bool), pool.qpos0.expand(4, -1) + 1, pool.qvel0.expand(4, -1))
+    pool.check()
+
+
+def test_what_cannot_be_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No GPU, another kind of device, a solver that GPUs lack, one world, modes, counts, actions."""
+    with pytest.raises(ValueError, match=r"built for CPUs only|no GPU 'cuda'"):
+        find_device("cuda" if not torch.cuda.is_available() else "cuda:99")
+    monkeypatch.setattr(torch.version, "cuda", "13.0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    with pytest.raises(ValueError, match="no GPU 'cuda' is to be had here: see what nvidia-smi says"):
+        find_device("cuda")
+    for name, told in (("mps", "not on 'mps'"), ("gpu", "there is no device 'gpu'")):
+        with pytest.raises(ValueError, match=told):
+            find_device(name)
+    with pytest.raises(ValueError, match="use prefgym/HumanoidNewton-v0"):
+        WarpPool(HUMANOID, 2, "cpu")
+    with pytest.raises(ValueError, match="a GPU is for many worlds"):
+        gym.make("prefgym/HalfCheetah-v0", backend="warp")
+    with pytest.raises(ValueError, match="autoreset_mode='SameStep'"):
+        TensorVectorEnv(HALF_CHEETAH, 2, device="cpu", autoreset_mode="NextStep")
+    with pytest.raises(ValueError, match="at least one world, not 0"):
+        WarpPool(INVERTED_PENDULUM, 0, "cpu")
+    env = TensorVectorEnv(num_envs=2, **CHEETAH)
+    with pytest.raises(error.ResetNeeded):
+        env.step(torch.zeros(2, 6))
+    env.reset()
+    with pytest.raises(ValueError, match=r"takes actions of shape \(2, 6\), not \(6,\)"):
+        env.step(torch.zeros(6))

@@ -1,0 +1,192 @@
+"""Worlds on a device in the loop: recorded, guarded, trained in, and gone on with."""
+
+import importlib.util
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import VectorWrapper
+
+import prefgym
+from prefgym.cli import main
+from prefgym.guards import NotFiniteError
+from prefgym.runs import Run
+from prefgym.segments import Segments
+from prefgym.tensor_wrapper import GuardedTensorEnv, PreferenceTensorEnv
+
+pytest.importorskip("mujoco_warp")
+
+WORLDS: dict[str, Any] = {"backend": "warp", "device": "cpu", "max_episode_steps": 6}
+TINY = [
+    *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--steps", "960", "--budget", "20", "--threads", "1"),
+    *("--segment-length", "5", "--agent.num-envs", "8", "--agent.num-steps", "15", "--agent.hidden", "8"),
+    *(
+        "--eval.episodes",
+        "1",
+        "--eval.final-episodes",
+        "1",
+        "--schedule.num-sessions",
+        "4",
+        "--checkpoint.every",
+        "240",
+    ),
+    *("--schedule.first", "0.1", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5", "--no-report"),
+]
+
+
+def test_what_happens_is_recorded_as_it_was() -> None:
+    """Segments hold the observations, actions, rewards and states of two episodes of six steps, and one that runs."""
+    env = gym.make_vec("prefgym/HalfCheetah-v0", 2, **WORLDS)
+    assert isinstance(env, PreferenceTensorEnv)
+    base: Any = env.unwrapped
+    obs, _ = env.reset(seed=0)
+    env.action_space.seed(0)
+    rows: list[tuple[torch.Tensor, ...]] = []
+    for _ in range(14):
+        before, state = obs.clone(), base.physics_state()
+        action = torch.as_tensor(env.action_space.sample())
+        obs, reward, _, truncated, info = env.step(action)
+        assert not reward.any()  # none is learned yet
+        rows.append((before, action, base.factors()["reward_forward"], state, info["final_obs"], truncated))
+        obs.fill_(9)  # what is handed out is ours
+        obs = base._obs.clone()  # pyright: ignore[reportPrivateUsage]
+    before, action, forward, state, after, truncated = (torch.stack(values, 1) for values in zip(*rows))
+    episodes = env.recorder.episodes()
+    assert episodes.length.tolist() == [6, 6, 2] * 2
+    assert episodes.truncated.tolist() == [True, True, False] * 2
+    assert truncated[:, [5, 11]].all()
+    for world in range(2):
+        for number, (first, last) in enumerate(((0, 6), (6, 12), (12, 14))):
+            kept, length = episodes[3 * world + number], last - first
+            assert torch.equal(kept.obs[:length], before[world, first:last])
+            assert torch.equal(kept.obs[length], after[world, last - 1])
+            assert torch.equal(kept.action[:length], action[world, first:last])
+            assert torch.equal(kept.factors["reward_forward"][:length], forward[world, first:last])
+            assert kept.state is not None
+            assert torch.equal(kept.state[:length], state[world, first:last].double())
+
+
+def test_a_learned_reward_is_paid() -> None:
+    """After answers, a fit and `install_reward`, steps are paid what the learner thinks of them."""
+    env = gym.make_vec("prefgym/HalfCheetah-v0", 4, **WORLDS)
+    assert isinstance(env, PreferenceTensorEnv)
+    obs, _ = env.reset(seed=0)
+    for _ in range(12):
+        obs, *_ = env.step(env.action_space.sample())
+    reward = prefgym.rewards.make("ensemble", env=env)
+    reward.fit(prefgym.raters.make("oracle")(env.sample_queries(20, length=4)))
+    env.install_reward(reward)
+    action = torch.as_tensor(env.action_space.sample())
+    _, paid, terminated, truncated, info = env.step(action)
+    steps = Segments.of_steps(obs, action, info["final_obs"], terminated, truncated)
+    torch.testing.assert_close(paid, reward.reward(steps).mean(0)[..., 0])
+
+
+class Spoilt(VectorWrapper):
+    """Gives a NaN somewhere in the third step: in the observation, or in the reward."""
+
+    def __init__(self, env: Any, where: str) -> None:  # noqa: ANN401
+        super().__init__(env)
+        self.where, self.num_steps = where, 0
+
+    def check(self) -> None:
+        """Find nothing."""
+
+    def step(self, actions: Any) -> Any:  # noqa: ANN401
+        """Take a step."""
+        obs, reward, terminated, truncated, info = self.env.step(actions)
+        self.num_steps += 1
+        if self.num_steps == 3 and self.where in ("obs", "reward"):
+            (info["final_obs"][0] if self.where == "obs" else reward)[1] = torch.nan
+        return obs, reward, terminated, truncated, info
+
+
+@pytest.mark.parametrize(
+    ("where", "part"),
+    [("obs", "the observation"), ("reward", "the task reward"), ("action", "the agent's action"), ("", "")],
+)
+def test_the_part_that_was_first_is_named(where: str, part: str) -> None:
+    """Though a NaN spoils all that follows, and nobody looks before `check`."""
+    env = GuardedTensorEnv(
+        Spoilt(gym.make_vec("prefgym/HalfCheetah-v0", 2, reward="task", **WORLDS), where), guard_reward=True
+    )
+    env.reset(seed=0)
+    for step in range(5):
+        action = torch.zeros(2, 6)
+        action[0, 0] = torch.nan if where == "action" and step == 3 else 0.0
+        env.step(action)
+    if not part:
+        env.check()
+        return
+    with pytest.raises(NotFiniteError, match=f"^{part} is not finite$"):
+        env.check()
+
+
+def run(*argv: str) -> None:
+    """Run a command that succeeds."""
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *argv])
+    assert not ended.value.code
+
+
+@pytest.mark.parametrize("agent", ["ppo", "sac"])
+def test_a_resumed_run_learns_the_same(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU device, from the checkpoint before the last, to the last bit; what it learned can be used."""
+    settings = ["--agent", agent, *(["--agent.random-steps", "300"] if agent == "sac" else [])]
+
+    def stop(*_: Any) -> None:  # noqa: ANN401
+        raise RuntimeError("stopped")
+
+    run(*TINY, *settings, "--out", "whole")
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+        patch.setattr(Run, "write_json", stop)
+        main(["train", *TINY, *settings, "--out", "stopped"])
+    run("--resume", "stopped", "--resume-from", "previous")
+    names = [f"checkpoints/final/{part}.safetensors" for part in ("policy", "reward")]
+    for name in (*names, "preferences/preferences.safetensors"):
+        assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()
+    policy = prefgym.load_policy("whole")
+    assert policy.predict(np.zeros((1, 17)), deterministic=True)[0].shape == (1, 6)
+
+
+@pytest.mark.parametrize(
+    ("argv", "sentence"),
+    [
+        (["--device", "cuda"], "--device cuda cannot be used here"),
+        (["--env", "Pendulum-v1", "--segment-length", "5"], "Pendulum-v1 is not simulated by prefgym"),
+        (["--env", "prefgym/Humanoid-v0"], "use prefgym/HumanoidNewton-v0"),
+        (["--agent", "residual", "--agent.base", "zero"], "agent 'residual' cannot learn in"),
+        (["--agent", "sb3-ppo"], "agent 'sb3-ppo' cannot learn in"),
+        (["--backend", "gpu"], "Invalid choice"),
+    ],
+)
+def test_what_cannot_be_on_a_device_ends_in_one_sentence(
+    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 2, and no traceback."""
+    if torch.cuda.is_available() and argv[:2] == ["--device", "cuda"]:
+        pytest.skip("there is a GPU here")
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "--backend", "warp", *argv, "--out", "run"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert sentence in told
+    assert "Traceback" not in told
+    assert not Path("run").exists()
+
+
+def test_the_cpu_path_does_without_warp(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Neither training nor making worlds of arrays imports it; asking for it where it is missing says how to get it."""
+    code = (
+        "import sys, gymnasium, prefgym.train; gymnasium.make_vec('prefgym/Hopper-v0', 2); print('warp' in sys.modules)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "False\n"
+    monkeypatch.setattr(importlib.util, "find_spec", lambda _: None)
+    with pytest.raises(ValueError, match=r"pip install 'prefgym\[warp\]'"):
+        gym.make_vec("prefgym/Hopper-v0", 2, backend="warp", device="cpu")
