@@ -17,7 +17,7 @@ from torch.nn.functional import softplus
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, StackedMLP, follow, joined, load_joined, mlp
+from prefgym.networks import Activation, RunningNorm, StackedMLP, follow, joined, load_joined, mlp
 from prefgym.online import OnlineAgent
 from prefgym.protocols import Learner
 from prefgym.spaces import squeezed, stretched
@@ -59,6 +59,10 @@ class SACCfg:
     """Between the layers."""
     product: bool = False
     """Whether both critics run in one batched product, which is what a GPU likes; a CPU runs them one by one."""
+    layer_norm: bool = False
+    """Whether the critics' layers are normalised before each activation, for many worlds and few updates."""
+    normalize_obs: bool = False
+    """Whether observations are normalised by their running mean and deviation, for the same."""
 
     __post_init__ = check
 
@@ -88,6 +92,7 @@ class SAC(OnlineAgent):
         self.actor = mlp(sizes, cfg.activation, draws, orthogonal=False).to(self.device)
         self.log_temperature = nn.Parameter(torch.tensor(float(np.log(cfg.init_temperature)), device=self.device))
         self.target_entropy = -self.action_dim if cfg.target_entropy is None else cfg.target_entropy
+        self.obs_norm = RunningNorm(self.obs_dim).to(self.device)
         self.buffer = ReplayBuffer(cfg.capacity_steps, self.obs_dim, self.action_dim, self.device)
         self.actor_optimizer = self._adam([*self.actor.parameters()])
         self.temperature_optimizer = self._adam([self.log_temperature])
@@ -96,7 +101,9 @@ class SAC(OnlineAgent):
     def renew_critics(self, generator: torch.Generator) -> None:
         """Draw new critics, with targets and an optimiser of their own."""
         cfg, sizes = self.cfg, (self.obs_dim + self.action_dim, *self.cfg.hidden, 1)
-        self.critics = StackedMLP(sizes, 2, cfg.activation, generator, orthogonal=False).to(self.device)
+        self.critics = StackedMLP(sizes, 2, cfg.activation, generator, orthogonal=False, layer_norm=cfg.layer_norm).to(
+            self.device
+        )
         self.targets = deepcopy(self.critics).requires_grad_(False)
         self.critic_optimizer = self._adam([*self.critics.parameters()])
 
@@ -119,7 +126,7 @@ class SAC(OnlineAgent):
 
     def policy(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
         """Draw from the squashed Gaussian; gradients reach the actor. Shapes: (N, A), (N,)."""
-        mean, log_std = self.actor(obs).chunk(2, -1)
+        mean, log_std = self.actor(self._normalized(obs)).chunk(2, -1)
         if deterministic:
             return mean.tanh(), torch.zeros(len(mean), device=mean.device)
         log_std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
@@ -138,8 +145,13 @@ class SAC(OnlineAgent):
 
     def explore(self, rollout: Rollout) -> dict[str, float]:
         """Remember a rollout that nobody has paid yet; the first `relabel` pays it."""
-        self.buffer.add(rollout)
+        self._remember(rollout)
         return {}
+
+    def _remember(self, rollout: Rollout) -> None:
+        self.buffer.add(rollout)
+        if self.cfg.normalize_obs:
+            self.obs_norm.update(rollout.obs)
 
     def relabel(self, learner: Learner) -> None:
         """Pay all that is remembered what the learner thinks of it now."""
@@ -155,7 +167,7 @@ class SAC(OnlineAgent):
             progress: Share of the training that is done; of no use here.
         """
         del progress
-        self.buffer.add(rollout)
+        self._remember(rollout)
         if self.buffer.num_steps < self.cfg.random_steps:
             return {}
         return self.improve(round(self.cfg.updates_per_step * rollout.num_steps))
@@ -205,13 +217,17 @@ class SAC(OnlineAgent):
 
     def _values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
         """Ask both critics. Shapes: (M, O), (M, A) to (2, M)."""
-        inputs = torch.cat([obs, action], -1)
+        inputs = torch.cat([self._normalized(obs), action], -1)
         return critics.ask(inputs, product=self.cfg.product)
+
+    def _normalized(self, obs: Tensor) -> Tensor:
+        return self.obs_norm(obs) if self.cfg.normalize_obs else obs
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
     def _nets(self) -> dict[str, nn.Module]:
-        return {"actor": self.actor, "critics": self.critics, "targets": self.targets}
+        norm: dict[str, nn.Module] = {"obs_norm": self.obs_norm} if self.cfg.normalize_obs else {}
+        return {"actor": self.actor, "critics": self.critics, "targets": self.targets, **norm}
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return {

@@ -45,11 +45,12 @@ MOST_GAMMA = 0.99
 """Values look no further than this, since a horizon H with gamma^H < 0.01 has to be simulated."""
 
 _OFTEN = "--agent.num-envs 16 --agent.num-steps 256 --agent.minibatch-size 256 --agent.learning-rate 3e-4"
+_GENTLY = "--agent.minibatch-size 1024 --agent.learning-rate 3e-4 --agent.hidden 128 128"
 FLAGS: dict[str, str] = {
-    "Ant": f"--steps 3_000_000 --eval.every 100_000 {_OFTEN} --agent.hidden 128 128",
+    "Ant": f"--steps 5_000_000 --eval.every 100_000 {_GENTLY}",
     "HalfCheetah": "--steps 2_000_000 --eval.every 50_000",
     "Hopper": "--steps 2_000_000 --eval.every 50_000",
-    "Humanoid": f"--steps 1_000_000 --eval.every 100_000 {_OFTEN}",
+    "Humanoid": f"--steps 3_000_000 --eval.every 100_000 {_GENTLY}",
     "HumanoidStandup": f"--steps 500_000 --eval.every 50_000 {_OFTEN}",
     "InvertedDoublePendulum": "--steps 500_000 --eval.every 4_000",
     "InvertedPendulum": "--steps 50_000 --eval.every 500 --agent.num-envs 8 --agent.num-steps 64 "

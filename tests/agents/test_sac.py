@@ -73,6 +73,25 @@ def test_it_learns_to_aim(make_env: MakeEnv) -> None:
     assert np.abs(agent.predict(target, deterministic=True)[0] - target).max() < 0.2
 
 
+MANY = {"layer_norm": True, "normalize_obs": True, "product": True}
+
+
+def test_settings_for_many_worlds_learn_to_aim_and_come_back(make_env: MakeEnv, tmp_path: Path) -> None:
+    """Observations are normalised by what was seen, in files, too; critics one by one and together agree."""
+    agent = SAC(replace(SMALL, init_temperature=0.01, **MANY), make_env()).learn(2000)
+    target = np.linspace(-0.9, 0.9, 7, dtype=np.float32)[:, None]
+    assert np.abs(agent.predict(target, deterministic=True)[0] - target).max() < 0.2
+    seen = agent.buffer.steps(0, len(agent.buffer)).obs.double()
+    assert torch.allclose(agent.obs_norm.mean, seen.mean(0), atol=1e-6)
+    assert torch.allclose(agent.obs_norm.var, seen.var(0, correction=0), atol=1e-6)
+    agent.save(tmp_path / "policy")
+    loaded = SAC.load(tmp_path / "policy")
+    assert np.array_equal(loaded.predict(target, deterministic=True)[0], agent.predict(target, deterministic=True)[0])
+    obs, action = torch.rand(5, 1), torch.rand(5, 1)
+    one_by_one = agent.critics.ask(torch.cat([agent.obs_norm(obs), action], -1))
+    assert torch.allclose(agent._values(agent.critics, obs, action), one_by_one, atol=1e-5)
+
+
 def test_first_steps_are_uniform_within_the_bounds(make_env: MakeEnv) -> None:
     agent = SAC(SMALL, make_env())
     agent.explore(agent.collect(agent.env))
@@ -93,12 +112,14 @@ def test_two_agents_with_one_seed_are_equal_to_the_last_bit(make_env: MakeEnv) -
     assert torch.equal(*(flat(SAC(SMALL, make_env(), seed=7).learn(256)) for _ in range(2)))
 
 
-def test_it_goes_on_from_its_state(make_env: MakeEnv) -> None:
+@pytest.mark.parametrize("options", [{}, MANY])
+def test_it_goes_on_from_its_state(make_env: MakeEnv, options: dict[str, bool]) -> None:
     """Another agent takes over in the middle, in the same worlds."""
-    whole = SAC(SMALL, make_env()).learn(128)
+    cfg = replace(SMALL, **options)
+    whole = SAC(cfg, make_env()).learn(128)
     env = make_env()
-    first = SAC(SMALL, env).learn(64)
-    second = SAC(SMALL, env, seed=5)
+    first = SAC(cfg, env).learn(64)
+    second = SAC(cfg, env, seed=5)
     second.load_state_dict(first.state_dict())
     second.learn(64, reset_num_timesteps=False)
     assert second.num_timesteps == 128
