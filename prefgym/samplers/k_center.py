@@ -59,7 +59,7 @@ class KCenterSampler(CandidateSampler):
         """Choose the candidates that cover the others. Shape: (num_queries,), int64."""
         features = _features(recorder.segments(candidates, self.cfg.segment_length, truth=False))
         asked = None if self.asked is None else self.asked()
-        return k_center(features, num_queries, covered=features[:0] if asked is None else _features(asked))
+        return k_center(features, num_queries, covered=features[:0] if asked is None else _features(asked).to(features))
 
 
 class DisagreementKCenterSampler(KCenterSampler):
