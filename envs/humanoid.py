@@ -150,6 +150,6 @@ HUMANOID_STANDUP = TaskSpec(
     initial=uniform_start,
 )
 
-_ON_GPUS: dict[str, Any] = {"solver": "Newton", "num_contacts": 48, "num_constraints": 128}
+_ON_GPUS: dict[str, Any] = {"solver": "Newton", "num_contacts": 64, "num_constraints": 256}
 HUMANOID_NEWTON = replace(HUMANOID, name="HumanoidNewton", **_ON_GPUS)
 HUMANOID_STANDUP_NEWTON = replace(HUMANOID_STANDUP, name="HumanoidStandupNewton", **_ON_GPUS)

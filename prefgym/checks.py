@@ -66,6 +66,18 @@ def check_given(cfg: TrainCfg) -> None:
             raise UserError(f"the demonstrations {demos} are paid what {played} pays, and not {cfg.env}.")
 
 
+def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
+    """See that segments fit into what is kept of each world.
+
+    Raises:
+        UserError: If they do not.
+    """
+    length, kept = cfg.sampler_cfg.segment_length, env.recorder.num_rows - 1
+    if length > kept:
+        told = f"{kept} steps of each of {env.num_envs} worlds are kept, and a segment has {length}"
+        raise UserError(f"{told}: raise --recorder.capacity-steps and --recorder.capacity-bytes, or have fewer worlds.")
+
+
 def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
     """See that recent pieces stay recorded as long as others are compared with them.
 

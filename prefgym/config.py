@@ -41,6 +41,18 @@ class CheckpointCfg:
 
 
 @dataclass(frozen=True, kw_only=True)
+class WarpCfg:
+    """How much room there is in worlds on a GPU; tasks know how much they need."""
+
+    num_contacts: Count | None = None
+    """Contacts a world may have on the average."""
+    num_constraints: Count | None = None
+    """Constraints each world may have."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
 class TrainCfg:
     """Train an agent on a reward that is learned from preferences.
 
@@ -82,6 +94,8 @@ class TrainCfg:
     """When questions are asked."""
     recorder: RecorderCfg = field(default_factory=RecorderCfg)
     """How much is recorded."""
+    warp: WarpCfg = field(default_factory=WarpCfg)
+    """How much room there is in worlds on a GPU."""
     checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
     """How a stopped run can go on."""
     eval: EvalCfg = field(default_factory=EvalCfg)

@@ -38,6 +38,7 @@ from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.pay import pay, pay_pieces
 from prefgym.runs import Run
 from prefgym.segments import Segments
+from prefgym.sim.pool import SimulationError
 from prefgym.states import State, Stateful
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -107,6 +108,8 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
         except NotFiniteError as error:
             folder = run.dump(error, loop.steps)
             raise UserError(f"{error}, in the rollout after {loop.steps:,} steps; see {folder}.") from error
+        except SimulationError as error:
+            raise UserError(f"{error}, in the rollout after {loop.steps:,} steps.") from error
     return replace(loop.outcome(), interrupted=interrupted)
 
 

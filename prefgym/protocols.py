@@ -33,7 +33,8 @@ class Recorder(Protocol):
         Args:
             length: Longest segment, in steps.
             cut: Whether windows that meet a termination are kept, cut there.
-            last_steps: Consider only the most recent steps, counted over all worlds; None for all.
+            last_steps: Consider only the most recent steps, counted over all worlds, but twice `length` of each world
+                at least; None for all.
         """
         ...
 

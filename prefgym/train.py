@@ -17,7 +17,7 @@ import prefgym
 from prefgym import rewards, samplers
 from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
-from prefgym.checks import check_device, check_given, check_pieces, check_preferences, check_queue
+from prefgym.checks import check_device, check_given, check_pieces, check_preferences, check_queue, check_room
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import OURS, make_evaluation_env, record_episode
@@ -89,7 +89,14 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
     check_given(cfg)
-    env = make_training_env(cfg)
+    try:
+        env = make_training_env(cfg)
+    except torch.OutOfMemoryError as error:
+        raise UserError(
+            f"{cfg.device} has too little memory: fewer --agent.num-envs or --recorder.capacity-bytes."
+        ) from error
+    if isinstance(env, PreferenceVectorEnv):
+        check_room(cfg, env)
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     if cfg.rater == "none" and isinstance(learner, PieceLearner):
         raise UserError(f"--reward {cfg.reward} pays by comparisons, and without a rater nobody says who wins.")
@@ -189,7 +196,9 @@ def make_worlds_on_device(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     """
     if foreign.find(cfg.env).vector_entry_point != OURS:
         raise UserError(f"{cfg.env} is not simulated by prefgym, so it cannot be on a GPU: use --backend cpu.")
-    settings: dict[str, Any] = {"reward": "recorded", "backend": "warp", "device": cfg.device}
+    if cfg.device == "cpu":
+        print("--backend warp on --device cpu is for tests: a processor is faster with --backend cpu", file=sys.stderr)
+    settings: dict[str, Any] = {"reward": "recorded", "backend": "warp", "device": cfg.device, **asdict(cfg.warp)}
     try:
         env = gym.make_vec(cfg.env, cfg.agent_cfg.num_envs, **settings)
     except ValueError as error:

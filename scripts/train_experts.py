@@ -12,7 +12,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
@@ -106,14 +106,24 @@ def train(task: str, run: Path) -> None:
         subprocess.run(command, check=True, stdout=log, stderr=log)
 
 
-def half_way(run: Path) -> int:
-    """Find the steps after which the kept policy had about half of the last one's return; of costs, half of the way."""
+NEAR = 5
+"""Kept policies that are measured again to find the medium one."""
+
+
+def half_way(run: Path, measure: Callable[[int], float]) -> int:
+    """Find the steps after which the kept policy had about half of the last one's return; of costs, half of the way.
+
+    Args:
+        run: Whose evaluations on the way had few episodes.
+        measure: Returns the return after so many steps over more of them; asked of those that come closest.
+    """
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     measured = {line["time/total_timesteps"]: line["eval/mean_reward"] for line in lines if "eval/mean_reward" in line}
     last = measured.pop(max(measured))
     # costs have no half: there, it is half of the way from the first evaluation
     wanted = last / 2 if last > 0 else (last + measured[min(measured)]) / 2
-    return min(measured, key=lambda steps: abs(measured[steps] - wanted))
+    near = sorted(measured, key=lambda steps: abs(measured[steps] - wanted))[:NEAR]
+    return min(near, key=lambda steps: abs(measure(steps) - wanted))
 
 
 def expert_of(agent: PPO, steps: int, task: str, level: Level, cfg: TrainExpertsCfg) -> Expert:
@@ -291,12 +301,15 @@ def make(task: str, cfg: TrainExpertsCfg) -> None:
     run = cfg.runs / task
     train(task, run)
     kept = sorted(int(file.stem) for file in (run / "policies").glob("*.json"))
-    medium = half_way(run)
+    worlds = make_evaluation_env(f"prefgym/{task}-v0", cfg.episodes, 1)
+    medium = half_way(run, lambda steps: evaluate(prefgym.load_policy(run, steps), worlds).mean)
     policies = [prefgym.load_policy(run, steps) for steps in (None, medium, kept[0], kept[len(kept) // 2])]
     last = json.loads((run / "result.json").read_text())["steps"]
     made: dict[Level, tuple[Any, int]] = {"expert": (policies[0], last), "medium": (policies[1], medium)}
     cfg.out.mkdir(parents=True, exist_ok=True)
     for level, file in files.items():
+        if file.with_name(f"{file.name}.json").is_file():
+            continue
         expert = expert_of(*made[level], task, level, cfg)
         env = worlds_of(task, 64)
         num_steps = min(cfg.steps, MOST_NUMBERS // expert.card.obs_dim) // env.num_envs

@@ -25,17 +25,8 @@ WORLDS: dict[str, Any] = {"backend": "warp", "device": "cpu", "max_episode_steps
 TINY = [
     *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--steps", "960", "--budget", "20", "--threads", "1"),
     *("--segment-length", "5", "--agent.num-envs", "8", "--agent.num-steps", "15", "--agent.hidden", "8"),
-    *(
-        "--eval.episodes",
-        "1",
-        "--eval.final-episodes",
-        "1",
-        "--schedule.num-sessions",
-        "4",
-        "--checkpoint.every",
-        "240",
-    ),
-    *("--schedule.first", "0.1", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5", "--no-report"),
+    *("--eval.episodes", "1", "--eval.final-episodes", "1", "--schedule.num-sessions", "4", "--no-report"),
+    *("--schedule.first", "0.1", "--checkpoint.every", "240"),
 ]
 
 
@@ -134,10 +125,15 @@ def run(*argv: str) -> None:
     assert not ended.value.code
 
 
-@pytest.mark.parametrize("agent", ["ppo", "sac"])
-def test_a_resumed_run_learns_the_same(agent: str, monkeypatch: pytest.MonkeyPatch) -> None:
+PEBBLE = ("--agent", "pebble", "--agent.random-steps", "300", "--agent.layer-norm", "--agent.normalize-obs")
+
+
+SMALL = ("--reward.hidden", "8", "--reward.fit.gradient-steps", "5")
+
+
+@pytest.mark.parametrize("settings", [SMALL, (*SMALL, *PEBBLE), ("--reward", "win-rate", "--budget", "200")], ids=str)
+def test_a_resumed_run_learns_the_same(settings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
     """On the CPU device, from the checkpoint before the last, to the last bit; what it learned can be used."""
-    settings = ["--agent", agent, *(["--agent.random-steps", "300"] if agent == "sac" else [])]
 
     def stop(*_: Any) -> None:  # noqa: ANN401
         raise RuntimeError("stopped")
@@ -147,8 +143,8 @@ def test_a_resumed_run_learns_the_same(agent: str, monkeypatch: pytest.MonkeyPat
         patch.setattr(Run, "write_json", stop)
         main(["train", *TINY, *settings, "--out", "stopped"])
     run("--resume", "stopped", "--resume-from", "previous")
-    names = [f"checkpoints/final/{part}.safetensors" for part in ("policy", "reward")]
-    for name in (*names, "preferences/preferences.safetensors"):
+    names = ["checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"]
+    for name in names if "win-rate" in settings else [*names, "checkpoints/final/reward.safetensors"]:
         assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()
     policy = prefgym.load_policy("whole")
     assert policy.predict(np.zeros((1, 17)), deterministic=True)[0].shape == (1, 6)
@@ -159,9 +155,11 @@ def test_a_resumed_run_learns_the_same(agent: str, monkeypatch: pytest.MonkeyPat
     [
         (["--device", "cuda"], "--device cuda cannot be used here"),
         (["--env", "Pendulum-v1", "--segment-length", "5"], "Pendulum-v1 is not simulated by prefgym"),
-        (["--env", "prefgym/Humanoid-v0"], "use prefgym/HumanoidNewton-v0"),
+        (["--env", "prefgym/Humanoid-v0"], "such as prefgym/HumanoidNewton-v0"),
         (["--agent", "residual", "--agent.base", "zero"], "agent 'residual' cannot learn in"),
         (["--agent", "sb3-ppo"], "agent 'sb3-ppo' cannot learn in"),
+        (["--recorder.capacity-steps", "2000"], "30 steps of each of 64 worlds are kept, and a segment has 50"),
+        (["--warp.num-contacts", "0"], "num_contacts must be 1 or more, not 0"),
         (["--backend", "gpu"], "Invalid choice"),
     ],
 )
@@ -178,6 +176,27 @@ def test_what_cannot_be_on_a_device_ends_in_one_sentence(
     assert sentence in told
     assert "Traceback" not in told
     assert not Path("run").exists()
+
+
+def test_too_little_room_ends_a_run_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """Two constraints are too few for a cheetah's joints; the run folder keeps what there was."""
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *TINY, "--warp.num-constraints", "2", "--out", "run"])
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert "make num_contacts or num_constraints larger, in the rollout after" in told
+    assert "Traceback" not in told
+
+
+def test_many_worlds_have_recent_segments_too() -> None:
+    """Of 40 worlds, the latest 40 steps are one of each; segments of five can be drawn all the same."""
+    env = gym.make_vec("prefgym/HalfCheetah-v0", 40, **{**WORLDS, "max_episode_steps": 100})
+    assert isinstance(env, PreferenceTensorEnv)
+    env.reset(seed=0)
+    for _ in range(12):
+        env.step(env.action_space.sample())
+    starts = env.recorder.starts(5, last_steps=40)
+    assert len(starts) == 40 * 6  # ten steps are looked at, and a segment takes five
 
 
 def test_the_cpu_path_does_without_warp(monkeypatch: pytest.MonkeyPatch) -> None:

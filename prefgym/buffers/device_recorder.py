@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefgym.buffers.recorder import RecorderCfg, Row
+from prefgym.buffers.recorder import RecorderCfg, Row, recent_depth
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -107,7 +107,7 @@ class DeviceRecorder:
         All have the leading axis N.
         """
         head, after = self._head, self._after()
-        self._kind[head] = int(Row.STEP)
+        self._kind.index_fill_(0, head, int(Row.STEP))  # a number that is assigned would wait for the device
         self._action[head], self._reward[head] = action, reward.float()
         if factors:
             self._factors[head] = torch.stack([factors[name] for name in self.factor_names], -1).float()
@@ -125,7 +125,7 @@ class DeviceRecorder:
 
     def starts(self, length: int, *, cut: bool = True, last_steps: int | None = None) -> Tensor:
         """List the steps at which a segment of at most `length` steps may start: see `Recorder`. Shape: (M,), int64."""
-        depth = self.num_rows if last_steps is None else min(self.num_rows, -(-last_steps // self.num_worlds) + 1)
+        depth = recent_depth(last_steps, self.num_worlds, length, self.num_rows)
         rows = self._latest_rows(depth)
         is_step, index = self._kind[rows] == Row.STEP, torch.arange(depth, device=self.device)
         # the first row from here on that is not a step: the end of the episode

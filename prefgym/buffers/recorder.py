@@ -60,6 +60,23 @@ class Row(IntEnum):
     """The last observation of an episode that was cut off: by a time limit, or by a reset."""
 
 
+def recent_depth(last_steps: int | None, num_worlds: int, length: int, num_rows: int) -> int:
+    """Return how many rows of each world the latest steps take: two segments of each at least, as far as they are kept.
+
+    Args:
+        last_steps: Steps over all worlds; None for all that are kept.
+        num_worlds: Number of worlds N.
+        length: Longest segment, in steps.
+        num_rows: Rows kept of each world.
+
+    >>> recent_depth(100_000, 64, length=50, num_rows=15_625), recent_depth(100_000, 4096, length=50, num_rows=244)
+    (1564, 101)
+    """
+    if last_steps is None:
+        return num_rows
+    return min(num_rows, max(-(-last_steps // num_worlds), 2 * length) + 1)
+
+
 class Recorder:
     """A ring of rows for each of N worlds; an episode of L steps takes L + 1 rows.
 
@@ -183,7 +200,7 @@ class Recorder:
         A window that meets a termination is cut there and kept if `cut`; one that meets a truncation, or the present,
         is left out, since nothing says what would have come.
         """
-        depth = self.num_rows if last_steps is None else min(self.num_rows, -(-last_steps // self.num_worlds) + 1)
+        depth = recent_depth(last_steps, self.num_worlds, length, self.num_rows)
         rows = self._latest_rows(depth)
         kind = self._kind[rows]
         index = np.arange(depth)

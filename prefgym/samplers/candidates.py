@@ -30,7 +30,7 @@ class SamplerCfg:
     """Whether windows that meet a termination are kept, cut there."""
     recent_steps: Count | None = 100_000
     """Draw only from the most recent steps, counted over all worlds, as B-Pref's latest hundred episodes of a thousand
-    steps; None draws from all that are recorded."""
+    steps, but from twice the length of a segment in each world at least; None draws from all that are recorded."""
 
     __post_init__ = check
 

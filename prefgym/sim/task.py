@@ -190,7 +190,7 @@ class TaskSpec:
     """Scale of the noise on initial states."""
     num_contacts: int = 24
     """Contacts for which a GPU makes room, per world and on the average."""
-    num_constraints: int = 64
+    num_constraints: int = 96
     """Constraints for which a GPU makes room in each world."""
     safe_speed: float | None = None
     """Speed up to which running is safe, in m/s: that of Safety-Gymnasium's task of this name, version 1."""

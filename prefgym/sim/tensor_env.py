@@ -14,6 +14,7 @@ from torch import Tensor
 from prefgym.sim.infos import check_mask
 from prefgym.sim.names import check_render_mode
 from prefgym.sim.render import StateRenderer
+from prefgym.sim.seeding import Seed
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.warp import WarpPool
 from prefgym.sim.world_draw import WorldDraw
@@ -27,8 +28,9 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
     """Worlds of one task that step together on a device, from reset to reward without a look at the host.
 
     Behaves as `PoolVectorEnv` does in SAME_STEP mode with float32 observations, but for what it hands out: tensors on
-    the device. `infos["final_obs"]` is one, too: what the step led to, before any reset, in every world. Whatever it
-    hands out is the caller's to keep and to change.
+    the device. `infos["final_obs"]` is one, too: what the step led to, before any reset, in every world. Infos tell the
+    velocities and the terms of the reward, but not where worlds are. Whatever it hands out is the caller's to keep and
+    to change.
 
     Args:
         task: What is simulated, seen, paid and final.
@@ -71,6 +73,8 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         if AutoresetMode(autoreset_mode) is not AutoresetMode.SAME_STEP:
             raise ValueError("on a device, worlds reset in the step that ends an episode: autoreset_mode='SameStep'")
         check_render_mode(render_mode)
+        if unknown := {"num_threads", "dtype", "seeding"} & set(pool):
+            raise ValueError(f"worlds on a device have one kind of each: leave {', '.join(sorted(unknown))} out")
         self.task, self.num_envs, self.render_mode = task, num_envs, render_mode
         self.max_episode_steps = limit if limit > 0 else np.iinfo(np.int64).max
         self.pool = WarpPool(task, num_envs, device, **pool)
@@ -104,13 +108,11 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         self.action_space = batch_space(self.single_action_space, self.num_envs)
         self._action_shape = (self.num_envs, len(low))
 
-    def reset(
-        self, *, seed: int | list[int] | None = None, options: dict[str, Any] | None = None
-    ) -> tuple[Tensor, dict[str, Any]]:
+    def reset(self, *, seed: Seed = None, options: dict[str, Any] | None = None) -> tuple[Tensor, dict[str, Any]]:
         """Start episodes in all worlds, or in those of `options["reset_mask"]`.
 
         Args:
-            seed: World i is seeded with `seed + i`, or with `seed[i]` of a list. None goes on.
+            seed: World i is seeded with `seed + i`, or with `seed[i]` of a list, unless that is None. None goes on.
             options: May hold `reset_mask`, a tensor or an array. Shape: (N,), bool.
 
         Returns:
@@ -179,7 +181,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         terminated = torch.zeros_like(self._everyone)
         if task.terminated is not None:
             terminated = task.terminated(task, views, torch)
-        reward, terms = obs.new_zeros(self.num_envs), dict[str, Tensor]()
+        reward, terms = obs.new_zeros(self.num_envs), {name: self._reward for name in self._terms}
         if task.reward_terms is not None:
             facts = StepFacts(action=actions, velocity=velocity, terminated=terminated)
             terms = {name: term.float() for name, term in task.reward_terms(task, views, facts, torch).items()}
@@ -200,7 +202,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
             raise error.ResetNeeded("call reset() before step()")
         if self.closed:
             raise error.ClosedEnvironmentError("this environment is closed: make another one")
-        actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device)
+        actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device).detach()
         if actions.shape != self._action_shape:
             told = f"actions of shape {self._action_shape}, not {tuple(actions.shape)}"
             raise ValueError(f"{self.task.name} takes {told}")
@@ -251,7 +253,8 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         named = {"obs": self._obs, "position": self._position, "elapsed": self._elapsed, "seeds": self._draws.seeds}
         moving = {name: value.clone() for name, value in (named | {"episode": self._draws.episode}).items()}
         terms = {name: term.clone() for name, term in self._terms.items()}
-        return {"pool": self.pool.snapshot(), "terms": terms, "started": self._started, **moving}
+        final = {} if self._final_state is None else {"final_state": self._final_state.clone()}
+        return {"pool": self.pool.snapshot(), "terms": terms, "started": self._started, **moving, **final}
 
     def restore(self, snapshot: State) -> None:
         """Go on from a snapshot, of this or of an equal environment.
@@ -264,7 +267,9 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
             snapshot[name].to(self.device, copy=True) for name in ("obs", "position", "elapsed", "seeds", "episode")
         )
         self._terms = {name: snapshot["terms"][name].to(self.device, copy=True) for name in self._terms}
-        self._final_state, self._started = None, snapshot["started"]
+        final = snapshot.get("final_state")
+        self._final_state = None if final is None else final.to(self.device, copy=True)
+        self._started = snapshot["started"]
 
     def state_dict(self) -> State:
         """Return `snapshot`."""

@@ -8,6 +8,7 @@ import importlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 import warp
 from torch import Tensor
@@ -46,11 +47,10 @@ class WarpPool:
         num_contacts: Contacts a world may have on the average; None for the task's own number.
         num_constraints: Constraints each world may have; None for the task's own number.
         variation: How worlds differ; None for not at all.
-        deterministic: Whether a GPU, too, gives the same bits each time; it costs speed.
 
     Raises:
-        ValueError: If there are no worlds, the device cannot be used, the model has a solver that is not on GPUs, or
-            memory does not suffice.
+        ValueError: If there are no worlds, contacts or constraints, the device cannot be used, the model has a solver
+            that is not on GPUs, or memory does not suffice.
     """
 
     def __init__(
@@ -62,7 +62,6 @@ class WarpPool:
         num_contacts: int | None = None,
         num_constraints: int | None = None,
         variation: Variation | None = None,
-        deterministic: bool = False,
     ) -> None:
         if num_worlds < 1:
             raise ValueError(f"there must be at least one world, not {num_worlds}")
@@ -70,24 +69,28 @@ class WarpPool:
         self.model = load_model(task)
         _check_solver(task, self.model)
         self.device, self._wp_device = find_device(device)
-        sizes = {"nconmax": num_contacts or task.num_contacts, "njmax": num_constraints or task.num_constraints}
+        sizes = {
+            "nconmax": task.num_contacts if num_contacts is None else num_contacts,
+            "njmax": task.num_constraints if num_constraints is None else num_constraints,
+        }
+        if min(sizes.values()) < 1:
+            told = f"{sizes['nconmax']} and {sizes['njmax']}"
+            raise ValueError(f"there must be room for at least one contact and one constraint, not {told}")
         self._varied = {} if variation is None else variation.models(self.model, num_worlds)
         try:
-            self._make(sizes, deterministic)
-        except (RuntimeError, torch.OutOfMemoryError) as error:
-            if "memory" not in str(error):
+            self._make(sizes)
+        except RuntimeError as error:  # torch's and Warp's words for too little memory
+            if "memory" not in str(error) and "Failed to allocate" not in str(error):
                 raise
             told = f"{num_worlds} worlds of {task.name} do not fit into the memory of {device}"
             raise ValueError(f"{told}: make fewer, or give them fewer contacts and constraints") from error
 
-    def _make(self, sizes: dict[str, int], deterministic: bool) -> None:
+    def _make(self, sizes: dict[str, int]) -> None:
         with wp.ScopedDevice(self._wp_device):
             follow = _FOLLOW if "body_mass" in self._varied else ()
             self._m: Any = mjw.put_model(self.model, dict.fromkeys((*self._varied, *follow), self.num_worlds))
             self._m.opt.warn_overflow = 0  # told by `check`, not printed by every world
             self._m.callback.contactfilter = align_frames
-            if deterministic:
-                self._m.opt.deterministic = mjw.DeterminismType.ALL
             self._d: Any = mjw.make_data(self.model, nworld=self.num_worlds, **sizes)
             for name, values in self._varied.items():
                 wp.to_torch(getattr(self._m, name)).copy_(torch.as_tensor(values))
@@ -167,14 +170,16 @@ class WarpPool:
         Raises:
             SimulationError: If one had since the last call: forces were left out.
         """
-        over = self._overflow.cpu()
-        if not (kinds := int(torch.bitwise_and(over, _ROOM).max())):
+        over = self._overflow.to("cpu", copy=True).numpy() & _ROOM
+        if not over.any():
             return
         self._overflow.zero_()
+        kinds = mjw.OverflowType(int(np.bitwise_or.reduce(over)))
         room = f"{self._d.naconmax // self.num_worlds} contacts and {self._d.njmax} constraints a world"
-        needed = f"there is room for {room}, and more were needed ({mjw.OverflowType(kinds).name})"
-        worlds = torch.bitwise_and(over, _ROOM).nonzero().flatten().numpy()
-        raise SimulationError(self.task.name, worlds, f"{needed}; make num_contacts or num_constraints larger")
+        needed = f"there is room for {room}, and more were needed ({kinds.name})"
+        raise SimulationError(
+            self.task.name, over.nonzero()[0], f"{needed}; make num_contacts or num_constraints larger"
+        )
 
     def close(self) -> None:
         """Free what the pool holds; closing twice does nothing."""
@@ -204,7 +209,13 @@ class WarpPool:
         wp.synchronize_device(self._wp_device)
         with wp.ScopedDevice(self._wp_device), wp.ScopedCapture() as capture:
             run()
-        return lambda: wp.capture_launch(capture.graph, stream=wp.stream_from_torch(torch.cuda.current_stream()))
+
+        def launch() -> None:
+            with wp.ScopedDevice(self._wp_device):
+                stream = wp.stream_from_torch(torch.cuda.current_stream(self.device))
+                wp.capture_launch(capture.graph, stream=stream)
+
+        return launch
 
     def _derive(self, mask: Tensor) -> None:
         """Compute what formulas read and states do not hold, where worlds were put; elsewhere it stays as it was."""
@@ -230,9 +241,12 @@ class WarpPool:
 
     def _constant(self, name: str) -> Tensor:
         field, _, row = name.partition("/")
-        told = self._varied.get(field, getattr(self.model, field))
+        is_own = field in self._varied
+        told = self._varied[field] if is_own else getattr(self.model, field)
         array = torch.tensor(told, dtype=torch.float32, device=self.device)
-        return array[..., self._id(field, row)] if row else array
+        if not row:
+            return array
+        return array[:, self._id(field, row)] if is_own else array[self._id(field, row)]
 
     def _id(self, field: str, name: str) -> int:
         objects = {"site": self.model.site, "geom": self.model.geom}.get(field.partition("_")[0], self.model.body)
@@ -264,6 +278,8 @@ def find_device(name: str) -> tuple[torch.device, Any]:
         raise ValueError("this torch is built for CPUs only: install a CUDA build of it, or use backend='cpu'")
     if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"no GPU {name!r} is to be had here: see what nvidia-smi says, or use backend='cpu'")
+    if not wp.is_cuda_available():
+        raise ValueError("torch can use this GPU, and Warp cannot: its NVIDIA driver is too old for it")
     device = torch.device("cuda", device.index if ":" in name else torch.cuda.current_device())
     return device, wp.device_from_torch(device)
 
@@ -271,7 +287,9 @@ def find_device(name: str) -> tuple[torch.device, Any]:
 def _check_solver(task: TaskSpec, model: MjModel) -> None:
     if model.opt.solver == mujoco.mjtSolver.mjSOL_PGS:
         told = f"{task.name} is solved by PGS, which is not on GPUs"
-        raise ValueError(f"{told}: use prefgym/{task.name}Newton-v0, a task of its own that is on both")
+        raise ValueError(
+            f"{told}: use backend='cpu', or a task with Newton's solver, such as prefgym/HumanoidNewton-v0"
+        )
 
 
 def _put(now: Tensor, mask: Tensor, new: Tensor) -> None:

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from prefgym.sim.seeding import Seed
 from prefgym.sim.task import Bounds
 
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed number
@@ -47,7 +48,7 @@ class WorldDraw:
         self.episode = torch.zeros_like(self.seeds)
         self._drawn = 0
 
-    def seed(self, seed: int | list[int] | None, mask: Tensor) -> None:
+    def seed(self, seed: Seed, mask: Tensor) -> None:
         """Give the worlds in `mask` new seeds: world i `seed + i`, or `seed[i]` of a list; None lets them go on.
 
         Raises:
@@ -55,11 +56,14 @@ class WorldDraw:
         """
         if seed is None:
             return
-        if isinstance(seed, list) and len(seed) != len(self.seeds):
-            raise ValueError(f"a list of seeds needs one for each of {len(self.seeds)} worlds, not {len(seed)}")
-        own = torch.as_tensor(seed, device=self.seeds.device)
-        if not own.dim():
-            own = own + torch.arange(len(self.seeds), device=own.device)
+        device = self.seeds.device
+        if isinstance(seed, int):
+            own = seed + torch.arange(len(self.seeds), device=device)
+        else:
+            if len(seed) != len(self.seeds):
+                raise ValueError(f"a list of seeds needs one for each of {len(self.seeds)} worlds, not {len(seed)}")
+            mask = mask & torch.tensor([each is not None for each in seed], device=device)
+            own = torch.tensor([each or 0 for each in seed], device=device)
         self.seeds = torch.where(mask, own, self.seeds)
         self.episode = torch.where(mask, 0, self.episode)
 

@@ -39,7 +39,10 @@ def test_half_way_is_half_of_the_return_or_of_the_way(tmp_path: Path) -> None:
     for returns, steps in (((10, 40, 90, 100), 2), ((-20, -13, -6, -4), 2), ((60, 80, 90, 100), 1)):
         lines = [{"time/total_timesteps": at + 1, "eval/mean_reward": value} for at, value in enumerate(returns)]
         (tmp_path / "metrics.jsonl").write_text("\n".join(map(json.dumps, [*lines, {"time/total_timesteps": 9}])))
-        assert half_way(tmp_path) == steps
+        measured = {at + 1: float(value) for at, value in enumerate(returns)}
+        assert half_way(tmp_path, measured.__getitem__) == steps
+    again = {1: 11.0, 2: 70.0, 3: 52.0}  # the last ones above, over more episodes
+    assert half_way(tmp_path, again.__getitem__) == 3
 
 
 def a_policy(gamma: float = 0.5) -> Expert:

@@ -103,5 +103,7 @@ def test_seeds_may_be_listed() -> None:
     listed.begin(EVERYONE)
     made.seed(None, EVERYONE)
     assert torch.equal(made.uniform(0, 1, (4, 2)), listed.uniform(0, 1, (4, 2)))
+    listed.seed((None, 1, None, None), EVERYONE)
+    assert listed.seeds.tolist() == [5, 1, 7, 8]
     with pytest.raises(ValueError, match="one for each of 4 worlds, not 2"):
         listed.seed([1, 2], EVERYONE)
