@@ -19,8 +19,11 @@ from prefgym.files import read_sealed_json, write_sealed_json
 FOLDER = Path(__file__).resolve().parents[1] / "envs" / "experts"
 SHIPPED = sorted(file.stem for file in FOLDER.glob("*.json"))
 LEAST = {
+    "Ant": 3500,
     "HalfCheetah": 5000,
     "Hopper": 2800,
+    "Humanoid": 5000,
+    "HumanoidStandup": 100_000,
     "InvertedDoublePendulum": 9000,
     "InvertedPendulum": 1000,
     "Pusher": -35,
