@@ -273,9 +273,9 @@ def time_worlds(name: str, num: int, cfg: GpuCheckCfg) -> dict[str, float]:
     env, bare = worlds(name, num, cfg), WarpPool((TASKS | VARIANTS)[name], num, cfg.device)
     env.reset(seed=0)
     wait = torch.cuda.synchronize if cfg.device.startswith("cuda") else lambda: None
-    space = env.single_action_space
+    space, draws = env.single_action_space, torch.Generator(env.unwrapped.device).manual_seed(0)
     low, high = (torch.as_tensor(bound, device=env.unwrapped.device) for bound in (space.low, space.high))
-    actions = low + (high - low) * torch.rand(cfg.steps, num, len(low), device=low.device)
+    actions = low + (high - low) * torch.rand(cfg.steps, num, len(low), generator=draws, device=low.device)
     whole: list[float] = []
     alone: list[float] = []
     for _ in range(6):

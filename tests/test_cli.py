@@ -205,8 +205,8 @@ def test_what_is_no_run_is_named(command: str, capsys: pytest.CaptureFixture[str
 
 
 def test_lists_name_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
-    """Eleven simulated environments, seven without a reward, four Fetch tasks and two grids, and the raters."""
-    assert len(run(capsys, "list", "envs")[1].split()) == 24
+    """Eleven tasks, two with another solver, seven without a reward, four Fetch tasks, two grids; and the raters."""
+    assert len(run(capsys, "list", "envs")[1].split()) == 26
     assert {"oracle", "partial-return", "none"} <= set(run(capsys, "list", "raters")[1].split())
     assert run(capsys, "list", "agents")[1].split() == sorted(
         [
