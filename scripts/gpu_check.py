@@ -15,9 +15,7 @@ import sys
 import tempfile
 import time
 import traceback
-from collections import defaultdict
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -33,13 +31,13 @@ from rich.table import Table
 from scipy.stats import ks_2samp
 
 from prefgym import agents
+from prefgym.bench.agreement import agree
+from prefgym.bench.stopwatch import Stopwatch
 from prefgym.envs import TASKS, VARIANTS, expert
 from prefgym.flags import parse_train
 from prefgym.loop import Loop
 from prefgym.progress import Progress
 from prefgym.runs import Run
-from prefgym.sim.cpu import CpuPool
-from prefgym.sim.task import TaskSpec
 from prefgym.sim.warp import WarpPool
 from prefgym.testing import check_vector_env
 from prefgym.train import build
@@ -47,7 +45,8 @@ from prefgym.train import build
 Part = Literal["agreement", "contract", "sync", "speed", "training", "distribution"]
 AGREE = {"qpos": 1e-4, "qvel": 1e-4, "others": 1e-3}
 """How far a step may part the back ends; forces come from differences, and lose digits."""
-PARTS: tuple[Part, ...] = ("agreement", "contract", "sync", "speed", "training", "distribution")
+PARTS: tuple[Part, ...] = ("sync", "training", "speed", "agreement", "contract", "distribution")
+"""Those first of which least is known."""
 ON_BOTH = {name: task for name, task in (TASKS | VARIANTS).items() if name not in ("Humanoid", "HumanoidStandup")}
 """The tasks that both back ends simulate."""
 TRAIN = [
@@ -133,43 +132,11 @@ def machine(device: str) -> dict[str, Any]:
 
 
 def agreement(cfg: GpuCheckCfg) -> dict[str, Any]:
-    """Compare one step of both back ends from states of random play: |d| / (1 + |x|) at the 99th percentile.
-
-    Beside positions and velocities, of the worst of the other fields that the task's formulas read.
-    """
+    """Compare one step of both back ends, task by task: see `prefgym.bench.agreement`."""
     return {
         "num_states": cfg.states,
         "tasks": {name: agree(ON_BOTH[name], cfg.states, cfg.device) for name in cfg.tasks},
     }
-
-
-def agree(task: TaskSpec, num: int, device: str) -> dict[str, float]:
-    """Do so for one task, from states that are up to 40 steps away from where episodes start."""
-    arrays, draws = CpuPool(task, num), np.random.default_rng(0)
-    low, high = arrays.model.actuator_ctrlrange.T
-    everyone, ages = np.ones(num, np.bool_), draws.integers(0, 41, num)
-    speed = draws.normal(0, 0.1, (num, len(arrays.qvel0)))
-    arrays.reset(everyone, np.tile(arrays.qpos0, (num, 1)), arrays.qvel0 + speed)
-    for age in range(40):
-        arrays.set_ctrl(draws.uniform(low, high, (num, len(low))))
-        if (older := ages > age).any():
-            arrays.step(older)
-    states, ctrl = arrays.physics_state(), draws.uniform(low, high, (num, len(low)))
-    pool = WarpPool(task, num, device)
-    arrays.put(everyone, states)
-    pool.put(torch.ones(num, dtype=torch.bool, device=pool.device), torch.as_tensor(states).float().to(pool.device))
-    arrays.set_ctrl(ctrl)
-    pool.set_ctrl(torch.as_tensor(ctrl).float().to(pool.device))
-    arrays.step()
-    pool.step()
-    pool.check()
-    apart: dict[str, float] = {"qpos": 0.0, "qvel": 0.0}
-    for name in task.reads:
-        x, y = arrays.views[name], pool.views[name].cpu().numpy()
-        key = name if name in apart else "others"
-        quantile = float(np.quantile(np.abs(x - y) / (1 + np.abs(x)), 0.99))
-        apart[key] = max(apart.get(key, 0.0), quantile)
-    return apart
 
 
 def contract(cfg: GpuCheckCfg) -> dict[str, Any]:
@@ -310,36 +277,6 @@ def time_steps(env: Any, cfg: GpuCheckCfg, wait: Callable[[], None]) -> float:  
 
 
 # --- learns? ---------------------------------------------------------------------------------------------------------
-
-
-class Stopwatch:
-    """Sums up the time that parts take, each of which is waited for at its end."""
-
-    def __init__(self, wait: Callable[[], None]) -> None:
-        self.seconds: dict[str, float] = defaultdict(float)
-        self._wait, self._running = wait, list[str]()
-
-    @contextmanager
-    def __call__(self, part: str) -> Iterator[None]:
-        """Count what happens within for a part, and no longer for the one around it."""
-        self._wait()
-        started, before = time.perf_counter(), sum(self.seconds.values())
-        try:
-            yield
-        finally:
-            self._wait()
-            inner = sum(self.seconds.values()) - before
-            self.seconds[part] += time.perf_counter() - started - inner
-
-    def around(self, owner: Any, name: str, part: str) -> None:  # noqa: ANN401
-        """Count each call of a method for a part."""
-        method = getattr(owner, name)
-
-        def timed(*args: Any, **named: Any) -> Any:  # noqa: ANN401
-            with self(part):
-                return method(*args, **named)
-
-        setattr(owner, name, timed)
 
 
 def training(cfg: GpuCheckCfg) -> dict[str, Any]:

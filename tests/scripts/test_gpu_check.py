@@ -2,14 +2,12 @@
 
 import json
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 
 pytest.importorskip("mujoco_warp")
 
-import gpu_check
-from gpu_check import GpuCheckCfg, Stopwatch, main, report
+from gpu_check import GpuCheckCfg, main, report
 
 
 def test_parts_are_kept_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
@@ -25,26 +23,6 @@ def test_parts_are_kept_as_they_come(capsys: pytest.CaptureFixture[str]) -> None
     assert sum(run["shares"].values()) == pytest.approx(1)
     assert {"physics", "policy", "gradients", "reward model", "evaluation", "rest"} == set(run["shares"])
     assert "seconds to a return of 5000" in capsys.readouterr().out
-
-
-def test_time_within_a_part_counts_for_the_innermost(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Ten seconds of which three belong to physics, and one of these to a policy: 7, 2 and 1."""
-    now = iter([0.0, 4.0, 5.0, 6.0, 7.0, 10.0])
-    monkeypatch.setattr(gpu_check, "time", SimpleNamespace(perf_counter=lambda: next(now)))
-    watch = Stopwatch(lambda: None)
-    with watch("rest"), watch("physics"), watch("policy"):
-        pass
-    assert dict(watch.seconds) == {"policy": 1.0, "physics": 2.0, "rest": 7.0}
-
-
-def test_time_counts_where_a_part_ends_with_an_exception(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As that of an evaluation in which the goal is reached: 4 - 1 seconds, and 5 - 0 less these."""
-    now = iter([0.0, 1.0, 4.0, 5.0])
-    monkeypatch.setattr(gpu_check, "time", SimpleNamespace(perf_counter=lambda: next(now)))
-    watch = Stopwatch(lambda: None)
-    with pytest.raises(gpu_check.Reached), watch("rest"), watch("evaluation"):
-        raise gpu_check.Reached
-    assert dict(watch.seconds) == {"evaluation": 3.0, "rest": 2.0}
 
 
 def test_what_falls_short_is_counted() -> None:
