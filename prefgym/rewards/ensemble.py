@@ -150,6 +150,8 @@ class Ensemble:
     @torch.no_grad()
     def outputs(self, standardized: Tensor) -> Tensor:
         """Run all members on the same rows. Shapes: (M, inputs) to (E, M)."""
+        if self.batched:
+            return self.members.batched(standardized.expand(self.members.num_members, -1, -1))
         members = range(self.members.num_members)
         parts = torch.split(standardized, self.members.rows_in_cache)
         return torch.cat([torch.stack([self.members.member(e, rows) for e in members]) for rows in parts], -1)

@@ -44,6 +44,18 @@ def make_preferences(num: int, step_reward: float = 0.0, cut: bool = False) -> P
     return Preferences.of(Queries.of(options), answers, RaterInfo(name="test"))
 
 
+def test_one_product_pays_what_one_by_one_does() -> None:
+    """The same weights, asked in both ways, about segments of several batch axes."""
+    one_by_one = Ensemble(CFG, ENV)
+    preferences = make_preferences(20, cut=True)
+    one_by_one.fit(preferences)
+    together = Ensemble(replace(CFG, product="batched"), ENV)
+    together.load_weights(one_by_one.weights())
+    options = preferences.queries.options.without_truth()
+    torch.testing.assert_close(together.reward(options), one_by_one.reward(options))
+    torch.testing.assert_close(together.score(options), one_by_one.score(options))
+
+
 def pay(ensemble: Ensemble, action: float) -> float:
     """Ask what one step with this action is worth."""
     flag = torch.zeros(1, dtype=torch.bool)
