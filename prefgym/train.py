@@ -10,7 +10,7 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 from torch import Tensor
 
 import prefgym
@@ -20,19 +20,16 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.checks import check_device, check_given, check_pieces, check_preferences, check_queue, check_room
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
-from prefgym.evaluate import OURS, make_evaluation_env, record_episode
+from prefgym.evaluate import make_evaluation_env, record_episode
 from prefgym.feedback import copy_feedback
 from prefgym.files import writing
-from prefgym.guards import GuardedVectorEnv
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
 from prefgym.protocols import JudgedLearner, PieceLearner, Policy
 from prefgym.questions import make_rater
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
-from prefgym.sim import foreign
-from prefgym.spaces import single_spaces
-from prefgym.tensor_wrapper import GuardedTensorEnv, PreferenceTensorEnv
+from prefgym.training_env import make_training_env
 from prefgym.wrappers import PreferenceVectorEnv
 
 FPS = 30.0
@@ -92,9 +89,8 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     try:
         env = make_training_env(cfg)
     except torch.OutOfMemoryError as error:
-        raise UserError(
-            f"{cfg.device} has too little memory: fewer --agent.num-envs or --recorder.capacity-bytes."
-        ) from error
+        told = "have fewer --agent.num-envs or less --recorder.capacity-bytes"
+        raise UserError(f"the memory of {cfg.device} does not suffice: {told}.") from error
     if isinstance(env, PreferenceVectorEnv):
         check_room(cfg, env)
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
@@ -139,79 +135,6 @@ def bring(preferences: Path | None, into: Path) -> None:
     """Copy preferences to begin with into a run folder."""
     if preferences is not None:
         copy_feedback(preferences, into / BROUGHT)
-
-
-def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
-    """Make the worlds in which the agent learns; with a rater they hide the task reward.
-
-    Raises:
-        UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, there is neither
-            rater nor reward, or what is to be recorded cannot be: there is no room, or no picture.
-    """
-    limit = foreign.find(cfg.env).max_episode_steps
-    length = cfg.sampler_cfg.segment_length
-    if cfg.rater != "none" and limit is not None and length > limit:
-        raise UserError(
-            f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
-        )
-    num_envs = cfg.agent_cfg.num_envs
-    if cfg.backend == "warp":
-        return make_worlds_on_device(cfg)
-    if foreign.find(cfg.env).vector_entry_point == OURS:
-        settings: dict[str, Any] = {"num_threads": cfg.num_threads, "dtype": np.float32}
-        env = gym.make_vec(cfg.env, num_envs, reward="recorded", autoreset_mode=AutoresetMode.SAME_STEP, **settings)
-    else:
-        env = foreign.make_vector(cfg.env, num_envs, AutoresetMode.SAME_STEP)
-    is_recorded, has_states = cfg.rater != "none", hasattr(env.unwrapped, "physics_state")
-    is_drawn = is_recorded and cfg.recorder.frame_height > 0 and not has_states
-    if is_drawn:
-        if "rgb_array" not in env.metadata.get("render_modes", ()):
-            raise UserError(f"{cfg.env} cannot draw itself: leave --recorder.frame-height out.")
-        env.close()
-        env = foreign.make_vector(cfg.env, num_envs, AutoresetMode.SAME_STEP, render_mode="rgb_array")
-    try:
-        single_spaces(env)
-    except ValueError as error:
-        raise UserError(f"{cfg.env} cannot be used: {error}.") from None
-    guarded = GuardedVectorEnv(env, guard_reward=not is_recorded)
-    if not is_recorded:
-        if "wish" in env.metadata:
-            raise UserError(f"{cfg.env} has no task reward: without a rater there is nothing to learn from.")
-        return guarded
-    try:
-        recording = PreferenceVectorEnv(guarded, recorder=cfg.recorder)
-        if is_drawn:
-            recording.reset()  # the first pictures show whether they can be drawn, and whether there is room
-    except (ValueError, gym.error.Error, NotImplementedError) as error:
-        raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
-    return recording
-
-
-def make_worlds_on_device(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
-    """Make the worlds in which the agent learns, simulated by MuJoCo Warp where the networks are.
-
-    Raises:
-        UserError: If they are not simulated here, the device cannot be used, there is no room for what is to be
-            recorded, or neither rater nor reward.
-    """
-    if foreign.find(cfg.env).vector_entry_point != OURS:
-        raise UserError(f"{cfg.env} is not simulated by prefgym, so it cannot be on a GPU: use --backend cpu.")
-    if cfg.device == "cpu":
-        print("--backend warp on --device cpu is for tests: a processor is faster with --backend cpu", file=sys.stderr)
-    settings: dict[str, Any] = {"reward": "recorded", "backend": "warp", "device": cfg.device, **asdict(cfg.warp)}
-    try:
-        env = gym.make_vec(cfg.env, cfg.agent_cfg.num_envs, **settings)
-    except ValueError as error:
-        raise UserError(f"{str(error).rstrip('.')}.") from error
-    guarded = GuardedTensorEnv(env, guard_reward=cfg.rater == "none")
-    if cfg.rater == "none":
-        if "wish" in env.metadata:
-            raise UserError(f"{cfg.env} has no task reward: without a rater there is nothing to learn from.")
-        return guarded
-    try:
-        return PreferenceTensorEnv(guarded, recorder=cfg.recorder)
-    except ValueError as error:
-        raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
 
 
 def film(env_id: str, policy: Policy, seed: int, file: Path) -> Path:

@@ -35,6 +35,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "datasets",
         "feedback",
         "report",
+        "training_env",
         "train",
         "train_offline",
         "bench",

@@ -36,7 +36,7 @@ from prefgym.player import Player
 from prefgym.queries import Queries
 from prefgym.questions import ask, make_rater
 from prefgym.segments import Segments
-from prefgym.train import make_training_env
+from prefgym.training_env import make_training_env
 from prefgym.wrappers import PreferenceVectorEnv
 
 ARMS = {
