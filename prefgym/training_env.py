@@ -1,4 +1,4 @@
-"""The worlds in which an agent learns: simulated on processors or a GPU, guarded, and recorded where anybody is asked."""
+"""The worlds in which an agent learns: on processors or a GPU, guarded, and recorded where anybody is asked."""
 
 import sys
 from dataclasses import asdict
