@@ -43,9 +43,16 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
         cfg: Resolved configuration.
         agents: The registry of agents.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+
+    Raises:
+        UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
     """
     torch.set_num_threads(cfg.num_threads)
-    parts = build(cfg, agents)
+    try:
+        parts = build(cfg, agents)
+    except torch.OutOfMemoryError as error:
+        told = "have fewer --agent.num-envs or less --recorder.capacity-bytes"
+        raise UserError(f"the memory of {cfg.device} does not suffice: {told}.") from error
     if cfg.preferences is not None and resume_from is None:
         check_preferences(cfg, cfg.preferences, parts)
     if names := stateless(parts):
@@ -86,11 +93,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
     check_given(cfg)
-    try:
-        env = make_training_env(cfg)
-    except torch.OutOfMemoryError as error:
-        told = "have fewer --agent.num-envs or less --recorder.capacity-bytes"
-        raise UserError(f"the memory of {cfg.device} does not suffice: {told}.") from error
+    env = make_training_env(cfg)
     if isinstance(env, PreferenceVectorEnv):
         check_room(cfg, env)
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)

@@ -13,6 +13,7 @@ import torch
 from gymnasium.vector import VectorWrapper
 
 import prefgym
+from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.cli import main
 from prefgym.guards import NotFiniteError
 from prefgym.runs import Run
@@ -153,7 +154,7 @@ def test_a_resumed_run_learns_the_same(settings: tuple[str, ...], monkeypatch: p
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["--device", "cuda"], "--device cuda cannot be used here"),
+        (["--device", "cuda:99"], "--device cuda:99 cannot be used here"),
         (["--env", "Pendulum-v1", "--segment-length", "5"], "Pendulum-v1 is not simulated by prefgym"),
         (["--env", "prefgym/Humanoid-v0"], "such as prefgym/HumanoidNewton-v0"),
         (["--agent", "residual", "--agent.base", "zero"], "agent 'residual' cannot learn in"),
@@ -167,8 +168,6 @@ def test_what_cannot_be_on_a_device_ends_in_one_sentence(
     argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2, and no traceback."""
-    if torch.cuda.is_available() and argv[:2] == ["--device", "cuda"]:
-        pytest.skip("there is a GPU here")
     with pytest.raises(SystemExit) as ended:
         main(["train", "--backend", "warp", *argv, "--out", "run"])
     assert ended.value.code == 2
@@ -186,6 +185,22 @@ def test_too_little_room_ends_a_run_in_one_sentence(capsys: pytest.CaptureFixtur
     told = capsys.readouterr().err
     assert "make num_contacts or num_constraints larger, in the rollout after" in told
     assert "Traceback" not in told
+
+
+def test_too_little_memory_ends_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Wherever it gives out while the parts are made: here, in the recorder."""
+
+    def full(*_: Any, **__: Any) -> None:  # noqa: ANN401
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    monkeypatch.setattr(DeviceRecorder, "_make_rows", full)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", *TINY, "--out", "run"])
+    assert ended.value.code == 2
+    assert "the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
+    assert not Path("run").exists()
 
 
 def test_many_worlds_have_recent_segments_too() -> None:

@@ -92,8 +92,8 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         judge: Any = torch.compile(self._judge, dynamic=False) if is_compiled else self._judge  # pyright: ignore[reportUnknownMemberType]
         self._outcome: Callable[..., Outcome] = judge
         self._obs, self._position = self._observe()
-        self._reward = torch.zeros(num_envs, device=self.device)
-        self._terms: dict[str, Tensor] = {factor.name: torch.zeros_like(self._reward) for factor in task.factors}
+        unpaid = torch.zeros(num_envs, device=self.device)
+        self._terms: dict[str, Tensor] = {factor.name: unpaid.clone() for factor in task.factors}
         self._elapsed = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
         self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
         self._final_state: Tensor | None = None
@@ -147,8 +147,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         truncated = self._elapsed >= self.max_episode_steps
         ended = terminated | truncated
         self._final_state = self.pool.physics_state()
-        self._reward, self._terms = reward, terms
-        self._obs, self._position = final_obs, position
+        self._terms, self._obs, self._position = terms, final_obs, position
         self._restart(ended)
         infos: dict[str, Any] = {"final_obs": final_obs.clone(), "_final_obs": ended.clone()}
         told = dict(zip(("x_velocity", "y_velocity"), velocity.unbind(-1)))
@@ -165,7 +164,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         self._position = torch.where(mask.unsqueeze(-1), position, self._position)
         self._elapsed = torch.where(mask, 0, self._elapsed)
 
-    def _judge(self, actions: Tensor, before: Tensor) -> tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]:
+    def _judge(self, actions: Tensor, before: Tensor) -> Outcome:
         """Say what a step led to and what it is worth, by the formulas of the task: pure, so that it can be compiled.
 
         Args:
@@ -181,7 +180,8 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         terminated = torch.zeros_like(self._everyone)
         if task.terminated is not None:
             terminated = task.terminated(task, views, torch)
-        reward, terms = obs.new_zeros(self.num_envs), {name: self._reward for name in self._terms}
+        reward = obs.new_zeros(self.num_envs)
+        terms: dict[str, Tensor] = {}
         if task.reward_terms is not None:
             facts = StepFacts(action=actions, velocity=velocity, terminated=terminated)
             terms = {name: term.float() for name, term in task.reward_terms(task, views, facts, torch).items()}

@@ -11,6 +11,7 @@ import pytest
 import torch
 from gymnasium import error
 
+import prefgym
 from prefgym.envs import ANT, HALF_CHEETAH, HUMANOID, INVERTED_PENDULUM
 from prefgym.sim.cpu import CpuPool
 from prefgym.sim.nested import same
@@ -20,6 +21,7 @@ from prefgym.testing import check_vector_env
 
 pytest.importorskip("mujoco_warp")
 
+import prefgym.sim.warp
 from prefgym.bench.agreement import agree
 from prefgym.sim.tensor_env import TensorVectorEnv
 from prefgym.sim.warp import WarpPool, find_device
@@ -49,6 +51,14 @@ def test_a_step_agrees_with_the_one_on_the_cpu(task: TaskSpec) -> None:
     apart = agree(task, 64, "cpu")
     assert max(apart["qpos"], apart["qvel"]) < 1e-4
     assert apart.get("others", 0.0) < 1e-3
+
+
+def test_steep_legs_slip_otherwise_unless_their_contacts_are_aligned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """With MuJoCo Warp's own contact frames, Ant parts from the CPU by more than a hundred times the bound."""
+    monkeypatch.setattr(prefgym.sim.warp, "align_frames", None)
+    told = agree(ANT, 128, "cpu")["qvel"]
+    print(f"off by {told:.2g}")
+    assert told > 1e-2
 
 
 def test_states_of_the_cpu_can_be_put_on_a_device() -> None:
