@@ -270,7 +270,10 @@ class Loop:
         budget = parts.budget
         # budget steps / all steps, less what was spent so far
         due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
-        matches = learner.match(parts.recorder.pieces(num_steps).cpu(), max(due, 0))
+        starts = parts.recorder.pieces(num_steps)
+        pieces = parts.recorder.segments(starts, num_steps, truth=False)
+        whole = (pieces.length == num_steps) | pieces.terminated
+        matches = learner.match(starts.cpu(), whole.cpu(), max(due, 0))
         if not len(matches):
             return {}
         options = parts.recorder.segments(matches, num_steps).map(Tensor.cpu)

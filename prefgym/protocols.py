@@ -100,8 +100,14 @@ class PieceLearner(Learner, Protocol):
 class JudgedLearner(PieceLearner, Protocol):
     """One that has each rollout judged by the rater, in the place of sessions and fits."""
 
-    def match(self, starts: Tensor, num_matches: int) -> Tensor:
-        """Say which of the new pieces meets which of the recent ones; both by where they begin. Shape: (B, 2)."""
+    def match(self, starts: Tensor, whole: Tensor, num_matches: int) -> Tensor:
+        """Say which of the new pieces meets which of the recent ones; both by where they begin. Shape: (B, 2).
+
+        Args:
+            starts: Where the new pieces begin. Shape: (M,).
+            whole: Which of them were not cut short, but by a termination. Shape: (M,), bool.
+            num_matches: B; there are none if no piece is whole.
+        """
         ...
 
     def settle(self, answers: Answers) -> None:

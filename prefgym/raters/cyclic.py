@@ -3,12 +3,14 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
+from prefgym.limits import Positive, check
 from prefgym.networks import RunningNorm
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.factors import choose, factor_sums
+from prefgym.raters.factors import choose, factor_means
 from prefgym.raters.prompt import PromptRater, in_words
 from prefgym.states import State
 
@@ -20,6 +22,13 @@ class CyclicRaterCfg:
     factors: str = ""
     """Factors of the task reward, at least three, separated by commas; all of the task, in its ranking, unless said. A
     minus turns one round: `forward,ctrl,-forward`."""
+    means: tuple[float, ...] = ()
+    """What is usual: the mean over segments of each factor, averaged over the steps of a segment. Unless said, that of
+    all segments shown so far, so that one and the same question may be answered otherwise later."""
+    deviations: tuple[Positive, ...] = ()
+    """Standard deviations over segments, likewise."""
+
+    __post_init__ = check
 
 
 class CyclicRater(PromptRater):
@@ -36,27 +45,35 @@ class CyclicRater(PromptRater):
             ranking: The task's own ranking of these.
 
         Raises:
-            ValueError: If there are fewer than three, one is named twice, or the task has not got it.
+            ValueError: If there are fewer than three, one is named twice, the task has not got it, or means or
+                deviations are not as many.
         """
         super().__init__()
         self.cfg = cfg or CyclicRaterCfg()
         self.factors = choose(self.cfg.factors, factor_names, ranking, signed=True)
         if len(self.factors) < 3:
             raise ValueError(f"a circle takes three factors, and there are {len(self.factors)}")
+        told = len(self.cfg.means), len(self.cfg.deviations)
+        if told not in ((0, 0), (len(self.factors), len(self.factors))):
+            raise ValueError(f"{told[0]} means and {told[1]} deviations do not fit {len(self.factors)} factors")
         self._info = RaterInfo(name="cyclic", settings={**in_words(self.cfg), "factors": list(self.factors)})
         self._shown = RunningNorm(len(self.factors))
 
     def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once; means and deviations are those of all segments shown so far, these included.
+        """Answer at once; unless means and deviations were given, segments shown so far tell them, these included.
 
         Raises:
             ValueError: If the queries lack a factor, or one is not finite.
         """
-        sums = factor_sums(queries.options, self.factors)
-        if len(queries):
-            self._shown.update(sums)
-        standing = (sums - self._shown.mean) / self._shown.var.sqrt().clamp_min(1e-12)
-        return Preferences.of(queries, Answers.of_best(most_wins(standing)), self._info)
+        means = factor_means(queries.options, self.factors)
+        if self.cfg.means:
+            usual, deviation = torch.tensor([self.cfg.means, self.cfg.deviations], dtype=torch.float64)
+        else:
+            if len(queries):
+                self._shown.update(means)
+            usual, deviation = self._shown.mean, self._shown.var.sqrt().clamp_min(1e-12)
+        answers = Answers.of_best(most_wins((means - usual) / deviation))
+        return Preferences.of(queries, answers, self._info)
 
     def state_dict(self) -> State:
         """Return all that moves, once what was submitted is collected."""

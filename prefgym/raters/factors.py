@@ -64,3 +64,15 @@ def factor_sums(segments: Segments, names: Sequence[str]) -> Tensor:
     sums = factors.masked_fill(~segments.mask.cpu().unsqueeze(-1), 0.0).sum(-2)
     check_finite("a factor of the task reward shown to a rater", sums)
     return sums
+
+
+def factor_means(segments: Segments, names: Sequence[str]) -> Tensor:
+    """Average factors over the steps, of which those that a segment has lost by terminating count as 0.
+
+    A segment that was merely cut short is averaged over what it has. Shape: (..., F).
+
+    Raises:
+        ValueError: As `factor_sums`.
+    """
+    num_steps = torch.where(segments.terminated, segments.num_steps, segments.length)
+    return factor_sums(segments, names) / num_steps.cpu().unsqueeze(-1)

@@ -50,7 +50,7 @@ class PreferenceModelCfg:
     """Between the layers."""
     num_cycles: Natural = 4
     """Pairs of numbers of which one may beat the other and be beaten in turn; 0 leaves a score, which is transitive."""
-    queue: Count = 256
+    queue: Count = 64
     """Latest pieces of episodes that a piece is compared with."""
     fit: ComparisonFitCfg = field(default_factory=ComparisonFitCfg)
     """How it is fitted."""

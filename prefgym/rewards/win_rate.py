@@ -21,8 +21,8 @@ from prefgym.states import State
 class WinRateCfg:
     """Configuration of `WinRate`."""
 
-    queue: Count = 256
-    """Latest pieces of episodes that a piece is compared with."""
+    queue: Count = 64
+    """Latest whole pieces of episodes that a piece is compared with."""
 
     __post_init__ = check
 
@@ -48,27 +48,29 @@ class WinRate:
         """Of the pieces that were matched last. Shape: (M,)."""
         self.is_fitted = False
 
-    def match(self, starts: Tensor, num_matches: int) -> Tensor:
+    def match(self, starts: Tensor, whole: Tensor, num_matches: int) -> Tensor:
         """Let new pieces meet pieces of the queue, each new one as often as any other or once more.
 
         Args:
-            starts: Where the new pieces begin; they join the queue first. Shape: (M,).
-            num_matches: B.
+            starts: Where the new pieces begin. Shape: (M,).
+            whole: Which of them were not cut short by the end of the rollout or a time limit. The others would lose by
+                their length alone: they meet nobody, and do not join the queue, which these join first. Shape: (M,).
+            num_matches: B, where any piece is whole; 0 otherwise.
 
         Returns:
             Where both begin, the new one first. Shape: (B, 2).
         """
-        self.queue = torch.cat([self.queue, starts])[-self.cfg.queue :]
-        num_new = len(starts)
-        order = torch.randperm(num_new, generator=self.generator)
-        self._players = order.repeat(-(-num_matches // num_new))[:num_matches]
-        pieces = starts[self._players]
+        self.rates = torch.full((len(starts),), 0.5)
+        new = whole.nonzero().squeeze(-1)
+        self.queue = torch.cat([self.queue, starts[new]])[-self.cfg.queue :]
+        order = torch.randperm(len(new), generator=self.generator)
+        chosen = order.repeat(-(-num_matches // max(len(new), 1)))[:num_matches]
+        self._players = new[chosen]
         # anyone but oneself: one of the others, and those from oneself on are moved on by one
-        others = torch.randint(max(len(self.queue) - 1, 1), (num_matches,), generator=self.generator)
-        newest = len(self.queue) - num_new
-        opponent = (others + (others >= self._players + newest)).clamp_max(len(self.queue) - 1)
-        self.rates = torch.full((num_new,), 0.5)
-        return torch.stack([pieces, self.queue[opponent]], -1)
+        others = torch.randint(max(len(self.queue) - 1, 1), (len(chosen),), generator=self.generator)
+        newest = len(self.queue) - len(new)
+        opponent = (others + (others >= chosen + newest)).clamp_max(len(self.queue) - 1)
+        return torch.stack([starts[self._players], self.queue[opponent]], -1)
 
     def settle(self, answers: Answers) -> None:
         """Count the wins: rate = sum of c_1 / number of answers; a piece that nobody judged wins one half.

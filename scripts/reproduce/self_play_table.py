@@ -3,38 +3,43 @@
     python scripts/reproduce/self_play_table.py --jobs 2
     python scripts/reproduce/self_play_table.py --tasks HalfCheetah --raters oracle cyclic --budgets 2000
 
-Three arms have the same PPO, and the same queries to the same rater: `reward` fits a reward (`--reward ensemble`),
-`model` a preference model, and `rater` has each rollout judged by the rater itself (`--reward win-rate`). A cell is one
-`prefgym train` in a process with one thread, and adds one line to the results file; cells that have a line there with
-the same flags are not run again.
+Three arms have the same PPO, and ask the same rater as often about pieces as long. `reward` fits a reward (`--reward
+ensemble`), `model` a preference model, and `rater` has each rollout judged by the rater itself (`--reward win-rate`),
+where the budget has an answer for each piece. A cell is one `prefgym train` in a process with one thread, and adds one
+line to the results file; cells that have a line there with the same flags are not run again.
 
-Final policies are compared by true return and, since a rater that goes round in circles has none, head to head: both
-play episodes from the same starts, drawing their actions, and the rater says which of each two it prefers.
+Policies are compared by true return and, since a rater that goes round in circles has none, head to head: both play
+episodes from the same starts, drawing their actions, and the rater, without its lapses, says which of each two it
+prefers. What self-play promises holds for the average of its policies and not for the last one, which may go round for
+ever; so those that were kept in the second half of the training are compared, too, an episode by each in turn.
 """
 
 import hashlib
 import json
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass
-from functools import partial
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import cache, lru_cache, partial
 from itertools import product
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
+import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
 
 from prefgym.bench.cells import Line, finish, read_done, run_cells
-from prefgym.bench.statistics import iqm
+from prefgym.config import TrainCfg
+from prefgym.experts import load_expert
 from prefgym.flags import parse_train
 from prefgym.limits import Count, check
 from prefgym.load import load_policy
-from prefgym.player import Player
+from prefgym.player import Function, Player
 from prefgym.queries import Queries
 from prefgym.questions import ask, make_rater
+from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.segments import Segments
 from prefgym.training_env import make_training_env
 from prefgym.wrappers import PreferenceVectorEnv
@@ -51,7 +56,9 @@ RATERS: dict[str, tuple[str, ...]] = {
     "cyclic": ("--rater", "cyclic"),
     "peak-end": ("--rater", "peak-end"),
 }
-CIRCLE = {"HalfCheetah": ("--rater.factors", "forward,ctrl,-forward")}
+JUDGES = RATERS | {"mistake": RATERS["oracle"]}
+"""Who compares final policies."""
+CIRCLES = {"HalfCheetah": "forward,ctrl,-forward"}
 """The circle of tasks with fewer than three factors: fast, calm, backwards."""
 
 
@@ -72,7 +79,7 @@ class SelfPlayTableCfg:
     steps: Count = 1_000_000
     """Environment steps."""
     matches: Count = 200
-    """Episodes of each policy that are compared head to head."""
+    """Episodes of each run that are compared head to head with those of another one."""
     jobs: Count = 2
     """Cells run at the same time, one thread each."""
     out: Path = Path("runs/self-play")
@@ -103,7 +110,7 @@ class Cell:
 
 @dataclass(frozen=True, kw_only=True)
 class Duel:
-    """Two runs that differ in their arm."""
+    """Two runs that differ in their arm, and maybe in their seed."""
 
     ours: Cell
     theirs: Cell
@@ -111,7 +118,7 @@ class Duel:
     @property
     def name(self) -> str:
         """Name it."""
-        return f"{self.ours.name} against {self.theirs.arm}"
+        return f"{self.ours.name} against {self.theirs.arm}-{self.theirs.seed}"
 
 
 def main(cfg: SelfPlayTableCfg) -> int:
@@ -129,28 +136,63 @@ def main(cfg: SelfPlayTableCfg) -> int:
 def cells(cfg: SelfPlayTableCfg) -> Iterator[Cell]:
     """List the cells, all of a budget and a seed before those of the next."""
     for budget, seed, task, rater, arm in product(cfg.budgets, range(cfg.seeds), cfg.tasks, cfg.raters, cfg.arms):
-        yield Cell(task=task, rater=rater, budget=budget, arm=arm, seed=seed)
+        if arm != "rater" or budget >= cfg.steps / piece_length(task):
+            yield Cell(task=task, rater=rater, budget=budget, arm=arm, seed=seed)
+
+
+@cache
+def piece_length(task: str) -> int:
+    """Return how many steps a piece has, and a segment: those of a rollout of PPO."""
+    return parse_train(["--env", f"prefgym/{task}-v0"]).agent_cfg.num_steps
 
 
 def duels(cfg: SelfPlayTableCfg, done: dict[Cell, Line]) -> Iterator[Duel]:
-    """List the pairs whose cells are done, each with the first arm."""
-    for cell in cells(cfg):
-        base = Cell(task=cell.task, rater=cell.rater, budget=cell.budget, arm=cfg.arms[0], seed=cell.seed)
-        if cell != base and cell in done and base in done:
-            yield Duel(ours=cell, theirs=base)
+    """List the pairs whose cells are done, all seeds of an arm with all seeds of the first one, rater by rater."""
+    for ours in sorted(cells(cfg), key=lambda cell: (cell.task, cell.rater, cell.budget, cell.seed)):
+        for theirs in (replace(ours, arm=cfg.arms[0], seed=seed) for seed in range(cfg.seeds)):
+            if ours.arm != theirs.arm and ours in done and theirs in done:
+                yield Duel(ours=ours, theirs=theirs)
 
 
-def rater_flags(cell: Cell) -> list[str]:
+def rater_flags(cell: Cell, raters: dict[str, tuple[str, ...]] = RATERS) -> list[str]:
     """Say who answers, and where."""
-    circle = CIRCLE.get(cell.task, ()) if cell.rater == "cyclic" else ()
-    return ["--env", f"prefgym/{cell.task}-v0", *RATERS[cell.rater], *circle]
+    flags = ["--env", f"prefgym/{cell.task}-v0", *raters[cell.rater]]
+    return [*flags, *circle(cell.task)] if cell.rater == "cyclic" else flags
+
+
+@cache
+def circle(task: str) -> tuple[str, ...]:
+    """Say what goes round in a circle, and what is usual: of the medium policy and random actions, 1000 steps each."""
+    what = ("--rater.factors", CIRCLES[task]) if task in CIRCLES else ()
+    flags = ["--env", f"prefgym/{task}-v0", "--rater", "cyclic", *what]
+    config, env, rater = worlds_and_rater(flags, num_envs=16)
+    env.action_space.seed(0)
+    obs, _ = env.reset(seed=0)
+    for policy in (Function(lambda _: env.action_space.sample()), load_expert(config.env, "medium")):
+        for _ in range(1000):
+            obs, *_ = env.step(policy.predict(obs)[0])
+    sampler = UniformSampler(UniformSamplerCfg(segment_length=piece_length(task), recent_steps=None))
+    rater(Queries.of(sampler(env.recorder, None, 1000, torch.Generator().manual_seed(0))))
+    shown = rater.state_dict()
+    usual = [f"{x:.3g}" for x in shown["mean"].tolist()], [f"{x:.3g}" for x in shown["var"].sqrt().tolist()]
+    return (*what, "--rater.means", *usual[0], "--rater.deviations", *usual[1])
+
+
+def worlds_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, PreferenceVectorEnv, Any]:
+    """Make worlds that record what happens in them, and who judges it."""
+    config = parse_train([*flags, "--agent.num-envs", str(num_envs), "--recorder.no-state", "--threads", "1"])
+    env = cast(PreferenceVectorEnv, make_training_env(config))
+    told = config.rater, config.rater_cfg, config.env, env, env.recorder
+    return config, env, make_rater(*told, policy=None, num_threads=1, seed=0)
 
 
 def train_flags(cfg: SelfPlayTableCfg, cell: Cell) -> list[str]:
     """Say how a cell is trained."""
     what = [*rater_flags(cell), *ARMS[cell.arm], "--sampler", "uniform"]
+    what += [] if cell.arm == "rater" else ["--segment-length", str(piece_length(cell.task))]
     how = ["--budget", str(cell.budget), "--steps", str(cfg.steps), "--seed", str(cell.seed)]
-    return [*what, *how, "--threads", "1", "--no-report", "--recorder.no-state"]
+    kept = ["--eval.keep", "--eval.every", str(cfg.steps // 10)]
+    return [*what, *how, *kept, "--threads", "1", "--no-report", "--recorder.no-state"]
 
 
 def wanted(cfg: SelfPlayTableCfg, cell: Cell) -> Line:
@@ -187,35 +229,60 @@ def tell(line: Line) -> str:
 
 def tell_duel(line: Line) -> str:
     """Say who was preferred."""
-    return f"preferred in {line['win_rate']:.0%} of {line['matches']}"
+    return f"preferred in {line['win_rate']:.0%} of {line['matches']}, kept policies in {line['kept_win_rate']:.0%}"
 
 
 def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
-    """Let the rater compare episodes of two policies; ties and skips count one half.
+    """Let the rater compare episodes of two runs; who meets whom is drawn, and ties and skips count one half.
 
     Raises:
         RuntimeError: If a run is not there any more.
     """
-    settings = [*rater_flags(duel.ours), "--agent.num-envs", str(cfg.matches), "--recorder.no-state", "--threads", "1"]
-    config = parse_train([*settings, "--recorder.capacity-steps", str(cfg.matches * 2002)])
-    both: list[Segments] = []
-    for cell in (duel.ours, duel.theirs):
-        if not (folder := folder_of(cfg, cell)).is_dir():
-            raise RuntimeError(f"{folder} is gone")
-        env = cast(PreferenceVectorEnv, make_training_env(config))
-        both.append(play(env, load_policy(folder), seed=duel.ours.seed))
-        rater = make_rater(
-            config.rater, config.rater_cfg, config.env, env, env.recorder, policy=None, num_threads=1, seed=cell.seed
-        )
-    answers = ask(rater, Queries.of(Segments.stack(both, dim=1))).answers
-    won = np.where(answers.answered.numpy(), answers.choice[:, 0].numpy(), 0.5)
-    return {**wanted_duel(cfg, duel), "win_rate": float(won.mean())}
+    _, _, rater = worlds_and_rater(rater_flags(duel.ours, JUDGES), num_envs=1)
+    drawn = torch.Generator().manual_seed(0)
+    rates: list[float] = []
+    for ours, theirs in zip(play_both(cfg, duel.ours), play_both(cfg, duel.theirs)):
+        order = torch.randperm(cfg.matches, generator=drawn)
+        answers = ask(rater, Queries.of(Segments.stack([ours, theirs[order]], dim=1))).answers
+        rates.append(float(np.where(answers.answered.numpy(), answers.choice[:, 0].numpy(), 0.5).mean()))
+    return {**wanted_duel(cfg, duel), "win_rate": rates[0], "kept_win_rate": rates[1]}
 
 
-def play(env: PreferenceVectorEnv, policy: Any, seed: int) -> Segments:  # noqa: ANN401
+@lru_cache(maxsize=16)
+def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments]:
+    """Play an episode in each world by the last policy, and by those that were kept in the second half, in turn.
+
+    Batch shapes: (N,).
+
+    Raises:
+        RuntimeError: If the run is not there any more.
+    """
+    if not (folder := folder_of(cfg, cell)).is_dir():
+        raise RuntimeError(f"{folder} is gone")
+    late = sorted(int(path.stem) for path in (folder / "policies").glob("*.json") if int(path.stem) >= cfg.steps / 2)
+    kept = Turns([load_policy(folder, steps) for steps in late])
+    return play(cfg, cell, load_policy(folder)), play(cfg, cell, kept)
+
+
+@dataclass(frozen=True)
+class Turns:
+    """Policies that act in a world each, in turn."""
+
+    policies: Sequence[Any]
+
+    def predict(self, obs: Any, state: Any, begins: Any, deterministic: bool) -> tuple[Any, Any]:  # noqa: ANN401
+        """Choose actions; those who plan ahead have no place here."""
+        whose = np.arange(len(obs)) % len(self.policies)
+        told = [policy.predict(obs, None, begins, deterministic)[0] for policy in self.policies]
+        return np.stack(told)[whose, np.arange(len(obs))], state
+
+
+def play(cfg: SelfPlayTableCfg, cell: Cell, policy: Any) -> Segments:  # noqa: ANN401
     """Play an episode in each world, with actions that are drawn. Batch shape: (N,)."""
+    room = ["--recorder.capacity-steps", str(cfg.matches * 2002)]
+    _, env, _ = worlds_and_rater([*rater_flags(cell), *room], num_envs=cfg.matches)
     player = Player(policy, deterministic=False)
-    obs, _ = env.reset(seed=seed)
+    obs, _ = env.reset(seed=0)
     running = ended = np.ones(env.num_envs, np.bool_)
     while running.any():
         obs, _, terminated, truncated, _ = env.step(player.act(obs, ended))
@@ -228,20 +295,24 @@ def play(env: PreferenceVectorEnv, policy: Any, seed: int) -> Segments:  # noqa:
 
 
 def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel, Line]) -> Table:
-    """Lay out true returns, and how often the rater prefers a policy to that of the first arm."""
-    table = Table(title=f"after {cfg.steps:,} steps; preferred to `{cfg.arms[0]}` in {cfg.matches} episodes a seed")
-    for name in ("task", "rater", "queries", "arm", "true return, IQM", "all seeds", "preferred", "all seeds"):
+    """Lay out true returns, and how often the rater prefers an arm to the first one, over all pairs of seeds."""
+    table = Table(title=f"after {cfg.steps:,} steps; preferred to `{cfg.arms[0]}` in {cfg.matches} episodes a pair")
+    for name in ("task", "rater", "queries", "arm", "true return, mean", "all seeds", "preferred", "kept policies"):
         table.add_column(name)
     for task, rater, budget, arm in product(cfg.tasks, cfg.raters, cfg.budgets, cfg.arms):
         mine = [Cell(task=task, rater=rater, budget=budget, arm=arm, seed=seed) for seed in range(cfg.seeds)]
         returns = np.array([done[cell]["final_return_mean"] for cell in mine if cell in done])
-        rates = [line["win_rate"] for duel, line in compared.items() if duel.ours in mine]
         if not len(returns):
             continue
-        row = [task, rater, f"{budget:,}", arm, f"{iqm(returns):.0f}", " ".join(f"{x:.0f}" for x in returns)]
-        row += [f"{np.mean(rates):.0%}", " ".join(f"{x:.0%}" for x in rates)] if rates else ["", ""]
-        table.add_row(*row)
+        lines = [line for duel, line in compared.items() if duel.ours in mine]
+        row = [task, rater, f"{budget:,}", arm, f"{returns.mean():.0f}", " ".join(f"{x:.0f}" for x in returns)]
+        table.add_row(*row, *(spread([line[name] for line in lines]) for name in ("win_rate", "kept_win_rate")))
     return table
+
+
+def spread(rates: Sequence[float]) -> str:
+    """Tell the mean, the least and the largest."""
+    return f"{np.mean(rates):.0%} ({min(rates):.0%} to {max(rates):.0%})" if rates else ""
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Preferences in a circle: against a slow reference, and how often the circle is met."""
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import product
 from typing import Any
 
@@ -13,6 +14,7 @@ from torch import Tensor
 from prefgym import raters
 from prefgym.queries import Queries
 from prefgym.raters.cyclic import CyclicRater, CyclicRaterCfg, beats
+from prefgym.raters.factors import factor_means
 from prefgym.testing import check_rater
 
 NAMES = ("reward_forward", "reward_ctrl", "reward_survive")
@@ -127,3 +129,29 @@ def test_a_factor_can_be_turned_round(asking: Asking) -> None:
     assert answers.choice[:, 0].tolist() == [1.0, 1.0, 1.0]
     with pytest.raises(ValueError, match="there is no factor 'jump'"):
         CyclicRater(CyclicRaterCfg(factors="forward,ctrl,-jump"), factor_names=NAMES)
+
+
+def test_what_is_usual_can_be_told(asking: Asking) -> None:
+    """By hand: a mean over steps of 5 stands out where 2 is usual, and does not where 6 is."""
+    fast, calm = [15.0, 0.0, -27.0], [0.0, 9.0, -27.0]  # in three steps
+
+    def first_wins(usual: float) -> list[float]:
+        cfg = CyclicRaterCfg(means=(usual, 0.0, 0.0), deviations=(1.0, 1.0, 1.0))
+        told = CyclicRater(cfg, factor_names=NAMES, ranking=NAMES)
+        told(asking([[calm, calm]]))  # what was shown before does not count
+        return told(asking([[fast, calm]])).answers.choice[0].tolist()
+
+    assert first_wins(2.0) == [1.0, 0.0]  # standings (3, 0, -9) and (-2, 3, -9): the first class beats the second
+    assert first_wins(6.0) == [0.0, 1.0]  # (-1, 0, -9) and (-6, 3, -9): both are of the second
+    with pytest.raises(ValueError, match="2 means and 0 deviations do not fit 3 factors"):
+        CyclicRater(CyclicRaterCfg(means=(1.0, 1.0)), factor_names=NAMES, ranking=NAMES)
+
+
+def test_length_is_not_an_advantage(asking: Asking) -> None:
+    """What a segment has lost by terminating counts as 0; one that was merely cut is averaged over what it has."""
+    options = asking([[[4.0, 8.0, 0.0]] * 2]).options
+    short = replace(options, length=torch.tensor([[2, 2]]), terminated=torch.tensor([[True, False]]))
+    whole, half = factor_means(options, NAMES)[0, 0], factor_means(short, NAMES)[0]
+    steps = options.num_steps
+    assert torch.allclose(whole, torch.tensor([4.0, 8.0, 0.0], dtype=torch.float64) / steps)
+    assert torch.allclose(half[0] * steps, half[1] * 2)

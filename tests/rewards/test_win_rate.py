@@ -8,11 +8,13 @@ from hypothesis import strategies as st
 from prefgym.preferences import Answers
 from prefgym.rewards.win_rate import WinRate, WinRateCfg
 
+ALL = torch.ones(6, dtype=torch.bool)
+
 
 def test_win_rates_by_hand() -> None:
     """Piece 0 wins one of two, piece 1 ties its only one, piece 2 was skipped; nobody judged piece 3."""
     learner = WinRate(WinRateCfg())
-    learner.match(torch.arange(4), 4)
+    learner.match(torch.arange(4), ALL[:4], 4)
     learner._players = torch.tensor([0, 1, 0, 2])
     answers = Answers.of(
         torch.tensor([0, 0, 1, 0]),
@@ -37,7 +39,7 @@ def test_new_pieces_meet_others_of_the_queue_alike_often(rollouts: list[tuple[in
         starts = torch.arange(begun, begun + num_new)
         begun += num_new
         known = set(range(max(0, begun - queue), begun))
-        pairs = learner.match(starts, num_matches).tolist()
+        pairs = learner.match(starts, ALL[:num_new], num_matches).tolist()
         assert len(pairs) == num_matches
         counts = [sum(first == start for first, _ in pairs) for start in starts.tolist()]
         assert max(counts) - min(counts) <= 1
@@ -49,8 +51,8 @@ def test_new_pieces_meet_others_of_the_queue_alike_often(rollouts: list[tuple[in
 def test_all_of_the_queue_are_met_alike() -> None:
     """The last of 5 pieces meets the 4 others, each in a quarter of 4000 matches."""
     learner = WinRate(WinRateCfg())
-    learner.match(torch.arange(4), 1)
-    met = learner.match(torch.tensor([4]), 4000)[:, 1].bincount(minlength=5)
+    learner.match(torch.arange(4), ALL[:4], 1)
+    met = learner.match(torch.tensor([4]), ALL[:1], 4000)[:, 1].bincount(minlength=5)
     assert met[4] == 0
     assert (met[:4] - 1000).abs().max() < 120
 
@@ -60,3 +62,18 @@ def test_only_pieces_that_met_others_can_be_paid() -> None:
     for refuse in (learner.reward, learner.fit):
         with pytest.raises(ValueError, match="win rate"):
             refuse(None)  # pyright: ignore[reportArgumentType]
+
+
+def test_pieces_that_were_cut_short_meet_nobody() -> None:
+    """Of four pieces the second and the last are whole: only these play, and only these are met later."""
+    learner = WinRate(WinRateCfg())
+    whole = torch.tensor([False, True, False, True])
+    pairs = learner.match(torch.arange(4), whole, 3)
+    assert sorted({first for first, _ in pairs.tolist()}) == [1, 3]
+    learner.settle(Answers.of(torch.zeros(3, dtype=torch.long), 2))
+    assert learner.rates.tolist() == [0.5, 1.0, 0.5, 1.0]
+    assert len(learner.match(torch.tensor([7, 8]), whole[:1].expand(2), 5)) == 0
+    learner.settle(Answers.of(torch.zeros(0, dtype=torch.long), 2))
+    assert learner.rates.tolist() == [0.5, 0.5]
+    met = learner.match(torch.tensor([9]), ALL[:1], 50)[:, 1]
+    assert set(met.tolist()) == {1, 3}

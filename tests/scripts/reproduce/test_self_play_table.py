@@ -4,11 +4,14 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
-from self_play_table import Cell, Duel, SelfPlayTableCfg, duels, main, train_flags
+from self_play_table import Cell, Duel, SelfPlayTableCfg, Turns, cells, circle, duels, main, train_flags
+
+from prefgym.player import Function
 
 TINY = SelfPlayTableCfg(
-    tasks=("Hopper",), raters=("oracle",), budgets=(20,), arms=("reward", "rater"), seeds=1, steps=4096, matches=8
+    tasks=("Hopper",), raters=("oracle",), budgets=(64,), arms=("reward", "rater"), seeds=1, steps=8192, matches=8
 )
 
 
@@ -19,23 +22,42 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     lines = [json.loads(line) for line in cfg.results.read_text().splitlines()]
     assert sorted(line.get("arm", "duel") for line in lines) == ["duel", "rater", "reward"]
     duel = next(line for line in lines if "win_rate" in line)
-    assert 0 <= duel["win_rate"] <= 1 and duel["win_rate"] * 16 == round(duel["win_rate"] * 16)
-    assert "Hopper-oracle-20-rater-0 against reward: preferred in" in capsys.readouterr().out
+    for name in ("win_rate", "kept_win_rate"):
+        assert 0 <= duel[name] <= 1 and duel[name] * 16 == round(duel[name] * 16)
+    assert "Hopper-oracle-64-rater-0 against reward-0: preferred in" in capsys.readouterr().out
     assert main(cfg) == 0
     assert [json.loads(line) for line in cfg.results.read_text().splitlines()] == lines
 
 
-def test_pairs_are_of_one_seed_and_the_first_arm() -> None:
+def test_pairs_are_of_all_seeds_and_the_first_arm() -> None:
     cfg = replace(TINY, arms=("reward", "model", "rater"), seeds=2)
-    made = [Cell(task="Hopper", rater="oracle", budget=20, arm=arm, seed=0) for arm in cfg.arms]
-    other = Cell(task="Hopper", rater="oracle", budget=20, arm="rater", seed=1)
+    made = [Cell(task="Hopper", rater="oracle", budget=64, arm=arm, seed=0) for arm in cfg.arms]
+    other = Cell(task="Hopper", rater="oracle", budget=64, arm="rater", seed=1)
     told = list(duels(cfg, {key: {} for key in (*made, other)}))
-    assert told == [Duel(ours=made[1], theirs=made[0]), Duel(ours=made[2], theirs=made[0])]
+    assert told == [Duel(ours=ours, theirs=made[0]) for ours in (made[1], made[2], other)]
+
+
+def test_the_rater_judges_nothing_where_answers_are_fewer_than_pieces() -> None:
+    """8192 steps are 64 pieces of 128."""
+    assert {cell.arm for cell in cells(replace(TINY, budgets=(63,)))} == {"reward"}
+    assert {cell.arm for cell in cells(TINY)} == {"reward", "rater"}
+
+
+def test_policies_take_turns() -> None:
+    """Worlds 0 and 2 are the first one's, world 1 is the second one's."""
+    turns = Turns([Function(lambda obs: obs + 10.0), Function(lambda obs: obs + 20.0)])
+    action, _ = turns.predict(np.arange(3.0)[:, None], None, None, deterministic=True)
+    assert action.tolist() == [[10.0], [21.0], [12.0]]
 
 
 def test_a_circle_takes_three_factors() -> None:
-    """A task with two goes round by turning one of them round."""
-    cell = Cell(task="HalfCheetah", rater="cyclic", budget=20, arm="model", seed=0)
+    """A task with two goes round by turning one of them round; what is usual is fixed."""
+    cell = Cell(task="HalfCheetah", rater="cyclic", budget=64, arm="model", seed=0)
     assert "forward,ctrl,-forward" in train_flags(TINY, cell)
     assert "--rater.factors" not in train_flags(TINY, replace(cell, task="Walker2d"))
     assert "--rater.factors" not in train_flags(TINY, replace(cell, rater="oracle"))
+    told = circle("HalfCheetah")
+    means, deviations = told[told.index("--rater.means") + 1 :][:3], told[told.index("--rater.deviations") + 1 :]
+    # per step, the medium policy runs at about 3, and random actions go nowhere
+    assert 1 < float(means[0]) < 3 and float(means[2]) == -float(means[0])
+    assert float(deviations[0]) == float(deviations[2]) > 1
