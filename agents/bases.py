@@ -8,13 +8,14 @@ from typing import Any, cast
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from prefgym import agents
-from prefgym.player import Function
+from prefgym.player import Function, Player
 from prefgym.protocols import Policy
 from prefgym.runs import verify_part
 from prefgym.spaces import action_bounds, single_spaces
-from prefgym.states import Stateful
+from prefgym.states import State, Stateful
 
 Array = npt.NDArray[Any]
 
@@ -71,3 +72,51 @@ def load_policy(path: Path, env: Any, device: torch.device | str) -> Policy:  # 
     """Load a policy that any of our agents has saved."""
     card = json.loads(path.with_suffix(".json").read_text())
     return cast(Any, agents.get(card["agent"])).load(path, env, device=str(device))
+
+
+class Shadow:
+    """A base in worlds in which another one acts: what it would do in each step, and where each step has led."""
+
+    def __init__(self, base: Policy, unit: Callable[[Array], Tensor]) -> None:
+        """Begin with the first episodes.
+
+        Args:
+            base: The base.
+            unit: Maps its actions to -1..1.
+        """
+        self._player, self._unit = Player(base), unit
+        self._begins: Array | None = None
+        self.begin_rollout()
+
+    def begin_rollout(self) -> None:
+        """Collect anew."""
+        self._here, self._there = list[Tensor](), list[Tensor]()
+
+    def act(self, obs: Array) -> Tensor:
+        """Say what the base does now, and let it remember. Shapes: (N, O) to (N, A)."""
+        begins = np.ones(len(obs), np.bool_) if self._begins is None else self._begins
+        self._here.append(self._unit(self._player.act(obs, begins)))
+        return self._here[-1]
+
+    def reached(self, next_obs: Array, done: Array) -> None:
+        """Note what the base would do where a step has led, before any reset. Shapes: (N, O), (N,)."""
+        self._there.append(self._unit(self._player.foresee(next_obs)))
+        self._begins = done
+
+    def rollout(self) -> tuple[Tensor, Tensor]:
+        """Return what it would have done in each step, and where each has led. Shapes: (T, N, A)."""
+        return torch.stack(self._here), torch.stack(self._there)
+
+    def forget(self) -> None:
+        """Forget where the worlds are, and what the base was about to do."""
+        self._player.forget()
+        self._begins = None
+
+    def state_dict(self) -> State:
+        """Return all that moves between two rollouts."""
+        return {"player": self._player.state_dict(), "begins": self._begins}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self._player.load_state_dict(state["player"])
+        self._begins = None if state["begins"] is None else torch.as_tensor(state["begins"]).numpy()

@@ -3,8 +3,8 @@
 The base policy is a black box: all that is seen of it is what it does. The correction is an actor that sees the
 observation and the base's action; critics judge the sum of both. Demonstrations are remembered beside what was tried.
 
-Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `improve`. Stepping the worlds and
-SB3's verbs are those of `prefgym.online` and `prefgym.agent`.
+Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `step`. Stepping the worlds,
+rounds of updates and SB3's verbs are those of `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
 """
 
 from collections.abc import Callable, Mapping
@@ -20,7 +20,8 @@ import torch
 from torch import Tensor, nn
 
 from prefgym.agent import StopTraining, restored
-from prefgym.agents.bases import ZERO, as_policy, beside, find_base, load_policy, save_base
+from prefgym.agents.bases import ZERO, Shadow, as_policy, beside, find_base, load_policy, save_base
+from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
@@ -28,17 +29,15 @@ from prefgym.datasets import load_demos
 from prefgym.files import DamageError
 from prefgym.guards import check_finite
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import RunningNorm, StackedMLP, follow, joined, load_joined, mlp
-from prefgym.online import OnlineAgent
+from prefgym.networks import RunningNorm, StackedMLP, follow, mlp
 from prefgym.player import Player
 from prefgym.protocols import Learner, Policy
+from prefgym.replaying import ReplayAgent
 from prefgym.spaces import Spaces, check_arrays, squeezed, stretched
-from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.states import State
 from prefgym.wrappers import hides_reward
 
 Array = npt.NDArray[Any]
-
-BATCHES_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,11 +100,12 @@ class ResidualCfg:
             raise ValueError(f"num_judges is {self.num_judges}, and there are {self.num_critics} critics")
 
 
-class Residual(OnlineAgent):
+class Residual(ReplayAgent):
     """A base policy and what is learned to correct it."""
 
     name, default = "residual", ResidualCfg()
     learns_from = ("reward", "demonstrations")
+    told = ("critic_loss", "value", "actor_loss", "correction")
 
     def __init__(
         self,
@@ -135,7 +135,6 @@ class Residual(OnlineAgent):
         check_arrays(env, self.name)
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: ResidualCfg = cfg
-        self.num_updates = 0
         if base_policy is None:
             self.base, self.base_seal = find_base(cfg.base, env, self.device)
         elif cfg.base == ZERO:
@@ -143,9 +142,7 @@ class Residual(OnlineAgent):
         else:
             self.base, self.base_seal = as_policy(base_policy), None
         self.demos_seal: str | None = None
-        self.player = Player(self.base)
-        self._begins: Array | None = None
-        self._bases, self._next_bases = list[Tensor](), list[Tensor]()
+        self.shadow = Shadow(self.base, self._unit)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim + self.action_dim, *cfg.hidden)
         self.obs_norm = RunningNorm(sizes[0]).to(self.device)
         # a last layer of zeros: the first correction is none
@@ -154,10 +151,10 @@ class Residual(OnlineAgent):
         self.targets = deepcopy(self.critics).requires_grad_(False)
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), lr=cfg.actor_learning_rate, fused=True)
         self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), lr=cfg.critic_learning_rate, fused=True)
-        self.buffer = self._make_buffer(cfg.capacity_steps)
         if demonstrations is None and cfg.demos:
             demonstrations = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None)
-        self.demos = self._make_buffer(0) if demonstrations is None else self._remember_demos(demonstrations)
+        demos = self._make_buffer(0) if demonstrations is None else self._remember_demos(demonstrations)
+        self.memory = Mixture(self._make_buffer(cfg.capacity_steps), demos, cfg.demo_share)
 
     def _make_buffer(self, capacity: int) -> ReplayBuffer:
         sizes = self.obs_dim + self.action_dim, self.action_dim
@@ -190,9 +187,7 @@ class Residual(OnlineAgent):
 
     def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Do so while collecting: with uniform corrections until the first update. Shapes: (N, O) to (N, A), (N,)."""
-        begins = np.ones(len(obs), np.bool_) if self._begins is None else self._begins
-        base = self._unit(self.player.act(obs.cpu().numpy(), begins))
-        self._bases.append(base)
+        base = self.shadow.act(obs.cpu().numpy())
         if self.num_updates:
             return self.act(torch.cat([obs, base], -1))
         uniform = 2 * torch.rand(base.shape, generator=self.generator, device=self.device) - 1
@@ -200,24 +195,22 @@ class Residual(OnlineAgent):
 
     def reached(self, next_obs: Array, done: Array) -> None:
         """Note what the base would do where a step has led."""
-        self._next_bases.append(self._unit(self.player.foresee(next_obs)))
-        self._begins = done
+        self.shadow.reached(next_obs, done)
 
     def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
         """Step every world `num_steps` times, and keep what the base did."""
-        self._bases, self._next_bases = [], []
+        self.shadow.begin_rollout()
         try:
             return super().collect(env, callback)
         except StopTraining:
-            self.buffer.cut()  # these steps are not remembered
+            self.memory.tried.cut()  # these steps are not remembered
             raise
 
     def start_over(self) -> None:
         """Forget where the worlds are, and what the base was about to do."""
         super().start_over()
-        self.player.forget()
-        self.buffer.cut()
-        self._begins = None
+        self.shadow.forget()
+        self.memory.tried.cut()
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
         """Let `learn` act in other worlds, as many as before; where they hide the task reward, demonstrations do.
@@ -229,11 +222,11 @@ class Residual(OnlineAgent):
         Raises:
             ValueError: If the spaces are others, or the number of worlds.
         """
-        if len(self.buffer) and env.num_envs != self.env.num_envs:
+        if len(self.memory.tried) and env.num_envs != self.env.num_envs:
             raise ValueError(f"it remembers steps of {self.env.num_envs} worlds, and cannot go on in {env.num_envs}")
         super().set_env(env, force_reset)
         if hides_reward(env):
-            self.demos.forget_pay()
+            self.memory.demos.forget_pay()
 
     def executed(self, action: Tensor) -> Tensor:
         """Stretch actions from -1..1 to what the worlds take. Shape as given."""
@@ -284,69 +277,36 @@ class Residual(OnlineAgent):
         buffer.extend(steps)
         return buffer
 
-    def _remember(self, rollout: Rollout) -> None:
-        base, next_base = torch.stack(self._bases), torch.stack(self._next_bases)
+    def remember(self, rollout: Rollout) -> int:
+        """Take in a rollout and what the base did in it; return how many steps have been remembered so far."""
+        base, next_base = self.shadow.rollout()
         obs, next_obs = torch.cat([rollout.obs, base], -1), torch.cat([rollout.next_obs, next_base], -1)
         if not self.num_updates:
             self.obs_norm.update(obs)
-        self.buffer.add(replace(rollout, obs=obs, next_obs=next_obs))
-
-    def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Remember a rollout that nobody has paid yet; the first `relabel` pays it."""
-        self._remember(rollout)
-        return {}
+        self.memory.tried.add(replace(rollout, obs=obs, next_obs=next_obs))
+        return self.memory.tried.num_steps
 
     def relabel(self, learner: Learner) -> None:
         """Pay all that is remembered what the learner thinks of it now, the demonstrations included."""
-        self.buffer.relabel(learner)
-        self.demos.relabel(learner)
+        self.memory.relabel(learner)
 
     # --- improve -----------------------------------------------------------------------------------------------------
 
-    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Remember a paid rollout, and improve actor and critics on what is remembered.
-
-        Args:
-            rollout: The latest, with the reward to learn from.
-            progress: Share of the training that is done; of no use here.
-        """
-        del progress
-        self._remember(rollout)
-        if self.buffer.num_steps < self.cfg.random_steps:
-            return {}
-        return self.improve(round(self.cfg.updates_per_step * rollout.num_steps))
-
-    def improve(self, num_updates: int) -> dict[str, float]:
-        """Take a number of updates; batches are drawn some at a time."""
-        stats = list[Tensor]()
-        for first in range(0, num_updates, BATCHES_AT_ONCE):
-            batches, discounts = self._sample(min(BATCHES_AT_ONCE, num_updates - first))
-            for index, discount in enumerate(discounts):
-                stats.append(self._step(Batch(**{k: x[index] for k, x in vars(batches).items()}), discount))
-        if not stats:
-            return {}
-        names = ("critic_loss", "value", "actor_loss", "correction")
-        means = torch.stack(stats).nanmean(0).cpu().numpy()  # while the actor rests it has no loss
-        return {f"train/{name}": float(mean) for name, mean in zip(names, means) if not np.isnan(mean)}
-
-    def _sample(self, num_batches: int) -> tuple[Batch, Tensor]:
-        """Draw batches, in part from the demonstrations, and what their targets are discounted by."""
+    def draw_batches(self, num_batches: int) -> list[tuple[Batch, Tensor]]:
+        """Draw steps, each with what followed it, and what the value after it is discounted by."""
         cfg = self.cfg
-        num_demos = round(cfg.demo_share * cfg.batch_size) if len(self.demos) else 0
-        parts = [
-            buffer.sample_ahead((num_batches, size), self.generator, cfg.num_ahead, cfg.gamma)
-            for buffer, size in ((self.buffer, cfg.batch_size - num_demos), (self.demos, num_demos))
-            if size
-        ]
-        joined = {name: torch.cat([getattr(batch, name) for batch, _ in parts], 1) for name in vars(parts[0][0])}
-        return Batch(**joined), torch.cat([discount for _, discount in parts], 1)
+        batches, discounts = self.memory.sample_ahead(
+            num_batches, cfg.batch_size, self.generator, cfg.num_ahead, cfg.gamma
+        )
+        return [(batches[index], discounts[index]) for index in range(num_batches)]
 
-    def _step(self, batch: Batch, discount: Tensor) -> Tensor:
-        critic_loss, value = self._improve_critics(batch, discount)
+    def step(self, batch: tuple[Batch, Tensor]) -> Tensor:
+        """Improve the critics, and in some updates the actor, which has no loss in the others. Shape: (4,)."""
+        steps, discount = batch
+        critic_loss, value = self._improve_critics(steps, discount)
         actor_loss = correction = torch.full((), torch.nan, device=self.device)
         if self.num_updates >= self.cfg.critic_updates and self.num_updates % self.cfg.actor_every == 0:
-            actor_loss, correction = self._improve_actor(batch)
-        self.num_updates += 1
+            actor_loss, correction = self._improve_actor(steps)
         return torch.stack([critic_loss, value, actor_loss, correction])
 
     def _improve_critics(self, batch: Batch, discount: Tensor) -> tuple[Tensor, Tensor]:
@@ -429,32 +389,27 @@ class Residual(OnlineAgent):
         agent.load_weights(weights)
         return agent
 
-    def _nets(self) -> dict[str, nn.Module]:
+    def nets(self) -> dict[str, nn.Module]:
+        """Name the networks, and what normalises."""
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets, "obs_norm": self.obs_norm}
 
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Name the optimisers."""
         return {"actor_optimizer": self.actor_optimizer, "critic_optimizer": self.critic_optimizer}
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
-        return {**joined(self._nets()), "num_updates": torch.tensor(self.num_updates)}
+        """Return everything that was learned; before the first update, corrections are random."""
+        return {**super().weights(), "num_updates": torch.tensor(self.num_updates)}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
-        load_joined(self._nets(), weights)
+        super().load_weights(weights)
         self.num_updates = int(weights["num_updates"])
 
     def state_dict(self) -> State:
         """Return all that moves; the base does not."""
-        return {
-            **super().state_dict(),
-            **{name: optimizer_state(optimizer) for name, optimizer in self._optimizers().items()},
-            "buffer": self.buffer.state_dict(),
-            "demos": self.demos.state_dict(),
-            "given": [self.base_seal, self.demos_seal],
-            "player": self.player.state_dict(),
-            "begins": self._begins,
-        }
+        moving = {"memory": self.memory.state_dict(), "shadow": self.shadow.state_dict()}
+        return {**super().state_dict(), **moving, "given": [self.base_seal, self.demos_seal]}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned.
@@ -465,9 +420,5 @@ class Residual(OnlineAgent):
         if state["given"] != [self.base_seal, self.demos_seal]:
             raise DamageError("the base policy or the demonstrations are not what they were when the run began.")
         super().load_state_dict(state)
-        for name, optimizer in self._optimizers().items():
-            load_optimizer_state(optimizer, state[name])
-        self.buffer.load_state_dict(state["buffer"])
-        self.demos.load_state_dict(state["demos"])
-        self.player.load_state_dict(state["player"])
-        self._begins = None if state["begins"] is None else torch.as_tensor(state["begins"]).numpy()
+        self.memory.load_state_dict(state["memory"])
+        self.shadow.load_state_dict(state["shadow"])

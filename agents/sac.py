@@ -1,7 +1,7 @@
 """Soft actor-critic (Haarnoja et al., arXiv:1801.01290), with a learned temperature (arXiv:1812.05905).
 
-Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `update`. Stepping the worlds and
-SB3's verbs are those of `prefgym.online` and `prefgym.agent`.
+Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `step`. Stepping the worlds, rounds
+of updates and SB3's verbs are those of `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
 """
 
 from collections.abc import Mapping
@@ -17,14 +17,13 @@ from torch.nn.functional import softplus
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, RunningNorm, StackedMLP, follow, joined, load_joined, mlp
-from prefgym.online import OnlineAgent
+from prefgym.networks import Activation, RunningNorm, StackedMLP, follow, mlp
 from prefgym.protocols import Learner
+from prefgym.replaying import ReplayAgent
 from prefgym.spaces import squeezed, stretched
-from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.states import State
 
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
-BATCHES_AT_ONCE = 64
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -67,10 +66,11 @@ class SACCfg:
     __post_init__ = check
 
 
-class SAC(OnlineAgent):
+class SAC(ReplayAgent):
     """An off-policy agent."""
 
     name, default = "sac", SACCfg()
+    told = ("actor_loss", "critic_loss", "entropy", "ent_coef")
 
     def __init__(self, cfg: SACCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Make untrained networks that fit `env`.
@@ -86,7 +86,6 @@ class SAC(OnlineAgent):
         """
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: SACCfg = cfg
-        self.num_updates = 0
         draws = torch.Generator().manual_seed(seed)
         sizes = (self.obs_dim, *cfg.hidden, 2 * self.action_dim)
         self.actor = mlp(sizes, cfg.activation, draws, orthogonal=False).to(self.device)
@@ -143,15 +142,12 @@ class SAC(OnlineAgent):
 
     # --- remember ----------------------------------------------------------------------------------------------------
 
-    def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Remember a rollout that nobody has paid yet; the first `relabel` pays it."""
-        self._remember(rollout)
-        return {}
-
-    def _remember(self, rollout: Rollout) -> None:
+    def remember(self, rollout: Rollout) -> int:
+        """Take in a rollout; return how many steps have been remembered so far."""
         self.buffer.add(rollout)
         if self.cfg.normalize_obs:
             self.obs_norm.update(rollout.obs)
+        return self.buffer.num_steps
 
     def relabel(self, learner: Learner) -> None:
         """Pay all that is remembered what the learner thinks of it now."""
@@ -159,33 +155,13 @@ class SAC(OnlineAgent):
 
     # --- update ------------------------------------------------------------------------------------------------------
 
-    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Remember a paid rollout, and improve actor and critics on what is remembered.
+    def draw_batches(self, num_batches: int) -> list[Batch]:
+        """Draw steps uniformly."""
+        batches = self.buffer.sample((num_batches, self.cfg.batch_size), self.generator)
+        return [batches[index] for index in range(num_batches)]
 
-        Args:
-            rollout: With the reward to learn from.
-            progress: Share of the training that is done; of no use here.
-        """
-        del progress
-        self._remember(rollout)
-        if self.buffer.num_steps < self.cfg.random_steps:
-            return {}
-        return self.improve(round(self.cfg.updates_per_step * rollout.num_steps))
-
-    def improve(self, num_updates: int) -> dict[str, float]:
-        """Take a number of updates; batches are drawn some at a time."""
-        stats: list[Tensor] = []
-        for first in range(0, num_updates, BATCHES_AT_ONCE):
-            num_batches = min(BATCHES_AT_ONCE, num_updates - first)
-            batches = self.buffer.sample((num_batches, self.cfg.batch_size), self.generator)
-            stats += [self._step(Batch(**{k: x[i] for k, x in vars(batches).items()})) for i in range(num_batches)]
-        self.num_updates += num_updates
-        if not stats:
-            return {}
-        names = ("actor_loss", "critic_loss", "entropy", "ent_coef")
-        return {f"train/{name}": float(mean) for name, mean in zip(names, torch.stack(stats).mean(0).cpu())}
-
-    def _step(self, batch: Batch) -> Tensor:
+    def step(self, batch: Batch) -> Tensor:
+        """Improve critics, actor and temperature. Shape: (4,)."""
         temperature = self.log_temperature.detach().exp()
         drawn, log_prob = self.policy(batch.obs)
         critic_loss = self._improve_critics(batch, temperature)
@@ -225,11 +201,13 @@ class SAC(OnlineAgent):
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
-    def _nets(self) -> dict[str, nn.Module]:
+    def nets(self) -> dict[str, nn.Module]:
+        """Name the networks, and what normalises."""
         norm: dict[str, nn.Module] = {"obs_norm": self.obs_norm} if self.cfg.normalize_obs else {}
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets, **norm}
 
-    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Name the optimisers."""
         return {
             "actor_optimizer": self.actor_optimizer,
             "critic_optimizer": self.critic_optimizer,
@@ -238,23 +216,18 @@ class SAC(OnlineAgent):
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
-        return {**joined(self._nets()), "log_temperature": self.log_temperature.detach()}
+        return {**super().weights(), "log_temperature": self.log_temperature.detach()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
         self.log_temperature.data = weights["log_temperature"].to(self.device)
-        load_joined(self._nets(), weights)
+        super().load_weights(weights)
 
     def state_dict(self) -> State:
         """Return all that moves."""
-        optimizers = {name: optimizer_state(optimizer) for name, optimizer in self._optimizers().items()}
-        moving = {"buffer": self.buffer.state_dict(), "num_updates": self.num_updates}
-        return {**super().state_dict(), **optimizers, **moving}
+        return {**super().state_dict(), "buffer": self.buffer.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
-        for name, optimizer in self._optimizers().items():
-            load_optimizer_state(optimizer, state[name])
         self.buffer.load_state_dict(state["buffer"])
-        self.num_updates = state["num_updates"]

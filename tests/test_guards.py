@@ -117,9 +117,9 @@ PLANTS: dict[str, Plant] = {
 """Where a NaN is planted once there is a checkpoint: at the call of what, and into what it told or was given."""
 GRADIENTS: dict[str, Plant] = {
     "ppo": (PPO, "advantages", lambda told, *_: spoil_first(told[0])),
-    "sac": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
-    "pebble": (SAC, "_step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
-    "residual": (Residual, "_step", lambda _, agent, batch, discount: batch.obs.fill_(np.nan)),
+    "sac": (SAC, "step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
+    "pebble": (SAC, "step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
+    "residual": (Residual, "step", lambda _, agent, batch: batch[0].obs.fill_(np.nan)),
 }
 """The same for the gradient, or the loss, of agents that are ours."""
 

@@ -17,7 +17,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("protocols",),
     ("networks", "actor", "choice", "scores"),
     ("samplers", "raters", "rewards"),
-    ("player", "sim", "buffers", "wrappers", "tensor_wrapper", "sb3", "agent", "online", "offline"),
+    ("player", "sim", "buffers", "wrappers", "tensor_wrapper", "sb3", "agent", "online", "replaying", "offline"),
     (
         "budget",
         "config",

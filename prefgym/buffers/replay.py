@@ -49,6 +49,10 @@ class Batch:
             truncated=(is_last & segments.truncated.unsqueeze(-1))[mask].float(),
         )
 
+    def __getitem__(self, index: int) -> Self:
+        """Pick one of many batches, along their first axis."""
+        return type(self)(**{name: value[index] for name, value in vars(self).items()})
+
     def segments(self) -> Segments:
         """View each step as a segment of its own. Batch shape: (...,)."""
         ended = self.terminated.bool(), self.truncated.bool()

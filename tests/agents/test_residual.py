@@ -150,22 +150,22 @@ def test_what_is_remembered_says_what_the_base_did(make_env: MakeEnv) -> None:
     agent.explore(agent.collect(agent.env))
     agent.explore(agent.collect(agent.env))
     agent.explore(agent.collect(agent.env))  # an episode has 8 steps
-    for buffer, size in ((agent.buffer, 48), (agent.demos, 48)):
+    for buffer, size in ((agent.memory.tried, 48), (agent.memory.demos, 48)):
         steps = buffer.steps(0, len(buffer))
         assert len(steps.obs) == size
         for seen in (steps.obs, steps.next_obs):
             torch.testing.assert_close(seen[:, 1], (seen[:, 0] + 0.5) / 2)
-    assert agent.demos.steps(0, 48).truncated.sum() == 6
-    torch.testing.assert_close(agent.demos.steps(0, 48).action, agent.demos.steps(0, 48).obs[:, :1])
-    corrected = agent.buffer.steps(0, 48).action / 2 - agent.buffer.steps(0, 48).obs[:, 1:]
+    assert agent.memory.demos.steps(0, 48).truncated.sum() == 6
+    torch.testing.assert_close(agent.memory.demos.steps(0, 48).action, agent.memory.demos.steps(0, 48).obs[:, :1])
+    corrected = agent.memory.tried.steps(0, 48).action / 2 - agent.memory.tried.steps(0, 48).obs[:, 1:]
     assert 0.15 < corrected.abs().max() <= 0.2 + 1e-6
 
 
 def test_where_the_reward_is_hidden_demonstrations_hide_it_too(make_env: MakeEnv) -> None:
     told = Residual(SMALL, make_env(), base_policy=biased, demonstrations=recorded())
     hidden = Residual(SMALL, PreferenceVectorEnv(make_env()), base_policy=biased, demonstrations=recorded())
-    assert told.demos.steps(0, 48).reward.unique().tolist() == [7.0]
-    assert hidden.demos.steps(0, 48).reward.unique().tolist() == [0.0]
+    assert told.memory.demos.steps(0, 48).reward.unique().tolist() == [7.0]
+    assert hidden.memory.demos.steps(0, 48).reward.unique().tolist() == [0.0]
 
 
 def test_wherever_the_reward_is_hidden(make_env: MakeEnv) -> None:
@@ -175,11 +175,11 @@ def test_wherever_the_reward_is_hidden(make_env: MakeEnv) -> None:
     each = SyncVectorEnv([lambda: PreferenceEnv(aim())] * 4, autoreset_mode=AutoresetMode.SAME_STEP)
     for env in (around, each):
         agent = Residual(SMALL, env, base_policy=biased, demonstrations=recorded())
-        assert not agent.demos.steps(0, 48).reward.any()
+        assert not agent.memory.demos.steps(0, 48).reward.any()
     agent = Residual(SMALL, make_env(), base_policy=biased, demonstrations=recorded())
-    assert agent.demos.steps(0, 48).reward.all()
+    assert agent.memory.demos.steps(0, 48).reward.all()
     agent.set_env(around)
-    assert not agent.demos.steps(0, 48).reward.any()
+    assert not agent.memory.demos.steps(0, 48).reward.any()
 
 
 def test_what_does_not_follow_is_not_summed(make_env: MakeEnv) -> None:
@@ -192,15 +192,15 @@ def test_what_does_not_follow_is_not_summed(make_env: MakeEnv) -> None:
     agent = Residual(SMALL, make_env(), base_policy=biased)
     for first in (True, False):
         agent.learn(16, reset_num_timesteps=first)
-    assert not agent.buffer.steps(0, 32).truncated[:28].any()
+    assert not agent.memory.tried.steps(0, 32).truncated[:28].any()
     agent.learn(16, callback=Stop())  # resets, and stops after a step that is not remembered
     agent.learn(16, reset_num_timesteps=False)
-    ended = agent.buffer.steps(0, 48).truncated.view(-1, 4)
+    ended = agent.memory.tried.steps(0, 48).truncated.view(-1, 4)
     assert ended[:, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
     venv = PreferenceVectorEnv(make_env())
     for _ in range(11):
         venv.step(np.zeros((4, 1), np.float32))
-    demos = Residual(SMALL, make_env(), base_policy=biased, demonstrations=venv.recorder).demos.steps(0, 44)
+    demos = Residual(SMALL, make_env(), base_policy=biased, demonstrations=venv.recorder).memory.demos.steps(0, 44)
     assert demos.truncated.nonzero().squeeze(-1).tolist() == [7, 10, 18, 21, 29, 32, 40, 43]
 
 
@@ -219,7 +219,7 @@ def test_a_base_that_plans_ahead_is_asked_as_it_acts(make_env: MakeEnv, preferen
     base.learn(50)
     agent = Residual(replace(SMALL, num_steps=20), make_env(), base_policy=base)
     rollout = agent.collect(agent.env)
-    bases, next_bases = torch.stack(agent._bases), torch.stack(agent._next_bases)
+    bases, next_bases = agent.shadow.rollout()
     goes_on = ~(rollout.terminated | rollout.truncated)[:-1]
     assert torch.equal(next_bases[:-1][goes_on], bases[1:][goes_on])
     assert not torch.equal(next_bases[:-1][~goes_on], bases[1:][~goes_on])

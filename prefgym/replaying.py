@@ -1,0 +1,100 @@
+"""What agents share that remember what they did, and learn from batches of it."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from prefgym.buffers.rollout import Rollout
+from prefgym.networks import joined, load_joined
+from prefgym.online import OnlineAgent
+from prefgym.states import State, load_optimizer_state, optimizer_state
+
+BATCHES_AT_ONCE = 64
+
+
+class ReplayAgent(OnlineAgent):
+    """An agent made of `act`, `remember`, `draw_batches` and `step`.
+
+    Its configuration has `random_steps` and `updates_per_step` beside what online agents have.
+    """
+
+    told: ClassVar[tuple[str, ...]]
+    """Names of what `step` returns."""
+
+    def __init__(self, cfg: Any, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Begin with no updates: as for all online agents."""
+        super().__init__(cfg, env, seed=seed, device=device)
+        self.num_updates = 0
+
+    @abstractmethod
+    def remember(self, rollout: Rollout) -> int:
+        """Take in a rollout; return how many steps have been remembered so far, those that are forgotten included."""
+
+    @abstractmethod
+    def draw_batches(self, num_batches: int) -> list[Any]:
+        """Draw what as many updates learn from."""
+
+    @abstractmethod
+    def step(self, batch: Any) -> Tensor:  # noqa: ANN401
+        """Take one update; return what is told of it, NaN for what there was none of. Shape: that of `told`."""
+
+    @abstractmethod
+    def nets(self) -> dict[str, nn.Module]:
+        """Name the networks, and what normalises."""
+
+    @abstractmethod
+    def optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        """Name the optimisers."""
+
+    def explore(self, rollout: Rollout) -> dict[str, float]:
+        """Remember a rollout that nobody has paid yet; the first `relabel` pays it."""
+        self.remember(rollout)
+        return {}
+
+    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
+        """Remember a paid rollout, and learn from what is remembered.
+
+        Args:
+            rollout: The latest, with the reward to learn from.
+            progress: Share of the training that is done; of no use here.
+        """
+        del progress
+        if self.remember(rollout) < self.cfg.random_steps:
+            return {}
+        return self.improve(round(self.cfg.updates_per_step * rollout.num_steps))
+
+    def improve(self, num_updates: int) -> dict[str, float]:
+        """Take a number of updates; batches are drawn some at a time."""
+        stats: list[Tensor] = []
+        for first in range(0, num_updates, BATCHES_AT_ONCE):
+            for batch in self.draw_batches(min(BATCHES_AT_ONCE, num_updates - first)):
+                stats.append(self.step(batch))
+                self.num_updates += 1
+        if not stats:
+            return {}
+        means = torch.stack(stats).nanmean(0).cpu().numpy()
+        return {f"train/{name}": float(mean) for name, mean in zip(self.told, means) if not np.isnan(mean)}
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        return joined(self.nets())
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
+        load_joined(self.nets(), weights)
+
+    def state_dict(self) -> State:
+        """Return all that moves here; an algorithm adds its own."""
+        states = {name: optimizer_state(optimizer) for name, optimizer in self.optimizers().items()}
+        return {**super().state_dict(), **states, "num_updates": self.num_updates}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        for name, optimizer in self.optimizers().items():
+            load_optimizer_state(optimizer, state[name])
+        self.num_updates = state["num_updates"]
