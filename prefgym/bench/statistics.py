@@ -1,5 +1,6 @@
 """What several seeds say: the mean of their middle half, and how sure a ratio of two such means is."""
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -9,8 +10,8 @@ from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 Scores = npt.NDArray[np.float64]
 
 
-class Ratio(NamedTuple):
-    """A ratio of two IQMs, and its 95 % bootstrap interval."""
+class Estimate(NamedTuple):
+    """A number that several seeds tell, and its 95 % bootstrap interval."""
 
     value: float
     low: float
@@ -26,7 +27,7 @@ def iqm(scores: Scores, axis: int = -1) -> Any:  # noqa: ANN401
     return stats.trim_mean(scores, 0.25, axis=axis)  # pyright: ignore[reportUnknownMemberType]
 
 
-def ratio_of_iqms(scores: Scores, reference: Scores, generator: np.random.Generator) -> Ratio:
+def ratio_of_iqms(scores: Scores, reference: Scores, generator: np.random.Generator) -> Estimate:
     """Return IQM(scores) / IQM(reference); for its percentile interval the seeds of both arms are drawn anew.
 
     Shapes: (seeds,), two or more, and the other arm's.
@@ -39,4 +40,17 @@ def ratio_of_iqms(scores: Scores, reference: Scores, generator: np.random.Genera
         (scores, reference), ratio, method="percentile", rng=generator, vectorized=True
     )
     low, high = drawn.confidence_interval
-    return Ratio(float(ratio(scores, reference)), float(low), float(high))
+    return Estimate(float(ratio(scores, reference)), float(low), float(high))
+
+
+def iqm_over_tasks(scores: Sequence[Scores], generator: np.random.Generator, num_draws: int = 10_000) -> Estimate:
+    """Return the IQM over the runs of all tasks; for its percentile interval the seeds of each task are drawn anew.
+
+    Args:
+        scores: Of each task. Shapes: (seeds,).
+        generator: Draws the seeds.
+        num_draws: How often.
+    """
+    drawn = [task[generator.integers(len(task), size=(num_draws, len(task)))] for task in scores]
+    low, high = np.quantile(iqm(np.concatenate(drawn, -1)), (0.025, 0.975))
+    return Estimate(float(iqm(np.concatenate(scores))), float(low), float(high))

@@ -1,14 +1,14 @@
-"""Learn offline from preferences by regret, with five agents, and print the table of docs/benchmarks.md.
+"""Learn offline from preferences by regret, with five agents, clone beside them, and print the table.
 
     python scripts/reproduce/offline_table.py --jobs 2
 
 For each task and seed a medium policy plays with noise, segments of what it did are compared by regret, and each agent
-learns from the same answers. A cell is one `prefgym train-offline` in a process with one thread, and adds one line to
-the results file; cells that have a line there with the same flags are not run again. Data that are missing are made
-anew, from the same seeds.
+learns from the same answers and may use the same episodes. A cell is one `prefgym train-offline` in a process with one
+thread, and adds one line to the results file; cells that have a line there with the same flags and settings are not run
+again. Data that are missing are made anew, from the same seeds.
 
-A score is how far a policy came on the way from what was recorded to the expert, 0 being the mean return of the
-recorded episodes and 1 the expert's.
+Returns swing from one evaluation to the next, so what counts is the mean over the last fifth of the training. A score
+is how far a policy came on the way from the medium policy, without the noise it was recorded with, to the expert.
 """
 
 import hashlib
@@ -17,7 +17,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -26,12 +26,21 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.bench.cells import Line, call, finish, read_done, run_cells
-from prefgym.bench.statistics import Scores, iqm
+from prefgym import agents
+from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
+from prefgym.bench.statistics import iqm_over_tasks
 from prefgym.experts import load_expert
 from prefgym.limits import Count, NonNegative, check
+from prefgym.runs import plain
 
-AGENTS = ("cpl", "cpl-kl", "sft", "p-iql", "ipl")
+AGENTS: dict[str, tuple[str, ...]] = {
+    "cpl": (),
+    "cpl-kl": (),
+    "sft": (),
+    "p-iql": ("--agent.batch-size", "1024"),
+    "ipl": ("--agent.batch-size", "1024"),
+    "bc": ("--agent.actor.head", "deterministic", "--agent.actor.dropout", "0.25"),  # as cpl and sft have it
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +49,7 @@ class OfflineTableCfg:
 
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Pusher")
     """Names of tasks."""
-    agents: tuple[str, ...] = AGENTS
+    agents: tuple[str, ...] = tuple(AGENTS)
     """Who learns."""
     seeds: Count = 3
     """Seeds 0, 1, ... of data, answers and agents."""
@@ -121,8 +130,8 @@ def question_flags(cfg: OfflineTableCfg, seed: int) -> list[str]:
 
 def train_flags(cfg: OfflineTableCfg, cell: Cell) -> list[str]:
     """Say how an agent learns."""
-    who = ["--agent", cell.agent, "--updates", str(cfg.updates), "--seed", str(cell.seed)]
-    return [*who, "--threads", "1", "--eval.every", str(10 * cfg.updates)]
+    who = ["--agent", cell.agent, *AGENTS[cell.agent], "--updates", str(cfg.updates), "--seed", str(cell.seed)]
+    return [*who, "--threads", "1", "--eval.every", str(max(cfg.updates // 20, 1)), "--eval.episodes", "10"]
 
 
 def make_data(cfg: OfflineTableCfg, task: str, seed: int) -> Path:
@@ -131,34 +140,41 @@ def make_data(cfg: OfflineTableCfg, task: str, seed: int) -> Path:
     Raises:
         RuntimeError: If it fails.
     """
-    folder, name = cfg.out / "data" / f"{task}-{seed}", f"{task.lower()}/seed{seed}-v0"
+    datasets, name = dataset_of(cfg, task, seed)
+    folder = datasets.parent
     told = json.dumps([demos_flags(cfg, task, seed), question_flags(cfg, seed)])
     if (folder / "told.json").is_file() and (folder / "told.json").read_text() == told:
         return folder / "preferences"
     shutil.rmtree(folder, ignore_errors=True)
     where = ["--dataset", name]
-    call("demos", *demos_flags(cfg, task, seed), *where, "--out", str(folder / "datasets"), "--threads", "1")
-    asked = [*where, "--datasets", str(folder / "datasets"), "--threads", "1"]
+    call("demos", *demos_flags(cfg, task, seed), *where, "--out", str(datasets), "--threads", "1")
+    asked = [*where, "--datasets", str(datasets), "--threads", "1"]
     call("make-preferences", *asked, *question_flags(cfg, seed), "--out", str(folder / "preferences"))
     (folder / "told.json").write_text(told)
     return folder / "preferences"
 
 
+def dataset_of(cfg: OfflineTableCfg, task: str, seed: int) -> tuple[Path, str]:
+    """Say where the recorded episodes are: a folder of datasets, and an id."""
+    return cfg.out / "data" / f"{task}-{seed}" / "datasets", f"{task.lower()}/seed{seed}-v0"
+
+
 def recorded_return(cfg: OfflineTableCfg, task: str, seed: int) -> float:
     """Return the mean return of the recorded episodes."""
-    folder = cfg.out / "data" / f"{task}-{seed}" / "datasets" / task.lower() / f"seed{seed}-v0"
-    return json.loads((folder / "data" / "metadata.json").read_text())["prefgym"]["mean_return"]
+    folder, name = dataset_of(cfg, task, seed)
+    return json.loads((folder / name / "data" / "metadata.json").read_text())["prefgym"]["mean_return"]
 
 
 def wanted(cfg: OfflineTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
     flags = [demos_flags(cfg, cell.task, cell.seed), question_flags(cfg, cell.seed), train_flags(cfg, cell)]
-    return {"task": cell.task, "agent": cell.agent, "seed": cell.seed, "flags": flags}
+    defaults = json.loads(json.dumps(plain(asdict(agents.cfg(cell.agent)))))
+    return {"task": cell.task, "agent": cell.agent, "seed": cell.seed, "flags": flags, "defaults": defaults}
 
 
 def tell(line: Line) -> str:
     """Say what a cell came to."""
-    return f"{line['final_return_mean']:.1f} in {line['wall_time_s']:.0f} s"
+    return f"{line['late_return']:.1f} in {line['wall_time_s']:.0f} s"
 
 
 def run(cfg: OfflineTableCfg, cell: Cell) -> Line:
@@ -168,25 +184,32 @@ def run(cfg: OfflineTableCfg, cell: Cell) -> Line:
         RuntimeError: If it fails.
     """
     digest = hashlib.sha256(json.dumps(wanted(cfg, cell)).encode()).hexdigest()
-    data = ["--preferences", str(make_data(cfg, cell.task, cell.seed))]
-    result = finish(cfg.out / f"{cell.name}-{digest[:8]}", "train-offline", *train_flags(cfg, cell), *data)
+    answers, (datasets, name) = make_data(cfg, cell.task, cell.seed), dataset_of(cfg, cell.task, cell.seed)
+    data = ["--dataset", name, "--datasets", str(datasets)]
+    data += [] if cell.agent == "bc" else ["--preferences", str(answers)]
+    folder = cfg.out / f"{cell.name}-{digest[:8]}"
+    result = finish(folder, "train-offline", *train_flags(cfg, cell), *data)
+    curve = [line["eval/mean_reward"] for line in read_lines(folder / "metrics.jsonl") if "eval/mean_reward" in line]
     return {
         **wanted(cfg, cell),
         **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version", "git_revision")},
         "recorded_return": recorded_return(cfg, cell.task, cell.seed),
+        "curve": curve,
+        "late_return": float(np.mean(curve[-max(len(curve) // 5, 1) :])),
     }
 
 
 def score(line: Line) -> float:
-    """Return how far a policy came on the way from what was recorded to the expert."""
-    expert = load_expert(f"prefgym/{line['task']}-v0").card.returns.mean
-    return (line["final_return_mean"] - line["recorded_return"]) / (expert - line["recorded_return"])
+    """Return how far a policy came on the way from the medium policy to the expert."""
+    env_id = f"prefgym/{line['task']}-v0"
+    medium, expert = load_expert(env_id, "medium").card.returns.mean, load_expert(env_id).card.returns.mean
+    return (line["late_return"] - medium) / (expert - medium)
 
 
 def summarize(cfg: OfflineTableCfg, done: dict[Cell, Line]) -> Table:
     """Lay out the returns of all seeds, and the mean scores."""
-    table = Table(title=f"true return after {cfg.updates:,} updates, and the score over all tasks")
-    for name in ("agent", *cfg.tasks, "runs", "score, IQM", "score, mean", "longest run, s"):
+    table = Table(title=f"true return in the last fifth of {cfg.updates:,} updates, and the score over all tasks")
+    for name in ("agent", *cfg.tasks, "runs", "score, IQM (95 %)", "score, mean", "longest run, s"):
         table.add_column(name)
     recorded = ["recorded"]
     for task in cfg.tasks:
@@ -197,11 +220,14 @@ def summarize(cfg: OfflineTableCfg, done: dict[Cell, Line]) -> Table:
         mine = {cell: line for cell, line in done.items() if cell.agent == agent}
         if not mine:
             continue
-        scores: Scores = np.array([score(line) for line in mine.values()])
         by_task = [[line for cell, line in mine.items() if cell.task == task] for task in cfg.tasks]
-        returns = [" ".join(f"{line['final_return_mean']:.0f}" for line in lines) for lines in by_task]
+        returns = [" ".join(f"{line['late_return']:.0f}" for line in lines) for lines in by_task]
         longest = max(line["wall_time_s"] for line in mine.values())
-        table.add_row(agent, *returns, str(len(mine)), f"{iqm(scores):.2f}", f"{scores.mean():.2f}", f"{longest:.0f}")
+        scores = [np.array([score(line) for line in lines]) for lines in by_task if lines]
+        told = iqm_over_tasks(scores, np.random.default_rng(0))
+        middle = f"{told.value:.2f} ({told.low:.2f} to {told.high:.2f})"
+        mean = f"{np.concatenate(scores).mean():.2f}"
+        table.add_row(agent, *returns, str(len(mine)), middle, mean, f"{longest:.0f}")
     return table
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prefgym.bench.statistics import iqm, ratio_of_iqms
+from prefgym.bench.statistics import iqm, iqm_over_tasks, ratio_of_iqms
 
 
 def test_the_middle_half_counts() -> None:
@@ -21,6 +21,13 @@ def test_the_interval_holds_what_two_seeds_can_give(generator: np.random.Generat
     """From 1 and 3 come the means 1, 2, 2, 3: an arm against itself lies between 1/3 and 3, each in one case of 16."""
     scores = np.array([1.0, 3.0])
     assert ratio_of_iqms(scores, scores, generator) == pytest.approx((1.0, 1 / 3, 3.0))
+
+
+def test_seeds_are_drawn_within_their_task(generator: np.random.Generator) -> None:
+    """Two seeds of one task, 0 and 4, and one each of three others, 1, 2 and 3: draws have the middles 1, 2 and 3."""
+    told = iqm_over_tasks([np.array([0.0, 4.0]), np.array([1.0]), np.array([2.0]), np.array([3.0])], generator)
+    # of five, one is left out at each end: of 0 0 1 2 3 there remain 0 1 2, of 0 1 2 3 4 the middle, of 1 2 3 4 4 2 3 4
+    assert told == pytest.approx((2.0, 1.0, 3.0))
 
 
 def test_one_generator_gives_one_interval() -> None:

@@ -13,7 +13,7 @@ from prefgym.bench.cells import read_done
 from prefgym.experts import load_expert
 
 TINY = OfflineTableCfg(
-    tasks=("Pusher",), agents=("sft", "cpl"), seeds=1, episodes=4, queries=8, segment_length=20, updates=2, jobs=1
+    tasks=("Pusher",), agents=("sft", "bc"), seeds=1, episodes=4, queries=8, segment_length=20, updates=2, jobs=1
 )
 
 
@@ -22,8 +22,8 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     cfg = replace(TINY, out=tmp_path / "runs", results=tmp_path / "results.jsonl")
     assert main(cfg) == 0
     lines = cfg.results.read_text().splitlines()
-    assert [json.loads(line)["agent"] for line in lines] == ["sft", "cpl"]
-    assert "Pusher-cpl-0" in capsys.readouterr().out
+    assert [json.loads(line)["agent"] for line in lines] == ["sft", "bc"]
+    assert "Pusher-bc-0" in capsys.readouterr().out
     assert main(cfg) == 0
     assert cfg.results.read_text().splitlines() == lines
     other = replace(cfg, updates=3)
@@ -32,14 +32,14 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 
 
 def test_scores_by_hand() -> None:
-    """Half way from -60 to the expert."""
-    expert = load_expert("prefgym/Pusher-v0").card.returns.mean
-    line: dict[str, Any] = {"task": "Pusher", "recorded_return": -60.0, "final_return_mean": (expert - 60) / 2}
+    """Half way from the medium policy to the expert."""
+    medium, expert = (load_expert("prefgym/Pusher-v0", level).card.returns.mean for level in ("medium", "expert"))
+    line: dict[str, Any] = {"task": "Pusher", "late_return": (medium + expert) / 2}
     assert score(line) == pytest.approx(0.5)
 
 
 def test_seeds_decide_data_and_agents() -> None:
     first, second = (wanted(TINY, Cell(task="Pusher", agent="cpl", seed=seed)) for seed in (0, 1))
     assert all(a != b for a, b in zip(first["flags"], second["flags"]))
-    assert len(list(cells(OfflineTableCfg()))) == 4 * 5 * 3
+    assert len(list(cells(OfflineTableCfg()))) == 4 * 6 * 3
     assert "--agent" in train_flags(TINY, Cell(task="Pusher", agent="cpl", seed=0))
