@@ -108,6 +108,27 @@ class StateRenderer:
         return frames[:, ::-1].copy()  # OpenGL counts rows from the bottom
 
 
+class Drawer:
+    """Draws worlds from when the first picture is wanted; until then it costs nothing, and needs no OpenGL."""
+
+    def __init__(self, camera: Mapping[str, Any], width: int, height: int) -> None:
+        """Keep what pictures are like: see `StateRenderer`."""
+        self._camera, self._size = camera, (width, height)
+        self._renderer: StateRenderer | None = None
+
+    def __call__(self, model: MjModel, states: NDArray[np.float64]) -> NDArray[np.uint8]:
+        """Draw states (T, S) of a model, the same one each time. Shape: (T, H, W, 3)."""
+        if self._renderer is None:
+            width, height = self._size
+            self._renderer = StateRenderer(model, width=width, height=height, camera=self._camera)
+        return self._renderer(states)
+
+    def close(self) -> None:
+        """Give back what OpenGL holds, if anything was drawn; closing twice does nothing."""
+        if self._renderer is not None:
+            self._renderer.close()
+
+
 def render_states(
     model: MjModel,
     states: NDArray[np.float64],

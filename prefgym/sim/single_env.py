@@ -8,7 +8,7 @@ import numpy.typing as npt
 from gymnasium import error, logger
 
 from prefgym.sim.names import check_render_mode
-from prefgym.sim.render import StateRenderer
+from prefgym.sim.render import Drawer
 from prefgym.sim.seeding import HostDraw
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Array, FloatArray, Worlds
@@ -46,8 +46,7 @@ class PoolEnv(gym.Env[Array, Array]):
         self.render_mode = render_mode
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / task.dt), **task.about}
         self._worlds = Worlds(task, 1, measured=measured)
-        self._dtype, self._picture_size = np.dtype(dtype), (width, height)
-        self._renderer: StateRenderer | None = None
+        self._dtype, self._draw = np.dtype(dtype), Drawer(task.camera, width, height)
         self.observation_space = self._worlds.observation_space(dtype)
         self.action_space = self._worlds.action_space()
         self._closed = False
@@ -102,18 +101,13 @@ class PoolEnv(gym.Env[Array, Array]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        if self._renderer is None:
-            width, height = self._picture_size
-            model, camera = self._worlds.pool.model, self.task.camera
-            self._renderer = StateRenderer(model, width=width, height=height, camera=camera)
-        return self._renderer(self.physics_state())[0]
+        return self._draw(self._worlds.pool.model, self.physics_state())[0]
 
     def close(self) -> None:
         """Free the world, and whatever draws it; closing twice does nothing."""
         self._closed = True
         self._worlds.pool.close()
-        if self._renderer is not None:
-            self._renderer.close()
+        self._draw.close()
 
     def _observation(self) -> Array:
         return self._worlds.observation[0].astype(self._dtype)

@@ -1,7 +1,7 @@
 """Many worlds on a device as one Gymnasium vector environment, with tensors in and out."""
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeAlias, cast
+from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -13,7 +13,7 @@ from torch import Tensor
 
 from prefgym.sim.infos import check_mask
 from prefgym.sim.names import check_render_mode
-from prefgym.sim.render import StateRenderer
+from prefgym.sim.render import Drawer
 from prefgym.sim.seeding import Seed
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.warp import WarpPool
@@ -87,7 +87,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
             **task.about,
         }
         self._draws = WorldDraw(num_envs, self.device)
-        self._picture_size, self._renderer = (width, height), cast("StateRenderer | None", None)
+        self._draw = Drawer(task.camera, width, height)
         is_compiled = self.device.type == "cuda" if compiled is None else compiled
         judge: Any = torch.compile(self._judge, dynamic=False) if is_compiled else self._judge  # pyright: ignore[reportUnknownMemberType]
         self._outcome: Callable[..., Outcome] = judge
@@ -284,23 +284,16 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        return tuple(self._draw(self.physics_state()))
+        return tuple(self._draw(self.pool.model, self.physics_state().double().cpu().numpy()))
 
     def render_world(self, world: int) -> npt.NDArray[np.uint8]:
         """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
-        return self._draw(self.physics_state()[world, None])[0]
-
-    def _draw(self, states: Tensor) -> npt.NDArray[np.uint8]:
-        if self._renderer is None:
-            width, height = self._picture_size
-            self._renderer = StateRenderer(self.pool.model, width=width, height=height, camera=self.task.camera)
-        return self._renderer(states.double().cpu().numpy())
+        return self._draw(self.pool.model, self.physics_state()[world, None].double().cpu().numpy())[0]
 
     def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
         """Free worlds and whatever draws."""
         self.pool.close()
-        if self._renderer is not None:
-            self._renderer.close()
+        self._draw.close()
 
 
 def _divided(values: dict[str, Tensor], ended: Tensor) -> dict[str, Any]:

@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from prefgym.sim.infos import check_mask, final_observations, masked
 from prefgym.sim.names import check_name, check_render_mode
-from prefgym.sim.render import StateRenderer
+from prefgym.sim.render import Drawer
 from prefgym.sim.seeding import FastSeeding, ParitySeeding, Seed, Seeding, generator_states, restore_generators
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.variation import Variation
@@ -109,8 +109,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         self._worlds = Worlds(task, num_envs, num_threads, measured=measured, variation=variation)
         self._seeding = SEEDINGS[seeding](num_envs)
         self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
-        self._dtype, self._picture_size = np.dtype(dtype), (width, height)
-        self._renderer: StateRenderer | None = None
+        self._dtype, self._draw = np.dtype(dtype), Drawer(task.camera, width, height)
         self.single_observation_space = self._worlds.observation_space(dtype)
         self.single_action_space = self._worlds.action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -298,21 +297,13 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        return tuple(self._draw(self.physics_state()))
+        return tuple(self._draw(self._worlds.pool.model, self.physics_state()))
 
     def render_world(self, world: int) -> npt.NDArray[np.uint8]:
         """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
-        return self._draw(self.physics_state()[world, None])[0]
-
-    def _draw(self, states: FloatArray) -> npt.NDArray[np.uint8]:
-        if self._renderer is None:
-            width, height = self._picture_size
-            model, camera = self._worlds.pool.model, self.task.camera
-            self._renderer = StateRenderer(model, width=width, height=height, camera=camera)
-        return self._renderer(states)
+        return self._draw(self._worlds.pool.model, self.physics_state()[world, None])[0]
 
     def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
         """Free worlds, threads and whatever draws."""
         self._worlds.pool.close()
-        if self._renderer is not None:
-            self._renderer.close()
+        self._draw.close()

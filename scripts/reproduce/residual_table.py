@@ -127,9 +127,11 @@ def train_flags(cfg: ResidualTableCfg, cell: Cell) -> list[str]:
     """Say how a cell learns, but for where its base is."""
     rater = ["--rater", "oracle", "--budget", str(cfg.budget)] if cell.arm == "preferences" else ["--rater", "none"]
     what = ["--env", f"prefgym/{cfg.task}-v0", *rater, "--agent", "residual", "--steps", str(cfg.steps)]
-    scale = 1.0 if cell.arm == "alone" else cfg.scale
-    when = ["--eval.every", "10_000", "--eval.episodes", "20", "--eval.final-episodes", str(cfg.episodes)]
-    how = ["--agent.scale", f"{scale:g}", *cfg.agent, "--threads", "1", "--seed", str(cell.seed), "--no-report"]
+    reach = ["--agent.scale", f"{cfg.scale:g}"]
+    if cell.arm == "alone":  # it has all of the bounds to explore, and no base that does so
+        reach = ["--agent.scale", "1", "--agent.noise", "0.2"]
+    when = ["--eval.every", "10_000", "--eval.episodes", "50", "--eval.final-episodes", str(cfg.episodes)]
+    how = [*reach, *cfg.agent, "--threads", "1", "--seed", str(cell.seed), "--no-report"]
     return [*what, *when, *how]
 
 
