@@ -129,8 +129,8 @@ class StackedMLP(nn.Module):
         self.biases = nn.ParameterList([torch.stack([x.bias.detach() for x in group]) for group in zip(*layers)])
         self.activation: Callable[[Tensor], Tensor] = next(x for x in nets[0] if not isinstance(x, nn.Linear))
         hidden = sizes[1:-1] if layer_norm else ()
-        self.gains = nn.ParameterList([torch.ones(num_members, 1, size) for size in hidden])
-        self.shifts = nn.ParameterList([torch.zeros(num_members, 1, size) for size in hidden])
+        self.gains = nn.ParameterList([torch.ones(num_members, size) for size in hidden])
+        self.shifts = nn.ParameterList([torch.zeros(num_members, size) for size in hidden])
 
     @property
     def num_members(self) -> int:
@@ -139,16 +139,36 @@ class StackedMLP(nn.Module):
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
         """Run one member. Shapes: (M, inputs) to (M,)."""
-        x = inputs
-        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-            x = torch.addmm(bias[index], x if depth == 0 else self._between(x, depth - 1, index), weight[index])
+        return self._one(inputs, *([stack[index] for stack in stacks] for stacks in self._stacks()))
+
+    def one_by_one(self, inputs: Tensor, members: Sequence[int]) -> Tensor:
+        """Run members on the same inputs. Shapes: (M, inputs) to (m, M)."""
+        # taken apart once: the gradient of each choice by number would be a stack full of zeros
+        parts = [[stack.unbind() for stack in stacks] for stacks in self._stacks()]
+        chosen = ([[stack[index] for stack in stacks] for stacks in parts] for index in members)
+        return torch.stack([self._one(inputs, *own) for own in chosen])
+
+    def _stacks(self) -> tuple[nn.ParameterList, ...]:
+        return self.weights, self.biases, self.gains, self.shifts
+
+    def _one(self, x: Tensor, *own: list[Tensor]) -> Tensor:
+        weights, biases, gains, shifts = own
+        for depth, (weight, bias) in enumerate(zip(weights, biases)):
+            if depth:
+                normed = layer_norm_of(x, x.shape[-1:], gains[depth - 1], shifts[depth - 1]) if gains else x
+                x = self.activation(normed)
+            x = torch.addmm(bias, x, weight)
         return x.squeeze(-1)
 
     def batched(self, inputs: Tensor) -> Tensor:
         """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M)."""
-        x = inputs
-        for depth, (weight, bias) in enumerate(zip(self.weights, self.biases)):
-            x = torch.baddbmm(bias.unsqueeze(1), x if depth == 0 else self._between(x, depth - 1), weight)
+        x = torch.baddbmm(self.biases[0].unsqueeze(1), inputs, self.weights[0])
+        for depth in range(1, len(self.weights)):
+            if len(self.gains):
+                # g (x - mean) / std + b
+                gain, shift = self.gains[depth - 1].unsqueeze(1), self.shifts[depth - 1].unsqueeze(1)
+                x = torch.addcmul(shift, gain, layer_norm_of(x, x.shape[-1:]))
+            x = torch.baddbmm(self.biases[depth].unsqueeze(1), self.activation(x), self.weights[depth])
         return x.squeeze(-1)
 
     def ask(self, inputs: Tensor, members: Tensor | None = None, *, product: bool = False) -> Tensor:
@@ -165,16 +185,8 @@ class StackedMLP(nn.Module):
         if product:
             outputs = self.batched(inputs.expand(self.num_members, -1, -1))
             return outputs if members is None else outputs[members]
-        asked = torch.arange(self.num_members) if members is None else members
-        return torch.stack([self.member(int(index), inputs) for index in asked])
-
-    def _between(self, x: Tensor, depth: int, index: int | slice = slice(None)) -> Tensor:
-        """Normalise a hidden layer if need be, and activate it."""
-        if len(self.gains):
-            # g (x - mean) / std + b
-            normed = layer_norm_of(x, x.shape[-1:])
-            x = torch.addcmul(self.shifts[depth][index], self.gains[depth][index], normed)
-        return self.activation(x)
+        asked = range(self.num_members) if members is None else [int(index) for index in members]
+        return self.one_by_one(inputs, asked)
 
 
 class RunningNorm(nn.Module):

@@ -67,12 +67,13 @@ def test_members_of_a_stack_are_networks_of_their_own() -> None:
             assert isinstance(norm, torch.nn.LayerNorm)
             torch.nn.init.normal_(norm.weight, generator=draws)
             torch.nn.init.normal_(norm.bias, generator=draws)
-            stack.gains[depth].data[member, 0] = norm.weight.data
-            stack.shifts[depth].data[member, 0] = norm.bias.data
+            stack.gains[depth].data[member] = norm.weight.data
+            stack.shifts[depth].data[member] = norm.bias.data
     inputs = torch.rand(5, 3, generator=draws)
     expected = torch.stack([net(inputs).squeeze(-1) for net in nets])
     torch.testing.assert_close(torch.stack([stack.member(index, inputs) for index in range(2)]), expected)
     torch.testing.assert_close(stack.batched(inputs.expand(2, -1, -1)), expected)
+    torch.testing.assert_close(stack.ask(inputs, torch.tensor([1, 0, 1])), expected[[1, 0, 1]])
 
 
 def test_a_network_follows_by_a_share_of_the_way() -> None:
