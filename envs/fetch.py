@@ -107,12 +107,13 @@ class FetchEnv(gym.Env[Any, Any]):
                 f'prefgym/{task.name}-v0 needs Gymnasium-Robotics: pip install "prefgym[robotics]"'
             )
         from prefgym.sim.foreign import World, find
+        from prefgym.sim.render import Drawer
 
         self.task, self.render_mode = task, render_mode
         self._robot = cast(Any, find(task.source).make(disable_env_checker=True).unwrapped)
         self._world = World(self._robot)
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / self._robot.dt)}
-        self._picture_size, self._renderer = (width, height), None
+        self._draw = Drawer(self.camera, width, height)
         self.observation_space: gym.Space[Any] = self._world.observation_space
         self.action_space: gym.Space[Any] = self._robot.action_space
         self._factors = {factor.name: np.zeros(1) for factor in task.factors}
@@ -191,18 +192,12 @@ class FetchEnv(gym.Env[Any, Any]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        if self._renderer is None:
-            from prefgym.sim.render import StateRenderer
-
-            width, height = self._picture_size
-            self._renderer = StateRenderer(self.model, width=width, height=height, camera=self.camera)
-        return self._renderer(self.physics_state())[0]
+        return self._draw(self.model, self.physics_state())[0]
 
     def close(self) -> None:
         """Free the world, and whatever draws it; closing twice does nothing."""
         self._robot.close()
-        if self._renderer is not None:
-            self._renderer.close()
+        self._draw.close()
 
 
 def make_env(task: str, *, reward: str = "learned", **kwargs: Any) -> gym.Env[Any, Any]:  # noqa: ANN401

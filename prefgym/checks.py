@@ -12,6 +12,7 @@ from prefgym.feedback import read_feedback
 from prefgym.loop import Parts
 from prefgym.protocols import JudgedLearner, PieceLearner
 from prefgym.runs import read_config
+from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
 
@@ -79,13 +80,17 @@ def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
 
 
 def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
-    """See that recent pieces stay recorded as long as others are compared with them.
+    """See that there are pieces as long as a rollout, and that they stay recorded while others are compared with them.
 
     Raises:
-        UserError: If there is too little room.
+        UserError: If episodes end before, or there is too little room.
     """
     num_envs, num_steps = env.num_envs, cfg.agent_cfg.num_steps
-    # each rollout has a piece of each world at least, and a step takes two rows at most
+    limit = foreign.find(cfg.env).max_episode_steps
+    if limit is not None and limit < num_steps:
+        told = f"pieces of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
+        raise UserError(f"--reward {cfg.reward} compares {told}: lower --agent.num-steps.")
+    # each rollout has a piece of each world at least, those of older ones are left out, and a step takes two rows
     rollouts = math.ceil(cfg.reward_cfg.queue / num_envs) + 2
     if env.recorder.num_rows < (rows := rollouts * (2 * num_steps + 1)):
         told = f"{rows * num_envs:,} steps, and there is room for {env.recorder.num_rows * num_envs:,}"

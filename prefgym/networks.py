@@ -139,19 +139,19 @@ class StackedMLP(nn.Module):
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
         """Run one member. Shapes: (M, inputs) to (M,)."""
-        return self._one(inputs, *([stack[index] for stack in stacks] for stacks in self._stacks()))
+        return self._one([[stack[index] for stack in stacks] for stacks in self._stacks()], inputs)
 
     def one_by_one(self, inputs: Tensor, members: Sequence[int]) -> Tensor:
         """Run members on the same inputs. Shapes: (M, inputs) to (m, M)."""
         # taken apart once: the gradient of each choice by number would be a stack full of zeros
         parts = [[stack.unbind() for stack in stacks] for stacks in self._stacks()]
         chosen = ([[stack[index] for stack in stacks] for stacks in parts] for index in members)
-        return torch.stack([self._one(inputs, *own) for own in chosen])
+        return torch.stack([self._one(own, inputs) for own in chosen])
 
     def _stacks(self) -> tuple[nn.ParameterList, ...]:
         return self.weights, self.biases, self.gains, self.shifts
 
-    def _one(self, x: Tensor, *own: list[Tensor]) -> Tensor:
+    def _one(self, own: list[list[Tensor]], x: Tensor) -> Tensor:
         weights, biases, gains, shifts = own
         for depth, (weight, bias) in enumerate(zip(weights, biases)):
             if depth:
@@ -248,10 +248,17 @@ def joined(nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
 
 
 def load_joined(nets: Mapping[str, nn.Module], weights: Mapping[str, Tensor]) -> None:
-    """Take over what `joined` returned."""
+    """Take over what `joined` returned.
+
+    Raises:
+        ValueError: If it was of other networks.
+    """
     for name, net in nets.items():
         prefix = f"{name}."
-        net.load_state_dict({k.removeprefix(prefix): value for k, value in weights.items() if k.startswith(prefix)})
+        try:
+            net.load_state_dict({k.removeprefix(prefix): value for k, value in weights.items() if k.startswith(prefix)})
+        except RuntimeError as error:
+            raise ValueError(f"the weights of {name} are of a network of another shape") from error
 
 
 def save_weights(path: Path, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:

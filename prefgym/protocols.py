@@ -105,7 +105,7 @@ class JudgedLearner(PieceLearner, Protocol):
 
         Args:
             starts: Where the new pieces begin. Shape: (M,).
-            whole: Which of them were not cut short, but by a termination. Shape: (M,), bool.
+            whole: Which of them are as long as the rollout, or ended by a termination. Shape: (M,), bool.
             num_matches: B; there are none if no piece is whole.
         """
         ...

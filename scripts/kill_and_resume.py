@@ -35,8 +35,8 @@ WORK = {
     "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
     "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
     "fitting": "prefgym.rewards.fit:accumulate",
-    "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC._step prefgym.agents.sb3:Sb3Agent.update "
-    "prefgym.agents.residual:Residual._step",
+    "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC.step prefgym.agents.sb3:Sb3Agent.update "
+    "prefgym.agents.residual:Residual.step",
     "re-paying": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.sb3:ReplayBuffer.relabel",
     "noting answers": "prefgym.answer_log:_seal",
     "logging": "prefgym.runs:Run.log",

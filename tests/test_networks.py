@@ -7,7 +7,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.networks import RunningNorm, StackedMLP, Tanh, follow, load_weights, mlp, save_weights
+from prefgym.networks import RunningNorm, StackedMLP, Tanh, follow, joined, load_joined, load_weights, mlp, save_weights
 
 
 @given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=6), shift=st.floats(-50, 50))
@@ -90,6 +90,11 @@ def test_weights_and_card_come_back(tmp_path: Path) -> None:
     weights, card = load_weights(tmp_path / "net")
     assert weights["w"].tolist() == [[0.0, 3.0], [1.0, 4.0], [2.0, 5.0]]
     assert card == {"agent": "ppo"}
+
+
+def test_weights_of_another_network_are_refused() -> None:
+    with pytest.raises(ValueError, match="the weights of one are of a network of another shape"):
+        load_joined({"one": torch.nn.Linear(2, 1)}, joined({"one": torch.nn.Linear(3, 1)}))
 
 
 def test_a_missing_card_is_named(tmp_path: Path) -> None:

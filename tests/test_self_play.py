@@ -60,6 +60,8 @@ def test_each_rollout_is_judged_and_the_budget_is_spread(capsys: pytest.CaptureF
     assert asked == [-(-45 * k // 25) for k in range(1, 26)]
     preferences = load_preferences(Path("run") / "preferences" / "preferences")
     options = preferences.queries.options
+    assert ((options.length == 20) | options.terminated).all()  # none that the end of a rollout has cut short
+    assert (options.length < 20).any()
     assert options.reward is not None
     assert options.batch_shape == (45, 2)
     returned = options.reward.masked_fill(~options.mask, 0).sum(-1)
@@ -87,6 +89,7 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         ("preference-model", "--sampler", "disagreement"): "asks where members of an ensemble differ",
         ("preference-model", "--sampler.num-options", "3"): "compares two options: leave --sampler.num-options out",
         ("win-rate", "--recorder.capacity-steps", "600"): "there is room for 600: see --recorder",
+        ("win-rate", "--env", "prefgym/Reacher-v0", "--agent.num-steps", "64"): "end after 50: lower --agent.num-steps",
     }
     for flags, sentence in wrong.items():
         code, error = run(capsys, *TINY, "--reward", *flags, "--out", "none")

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,13 +47,15 @@ class CyclicRater(PromptRater):
 
         Raises:
             ValueError: If there are fewer than three, one is named twice, the task has not got it, or means or
-                deviations are not as many.
+                deviations are not as many, or not finite.
         """
         super().__init__()
         self.cfg = cfg or CyclicRaterCfg()
         self.factors = choose(self.cfg.factors, factor_names, ranking, signed=True)
         if len(self.factors) < 3:
             raise ValueError(f"a circle takes three factors, and there are {len(self.factors)}")
+        if not np.isfinite([*self.cfg.means, *self.cfg.deviations]).all():
+            raise ValueError("a mean or a deviation is not finite")
         told = len(self.cfg.means), len(self.cfg.deviations)
         if told not in ((0, 0), (len(self.factors), len(self.factors))):
             raise ValueError(f"{told[0]} means and {told[1]} deviations do not fit {len(self.factors)} factors")

@@ -44,33 +44,44 @@ class WinRate:
         self.generator: Generator = torch.Generator().manual_seed(seed)
         self.queue = torch.zeros(0, dtype=torch.long)
         """Where recent pieces begin in the recorder, oldest first."""
+        self.age = torch.zeros(0, dtype=torch.long)
+        """Rollouts since they were collected."""
         self.rates = torch.zeros(0)
         """Of the pieces that were matched last. Shape: (M,)."""
         self.is_fitted = False
 
     def match(self, starts: Tensor, whole: Tensor, num_matches: int) -> Tensor:
-        """Let new pieces meet pieces of the queue, each new one as often as any other or once more.
+        """Let new pieces join the queue, and then meet pieces of it, each new one as often as any other or once more.
+
+        Pieces that are not whole would lose by their length alone: they neither join nor meet anybody. Where none is
+        whole, there are no matches.
 
         Args:
             starts: Where the new pieces begin. Shape: (M,).
-            whole: Which of them were not cut short by the end of the rollout or a time limit. The others would lose by
-                their length alone: they meet nobody, and do not join the queue, which these join first. Shape: (M,).
-            num_matches: B, where any piece is whole; 0 otherwise.
+            whole: Which of them are as long as the rollout, or ended by a termination. Shape: (M,), bool.
+            num_matches: B.
 
         Returns:
-            Where both begin, the new one first. Shape: (B, 2).
+            Where both begin, the new one first. Shape: (B, 2), or (0, 2).
         """
         self.rates = torch.full((len(starts),), 0.5)
         new = whole.nonzero().squeeze(-1)
-        self.queue = torch.cat([self.queue, starts[new]])[-self.cfg.queue :]
+        self._join(starts[new], num_rollouts=-(-self.cfg.queue // len(starts)))
         order = torch.randperm(len(new), generator=self.generator)
         chosen = order.repeat(-(-num_matches // max(len(new), 1)))[:num_matches]
         self._players = new[chosen]
         # anyone but oneself: one of the others, and those from oneself on are moved on by one
-        others = torch.randint(max(len(self.queue) - 1, 1), (len(chosen),), generator=self.generator)
-        newest = len(self.queue) - len(new)
-        opponent = (others + (others >= chosen + newest)).clamp_max(len(self.queue) - 1)
+        myself = chosen + len(self.queue) - len(new)  # below 0 where there were more new ones than fit
+        num_others = (len(self.queue) - (myself >= 0).long()).clamp_min(1)
+        others = (torch.rand(len(chosen), generator=self.generator) * num_others).long()
+        opponent = (others + ((myself >= 0) & (others >= myself))).clamp_max(len(self.queue) - 1)
         return torch.stack([starts[self._players], self.queue[opponent]], -1)
+
+    def _join(self, starts: Tensor, num_rollouts: int) -> None:
+        """Put new pieces last, and leave out those of so many rollouts ago, which the recorder may have forgotten."""
+        queue, age = torch.cat([self.queue, starts]), torch.cat([self.age + 1, torch.zeros_like(starts)])
+        kept = (age <= num_rollouts) & (torch.arange(len(queue)) >= len(queue) - self.cfg.queue)
+        self.queue, self.age = queue[kept], age[kept]
 
     def settle(self, answers: Answers) -> None:
         """Count the wins: rate = sum of c_1 / number of answers; a piece that nobody judged wins one half.
@@ -122,9 +133,14 @@ class WinRate:
 
     def state_dict(self) -> State:
         """Return all that moves."""
-        return {"queue": self.queue, "generator": self.generator.get_state(), "is_fitted": self.is_fitted}
+        return {
+            "queue": self.queue,
+            "age": self.age,
+            "generator": self.generator.get_state(),
+            "is_fitted": self.is_fitted,
+        }
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        self.queue, self.is_fitted = state["queue"], state["is_fitted"]
+        self.queue, self.age, self.is_fitted = state["queue"], state["age"], state["is_fitted"]
         self.generator.set_state(state["generator"])

@@ -31,7 +31,7 @@ from rich.console import Console
 from rich.table import Table
 
 from prefgym.bench.cells import Line, finish, read_done, run_cells
-from prefgym.config import TrainCfg
+from prefgym.config import TrainCfg, UserError
 from prefgym.experts import load_expert
 from prefgym.flags import parse_train
 from prefgym.limits import Count, check
@@ -162,13 +162,14 @@ def rater_flags(cell: Cell, raters: dict[str, tuple[str, ...]] = RATERS) -> list
 
 @cache
 def circle(task: str) -> tuple[str, ...]:
-    """Say what goes round in a circle, and what is usual: of the medium policy and random actions, 1000 steps each."""
+    """Say what goes round in a circle, and what is usual: of random actions, small to large, and the medium policy."""
     what = ("--rater.factors", CIRCLES[task]) if task in CIRCLES else ()
     flags = ["--env", f"prefgym/{task}-v0", "--rater", "cyclic", *what]
     config, env, rater = worlds_and_rater(flags, num_envs=16)
     env.action_space.seed(0)
     obs, _ = env.reset(seed=0)
-    for policy in (Function(lambda _: env.action_space.sample()), load_expert(config.env, "medium")):
+    reach = np.linspace(0, 1, env.num_envs)[:, None]
+    for policy in (Function(lambda _: reach * env.action_space.sample()), load_expert(config.env, "medium")):
         for _ in range(1000):
             obs, *_ = env.step(policy.predict(obs)[0])
     sampler = UniformSampler(UniformSamplerCfg(segment_length=piece_length(task), recent_steps=None))
@@ -202,7 +203,8 @@ def wanted(cfg: SelfPlayTableCfg, cell: Cell) -> Line:
 
 def wanted_duel(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
     """Return all that decides what a comparison comes to."""
-    return {"ours": wanted(cfg, duel.ours), "theirs": wanted(cfg, duel.theirs), "matches": cfg.matches}
+    both = {"ours": wanted(cfg, duel.ours), "theirs": wanted(cfg, duel.theirs)}
+    return {**both, "judge": rater_flags(duel.ours, JUDGES), "matches": cfg.matches}
 
 
 def folder_of(cfg: SelfPlayTableCfg, cell: Cell) -> Path:
@@ -255,13 +257,18 @@ def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments]:
     Batch shapes: (N,).
 
     Raises:
-        RuntimeError: If the run is not there any more.
+        RuntimeError: If the run is not there any more, damaged, or kept nothing.
     """
     if not (folder := folder_of(cfg, cell)).is_dir():
         raise RuntimeError(f"{folder} is gone")
     late = sorted(int(path.stem) for path in (folder / "policies").glob("*.json") if int(path.stem) >= cfg.steps / 2)
-    kept = Turns([load_policy(folder, steps) for steps in late])
-    return play(cfg, cell, load_policy(folder)), play(cfg, cell, kept)
+    if not late:
+        raise RuntimeError(f"{folder} keeps no policy of the second half")
+    try:
+        last, kept = load_policy(folder), Turns([load_policy(folder, steps) for steps in late])
+    except UserError as error:
+        raise RuntimeError(str(error)) from error
+    return play(cfg, cell, last), play(cfg, cell, kept)
 
 
 @dataclass(frozen=True)

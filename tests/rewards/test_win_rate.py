@@ -57,6 +57,31 @@ def test_all_of_the_queue_are_met_alike() -> None:
     assert (met[:4] - 1000).abs().max() < 120
 
 
+def test_all_are_met_alike_where_more_are_new_than_the_queue_holds() -> None:
+    """Of 8 pieces the last 5 are the queue: the first 3 meet each of them alike often, the others all but themselves."""
+    learner = WinRate(WinRateCfg(queue=5))
+    pairs = learner.match(torch.arange(8), torch.ones(8, dtype=torch.bool), 8000)
+    met = torch.zeros(8, 8).index_put_((pairs[:, 0], pairs[:, 1]), torch.ones(8000), accumulate=True)
+    assert not met[:, :3].any() and not met.diagonal().any()
+    assert (met[:3, 3:] - 200).abs().max() < 70  # five deviations
+    assert (met[3:, 3:][~torch.eye(5, dtype=torch.bool)] - 250).abs().max() < 75
+
+
+def test_what_the_recorder_may_forget_is_met_no_more() -> None:
+    """A queue of 4 reaches back two rollouts of two pieces each; where pieces are cut short it is not filled up."""
+    learner = WinRate(WinRateCfg(queue=4))
+    cut = torch.zeros(2, dtype=torch.bool)
+    learner.match(torch.tensor([0, 1]), ALL[:2], 1)
+    for first in (2, 4):
+        learner.match(torch.tensor([first, first + 1]), cut, 1)
+        assert learner.queue.tolist() == [0, 1]
+    other = WinRate(WinRateCfg(queue=4))
+    other.load_state_dict(learner.state_dict())
+    for one in (learner, other):
+        one.match(torch.tensor([6, 7]), ALL[:2], 1)
+        assert one.queue.tolist() == [6, 7]
+
+
 def test_only_pieces_that_met_others_can_be_paid() -> None:
     learner = WinRate(WinRateCfg())
     for refuse in (learner.reward, learner.fit):
