@@ -58,7 +58,7 @@ def test_all_of_the_queue_are_met_alike() -> None:
 
 
 def test_all_are_met_alike_where_more_are_new_than_the_queue_holds() -> None:
-    """Of 8 pieces the last 5 are the queue: the first 3 meet each of them alike often, the others all but themselves."""
+    """Of 8 pieces the last 5 are the queue: the first 3 meet each of them alike, the others all but themselves."""
     learner = WinRate(WinRateCfg(queue=5))
     pairs = learner.match(torch.arange(8), torch.ones(8, dtype=torch.bool), 8000)
     met = torch.zeros(8, 8).index_put_((pairs[:, 0], pairs[:, 1]), torch.ones(8000), accumulate=True)
