@@ -80,6 +80,8 @@ class GpuCheckCfg:
     """Tasks of which episodes are compared; their medium policies act."""
     episodes: int = 1000
     """Episodes on each back end."""
+    episode_steps: int = 1000
+    """Steps after which these end."""
     goal: float = 5000.0
     """True return at which the clock of the training stops."""
     train: tuple[str, ...] = ()
@@ -91,7 +93,8 @@ class GpuCheckCfg:
 
 
 TINY = GpuCheckCfg(
-    tasks=("HalfCheetah",), states=32, worlds=(8,), timed=("HalfCheetah",), steps=4, played=("Hopper",), episodes=4,
+    tasks=("HalfCheetah",), states=32, worlds=(8,), timed=("HalfCheetah",), steps=4,
+    played=("Hopper",), episodes=4, episode_steps=40,
     train=("--agent.num-envs", "8", "--agent.minibatch-size", "64", "--steps", "1000", "--budget", "20",
            "--segment-length", "10", "--schedule.first", "0.3", "--eval.every", "400", "--eval.final-episodes", "1",
            "--eval.episodes", "1"),
@@ -157,7 +160,9 @@ def distribution(cfg: GpuCheckCfg) -> dict[str, Any]:
 def play_both(name: str, cfg: GpuCheckCfg) -> dict[str, float]:
     """Let a policy play episodes on both back ends; Kolmogorov-Smirnov's p of returns and of lengths."""
     policy: Any = expert(f"prefgym/{name}-v0", "medium")
-    both = [play(policy, env, cfg.episodes) for env in (arrays_of(name, cfg), worlds(name, cfg.episodes, cfg))]
+    limit = {"max_episode_steps": cfg.episode_steps}
+    pair = arrays_of(name, cfg, **limit), worlds(name, cfg.episodes, cfg, **limit)
+    both = [play(policy, env, cfg.episodes) for env in pair]
     (returns, lengths), (other_returns, other_lengths) = both
     same: Any = ks_2samp
     return {
@@ -168,9 +173,9 @@ def play_both(name: str, cfg: GpuCheckCfg) -> dict[str, float]:
     }
 
 
-def arrays_of(name: str, cfg: GpuCheckCfg) -> Any:  # noqa: ANN401
+def arrays_of(name: str, cfg: GpuCheckCfg, **settings: Any) -> Any:  # noqa: ANN401
     """Make the worlds of the CPU."""
-    settings: dict[str, Any] = {"reward": "task", "autoreset_mode": "SameStep", "dtype": np.float32}
+    settings |= {"reward": "task", "autoreset_mode": "SameStep", "dtype": np.float32}
     return gym.make_vec(f"prefgym/{name}-v0", cfg.episodes, **settings)
 
 

@@ -12,10 +12,13 @@ from gpu_check import GpuCheckCfg, main, report
 
 def test_parts_are_kept_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
     """Tiny sizes: a step agrees, no rollout waits, a training counts where time goes; a second call keeps the first."""
-    assert main(GpuCheckCfg(device="cpu", tiny=True, only=("agreement", "sync"), out=Path("gpu"))) == 0
+    told_first = ("agreement", "sync", "distribution")
+    assert main(GpuCheckCfg(device="cpu", tiny=True, only=told_first, out=Path("gpu"))) == 0
     assert main(GpuCheckCfg(device="cpu", tiny=True, only=("speed", "training"), out=Path("gpu"))) > 0
     told = json.loads(Path("gpu/cpu-tiny.json").read_text())
-    assert set(told) == {"agreement", "sync", "speed", "training"}
+    assert set(told) == {*told_first, "speed", "training"}
+    played = told["distribution"]["tasks"]["Hopper"]
+    assert played["cpu_mean"] == pytest.approx(played["device_mean"], rel=0.2) and played["cpu_mean"] > 40  # 1 a step
     assert told["agreement"]["tasks"]["HalfCheetah"]["qpos"] < 1e-4
     assert told["speed"]["tasks"]["HalfCheetah"]["worlds"]["8"]["env"] > 0
     run = told["training"]
