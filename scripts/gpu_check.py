@@ -85,7 +85,7 @@ class GpuCheckCfg:
     goal: float = 5000.0
     """True return at which the clock of the training stops."""
     train: tuple[str, ...] = ()
-    """Flags of the training that differ."""
+    """Settings of the training that differ, such as `agent.num-envs=8192`."""
     out: Path = Path("benchmarks/gpu")
     """Where the numbers are kept."""
     tiny: bool = False
@@ -95,9 +95,8 @@ class GpuCheckCfg:
 TINY = GpuCheckCfg(
     tasks=("HalfCheetah",), states=32, worlds=(8,), timed=("HalfCheetah",), steps=4,
     played=("Hopper",), episodes=4, episode_steps=40,
-    train=("--agent.num-envs", "8", "--agent.minibatch-size", "64", "--steps", "1000", "--budget", "20",
-           "--segment-length", "10", "--schedule.first", "0.3", "--eval.every", "400", "--eval.final-episodes", "1",
-           "--eval.episodes", "1"),
+    train=("agent.num-envs=8", "agent.minibatch-size=64", "steps=1000", "budget=20", "segment-length=10",
+           "schedule.first=0.3", "eval.every=400", "eval.final-episodes=1", "eval.episodes=1"),
 )  # fmt: skip
 
 
@@ -297,7 +296,9 @@ def training(cfg: GpuCheckCfg) -> dict[str, Any]:
 def train(cfg: GpuCheckCfg, watch: Stopwatch | None) -> dict[str, Any]:
     """Train until an evaluation reaches the goal; say when."""
     with tempfile.TemporaryDirectory() as folder:
-        config = parse_train([*TRAIN, "--device", cfg.device, *cfg.train, "--out", f"{folder}/run"])
+        config = parse_train(
+            [*TRAIN, "--device", cfg.device, *(f"--{told}" for told in cfg.train), "--out", f"{folder}/run"]
+        )
         started = time.perf_counter()
         parts = build(config, agents)
         run = Run(config)

@@ -60,7 +60,7 @@ class ResidualTableCfg:
     budget: Count = 500
     """Queries of the third arm."""
     agent: tuple[str, ...] = ()
-    """More flags of the learner, such as `--agent.num-ahead 5`."""
+    """Settings of the learner that differ, such as `num-ahead=5`."""
     jobs: Count = 2
     """Cells run at the same time, one thread each."""
     out: Path = Path("runs/residual")
@@ -131,7 +131,15 @@ def train_flags(cfg: ResidualTableCfg, cell: Cell) -> list[str]:
     if cell.arm == "alone":  # it has all of the bounds to explore, and no base that does so
         reach = ["--agent.scale", "1", "--agent.noise", "0.2"]
     when = ["--eval.every", "10_000", "--eval.episodes", "50", "--eval.final-episodes", str(cfg.episodes)]
-    how = [*reach, *cfg.agent, "--threads", "1", "--seed", str(cell.seed), "--no-report"]
+    how = [
+        *reach,
+        *(f"--agent.{told}" for told in cfg.agent),
+        "--threads",
+        "1",
+        "--seed",
+        str(cell.seed),
+        "--no-report",
+    ]
     return [*what, *when, *how]
 
 
