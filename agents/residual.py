@@ -55,7 +55,7 @@ class ResidualCfg:
     """Worlds stepped at once."""
     num_steps: Count = 10
     """Steps of each world between two rounds of updates."""
-    scale: Positive = 0.2
+    scale: Positive = 0.3
     """Largest correction, the bounds of actions being -1 and 1."""
     noise: NonNegative = 0.05
     """Standard deviation of the noise on actions while collecting, and of that on the actions of targets."""
@@ -63,7 +63,7 @@ class ResidualCfg:
     """Largest noise."""
     random_steps: Natural = 4000
     """Steps over all worlds before the first update; until that, corrections are uniform."""
-    critic_updates: Natural = 2000
+    critic_updates: Natural = 10_000
     """Updates at the beginning in which only the critics learn."""
     updates_per_step: NonNegative = 2.0
     """Updates per step of a world; those of a rollout follow it."""
@@ -79,11 +79,11 @@ class ResidualCfg:
     """Of Adam, for the actor."""
     critic_learning_rate: Positive = 3e-4
     """Of Adam, for the critics."""
-    gamma: Share = 0.99
+    gamma: Share = 0.98
     """Discount per step."""
     num_ahead: Count = 3
     """Steps whose reward is summed before the critics are asked."""
-    tau: Share = 0.005
+    tau: Share = 0.01
     """How far the target critics follow the critics in one update."""
     num_critics: Count = 5
     """Critics."""

@@ -10,7 +10,7 @@ them. Then there are three arms, which remember the same demonstrations; the fir
 - `preferences` corrects the cloned policy, paid what is learned from a simulated rater instead.
 
 A cell is one `prefgym train` in a process with one thread, and adds one line to the results file; cells that have a
-line there with the same flags are not run again. Demonstrations and bases that are missing are made anew.
+line there with the same flags and defaults are not run again. Demonstrations and bases that are missing are made anew.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -28,8 +28,10 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
+from prefgym import agents
 from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
 from prefgym.limits import Count, Positive, check
+from prefgym.runs import plain
 
 GOAL = 0.9
 """Share of successes that is aimed at."""
@@ -45,7 +47,7 @@ class ResidualTableCfg:
     """What is compared: `residual`, `alone`, `preferences`."""
     seeds: Count = 3
     """Seeds 0, 1, ... of demonstrations, bases and learners."""
-    steps: Count = 150_000
+    steps: Count = 40_000
     """Environment steps."""
     demos: Count = 20
     """Demonstrations."""
@@ -53,7 +55,7 @@ class ResidualTableCfg:
     """Steps of a plan of the cloned policy."""
     updates: Count = 2000
     """Updates of cloning."""
-    scale: Positive = 0.2
+    scale: Positive = 0.3
     """Largest correction."""
     episodes: Count = 100
     """Episodes of the last evaluation."""
@@ -170,7 +172,8 @@ def _digest(told: str) -> str:
 def wanted(cfg: ResidualTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
     flags = [demos_flags(cfg, cell.seed), base_flags(cfg, cell.seed), train_flags(cfg, cell)]
-    return {"task": cfg.task, "arm": cell.arm, "seed": cell.seed, "flags": flags}
+    defaults = json.loads(json.dumps(plain(asdict(agents.cfg("residual")))))
+    return {"task": cfg.task, "arm": cell.arm, "seed": cell.seed, "flags": flags, "defaults": defaults}
 
 
 def run(cfg: ResidualTableCfg, cell: Cell) -> Line:

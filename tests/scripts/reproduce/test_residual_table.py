@@ -25,13 +25,13 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "residual-0: success in" in capsys.readouterr().out
     assert main(cfg) == 0
     assert cfg.results.read_text().splitlines() == lines
-    other = replace(cfg, scale=0.3)
+    other = replace(cfg, scale=0.4)
     assert read_done(cfg.results, cells(other), partial(wanted, other)).keys() == {Cell(arm="alone", seed=0)}
 
 
 def test_arms_differ_in_scale_and_rater() -> None:
     flags = {arm: train_flags(TINY, Cell(arm=arm, seed=0)) for arm in ("residual", "alone", "preferences")}
-    assert [x[x.index("--agent.scale") + 1] for x in flags.values()] == ["0.2", "1", "0.2"]
+    assert [x[x.index("--agent.scale") + 1] for x in flags.values()] == ["0.3", "1", "0.3"]
     assert [x[x.index("--rater") + 1] for x in flags.values()] == ["none", "none", "oracle"]
 
 
