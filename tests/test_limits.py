@@ -11,7 +11,7 @@ from prefgym import agents, raters, rewards, samplers
 from prefgym.config import TrainCfg
 from prefgym.limits import Count, NonNegative, Positive, Share, Within, check
 
-FREE = {"limit", "log_std_init", "target_entropy"}
+FREE = {"means", "limit", "log_std_init", "target_entropy"}
 """Numbers that may be anything."""
 
 

@@ -158,7 +158,7 @@ def test_what_is_remembered_says_what_the_base_did(make_env: MakeEnv) -> None:
     assert agent.memory.demos.steps(0, 48).truncated.sum() == 6
     torch.testing.assert_close(agent.memory.demos.steps(0, 48).action, agent.memory.demos.steps(0, 48).obs[:, :1])
     corrected = agent.memory.tried.steps(0, 48).action / 2 - agent.memory.tried.steps(0, 48).obs[:, 1:]
-    assert 0.15 < corrected.abs().max() <= 0.2 + 1e-6
+    assert SMALL.scale / 2 < corrected.abs().max() <= SMALL.scale + 1e-6
 
 
 def test_where_the_reward_is_hidden_demonstrations_hide_it_too(make_env: MakeEnv) -> None:
