@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -14,6 +15,7 @@ from prefgym import agents
 from prefgym.player import Function, Player
 from prefgym.protocols import Policy
 from prefgym.runs import verify_part
+from prefgym.segments import Segments
 from prefgym.spaces import action_bounds, single_spaces
 from prefgym.states import State, Stateful
 
@@ -23,21 +25,30 @@ ZERO = "zero"
 FINAL = "checkpoints/final/policy"
 
 
-def find_base(name: str, env: Any, device: torch.device) -> tuple[Policy, str | None]:  # noqa: ANN401
-    """Make the base that a configuration names.
+Given = Policy | Callable[[Array], Array] | None
+"""A base as it is given by hand; None for the one that a configuration names."""
+
+
+def find_base(given: Given, name: str, env: Any, device: torch.device) -> tuple[Policy, str | None]:  # noqa: ANN401
+    """Return the base that was given, or make the one that a configuration names.
 
     Args:
+        given: Anything with SB3's `predict`, or a function of observations.
         name: Run folder, or `zero` for actions in the middle of their bounds.
         env: Where it acts.
         device: Where its networks are.
 
     Returns:
-        The base, and a checksum of what it has learned.
+        The base, and a checksum of what it has learned, if that is known.
 
     Raises:
-        ValueError: If there is no name, or it was learned in worlds with other spaces.
+        ValueError: If there is neither base nor name, or `zero` beside a base, or it was learned in other spaces.
         UserError: If there is no such run, or it is damaged.
     """
+    if given is not None:
+        if name == ZERO:
+            raise ValueError(f"a base policy was given, and base is {ZERO!r}")
+        return cast(Policy, given if hasattr(given, "predict") else Function(cast(Any, given))), None
     if not name:
         raise ValueError("it corrects a policy, and none was named: see --agent.base")
     if name != ZERO:
@@ -46,11 +57,6 @@ def find_base(name: str, env: Any, device: torch.device) -> tuple[Policy, str | 
     low, high = action_bounds(single_spaces(env)[1])
     middle = ((low + high) / 2).numpy()
     return Function(lambda obs: np.tile(middle, (len(obs), 1))), None
-
-
-def as_policy(told: Policy | Callable[[Array], Array]) -> Policy:
-    """Return a policy as it is, and a function of observations as one."""
-    return cast(Policy, told if hasattr(told, "predict") else Function(cast(Any, told)))
 
 
 def beside(path: Path | str) -> Path:
@@ -68,10 +74,38 @@ def save_base(base: Policy, path: Path | str) -> None:
         beside(path).with_suffix(suffix).unlink(missing_ok=True)
 
 
+def load_base(path: Path | str, env: Any, device: torch.device | str) -> Policy:  # noqa: ANN401
+    """Load the base that was saved beside `path`.
+
+    Raises:
+        ValueError: If none was.
+    """
+    if not beside(path).with_suffix(".json").is_file():
+        raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base_policy=")
+    return load_policy(beside(path), env, device)
+
+
 def load_policy(path: Path, env: Any, device: torch.device | str) -> Policy:  # noqa: ANN401
     """Load a policy that any of our agents has saved."""
     card = json.loads(path.with_suffix(".json").read_text())
     return cast(Any, agents.get(card["agent"])).load(path, env, device=str(device))
+
+
+def foresee(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -> Segments:
+    """Add to each observation of recorded episodes what a base would do there.
+
+    Args:
+        episodes: From their beginning, D of them; those that do not terminate end truncated.
+        base: The base.
+        unit: Maps its actions to -1..1.
+
+    Returns:
+        The same with observations of shape (D, T+1, O+A).
+    """
+    told = unit(Player(base).follow(episodes.obs.numpy()))
+    obs = torch.cat([episodes.obs.to(told), told], -1).cpu()
+    # one that goes on is followed by another one here
+    return replace(episodes, obs=obs, truncated=~episodes.terminated)
 
 
 class Shadow:

@@ -7,7 +7,7 @@ Read from top to bottom: configuration, networks, `act`, remembering and re-payi
 rounds of updates and SB3's verbs are those of `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -20,7 +20,7 @@ import torch
 from torch import Tensor, nn
 
 from prefgym.agent import StopTraining, restored
-from prefgym.agents.bases import ZERO, Shadow, as_policy, beside, find_base, load_policy, save_base
+from prefgym.agents.bases import ZERO, Given, Shadow, find_base, foresee, load_base, save_base
 from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
@@ -30,8 +30,7 @@ from prefgym.files import DamageError
 from prefgym.guards import check_finite
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.networks import RunningNorm, StackedMLP, follow, mlp
-from prefgym.player import Player
-from prefgym.protocols import Learner, Policy
+from prefgym.protocols import Learner
 from prefgym.replaying import ReplayAgent
 from prefgym.spaces import Spaces, check_arrays, squeezed, stretched
 from prefgym.states import State
@@ -112,7 +111,7 @@ class Residual(ReplayAgent):
         cfg: ResidualCfg,
         env: Any,  # noqa: ANN401
         *,
-        base_policy: Policy | Callable[[Array], Array] | None = None,
+        base_policy: Given = None,
         demonstrations: Recorder | None = None,
         seed: int = 0,
         device: str = "cpu",
@@ -135,12 +134,7 @@ class Residual(ReplayAgent):
         check_arrays(env, self.name)
         super().__init__(cfg, env, seed=seed, device=device)
         self.cfg: ResidualCfg = cfg
-        if base_policy is None:
-            self.base, self.base_seal = find_base(cfg.base, env, self.device)
-        elif cfg.base == ZERO:
-            raise ValueError(f"a base policy was given, and base is {ZERO!r}")
-        else:
-            self.base, self.base_seal = as_policy(base_policy), None
+        self.base, self.base_seal = find_base(base_policy, cfg.base, env, self.device)
         self.demos_seal: str | None = None
         self.shadow = Shadow(self.base, self._unit)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim + self.action_dim, *cfg.hidden)
@@ -213,11 +207,7 @@ class Residual(ReplayAgent):
         self.memory.tried.cut()
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
-        """Let `learn` act in other worlds, as many as before; where they hide the task reward, demonstrations do.
-
-        Args:
-            env: The worlds.
-            force_reset: As for all agents.
+        """Let `learn` act in other worlds, as many as before; where they hide the task reward, demonstrations do, too.
 
         Raises:
             ValueError: If the spaces are others, or the number of worlds.
@@ -244,14 +234,7 @@ class Residual(ReplayAgent):
         episode_start: Any = None,  # noqa: ANN401
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any]:
-        """Choose actions within bounds. Shape: (A,) or (N, A), as `observation` has.
-
-        Args:
-            observation: Of one world or of several.
-            state: What the base remembers.
-            episode_start: Where it should not. Shape: (N,), bool.
-            deterministic: Whether no noise is added.
-        """
+        """Choose actions within bounds; `state` is what the base remembers. Otherwise as all agents do."""
         obs = np.asarray(observation)
         rows = obs.reshape(-1, obs.shape[-1])
         base, state = self.base.predict(rows, state, episode_start, deterministic=True)
@@ -268,10 +251,7 @@ class Residual(ReplayAgent):
         if (told := (episodes.obs.shape[-1], episodes.action.shape[-1])) != (here := (self.obs_dim, self.action_dim)):
             raise ValueError(f"the demonstrations have {told} numbers an observation and an action, the worlds {here}")
         self.demos_seal = sha256(episodes.obs.numpy().tobytes() + episodes.action.numpy().tobytes()).hexdigest()
-        base = self._unit(Player(self.base).follow(episodes.obs.numpy()))
-        seen = torch.cat([self.tensor(episodes.obs), base], -1).cpu()  # (D, T+1, O+A)
-        # one that goes on is followed by another one here
-        steps = Batch.of(replace(episodes, obs=seen, truncated=~episodes.terminated))
+        steps = Batch.of(foresee(episodes, self.base, self._unit))
         self.obs_norm.update(steps.obs.to(self.device))
         buffer = self._make_buffer(len(steps.reward))
         buffer.extend(steps)
@@ -294,10 +274,8 @@ class Residual(ReplayAgent):
 
     def draw_batches(self, num_batches: int) -> list[tuple[Batch, Tensor]]:
         """Draw steps, each with what followed it, and what the value after it is discounted by."""
-        cfg = self.cfg
-        batches, discounts = self.memory.sample_ahead(
-            num_batches, cfg.batch_size, self.generator, cfg.num_ahead, cfg.gamma
-        )
+        size, ahead = self.cfg.batch_size, (self.cfg.num_ahead, self.cfg.gamma)
+        batches, discounts = self.memory.sample_ahead(num_batches, size, self.generator, *ahead)
         return [(batches[index], discounts[index]) for index in range(num_batches)]
 
     def step(self, batch: tuple[Batch, Tensor]) -> Tensor:
@@ -363,7 +341,7 @@ class Residual(ReplayAgent):
         path: Path | str,
         env: Any = None,  # noqa: ANN401
         device: str = "cpu",
-        base_policy: Policy | Callable[[Array], Array] | None = None,
+        base_policy: Given = None,
     ) -> Self:
         """Make the agent that `save` wrote; it remembers no demonstrations.
 
@@ -380,9 +358,7 @@ class Residual(ReplayAgent):
         weights, card = cls.read(path, env)
         cfg: ResidualCfg = restored(cls.default, card["cfg"])
         if base_policy is None and cfg.base != ZERO:
-            if not beside(path).with_suffix(".json").is_file():
-                raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base_policy=")
-            base_policy = load_policy(beside(path), env, device)
+            base_policy = load_base(path, env, device)
         spaces = env or Spaces.of_card(card["spaces"])
         agent = cls(replace(cfg, demos=""), spaces, base_policy=base_policy, device=device)
         agent.cfg = cfg

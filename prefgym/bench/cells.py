@@ -6,13 +6,19 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from prefgym.runs import has_finished
+from prefgym.runs import has_finished, plain
 
 Line = dict[str, Any]
 """What a cell came to: JSON."""
+
+
+def in_json(cfg: Any) -> Line:  # noqa: ANN401
+    """Write a configuration as it comes back from a results file."""
+    return json.loads(json.dumps(plain(asdict(cfg))))
 
 
 class Named(Protocol):

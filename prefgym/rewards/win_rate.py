@@ -78,7 +78,7 @@ class WinRate:
         return torch.stack([starts[self._players], self.queue[opponent]], -1)
 
     def _join(self, starts: Tensor, num_rollouts: int) -> None:
-        """Put new pieces last, and leave out those of so many rollouts ago, which the recorder may have forgotten."""
+        """Put new pieces last, and leave out those of more rollouts ago, which the recorder may have forgotten."""
         queue, age = torch.cat([self.queue, starts]), torch.cat([self.age + 1, torch.zeros_like(starts)])
         kept = (age <= num_rollouts) & (torch.arange(len(queue)) >= len(queue) - self.cfg.queue)
         self.queue, self.age = queue[kept], age[kept]

@@ -17,7 +17,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -27,11 +27,10 @@ from rich.console import Console
 from rich.table import Table
 
 from prefgym import agents
-from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
+from prefgym.bench.cells import Line, call, finish, in_json, read_done, read_lines, run_cells
 from prefgym.bench.statistics import iqm_over_tasks
 from prefgym.experts import load_expert
 from prefgym.limits import Count, NonNegative, check
-from prefgym.runs import plain
 
 AGENTS: dict[str, tuple[str, ...]] = {
     "cpl": (),
@@ -168,7 +167,7 @@ def recorded_return(cfg: OfflineTableCfg, task: str, seed: int) -> float:
 def wanted(cfg: OfflineTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
     flags = [demos_flags(cfg, cell.task, cell.seed), question_flags(cfg, cell.seed), train_flags(cfg, cell)]
-    defaults = json.loads(json.dumps(plain(asdict(agents.cfg(cell.agent)))))
+    defaults = in_json(agents.cfg(cell.agent))
     return {"task": cell.task, "agent": cell.agent, "seed": cell.seed, "flags": flags, "defaults": defaults}
 
 

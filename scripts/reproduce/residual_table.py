@@ -19,7 +19,7 @@ import shutil
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
@@ -29,9 +29,8 @@ from rich.console import Console
 from rich.table import Table
 
 from prefgym import agents
-from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
+from prefgym.bench.cells import Line, call, finish, in_json, read_done, read_lines, run_cells
 from prefgym.limits import Count, Positive, check
-from prefgym.runs import plain
 
 GOAL = 0.9
 """Share of successes that is aimed at."""
@@ -172,7 +171,7 @@ def _digest(told: str) -> str:
 def wanted(cfg: ResidualTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
     flags = [demos_flags(cfg, cell.seed), base_flags(cfg, cell.seed), train_flags(cfg, cell)]
-    defaults = json.loads(json.dumps(plain(asdict(agents.cfg("residual")))))
+    defaults = in_json(agents.cfg("residual"))
     return {"task": cfg.task, "arm": cell.arm, "seed": cell.seed, "flags": flags, "defaults": defaults}
 
 

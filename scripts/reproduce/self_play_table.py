@@ -6,10 +6,10 @@
 Three arms have the same PPO, and ask the same rater as often about pieces as long. `reward` fits a reward (`--reward
 ensemble`), `model` a preference model, and `rater` has each rollout judged by the rater itself (`--reward win-rate`),
 where the budget has an answer for each piece. A cell is one `prefgym train` in a process with one thread, and adds one
-line to the results file; cells that have a line there with the same flags are not run again.
+line to the results file; cells that have a line there with the same flags and settings are not run again.
 
 Policies are compared by true return and, since a rater that goes round in circles has none, head to head: both play
-episodes from the same starts, drawing their actions, and the rater, without its lapses, says which of each two it
+episodes, drawing their actions, and the rater, without its lapses, says which of each two it
 prefers. What self-play promises holds for the average of its policies and not for the last one, which may go round for
 ever; so those that were kept in the second half of the training are compared, too, an episode by each in turn.
 """
@@ -30,7 +30,7 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.bench.cells import Line, finish, read_done, run_cells
+from prefgym.bench.cells import Line, finish, in_json, read_done, run_cells
 from prefgym.config import TrainCfg, UserError
 from prefgym.experts import load_expert
 from prefgym.flags import parse_train
@@ -198,7 +198,9 @@ def train_flags(cfg: SelfPlayTableCfg, cell: Cell) -> list[str]:
 
 def wanted(cfg: SelfPlayTableCfg, cell: Cell) -> Line:
     """Return all that decides what a cell comes to."""
-    return {**vars(cell), "flags": train_flags(cfg, cell)}
+    flags = train_flags(cfg, cell)
+    config = parse_train(flags)
+    return {**vars(cell), "flags": flags, "agent": in_json(config.agent_cfg), "reward": in_json(config.reward_cfg)}
 
 
 def wanted_duel(cfg: SelfPlayTableCfg, duel: Duel) -> Line:

@@ -12,7 +12,7 @@ def filled(num_steps: int, reward: float) -> ReplayBuffer:
     """Fill a buffer with steps that are all paid alike; the first half of them have action 1, the others 2."""
     buffer = ReplayBuffer(num_steps, 1, 1)
     zeros = torch.zeros(num_steps)
-    action = torch.arange(num_steps).mul(2).div(max(num_steps, 1)).floor() + 1
+    action = torch.arange(num_steps).mul(2).div(num_steps).floor() + 1
     ended = {"terminated": zeros, "truncated": zeros + 1}
     buffer.extend(
         Batch(obs=zeros[:, None], action=action[:, None], next_obs=zeros[:, None], reward=zeros + reward, **ended)
