@@ -36,8 +36,8 @@ AGENTS: dict[str, tuple[str, ...]] = {
     "cpl": (),
     "cpl-kl": (),
     "sft": (),
-    "p-iql": ("--agent.batch-size", "1024"),
-    "ipl": ("--agent.batch-size", "1024"),
+    "p-iql": ("--agent.batch-size", "512"),
+    "ipl": ("--agent.batch-size", "512"),
     "bc": ("--agent.actor.head", "deterministic", "--agent.actor.dropout", "0.25"),  # as cpl and sft have it
 }
 
