@@ -48,9 +48,10 @@ class DemosCfg:
     """Environment id."""
     dataset: str
     """Id of the dataset, which must not exist: `namespace/name-v0`."""
-    policy: str = "demonstrator"
+    policy: tuple[str, ...] = ("demonstrator",)
     """Who acts: `demonstrator` (a script, where there is one), `expert` or `medium` (what ships with prefgym for the
-    task), `random` (uniform actions), or a run folder, whose last policy takes the actions it thinks best."""
+    task), `random` (uniform actions), or a run folder, whose last policy takes the actions it thinks best. Several
+    share the worlds: the first acts in the first, the second in the second, and so on, over and over."""
     quality: Share | None = None
     """How good the demonstrator is: the share of steps on which its hand does not slip; 1 unless said."""
     noise: NonNegative = 0.0
@@ -66,7 +67,10 @@ class DemosCfg:
     out: Path | None = None
     """Folder of datasets; Minari's own unless said: `$MINARI_DATASETS_PATH`, or `~/.minari/datasets`."""
 
-    __post_init__ = check
+    def __post_init__(self) -> None:
+        check(self)
+        if not 1 <= len(self.policy) <= min(self.num_envs, self.episodes):
+            raise ValueError(f"{len(self.policy)} policies cannot share {min(self.num_envs, self.episodes)} worlds")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -112,11 +116,11 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         except ValueError as error:
             raise UserError(f"{cfg.env} cannot be used: {error}.") from None
         policy_seed, noise_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
-        act = make_policy(cfg.env, cfg.policy, spaces.single_action_space, quality=cfg.quality, seed=policy_seed)
+        act = make_policies(cfg, spaces.single_action_space, policy_seed)
         episodes = collect(noisy(act, cfg.noise, spaces.single_action_space, noise_seed), env, cfg.episodes, cfg.seed)
     told = summary(episodes)
     settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
-    if cfg.policy == "demonstrator":
+    if "demonstrator" in cfg.policy:
         settings["quality"] = 1.0 if cfg.quality is None else cfg.quality
     card = {"version": prefgym.__version__, "command": shlex.join(command), **settings, **told}
     with writing(path):
@@ -130,6 +134,27 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
     return path
 
 
+def make_policies(cfg: DemosCfg, action_space: gym.spaces.Box, seed: int) -> Act:
+    """Make who acts, each in the worlds of its turn.
+
+    Raises:
+        UserError: As `make_policy`, and if none of them has the quality that was asked for.
+    """
+    if cfg.quality is not None and "demonstrator" not in cfg.policy:
+        raise UserError(f"--quality belongs to --policy demonstrator, not to {' '.join(cfg.policy)}.")
+    quality = {"demonstrator": cfg.quality}
+    acts = [
+        make_policy(cfg.env, name, action_space, quality=quality.get(name), seed=seed + number)
+        for number, name in enumerate(cfg.policy)
+    ]
+
+    def act_in_turn(obs: Array, begins: Array) -> Array:
+        worlds = np.arange(len(obs))
+        return np.stack([act(obs, begins) for act in acts])[worlds % len(acts), worlds]
+
+    return acts[0] if len(acts) == 1 else act_in_turn
+
+
 def make_policy(
     env_id: str, name: str, action_space: gym.spaces.Box, *, quality: float | None = None, seed: int = 0
 ) -> Act:
@@ -139,14 +164,12 @@ def make_policy(
         env_id: Where.
         name: `demonstrator`, `expert`, `medium`, `random` or a run folder.
         action_space: Of one world.
-        quality: Of the demonstrator; None of others.
+        quality: Of the demonstrator.
         seed: Seed of what it draws.
 
     Raises:
-        UserError: If there is no such policy, it is of another environment, or it has no quality.
+        UserError: If there is no such policy, or it is of another environment.
     """
-    if quality is not None and name != "demonstrator":
-        raise UserError(f"--quality belongs to --policy demonstrator, not to {name}.")
     if name == "demonstrator":
         try:
             demonstrator = Demonstrator(env_id, DemonstratorCfg(quality=1.0 if quality is None else quality), seed=seed)
@@ -275,7 +298,7 @@ def _write(path: Path, cfg: DemosCfg, spaces: Spaces, episodes: list[Episode], c
             {
                 "dataset_id": cfg.dataset,
                 "minari_version": minari.__version__,
-                "algorithm_name": cfg.policy,
+                "algorithm_name": " ".join(cfg.policy),
                 "description": f"{cfg.episodes} episodes of {cfg.env}: {card['command'] or 'prefgym demos'}",
                 "prefgym": card,
             }

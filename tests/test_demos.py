@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode
 import prefgym
 from prefgym.cli import main
 from prefgym.config import UserError
-from prefgym.demos import Episode, collect, dataset_path, make_policy, noisy, summary
+from prefgym.demos import DemosCfg, Episode, collect, dataset_path, make_policies, make_policy, noisy, summary
 from prefgym.evaluate import make_evaluation_env
 
 POLE, REACH = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0"
@@ -95,6 +95,15 @@ def test_random_actions_are_uniform() -> None:
     assert actions.std() == pytest.approx(np.sqrt(3), rel=0.05)
 
 
+def test_policies_share_the_worlds() -> None:
+    """Of five worlds the expert acts in the first, third and fifth, chance in the others."""
+    obs, begins = np.linspace(-0.1, 0.1, 20).reshape(5, 4), np.ones(5, np.bool_)
+    both = make_policies(DemosCfg(env=POLE, dataset="a/b-v0", policy=("expert", "random")), ACTIONS, seed=3)
+    shared = both(obs, begins)
+    assert np.array_equal(shared[::2], make_policy(POLE, "expert", ACTIONS)(obs, begins)[::2])
+    assert np.array_equal(shared[1::2], make_policy(POLE, "random", ACTIONS, seed=4)(obs, begins)[1::2])
+
+
 def test_a_summary_by_hand() -> None:
     """Returns 2 and 4: mean 3, deviation 1; one of two ends in success."""
     ends = np.array([False, True])
@@ -138,8 +147,8 @@ def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixt
         successes.append(episode.rewards[-1])
     told = dataset.storage.metadata["prefgym"]
     assert told["command"] == " ".join(["prefgym demos", *flags, "--dataset fetch/reach/medium-v0"])
-    known = {"env": REACH, "policy": "demonstrator", "quality": 0.5, "noise": 0.1, "seed": 4, "episodes": 3}
-    assert known.items() <= told.items()
+    known = {"env": REACH, "policy": ["demonstrator"], "quality": 0.5, "noise": 0.1, "seed": 4, "episodes": 3}
+    assert {name: told[name] for name in known} == known
     assert told["version"] == prefgym.__version__
     assert (told["mean_return"], told["success_rate"]) == (np.mean(returns), np.mean(successes))
 
@@ -216,6 +225,7 @@ def test_nothing_half_written_is_left(
             ["--policy", "nowhere"],
             "unknown policy 'nowhere': there is demonstrator, expert, medium, random, or a run folder.",
         ),
+        (["--policy", *["random"] * 17], "17 policies cannot share 16 worlds"),
         (["--quality", "0.5"], "--quality belongs to --policy demonstrator, not to random."),
         (["--episodes", "0"], "episodes must be 1 or more, not 0"),
         (["--noise", "-1"], "noise must be 0 or more, not -1"),
@@ -228,8 +238,8 @@ def test_bad_input_ends_in_one_sentence(
     minari: Any,  # noqa: ANN401
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    chosen = {"--env": POLE, "--policy": "random", "--dataset": "pole-v0"} | {flags[0]: flags[1]}
-    code, _, error = run(capsys, *(text for pair in chosen.items() for text in pair))
+    chosen = {"--env": [POLE], "--policy": ["random"], "--dataset": ["pole-v0"]} | {flags[0]: flags[1:]}
+    code, _, error = run(capsys, *(text for name, values in chosen.items() for text in (name, *values)))
     assert code == 2
     assert sentence in error
     assert "Traceback" not in error

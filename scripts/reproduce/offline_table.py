@@ -1,11 +1,12 @@
 """Learn offline from preferences by regret, with five agents, clone beside them, and print the table.
 
     python scripts/reproduce/offline_table.py --jobs 2
+    python scripts/reproduce/offline_table.py --jobs 2 --policies medium expert --noise 0.1 --out runs/offline-mixed
 
-For each task and seed a medium policy plays with noise, segments of what it did are compared by regret, and each agent
-learns from the same answers and may use the same episodes. A cell is one `prefgym train-offline` in a process with one
-thread, and adds one line to the results file; cells that have a line there with the same flags and settings are not run
-again. Data that are missing are made anew, from the same seeds.
+For each task and seed a medium policy plays with noise, or several policies do, segments of what they did are compared
+by regret, and each agent learns from the same answers and may use the same episodes. A cell is one `prefgym
+train-offline` in a process with one thread, and adds one line to the results file; cells that have a line there with
+the same flags and settings are not run again. Data that are missing are made anew, from the same seeds.
 
 Returns swing from one evaluation to the next, so what counts is the mean over the last fifth of the training. A score
 is how far a policy came on the way from the medium policy, without the noise it was recorded with, to the expert.
@@ -52,8 +53,10 @@ class OfflineTableCfg:
     """Who learns."""
     seeds: Count = 3
     """Seeds 0, 1, ... of data, answers and agents."""
+    policies: tuple[str, ...] = ("medium",)
+    """Who plays."""
     episodes: Count = 300
-    """Episodes of the medium policy."""
+    """Episodes."""
     noise: NonNegative = 0.3
     """Standard deviation of the noise on its actions, in units of half their range."""
     queries: Count = 2000
@@ -111,7 +114,7 @@ def cells(cfg: OfflineTableCfg) -> Iterator[Cell]:
 def demos_flags(cfg: OfflineTableCfg, task: str, seed: int) -> list[str]:
     """Say how episodes are played."""
     half_range = float(np.mean([high - low for low, high in zip(*action_bounds(task))])) / 2
-    what = ["--env", f"prefgym/{task}-v0", "--policy", "medium", "--noise", f"{cfg.noise * half_range:g}"]
+    what = ["--env", f"prefgym/{task}-v0", "--policy", *cfg.policies, "--noise", f"{cfg.noise * half_range:g}"]
     return [*what, "--episodes", str(cfg.episodes), "--num-envs", "100", "--seed", str(1000 * seed)]
 
 

@@ -31,6 +31,14 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert len(read_done(cfg.results, cells(cfg), partial(wanted, cfg))) == 2
 
 
+def test_data_of_mixed_quality_are_other_cells() -> None:
+    cell = Cell(task="Pusher", agent="cpl", seed=0)
+    policies = ("medium",), ("medium", "expert")
+    one, mixed = (wanted(replace(TINY, policies=told), cell)["flags"][0] for told in policies)
+    assert one == [flag for flag in mixed if flag != "expert"]
+    assert one != mixed
+
+
 def test_scores_by_hand() -> None:
     """Half way from the medium policy to the expert."""
     medium, expert = (load_expert("prefgym/Pusher-v0", level).card.returns.mean for level in ("medium", "expert"))
