@@ -5,7 +5,7 @@ Many worlds are played at once, one episode in each, and cut apart afterwards.
 
 import os
 import shlex
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -21,19 +21,13 @@ from gymnasium.wrappers import FlattenObservation
 import prefgym
 from prefgym.config import UserError
 from prefgym.datasets import dataset_folder, minari_module
-from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
+from prefgym.demo_policies import Act, make_policies, noisy
 from prefgym.evaluate import make_evaluation_env, succeeded
-from prefgym.experts import LEVELS, load_expert
 from prefgym.files import writing
 from prefgym.limits import Count, Natural, NonNegative, Share, check
-from prefgym.load import load_policy
-from prefgym.player import Player
-from prefgym.runs import read_config
 from prefgym.spaces import Spaces
 
 Array = npt.NDArray[Any]
-Act = Callable[[Array, Array], Array]
-"""Observations (N, O), and where episodes begin (N,), to actions (N, A)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,8 +110,9 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         except ValueError as error:
             raise UserError(f"{cfg.env} cannot be used: {error}.") from None
         policy_seed, noise_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
-        act = make_policies(cfg, spaces.single_action_space, policy_seed)
-        episodes = collect(noisy(act, cfg.noise, spaces.single_action_space, noise_seed), env, cfg.episodes, cfg.seed)
+        bounds = spaces.single_action_space
+        act = make_policies(cfg.env, cfg.policy, bounds, quality=cfg.quality, seed=policy_seed)
+        episodes = collect(noisy(act, cfg.noise, bounds, noise_seed), env, cfg.episodes, cfg.seed)
     told = summary(episodes)
     settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
     if "demonstrator" in cfg.policy:
@@ -132,74 +127,6 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         f"true return {told['mean_return']:.1f} ± {told['std_return']:.1f}{success}; see {path}"
     )
     return path
-
-
-def make_policies(cfg: DemosCfg, action_space: gym.spaces.Box, seed: int) -> Act:
-    """Make who acts, each in the worlds of its turn.
-
-    Raises:
-        UserError: As `make_policy`, and if none of them has the quality that was asked for.
-    """
-    if cfg.quality is not None and "demonstrator" not in cfg.policy:
-        raise UserError(f"--quality belongs to --policy demonstrator, not to {' '.join(cfg.policy)}.")
-    quality = {"demonstrator": cfg.quality}
-    acts = [
-        make_policy(cfg.env, name, action_space, quality=quality.get(name), seed=seed + number)
-        for number, name in enumerate(cfg.policy)
-    ]
-
-    def act_in_turn(obs: Array, begins: Array) -> Array:
-        worlds = np.arange(len(obs))
-        return np.stack([act(obs, begins) for act in acts])[worlds % len(acts), worlds]
-
-    return acts[0] if len(acts) == 1 else act_in_turn
-
-
-def make_policy(
-    env_id: str, name: str, action_space: gym.spaces.Box, *, quality: float | None = None, seed: int = 0
-) -> Act:
-    """Make who acts.
-
-    Args:
-        env_id: Where.
-        name: `demonstrator`, `expert`, `medium`, `random` or a run folder.
-        action_space: Of one world.
-        quality: Of the demonstrator.
-        seed: Seed of what it draws.
-
-    Raises:
-        UserError: If there is no such policy, or it is of another environment.
-    """
-    if name == "demonstrator":
-        try:
-            demonstrator = Demonstrator(env_id, DemonstratorCfg(quality=1.0 if quality is None else quality), seed=seed)
-        except ValueError as error:
-            raise UserError(f"{error}.") from None
-        return Player(demonstrator, deterministic=False).act
-    if name == "random":
-        if not action_space.is_bounded():
-            raise UserError(f"--policy random: actions of {env_id} have no bounds to draw between.")
-        generator = np.random.default_rng(seed)
-        return lambda obs, _: generator.uniform(action_space.low, action_space.high, (len(obs), *action_space.shape))
-    if name in LEVELS:
-        return Player(load_expert(env_id, name)).act
-    if not Path(name).is_dir():
-        raise UserError(f"unknown policy {name!r}: there is demonstrator, expert, medium, random, or a run folder.")
-    if (trained_on := read_config(Path(name))["env"]) != env_id:
-        raise UserError(f"{name} was trained in {trained_on}, not in {env_id}.")
-    return Player(load_policy(name)).act
-
-
-def noisy(act: Act, std: float, action_space: gym.spaces.Box, seed: int) -> Act:
-    """Add Gaussian noise to actions, and keep them within bounds and in their type."""
-    generator = np.random.default_rng(seed)
-
-    def noisy_act(obs: Array, begins: Array) -> Array:
-        action = act(obs, begins)
-        action = action + std * generator.standard_normal(action.shape)
-        return np.clip(action, action_space.low, action_space.high).astype(action_space.dtype)
-
-    return noisy_act
 
 
 def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: int) -> list[Episode]:

@@ -42,7 +42,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
         "testing",
     ),
     ("agents", "envs"),
-    ("load", "demos", "flags", "cli", "__main__"),
+    ("load", "demo_policies", "demos", "flags", "cli", "__main__"),
 )
 """From the ground up. A part may import its own rung and those below; a new part needs a place here."""
 
