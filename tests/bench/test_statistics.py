@@ -30,6 +30,14 @@ def test_seeds_are_drawn_within_their_task(generator: np.random.Generator) -> No
     assert told == pytest.approx((2.0, 1.0, 3.0))
 
 
+def test_intervals_are_those_of_rliable(generator: np.random.Generator) -> None:
+    """Three seeds of four tasks: get_interval_estimates of rliable 1.2.0 says 1.5756, and from 1.3229 to 1.7915."""
+    scores = generator.normal([0, 1, 2, 5], [1, 0.2, 0.5, 1], (3, 4))
+    told = iqm_over_tasks(list(scores.T), np.random.default_rng(0))
+    assert told.value == pytest.approx(1.57556464)
+    assert told[1:] == pytest.approx((1.32294733, 1.79146897), abs=0.005)  # it draws other seeds
+
+
 def test_one_generator_gives_one_interval() -> None:
     scores, reference = np.array([3.0, 1.0, 4.0, 1.0, 5.0]), np.array([9.0, 2.0, 6.0, 5.0, 3.0])
     first, second = (ratio_of_iqms(scores, reference, np.random.default_rng(0)) for _ in range(2))
