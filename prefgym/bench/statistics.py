@@ -1,6 +1,6 @@
 """What several seeds say: the mean of their middle half, and how sure a ratio of two such means is."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -43,14 +43,21 @@ def ratio_of_iqms(scores: Scores, reference: Scores, generator: np.random.Genera
     return Estimate(float(ratio(scores, reference)), float(low), float(high))
 
 
-def iqm_over_tasks(scores: Sequence[Scores], generator: np.random.Generator, num_draws: int = 10_000) -> Estimate:
-    """Return the IQM over the runs of all tasks; for its percentile interval the seeds of each task are drawn anew.
+def over_tasks(
+    scores: Sequence[Scores],
+    generator: np.random.Generator,
+    *,
+    mean: Callable[..., Any] = iqm,
+    num_draws: int = 10_000,
+) -> Estimate:
+    """Return a mean over the runs of all tasks; for its percentile interval the seeds of each task are drawn anew.
 
     Args:
         scores: Of each task. Shapes: (seeds,).
         generator: Draws the seeds.
+        mean: Which one: takes scores, and `axis`.
         num_draws: How often.
     """
     drawn = [task[generator.integers(len(task), size=(num_draws, len(task)))] for task in scores]
-    low, high = np.quantile(iqm(np.concatenate(drawn, -1)), (0.025, 0.975))
-    return Estimate(float(iqm(np.concatenate(scores))), float(low), float(high))
+    low, high = np.quantile(mean(np.concatenate(drawn, -1), axis=-1), (0.025, 0.975))
+    return Estimate(float(mean(np.concatenate(scores))), float(low), float(high))

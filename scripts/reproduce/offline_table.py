@@ -29,7 +29,7 @@ from rich.table import Table
 
 from prefgym import agents
 from prefgym.bench.cells import Line, call, finish, in_json, read_done, read_lines, run_cells
-from prefgym.bench.statistics import iqm_over_tasks
+from prefgym.bench.statistics import iqm, over_tasks
 from prefgym.experts import load_expert
 from prefgym.limits import Count, NonNegative, check
 
@@ -99,7 +99,7 @@ def main(cfg: OfflineTableCfg) -> int:
         data = sorted({(cell.seed, cell.task) for cell in missing})
         list(pool.map(lambda told: make_data(cfg, told[1], told[0]), data))
     done |= run_cells(missing, partial(run, cfg), cfg.results, cfg.jobs, tell)
-    Console(width=140).print(summarize(cfg, done))
+    Console(width=160).print(summarize(cfg, done))
     return sum(cell not in done for cell in missing)
 
 
@@ -211,7 +211,7 @@ def score(line: Line) -> float:
 def summarize(cfg: OfflineTableCfg, done: dict[Cell, Line]) -> Table:
     """Lay out the returns of all seeds, and the mean scores."""
     table = Table(title=f"true return in the last fifth of {cfg.updates:,} updates, and the score over all tasks")
-    for name in ("agent", *cfg.tasks, "runs", "score, IQM (95 %)", "score, mean", "longest run, s"):
+    for name in ("agent", *cfg.tasks, "runs", "score, IQM (95 %)", "score, mean (95 %)", "longest run, s"):
         table.add_column(name)
     recorded = ["recorded"]
     for task in cfg.tasks:
@@ -226,10 +226,10 @@ def summarize(cfg: OfflineTableCfg, done: dict[Cell, Line]) -> Table:
         returns = [" ".join(f"{line['late_return']:.0f}" for line in lines) for lines in by_task]
         longest = max(line["wall_time_s"] for line in mine.values())
         scores = [np.array([score(line) for line in lines]) for lines in by_task if lines]
-        told = iqm_over_tasks(scores, np.random.default_rng(0))
-        middle = f"{told.value:.2f} ({told.low:.2f} to {told.high:.2f})"
-        mean = f"{np.concatenate(scores).mean():.2f}"
-        table.add_row(agent, *returns, str(len(mine)), middle, mean, f"{longest:.0f}")
+        told = [over_tasks(scores, np.random.default_rng(0), mean=mean) for mean in (iqm, np.mean)]
+        drawn = max(map(len, scores)) > 1  # one seed tells no interval
+        means = [f"{one.value:.2f}" + f" ({one.low:.2f} to {one.high:.2f})" * drawn for one in told]
+        table.add_row(agent, *returns, str(len(mine)), *means, f"{longest:.0f}")
     return table
 
 
