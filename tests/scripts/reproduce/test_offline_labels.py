@@ -22,6 +22,11 @@ def test_features_by_hand() -> None:
     assert torch.allclose(found["actions"][..., :6], departure.sum(-2).double(), atol=1e-5)
     assert torch.allclose(found["actions"][..., 6:12], departure.square().sum(-2).double(), atol=1e-5)
     assert found["actions"].shape == (3, 2, 6 + 6 + 6 * 17)
+    seen = segments.obs[..., :-1, :]
+    usual, spread = seen[segments.mask].mean(0), seen[segments.mask].std(0)
+    # the second action's departure times the fourth number of the observation, over both steps
+    crossed = (departure[..., 1] * ((seen[..., 3] - usual[3]) / spread[3]).clamp(-5, 5)).sum(-1)
+    assert torch.allclose(found["actions"][..., 12 + 17 + 3], crossed.double(), atol=1e-4)
     assert torch.equal(found["start"][..., 17:], found["start"][..., :17].square())
     assert found["both"].shape[-1] == found["actions"].shape[-1] + found["start"].shape[-1]
 
