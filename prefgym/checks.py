@@ -10,14 +10,11 @@ from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import played_in
 from prefgym.feedback import read_feedback
 from prefgym.loop import Parts
-from prefgym.protocols import JudgedLearner, PieceLearner
+from prefgym.protocols import JudgedLearner, SelfPlayLearner
 from prefgym.runs import read_config
 from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
 from prefgym.wrappers import PreferenceVectorEnv
-
-BY_MEMBERS = ("disagreement", "entropy", "disagreement-k-center")
-"""Samplers that ask by what members of an ensemble think."""
 
 
 def check_device(device: str) -> None:
@@ -32,23 +29,16 @@ def check_device(device: str) -> None:
         raise UserError(f"--device {device} cannot be used here.") from None
 
 
-def check_pieces(cfg: TrainCfg, learner: PieceLearner) -> None:
-    """See that what compares pieces is asked for what it can tell.
+def check_self_play(cfg: TrainCfg, learner: SelfPlayLearner | JudgedLearner) -> None:
+    """See that what pays by comparisons is asked for what it can tell.
 
     Raises:
         UserError: If it is not.
     """
-    if getattr(cfg.agent_cfg, "demos", ""):
+    if isinstance(learner, JudgedLearner) and getattr(cfg.agent_cfg, "demos", ""):
         raise UserError(f"--reward {cfg.reward} pays by comparisons, which demonstrations take no part in.")
-    if isinstance(learner, JudgedLearner):
-        return
-    if getattr(cfg.sampler_cfg, "num_options", 2) != 2:
+    if isinstance(learner, SelfPlayLearner) and getattr(cfg.sampler_cfg, "num_options", 2) != 2:
         raise UserError(f"--reward {cfg.reward} compares two options: leave --sampler.num-options out.")
-    if cfg.sampler in BY_MEMBERS:
-        raise UserError(
-            f"--sampler {cfg.sampler} asks where members of an ensemble differ, and --reward {cfg.reward} has but one: "
-            "use --sampler uniform."
-        )
 
 
 def check_given(cfg: TrainCfg) -> None:

@@ -42,9 +42,7 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
         UserError: If the environment is unknown, or the agent learns from what is recorded.
         UnknownNameError: If a part is unknown.
     """
-    told = _names(argv, TrainCfg, "env", "agent", "reward")
-    if told["reward"] == "preference-model" and not any(arg.partition("=")[0] == "--sampler" for arg in argv):
-        argv = [*argv, "--sampler", "uniform"]  # the default asks where members differ, and there is but one
+    told = _names(argv, TrainCfg, "env", "agent")
     env = told["env"]
     check_env(env)
     if issubclass(agents.get(told["agent"]), OfflineAgent):

@@ -29,9 +29,9 @@ from prefgym.protocols import (
     Learner,
     NoSegmentError,
     OffPolicyAgent,
-    PieceLearner,
     Rater,
     Sampler,
+    SelfPlayLearner,
 )
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
@@ -185,7 +185,7 @@ class Loop:
                 if isinstance(parts.learner, JudgedLearner):
                     metrics |= self.hold_matches(parts.rater, parts.learner, after, len(rollout.reward))
                 else:
-                    if isinstance(parts.learner, PieceLearner):
+                    if isinstance(parts.learner, SelfPlayLearner):
                         parts.learner.watch(rollout.pieces()[0])
                     metrics |= self.hold_session(parts.rater, after)
                 rollout = rollout.pay(self.pay(rollout))
@@ -311,7 +311,7 @@ class Loop:
         if not self.is_paid:
             return torch.zeros_like(rollout.reward)
         learner = self.parts.learner
-        if isinstance(learner, PieceLearner):
+        if isinstance(learner, JudgedLearner):
             pieces, piece = rollout.pieces()
             return pay_pieces(learner, pieces)[piece]
         return pay(learner, rollout.steps())

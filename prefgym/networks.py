@@ -115,7 +115,7 @@ class StackedMLP(nn.Module):
         """Build the members one after the other.
 
         Args:
-            sizes: Width of the input, of each hidden layer, and of the output, which is 1.
+            sizes: Width of the input, of each hidden layer, and of the output; one of 1 is left out of shapes.
             num_members: E.
             activation: Between the layers.
             generator: Draws the weights.
@@ -138,7 +138,7 @@ class StackedMLP(nn.Module):
         return len(self.biases[0])
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
-        """Run one member. Shapes: (M, inputs) to (M,)."""
+        """Run one member. Shapes: (M, inputs) to (M, outputs); an only output has no axis."""
         return self._one([[stack[index] for stack in stacks] for stacks in self._stacks()], inputs)
 
     def one_by_one(self, inputs: Tensor, members: Sequence[int]) -> Tensor:
@@ -161,7 +161,7 @@ class StackedMLP(nn.Module):
         return x.squeeze(-1)
 
     def batched(self, inputs: Tensor) -> Tensor:
-        """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M)."""
+        """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M, outputs)."""
         x = torch.baddbmm(self.biases[0].unsqueeze(1), inputs, self.weights[0])
         for depth in range(1, len(self.weights)):
             if len(self.gains):

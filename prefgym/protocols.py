@@ -84,21 +84,21 @@ class ScoringLearner(Learner, Protocol):
 
 
 @runtime_checkable
-class PieceLearner(Learner, Protocol):
-    """A learner that pays for what a piece of an episode was worth beside other pieces, and not for single steps."""
+class SelfPlayLearner(Learner, Protocol):
+    """A learner that pays for what wins against pieces of the latest rollouts."""
 
     def watch(self, pieces: Segments) -> None:
         """Take note of the latest pieces, paid or not. Batch shape: (M,)."""
         ...
 
-    def win_rate(self, segments: Segments) -> Tensor:
-        """Say in what share of comparisons with the latest pieces each would be preferred. Shape: that of the batch."""
-        ...
-
 
 @runtime_checkable
-class JudgedLearner(PieceLearner, Protocol):
-    """One that has each rollout judged by the rater, in the place of sessions and fits."""
+class JudgedLearner(Learner, Protocol):
+    """One that has each rollout judged by the rater, in the place of sessions and fits, and pays whole pieces."""
+
+    def win_rate(self, segments: Segments) -> Tensor:
+        """Say in what share of comparisons with the latest pieces each was preferred. Shape: that of the batch."""
+        ...
 
     def match(self, starts: Tensor, whole: Tensor, num_matches: int) -> Tensor:
         """Say which of the new pieces meets which of the recent ones; both by where they begin. Shape: (B, 2).

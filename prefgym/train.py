@@ -17,7 +17,7 @@ import prefgym
 from prefgym import rewards, samplers
 from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
-from prefgym.checks import check_device, check_given, check_pieces, check_preferences, check_queue, check_room
+from prefgym.checks import check_device, check_given, check_preferences, check_queue, check_room, check_self_play
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import make_evaluation_env, record_episode
@@ -25,7 +25,7 @@ from prefgym.feedback import copy_feedback
 from prefgym.files import writing
 from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
-from prefgym.protocols import JudgedLearner, PieceLearner, Policy
+from prefgym.protocols import JudgedLearner, Policy, SelfPlayLearner
 from prefgym.questions import make_rater
 from prefgym.runs import Run, read_config, write_manifest
 from prefgym.segments import Segments
@@ -97,10 +97,10 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     if isinstance(env, PreferenceVectorEnv):
         check_room(cfg, env)
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
-    if cfg.rater == "none" and isinstance(learner, PieceLearner):
+    if cfg.rater == "none" and isinstance(learner, SelfPlayLearner | JudgedLearner):
         raise UserError(f"--reward {cfg.reward} pays by comparisons, and without a rater nobody says who wins.")
-    if isinstance(learner, PieceLearner):
-        check_pieces(cfg, learner)
+    if isinstance(learner, SelfPlayLearner | JudgedLearner):
+        check_self_play(cfg, learner)
     try:
         agent = agents.build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
     except ValueError as error:

@@ -86,7 +86,6 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         assert f"--reward {reward} pays by comparisons, and without a rater nobody says who wins" in error
     assert not Path("none").exists()
     wrong = {
-        ("preference-model", "--sampler", "disagreement"): "asks where members of an ensemble differ",
         ("preference-model", "--sampler.num-options", "3"): "compares two options: leave --sampler.num-options out",
         ("win-rate", "--recorder.capacity-steps", "600"): "there is room for 600: see --recorder",
         ("win-rate", "--env", "prefgym/Reacher-v0", "--agent.num-steps", "64"): "end after 50: lower --agent.num-steps",

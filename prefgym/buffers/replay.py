@@ -7,9 +7,9 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
-from prefgym.buffers.rollout import Rollout, cut
-from prefgym.protocols import Learner, PieceLearner
-from prefgym.rewards.pay import pay, pay_pieces
+from prefgym.buffers.rollout import Rollout
+from prefgym.protocols import Learner
+from prefgym.rewards.pay import pay
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -86,7 +86,7 @@ class ReplayBuffer:
         self._reward_column = 2 * obs_dim + action_dim
         self._rows = torch.zeros(0, sum(self._columns), device=device)  # all of them with the first step
         self._next = 0
-        self._rollout_shape: tuple[int, ...] = (1, 1)
+        self._num_worlds = 1
         self.num_steps = 0
 
     def __len__(self) -> int:
@@ -95,7 +95,7 @@ class ReplayBuffer:
 
     def add(self, rollout: Rollout) -> None:
         """Take in a rollout, step by step and world by world."""
-        self._rollout_shape = tuple(rollout.reward.shape)
+        self._num_worlds = rollout.reward.shape[1]
         parts = (rollout.obs, rollout.executed, rollout.next_obs)
         self._append(*parts, rollout.reward, rollout.terminated, rollout.truncated)
 
@@ -136,7 +136,7 @@ class ReplayBuffer:
         """
         rows = self._draw(shape, generator)
         ahead = torch.arange(num_steps, device=rows.device)
-        stride = self._rollout_shape[-1]  # to the next step of the same world
+        stride = self._num_worlds  # to the next step of the same world
         num_newer = (self._next - 1 - rows) % self.capacity
         # reward, terminated, truncated of each: (..., n)
         window = self._rows[(rows.unsqueeze(-1) + stride * ahead) % self.capacity, self._reward_column :]
@@ -150,7 +150,7 @@ class ReplayBuffer:
 
     def cut(self) -> None:
         """Mark the latest step of each world as truncated: what is added next does not follow it."""
-        latest = self._next - 1 - torch.arange(min(self._rollout_shape[-1], len(self)))
+        latest = self._next - 1 - torch.arange(min(self._num_worlds, len(self)))
         self._rows[latest % self.capacity, self._reward_column + 2] = 1.0
 
     def forget_pay(self) -> None:
@@ -182,9 +182,6 @@ class ReplayBuffer:
         Raises:
             NotFiniteError: If that is not finite.
         """
-        if isinstance(learner, PieceLearner):
-            self._relabel_pieces(learner)
-            return
         for first in range(0, len(self), ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, len(self))
             reward = pay(learner, self._seen(self.steps(first, last)).segments())
@@ -194,24 +191,9 @@ class ReplayBuffer:
         """Leave out what learners do not see."""
         return replace(steps, obs=steps.obs[..., : self._num_seen], next_obs=steps.next_obs[..., : self._num_seen])
 
-    def _relabel_pieces(self, learner: PieceLearner) -> None:
-        """Pay rollout by rollout, as they were collected; of one that is partly overwritten, what is left."""
-        num_steps, num_worlds = self._rollout_shape
-        num_kept = len(self) // num_worlds * num_worlds  # steps of all worlds
-        if not num_kept:
-            return
-        # rows by age, the newest last: (S, N)
-        order = (self._next - num_kept + torch.arange(num_kept, device=self._rows.device)) % self.capacity
-        rollouts = torch.split(order.view(-1, num_worlds).flip(0), num_steps)
-        for rows in (rollout.flip(0) for rollout in rollouts):
-            kept = self._seen(self._steps(self._rows[rows]))
-            ended = kept.terminated.bool(), kept.truncated.bool()
-            pieces, piece = cut(kept.obs, kept.action, kept.next_obs, *ended)
-            self._rows[rows, self._reward_column] = pay_pieces(learner, pieces).to(self._rows.device)[piece]
-
     def state_dict(self) -> State:
         """Return all that moves."""
-        counters = {"next": self._next, "steps": self.num_steps, "rollout_shape": list(self._rollout_shape)}
+        counters = {"next": self._next, "steps": self.num_steps, "num_worlds": self._num_worlds}
         return {"rows": self._rows[: len(self)], **counters}
 
     def load_state_dict(self, state: State) -> None:
@@ -219,4 +201,4 @@ class ReplayBuffer:
         self._make_room()
         self._rows[: len(state["rows"])] = state["rows"].to(self._rows.device)
         self._next, self.num_steps = state["next"], state["steps"]
-        self._rollout_shape = tuple(state["rollout_shape"])
+        self._num_worlds = state["num_worlds"]

@@ -11,7 +11,7 @@ from prefgym.limits import Count, check
 from prefgym.networks import Activation, StackedMLP
 from prefgym.preferences import Preferences
 from prefgym.rewards.diagnostics import FitReport
-from prefgym.rewards.fit import FitCfg, fit
+from prefgym.rewards.fit import FitCfg, fit, step_sums
 from prefgym.rewards.shaping import SHAPINGS, Shaping
 from prefgym.segments import Segments
 from prefgym.spaces import single_spaces
@@ -49,8 +49,10 @@ class EnsembleCfg:
 class Members(StackedMLP):
     """The reward networks."""
 
-    def __init__(self, cfg: EnsembleCfg, input_dim: int, generator: Generator) -> None:
-        super().__init__((input_dim, *cfg.hidden, 1), cfg.num_members, cfg.activation, generator, orthogonal=False)
+    def __init__(self, cfg: EnsembleCfg, input_dim: int, generator: Generator, output_dim: int = 1) -> None:
+        super().__init__(
+            (input_dim, *cfg.hidden, output_dim), cfg.num_members, cfg.activation, generator, orthogonal=False
+        )
         self.squash: Callable[[Tensor], Tensor] = torch.tanh if cfg.tanh else nn.Identity()
 
     @property
@@ -59,12 +61,16 @@ class Members(StackedMLP):
         return max(1, FLOATS_IN_CACHE // max(bias.shape[-1] for bias in self.biases))
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
-        """Run one member. Shapes: (M, inputs) to (M,)."""
+        """Run one member. Shapes: (M, inputs) to (M, outputs); an only output has no axis."""
         return self.squash(super().member(index, inputs))
 
     def batched(self, inputs: Tensor) -> Tensor:
-        """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M)."""
+        """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M, outputs)."""
         return self.squash(super().batched(inputs))
+
+    def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
+        """Sum rewards (arXiv:1706.03741, eq. 1). Shapes: (b, K, T, inputs), (b, K, T) to (b, K), E in front for all."""
+        return step_sums(self, index, inputs, mask)
 
 
 class Ensemble:
@@ -83,7 +89,7 @@ class Ensemble:
         self.generator = torch.Generator().manual_seed(seed)
         observation, action = single_spaces(env)
         input_dim = observation.shape[0] * (2 if cfg.next_obs else 1) + action.shape[0]
-        self.members = Members(cfg, input_dim, self.generator).to(self.device)
+        self.members = self.make_members(input_dim).to(self.device)
         self.shaping = SHAPINGS[cfg.offset]
         self.optimizer: torch.optim.Optimizer = torch.optim.AdamW(
             self.members.parameters(), lr=cfg.fit.learning_rate, weight_decay=cfg.fit.weight_decay, fused=True
@@ -94,6 +100,10 @@ class Ensemble:
         self.shift = torch.zeros(cfg.num_members, device=self.device)
         self.scale = torch.ones(cfg.num_members, device=self.device)
         self.is_fitted = False
+
+    def make_members(self, input_dim: int) -> Members:
+        """Make untrained networks."""
+        return Members(self.cfg, input_dim, self.generator)
 
     @property
     def batched(self) -> bool:
@@ -147,14 +157,18 @@ class Ensemble:
         flat = (inputs.reshape(-1, inputs.shape[-1]) - self.input_mean) * self.input_scale
         return self.outputs(flat).reshape(-1, *inputs.shape[:-1])
 
-    @torch.no_grad()
     def outputs(self, standardized: Tensor) -> Tensor:
-        """Run all members on the same rows. Shapes: (M, inputs) to (E, M)."""
+        """Say what each member thinks steps are worth, not normalised. Shapes: (M, inputs) to (E, M)."""
+        return self.run(standardized)
+
+    @torch.no_grad()
+    def run(self, standardized: Tensor) -> Tensor:
+        """Run all members on the same rows. Shapes: (M, inputs) to (E, M, outputs); an only output has no axis."""
         if self.batched:
             return self.members.batched(standardized.expand(self.members.num_members, -1, -1))
         members = range(self.members.num_members)
         parts = torch.split(standardized, self.members.rows_in_cache)
-        return torch.cat([torch.stack([self.members.member(e, rows) for e in members]) for rows in parts], -1)
+        return torch.cat([torch.stack([self.members.member(e, rows) for e in members]) for rows in parts], 1)
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""

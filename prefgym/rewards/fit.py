@@ -8,6 +8,7 @@ from torch import Generator, Tensor
 
 from prefgym.guards import check_finite
 from prefgym.limits import Count, NonNegative, Positive, Share, check
+from prefgym.networks import StackedMLP
 from prefgym.rewards.diagnostics import FitReport, accuracy, calibration_error
 
 NUM_FOLDS = 10
@@ -44,12 +45,11 @@ class Networks(Protocol):
         """Return E."""
         ...
 
-    def member(self, index: int, inputs: Tensor) -> Tensor:
-        """Run one member. Shapes: (M, inputs) to (M,)."""
-        ...
+    def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
+        """Score options, so that P(k) = softmax(scores)_k; None runs all members, each on its own inputs.
 
-    def batched(self, inputs: Tensor) -> Tensor:
-        """Run every member on its own inputs in one product. Shapes: (E, M, inputs) to (E, M)."""
+        Shapes: (b, K, T, inputs), (b, K, T) to (b, K), each with E in front for all.
+        """
         ...
 
 
@@ -58,8 +58,8 @@ def held_out(query_id: Tensor, num_members: int) -> Tensor:
     return query_id % NUM_FOLDS == torch.arange(num_members, device=query_id.device)[:, None] % NUM_FOLDS
 
 
-def step_sums(members: Networks, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
-    """Sum rewards over the valid steps.
+def step_sums(members: StackedMLP, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
+    """Sum over the valid steps what networks make of each: one number, or D of them.
 
     Args:
         members: The networks.
@@ -68,14 +68,18 @@ def step_sums(members: Networks, index: int | None, inputs: Tensor, mask: Tensor
         mask: Valid steps. Shape: (b, K, T), or (E, b, K, T).
 
     Returns:
-        Scores. Shape: (b, K), or (E, b, K).
+        Sums. Shape: (b, K), or (E, b, K), with D behind where it is not 1.
     """
+    axis = mask.dim() - 1
     if index is None:
-        return (members.batched(inputs.flatten(1, 3)).view(mask.shape) * mask).sum(-1)
+        each = members.batched(inputs.flatten(1, 3))
+        each = each.view(*mask.shape, *each.shape[2:])
+        return (each * mask.view(*mask.shape, *[1] * (each.dim() - mask.dim()))).sum(axis)
     if bool(mask.all()):
-        return members.member(index, inputs.flatten(0, 2)).view(mask.shape).sum(-1)
-    rewards = torch.zeros(mask.shape, device=inputs.device)  # padding is not worth computing
-    return rewards.masked_scatter(mask, members.member(index, inputs[mask])).sum(-1)
+        each = members.member(index, inputs.flatten(0, 2))
+        return each.view(*mask.shape, *each.shape[1:]).sum(axis)
+    told = members.member(index, inputs[mask])  # padding is not worth computing
+    return told.new_zeros(*mask.shape, *told.shape[1:]).index_put((mask,), told).sum(axis)
 
 
 def preference_loss(scores: Tensor, choice: Tensor, weight: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -189,14 +193,14 @@ def accumulate(
     """
     weight = seen / seen.sum(-1, keepdim=True).clamp_min(1)
     if batched:
-        scores = step_sums(members, None, inputs[batch], mask[batch])
+        scores = members.scores(None, inputs[batch], mask[batch])
         loss = preference_loss(scores, choice[batch], weight, label_smoothing)
         torch.autograd.backward(loss)
         return loss.detach(), scores.detach()
     total = torch.zeros((), device=inputs.device)
     kept: list[Tensor] = []
     for index, (rows, weights) in enumerate(zip(batch, weight)):
-        scores = step_sums(members, index, inputs[rows], mask[rows])
+        scores = members.scores(index, inputs[rows], mask[rows])
         loss = preference_loss(scores, choice[rows], weights, label_smoothing)
         torch.autograd.backward(loss)
         total += loss.detach()
@@ -236,8 +240,7 @@ def _judge(
     choices: list[Tensor] = []
     for index in range(members.num_members):
         rows = hidden[index]
-        rewards = members.member(index, inputs[rows].flatten(0, 2)).view(mask[rows].shape)
-        log_probs.append((rewards * mask[rows]).sum(-1).log_softmax(-1))
+        log_probs.append(members.scores(index, inputs[rows], mask[rows]).log_softmax(-1))
         choices.append(choice[rows])
     log_prob, chosen = torch.cat(log_probs).cpu(), torch.cat(choices).cpu()
     probability = log_prob[:, 0].exp()

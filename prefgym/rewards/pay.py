@@ -3,7 +3,7 @@
 from torch import Tensor
 
 from prefgym.guards import check_finite
-from prefgym.protocols import Learner, PieceLearner
+from prefgym.protocols import JudgedLearner, Learner
 from prefgym.segments import Segments
 
 
@@ -18,7 +18,7 @@ def pay(learner: Learner, steps: Segments) -> Tensor:
     return reward.mean(0)[..., 0]
 
 
-def pay_pieces(learner: PieceLearner, pieces: Segments) -> Tensor:
+def pay_pieces(learner: JudgedLearner, pieces: Segments) -> Tensor:
     """Return what each step of a piece of an episode is paid: the piece's win rate. Shape: that of the batch.
 
     Raises:

@@ -75,6 +75,8 @@ class WinRate:
         num_others = (len(self.queue) - (myself >= 0).long()).clamp_min(1)
         others = (torch.rand(len(chosen), generator=self.generator) * num_others).long()
         opponent = (others + ((myself >= 0) & (others >= myself))).clamp_max(len(self.queue) - 1)
+        oldest = len(self.queue) - len(new)  # of the new ones, in the queue; below 0 where there were more than fit
+        self._opponents = torch.where(opponent >= oldest, new[(opponent - oldest).clamp_min(0)], -1)
         return torch.stack([starts[self._players], self.queue[opponent]], -1)
 
     def _join(self, starts: Tensor, num_rollouts: int) -> None:
@@ -84,14 +86,15 @@ class WinRate:
         self.queue, self.age = queue[kept], age[kept]
 
     def settle(self, answers: Answers) -> None:
-        """Count the wins: rate = sum of c_1 / number of answers; a piece that nobody judged wins one half.
+        """Count the wins of both, if both are new: rate = sum of c / number of answers; one half where nobody judged.
 
         Args:
             answers: Of all matches, in their order. Shape: (B, 2).
         """
-        answered = answers.answered.float()
-        wins = torch.zeros_like(self.rates).index_add_(0, self._players, answers.choice[:, 0] * answered)
-        played = torch.zeros_like(self.rates).index_add_(0, self._players, answered)
+        who = torch.cat([self._players, self._opponents])
+        new, answered = who >= 0, answers.answered.float().repeat(2)
+        wins = torch.zeros_like(self.rates).index_add_(0, who[new], (answers.choice.T.flatten() * answered)[new])
+        played = torch.zeros_like(self.rates).index_add_(0, who[new], answered[new])
         self.rates = torch.where(played > 0, wins / played.clamp_min(1), 0.5)
         self.is_fitted = True
 
@@ -127,9 +130,6 @@ class WinRate:
             ValueError: Always.
         """
         raise ValueError("a win rate is known of pieces of episodes, and not of single steps")
-
-    def watch(self, pieces: Segments) -> None:
-        """Take no note: `match` does."""
 
     def state_dict(self) -> State:
         """Return all that moves."""

@@ -1,7 +1,7 @@
 """Train by self-play and on a fitted reward, with the same raters and budgets, and print the table.
 
     python scripts/reproduce/self_play_table.py --jobs 2
-    python scripts/reproduce/self_play_table.py --tasks HalfCheetah --raters oracle cyclic --budgets 2000
+    python scripts/reproduce/self_play_table.py --tasks HalfCheetah --raters oracle turning --budgets 2000
 
 Three arms have the same PPO, and ask the same rater as often about pieces as long. `reward` fits a reward (`--reward
 ensemble`), `model` a preference model, and `rater` has each rollout judged by the rater itself (`--reward win-rate`),
@@ -11,7 +11,8 @@ line to the results file; cells that have a line there with the same flags and s
 Policies are compared by true return and, since a rater that goes round in circles has none, head to head: both play
 episodes, drawing their actions, and the rater, without its lapses, says which of each two it
 prefers. What self-play promises holds for the average of its policies and not for the last one, which may go round for
-ever; so those that were kept in the second half of the training are compared, too, an episode by each in turn.
+ever, and it is that nobody beats it; so those that were kept in the second half of the training are compared, too, an
+episode by each in turn, and all of these with each of the other arm's, of which the least favourable counts.
 """
 
 import hashlib
@@ -29,6 +30,7 @@ import torch
 import tyro
 from rich.console import Console
 from rich.table import Table
+from torch import Tensor
 
 from prefgym.bench.cells import Line, finish, in_json, read_done, run_cells
 from prefgym.config import TrainCfg, UserError
@@ -53,13 +55,17 @@ RATERS: dict[str, tuple[str, ...]] = {
     "oracle": ("--rater", "oracle"),
     "mistake": ("--rater", "mistake", "--rater.eps-mistake", "0.2"),
     "stochastic": ("--rater", "stochastic"),
-    "cyclic": ("--rater", "cyclic"),
+    "turning": ("--rater", "turning", "--rater.factors", "forward,ctrl"),
     "peak-end": ("--rater", "peak-end"),
 }
 JUDGES = RATERS | {"mistake": RATERS["oracle"]}
 """Who compares final policies."""
-CIRCLES = {"HalfCheetah": "forward,ctrl,-forward"}
-"""The circle of tasks with fewer than three factors: fast, calm, backwards."""
+RATES = {
+    "win_rate": "preferred",
+    "kept_win_rate": "kept policies",
+    "worst": "their worst match",
+    "their_worst": "that of the first arm",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,14 +163,13 @@ def duels(cfg: SelfPlayTableCfg, done: dict[Cell, Line]) -> Iterator[Duel]:
 def rater_flags(cell: Cell, raters: dict[str, tuple[str, ...]] = RATERS) -> list[str]:
     """Say who answers, and where."""
     flags = ["--env", f"prefgym/{cell.task}-v0", *raters[cell.rater]]
-    return [*flags, *circle(cell.task)] if cell.rater == "cyclic" else flags
+    return [*flags, *usual(cell.task)] if cell.rater == "turning" else flags
 
 
 @cache
-def circle(task: str) -> tuple[str, ...]:
-    """Say what goes round in a circle, and what is usual: of random actions, small to large, and the medium policy."""
-    what = ("--rater.factors", CIRCLES[task]) if task in CIRCLES else ()
-    flags = ["--env", f"prefgym/{task}-v0", "--rater", "cyclic", *what]
+def usual(task: str) -> tuple[str, ...]:
+    """Say what is usual in a task: of random actions, small to large, and the medium policy."""
+    flags = ["--env", f"prefgym/{task}-v0", *RATERS["turning"]]
     config, env, rater = worlds_and_rater(flags, num_envs=16)
     env.action_space.seed(0)
     obs, _ = env.reset(seed=0)
@@ -175,8 +180,8 @@ def circle(task: str) -> tuple[str, ...]:
     sampler = UniformSampler(UniformSamplerCfg(segment_length=piece_length(task), recent_steps=None))
     rater(Queries.of(sampler(env.recorder, None, 1000, torch.Generator().manual_seed(0))))
     shown = rater.state_dict()
-    usual = [f"{x:.3g}" for x in shown["mean"].tolist()], [f"{x:.3g}" for x in shown["var"].sqrt().tolist()]
-    return (*what, "--rater.means", *usual[0], "--rater.deviations", *usual[1])
+    means, deviations = ([f"{x:.3g}" for x in told.tolist()] for told in (shown["mean"], shown["var"].sqrt()))
+    return ("--rater.means", *means, "--rater.deviations", *deviations)
 
 
 def worlds_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, PreferenceVectorEnv, Any]:
@@ -244,19 +249,37 @@ def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
     """
     _, _, rater = worlds_and_rater(rater_flags(duel.ours, JUDGES), num_envs=1)
     drawn = torch.Generator().manual_seed(0)
-    rates: list[float] = []
-    for ours, theirs in zip(play_both(cfg, duel.ours), play_both(cfg, duel.theirs)):
-        order = torch.randperm(cfg.matches, generator=drawn)
-        answers = ask(rater, Queries.of(Segments.stack([ours, theirs[order]], dim=1))).answers
-        rates.append(float(np.where(answers.answered.numpy(), answers.choice[:, 0].numpy(), 0.5).mean()))
-    return {**wanted_duel(cfg, duel), "win_rate": rates[0], "kept_win_rate": rates[1]}
+    (ours, our_kept, _), (theirs, their_kept, num_kept) = play_both(cfg, duel.ours), play_both(cfg, duel.theirs)
+
+    def preferred(first: Segments, second: Segments) -> Tensor:
+        answers = ask(rater, Queries.of(Segments.stack([first, second], dim=1))).answers
+        return torch.where(answers.answered, answers.choice[:, 0], 0.5)
+
+    def shuffled(episodes: Segments) -> Segments:
+        return episodes[torch.randperm(len(episodes), generator=drawn)]
+
+    def worst(first: Segments, second: Segments) -> float:
+        """Return the least share of `first` that is preferred to one of the policies of `second`."""
+        rows = torch.arange(cfg.matches).repeat(num_kept)
+        policy = torch.arange(num_kept).repeat_interleave(cfg.matches)
+        met = policy + num_kept * (torch.rand(len(rows), generator=drawn) * (cfg.matches // num_kept)).long()
+        return float(preferred(first[rows], second[met]).view(num_kept, cfg.matches).mean(1).min())
+
+    return {
+        **wanted_duel(cfg, duel),
+        "win_rate": float(preferred(ours, shuffled(theirs)).mean()),
+        "kept_win_rate": float(preferred(our_kept, shuffled(their_kept)).mean()),
+        "worst": worst(our_kept, their_kept),
+        "their_worst": worst(their_kept, our_kept),
+    }
 
 
 @lru_cache(maxsize=16)
-def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments]:
+def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, int]:
     """Play an episode in each world by the last policy, and by those that were kept in the second half, in turn.
 
-    Batch shapes: (N,).
+    Returns:
+        The episodes of both, batch shapes (N,), and how many took turns.
 
     Raises:
         RuntimeError: If the run is not there any more, damaged, or kept nothing.
@@ -270,7 +293,7 @@ def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments]:
         last, kept = load_policy(folder), Turns([load_policy(folder, steps) for steps in late])
     except UserError as error:
         raise RuntimeError(str(error)) from error
-    return play(cfg, cell, last), play(cfg, cell, kept)
+    return play(cfg, cell, last), play(cfg, cell, kept), len(late)
 
 
 @dataclass(frozen=True)
@@ -299,14 +322,14 @@ def play(cfg: SelfPlayTableCfg, cell: Cell, policy: Any) -> Segments:  # noqa: A
         running = running & ~ended
     episodes = env.recorder.episodes(1000)
     assert episodes.origin is not None  # a recorder knows where its segments come from
-    # the first ones of each world
-    return episodes[episodes.origin[:, 0] < env.num_envs]
+    first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each world, in their order
+    return episodes[first]
 
 
 def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel, Line]) -> Table:
     """Lay out true returns, and how often the rater prefers an arm to the first one, over all pairs of seeds."""
     table = Table(title=f"after {cfg.steps:,} steps; preferred to `{cfg.arms[0]}` in {cfg.matches} episodes a pair")
-    for name in ("task", "rater", "queries", "arm", "true return, mean", "all seeds", "preferred", "kept policies"):
+    for name in ("task", "rater", "queries", "arm", "true return, mean", "all seeds", *RATES.values()):
         table.add_column(name)
     for task, rater, budget, arm in product(cfg.tasks, cfg.raters, cfg.budgets, cfg.arms):
         mine = [Cell(task=task, rater=rater, budget=budget, arm=arm, seed=seed) for seed in range(cfg.seeds)]
@@ -314,8 +337,9 @@ def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel
         if not len(returns):
             continue
         lines = [line for duel, line in compared.items() if duel.ours in mine]
+        rates = (spread([line[name] for line in lines]) for name in RATES)
         row = [task, rater, f"{budget:,}", arm, f"{returns.mean():.0f}", " ".join(f"{x:.0f}" for x in returns)]
-        table.add_row(*row, *(spread([line[name] for line in lines]) for name in ("win_rate", "kept_win_rate")))
+        table.add_row(*row, *rates)
     return table
 
 

@@ -141,53 +141,14 @@ def test_learners_do_not_see_what_is_the_agents_own() -> None:
         def reward(self, segments: Segments) -> Tensor:
             return super().reward(segments) + segments.obs.shape[-1]
 
-    class PieceWidth(Count):
-        def win_rate(self, segments: Segments) -> Tensor:
-            return super().win_rate(segments) + segments.obs.shape[-1]
-
     ours = rollout(0, 3, 2)
     obs, next_obs = (torch.cat([x, x + 1000], -1) for x in (ours.obs, ours.next_obs))
     buffer, plain = ReplayBuffer(7, 2, 1, num_seen=1), ReplayBuffer(7, 1, 1)
     buffer.add(replace(ours, obs=obs, next_obs=next_obs))
     plain.add(ours)
-    for learner in (Width(), PieceWidth()):
-        buffer.relabel(learner)  # pyright: ignore[reportArgumentType]
-        plain.relabel(learner)  # pyright: ignore[reportArgumentType]
-        assert torch.equal(buffer.steps(0, 6).reward, plain.steps(0, 6).reward)
-
-
-class Count:
-    """Thinks a piece is worth ten times its steps, and one more where it terminated."""
-
-    def watch(self, pieces: Segments) -> None:
-        """Take note of nothing."""
-
-    def win_rate(self, segments: Segments) -> Tensor:
-        """Return the worth of each piece."""
-        return 10.0 * segments.length + segments.terminated
-
-    is_fitted = True
-    weights = load_weights = fit = reward = watch  # none of which is called
-
-
-def test_pieces_are_paid_as_they_were_collected_also_after_it_wrapped() -> None:
-    """Rollouts of 3 steps of 2 worlds; 10 of 18 steps are kept: a whole rollout, and the last 2 steps of that before.
-
-    Steps whose number is a multiple of three terminate, of five are cut off.
-    """
-    buffer = ReplayBuffer(10, 1, 1)
-    for first in (0, 6, 12):
-        buffer.add(rollout(first, 3, 2))
-    buffer.relabel(Count())  # pyright: ignore[reportArgumentType]
-    kept = buffer.steps(0, 10)
-    paid = dict(zip(kept.obs[:, 0].int().tolist(), kept.reward.tolist()))
-    # of the second rollout, world 0 took steps 8 and 10, world 1 steps 9 and 11; of the third, 12 14 16 and 13 15 17
-    assert paid == {8: 20.0, 10: 20.0, 9: 11.0, 11: 10.0, 12: 11.0, 14: 20.0, 16: 20.0, 13: 21.0, 15: 21.0, 17: 10.0}
-    state = buffer.state_dict()
-    other = ReplayBuffer(10, 1, 1)
-    other.load_state_dict(state)
-    other.relabel(Count())  # pyright: ignore[reportArgumentType]
-    assert torch.equal(other.steps(0, 10).reward, kept.reward)
+    buffer.relabel(Width())  # pyright: ignore[reportArgumentType]
+    plain.relabel(Width())  # pyright: ignore[reportArgumentType]
+    assert torch.equal(buffer.steps(0, 6).reward, plain.steps(0, 6).reward)
 
 
 def test_valid_steps_of_segments_are_listed() -> None:

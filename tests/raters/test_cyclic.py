@@ -13,7 +13,7 @@ from torch import Tensor
 
 from prefgym import raters
 from prefgym.queries import Queries
-from prefgym.raters.cyclic import CyclicRater, CyclicRaterCfg, beats
+from prefgym.raters.cyclic import CyclicRater, CyclicRaterCfg
 from prefgym.raters.factors import factor_means
 from prefgym.testing import check_rater
 
@@ -80,7 +80,7 @@ def test_how_often_the_circle_is_met() -> None:
     standing = torch.randn(20_000, 3, 3, generator=generator)
     kinds = standing.argmax(-1)
     of_each = (kinds.sort(-1).values == torch.arange(3)).all(-1)
-    met = circle(beats(standing))
+    met = circle(rater().beats(standing))
     assert bool(met[of_each].all())
     assert not bool(met[~of_each].any())
     assert float(met.float().mean()) == pytest.approx(2 / 9, abs=0.015)  # five deviations of a binomial share
@@ -88,7 +88,7 @@ def test_how_often_the_circle_is_met() -> None:
 
 def test_no_two_beat_each_other() -> None:
     standing = torch.randn(500, 4, 5, generator=torch.Generator().manual_seed(1))
-    wins = beats(standing)
+    wins = rater().beats(standing)
     assert not bool((wins & wins.mT).any())
 
 
@@ -115,7 +115,7 @@ def test_too_few_factors_are_refused(factors: str, told: str) -> None:
 def test_classes_may_be_any_number() -> None:
     """With four factors, classes two apart are alike."""
     standing = torch.eye(4).unsqueeze(0)
-    wins = {(one, other) for one, other in product(range(4), range(4)) if bool(beats(standing)[0, one, other])}
+    wins = {(one, other) for one, other in product(range(4), range(4)) if bool(rater().beats(standing)[0, one, other])}
     assert wins == {(0, 1), (1, 2), (2, 3), (3, 0)}
 
 

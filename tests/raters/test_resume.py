@@ -30,7 +30,7 @@ def stop(*_: Any) -> None:  # noqa: ANN401
     raise RuntimeError("stopped")
 
 
-RATERS = ("heron", "cyclic", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety")
+RATERS = ("heron", "cyclic", "turning", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety")
 
 
 @pytest.mark.parametrize("rater", RATERS)

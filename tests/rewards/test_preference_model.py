@@ -1,7 +1,7 @@
-"""The preference model: antisymmetric, fitted to choices that no score explains, and win rates by hand."""
+"""The preference model: antisymmetric, fitted to choices that no score explains, and what it pays by hand."""
 
 from dataclasses import replace
-from math import exp, log
+from math import log
 from typing import Any
 
 import numpy as np
@@ -12,13 +12,14 @@ from torch import Tensor
 
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.rewards.preference_model import ComparisonFitCfg, PreferenceModel, PreferenceModelCfg
+from prefgym.rewards.fit import FitCfg
+from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg, against, logit
 from prefgym.segments import Segments
 from prefgym.spaces import Spaces
 
 ENV = Spaces(Box(-1, 1, (1,), np.float32), Box(-1, 1, (1,), np.float32))
 SMALL = PreferenceModelCfg(
-    hidden=(16,), fit=ComparisonFitCfg(gradient_steps=400, minibatch_size=64, learning_rate=1e-2)
+    num_members=2, hidden=(16,), fit=FitCfg(gradient_steps=400, learning_rate=1e-2, weight_decay=0)
 )
 
 
@@ -40,10 +41,11 @@ def asked(kinds: Tensor, first_wins: Tensor) -> Preferences:
     return Preferences.of(queries, Answers.of((~first_wins).long(), 2), RaterInfo(name="a test"))
 
 
-def chance(model: PreferenceModel, a: Segments, b: Segments) -> Tensor:
-    """Return P(a > b)."""
+def chance(model: PreferenceModel, a: Segments, b: Segments, member: int = 0) -> Tensor:
+    """Return P(a > b) as a member has it; inputs of models that are not fitted are not standardised."""
+    pairs = Segments.stack([a, b], dim=1)
     with torch.no_grad():
-        return model.comparer.logit(model.comparer(*model.inputs(a)), model.comparer(*model.inputs(b))).sigmoid()
+        return model.members.scores(member, model.inputs(pairs), pairs.mask).softmax(-1)[..., 0]
 
 
 def test_it_is_antisymmetric() -> None:
@@ -58,26 +60,24 @@ def test_padding_does_not_count() -> None:
     obs = torch.randn(5, 6)
     padded = obs.clone()
     padded[:, 4:] = 9.0
-    length = torch.full((5,), 4)
-    first, second = segments(obs, length), segments(padded, length)
-    assert torch.equal(model.comparer(*model.inputs(first)), model.comparer(*model.inputs(second)))
+    length, other = torch.full((5,), 4), segments(torch.randn(5, 6))
+    assert torch.equal(*(chance(model, segments(x, length), other) for x in (obs, padded)))
 
 
 def test_what_terminated_has_less_and_what_was_cut_off_has_not() -> None:
     """Weights of 2 of 4 steps: a quarter each after a termination, a half each where the window was merely short."""
     obs, length = torch.zeros(2, 4), torch.tensor([2, 2])
-    _, weight = PreferenceModel(SMALL, ENV).inputs(segments(obs, length, torch.tensor([True, False])))
-    assert weight.tolist() == [[0.25, 0.25, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]]
+    model = PreferenceModel(SMALL, ENV)
+    model.watch(segments(obs, length, torch.tensor([True, False])))
+    assert model.queue_weight.tolist() == [[0.25, 0.25, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]]
 
 
-def test_the_loss_of_a_choice_by_hand() -> None:
-    """U = 1 against 0, v w' - v' w = 2 * 3 - 0: the logit is 7."""
-    model = PreferenceModel(replace(SMALL, num_cycles=1), ENV)
-    a, b = torch.tensor([1.0, 2.0, 0.0]), torch.tensor([0.0, 0.0, 3.0])
-    assert model.comparer.logit(a, b).item() == pytest.approx(7.0)
-    model.comparer.forward = lambda inputs, weight: torch.stack([a, b]).expand(len(inputs), 2, 3)  # pyright: ignore[reportAttributeAccessIssue]
-    log_prob = model.log_prob(torch.zeros(1, 2, 4, 2), torch.ones(1, 2, 4))[0]
-    assert log_prob.tolist() == pytest.approx([-log(1 + exp(-7)), -7 - log(1 + exp(-7))], rel=1e-5)
+def test_log_odds_by_hand() -> None:
+    """Two steps, sums (1, 2, 4) and (0, 6, 3): 1 - 0 + (2 * 3 - 6 * 4) / 2 = -8."""
+    a, b = torch.tensor([1.0, 2.0, 4.0]), torch.tensor([0.0, 6.0, 3.0])
+    assert logit(a, b, 2).item() == pytest.approx(-8.0)
+    assert logit(b, a, 2).item() == pytest.approx(8.0)
+    assert against(torch.tensor([5.0, 1.0, 2.0, 3.0, 4.0])).tolist() == [1.0, 3.0, 4.0, -1.0, -2.0]
 
 
 @pytest.mark.parametrize("num_cycles", [0, 2])
@@ -103,21 +103,34 @@ def test_ties_are_learned_as_such() -> None:
     assert report.calibration_error < 0.1
 
 
-def test_win_rates_are_those_of_the_slow_reference() -> None:
-    """Of 5 pieces the queue keeps the latest 3; a step is paid as a piece of its own would be."""
+def test_pay_sums_to_the_log_odds_against_the_queue() -> None:
+    """Of 5 pieces the queue keeps the latest 3; sums of pay differ as the mean log odds against these do."""
     model = PreferenceModel(replace(SMALL, queue=3), ENV)
     pieces = segments(torch.randn(5, 4))
     model.watch(pieces[:2])
     model.watch(pieces[2:])
-    others = segments(torch.randn(2, 6, 4))
-    expected = [[sum(float(chance(model, x, y)) for y in (pieces[i] for i in (2, 3, 4))) / 3 for x in row]
-                for row in ([others[i, j] for j in range(6)] for i in range(2))]  # fmt: skip
-    assert torch.allclose(model.win_rate(others), torch.tensor(expected), atol=1e-6)
-    score = model.score(others)
-    assert score.shape == (1, 2, 6)
-    assert torch.allclose(score[0].sigmoid(), model.win_rate(others), atol=1e-5)
-    step = segments(others.obs[0, 0, 2:3, 0])
-    assert model.reward(others)[0, 0, 0, 2].item() == pytest.approx(model.win_rate(step[None]).item(), abs=1e-6)
+    others = segments(torch.randn(6, 4))
+    for member in range(2):
+        odds = [chance(model, others, piece[None].map(lambda x: x.repeat(6, *[1] * (x.dim() - 1))), member).logit()
+                for piece in (pieces[i] for i in (2, 3, 4))]  # fmt: skip
+        expected = torch.stack(odds).mean(0)
+        paid = model.score(others)[member]
+        assert torch.allclose(paid - paid[0], expected - expected[0], atol=1e-4)
+        assert torch.allclose(model.reward(others)[member].sum(-1), paid, atol=1e-5)  # not normalised before a fit
+
+
+def test_who_goes_round_is_paid_for_what_beats_the_queue() -> None:
+    """-1 beats 0, 0 beats 1, 1 beats -1: against a queue of one kind, that which beats it is paid best."""
+    kinds = torch.tensor([-1.0, 0.0, 1.0])
+    pairs = torch.randint(3, (300, 2), generator=torch.Generator().manual_seed(0))
+    pairs = pairs[pairs[:, 0] != pairs[:, 1]]
+    model = PreferenceModel(SMALL, ENV)
+    model.fit(asked(kinds[pairs], (pairs[:, 1] - pairs[:, 0]) % 3 == 1))
+    for kind in range(3):
+        model.watch(segments(kinds[kind].expand(64, 4)))
+        paid = model.reward(segments(kinds.unsqueeze(-1).expand(-1, 4))).mean((0, -1))
+        assert paid.argmax() == (kind - 1) % 3
+        assert paid.argmin() == (kind + 1) % 3
 
 
 def test_the_truth_is_not_seen() -> None:
@@ -156,6 +169,6 @@ def test_before_there_are_pieces_of_ones_own_it_compares_with_what_was_asked_abo
     model.fit(told)
     assert len(model.queue) == 64  # of 80
     assert model.reward(told.queries.options).isfinite().all()
-    before = model.win_rate(told.queries.options)
-    model.watch(segments(torch.full((300, 4), 5.0)))  # another queue, and other rates
-    assert not torch.allclose(model.win_rate(told.queries.options), before)
+    before = model.reward(told.queries.options)
+    model.watch(segments(torch.full((300, 4), 5.0)))  # another queue, and another pay
+    assert not torch.allclose(model.reward(told.queries.options), before)

@@ -15,7 +15,7 @@ def test_win_rates_by_hand() -> None:
     """Piece 0 wins one of two, piece 1 ties its only one, piece 2 was skipped; nobody judged piece 3."""
     learner = WinRate(WinRateCfg())
     learner.match(torch.arange(4), ALL[:4], 4)
-    learner._players = torch.tensor([0, 1, 0, 2])
+    learner._players, learner._opponents = torch.tensor([0, 1, 0, 2]), torch.full((4,), -1)
     answers = Answers.of(
         torch.tensor([0, 0, 1, 0]),
         2,
@@ -30,6 +30,20 @@ def test_win_rates_by_hand() -> None:
     learner._players = torch.tensor([0, 0, 0, 3])
     learner.settle(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
     assert learner.rates.tolist() == pytest.approx([2 / 3, 0.5, 0.5, 1.0])
+    learner._opponents = torch.tensor([1, 1, 3, -1])  # who is new tells by both
+    learner.settle(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
+    assert learner.rates.tolist() == pytest.approx([2 / 3, 0.5, 0.5, 0.5])
+
+
+def test_opponents_are_known_by_where_they_begin() -> None:
+    """Of 4 new pieces the second is cut short; those of the rollout before are not among the new ones."""
+    learner, whole = WinRate(WinRateCfg()), torch.tensor([True, False, True, True])
+    learner.match(torch.arange(4), ALL[:4], 1)
+    starts = torch.arange(10, 14)
+    second = learner.match(starts, whole, 200)[:, 1]
+    new = learner._opponents >= 0
+    assert torch.equal(starts[learner._opponents[new]], second[new])
+    assert torch.equal(new, second >= 10) and new.any() and not new.all()
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 30)), min_size=1, max_size=5), st.integers(1, 12))
@@ -96,7 +110,7 @@ def test_pieces_that_were_cut_short_meet_nobody() -> None:
     pairs = learner.match(torch.arange(4), whole, 3)
     assert sorted({first for first, _ in pairs.tolist()}) == [1, 3]
     learner.settle(Answers.of(torch.zeros(3, dtype=torch.long), 2))
-    assert learner.rates.tolist() == [0.5, 1.0, 0.5, 1.0]
+    assert learner.rates.tolist() == pytest.approx([0.5, 2 / 3, 0.5, 1 / 3])  # two matches of the one, one of the other
     assert len(learner.match(torch.tensor([7, 8]), whole[:1].expand(2), 5)) == 0
     learner.settle(Answers.of(torch.zeros(0, dtype=torch.long), 2))
     assert learner.rates.tolist() == [0.5, 0.5]

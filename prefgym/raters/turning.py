@@ -1,0 +1,43 @@
+"""A rater who always wants a little of what is missing, and so goes round in a circle in small steps."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from prefgym.raters.standing import StandingRater, StandingRaterCfg
+
+
+@dataclass(frozen=True, kw_only=True)
+class TurningRaterCfg(StandingRaterCfg):
+    """A rater who looks at two factors, the first two unless said, and prefers what is further round their circle."""
+
+
+class TurningRater(StandingRater):
+    """Answer by who is ahead, less than half a turn, in the plane of two factors."""
+
+    name = "turning"
+
+    def __init__(
+        self, cfg: TurningRaterCfg | None = None, *, factor_names: Sequence[str] = (), ranking: Sequence[str] = ()
+    ) -> None:
+        """Choose the two factors; see `StandingRater`."""
+        super().__init__(cfg or TurningRaterCfg(), factor_names=factor_names, ranking=ranking)
+
+    def arrange(self, factors: tuple[str, ...]) -> tuple[str, ...]:
+        """Return two.
+
+        Raises:
+            ValueError: If there are fewer, or others were named.
+        """
+        if len(factors) < 2 or (self.cfg.factors and len(factors) > 2):
+            raise ValueError(f"a plane has two factors, and there are {len(factors)}")
+        return factors[:2]
+
+    def beats(self, standing: Tensor) -> Tensor:
+        """Compare directions: a beats b where a_1 b_2 - a_2 b_1 > 0. Shape: (..., K, 2) to (..., K, K), bool.
+
+        Nothing beats, or is beaten by, what is usual in both.
+        """
+        first, second = standing.unbind(-1)
+        return first.unsqueeze(-1) * second.unsqueeze(-2) > second.unsqueeze(-1) * first.unsqueeze(-2)
