@@ -79,7 +79,10 @@ class ScoringLearner(Learner, Protocol):
     """A learner that chooses by other numbers than the sum of the reward it pays, such as the one not normalised."""
 
     def score(self, segments: Segments) -> Tensor:
-        """Score segments in the units in which choices were fitted. Shape: (E, ...)."""
+        """Score options so that the softmax over the last axis of the batch is what is expected to be chosen.
+
+        Shape: (E, ..., K).
+        """
         ...
 
 

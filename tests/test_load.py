@@ -11,7 +11,9 @@ import torch
 import prefgym
 from prefgym.cli import main
 from prefgym.config import UserError
+from prefgym.datasets import load_preferences
 from prefgym.evaluate import evaluate, make_evaluation_env
+from prefgym.rewards.preference_model import PreferenceModel
 from prefgym.segments import Segments
 
 TINY = [
@@ -43,6 +45,19 @@ def test_a_policy_acts_as_it_did(run: Path) -> None:
         obs, reward, terminated, truncated, _ = env.step(action)
         total, over = total + float(reward), terminated or truncated
     assert total == json.loads((run / "result.json").read_text())["returns"][0]
+
+
+def test_a_preference_model_knows_whom_it_meets(tmp_path: Path) -> None:
+    """With the queue of the last rollouts; two of them are told apart by what they pay the same steps."""
+    with pytest.raises(SystemExit, match="0"):
+        main([*TINY, "--reward", "preference-model", "--out", str(tmp_path / "run")])
+    learner = prefgym.load_reward(tmp_path / "run")
+    assert isinstance(learner, PreferenceModel) and len(learner.queue) == 64
+    options = load_preferences(tmp_path / "run" / "preferences" / "preferences").queries.options
+    paid = learner.reward(options)
+    assert paid.shape == (2, *options.batch_shape, 5) and paid.isfinite().all()
+    learner.watch(options[:, 0])
+    assert not torch.allclose(learner.reward(options), paid)
 
 
 def test_a_policy_on_the_way_is_kept(run: Path) -> None:

@@ -44,51 +44,39 @@ class Rollout:
         return Segments.of_steps(self.obs, self.executed, self.next_obs, self.terminated, self.truncated)
 
     def pieces(self) -> tuple[Segments, Tensor]:
-        """Cut the rollout into one piece of each episode in it: see `cut`."""
-        return cut(self.obs, self.executed, self.next_obs, self.terminated, self.truncated)
+        """Cut the rollout where episodes end.
 
+        Returns:
+            The pieces, world by world, padded to T steps, and the number of the piece that each step belongs to.
+            Batch shape: (M,). Shape: (T, N).
+        """
+        num_steps, num_envs = self.terminated.shape
+        # a piece begins with the first step, and after each end; world by world, steps in their order: (N, T)
+        begins = torch.ones(num_envs, num_steps, dtype=torch.bool, device=self.terminated.device)
+        begins[:, 1:] = (self.terminated | self.truncated)[:-1].T
+        piece = begins.flatten().cumsum(0).view_as(begins) - 1
+        first = begins.flatten().nonzero().squeeze(-1)
+        at = torch.arange(begins.numel(), device=first.device).view_as(begins) - first[piece]
+        length = piece.flatten().bincount()
 
-def cut(
-    obs: Tensor, action: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor
-) -> tuple[Segments, Tensor]:
-    """Cut T steps of N worlds where episodes end.
+        def placed(values: Tensor, shift: int = 0) -> Tensor:
+            room = torch.zeros(
+                len(first), num_steps + shift, *values.shape[2:], dtype=values.dtype, device=values.device
+            )
+            room[piece, at + shift] = values.transpose(0, 1)
+            return room
 
-    Args:
-        obs: Shape: (T, N, O).
-        action: As executed. Shape: (T, N, A).
-        next_obs: What each step led to, before any reset. Shape: (T, N, O).
-        terminated: Shape: (T, N), bool.
-        truncated: Shape: (T, N), bool.
-
-    Returns:
-        The pieces, world by world, padded to T steps, and the number of the piece that each step belongs to.
-        Batch shape: (M,). Shape: (T, N).
-    """
-    num_steps, num_envs = terminated.shape
-    # a piece begins with the first step, and after each end; world by world, steps in their order: (N, T)
-    begins = torch.ones(num_envs, num_steps, dtype=torch.bool, device=terminated.device)
-    begins[:, 1:] = (terminated | truncated)[:-1].T
-    piece = begins.flatten().cumsum(0).view_as(begins) - 1
-    first = begins.flatten().nonzero().squeeze(-1)
-    at = torch.arange(begins.numel(), device=first.device).view_as(begins) - first[piece]
-    length = piece.flatten().bincount()
-
-    def placed(values: Tensor, shift: int = 0) -> Tensor:
-        room = torch.zeros(len(first), num_steps + shift, *values.shape[2:], dtype=values.dtype, device=values.device)
-        room[piece, at + shift] = values.transpose(0, 1)
-        return room
-
-    seen = placed(next_obs, 1)
-    seen[:, 0] = obs.transpose(0, 1).flatten(0, 1)[first]
-    last = first + length - 1
-    segments = Segments(
-        obs=seen,
-        action=placed(action),
-        length=length,
-        terminated=terminated.T.flatten()[last],
-        truncated=truncated.T.flatten()[last],
-    )
-    return segments, piece.T
+        seen = placed(self.next_obs, 1)
+        seen[:, 0] = self.obs.transpose(0, 1).flatten(0, 1)[first]
+        last = first + length - 1
+        segments = Segments(
+            obs=seen,
+            action=placed(self.executed),
+            length=length,
+            terminated=self.terminated.T.flatten()[last],
+            truncated=self.truncated.T.flatten()[last],
+        )
+        return segments, piece.T
 
 
 def backward_sum(values: Tensor, decay: Tensor) -> Tensor:

@@ -28,10 +28,10 @@ class TurningRater(StandingRater):
         """Return two.
 
         Raises:
-            ValueError: If there are fewer, or others were named.
+            ValueError: If others were named, or they are one and the same.
         """
-        if len(factors) < 2 or (self.cfg.factors and len(factors) > 2):
-            raise ValueError(f"a plane has two factors, and there are {len(factors)}")
+        if len({factor.removeprefix("-") for factor in factors[:2]}) < 2 or (self.cfg.factors and len(factors) > 2):
+            raise ValueError(f"a plane has two factors, and these are {', '.join(factors)}")
         return factors[:2]
 
     def beats(self, standing: Tensor) -> Tensor:

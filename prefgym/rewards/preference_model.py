@@ -17,6 +17,7 @@ from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg, Members
 from prefgym.rewards.fit import step_sums
 from prefgym.segments import Segments
+from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,10 +38,15 @@ class Comparers(Members):
     is antisymmetric, as a preference must be; U is a score, and the rest what no score can say.
     """
 
+    @property
+    def num_outputs(self) -> int:
+        """Return 1 + 2 C."""
+        return self.biases[-1].shape[-1]
+
     def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
         """Give either option half of the logit. Shapes: (b, 2, T, inputs), (b, 2, T) to (b, 2), E in front for all."""
         sums = step_sums(self, index, inputs, mask)
-        first, second = sums.view(*mask.shape[:-1], -1).unbind(-2)
+        first, second = sums.view(*mask.shape[:-1], self.num_outputs).unbind(-2)
         half = logit(first, second, mask.shape[-1]) / 2
         return torch.stack([half, -half], -1)
 
@@ -60,11 +66,12 @@ def logit(a: Tensor, b: Tensor, num_steps: int) -> Tensor:
 class PreferenceModel(Ensemble):
     """An ensemble that pays each step its share of the log odds against the latest pieces.
 
-    r(s, a) = u + v . w_q - w . v_q, where v_q and w_q are means over the steps of the queue. Summed over a piece, this
-    is the mean of its log odds against those in the queue, but for a number that is the same for all pieces.
+    r(s, a) = u + v . w_q - w . v_q, where v_q and w_q are means over the queue of each piece's mean. Summed over a
+    piece, this is the mean of its log odds against those in the queue, but for a number that all pieces share.
     """
 
     cfg: PreferenceModelCfg
+    members: Comparers
 
     def __init__(self, cfg: PreferenceModelCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Make unfitted members; see `Ensemble`."""
@@ -72,6 +79,7 @@ class PreferenceModel(Ensemble):
         # the latest pieces, oldest first: what is seen of their steps, and how much each counts
         self.queue = torch.zeros(0, 1, len(self.input_mean), device=self.device)
         self.queue_weight = torch.zeros(0, 1, device=self.device)
+        self.is_watching = False  # until then, it compares with what it was last fitted to
         self._opponent: Tensor | None = None  # what the present members make of it
 
     def make_members(self, input_dim: int) -> Comparers:
@@ -86,31 +94,55 @@ class PreferenceModel(Ensemble):
         """
         if preferences.queries.num_options != 2:
             raise ValueError("a preference model compares two options: ask about two at a time")
-        if not len(self.queue):  # until there are pieces of one's own
+        if not self.is_watching:
             answered = preferences[preferences.answers.answered]
-            self.watch(answered.queries.options.map(lambda x: x.flatten(0, 1)))
+            self._forget()
+            self._join(answered.queries.options.map(lambda x: x.flatten(0, 1)))
         self._opponent = None
         return super().fit(preferences)
+
+    @torch.no_grad()
+    def score(self, segments: Segments) -> Tensor:
+        """Score pairs so that the softmax over them is what each member expects to be chosen. Shape: (E, ..., 2).
+
+        Raises:
+            ValueError: If these are not pairs.
+        """
+        if segments.batch_shape[-1:] != (2,):
+            raise ValueError("a preference model compares two options: show two at a time")
+        standardized = (self.inputs(segments) - self.input_mean) * self.input_scale
+        inputs = standardized.reshape(-1, 2, *standardized.shape[-2:])
+        mask = segments.mask.to(self.device).reshape(inputs.shape[:-1])
+        scores = [self.members.scores(member, inputs, mask) for member in range(self.cfg.num_members)]
+        return torch.stack(scores).view(-1, *segments.batch_shape)
 
     def watch(self, pieces: Segments) -> None:
         """Remember the latest pieces of episodes, as what others are compared with. Batch shape: (M,).
 
         The mean over a piece that terminated is over all T steps, so that what it has not got counts as zero.
         """
+        if not self.is_watching or self.queue.shape[1] != pieces.num_steps:
+            self._forget()
+        self.is_watching = True
+        self._join(pieces)
+
+    def _forget(self) -> None:
+        self.queue, self.queue_weight = self.queue[:0], self.queue_weight[:0]
+
+    def _join(self, pieces: Segments) -> None:
         steps = torch.where(pieces.terminated, pieces.num_steps, pieces.length)
         inputs, weight = self.inputs(pieces), (pieces.mask / steps.unsqueeze(-1)).to(self.device)
-        if self.queue.shape[1] != weight.shape[-1]:  # the first ones
-            self.queue, self.queue_weight = inputs[:0], weight[:0]
-        self.queue = torch.cat([self.queue, inputs])[-self.cfg.queue :]
-        self.queue_weight = torch.cat([self.queue_weight, weight])[-self.cfg.queue :]
+        before = (self.queue, self.queue_weight) if len(self.queue) else (inputs[:0], weight[:0])
+        self.queue = torch.cat([before[0], inputs])[-self.cfg.queue :]
+        self.queue_weight = torch.cat([before[1], weight])[-self.cfg.queue :]
         self._opponent = None
 
     @property
     def opponent(self) -> Tensor:
-        """Return the means of u, v and w over the queue, for each member. Shape: (E, 1 + 2 C)."""
+        """Return the means of u, v and w over the queue, for each member; 0 if it is empty. Shape: (E, 1 + 2 C)."""
         if self._opponent is None:
             standardized = (self.queue.flatten(0, 1) - self.input_mean) * self.input_scale
-            weight = self.queue_weight.flatten() / len(self.queue)
+            weight = self.queue_weight.flatten() / max(len(self.queue), 1)
             self._opponent = (self._each(standardized) * weight.unsqueeze(-1)).sum(1)
         return self._opponent
 
@@ -119,7 +151,7 @@ class PreferenceModel(Ensemble):
         return (self._each(standardized) * against(self.opponent).unsqueeze(1)).sum(-1)
 
     def _each(self, standardized: Tensor) -> Tensor:
-        return self.run(standardized).view(self.cfg.num_members, len(standardized), -1)
+        return self.run(standardized).view(self.cfg.num_members, len(standardized), self.members.num_outputs)
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned, and what is compared with."""
@@ -131,3 +163,12 @@ class PreferenceModel(Ensemble):
         self.queue, self.queue_weight = (learned.pop(name).to(self.device) for name in ("queue", "queue_weight"))
         self._opponent = None
         super().load_weights(learned)
+
+    def state_dict(self) -> State:
+        """Return all that moves."""
+        return {**super().state_dict(), "is_watching": self.is_watching}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.is_watching = state["is_watching"]

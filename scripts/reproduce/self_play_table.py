@@ -249,29 +249,37 @@ def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
     """
     _, _, rater = worlds_and_rater(rater_flags(duel.ours, JUDGES), num_envs=1)
     drawn = torch.Generator().manual_seed(0)
-    (ours, our_kept, _), (theirs, their_kept, num_kept) = play_both(cfg, duel.ours), play_both(cfg, duel.theirs)
-
-    def preferred(first: Segments, second: Segments) -> Tensor:
-        answers = ask(rater, Queries.of(Segments.stack([first, second], dim=1))).answers
-        return torch.where(answers.answered, answers.choice[:, 0], 0.5)
-
-    def shuffled(episodes: Segments) -> Segments:
-        return episodes[torch.randperm(len(episodes), generator=drawn)]
-
-    def worst(first: Segments, second: Segments) -> float:
-        """Return the least share of `first` that is preferred to one of the policies of `second`."""
-        rows = torch.arange(cfg.matches).repeat(num_kept)
-        policy = torch.arange(num_kept).repeat_interleave(cfg.matches)
-        met = policy + num_kept * (torch.rand(len(rows), generator=drawn) * (cfg.matches // num_kept)).long()
-        return float(preferred(first[rows], second[met]).view(num_kept, cfg.matches).mean(1).min())
-
+    (ours, our_kept, num_ours), (theirs, their_kept, num_theirs) = (
+        play_both(cfg, duel.ours),
+        play_both(cfg, duel.theirs),
+    )
     return {
         **wanted_duel(cfg, duel),
-        "win_rate": float(preferred(ours, shuffled(theirs)).mean()),
-        "kept_win_rate": float(preferred(our_kept, shuffled(their_kept)).mean()),
-        "worst": worst(our_kept, their_kept),
-        "their_worst": worst(their_kept, our_kept),
+        "win_rate": float(preferred(rater, ours, shuffled(theirs, drawn)).mean()),
+        "kept_win_rate": float(preferred(rater, our_kept, shuffled(their_kept, drawn)).mean()),
+        "worst": worst(rater, our_kept, their_kept, num_theirs, drawn),
+        "their_worst": worst(rater, their_kept, our_kept, num_ours, drawn),
     }
+
+
+def preferred(rater: Any, first: Segments, second: Segments) -> Tensor:  # noqa: ANN401
+    """Say how much of each choice is for the first. Shape: (N,)."""
+    answers = ask(rater, Queries.of(Segments.stack([first, second], dim=1))).answers
+    return torch.where(answers.answered, answers.choice[:, 0], 0.5)
+
+
+def shuffled(episodes: Segments, drawn: torch.Generator) -> Segments:
+    """Draw an order."""
+    return episodes[torch.randperm(len(episodes), generator=drawn)]
+
+
+def worst(rater: Any, first: Segments, second: Segments, num_policies: int, drawn: torch.Generator) -> float:  # noqa: ANN401
+    """Return the least share in which `first` is preferred to one of the policies that took turns in `second`."""
+    rows = torch.arange(len(first)).repeat(num_policies)
+    policy = torch.arange(num_policies).repeat_interleave(len(first))
+    turn = (torch.rand(len(rows), generator=drawn) * (len(second) // num_policies)).long()
+    wins = preferred(rater, first[rows], second[policy + num_policies * turn])
+    return float(wins.view(num_policies, len(first)).mean(1).min())
 
 
 @lru_cache(maxsize=16)
@@ -287,8 +295,8 @@ def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, in
     if not (folder := folder_of(cfg, cell)).is_dir():
         raise RuntimeError(f"{folder} is gone")
     late = sorted(int(path.stem) for path in (folder / "policies").glob("*.json") if int(path.stem) >= cfg.steps / 2)
-    if not late:
-        raise RuntimeError(f"{folder} keeps no policy of the second half")
+    if not 0 < len(late) <= cfg.matches:
+        raise RuntimeError(f"{folder} keeps {len(late)} policies of the second half, for {cfg.matches} episodes")
     try:
         last, kept = load_policy(folder), Turns([load_policy(folder, steps) for steps in late])
     except UserError as error:
@@ -323,6 +331,7 @@ def play(cfg: SelfPlayTableCfg, cell: Cell, policy: Any) -> Segments:  # noqa: A
     episodes = env.recorder.episodes(1000)
     assert episodes.origin is not None  # a recorder knows where its segments come from
     first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each world, in their order
+    assert torch.equal(episodes.origin[first, 0], torch.arange(env.num_envs))
     return episodes[first]
 
 

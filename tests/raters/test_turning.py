@@ -69,6 +69,10 @@ def test_it_complies(asking: Asking) -> None:
 
 def test_the_first_two_of_the_ranking_are_taken() -> None:
     assert rater(TurningRaterCfg()).factors == ("reward_forward", "reward_ctrl")
-    for factors, number in (("forward", 1), ("forward,ctrl,survive", 3)):
-        with pytest.raises(ValueError, match=f"a plane has two factors, and there are {number}"):
+    for factors, told in (
+        ("forward", "reward_forward"),
+        ("forward,-forward", "reward_forward, -reward_forward"),
+        ("forward,ctrl,survive", "reward_forward, reward_ctrl, reward_survive"),
+    ):
+        with pytest.raises(ValueError, match=f"a plane has two factors, and these are {told}$"):
             raters.make("turning", factors=factors, factor_names=NAMES)

@@ -114,9 +114,47 @@ def test_pay_sums_to_the_log_odds_against_the_queue() -> None:
         odds = [chance(model, others, piece[None].map(lambda x: x.repeat(6, *[1] * (x.dim() - 1))), member).logit()
                 for piece in (pieces[i] for i in (2, 3, 4))]  # fmt: skip
         expected = torch.stack(odds).mean(0)
-        paid = model.score(others)[member]
+        paid = model.reward(others)[member].sum(-1)  # not normalised before a fit
         assert torch.allclose(paid - paid[0], expected - expected[0], atol=1e-4)
-        assert torch.allclose(model.reward(others)[member].sum(-1), paid, atol=1e-5)  # not normalised before a fit
+
+
+def test_pairs_are_scored_as_choices_were_fitted() -> None:
+    """Whoever is met: the softmax of the scores is P(a > b), of a single pair, too."""
+    model = PreferenceModel(SMALL, ENV)
+    pairs = segments(torch.randn(3, 5, 2, 4))
+    flat = pairs.map(lambda x: x.flatten(0, 1))
+    expected = [chance(model, flat[:, 0], flat[:, 1], member) for member in range(2)]
+    scores = model.score(pairs)
+    assert torch.allclose(scores.softmax(-1)[..., 0], torch.stack(expected).view(2, 3, 5))
+    assert torch.allclose(model.score(pairs[0, 0]), scores[:, 0, 0])
+    with pytest.raises(ValueError, match="show two at a time"):
+        model.score(pairs[:, 0, 0])
+
+
+def test_all_members_in_one_product_are_each_by_itself() -> None:
+    model = PreferenceModel(SMALL, ENV)
+    pairs = segments(torch.randn(5, 2, 4), torch.tensor([[4, 2]] * 5))
+    inputs = model.inputs(pairs)
+    together = model.members.scores(None, inputs.expand(2, *inputs.shape), pairs.mask.expand(2, *pairs.mask.shape))
+    alone = torch.stack([model.members.scores(e, inputs, pairs.mask) for e in range(2)])
+    assert torch.allclose(together, alone, atol=1e-6)
+
+
+@pytest.mark.parametrize("num_cycles", [0, 2])
+def test_one_answer_is_enough(num_cycles: int) -> None:
+    """Members 1 and 2 hold nothing out."""
+    told = asked(torch.tensor([[0.0, 1.0]]), torch.ones(1, dtype=torch.bool))
+    model = PreferenceModel(replace(SMALL, num_members=3, num_cycles=num_cycles), ENV)
+    model.fit(told)
+    assert model.reward(told.queries.options).isfinite().all()
+
+
+def test_with_nobody_to_meet_the_score_is_paid() -> None:
+    """Before anything was seen, r = u."""
+    model = PreferenceModel(SMALL, ENV)
+    seen = segments(torch.randn(3, 4))
+    u = model.run(model.inputs(seen).flatten(0, 1)).view(2, 12, -1)[..., 0]
+    assert torch.allclose(model.reward(seen), u.view(2, 3, 4))
 
 
 def test_who_goes_round_is_paid_for_what_beats_the_queue() -> None:
@@ -164,11 +202,19 @@ def test_three_options_are_refused() -> None:
 
 
 def test_before_there_are_pieces_of_ones_own_it_compares_with_what_was_asked_about() -> None:
+    """With that of the last fit, until somebody watches; then with nothing else."""
     told = asked(torch.rand(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, dtype=torch.bool))
     model = PreferenceModel(SMALL, ENV)
     model.fit(told)
-    assert len(model.queue) == 64  # of 80
-    assert model.reward(told.queries.options).isfinite().all()
+    first = model.queue
+    assert len(first) == 64  # of 80
+    model.fit(told[:20])
+    assert len(model.queue) == 40 and torch.equal(
+        model.queue[-8:, 0, 0], told[:20].queries.options.obs[-4:, :, 0, 0].flatten()
+    )
     before = model.reward(told.queries.options)
-    model.watch(segments(torch.full((300, 4), 5.0)))  # another queue, and another pay
+    model.watch(segments(torch.full((3, 4), 5.0)))  # another queue, and another pay
+    assert len(model.queue) == 3
     assert not torch.allclose(model.reward(told.queries.options), before)
+    model.fit(told)
+    assert len(model.queue) == 3
