@@ -5,7 +5,8 @@ worth depends on whom one meets, and those are pieces of the latest rollouts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 import torch
@@ -15,7 +16,7 @@ from prefgym.limits import Count, Natural
 from prefgym.preferences import Preferences
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg, Members
-from prefgym.rewards.fit import step_sums
+from prefgym.rewards.fit import FitCfg, step_sums
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -28,6 +29,9 @@ class PreferenceModelCfg(EnsembleCfg):
     """Pairs of numbers of which one may beat the other and be beaten in turn; 0 leaves a score, which is transitive."""
     queue: Count = 64
     """Latest pieces of episodes that steps are compared with."""
+    fit: FitCfg = field(default_factory=partial(FitCfg, weight_decay=0.3, gradient_steps=400))
+    """How members are fitted; decay shrinks products twice, and a score not, so that there is less of it, and more
+    gradients (`scripts/compare_circle_fits.py`)."""
 
 
 class Comparers(Members):
