@@ -29,7 +29,7 @@ class PreferenceModelCfg(EnsembleCfg):
     """Pairs of numbers of which one may beat the other and be beaten in turn; 0 leaves a score, which is transitive."""
     queue: Count = 64
     """Latest pieces of episodes that steps are compared with."""
-    fit: FitCfg = field(default_factory=partial(FitCfg, weight_decay=0.3, gradient_steps=400))
+    fit: FitCfg = field(default_factory=partial(FitCfg, weight_decay=1.0, gradient_steps=400))
     """How members are fitted; decay shrinks products twice, and a score not, so that there is less of it, and more
     gradients (`scripts/compare_circle_fits.py`)."""
 

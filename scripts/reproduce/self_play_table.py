@@ -55,7 +55,7 @@ RATERS: dict[str, tuple[str, ...]] = {
     "oracle": ("--rater", "oracle"),
     "mistake": ("--rater", "mistake", "--rater.eps-mistake", "0.2"),
     "stochastic": ("--rater", "stochastic"),
-    "turning": ("--rater", "turning", "--rater.factors", "forward,ctrl"),
+    "turning": ("--rater", "turning", "--rater.factors", "ctrl,forward"),
     "peak-end": ("--rater", "peak-end"),
 }
 JUDGES = RATERS | {"mistake": RATERS["oracle"]}
