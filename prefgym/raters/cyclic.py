@@ -1,6 +1,5 @@
 """A rater whose preferences go round in a circle, so that no score can stand for them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -16,13 +15,7 @@ class CyclicRaterCfg(StandingRaterCfg):
 class CyclicRater(StandingRater):
     """Answer by classes in a circle, and within a class by what is outstanding in it."""
 
-    name = "cyclic"
-
-    def __init__(
-        self, cfg: CyclicRaterCfg | None = None, *, factor_names: Sequence[str] = (), ranking: Sequence[str] = ()
-    ) -> None:
-        """Arrange the factors, of which there are three at least; see `StandingRater`."""
-        super().__init__(cfg or CyclicRaterCfg(), factor_names=factor_names, ranking=ranking)
+    name, default = "cyclic", CyclicRaterCfg()
 
     def arrange(self, factors: tuple[str, ...]) -> tuple[str, ...]:
         """Return all.

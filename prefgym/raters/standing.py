@@ -3,7 +3,7 @@
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -38,8 +38,11 @@ class StandingRater(PromptRater):
     """Answer by who beats most of the others, given how far factors are from what is usual."""
 
     name: ClassVar[str]
+    default: ClassVar[StandingRaterCfg]
 
-    def __init__(self, cfg: Any, *, factor_names: Sequence[str] = (), ranking: Sequence[str] = ()) -> None:  # noqa: ANN401
+    def __init__(
+        self, cfg: StandingRaterCfg | None = None, *, factor_names: Sequence[str] = (), ranking: Sequence[str] = ()
+    ) -> None:
         """Arrange the factors.
 
         Args:
@@ -52,7 +55,7 @@ class StandingRater(PromptRater):
                 deviations are not as many, or not finite.
         """
         super().__init__()
-        self.cfg: StandingRaterCfg = cfg
+        self.cfg = cfg or self.default
         self.factors = self.arrange(choose(self.cfg.factors, factor_names, ranking, signed=True))
         if not np.isfinite([*self.cfg.means, *self.cfg.deviations]).all():
             raise ValueError("a mean or a deviation is not finite")

@@ -1,6 +1,5 @@
 """A rater who always wants a little of what is missing, and so goes round in a circle in small steps."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -16,13 +15,7 @@ class TurningRaterCfg(StandingRaterCfg):
 class TurningRater(StandingRater):
     """Answer by who is ahead, less than half a turn, in the plane of two factors."""
 
-    name = "turning"
-
-    def __init__(
-        self, cfg: TurningRaterCfg | None = None, *, factor_names: Sequence[str] = (), ranking: Sequence[str] = ()
-    ) -> None:
-        """Choose the two factors; see `StandingRater`."""
-        super().__init__(cfg or TurningRaterCfg(), factor_names=factor_names, ranking=ranking)
+    name, default = "turning", TurningRaterCfg()
 
     def arrange(self, factors: tuple[str, ...]) -> tuple[str, ...]:
         """Return two.
