@@ -25,13 +25,13 @@ from prefgym.states import State
 class PreferenceModelCfg(EnsembleCfg):
     """Configuration of `PreferenceModel`."""
 
-    num_cycles: Natural = 4
+    num_cycles: Natural = 2
     """Pairs of numbers of which one may beat the other and be beaten in turn; 0 leaves a score, which is transitive."""
     queue: Count = 64
     """Latest pieces of episodes that steps are compared with."""
-    fit: FitCfg = field(default_factory=partial(FitCfg, weight_decay=1.0, gradient_steps=400))
-    """How members are fitted; decay shrinks products twice, and a score not, so that there is less of it, and more
-    gradients (`scripts/compare_circle_fits.py`)."""
+    fit: FitCfg = field(default_factory=partial(FitCfg, weight_decay=2.0))
+    """How members are fitted; decay shrinks products twice, and a score once, so that there is less of it
+    (`scripts/compare_circle_fits.py`)."""
 
 
 class Comparers(Members):
