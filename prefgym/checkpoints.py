@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -40,6 +41,11 @@ class Checkpoints:
         self._shards: list[dict[str, Any]] = []  # name, sha256, end
         self._next_shard = 0
         self._given_up: list[Path] = []
+        self._saved_s = time.monotonic()
+
+    def are_older_than(self, minutes: float) -> bool:
+        """Tell whether nothing has been saved for that long."""
+        return time.monotonic() - self._saved_s > 60 * minutes
 
     def save(self, steps: int, state: State, shard: Shard | None = None, horizon: int = 0) -> None:
         """Write a checkpoint, and drop those before the last two.
@@ -55,6 +61,7 @@ class Checkpoints:
         """
         with writing(self.folder):
             self._save(steps, state, shard, horizon)
+        self._saved_s = time.monotonic()
 
     def _save(self, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
         (self.folder / "shards").mkdir(parents=True, exist_ok=True)

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from prefgym.budget import Counts, ScheduleCfg
 from prefgym.buffers.recorder import RecorderCfg
-from prefgym.limits import Count, Natural, check
+from prefgym.limits import Count, Natural, Positive, check
 from prefgym.sim.threads import usable_cpus
 
 
@@ -36,6 +36,8 @@ class CheckpointCfg:
 
     every: Count = 100_000
     """Environment steps between two checkpoints."""
+    minutes: Positive = 10.0
+    """Minutes after which there is one in any case."""
 
     __post_init__ = check
 

@@ -202,7 +202,9 @@ class Loop:
                     self.keep_policy()
             self.run.log(self.steps, metrics)
             progress.show(self.steps, metrics)
-            if checkpoint_is_due and self.steps < cfg.steps:
+            if self.steps < cfg.steps and (
+                checkpoint_is_due or self.checkpoints.are_older_than(cfg.checkpoint.minutes)
+            ):
                 self.save()
         if parts.rater is not None and parts.budget.num_asked == 0:
             raise UserError(

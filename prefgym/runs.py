@@ -264,7 +264,7 @@ def write_manifest(path: Path) -> None:
         sync(file)
     manifest = {
         "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
-        "git_revision": _git_revision(),
+        "git_revision": git_revision(),
         "sha256": {str(file.relative_to(path)): digest(file) for file in files},
     }
     write_sealed_json(path / "manifest.json", manifest)
@@ -333,7 +333,8 @@ def plain(value: Any) -> Any:  # noqa: ANN401
     return str(value) if isinstance(value, Path) else value
 
 
-def _git_revision() -> str | None:
+def git_revision() -> str | None:
+    """Name the commit that runs; None if that is not known."""
     here = Path(__file__).resolve().parent
     try:
         told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)

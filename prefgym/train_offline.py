@@ -144,7 +144,8 @@ class OfflineLoop:
                     agent.save(self.run.folder("policies") / str(updates))
         self.run.log(updates, metrics)
         progress.show(updates, metrics)
-        if updates < cfg.updates and before // cfg.checkpoint.every < updates // cfg.checkpoint.every:
+        checkpoint_is_due = before // cfg.checkpoint.every < updates // cfg.checkpoint.every
+        if updates < cfg.updates and (checkpoint_is_due or self.checkpoints.are_older_than(cfg.checkpoint.minutes)):
             state = {"agent": agent.state_dict(), "dataset": self.seal, "run": self.run.state_dict()}
             self.checkpoints.save(updates, state)
 

@@ -1,13 +1,17 @@
 """Checkpoints: whole or not at all, and never silently wrong."""
 
+import time
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import torch
 
 from prefgym.checkpoints import Checkpoints, Shard
+from prefgym.cli import main
 from prefgym.config import UserError
+from prefgym.runs import Run
 
 FOLDER = Path("checkpoints")
 
@@ -46,6 +50,27 @@ def test_the_last_two_are_kept_and_what_they_need() -> None:
     loaded = Checkpoints(FOLDER).load()
     assert loaded is not None
     assert [shard["rows"].tolist() for shard in loaded[1]] == [[3], [4]]
+
+
+def test_the_time_since_the_last_one_is_known() -> None:
+    checkpoints = Checkpoints(FOLDER)
+    time.sleep(0.05)
+    assert checkpoints.are_older_than(0.05 / 60)
+    save(checkpoints, 1)
+    assert not checkpoints.are_older_than(1.0)
+
+
+@pytest.mark.parametrize(("minutes", "is_due"), [("1e-9", True), ("60", False)])
+def test_a_run_that_takes_long_has_one_in_any_case(minutes: str, is_due: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any) -> None:  # noqa: ANN401
+        raise RuntimeError("stopped")
+
+    few = ("--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
+    flags = (*few, "--steps", "200", "--threads", "1", "--no-report", "--checkpoint.minutes", minutes)
+    monkeypatch.setattr(Run, "write_json", stop)
+    with pytest.raises(RuntimeError, match="stopped"):
+        main(["train", *flags, "--eval.final-episodes", "1", "--out", "run"])
+    assert [path.name for path in Path("run/checkpoints").glob("step-*")] == ["step-000000000100"] * is_due
 
 
 def test_a_save_that_was_cut_off_is_as_if_it_had_not_begun() -> None:

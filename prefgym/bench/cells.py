@@ -10,7 +10,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from prefgym.runs import has_finished, plain
+from prefgym.runs import git_revision, has_finished, plain
 
 Line = dict[str, Any]
 """What a cell came to: JSON."""
@@ -70,18 +70,26 @@ def finish(folder: Path, *argv: str) -> Line:
     """Run a command of prefgym's that makes a run folder, unless that has finished; return what it came to.
 
     Args:
-        folder: The run folder; one that has not finished is removed.
-        *argv: The command, but for `--out`. What it says is in `folder`.log.
+        folder: The run folder; one that the same commit has begun is gone on with from its last checkpoint, and any
+            other that has not finished is removed.
+        *argv: The command, but for `--out`. What it says is in `folder`.log, below the commit.
 
     Raises:
         RuntimeError: If it fails.
     """
     if not has_finished(folder):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.parent.mkdir(parents=True, exist_ok=True)
         log = folder.parent / f"{folder.name}.log"
-        with log.open("w") as file:
-            done = subprocess.run(_command(*argv, "--out", str(folder)), stdout=file, stderr=file, check=False)
+        commit = f"{git_revision()}\n"
+        is_ours = log.is_file() and log.read_text().startswith(commit)
+        if is_ours and any(folder.glob("checkpoints/step-*")):
+            told = [argv[0], "--resume", str(folder)]
+        else:
+            shutil.rmtree(folder, ignore_errors=True)
+            folder.parent.mkdir(parents=True, exist_ok=True)
+            log.write_text(commit)
+            told = [*argv, "--out", str(folder)]
+        with log.open("a") as file:
+            done = subprocess.run(_command(*told), stdout=file, stderr=file, check=False)
         if done.returncode:
             raise RuntimeError(f"failed, see {log}")
     manifest = json.loads((folder / "manifest.json").read_text())

@@ -3,10 +3,13 @@
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
+from prefgym.cli import main
+from prefgym.runs import Run, git_revision
 
 TINY = ("train", "--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
 SHORT = (*TINY, "--steps", "100", "--eval.final-episodes", "1", "--threads", "1", "--no-report")
@@ -54,6 +57,28 @@ def test_a_run_is_made_once(tmp_path: Path) -> None:
     assert finish(folder, *SHORT) == first
     assert (folder / "result.json").stat().st_mtime_ns == before
     assert first["git_revision"] == json.loads((folder / "manifest.json").read_text())["git_revision"]
+
+
+def stop(*_: Any) -> None:  # noqa: ANN401
+    """Stop a run where it writes its results."""
+    raise RuntimeError("stopped")
+
+
+@pytest.mark.parametrize("commit", [git_revision(), "another"])
+def test_a_run_that_the_same_commit_has_begun_is_gone_on_with(
+    commit: str | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It comes to what a whole one comes to; what another commit has begun is begun again."""
+    twice = (*SHORT, "--steps", "200", "--checkpoint.every", "100")
+    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+        patch.setattr(Run, "write_json", stop)
+        main([*twice, "--out", "stopped"])
+    Path("stopped.log").write_text(f"{commit}\n")
+    begun_ns = Path("stopped", "config.yaml").stat().st_mtime_ns
+    assert finish(Path("stopped"), *twice)["returns"] == finish(Path("whole"), *twice)["returns"]
+    is_older = Path("stopped", "config.yaml").stat().st_mtime_ns == begun_ns
+    assert is_older == (commit == git_revision())
+    assert Path("stopped.log").read_text().startswith(f"{git_revision()}\n")
 
 
 def test_what_fails_is_told(tmp_path: Path) -> None:
