@@ -1,11 +1,12 @@
-"""Compare ways to fit a preference model by how often it foresees answers that it was not fitted to.
+"""Compare ways to fit a preference model by what it makes of answers that it was not fitted to.
 
     python scripts/reproduce/self_play_table.py --tasks HalfCheetah --raters turning mistake --arms reward --seeds 1
     python scripts/compare_circle_fits.py --runs runs/self-play/HalfCheetah-{turning,mistake}-20000-reward-0-*[0-9a-f]
 
-The answers of finished runs are gone through in four sessions; in each, one member with today's defaults, changed in
-how it is fitted, goes on with all so far but a tenth. The figure is the share of that tenth that it foresees after the
-last session.
+The first answers of finished runs are gone through in four sessions; in each, a model with today's defaults, changed in
+how it is fitted, goes on with all so far. Two figures tell what it makes of those that follow: the share that it
+foresees, and the correlation of what it pays the steps with the task reward, which nobody can foresee by one number a
+step where the rater goes round in a circle.
 """
 
 import sys
@@ -20,9 +21,8 @@ from rich.console import Console
 from rich.table import Table
 
 from prefgym.datasets import load_preferences
-from prefgym.limits import Count
-from prefgym.preferences import Preferences
-from prefgym.rewards.fit import FitCfg
+from prefgym.limits import Count, Natural
+from prefgym.rewards.diagnostics import accuracy
 from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg
 from prefgym.runs import read_config
 
@@ -36,11 +36,17 @@ class CompareCircleFitsCfg:
     runs: tuple[Path, ...]
     """Folders of finished runs."""
     answers: Count = 8000
-    """Answers of each run, the first ones."""
-    weight_decays: tuple[float, ...] = (3.0, 1.0, 0.3, 0.0)
+    """Answers of each run that are fitted to, the first ones."""
+    following: Count = 1500
+    """Answers after these, which are not."""
+    weight_decays: tuple[float, ...] = (3.0, 2.0, 1.0)
     """Of AdamW."""
     gradient_steps: tuple[Count, ...] = (80, 400)
     """Gradients after which a session ends, once the pass is over."""
+    num_cycles: tuple[Natural, ...] = (1, 2, 4)
+    """Pairs of numbers that may go round."""
+    num_members: Count = 1
+    """Members of the model."""
     threads: Count = 1
     """Threads of torch."""
 
@@ -48,21 +54,33 @@ class CompareCircleFitsCfg:
 def main(cfg: CompareCircleFitsCfg) -> None:
     """Print a table: ways to fit against runs."""
     torch.set_num_threads(cfg.threads)
-    table = Table("weight decay", "gradients", *(run.name for run in cfg.runs), title="answers foreseen")
-    for weight_decay, gradient_steps in product(cfg.weight_decays, cfg.gradient_steps):
-        way = replace(PreferenceModelCfg().fit, weight_decay=weight_decay, gradient_steps=gradient_steps)
-        shares = (foreseen(run, way, cfg.answers) for run in cfg.runs)
-        table.add_row(f"{weight_decay:g}", str(gradient_steps), *(f"{share:.3f}" for share in shares))
+    names = [run.name.rpartition("-")[0] for run in cfg.runs]
+    title = "answers foreseen, and correlation of pay with the task reward"
+    table = Table("weight decay", "gradients", "pairs", *names, title=title)
+    for weight_decay, gradient_steps, num_cycles in product(cfg.weight_decays, cfg.gradient_steps, cfg.num_cycles):
+        default = PreferenceModelCfg(num_members=cfg.num_members, num_cycles=num_cycles)
+        fit = replace(default.fit, weight_decay=weight_decay, gradient_steps=gradient_steps)
+        figures = (judge(run, replace(default, fit=fit), cfg.answers, cfg.following) for run in cfg.runs)
+        told = (f"{share:.3f}, {correlation:.2f}" for share, correlation in figures)
+        table.add_row(f"{weight_decay:g}", str(gradient_steps), str(num_cycles), *told)
     Console(width=100).print(table)
 
 
-def foreseen(run: Path, way: FitCfg, num_answers: int) -> float:
-    """Return the share of held-out answers of a run that a member foresees after the last session."""
-    told: Preferences = load_preferences(run / "preferences" / "preferences").without_truth()
-    model = PreferenceModel(PreferenceModelCfg(num_members=1, fit=way), gym.make(str(read_config(run)["env"])), seed=0)
-    last = min(num_answers, len(told))
-    reports = [model.fit(told[: last * session // NUM_SESSIONS]) for session in range(1, NUM_SESSIONS + 1)]
-    return reports[-1].accuracy
+def judge(run: Path, way: PreferenceModelCfg, num_answers: int, num_following: int) -> tuple[float, float]:
+    """Fit a model to the first answers of a run; return what it makes of those that follow.
+
+    Returns:
+        The share that is foreseen, and the correlation of pay and task reward over steps.
+    """
+    told = load_preferences(run / "preferences" / "preferences")
+    model = PreferenceModel(way, gym.make(str(read_config(run)["env"])), seed=0)
+    for session in range(1, NUM_SESSIONS + 1):
+        model.fit(told[: num_answers * session // NUM_SESSIONS].without_truth())
+    following = told[num_answers : num_answers + num_following]
+    options, mask = following.queries.options, following.queries.options.mask
+    assert options.reward is not None  # simulated raters answer by it
+    pay = torch.stack([model.reward(options).mean(0)[mask], options.reward[mask]])
+    return accuracy(model.score(options).mean(0), following.answers.choice), float(torch.corrcoef(pay)[0, 1])
 
 
 if __name__ == "__main__":

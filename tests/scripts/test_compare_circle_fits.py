@@ -3,10 +3,11 @@
 from pathlib import Path
 
 import pytest
-from compare_circle_fits import CompareCircleFitsCfg, foreseen, main
+from compare_circle_fits import CompareCircleFitsCfg, judge, main
 
 from prefgym.cli import main as prefgym
 from prefgym.rewards.fit import FitCfg
+from prefgym.rewards.preference_model import PreferenceModelCfg
 
 RUN = [
     *("train", "--env", "prefgym/HalfCheetah-v0", "--steps", "2560", "--budget", "200", "--threads", "1"),
@@ -18,8 +19,10 @@ RUN = [
 def test_a_good_way_foresees_more_than_one_that_shrinks_all_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit, match="0"):
         prefgym(RUN)
-    good = foreseen(Path("run"), FitCfg(weight_decay=0.3, gradient_steps=200), 200)
-    none = foreseen(Path("run"), FitCfg(weight_decay=300.0, gradient_steps=200), 200)
-    assert good > 0.7 and good > none
-    main(CompareCircleFitsCfg(runs=(Path("run"),), answers=40, weight_decays=(1.0,), gradient_steps=(5,)))
+    ways = (FitCfg(weight_decay=decay, gradient_steps=200) for decay in (0.3, 300.0))
+    good, none = (judge(Path("run"), PreferenceModelCfg(num_members=1, fit=way), 150, 50) for way in ways)
+    assert good[0] > 0.7 and good[0] > none[0]
+    assert good[1] > 0.3
+    few = {"weight_decays": (1.0,), "gradient_steps": (5,), "num_cycles": (0, 1)}
+    main(CompareCircleFitsCfg(runs=(Path("run"),), answers=40, **few))
     assert "answers foreseen" in capsys.readouterr().out
