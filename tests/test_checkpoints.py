@@ -1,7 +1,7 @@
 """Checkpoints: whole or not at all, and never silently wrong."""
 
-import time
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -52,12 +52,20 @@ def test_the_last_two_are_kept_and_what_they_need() -> None:
     assert [shard["rows"].tolist() for shard in loaded[1]] == [[3], [4]]
 
 
-def test_the_time_since_the_last_one_is_known() -> None:
+def test_the_time_since_the_last_one_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Made at 0 s, saved at 601 s."""
+    clock = SimpleNamespace(now_s=0.0, monotonic=lambda: clock.now_s)
+    monkeypatch.setattr("prefgym.checkpoints.time", clock)
     checkpoints = Checkpoints(FOLDER)
-    time.sleep(0.05)
-    assert checkpoints.are_older_than(0.05 / 60)
+    clock.now_s = 599.0
+    assert not checkpoints.are_older_than(10.0)
+    clock.now_s = 601.0
+    assert checkpoints.are_older_than(10.0)
     save(checkpoints, 1)
-    assert not checkpoints.are_older_than(1.0)
+    clock.now_s = 1200.0
+    assert not checkpoints.are_older_than(10.0)
+    clock.now_s = 1202.0
+    assert checkpoints.are_older_than(10.0)
 
 
 @pytest.mark.parametrize(("minutes", "is_due"), [("1e-9", True), ("60", False)])

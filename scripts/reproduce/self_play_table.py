@@ -33,6 +33,7 @@ from rich.table import Table
 from torch import Tensor
 
 from prefgym.bench.cells import Line, finish, in_json, read_done, run_cells
+from prefgym.bench.statistics import Scores, ratio_of_iqms
 from prefgym.config import TrainCfg, UserError
 from prefgym.experts import load_expert
 from prefgym.flags import parse_train
@@ -135,7 +136,7 @@ def main(cfg: SelfPlayTableCfg) -> int:
     compared = read_done(cfg.results, duels(cfg, done), partial(wanted_duel, cfg))
     open_duels = [duel for duel in duels(cfg, done) if duel not in compared and not cfg.print_only]
     compared |= run_cells(open_duels, partial(compare, cfg), cfg.results, 1, tell_duel)
-    Console(width=140).print(summarize(cfg, done, compared))
+    Console(width=160).print(summarize(cfg, done, compared))
     return sum(cell not in done for cell in missing) + sum(duel not in compared for duel in open_duels)
 
 
@@ -336,20 +337,38 @@ def play(cfg: SelfPlayTableCfg, cell: Cell, policy: Any) -> Segments:  # noqa: A
 
 
 def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel, Line]) -> Table:
-    """Lay out true returns, and how often the rater prefers an arm to the first one, over all pairs of seeds."""
+    """Lay out true returns, and how often the rater prefers an arm to the first one, over all pairs of seeds.
+
+    Where the rater judges by the true return, there is its ratio to that of the first arm, too.
+    """
     table = Table(title=f"after {cfg.steps:,} steps; preferred to `{cfg.arms[0]}` in {cfg.matches} episodes a pair")
-    for name in ("task", "rater", "queries", "arm", "true return, mean", "all seeds", *RATES.values()):
+    for name in ("task", "rater", "queries", "arm", "true return, mean", "all seeds", "ratio", *RATES.values()):
         table.add_column(name)
     for task, rater, budget, arm in product(cfg.tasks, cfg.raters, cfg.budgets, cfg.arms):
         mine = [Cell(task=task, rater=rater, budget=budget, arm=arm, seed=seed) for seed in range(cfg.seeds)]
-        returns = np.array([done[cell]["final_return_mean"] for cell in mine if cell in done])
+        returns = returns_of(mine, done)
         if not len(returns):
             continue
+        theirs = returns_of([replace(cell, arm=cfg.arms[0]) for cell in mine], done)
+        ratio = "" if arm == cfg.arms[0] or rater == "turning" else tell_ratio(returns, theirs)
         lines = [line for duel, line in compared.items() if duel.ours in mine]
         rates = (spread([line[name] for line in lines]) for name in RATES)
-        row = [task, rater, f"{budget:,}", arm, f"{returns.mean():.0f}", " ".join(f"{x:.0f}" for x in returns)]
+        row = [task, rater, f"{budget:,}", arm, f"{returns.mean():.0f}", " ".join(f"{x:.0f}" for x in returns), ratio]
         table.add_row(*row, *rates)
     return table
+
+
+def returns_of(cells: Sequence[Cell], done: dict[Cell, Line]) -> Scores:
+    """Return the true returns of those that are done."""
+    return np.array([done[cell]["final_return_mean"] for cell in cells if cell in done])
+
+
+def tell_ratio(returns: Scores, theirs: Scores) -> str:
+    """Tell the ratio of interquartile means and its 95 % interval, if there are seeds to draw from."""
+    if min(len(returns), len(theirs)) < 2:
+        return ""
+    told = ratio_of_iqms(returns, theirs, np.random.default_rng(0))
+    return f"{told.value:.2f} ({told.low:.2f} to {told.high:.2f})"
 
 
 def spread(rates: Sequence[float]) -> str:

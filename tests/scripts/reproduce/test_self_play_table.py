@@ -7,7 +7,20 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from self_play_table import RATES, Cell, Duel, SelfPlayTableCfg, Turns, cells, duels, main, train_flags, usual, worst
+from self_play_table import (
+    RATES,
+    Cell,
+    Duel,
+    SelfPlayTableCfg,
+    Turns,
+    cells,
+    duels,
+    main,
+    tell_ratio,
+    train_flags,
+    usual,
+    worst,
+)
 
 from prefgym import raters
 from prefgym.experts import load_expert
@@ -79,3 +92,9 @@ def test_what_is_usual_is_measured_once() -> None:
     speed = load_expert("prefgym/HalfCheetah-v0", "medium").card.returns.mean / 1000
     assert [float(means[1]), float(deviations[1])] == pytest.approx([speed / 2] * 2, rel=0.25)
     assert float(deviations[0]) > 0.05  # actions of all sizes cost from 0 to 0.2 a step
+
+
+def test_a_ratio_has_an_interval_where_there_are_seeds_to_draw_from() -> None:
+    """Every draw of equal seeds is alike: 3 / 2."""
+    assert tell_ratio(np.array([3.0, 3.0]), np.array([2.0, 2.0])) == "1.50 (1.50 to 1.50)"
+    assert tell_ratio(np.array([3.0]), np.array([2.0, 2.0])) == ""
