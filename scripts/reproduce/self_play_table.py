@@ -339,7 +339,7 @@ def play(cfg: SelfPlayTableCfg, cell: Cell, policy: Any) -> Segments:  # noqa: A
 def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel, Line]) -> Table:
     """Lay out true returns, and how often the rater prefers an arm to the first one, over all pairs of seeds.
 
-    Where the rater judges by the true return, there is its ratio to that of the first arm, too.
+    There is the ratio of true returns to those of the first arm, too, but where the rater goes round in a circle.
     """
     table = Table(title=f"after {cfg.steps:,} steps; preferred to `{cfg.arms[0]}` in {cfg.matches} episodes a pair")
     for name in ("task", "rater", "queries", "arm", "true return, mean", "all seeds", "ratio", *RATES.values()):
