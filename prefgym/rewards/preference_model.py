@@ -5,8 +5,7 @@ worth depends on whom one meets, and those are pieces of the latest rollouts.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from functools import partial
+from dataclasses import dataclass
 from typing import Any
 
 import torch
@@ -16,7 +15,7 @@ from prefgym.limits import Count, Natural
 from prefgym.preferences import Preferences
 from prefgym.rewards.diagnostics import FitReport
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg, Members
-from prefgym.rewards.fit import FitCfg, step_sums
+from prefgym.rewards.fit import step_sums
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -25,13 +24,10 @@ from prefgym.states import State
 class PreferenceModelCfg(EnsembleCfg):
     """Configuration of `PreferenceModel`."""
 
-    num_cycles: Natural = 2
+    num_cycles: Natural = 1
     """Pairs of numbers of which one may beat the other and be beaten in turn; 0 leaves a score, which is transitive."""
     queue: Count = 64
     """Latest pieces of episodes that steps are compared with."""
-    fit: FitCfg = field(default_factory=partial(FitCfg, weight_decay=2.0))
-    """How members are fitted; decay shrinks products twice, and a score once, so that there is less of it
-    (`scripts/compare_circle_fits.py`)."""
 
 
 class Comparers(Members):

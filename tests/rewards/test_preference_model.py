@@ -80,7 +80,7 @@ def test_log_odds_by_hand() -> None:
     assert against(torch.tensor([5.0, 1.0, 2.0, 3.0, 4.0])).tolist() == [1.0, 3.0, 4.0, -1.0, -2.0]
 
 
-@pytest.mark.parametrize("num_cycles", [0, 2])
+@pytest.mark.parametrize("num_cycles", [0, 1, 2])
 def test_a_circle_is_learned_with_cycles_and_not_without(num_cycles: int) -> None:
     """-1 beats 0, 0 beats 1, 1 beats -1; a score is right about two thirds at best."""
     kinds = torch.tensor([-1.0, 0.0, 1.0])
@@ -140,7 +140,7 @@ def test_all_members_in_one_product_are_each_by_itself() -> None:
     assert torch.allclose(together, alone, atol=1e-6)
 
 
-@pytest.mark.parametrize("num_cycles", [0, 2])
+@pytest.mark.parametrize("num_cycles", [0, 1, 2])
 def test_one_answer_is_enough(num_cycles: int) -> None:
     """Members 1 and 2 hold nothing out."""
     told = asked(torch.tensor([[0.0, 1.0]]), torch.ones(1, dtype=torch.bool))

@@ -21,7 +21,7 @@ def test_a_good_way_foresees_more_than_one_that_shrinks_all_to_nothing(capsys: p
         prefgym(RUN)
     ways = (FitCfg(weight_decay=decay, gradient_steps=200) for decay in (0.3, 300.0))
     good, none = (judge(Path("run"), PreferenceModelCfg(num_members=1, fit=way), 150, 50) for way in ways)
-    assert good[0] > 0.7 and good[0] > none[0]
+    assert good[0] > 0.65 and good[0] > none[0]
     assert good[1] > 0.3
     few = {"weight_decays": (1.0,), "gradient_steps": (5,), "num_cycles": (0, 1)}
     main(CompareCircleFitsCfg(runs=(Path("run"),), answers=40, **few))
