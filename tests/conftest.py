@@ -2,8 +2,10 @@
 
 import os
 import random
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
+from typing import Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and for the processes that tests start
 
@@ -21,6 +23,22 @@ settings.load_profile("prefgym")
 def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test in a directory of its own, so that nothing is written elsewhere."""
     monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def stopped_at() -> Callable[..., AbstractContextManager[None]]:
+    """Give `stopped_at(cls, name)`, for `with`: what runs in it is expected to call this method, and ends there."""
+
+    def stop(*_: Any) -> None:  # noqa: ANN401
+        raise RuntimeError("stopped")
+
+    @contextmanager
+    def stopping(cls: type, name: str) -> Iterator[None]:
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+            patch.setattr(cls, name, stop)
+            yield
+
+    return stopping
 
 
 @pytest.fixture

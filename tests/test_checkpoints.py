@@ -1,8 +1,9 @@
 """Checkpoints: whole or not at all, and never silently wrong."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import Any
 
 import numpy as np
 import pytest
@@ -69,14 +70,12 @@ def test_the_time_since_the_last_one_is_known(monkeypatch: pytest.MonkeyPatch) -
 
 
 @pytest.mark.parametrize(("minutes", "is_due"), [("1e-9", True), ("60", False)])
-def test_a_run_that_takes_long_has_one_in_any_case(minutes: str, is_due: bool, monkeypatch: pytest.MonkeyPatch) -> None:
-    def stop(*_: Any) -> None:  # noqa: ANN401
-        raise RuntimeError("stopped")
-
+def test_a_run_that_takes_long_has_one_in_any_case(
+    minutes: str, is_due: bool, stopped_at: Callable[..., AbstractContextManager[None]]
+) -> None:
     few = ("--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
     flags = (*few, "--steps", "200", "--threads", "1", "--no-report", "--checkpoint.minutes", minutes)
-    monkeypatch.setattr(Run, "write_json", stop)
-    with pytest.raises(RuntimeError, match="stopped"):
+    with stopped_at(Run, "write_json"):
         main(["train", *flags, "--eval.final-episodes", "1", "--out", "run"])
     assert [path.name for path in Path("run/checkpoints").glob("step-*")] == ["step-000000000100"] * is_due
 

@@ -4,7 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from functools import partial
 from itertools import permutations
@@ -39,11 +39,10 @@ Read = Callable[[Path], dict[str, Any]]
 
 
 @pytest.fixture(scope="module")
-def stopped(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def stopped(tmp_path_factory: pytest.TempPathFactory, stopped_at: Callable[..., AbstractContextManager[None]]) -> Path:
     """Make a run that was stopped when it was about to finish."""
     out = tmp_path_factory.mktemp("stopped") / "run"
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-        patch.setattr(Run, "write_json", stop)
+    with stopped_at(Run, "write_json"):
         main(["train", *TINY, "--out", str(out)])
     shutil.rmtree(out / "checkpoints" / "final")  # the beginning of what it came to
     return out
@@ -87,11 +86,6 @@ def read_finished(out: Path) -> dict[str, Any]:
     manifest = read_sealed_json(out / "manifest.json")
     weights = {**flatten(policy.state_dict())[0], **flatten(reward.state_dict())[0]}  # pyright: ignore[reportAttributeAccessIssue]
     return {"manifest": manifest, **{name: value.numpy().tobytes() for name, value in weights.items()}}
-
-
-def stop(*_: Any) -> None:  # noqa: ANN401
-    """Stop a run where it writes its results."""
-    raise RuntimeError("stopped")
 
 
 def command(*argv: str) -> int:
@@ -200,15 +194,14 @@ def test_the_previous_checkpoint_goes_on(
 
 
 def test_a_run_that_was_mended_and_killed_goes_on(
-    stopped: Path, finished: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    stopped: Path, finished: Path, tmp_path: Path, stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
     """Killed again before the next checkpoint, and once more after it: the same command goes on each time."""
     out = copied(stopped, tmp_path)
     for name in ("metrics.jsonl", "preferences/answers.sqlite"):
         (out / name).write_bytes((stopped / name).read_bytes()[:100])
     for place in (Loop, "run_to_end"), (Run, "write_json"):
-        with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-            patch.setattr(*place, stop)
+        with stopped_at(*place):
             main(["train", "--resume", str(out), "--resume-from", "previous"])
     assert command("train", "--resume", str(out)) == 0
     policy = Path("checkpoints/final/policy.safetensors")

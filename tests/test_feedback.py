@@ -3,6 +3,8 @@
 import json
 import os
 import shutil
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
@@ -286,7 +288,7 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 def test_a_run_that_began_with_preferences_is_resumed(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stopped_at: Callable[..., AbstractContextManager[None]], capsys: pytest.CaptureFixture[str]
 ) -> None:
     """To the same bytes, from a checkpoint and from the beginning, although the folder they came from is gone.
 
@@ -295,8 +297,7 @@ def test_a_run_that_began_with_preferences_is_resumed(
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
     flags = (*TINY, "--preferences", "given", "--checkpoint.every", "800")
     assert command(*flags, "--out", "whole") == 0
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-        patch.setattr(Run, "write_json", stop)
+    with stopped_at(Run, "write_json"):
         main([*flags, "--out", "stopped"])
     shutil.rmtree("given")
     shutil.copytree("stopped", "begun")
@@ -314,11 +315,6 @@ def test_a_run_that_began_with_preferences_is_resumed(
         assert command("train", "--resume", name) == 0
         files = (Path(run) / "checkpoints/final/policy.safetensors" for run in ("whole", name))
         assert len({file.read_bytes() for file in files}) == 1
-
-
-def stop(*_: Any) -> None:  # noqa: ANN401
-    """Stop a run where it writes its results."""
-    raise RuntimeError("stopped")
 
 
 @pytest.mark.parametrize(

@@ -1,8 +1,9 @@
 """Self-play in the loop: what is asked, what is paid, going on where a run was stopped, and what makes no sense."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -35,17 +36,13 @@ def metrics(folder: str) -> list[dict[str, float]]:
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("reward", REWARDS)
 def test_a_run_goes_on_where_it_was_stopped(
-    reward: str, agent: str, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    reward: str, agent: str, capsys: pytest.CaptureFixture[str], stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
     """From the checkpoint before the last, between which and the end pieces are compared."""
     flags = (*TINY, "--reward", reward, *REWARDS[reward], "--agent", agent, *AGENTS[agent])
     assert run(capsys, *flags, "--out", "whole")[0] == 0
 
-    def stop(*_: Any) -> None:  # noqa: ANN401
-        raise RuntimeError("stopped")
-
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-        patch.setattr(Run, "write_json", stop)
+    with stopped_at(Run, "write_json"):
         main([*flags, "--out", "stopped"])
     assert run(capsys, "train", "--resume", "stopped", "--resume-from", "previous")[0] == 0
     for name in ("checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"):

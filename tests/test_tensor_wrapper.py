@@ -3,6 +3,8 @@
 import importlib.util
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -133,15 +135,12 @@ SMALL = ("--reward.hidden", "8", "--reward.fit.gradient-steps", "5")
 
 
 @pytest.mark.parametrize("settings", [SMALL, (*SMALL, *PEBBLE), ("--reward", "win-rate", "--budget", "200")], ids=str)
-def test_a_resumed_run_learns_the_same(settings: tuple[str, ...], monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_learns_the_same(
+    settings: tuple[str, ...], stopped_at: Callable[..., AbstractContextManager[None]]
+) -> None:
     """On the CPU device, from the checkpoint before the last, to the last bit; what it learned can be used."""
-
-    def stop(*_: Any) -> None:  # noqa: ANN401
-        raise RuntimeError("stopped")
-
     run(*TINY, *settings, "--out", "whole")
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-        patch.setattr(Run, "write_json", stop)
+    with stopped_at(Run, "write_json"):
         main(["train", *TINY, *settings, "--out", "stopped"])
     run("--resume", "stopped", "--resume-from", "previous")
     names = ["checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"]

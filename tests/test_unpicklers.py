@@ -1,5 +1,7 @@
 """All that prefgym loads is loaded without running code: every unpickler there is raises meanwhile."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from importlib import import_module
 from pathlib import Path
 from typing import Any
@@ -55,12 +57,11 @@ def call(*argv: str) -> int:
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_runs_are_resumed_and_used_without_unpicklers(
-    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+    agent: str, tmp_path: Path, stopped_at: Callable[..., AbstractContextManager[None]], request: pytest.FixtureRequest
 ) -> None:
     """A run that was stopped when it was about to finish goes on; then everything that reads it is called."""
     out = tmp_path / "run"
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-        patch.setattr(Run, "write_json", stop)
+    with stopped_at(Run, "write_json"):
         main([*TINY, "--agent", agent, *AGENTS[agent], "--out", str(out)])
     assert list(out.glob("checkpoints/step-*"))
     request.getfixturevalue("without_unpicklers")
@@ -70,11 +71,6 @@ def test_runs_are_resumed_and_used_without_unpicklers(
     assert prefgym.load_policy(out) is not None
     assert prefgym.load_reward(out).is_fitted
     assert len(load_preferences(out / "preferences" / "preferences")) == 10
-
-
-def stop(*_: Any) -> None:  # noqa: ANN401
-    """Stop a run where it writes its results."""
-    raise RuntimeError("stopped")
 
 
 @pytest.mark.usefixtures("without_unpicklers")

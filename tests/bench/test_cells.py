@@ -1,9 +1,10 @@
 """Cells of a table: what has finished is written down, what failed is told, and what is done is not done again."""
 
 import json
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -59,17 +60,13 @@ def test_a_run_is_made_once(tmp_path: Path) -> None:
     assert first["git_revision"] == json.loads((folder / "manifest.json").read_text())["git_revision"]
 
 
-def stop(*_: Any) -> None:  # noqa: ANN401
-    """Stop a run where it writes its results."""
-    raise RuntimeError("stopped")
-
-
 @pytest.mark.parametrize("is_ours", [True, False])
-def test_a_run_that_the_same_commit_has_begun_is_gone_on_with(is_ours: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_run_that_the_same_commit_has_begun_is_gone_on_with(
+    is_ours: bool, stopped_at: Callable[..., AbstractContextManager[None]]
+) -> None:
     """It comes to what a whole one comes to; what another commit has begun is begun again."""
     twice = (*SHORT, "--steps", "200", "--checkpoint.every", "100")
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-        patch.setattr(Run, "write_json", stop)
+    with stopped_at(Run, "write_json"):
         main([*twice, "--out", "stopped"])
     Path("stopped.log").write_text(f"{git_revision() if is_ours else 'another'}\n")
     begun_ns = Path("stopped", "config.yaml").stat().st_mtime_ns

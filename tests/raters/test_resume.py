@@ -1,7 +1,8 @@
 """Raters go on where they were stopped: a run that is resumed learns the same reward."""
 
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -25,22 +26,16 @@ TINY = [
 ]
 
 
-def stop(*_: Any) -> None:  # noqa: ANN401
-    """Stop a run where it writes its results."""
-    raise RuntimeError("stopped")
-
-
 RATERS = ("heron", "cyclic", "turning", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety")
 
 
 @pytest.mark.parametrize("rater", RATERS)
-def test_a_resumed_run_learns_the_same(rater: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_resumed_run_learns_the_same(rater: str, stopped_at: Callable[..., AbstractContextManager[None]]) -> None:
     """From the last of its checkpoints, after which there is another session."""
     with pytest.raises(SystemExit) as ended:
         main(["train", *TINY, "--rater", rater, "--out", "whole"])
     assert not ended.value.code
-    with monkeypatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
-        patch.setattr(Run, "write_json", stop)
+    with stopped_at(Run, "write_json"):
         main(["train", *TINY, "--rater", rater, "--out", "stopped"])
     with pytest.raises(SystemExit) as ended:
         main(["train", "--resume", "stopped", "--resume-from", "previous"])
