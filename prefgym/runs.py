@@ -6,7 +6,6 @@ import json
 import math
 import os
 import platform
-import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -35,6 +34,7 @@ from prefgym.files import (
     writing,
 )
 from prefgym.guards import NotFiniteError
+from prefgym.revision import git_revision
 from prefgym.states import State, flatten
 
 GO_ON = "prefgym train --resume RUN --resume-from previous goes on without what is lost"
@@ -331,13 +331,3 @@ def plain(value: Any) -> Any:  # noqa: ANN401
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
     return str(value) if isinstance(value, Path) else value
-
-
-def git_revision() -> str | None:
-    """Name the commit that runs; None if that is not known."""
-    here = Path(__file__).resolve().parent
-    try:
-        told = subprocess.run(["git", "rev-parse", "HEAD"], cwd=here, capture_output=True, text=True, check=False)
-    except FileNotFoundError:  # git is not installed
-        return None
-    return told.stdout.strip() if told.returncode == 0 else None

@@ -11,7 +11,7 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[1]
 
 LADDER: tuple[tuple[str, ...], ...] = (
-    ("guards", "limits", "registry", "spaces", "states", "segments", "tabular", "nash"),
+    ("guards", "limits", "registry", "spaces", "states", "segments", "tabular", "nash", "revision"),
     ("queries",),
     ("preferences",),
     ("protocols",),

@@ -10,7 +10,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from prefgym.runs import git_revision, has_finished, plain
+from prefgym.revision import git_revision
+from prefgym.runs import has_finished, plain
 
 Line = dict[str, Any]
 """What a cell came to: JSON."""
