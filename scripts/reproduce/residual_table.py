@@ -7,8 +7,8 @@ them. Then there are three arms, which remember the same demonstrations; the fir
 
 - `residual` corrects the cloned policy;
 - `alone` has the same learner without a base: the correction, as large as the bounds, is all there is;
-- `preferences` corrects the cloned policy, paid what is learned from a rater instead, who looks at short segments:
-  who succeeds for longer, and else, whose block is nearer to the goal.
+- `preferences` corrects the cloned policy, paid what is learned from a simulated rater instead, who says which of two
+  short segments is longer at the goal.
 
 A cell is one `prefgym train` in a process with one thread, and adds one line to the results file; cells that have a
 line there with the same flags and defaults are not run again. Demonstrations and bases that are missing are made anew.
@@ -35,9 +35,12 @@ from prefgym.limits import Count, Positive, check
 
 GOAL = 0.9
 """Share of successes that is aimed at."""
-RATER = ("--rater", "heron", "--rater.ranking", "success,distance_penalty")
-FIT = ("--segment-length", "10", "--reward.fit.weight-decay", "0.1")
-"""How the third arm's reward is learned: of a whole episode, nobody knows which step was the good one."""
+LEARNED = (
+    *("--rater", "oracle", "--segment-length", "5", "--reward.tanh", "--reward.hidden", "256", "256"),
+    *("--reward.fit.weight-decay", "1", "--reward.fit.gradient-steps", "300"),
+)
+"""How the third arm's reward is learned: of a whole episode, nobody knows which step was the good one, and success is
+all or nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,7 +65,7 @@ class ResidualTableCfg:
     """Largest correction."""
     episodes: Count = 100
     """Episodes of the last evaluation."""
-    budget: Count = 1000
+    budget: Count = 2000
     """Queries of the third arm."""
     agent: tuple[str, ...] = ()
     """Settings of the learner that differ, such as `num-ahead=5`."""
@@ -130,7 +133,7 @@ def base_flags(cfg: ResidualTableCfg, seed: int) -> list[str]:
 
 def train_flags(cfg: ResidualTableCfg, cell: Cell) -> list[str]:
     """Say how a cell learns, but for where its base is."""
-    rater = [*RATER, *FIT, "--budget", str(cfg.budget)] if cell.arm == "preferences" else ["--rater", "none"]
+    rater = [*LEARNED, "--budget", str(cfg.budget)] if cell.arm == "preferences" else ["--rater", "none"]
     what = ["--env", f"prefgym/{cfg.task}-v0", *rater, "--agent", "residual", "--steps", str(cfg.steps)]
     reach = ["--agent.scale", f"{cfg.scale:g}"]
     if cell.arm == "alone":  # it has all of the bounds to explore, and no base that does so

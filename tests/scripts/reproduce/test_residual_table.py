@@ -32,7 +32,7 @@ def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]
 def test_arms_differ_in_scale_and_rater() -> None:
     flags = {arm: train_flags(TINY, Cell(arm=arm, seed=0)) for arm in ("residual", "alone", "preferences")}
     assert [x[x.index("--agent.scale") + 1] for x in flags.values()] == ["0.3", "1", "0.3"]
-    assert [x[x.index("--rater") + 1] for x in flags.values()] == ["none", "none", "heron"]
+    assert [x[x.index("--rater") + 1] for x in flags.values()] == ["none", "none", "oracle"]
 
 
 def test_the_first_evaluation_at_the_goal_is_told(capsys: pytest.CaptureFixture[str]) -> None:
