@@ -37,10 +37,11 @@ GOAL = 0.9
 """Share of successes that is aimed at."""
 LEARNED = (
     *("--rater", "oracle", "--segment-length", "5", "--reward.tanh", "--reward.hidden", "256", "256"),
-    *("--reward.fit.weight-decay", "1", "--reward.fit.gradient-steps", "300"),
+    *("--reward.fit.weight-decay", "1", "--reward.fit.gradient-steps", "300", "--sampler.recent-steps", "10_000"),
+    *("--schedule.num-sessions", "20", "--schedule.last", "0.95", "--schedule.spacing", "1"),
 )
-"""How the third arm's reward is learned: of a whole episode, nobody knows which step was the good one, and success is
-all or nothing."""
+"""How the third arm's reward is learned. Of a whole episode, nobody knows which step was the good one; success is all
+or nothing; and while nobody is asked, blocks come to rest where they nearly succeed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,7 +66,7 @@ class ResidualTableCfg:
     """Largest correction."""
     episodes: Count = 100
     """Episodes of the last evaluation."""
-    budget: Count = 2000
+    budget: Count = 4000
     """Queries of the third arm."""
     agent: tuple[str, ...] = ()
     """Settings of the learner that differ, such as `num-ahead=5`."""
