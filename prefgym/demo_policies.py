@@ -1,6 +1,6 @@
 """Who plays the episodes of `prefgym demos`: scripts, what ships with prefgym, chance, and the policies of runs."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +12,10 @@ from prefgym.config import UserError
 from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
 from prefgym.experts import LEVELS, load_expert
 from prefgym.load import load_policy
-from prefgym.player import Player
+from prefgym.player import Act, Player, in_turn
 from prefgym.runs import read_config
 
 Array = npt.NDArray[Any]
-Act = Callable[[Array, Array], Array]
-"""Observations (N, O), and where episodes begin (N,), to actions (N, A)."""
 
 
 def make_policies(
@@ -41,12 +39,7 @@ def make_policies(
         make_policy(env_id, name, action_space, quality=quality, seed=seed + number)
         for number, name in enumerate(names)
     ]
-
-    def act_in_turn(obs: Array, begins: Array) -> Array:
-        worlds = np.arange(len(obs))
-        return np.stack([act(obs, begins) for act in acts])[worlds % len(acts), worlds]
-
-    return acts[0] if len(acts) == 1 else act_in_turn
+    return acts[0] if len(acts) == 1 else in_turn(acts)
 
 
 def make_policy(

@@ -21,10 +21,11 @@ from gymnasium.wrappers import FlattenObservation
 import prefgym
 from prefgym.config import UserError
 from prefgym.datasets import dataset_folder, minari_module
-from prefgym.demo_policies import Act, make_policies, noisy
+from prefgym.demo_policies import make_policies, noisy
 from prefgym.evaluate import make_evaluation_env, succeeded
 from prefgym.files import writing
 from prefgym.limits import Count, Natural, NonNegative, Share, check
+from prefgym.player import Act
 from prefgym.spaces import Spaces
 
 Array = npt.NDArray[Any]

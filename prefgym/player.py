@@ -1,6 +1,6 @@
 """A policy in worlds: it acts step after step, and what it remembers is kept between the steps."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -12,6 +12,8 @@ from prefgym.protocols import Policy
 from prefgym.states import State
 
 Array = npt.NDArray[Any]
+Act = Callable[[Array, Array], Array]
+"""Observations (N, O), and where episodes begin (N,), to actions (N, A)."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +85,13 @@ class Player:
         memory = cast("dict[str, Any] | None", state["memory"])
         kept = None if memory is None else [torch.as_tensor(memory[str(i)]).numpy() for i in range(len(memory))]
         self._memory = None if kept is None else tuple(kept)
+
+
+def in_turn(acts: Sequence[Act]) -> Act:
+    """Let each act in the worlds of its turn: the first in world 0, the next in world 1, and round again."""
+
+    def act(obs: Array, begins: Array) -> Array:
+        worlds = np.arange(len(obs))
+        return np.stack([one(obs, begins) for one in acts])[worlds % len(acts), worlds]
+
+    return act

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from prefgym.player import Player
+from prefgym.player import Player, in_turn
 from prefgym.states import flatten, unflatten
 
 
@@ -55,3 +55,9 @@ def test_it_goes_on_from_its_state() -> None:
         arrays, plain = flatten(player.state_dict())  # nothing to remember first, then one step
         other.load_state_dict(unflatten({key: torch.clone(x) for key, x in arrays.items()}, plain))
         assert np.array_equal(player.act(OBS, no), other.act(OBS, no))
+
+
+def test_policies_take_turns() -> None:
+    """Worlds 0 and 2 are the first one's, world 1 is the second one's."""
+    acts = [lambda obs, _: obs + 10.0, lambda obs, _: obs + 20.0]
+    assert in_turn(acts)(np.arange(3.0)[:, None], np.ones(3, np.bool_)).tolist() == [[10.0], [21.0], [12.0]]

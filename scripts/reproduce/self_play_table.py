@@ -23,29 +23,25 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from itertools import product
 from pathlib import Path
-from typing import Any, cast
 
 import numpy as np
 import torch
 import tyro
+from head_to_head import play, preferred, shuffled, worlds_and_rater, worst
 from rich.console import Console
 from rich.table import Table
-from torch import Tensor
 
 from prefgym.bench.cells import Line, finish, in_json, read_done, run_cells
 from prefgym.bench.statistics import Scores, ratio_of_iqms
-from prefgym.config import TrainCfg, UserError
+from prefgym.config import UserError
 from prefgym.experts import load_expert
 from prefgym.flags import parse_train
 from prefgym.limits import Count, check
 from prefgym.load import load_policy
-from prefgym.player import Function, Player
+from prefgym.player import Function, Player, in_turn
 from prefgym.queries import Queries
-from prefgym.questions import ask, make_rater
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.segments import Segments
-from prefgym.training_env import make_training_env
-from prefgym.wrappers import PreferenceVectorEnv
 
 ARMS = {
     "reward": ("--reward", "ensemble"),
@@ -185,14 +181,6 @@ def usual(task: str) -> tuple[str, ...]:
     return ("--rater.means", *means, "--rater.deviations", *deviations)
 
 
-def worlds_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, PreferenceVectorEnv, Any]:
-    """Make worlds that record what happens in them, and who judges it."""
-    config = parse_train([*flags, "--agent.num-envs", str(num_envs), "--recorder.no-state", "--threads", "1"])
-    env = cast(PreferenceVectorEnv, make_training_env(config))
-    told = config.rater, config.rater_cfg, config.env, env, env.recorder
-    return config, env, make_rater(*told, policy=None, num_threads=1, seed=0)
-
-
 def train_flags(cfg: SelfPlayTableCfg, cell: Cell) -> list[str]:
     """Say how a cell is trained."""
     what = [*rater_flags(cell), *ARMS[cell.arm], "--sampler", "uniform"]
@@ -263,26 +251,6 @@ def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
     }
 
 
-def preferred(rater: Any, first: Segments, second: Segments) -> Tensor:  # noqa: ANN401
-    """Say how much of each choice is for the first. Shape: (N,)."""
-    answers = ask(rater, Queries.of(Segments.stack([first, second], dim=1))).answers
-    return torch.where(answers.answered, answers.choice[:, 0], 0.5)
-
-
-def shuffled(episodes: Segments, drawn: torch.Generator) -> Segments:
-    """Draw an order."""
-    return episodes[torch.randperm(len(episodes), generator=drawn)]
-
-
-def worst(rater: Any, first: Segments, second: Segments, num_policies: int, drawn: torch.Generator) -> float:  # noqa: ANN401
-    """Return the least share in which `first` is preferred to one of the policies that took turns in `second`."""
-    rows = torch.arange(len(first)).repeat(num_policies)
-    policy = torch.arange(num_policies).repeat_interleave(len(first))
-    turn = (torch.rand(len(rows), generator=drawn) * (len(second) // num_policies)).long()
-    wins = preferred(rater, first[rows], second[policy + num_policies * turn])
-    return float(wins.view(num_policies, len(first)).mean(1).min())
-
-
 @lru_cache(maxsize=16)
 def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, int]:
     """Play an episode in each world by the last policy, and by those that were kept in the second half, in turn.
@@ -299,41 +267,12 @@ def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, in
     if not 0 < len(late) <= cfg.matches:
         raise RuntimeError(f"{folder} keeps {len(late)} policies of the second half, for {cfg.matches} episodes")
     try:
-        last, kept = load_policy(folder), Turns([load_policy(folder, steps) for steps in late])
+        last = Player(load_policy(folder), deterministic=False).act
+        kept = in_turn([Player(load_policy(folder, steps), deterministic=False).act for steps in late])
     except UserError as error:
         raise RuntimeError(str(error)) from error
-    return play(cfg, cell, last), play(cfg, cell, kept), len(late)
-
-
-@dataclass(frozen=True)
-class Turns:
-    """Policies that act in a world each, in turn."""
-
-    policies: Sequence[Any]
-
-    def predict(self, obs: Any, state: Any, begins: Any, deterministic: bool) -> tuple[Any, Any]:  # noqa: ANN401
-        """Choose actions; those who plan ahead have no place here."""
-        whose = np.arange(len(obs)) % len(self.policies)
-        told = [policy.predict(obs, None, begins, deterministic)[0] for policy in self.policies]
-        return np.stack(told)[whose, np.arange(len(obs))], state
-
-
-def play(cfg: SelfPlayTableCfg, cell: Cell, policy: Any) -> Segments:  # noqa: ANN401
-    """Play an episode in each world, with actions that are drawn. Batch shape: (N,)."""
-    room = ["--recorder.capacity-steps", str(cfg.matches * 2002)]
-    _, env, _ = worlds_and_rater([*rater_flags(cell), *room], num_envs=cfg.matches)
-    player = Player(policy, deterministic=False)
-    obs, _ = env.reset(seed=0)
-    running = ended = np.ones(env.num_envs, np.bool_)
-    while running.any():
-        obs, _, terminated, truncated, _ = env.step(player.act(obs, ended))
-        ended = terminated | truncated
-        running = running & ~ended
-    episodes = env.recorder.episodes(1000)
-    assert episodes.origin is not None  # a recorder knows where its segments come from
-    first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each world, in their order
-    assert torch.equal(episodes.origin[first, 0], torch.arange(env.num_envs))
-    return episodes[first]
+    flags = rater_flags(cell)
+    return play(flags, last, cfg.matches), play(flags, kept, cfg.matches), len(late)
 
 
 def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel, Line]) -> Table:

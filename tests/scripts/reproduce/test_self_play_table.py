@@ -6,26 +6,20 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 from self_play_table import (
     RATES,
     Cell,
     Duel,
     SelfPlayTableCfg,
-    Turns,
     cells,
     duels,
     main,
     tell_ratio,
     train_flags,
     usual,
-    worst,
 )
 
-from prefgym import raters
 from prefgym.experts import load_expert
-from prefgym.player import Function
-from prefgym.segments import Segments
 
 TINY = SelfPlayTableCfg(
     tasks=("Hopper",), raters=("oracle",), budgets=(64,), arms=("reward", "rater"), seeds=1, steps=8192, matches=8
@@ -58,27 +52,6 @@ def test_the_rater_judges_nothing_where_answers_are_fewer_than_pieces() -> None:
     """8192 steps are 64 pieces of 128."""
     assert {cell.arm for cell in cells(replace(TINY, budgets=(63,)))} == {"reward"}
     assert {cell.arm for cell in cells(TINY)} == {"reward", "rater"}
-
-
-def test_policies_take_turns() -> None:
-    """Worlds 0 and 2 are the first one's, world 1 is the second one's."""
-    turns = Turns([Function(lambda obs: obs + 10.0), Function(lambda obs: obs + 20.0)])
-    action, _ = turns.predict(np.arange(3.0)[:, None], None, None, deterministic=True)
-    assert action.tolist() == [[10.0], [21.0], [12.0]]
-
-
-def test_the_worst_match_by_hand() -> None:
-    """Returns of 1 against those of three policies, in turn: the least share over the three counts."""
-
-    def episodes(returns: list[float]) -> Segments:
-        seen, ended = torch.zeros(len(returns), 1), torch.zeros(len(returns), dtype=torch.bool)
-        plain = Segments.of_steps(seen, seen, seen, ended, ended)
-        return replace(plain, reward=torch.tensor(returns)[:, None])
-
-    drawn, rater = torch.Generator().manual_seed(0), raters.make("oracle")
-    ours = episodes([1.0] * 40)
-    for three, expected in (((0, 2, 0), 0.0), ((0, 0, 0), 1.0), ((2, 2, 2), 0.0), ((1, 0, 0), 0.5)):
-        assert worst(rater, ours, episodes([float(x) for x in three] * 5), 3, drawn) == expected
 
 
 def test_what_is_usual_is_measured_once() -> None:

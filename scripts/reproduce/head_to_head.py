@@ -1,0 +1,68 @@
+"""Who is preferred to whom: episodes of policies, and what a rater says of them."""
+
+from collections.abc import Sequence
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from prefgym.config import TrainCfg
+from prefgym.flags import parse_train
+from prefgym.player import Act
+from prefgym.queries import Queries
+from prefgym.questions import ask, make_rater
+from prefgym.segments import Segments
+from prefgym.training_env import make_training_env
+from prefgym.wrappers import PreferenceVectorEnv
+
+
+def worlds_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, PreferenceVectorEnv, Any]:
+    """Make worlds that record what happens in them, and who judges it."""
+    config = parse_train([*flags, "--agent.num-envs", str(num_envs), "--recorder.no-state", "--threads", "1"])
+    env = cast(PreferenceVectorEnv, make_training_env(config))
+    told = config.rater, config.rater_cfg, config.env, env, env.recorder
+    return config, env, make_rater(*told, policy=None, num_threads=1, seed=0)
+
+
+def play(flags: Sequence[str], act: Act, num_episodes: int) -> Segments:
+    """Play an episode in each of as many worlds. Batch shape: (N,).
+
+    Args:
+        flags: Of `prefgym train`: where, and who may look.
+        act: Who acts.
+        num_episodes: N.
+    """
+    room = ["--recorder.capacity-steps", str(num_episodes * 2002)]
+    _, env, _ = worlds_and_rater([*flags, *room], num_envs=num_episodes)
+    obs, _ = env.reset(seed=0)
+    running = ended = np.ones(env.num_envs, np.bool_)
+    while running.any():
+        obs, _, terminated, truncated, _ = env.step(act(obs, ended))
+        ended = terminated | truncated
+        running = running & ~ended
+    episodes = env.recorder.episodes(1000)
+    assert episodes.origin is not None  # a recorder knows where its segments come from
+    first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each world, in their order
+    assert torch.equal(episodes.origin[first, 0], torch.arange(env.num_envs))
+    return episodes[first]
+
+
+def preferred(rater: Any, first: Segments, second: Segments) -> Tensor:  # noqa: ANN401
+    """Say how much of each choice is for the first. Shape: (N,)."""
+    answers = ask(rater, Queries.of(Segments.stack([first, second], dim=1))).answers
+    return torch.where(answers.answered, answers.choice[:, 0], 0.5)
+
+
+def shuffled(episodes: Segments, drawn: torch.Generator) -> Segments:
+    """Draw an order."""
+    return episodes[torch.randperm(len(episodes), generator=drawn)]
+
+
+def worst(rater: Any, first: Segments, second: Segments, num_policies: int, drawn: torch.Generator) -> float:  # noqa: ANN401
+    """Return the least share in which `first` is preferred to one of the policies that took turns in `second`."""
+    rows = torch.arange(len(first)).repeat(num_policies)
+    policy = torch.arange(num_policies).repeat_interleave(len(first))
+    turn = (torch.rand(len(rows), generator=drawn) * (len(second) // num_policies)).long()
+    wins = preferred(rater, first[rows], second[policy + num_policies * turn])
+    return float(wins.view(num_policies, len(first)).mean(1).min())
