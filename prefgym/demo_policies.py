@@ -39,7 +39,7 @@ def make_policies(
         make_policy(env_id, name, action_space, quality=quality, seed=seed + number)
         for number, name in enumerate(names)
     ]
-    return acts[0] if len(acts) == 1 else in_turn(acts)
+    return in_turn(acts)
 
 
 def make_policy(

@@ -10,6 +10,9 @@ CODE = (":(top)*.py", ":(top,exclude)tests")
 def git_revision(file: Path = Path(__file__)) -> str | None:
     """Name the commit that a file belongs to, and behind a plus a digest of changes to its code that no commit has.
 
+    Args:
+        file: The file; this one unless said.
+
     Returns:
         None without git, and where the file is in no commit: a wheel that was installed below somebody's work is not
         of their commit. New files count once git knows of them.

@@ -33,6 +33,7 @@ def play(flags: Sequence[str], act: Act, num_episodes: int) -> Segments:
         act: Who acts.
         num_episodes: N.
     """
+    # 1000 steps a world, and a last observation of each episode: who ends early goes on until all have ended once
     room = ["--recorder.capacity-steps", str(num_episodes * 2002)]
     _, env, _ = worlds_and_rater([*flags, *room], num_envs=num_episodes)
     obs, _ = env.reset(seed=0)
@@ -41,7 +42,7 @@ def play(flags: Sequence[str], act: Act, num_episodes: int) -> Segments:
         obs, _, terminated, truncated, _ = env.step(act(obs, ended))
         ended = terminated | truncated
         running = running & ~ended
-    episodes = env.recorder.episodes(1000)
+    episodes = env.recorder.episodes(1000)  # alike long, so that they can be shown beside each other
     assert episodes.origin is not None  # a recorder knows where its segments come from
     first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each world, in their order
     assert torch.equal(episodes.origin[first, 0], torch.arange(env.num_envs))
@@ -60,7 +61,15 @@ def shuffled(episodes: Segments, drawn: torch.Generator) -> Segments:
 
 
 def worst(rater: Any, first: Segments, second: Segments, num_policies: int, drawn: torch.Generator) -> float:  # noqa: ANN401
-    """Return the least share in which `first` is preferred to one of the policies that took turns in `second`."""
+    """Return the least share in which `first` is preferred to one of the policies that took turns in `second`.
+
+    Args:
+        rater: Who judges.
+        first: Episodes of one side. Batch shape: (N,).
+        second: Those of the other, episode i by policy i modulo their number. Batch shape: (M,).
+        num_policies: Of the other side, at most M.
+        drawn: Draws which of a policy's episodes is met.
+    """
     rows = torch.arange(len(first)).repeat(num_policies)
     policy = torch.arange(num_policies).repeat_interleave(len(first))
     turn = (torch.rand(len(rows), generator=drawn) * (len(second) // num_policies)).long()
