@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from prefgym.actor import ActorCfg
 from prefgym.limits import Count, Positive, check
+from prefgym.networks import training
 from prefgym.offline import OfflineAgent, OfflineData
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
@@ -58,9 +59,8 @@ class Cloning(OfflineAgent):
 
     def improve(self, num_updates: int) -> dict[str, float]:
         """Clone what was done: L = -E[log pi(a|s)]."""
-        self.actor.train()
-        losses = [self._clone() for _ in range(num_updates)]
-        self.actor.eval()
+        with training(self.actor):
+            losses = [self._clone() for _ in range(num_updates)]
         return {"train/cloning_loss": float(torch.stack(losses).mean())}
 
     def _clone(self) -> Tensor:

@@ -15,6 +15,7 @@ from torch.nn.functional import logsigmoid
 from prefgym.actor import ActorCfg
 from prefgym.agents.bc import Cloning, CloningCfg
 from prefgym.limits import Count, NonNegative, Positive, Share
+from prefgym.networks import training
 from prefgym.offline import OfflineData
 from prefgym.states import State
 
@@ -105,9 +106,8 @@ class CPL(Cloning):
         """Clone in the first part of the training, contrast in the second."""
         if not self.is_second:
             return super().improve(num_updates)
-        self.actor.train()
-        stats = torch.stack([self._contrast() for _ in range(num_updates)]).nanmean(0)  # of ties there is no accuracy
-        self.actor.eval()
+        with training(self.actor):
+            stats = torch.stack([self._contrast() for _ in range(num_updates)]).nanmean(0)  # ties have no accuracy
         return {f"train/{name}": float(value) for name, value in zip(("contrastive_loss", "accuracy"), stats.cpu())}
 
     @torch.no_grad()

@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from prefgym.actor import ActorCfg
 from prefgym.buffers.replay import Batch
 from prefgym.limits import Count, NonNegative, Positive, Share, Within, check
-from prefgym.networks import StackedMLP, follow, joined, load_joined, mlp
+from prefgym.networks import StackedMLP, follow, joined, load_joined, mlp, training
 from prefgym.offline import OfflineAgent
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
@@ -67,9 +67,8 @@ class IQL(OfflineAgent):
 
     def improve(self, num_updates: int) -> dict[str, float]:
         """Improve values and policy on recorded steps."""
-        self.actor.train()
-        stats = torch.stack([self._step(self.draw()) for _ in range(num_updates)]).mean(0)
-        self.actor.eval()
+        with training(self.actor):
+            stats = torch.stack([self._step(self.draw()) for _ in range(num_updates)]).mean(0)
         names = ("critic_loss", "value_loss", "actor_loss", "value")
         return {f"train/{name}": float(value) for name, value in zip(names, stats.cpu())}
 

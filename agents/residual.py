@@ -7,7 +7,6 @@ Read from top to bottom: configuration, networks, `act`, remembering and re-payi
 rounds of updates and SB3's verbs are those of `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
 """
 
-from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import sha256
@@ -29,7 +28,7 @@ from prefgym.datasets import load_demos
 from prefgym.files import DamageError
 from prefgym.guards import check_finite
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import RunningNorm, StackedMLP, follow, mlp
+from prefgym.networks import RunningNorm, StackedMLP, follow, frozen, mlp
 from prefgym.protocols import Learner
 from prefgym.replaying import ReplayAgent
 from prefgym.spaces import Spaces, check_arrays, squeezed, stretched
@@ -307,10 +306,9 @@ class Residual(ReplayAgent):
     def _improve_actor(self, batch: Batch) -> tuple[Tensor, Tensor]:
         # J_pi = -E[mean_i Q_i(s, pi(s))]
         action = self.policy(batch.obs)
-        self.critics.requires_grad_(False)
-        loss = -self.values(self.critics, batch.obs, action).mean()
-        self.descend(self.actor_optimizer, loss, **vars(batch))
-        self.critics.requires_grad_(True)
+        with frozen(self.critics):
+            loss = -self.values(self.critics, batch.obs, action).mean()
+            self.descend(self.actor_optimizer, loss, **vars(batch))
         return loss.detach(), (action.detach() - batch.obs[..., self.obs_dim :]).abs().mean()
 
     def values(self, critics: StackedMLP, seen: Tensor, action: Tensor, members: Tensor | None = None) -> Tensor:
@@ -372,15 +370,6 @@ class Residual(ReplayAgent):
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
         """Name the optimisers."""
         return {"actor_optimizer": self.actor_optimizer, "critic_optimizer": self.critic_optimizer}
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned; before the first update, corrections are random."""
-        return {**super().weights(), "num_updates": torch.tensor(self.num_updates)}
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
-        super().load_weights(weights)
-        self.num_updates = int(weights["num_updates"])
 
     def state_dict(self) -> State:
         """Return all that moves; the base does not."""

@@ -17,7 +17,7 @@ from torch.nn.functional import softplus
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, RunningNorm, StackedMLP, follow, mlp
+from prefgym.networks import Activation, RunningNorm, StackedMLP, follow, frozen, mlp
 from prefgym.protocols import Learner
 from prefgym.replaying import ReplayAgent
 from prefgym.spaces import squeezed, stretched
@@ -166,10 +166,9 @@ class SAC(ReplayAgent):
         drawn, log_prob = self.policy(batch.obs)
         critic_loss = self._improve_critics(batch, temperature)
         # J_pi = E[alpha log pi(a|s) - min_i Q_i(s, a)], with a of the policy   (arXiv:1812.05905, eq. 7)
-        self.critics.requires_grad_(False)
-        actor_loss = (temperature * log_prob - self._values(self.critics, batch.obs, drawn).amin(0)).mean()
-        self.descend(self.actor_optimizer, actor_loss, **vars(batch))
-        self.critics.requires_grad_(True)
+        with frozen(self.critics):
+            actor_loss = (temperature * log_prob - self._values(self.critics, batch.obs, drawn).amin(0)).mean()
+            self.descend(self.actor_optimizer, actor_loss, **vars(batch))
         # J(alpha) = -log alpha (log pi + target entropy)   (eq. 18, for log alpha)
         entropy = -log_prob.detach().mean()
         temperature_loss = self.log_temperature * (entropy - self.target_entropy)

@@ -171,6 +171,7 @@ def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
         observation,
         action,
         factor_names=names,
+        num_averaged=len(episodes),
         cfg=RecorderCfg(capacity_steps=len(episodes) * (int(length.max()) + 1), capacity_bytes=2**62),
     )
     # each (T, N, ...), T being the longest episode's; the observations have one more

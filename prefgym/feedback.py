@@ -133,6 +133,18 @@ def new_folder(folder: Path) -> Generator[Path]:
         shutil.rmtree(part, ignore_errors=True)
 
 
+def check_new(folder: Path) -> None:
+    """See, before anybody is asked, that `write_feedback` can write here, as far as that can be known.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    _pyarrow()
+    with writing(folder), new_folder(folder):
+        pass
+    folder.rmdir()
+
+
 def read_feedback(folder: Path | str) -> Preferences:
     """Read and check what `write_feedback` wrote.
 

@@ -3,6 +3,8 @@
 import json
 import math
 from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Generator as Yields
+from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, cast
@@ -240,6 +242,26 @@ def follow(follower: nn.Module, followed: nn.Module, tau: float) -> None:
     """Let the parameters of one network follow those of another: x' += tau (x - x')."""
     for target, source in zip(follower.parameters(), followed.parameters()):
         target.lerp_(source, tau)
+
+
+@contextmanager
+def training(net: nn.Module) -> Yields[None]:
+    """Have dropout drop units; not so afterwards, however this ends."""
+    net.train()
+    try:
+        yield
+    finally:
+        net.eval()
+
+
+@contextmanager
+def frozen(net: nn.Module) -> Yields[None]:
+    """Let gradients pass a network, and not reach its weights; they do afterwards, however this ends."""
+    net.requires_grad_(False)
+    try:
+        yield
+    finally:
+        net.requires_grad_(True)
 
 
 def joined(nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:

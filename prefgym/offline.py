@@ -51,6 +51,14 @@ class OfflineData:
             raise ValueError(f"{agent} learns from preferences, and there are none that were answered")
         return self.preferences.without_truth()[self.preferences.answers.answered]
 
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return how many numbers an observation and an action have, in preferences and in demonstrations."""
+        sizes = {} if self.demos is None else {"demonstrations": self.demos.sizes}
+        if self.preferences is not None:
+            options = self.preferences.queries.options
+            sizes["preferences"] = options.obs.shape[-1], options.action.shape[-1]
+        return sizes
+
     def steps(self) -> Batch:
         """List all recorded steps without what they were paid: those of the demonstrations, or else of the segments."""
         if self.demos is not None:
@@ -115,9 +123,10 @@ class OfflineAgent(BaseAgent):
         self.is_second = False
         self.build(draws)
         if data is not None:
+            for kind, told in data.sizes().items():
+                if told != sizes:
+                    raise ValueError(f"the {kind} have {told} numbers an observation and an action, the worlds {sizes}")
             steps = data.steps()
-            if (told := (steps.obs.shape[-1], steps.action.shape[-1])) != sizes:
-                raise ValueError(f"the data have {told} numbers an observation and an action, the worlds {sizes}")
             self.buffer = ReplayBuffer(len(steps.obs), *sizes, self.device)
             self.buffer.extend(steps)
             self.actor.obs_norm.update(steps.obs.to(self.device))

@@ -1,6 +1,7 @@
 """Who answers, with what may be known of the task; and `prefgym make-preferences`: asking about recorded episodes."""
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,12 +12,13 @@ import torch
 from gymnasium.vector import VectorEnv
 
 from prefgym import raters
+from prefgym.budget import Budget
 from prefgym.buffers.recorder import Recorder
 from prefgym.config import UserError
 from prefgym.datasets import load_demos, played_in
 from prefgym.evaluate import make_evaluation_env
 from prefgym.experts import Expert, find_expert
-from prefgym.feedback import Card, write_feedback
+from prefgym.feedback import Card, check_new, write_feedback
 from prefgym.limits import Count, Natural, check
 from prefgym.preferences import Preferences
 from prefgym.protocols import NoSegmentError, Policy, Rater
@@ -117,8 +119,7 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     Raises:
         UserError: If the dataset is missing or too short, the rater cannot judge it, or the folder exists.
     """
-    if cfg.out.exists():
-        raise UserError(f"{cfg.out} exists: name another folder.")
+    check_new(cfg.out)
     recorder, env_id = load_demos(cfg.dataset, cfg.datasets), cfg.env or played_in(cfg.dataset, cfg.datasets)
     if cfg.rater == "none":
         raise UserError("--rater none: somebody must answer.")
@@ -126,9 +127,10 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")
     try:
         env = make_evaluation_env(env_id, 1, 1)
-    except gym.error.Error as error:
-        raise UserError(f"{env_id} cannot be made: {error}; say with --env what else it is.") from error
-    told, wanted = recorder.sizes, tuple(space.shape[0] for space in single_spaces(env))
+        told, wanted = recorder.sizes, tuple(space.shape[0] for space in single_spaces(env))
+    except (gym.error.Error, ValueError) as error:  # it cannot be made, or has other spaces than Boxes
+        told = str(error).rstrip(".")
+        raise UserError(f"{env_id} cannot be used: {told}; say with --env what else it is.") from error
     if told != wanted:
         raise UserError(f"{cfg.dataset} has {told} numbers an observation and an action, and {env_id} {wanted}.")
     query_seed, rater_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
@@ -146,18 +148,33 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         options = UniformSampler(cfg.sampler)(recorder, None, cfg.queries, torch.Generator().manual_seed(query_seed))
     except NoSegmentError as error:
         raise UserError(f"{error}: lower --sampler.segment-length.") from error
-    preferences = ask(rater, Queries.of(options))
-    write_feedback(cfg.out, preferences, Card(env=env_id))
-    return preferences
+    came: list[Preferences] = []
+    try:
+        for answers in answers_to(rater, Queries.of(options)):
+            came.append(answers)  # noqa: PERF402 - one by one, for the sake of what follows
+    finally:  # what came before Ctrl-C, or before the rater failed, is kept
+        if came:
+            write_feedback(cfg.out, in_order(came), Card(env=env_id))
+    return in_order(came)
 
 
 def ask(rater: Rater, queries: Queries) -> Preferences:
-    """Submit questions, and wait until all have come back."""
-    rater.submit(queries)
-    came: list[Preferences] = []
-    while sum(map(len, came)) < len(queries):
-        if (answers := rater.collect()) is not None:
-            came.append(answers)
-        else:
+    """Submit questions, numbered from 0, and return them in their order when all have come back."""
+    return in_order(list(answers_to(rater, queries)))
+
+
+def answers_to(rater: Rater, queries: Queries) -> Iterator[Preferences]:
+    """Submit questions, numbered from 0, and tell what comes back, once of each, until all have."""
+    budget = Budget(len(queries))
+    rater.submit(budget.ask(queries))
+    while budget.num_pending:
+        if (answers := rater.collect()) is None:
             time.sleep(WAIT_S)
-    return Preferences.cat(came)
+        elif (fresh := budget.receive(answers)) is not None:
+            yield fresh
+
+
+def in_order(came: Sequence[Preferences]) -> Preferences:
+    """Put answers together by the numbers of their queries."""
+    together = Preferences.cat(came)
+    return together[together.query_id.argsort()]

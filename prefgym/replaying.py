@@ -1,5 +1,6 @@
 """What agents share that remember what they did, and learn from batches of it."""
 
+import math
 from abc import abstractmethod
 from collections.abc import Mapping
 from typing import Any, ClassVar
@@ -63,9 +64,12 @@ class ReplayAgent(OnlineAgent):
             progress: Share of the training that is done; of no use here.
         """
         del progress
-        if self.remember(rollout) < self.cfg.random_steps:
+        remembered = self.remember(rollout)
+        if remembered < self.cfg.random_steps:
             return {}
-        return self.improve(round(self.cfg.updates_per_step * rollout.num_steps))
+        # what is due by now less what was due before, so that a rate below one update a rollout counts, too
+        rate, before = self.cfg.updates_per_step, remembered - rollout.num_steps
+        return self.improve(math.floor(rate * remembered) - math.floor(rate * before))
 
     def improve(self, num_updates: int) -> dict[str, float]:
         """Take a number of updates; batches are drawn some at a time."""
@@ -80,12 +84,13 @@ class ReplayAgent(OnlineAgent):
         return {f"train/{name}": float(mean) for name, mean in zip(self.told, means) if not np.isnan(mean)}
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
-        return joined(self.nets())
+        """Return everything that was learned, and after how many updates: before the first, actions are random."""
+        return {**joined(self.nets()), "num_updates": torch.tensor(self.num_updates)}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
         load_joined(self.nets(), weights)
+        self.num_updates = int(weights["num_updates"])
 
     def state_dict(self) -> State:
         """Return all that moves here; an algorithm adds its own."""

@@ -1,5 +1,6 @@
 """A run that learns from what is recorded: read the data, improve the policy, keep what came out."""
 
+import sys
 from contextlib import closing
 from functools import partial
 from typing import Any
@@ -11,9 +12,9 @@ import prefgym
 from prefgym.checkpoints import Checkpoints, Which
 from prefgym.checks import check_device
 from prefgym.config import OfflineCfg, UserError
-from prefgym.datasets import dataset_folder, load_demos
+from prefgym.datasets import dataset_folder, load_demos, played_in
 from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, measure_of
-from prefgym.feedback import read_feedback
+from prefgym.feedback import read_feedback, read_manifest
 from prefgym.files import DamageError, digest, writing
 from prefgym.guards import NotFiniteError
 from prefgym.loop import BROUGHT
@@ -39,6 +40,8 @@ def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None
     check_device(cfg.device)
     data = read_data(cfg, resumed=resume_from is not None)
     agent, seal = make_agent(cfg, agents, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
+    if resume_from is None:
+        tell_other_envs(cfg)
     with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
         loop = OfflineLoop(cfg, agent, run, seal)
         interrupted = loop.run_to_end(resume_from)
@@ -74,6 +77,18 @@ def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
         return OfflineData(preferences=preferences, demos=demos)
     except ValueError as error:
         raise UserError(f"{error}: give --preferences FOLDER, --dataset ID, or both.") from None
+
+
+def tell_other_envs(cfg: OfflineCfg) -> None:
+    """Print where data are of another environment than the policy is evaluated in, as sizes alone may not tell."""
+    told: dict[str, str] = {}
+    if cfg.preferences is not None:
+        told[f"--preferences {cfg.preferences}"] = read_manifest(cfg.preferences)["env"]
+    if cfg.dataset is not None:
+        told[f"--dataset {cfg.dataset}"] = played_in(cfg.dataset, cfg.datasets)
+    for what, env in told.items():
+        if env not in ("", cfg.env):
+            print(f"{what} is of {env}, and the policy is evaluated in {cfg.env}", file=sys.stderr)
 
 
 def make_agent(

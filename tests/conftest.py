@@ -29,7 +29,7 @@ def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
 def stopped_at() -> Callable[..., AbstractContextManager[None]]:
     """Give `stopped_at(cls, name)`, for `with`: what runs in it is expected to call this method, and ends there."""
 
-    def stop(*_: Any) -> None:  # noqa: ANN401
+    def stop(*_: Any, **__: Any) -> None:  # noqa: ANN401
         raise RuntimeError("stopped")
 
     @contextmanager

@@ -98,6 +98,14 @@ def test_windows_of_demonstrations_lie_inside_an_episode() -> None:
     assert options.batch_shape == (3, 2)
 
 
+def test_an_average_step_is_one_of_all_episodes() -> None:
+    """Twelve episodes, six of 1 + 2 + 3 and six of 10 + 20, in three and two steps: (6 + 30) / 5."""
+    demos = Demos()
+    episodes = Demos().iterate_episodes() * 6
+    demos.iterate_episodes = lambda: episodes
+    assert record_demos(demos).step_return() == pytest.approx(36 / 5)
+
+
 def test_demonstrations_that_are_no_vectors_are_refused() -> None:
     """Pictures; dicts of vectors are put together in the order of their keys."""
     demos = Demos()

@@ -7,7 +7,19 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.networks import RunningNorm, StackedMLP, Tanh, follow, joined, load_joined, load_weights, mlp, save_weights
+from prefgym.networks import (
+    RunningNorm,
+    StackedMLP,
+    Tanh,
+    follow,
+    frozen,
+    joined,
+    load_joined,
+    load_weights,
+    mlp,
+    save_weights,
+    training,
+)
 
 
 @given(sizes=st.lists(st.integers(1, 20), min_size=1, max_size=6), shift=st.floats(-50, 50))
@@ -103,3 +115,15 @@ def test_a_missing_card_is_named(tmp_path: Path) -> None:
     (tmp_path / "net.json").unlink()
     with pytest.raises(FileNotFoundError, match=r"net\.json"):
         load_weights(tmp_path / "net")
+
+
+def test_what_is_done_to_a_network_for_a_while_is_undone_when_that_fails() -> None:
+    net = mlp((2, 1), "relu", torch.Generator().manual_seed(0)).eval()
+    with pytest.raises(KeyError), training(net):
+        assert net.training
+        raise KeyError
+    assert not net.training
+    with pytest.raises(KeyError), frozen(net):
+        assert not any(parameter.requires_grad for parameter in net.parameters())
+        raise KeyError
+    assert all(parameter.requires_grad for parameter in net.parameters())

@@ -27,8 +27,8 @@ class Counting(ReplayAgent):
 
     name, default, told = "counting", CountingCfg(), ("number", "odd")
 
-    def __init__(self, env: Any) -> None:  # noqa: ANN401
-        super().__init__(CountingCfg(), env)
+    def __init__(self, env: Any, updates_per_step: float = 7.0) -> None:  # noqa: ANN401
+        super().__init__(CountingCfg(updates_per_step=updates_per_step), env)
         self.drawn: list[int] = []
         self.remembered = 0
 
@@ -71,9 +71,24 @@ def test_updates_begin_when_enough_is_remembered(agent: Counting) -> None:
     assert agent.explore(rollout) == {} and agent.num_updates == 70
 
 
+def test_less_than_an_update_for_each_rollout_adds_up(agent: Counting) -> None:
+    """0.03 of each of ten steps, from the twentieth on: 0.6, 0.9, 1.2, 1.5, 1.8, 2.1 updates are due in all."""
+    agent.env.reset(seed=0)
+    rollout = agent.collect(agent.env)
+    seldom = Counting(agent.env, updates_per_step=0.03)
+    counts: list[int] = []
+    for _ in range(7):
+        seldom.update(rollout, 0.0)
+        counts.append(seldom.num_updates)
+    assert counts == [0, 0, 0, 1, 1, 1, 2]
+
+
 def test_what_was_never_told_is_left_out(agent: Counting) -> None:
     assert agent.improve(0) == {}
     assert agent.improve(1) == {"train/number": 0.0}
     other = Counting(agent.env)
     other.load_state_dict(agent.state_dict())
     assert other.num_updates == 1
+    loaded = Counting(agent.env)
+    loaded.load_weights(agent.weights())
+    assert loaded.num_updates == 1

@@ -7,11 +7,14 @@ from typing import Any
 import pytest
 from safetensors.torch import load_file
 
+from prefgym import questions, raters
 from prefgym.agents.bc import Cloning
 from prefgym.cli import main
 from prefgym.evaluate import evaluate, make_evaluation_env
 from prefgym.feedback import read_feedback
 from prefgym.load import load_policy
+from prefgym.preferences import Preferences
+from prefgym.testing import LateRater
 
 POLE = "prefgym/InvertedPendulum-v0"
 DATASET = ("--dataset", "pole/random-v0", "--datasets", "data")
@@ -159,7 +162,10 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         "there is no dataset no/such-v0",
     ),
     "no id": (("train-offline", "--dataset", "such"), "'such' is no id of a dataset"),
-    "another task": ((*TRAIN, "--env", "prefgym/Hopper-v0"), "cannot learn from this: the data have (4, 1) numbers"),
+    "another task": (
+        (*TRAIN, "--env", "prefgym/Hopper-v0"),
+        "the preferences have (4, 1) numbers",
+    ),
     "no such task": ((*TRAIN, "--env", "prefgym/Hoper-v0"), "unknown environment 'prefgym/Hoper-v0': did you mean"),
     "no such agent": ((*TRAIN, "--agent", "cpll"), "unknown agent 'cpll': did you mean 'cpl'?"),
     "a folder that exists": ((*TRAIN, "--out", "prefs"), "The run folder prefs exists"),
@@ -182,6 +188,14 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         ("make-preferences", *DATASET, "--out", "new", "--rater", "regret", "--env", "prefgym/Hopper-v0"),
         "pole/random-v0 has (4, 1) numbers an observation and an action, and prefgym/Hopper-v0 (11, 3).",
     ),
+    "a task that is judged in other numbers": (
+        ("make-preferences", *DATASET, "--out", "new", "--env", "CartPole-v1"),
+        "CartPole-v1 cannot be used: ",
+    ),
+    "answers that cannot be written": (
+        ("make-preferences", *DATASET, "--out", "data/pole/random-v0/data/main_data.hdf5/new"),
+        "cannot be written: ",
+    ),
     "resuming with the wrong command": (
         ("train", "--resume", "prefs"),
         "prefs is not a run folder",
@@ -198,6 +212,39 @@ def test_bad_input_ends_in_one_sentence(case: str, here: Path, capsys: pytest.Ca
     assert error.splitlines()[-1].startswith("prefgym: ")  # Gymnasium-Robotics may print a notice before that
     assert "Traceback" not in error
     assert not (here / "new").exists()
+
+
+class Leaving(LateRater):
+    """Goes away when some answers are there."""
+
+    def collect(self) -> Preferences | None:
+        if self.has_answered:
+            raise KeyboardInterrupt
+        answers = super().collect()
+        self.has_answered = answers is not None
+        return answers
+
+    has_answered = False
+
+
+def test_what_came_before_an_interruption_is_kept(
+    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(questions, "make_rater", lambda *_, **__: Leaving(raters.make("oracle", seed=0)))
+    code, _, error = run(capsys, "make-preferences", *DATASET, "--queries", "40", "--out", "new")
+    assert (code, error) == (130, "prefgym: interrupted\n")
+    assert 0 < len(read_feedback(here / "new")) < 40
+
+
+def test_what_is_of_another_task_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Gymnasium's pendulum has the same sizes, which alone would not tell."""
+    told = ("train-offline", "--agent", "bc", "--updates", "1", *SMALL, "--env", "InvertedPendulum-v5", "--out", "run")
+    code, _, error = run(capsys, *told, *DATASET, "--preferences", "prefs")
+    assert code == 0
+    assert error.splitlines() == [
+        f"--preferences prefs is of {POLE}, and the policy is evaluated in InvertedPendulum-v5",
+        f"--dataset pole/random-v0 is of {POLE}, and the policy is evaluated in InvertedPendulum-v5",
+    ]
 
 
 def test_a_dataset_that_lost_its_file_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

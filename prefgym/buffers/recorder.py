@@ -103,6 +103,7 @@ class Recorder:
         has_reward: bool = True,
         factor_names: tuple[str, ...] = (),
         state_dim: int = 0,
+        num_averaged: int = 10,
         cfg: RecorderCfg | None = None,
     ) -> None:
         self.cfg, self.has_reward = cfg or RecorderCfg(), has_reward
@@ -113,7 +114,7 @@ class Recorder:
         self.num_steps = 0
         self._returns = np.zeros(num_worlds)
         self._lengths = np.zeros(num_worlds, np.int64)
-        self._finished: deque[tuple[float, int]] = deque(maxlen=10)
+        self._finished: deque[tuple[float, int]] = deque(maxlen=num_averaged)
 
     def begin(
         self,
@@ -298,7 +299,7 @@ class Recorder:
         return self._state.shape[1] > 0
 
     def step_return(self) -> float:
-        """Return the task reward per step over the last ten finished episodes, or over all steps before one ended."""
+        """Return the task reward per step over the last `num_averaged` episodes, or over all steps before one ended."""
         if self._finished:
             return sum(total for total, _ in self._finished) / sum(length for _, length in self._finished)
         return float(self._returns.sum() / max(int(self._lengths.sum()), 1))

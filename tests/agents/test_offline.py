@@ -1,6 +1,7 @@
 """What holds for every agent that learns from records: verbs, files, going on where it was stopped, and guards."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, cast
 
@@ -11,6 +12,7 @@ from gymnasium.vector import VectorEnv
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 
 import prefgym.agents
+from prefgym.buffers.recorder import Recorder
 from prefgym.guards import NotFiniteError
 from prefgym.offline import OfflineAgent, OfflineData
 from prefgym.preferences import Preferences
@@ -95,6 +97,16 @@ def test_a_nan_in_what_it_learns_from_stops_it(name: str, make_env: MakeEnv, pre
         agent.learn(1, reset_num_timesteps=False)
 
 
+@pytest.mark.parametrize("name", ["bc", "cpl", "p-iql"])
+def test_one_that_is_interrupted_acts_without_dropout(
+    name: str, make_env: MakeEnv, preferences: Preferences, stopped_at: Callable[..., AbstractContextManager[None]]
+) -> None:
+    agent = make(name, make_env(), preferences)
+    with stopped_at(type(agent), "descend"):
+        agent.learn(10)
+    assert not agent.actor.training
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_callbacks_are_told_of_each_update(
     name: str, make_env: MakeEnv, preferences: Preferences, tmp_path: Path
@@ -112,7 +124,13 @@ def test_callbacks_are_told_of_each_update(
 def test_data_of_other_worlds_are_refused(make_env: MakeEnv, preferences: Preferences) -> None:
     env: Any = make_env()
     env.single_observation_space = type(env.single_observation_space)(-1, 1, (3,), np.float32)
-    with pytest.raises(ValueError, match=r"the data have \(1, 1\) numbers an observation and an action"):
+    with pytest.raises(ValueError, match=r"the preferences have \(1, 1\) numbers an observation and an action"):
         make("bc", env, preferences)
+    fitting = Recorder(1, 3, 1)
+    fitting.begin(np.zeros((1, 3)))
+    fitting.add(np.zeros((1, 1)), np.zeros(1), np.zeros((1, 3)), np.array([True]), np.array([False]))
+    with pytest.raises(ValueError, match=r"the preferences have \(1, 1\)"):  # demonstrations alone would do
+        prefgym.agents.make("cpl", env=env, data=OfflineData(preferences=preferences, demos=fitting))
+    prefgym.agents.make("bc", env=env, data=OfflineData(demos=fitting))
     with pytest.raises(ValueError, match="nothing to learn from: neither"):
         OfflineData()
