@@ -88,6 +88,10 @@ def shown_sum(options: Segments) -> str:
     return told.hexdigest()
 
 
+PATIENCE_S = 300.0
+"""Seconds that an answer waits for others who look into the file."""
+
+
 class AnswerLog:
     """An SQLite file to which answers are appended; an answer that is there already is not written again.
 
@@ -113,7 +117,7 @@ class AnswerLog:
         rows = ((answer.event_id, *astuple(answer), _seal(answer)) for answer in answers)
         with writing(self.file):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.file)) as connection:
+            with closing(sqlite3.connect(self.file, timeout=PATIENCE_S)) as connection:
                 connection.execute("PRAGMA synchronous = EXTRA")
                 connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
                 with connection:

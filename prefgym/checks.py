@@ -24,8 +24,11 @@ def check_device(device: str) -> None:
         UserError: If it cannot.
     """
     try:
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError):  # torch raises the one for unknown devices, the other for missing ones
+        torch.zeros(1, device=device).item()
+    except (
+        RuntimeError,
+        AssertionError,
+    ):  # as torch tells of what it does not know, or has not got
         raise UserError(f"--device {device} cannot be used here.") from None
 
 

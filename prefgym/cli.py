@@ -27,7 +27,7 @@ from prefgym.flags import (
     parse_offline,
     parse_train,
 )
-from prefgym.limits import Count, Natural, check
+from prefgym.limits import Count, Seed, Threads, check
 from prefgym.preferences import Preferences, Status
 from prefgym.registry import UnknownNameError
 from prefgym.runs import read_config, renew_in_manifest, verify_reported
@@ -52,9 +52,11 @@ def _import(argv: list[str]) -> list[str]:
     while argv[:1] == ["--import"]:
         if len(argv) < 2:
             raise UserError("say which module: prefgym --import MODULE COMMAND ...")
+        if not all(part.isidentifier() for part in argv[1].split(".")):
+            raise UserError(f"--import {argv[1]!r}: that is no name of a module.")
         try:
             import_module(argv[1])
-        except ModuleNotFoundError as error:
+        except ImportError as error:
             raise UserError(f"--import {argv[1]}: {error}.") from None
         argv = argv[2:]
     return argv
@@ -132,9 +134,9 @@ class EvaluateArgs:
     """Run folder; or `expert:ID` or `medium:ID` for what ships with prefgym, such as expert:prefgym/Hopper-v0."""
     episodes: Count = 20
     """Episodes, each in a world of its own."""
-    seed: Natural = FIRST_SEED
+    seed: Seed = FIRST_SEED
     """Seed of the first; the others count on from it."""
-    threads: Count = 1
+    threads: Threads = 1
     """Threads of the simulation."""
     video: bool = False
     """Whether to write a video of the first episode into the run folder; that of an expert is written here."""
@@ -250,13 +252,15 @@ def _list(argv: list[str]) -> int:
         "envs": lambda: [name for name in gym.registry if name.startswith("prefgym/")],
         **{f"{kind}s": registry.names for kind, registry in REGISTRIES.items()},
     }
-    if argv == ["agents", "--matrix"]:
+    told = [*(f"prefgym list {kind}" for kind in kinds), "prefgym list agents --matrix"]
+    if argv[:1] in (["-h"], ["--help"]):
+        print("\n".join(f"  {one}" for one in told))
+    elif argv == ["agents", "--matrix"]:
         Console(width=120).print(matrix())
     elif len(argv) == 1 and argv[0] in kinds:
         print("\n".join(kinds[argv[0]]()))
     else:
-        told = ", ".join(f"prefgym list {kind}" for kind in kinds)
-        raise UserError(f"say what to list: {told}, prefgym list agents --matrix")
+        raise UserError(f"say what to list: {', '.join(told)}")
     return 0
 
 
@@ -286,8 +290,14 @@ def _bench(argv: list[str]) -> int:
         "sim": (sim.BenchSimCfg, sim.run_bench_sim),
         "reward": (reward.BenchRewardCfg, reward.run_bench_reward),
     }
+    if argv[:1] in (["-h"], ["--help"]):
+        print("\n\n".join(f"  prefgym bench {name} --help" for name in benches))
+        return 0
     if argv[:1] == [] or argv[0] not in benches:
         raise UserError(f"say what to measure: {', '.join(f'prefgym bench {name}' for name in benches)}")
     cfg, run = benches[argv[0]]
-    run(tyro.cli(cfg, args=argv[1:], prog=f"prefgym bench {argv[0]}"))
+    told = tyro.cli(cfg, args=argv[1:], prog=f"prefgym bench {argv[0]}")
+    for env in told.envs:
+        check_env(env)
+    run(told)
     return 0

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from prefgym.budget import Counts, ScheduleCfg
 from prefgym.buffers.recorder import RecorderCfg
-from prefgym.limits import Count, Natural, Positive, check
+from prefgym.limits import Count, Positive, Seed, Threads, check
 from prefgym.sim.threads import usable_cpus
 
 
@@ -80,13 +80,13 @@ class TrainCfg:
     """Whether skipped and failed queries count against the budget, or only answered ones."""
     steps: Count = 1_000_000
     """Environment steps."""
-    seed: Natural = 0
+    seed: Seed = 0
     """Seed of every generator."""
     backend: Literal["cpu", "warp"] = "cpu"
     """What simulates the worlds: processors, or MuJoCo Warp on `--device`, for thousands of them."""
     device: str = "cpu"
     """Where networks are trained."""
-    threads: Count | None = None
+    threads: Threads | None = None
     """Threads of simulation and networks; all cores unless said."""
     out: Path | None = None
     """Run folder, which must not exist; named by task, rater and time unless said."""
@@ -162,11 +162,11 @@ class OfflineCfg:
     """Environment id in which the policy is evaluated; that of the preferences or of the dataset unless said."""
     updates: Count = 10_000
     """Gradient steps."""
-    seed: Natural = 0
+    seed: Seed = 0
     """Seed of every generator."""
     device: str = "cpu"
     """Where networks are trained."""
-    threads: Count | None = None
+    threads: Threads | None = None
     """Threads of simulation and networks; all cores unless said."""
     out: Path | None = None
     """Run folder, which must not exist; named by task, agent and time unless said."""

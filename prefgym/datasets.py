@@ -11,11 +11,13 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.config import UserError
+from prefgym.files import DamageError, read_json, write_bytes, write_text
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.segments import Segments
@@ -27,20 +29,27 @@ _FACTOR = "factor/"
 
 
 def save_preferences(path: Path, preferences: Preferences) -> None:
-    """Write `path`.safetensors and `path`.json."""
+    """Write `path`.safetensors and `path`.json, each as a whole or not at all.
+
+    Raises:
+        UserError: If they cannot be written.
+    """
     packed = pack_preferences(preferences)
-    save_file(packed["arrays"], path.with_suffix(".safetensors"))
-    path.with_suffix(".json").write_text(json.dumps({"raters": packed["raters"]}, indent=2) + "\n")
+    write_bytes(path.with_suffix(".safetensors"), save(packed["arrays"]))
+    write_text(path.with_suffix(".json"), json.dumps({"raters": packed["raters"]}, indent=2) + "\n")
 
 
 def load_preferences(path: Path) -> Preferences:
     """Read what `save_preferences` wrote.
 
     Raises:
-        FileNotFoundError: If one of the two files is missing.
+        DamageError: If one of the two files is missing, or is not what was written.
     """
-    raters = json.loads(path.with_suffix(".json").read_text())["raters"]
-    return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": raters})
+    raters = read_json(path.with_suffix(".json")).get("raters")
+    try:
+        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": raters})
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise DamageError(f"{path}.* cannot be read: {' '.join(str(error).split())}.") from error
 
 
 def pack_preferences(preferences: Preferences) -> State:
@@ -95,8 +104,8 @@ def load_demos(dataset: str, root: Path | None = None) -> Recorder:
     found = _open(dataset, root)
     try:
         return record_demos(found)
-    except ValueError as error:
-        raise UserError(f"the dataset {dataset} cannot be learned from: {error}.") from error
+    except (ValueError, OSError, KeyError) as error:  # of its shape; or as h5py tells of what is not there, or broken
+        raise UserError(f"the dataset {dataset} cannot be learned from: {' '.join(str(error).split())}.") from error
 
 
 def played_in(dataset: str, root: Path | None = None) -> str:
@@ -131,7 +140,8 @@ def dataset_folder(dataset: str, root: Path | None = None) -> Path:
     """
     named = minari_module("minari.dataset.minari_dataset").DATASET_ID_RE.fullmatch(dataset)
     if named is None or named["version"] is None:
-        raise UserError(f"{dataset!r} is no id of a dataset: write it as namespace/name-v0.")
+        told = "write it as namespace/name-v0, the namespace of two characters at least"
+        raise UserError(f"{dataset!r} is no id of a dataset: {told}.")
     return (root or minari_module("minari.storage").get_dataset_path()).absolute() / dataset
 
 

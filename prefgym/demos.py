@@ -24,7 +24,7 @@ from prefgym.datasets import dataset_folder, minari_module
 from prefgym.demo_policies import make_policies, noisy
 from prefgym.evaluate import make_evaluation_env, succeeded
 from prefgym.files import writing
-from prefgym.limits import Count, Natural, NonNegative, Share, check
+from prefgym.limits import Count, NonNegative, Seed, Share, Threads, check
 from prefgym.player import Act
 from prefgym.spaces import Spaces
 
@@ -53,11 +53,11 @@ class DemosCfg:
     """Standard deviation of Gaussian noise on every action, in the action's units; sums stay within bounds."""
     episodes: Count = 100
     """Episodes."""
-    seed: Natural = 0
+    seed: Seed = 0
     """Seed of the first episode; the others count on from it. It also seeds policy and noise."""
     num_envs: Count = 16
     """Worlds that are played at once; noise and slips depend on it."""
-    threads: Count = 1
+    threads: Threads = 1
     """Threads of the simulation."""
     out: Path | None = None
     """Folder of datasets; Minari's own unless said: `$MINARI_DATASETS_PATH`, or `~/.minari/datasets`."""

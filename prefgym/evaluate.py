@@ -1,6 +1,7 @@
 """True return: the task reward of a policy, on environments of its own, or what the task's measure counts."""
 
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, cast
 
@@ -9,9 +10,11 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
+from prefgym.config import UserError
 from prefgym.player import Player
 from prefgym.protocols import Policy
 from prefgym.sim.foreign import find, make_vector
+from prefgym.sim.gl import mujoco
 
 FIRST_SEED = 10_000
 OURS = "prefgym.envs.registration:make_vector_env"
@@ -110,6 +113,22 @@ def measure_of(env: VectorEnv[Any, Any, Any]) -> str:
     return env.metadata.get("measure", TRUE_RETURN)
 
 
+@contextmanager
+def making(env_id: str) -> Generator[None]:
+    """Say why worlds of an environment cannot be made.
+
+    Raises:
+        UserError: If they cannot, since nobody has registered them, or something that they need is missing.
+    """
+    try:
+        yield
+    except gym.error.UnregisteredEnv as error:
+        told = f"{str(error).rstrip('.')}; prefgym --import MODULE imports what registers it"
+        raise UserError(f"{env_id} cannot be made: {told}.") from error
+    except (gym.error.Error, ImportError, mujoco.FatalError) as error:
+        raise UserError(f"{env_id} cannot be made: {str(error).rstrip('.')}.") from error
+
+
 def make_evaluation_env(
     env_id: str,
     num_envs: int,
@@ -126,19 +145,23 @@ def make_evaluation_env(
         num_threads: Threads that step those that are simulated here.
         render_mode: As in `gym.make`.
         dtype: Type of the observations of worlds that are simulated here; others have their own.
+
+    Raises:
+        UserError: If they cannot be made.
     """
-    if find(env_id).vector_entry_point == OURS:
-        return gym.make_vec(
-            env_id,
-            num_envs,
-            reward="measure",
-            seeding="parity",
-            num_threads=num_threads,
-            dtype=dtype,
-            autoreset_mode=AutoresetMode.SAME_STEP,
-            render_mode=render_mode,
-        )
-    return make_vector(env_id, num_envs, AutoresetMode.SAME_STEP, render_mode)
+    with making(env_id):
+        if find(env_id).vector_entry_point == OURS:
+            return gym.make_vec(
+                env_id,
+                num_envs,
+                reward="measure",
+                seeding="parity",
+                num_threads=num_threads,
+                dtype=dtype,
+                autoreset_mode=AutoresetMode.SAME_STEP,
+                render_mode=render_mode,
+            )
+        return make_vector(env_id, num_envs, AutoresetMode.SAME_STEP, render_mode)
 
 
 def record_episode(

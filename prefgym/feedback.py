@@ -329,6 +329,8 @@ def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha25
             answer.status, bool(answer.tie), row["share"]
         ):
             raise ValueError(f"the answer to query {row['query_id']} is not the one its event_id stands for")
+        if row["shown_sha256"] != answer.shown_sha256:
+            raise ValueError(f"shown_sha256 of query {row['query_id']} is not that of what was shown")
     return preferences
 
 

@@ -40,9 +40,18 @@ def write_text(file: Path, text: str) -> None:
     Raises:
         UserError: If it cannot be written.
     """
+    write_bytes(file, text.encode())
+
+
+def write_bytes(file: Path, content: bytes) -> None:
+    """Do so with bytes.
+
+    Raises:
+        UserError: If it cannot be written.
+    """
     part = file.with_name(f".{file.name}.part")
     with writing(file):
-        part.write_text(text, encoding="utf-8")
+        part.write_bytes(content)
         sync(part)
         part.replace(file)
         sync(file.parent)

@@ -63,8 +63,10 @@ def parse_offline(argv: Sequence[str]) -> OfflineCfg:
     if not issubclass(agents.get(told["agent"]), OfflineAgent):
         raise UserError(f"agent {told['agent']!r} acts while it learns: prefgym train trains it.")
     env = told["env"] or _env_of(told)
-    if env:  # otherwise the flags are shown, or something is missing
+    if env:
         check_env(env)
+    elif told["dataset"] is not None:
+        raise UserError(f"the dataset {told['dataset']} does not say what it was played in: say so with --env.")
     cfg = _compose(argv, OfflineCfg, "train-offline", env, ("agent",), RESUME_OFFLINE)
     if cfg.preferences is None and cfg.dataset is None:
         raise UserError("there is nothing to learn from: give --preferences FOLDER, --dataset ID, or both.")
@@ -134,7 +136,9 @@ def check_env(env_id: str) -> None:
     try:
         find(env_id)
     except gym.error.Error:
-        raise UserError(f"unknown environment {env_id!r}: {hint(env_id, list(gym.registry))}") from None
+        close = difflib.get_close_matches(env_id, list(gym.registry), n=1)
+        told = f"did you mean {close[0]!r}?" if close else "prefgym list envs shows ours"
+        raise UserError(f"unknown environment {env_id!r}: {told}") from None
 
 
 def configuration_of(run: Path, command: str, parse: Callable[[Sequence[str]], Cfg]) -> Cfg:

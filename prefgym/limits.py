@@ -20,6 +20,8 @@ class Within:
         return self.low <= value <= self.high and not (self.above and value == self.low)
 
     def __str__(self) -> str:
+        if self.low == -math.inf:
+            return f"{self.high} or less" if self.high < math.inf else "a number"
         if self.high < math.inf:
             return f"above {self.low} and at most {self.high}" if self.above else f"between {self.low} and {self.high}"
         return f"above {self.low}" if self.above else f"{self.low} or more"
@@ -29,6 +31,11 @@ Count = Annotated[int, Within(1)]
 Natural = Annotated[int, Within(0)]
 NonNegative = Annotated[float, Within(0)]
 Positive = Annotated[float, Within(0, above=True)]
+Number = Annotated[float, Within(-math.inf)]
+"""Any but NaN."""
+Seed = Annotated[int, Within(0, 2**32 - 1)]
+"""As large as all that takes one allows."""
+Threads = Annotated[int, Within(1, 4096)]
 Share = Annotated[float, Within(0, 1)]
 
 

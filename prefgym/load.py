@@ -1,14 +1,16 @@
 """What a run has learned, for use outside of it."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, TypeVar
+
+from safetensors import SafetensorError
 
 from prefgym import agents, rewards
 from prefgym.agent import restored
 from prefgym.config import UserError
 from prefgym.evaluate import make_evaluation_env
+from prefgym.files import read_json
 from prefgym.networks import load_weights
 from prefgym.protocols import Agent, Learner
 from prefgym.runs import read_config, verify_part
@@ -27,7 +29,8 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
         UserError: If the run has none, or a file of it is damaged.
     """
     card, path = _card(Path(run), "checkpoints/final/policy" if steps is None else f"policies/{steps}")
-    return _told(lambda: agents.get(card["agent"]).load(path, _env(Path(run))))
+    env = _env(Path(run))
+    return _told(path, lambda: agents.get(card["agent"]).load(path, env))
 
 
 def load_reward(run: Path | str) -> Learner:
@@ -40,24 +43,31 @@ def load_reward(run: Path | str) -> Learner:
         UserError: If the run has none, or a file of it is damaged.
     """
     card, path = _card(Path(run), "checkpoints/final/reward")
-    cfg = _told(lambda: restored(rewards.cfg(card["reward"]), card["cfg"]))
-    learner = rewards.build(card["reward"], cfg, env=_env(Path(run)))
-    learner.load_weights(load_weights(path)[0])
-    return learner
+    env = _env(Path(run))
+
+    def load() -> Learner:
+        learner = rewards.build(card["reward"], restored(rewards.cfg(card["reward"]), card["cfg"]), env=env)
+        learner.load_weights(load_weights(path)[0])
+        return learner
+
+    return _told(path, load)
 
 
 def _card(run: Path, path: str) -> tuple[dict[str, Any], Path]:
     """Read what is known of a part, and say where its weights are."""
     verify_part(run, path)
-    return json.loads((run / f"{path}.json").read_text()), run / path
+    return read_json(run / f"{path}.json"), run / path
 
 
-def _told(load: Callable[[], Loaded]) -> Loaded:
+def _told(path: Path, load: Callable[[], Loaded]) -> Loaded:
     """Turn what another version has written into a sentence."""
     try:
         return load()
-    except ValueError as error:
-        raise UserError(f"{error}.") from error
+    except UserError:
+        raise
+    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
+        told = " ".join(str(error).split())
+        raise UserError(f"{path} is not what this version of prefgym writes: {told}.") from error
 
 
 def _env(run: Path) -> Any:  # noqa: ANN401

@@ -206,7 +206,7 @@ class Loop:
                 checkpoint_is_due or self.checkpoints.are_older_than(cfg.checkpoint.minutes)
             ):
                 self.save()
-        if parts.rater is not None and parts.budget.num_asked == 0:
+        if parts.rater is not None and parts.budget.num_asked == 0 and self.given is None:
             raise UserError(
                 f"Nothing could be asked: the sampler found no segment in {self.steps:,} steps of {parts.env.num_envs} "
                 "worlds; lower --segment-length or --schedule.first, or raise --steps or --sampler.recent-steps."

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
@@ -19,7 +18,7 @@ from prefgym.datasets import load_demos, played_in
 from prefgym.evaluate import make_evaluation_env
 from prefgym.experts import Expert, find_expert
 from prefgym.feedback import Card, check_new, write_feedback
-from prefgym.limits import Count, Natural, check
+from prefgym.limits import Count, Seed, Threads, check
 from prefgym.preferences import Preferences
 from prefgym.protocols import NoSegmentError, Policy, Rater
 from prefgym.queries import Queries
@@ -54,9 +53,9 @@ class MakePreferencesCfg:
     """Folder of datasets; Minari's own unless said."""
     env: str = ""
     """Environment id that the rater judges by; that of the dataset unless said."""
-    seed: Natural = 0
+    seed: Seed = 0
     """Seed of what is asked and of what the rater draws."""
-    threads: Count | None = None
+    threads: Threads | None = None
     """Threads of simulations; all cores unless said."""
     sampler: UniformSamplerCfg = field(default_factory=lambda: UniformSamplerCfg(recent_steps=None))
     """Which segments are asked about: any, drawn uniformly."""
@@ -128,9 +127,9 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     try:
         env = make_evaluation_env(env_id, 1, 1)
         told, wanted = recorder.sizes, tuple(space.shape[0] for space in single_spaces(env))
-    except (gym.error.Error, ValueError) as error:  # it cannot be made, or has other spaces than Boxes
+    except ValueError as error:  # it cannot be made, or has other spaces than Boxes
         told = str(error).rstrip(".")
-        raise UserError(f"{env_id} cannot be used: {told}; say with --env what else it is.") from error
+        raise UserError(f"{env_id} cannot be asked about: {told}; say with --env what else it is.") from error
     if told != wanted:
         raise UserError(f"{cfg.dataset} has {told} numbers an observation and an action, and {env_id} {wanted}.")
     query_seed, rater_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))

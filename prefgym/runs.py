@@ -305,6 +305,8 @@ def read_config(path: Path) -> dict[str, Any]:
     if not isinstance(config, dict):
         raise DamageError(f"{file} is damaged: it cannot be read.")
     told = cast(dict[str, Any], config)
+    if not isinstance(told.get("env"), str):
+        raise DamageError(f"{file} is damaged: it does not name an environment.")
     settings = told.get("agent_cfg")
     algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
     for name in (told.get("env"), algorithm):

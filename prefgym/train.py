@@ -227,9 +227,11 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
 
 
 def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]] | None:
-    """Sample recorded steps: what they were worth, and what the learner thinks; None where they have no reward."""
+    """Sample recorded steps: what they were worth, and what the learner thinks; None if none has a reward."""
     recorder = cast(PreferenceVectorEnv, parts.env).recorder
     starts = recorder.starts(1)
+    if not len(starts):
+        return None
     drawn = starts[torch.randint(len(starts), (num_steps,), generator=parts.generator)]
     steps = recorder.segments(drawn, 1).map(Tensor.cpu)
     if steps.reward is None:

@@ -9,7 +9,7 @@ import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from prefgym.config import TrainCfg, UserError
-from prefgym.evaluate import OURS
+from prefgym.evaluate import OURS, making
 from prefgym.guards import GuardedVectorEnv
 from prefgym.sim import foreign
 from prefgym.spaces import single_spaces
@@ -31,7 +31,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         raise UserError(
             f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
-    env = worlds_on_device(cfg) if is_on_device else worlds_of_arrays(cfg)
+    with making(cfg.env):
+        env = worlds_on_device(cfg) if is_on_device else worlds_of_arrays(cfg)
     try:
         single_spaces(env)
     except ValueError as error:

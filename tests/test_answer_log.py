@@ -4,6 +4,7 @@ import hashlib
 import json
 import shutil
 import sqlite3
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 
+from prefgym import answer_log
 from prefgym.answer_log import Answer, AnswerLog, answers_of, shown_sum
 from prefgym.config import UserError
 from prefgym.files import DamageError
@@ -101,6 +103,26 @@ def test_a_log_that_is_in_use_is_not_damaged() -> None:
         with pytest.raises(UserError, match="cannot be read: database is locked"):
             log.check(answered(0), mend=True)
     log.check(answered(0))
+
+
+def test_an_answer_waits_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One who looks into the log for a while does not end a run; one who never goes does."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    with closing(sqlite3.connect(FILE)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM answers").fetchone()
+        written = pool.submit(log.append, answered(3), 13)
+        while not FILE.with_name(f"{FILE.name}-journal").exists():
+            assert not written.done()  # from here on it waits
+        other.rollback()
+        written.result()
+        assert len(log.read()) == 6
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM answers").fetchone()
+        monkeypatch.setattr(answer_log, "PATIENCE_S", 0.1)
+        with pytest.raises(UserError, match="cannot be written: database is locked"):
+            log.append(answered(6), used_at=14)
 
 
 def test_no_flipped_bit_goes_unseen() -> None:

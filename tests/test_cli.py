@@ -52,8 +52,8 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
         (["--reward", "ensembel"], "did you mean 'ensemble'?"),
         (["--budget", "0"], "budget must be 1 or more, not 0"),
         (["--steps", "-5"], "steps must be 1 or more, not -5"),
-        (["--threads", "0"], "threads must be 1 or more, not 0"),
-        (["--seed", "-1"], "seed must be 0 or more, not -1"),
+        (["--threads", "0"], "threads must be between 1 and 4096, not 0"),
+        (["--seed", "-1"], "seed must be between 0 and 4294967295, not -1"),
         (["--segment-length", "0"], "segment_length must be 1 or more, not 0"),
         (["--agent.num-envs", "0"], "num_envs must be 1 or more, not 0"),
         (["--eval.every", "0"], "every must be 1 or more, not 0"),
@@ -65,6 +65,10 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
         (["--budget", "many"], "many"),
         (["--no-such-flag", "1"], "no-such-flag"),
         (["--device", "abacus"], "abacus"),
+        (["--device", "meta"], "--device meta cannot be used here."),
+        (["--env", "nothing-like-it"], "unknown environment 'nothing-like-it': prefgym list envs shows ours"),
+        (["--env", "Ant-v3"], "Ant-v3 cannot be made: "),
+        (["--rater", "safety", "--rater.limit", "nan"], "limit must be a number, not nan"),
         (["--rater", "heron", "--rater.ranking", "forward,jump"], "no factor 'jump': the task has forward, ctrl"),
         (["--rater", "heron", "--rater.ranking", "forward,forward"], "forward,forward names a factor twice"),
         (["--rater", "heron", "--rater.tolerances", "-1"], "tolerances must be 0 or more, not -1"),
@@ -100,6 +104,83 @@ def test_reward_learning_is_measured_on_tasks_with_a_reward(env_id: str, capsys:
     """That are simulated here; others are refused in one sentence."""
     code, _, error = run(capsys, "bench", "reward", "--env", env_id)
     assert (code, f"{env_id} cannot be measured" in error) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("bench", "sim", "--tasks", "HalfCheeta"), "did you mean 'prefgym/HalfCheetah-v0'?"),
+        (("bench", "sim", "--tasks"), "there are no tasks to measure"),
+        (("bench", "reward", "--env", "prefgym/Hoper-v0"), "did you mean 'prefgym/Hopper-v0'?"),
+        (("--import", "", "list", "envs"), "--import '': that is no name of a module."),
+        (("--import", ".foo", "list", "envs"), "--import '.foo': that is no name of a module."),
+        (("--import", "no_such", "list", "envs"), "--import no_such: No module named 'no_such'."),
+    ],
+)
+def test_other_commands_say_it_in_one_sentence_as_well(
+    flags: tuple[str, ...], sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    code, _, error = run(capsys, *flags)
+    assert (code, "Traceback" in error) == (2, False)
+    assert sentence in error
+
+
+@pytest.mark.parametrize("command", ["list", "bench", "feedback"])
+def test_commands_with_commands_of_their_own_name_them(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    code, output, _ = run(capsys, command, "--help")
+    assert code == 0
+    assert output.startswith(f"  prefgym {command} ")
+
+
+class Plain(gym.Env[Any, Any]):
+    """A world whose constructor takes nothing."""
+
+    observation_space = action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
+
+    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        return np.zeros(1, np.float32), float(action[0]), False, False, {}
+
+
+def test_an_environment_takes_no_arguments_and_its_run_is_read_where_it_is_registered(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    gym.register("Plain-v0", entry_point=lambda: Plain(), max_episode_steps=50)
+    try:
+        flags = ("--env", "Plain-v0", "--no-report", "--out", str(tmp_path / "run"))
+        assert run(capsys, "train", *TINY, *flags)[0] == 0
+        assert run(capsys, "evaluate", str(tmp_path / "run"), "--episodes", "1")[0] == 0
+    finally:
+        gym.registry.pop("Plain-v0")
+    for command in ("evaluate", "report"):
+        code, _, error = run(capsys, command, str(tmp_path / "run"))
+        assert (code, error.count("\n")) == (2, 1)
+        assert "Plain-v0 cannot be made: " in error
+        assert "prefgym --import MODULE imports what registers it." in error
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("metrics.jsonl", b"{\n{}\n", "metrics.jsonl, line 1, is not valid JSON."),
+        ("metrics.jsonl", b"\xff\xfe\n{}\n", "metrics.jsonl, line 1, is not valid JSON."),
+        ("preferences/preferences.safetensors", b"", "preferences.* cannot be read: "),
+        ("preferences/preferences.json", b"{", "preferences.json is damaged: it cannot be read."),
+        ("preferences/preferences.json", b"{}", "preferences.* cannot be read: "),
+        ("report/held_out.json", b'{"probability": "many", "choice": []}', "held_out.json holds something else"),
+    ],
+)
+def test_the_report_of_a_run_that_has_not_finished_names_what_is_broken(
+    name: str, content: bytes, complaint: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    assert run(capsys, "train", *TINY, "--no-report", "--out", str(tmp_path / "run"))[0] == 0
+    (tmp_path / "run" / "manifest.json").unlink()
+    (tmp_path / "run" / name).write_bytes(content)
+    code, _, error = run(capsys, "report", str(tmp_path / "run"))
+    assert (code, error.count("\n")) == (2, 1)
+    assert complaint in error
 
 
 def test_an_expert_for_another_task_is_refused(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

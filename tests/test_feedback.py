@@ -136,6 +136,7 @@ def column(name: str, values: list[Any]) -> Any:  # noqa: ANN401
         (column("query_id", [0] * 8), "a query has two answers"),
         (column("choice", ["0"] * 8), "the answer to query 0 is not the one its event_id stands for"),
         (column("seconds", [1.0] * 8), "the answer to query 0 is not the one its event_id stands for"),
+        (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of what was shown"),
         (column("share", [[1.0, 1.0]] * 8), "rows of choice must sum to 1"),
         (column("shown_order", [[0, 0]] * 8), "shown_order does not name each option once"),
         (column("shown_order", [[0]] * 8), "shown_order has shape"),

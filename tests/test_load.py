@@ -1,6 +1,7 @@
 """What a run has learned works outside of it, and is what the run has learned."""
 
 import json
+import shutil
 from pathlib import Path
 
 import gymnasium as gym
@@ -14,6 +15,7 @@ from prefgym.config import UserError
 from prefgym.datasets import load_preferences
 from prefgym.evaluate import evaluate, make_evaluation_env
 from prefgym.rewards.preference_model import PreferenceModel
+from prefgym.runs import write_manifest
 from prefgym.segments import Segments
 
 TINY = [
@@ -113,3 +115,17 @@ def test_a_damaged_file_is_named(name: str, run: Path, tmp_path: Path) -> None:
     (tmp_path / "manifest.json").rename(manifest)
     with pytest.raises(UserError, match="is not a run folder"):
         prefgym.load_policy(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [("policy.json", b"{}"), ("policy.json", b'{"agent": "sac"}'), ("policy.safetensors", b"")],
+)
+def test_what_another_version_has_written_is_told(name: str, content: bytes, run: Path, tmp_path: Path) -> None:
+    """It is what its manifest says, and makes no sense here."""
+    copy = tmp_path / "copy"
+    shutil.copytree(run, copy)
+    (copy / "checkpoints" / "final" / name).write_bytes(content)
+    write_manifest(copy)
+    with pytest.raises(UserError, match="policy is not what this version of prefgym writes: "):
+        prefgym.load_policy(copy)

@@ -190,7 +190,7 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     ),
     "a task that is judged in other numbers": (
         ("make-preferences", *DATASET, "--out", "new", "--env", "CartPole-v1"),
-        "CartPole-v1 cannot be used: ",
+        "CartPole-v1 cannot be asked about: ",
     ),
     "answers that cannot be written": (
         ("make-preferences", *DATASET, "--out", "data/pole/random-v0/data/main_data.hdf5/new"),

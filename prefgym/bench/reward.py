@@ -15,7 +15,7 @@ from torch import Tensor
 
 from prefgym.config import UserError
 from prefgym.evaluate import OURS
-from prefgym.limits import Count, check
+from prefgym.limits import Count, Threads, check
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
@@ -45,10 +45,15 @@ class BenchRewardCfg:
     """Candidates looked at per query."""
     rounds: Count = 3
     """Times that everything is measured, in turn; medians are printed."""
-    threads: Count = 2
+    threads: Threads = 2
     """Threads of the networks."""
 
     __post_init__ = check
+
+    @property
+    def envs(self) -> tuple[str, ...]:
+        """Return the ids of the tasks: one."""
+        return (self.env,)
 
 
 def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:

@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.limits import Count, Natural, check
+from prefgym.limits import Count, Seed, Threads, check
 from prefgym.sim.cpu import batch, load_model
 from prefgym.sim.vector_env import PoolVectorEnv
 from prefgym.wrappers import PreferenceVectorEnv
@@ -30,16 +30,24 @@ class BenchSimCfg:
     """Tasks, without `prefgym/` and version."""
     num_envs: Count = 64
     """Worlds that step together."""
-    threads: Count = 2
+    threads: Threads = 2
     """Threads that step them."""
     rounds: Count = 60
     """Times that every arm takes its 20 steps; medians over rounds are printed."""
     envpool: bool = True
     """Whether EnvPool is measured, if it is installed."""
-    seed: Natural = 0
+    seed: Seed = 0
     """Of initial states and actions."""
 
-    __post_init__ = check
+    def __post_init__(self) -> None:
+        check(self)
+        if not self.tasks:
+            raise ValueError("there are no tasks to measure")
+
+    @property
+    def envs(self) -> tuple[str, ...]:
+        """Return the ids of the tasks."""
+        return tuple(f"prefgym/{task}-v0" for task in self.tasks)
 
 
 STEPS_PER_ROUND = 20

@@ -1,5 +1,6 @@
 """Raters made of other raters: several people, and people who err or change their minds."""
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
@@ -32,7 +33,7 @@ class MixtureRaterCfg:
 
     def __post_init__(self) -> None:
         check(self)
-        if len(self.shares) not in (1, len(self.users.split(","))) or not sum(self.shares):
+        if len(self.shares) not in (1, len(self.users.split(","))) or not 0 < sum(self.shares) < math.inf:
             raise ValueError(f"shares {self.shares} do not fit the users {self.users}")
 
     def kinds(self) -> dict[str, str]:

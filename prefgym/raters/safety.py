@@ -7,10 +7,11 @@ or that terminates the episode.
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from prefgym.guards import check_finite
-from prefgym.limits import NonNegative, check
+from prefgym.limits import NonNegative, Number, check
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.raters.factors import choose
@@ -28,7 +29,7 @@ class SafetyRaterCfg:
 
     factor: str = "forward"
     """Factor of the task reward that is unsafe where it is too large."""
-    limit: float | None = None
+    limit: Number | None = None
     """Largest safe value of that factor, in its units; that of the task unless said."""
     fall: NonNegative = 10.0
     """So many unsafe steps count as one termination."""
@@ -87,7 +88,7 @@ class SafetyRater(PromptRater):
         mask = segments.mask.cpu()
         check_finite("a factor of the task reward shown to a rater", speed.masked_fill(~mask, 0.0))
         too_fast = (speed > self.limit) & mask
-        return too_fast.sum(-1) + self.cfg.fall * segments.terminated.cpu()
+        return too_fast.sum(-1) + torch.where(segments.terminated.cpu(), self.cfg.fall, 0.0)
 
     def state_dict(self) -> State:
         """Return all that moves: nothing."""

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from safetensors import SafetensorError
 
 from prefgym.evaluate import TRUE_RETURN
+from prefgym.files import DamageError
 
 _safetensors: Any = safetensors.numpy
 
@@ -138,7 +139,7 @@ def load_run(run_dir: Path) -> RunData:
     """Read a run folder; every file in it may be missing.
 
     Raises:
-        ValueError: If a file is there but makes no sense.
+        DamageError: If a file is there but makes no sense.
     """
     config_path, inputs = run_dir / "config.yaml", run_dir / "report"
     config_text = config_path.read_text(encoding="utf-8") if config_path.is_file() else ""
@@ -172,9 +173,9 @@ def _read_yaml(path: Path, text: str) -> Mapping[str, Any]:
     try:
         loaded: Any = yaml.safe_load(text) or {}
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is not valid YAML") from error
+        raise DamageError(f"{path} is not valid YAML.") from error
     if not isinstance(loaded, dict):
-        raise ValueError(f"{path} holds no settings")
+        raise DamageError(f"{path} holds no settings.")
     return cast("dict[str, Any]", loaded)
 
 
@@ -184,9 +185,9 @@ def _read_json(path: Path) -> dict[str, Any]:
     try:
         loaded = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
-        raise ValueError(f"{path} is not valid JSON") from error
+        raise DamageError(f"{path} is not valid JSON.") from error
     if not isinstance(loaded, dict):
-        raise ValueError(f"{path} holds no JSON object")
+        raise DamageError(f"{path} holds no JSON object.")
     return cast("dict[str, Any]", loaded)
 
 
@@ -194,9 +195,12 @@ def _read_arrays(path: Path, first: str, second: str) -> tuple[FloatArray, Float
     loaded = _read_json(path)
     if first not in loaded or second not in loaded:
         return None
-    x, y = (np.asarray(loaded[name], dtype=float).reshape(-1) for name in (first, second))
+    try:
+        x, y = (np.asarray(loaded[name], dtype=float).reshape(-1) for name in (first, second))
+    except (ValueError, TypeError) as error:
+        raise DamageError(f"{path} holds something else than numbers.") from error
     if x.shape != y.shape:
-        raise ValueError(f"{path} has {len(x)} values of {first}, but {len(y)} of {second}")
+        raise DamageError(f"{path} has {len(x)} values of {first}, but {len(y)} of {second}.")
     finite = np.isfinite(x) & np.isfinite(y)
     return x[finite], y[finite]
 
@@ -204,16 +208,16 @@ def _read_arrays(path: Path, first: str, second: str) -> tuple[FloatArray, Float
 def _read_lines(path: Path) -> Iterable[Mapping[str, float]]:
     if not path.is_file():
         return
-    lines = path.read_text(encoding="utf-8").splitlines()
+    lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
     for number, line in enumerate(lines, start=1):
         try:
             row: Any = json.loads(line) if line.strip() else {}
         except ValueError as error:
             if number == len(lines):
                 return  # a run that was killed may leave half a line
-            raise ValueError(f"{path}, line {number}, is not valid JSON") from error
+            raise DamageError(f"{path}, line {number}, is not valid JSON.") from error
         if not isinstance(row, dict):
-            raise ValueError(f"{path}, line {number}, is no JSON object")
+            raise DamageError(f"{path}, line {number}, is no JSON object.")
         yield {key: float(value) for key, value in cast("dict[str, Any]", row).items() if _is_finite(value)}
 
 
@@ -227,7 +231,7 @@ def _read_episode(path: Path) -> Episode | None:
     try:
         arrays: dict[str, Any] = _safetensors.load_file(path)
     except SafetensorError as error:
-        raise ValueError(f"{path} is not a valid safetensors file") from error
+        raise DamageError(f"{path} is not a valid safetensors file.") from error
     state, reward, learned = (
         np.asarray(arrays[name], dtype=float) if name in arrays else None for name in ("state", "reward", "learned")
     )

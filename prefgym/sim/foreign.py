@@ -79,7 +79,8 @@ def make_vector(
     """
     hides = "reward" in find(env_id).kwargs and env_id.startswith("prefgym/")
     paid = {"reward": "task"} if hides else {}
-    make = partial(_make_world, env_id, {"render_mode": render_mode, **paid, **settings})
+    drawn = {} if render_mode is None else {"render_mode": render_mode}  # not all constructors take it
+    make = partial(_make_world, env_id, {**drawn, **paid, **settings})
     probe = make()
     kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
     if isinstance(probe.unwrapped, Stateful):

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from prefgym.limits import Natural, Positive, check
+from prefgym.limits import Positive, Seed, check
 from prefgym.sim.gl import MjModel
 
 FloatArray = npt.NDArray[np.float64]
@@ -23,7 +23,7 @@ class Variation:
     """Smallest and largest factor on the mass of each body, and on its inertia with it."""
     friction: tuple[Positive, Positive] = (1.0, 1.0)
     """Smallest and largest factor on the friction of all geoms of a world."""
-    seed: Natural = 0
+    seed: Seed = 0
     """Of the draws: a world has the same factors on every back end, however many others there are."""
 
     def __post_init__(self) -> None:

@@ -109,6 +109,7 @@ def test_they_comply_and_go_on_where_they_were_stopped(name: str) -> None:
         ("mixture", {"shares": (1.0, 1.0, 1.0)}, "do not fit the users"),
         ("mixture", {"shares": (0.0,)}, "do not fit the users"),
         ("mixture", {"shares": (-1.0,)}, "shares must be 0 or more"),
+        ("mixture", {"shares": (float("inf"), 1.0)}, "do not fit the users"),
         ("fallible", {"lapse": 1.1}, "lapse must be between 0 and 1"),
         ("drifting", {"drifts_to": "nobody"}, "unknown rater 'nobody'"),
     ],

@@ -38,6 +38,12 @@ def test_a_fall_counts_as_ten_steps() -> None:
     assert rater(shown([[2.0, 0.0], [0.0, 5.0]], [False, False], [2, 2])).answers.tie.tolist() == [True]
 
 
+def test_to_some_a_fall_is_worse_than_anything() -> None:
+    """Without one it counts for nothing, however bad it is."""
+    rater = SafetyRater(SafetyRaterCfg(fall=float("inf")), factor_names=NAMES, safe_limit=1.0)
+    assert rater.cost(shown([[0.0, 0.0], [2.0, 2.0]], [True, False], [2, 2]).options).tolist() == [[float("inf"), 2.0]]
+
+
 def test_a_rater_who_cannot_know_what_is_safe_is_refused() -> None:
     """As is one who looks at what the task has not."""
     with pytest.raises(ValueError, match="nothing says what is safe here"):
