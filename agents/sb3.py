@@ -147,7 +147,7 @@ class Sb3Agent:
 
     def _check_rounds(self) -> None:
         every = self.model.train_freq.frequency
-        if self.cfg.num_steps % every:
+        if every < 1 or self.cfg.num_steps % every:
             raise UserError(f"--agent.num-steps {self.cfg.num_steps} must be a multiple of train_freq {every}.")
 
     @property

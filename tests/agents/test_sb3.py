@@ -180,6 +180,7 @@ def test_what_is_saved_comes_back(tmp_path: Path, make_env: MakeEnv) -> None:
         ({"settings": '{"gama": 0.9}'}, "gama"),
         ({"settings": "gamma=0.9"}, "Expecting value"),
         ({"algorithm": "stable_baselines3:SAC", "settings": '{"train_freq": 5}'}, "a multiple of train_freq"),
+        ({"algorithm": "stable_baselines3:SAC", "settings": '{"train_freq": 0}'}, "a multiple of train_freq 0"),
         ({"algorithm": "stable_baselines3:SAC", "settings": '{"train_freq": [1, "episode"]}'}, "must be an integer"),
     ],
 )
