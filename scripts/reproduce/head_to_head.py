@@ -12,6 +12,7 @@ from prefgym.flags import parse_train
 from prefgym.player import Act
 from prefgym.queries import Queries
 from prefgym.questions import ask, make_rater
+from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.segments import Segments
 from prefgym.training_env import make_training_env
 from prefgym.wrappers import PreferenceVectorEnv
@@ -25,13 +26,18 @@ def worlds_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, Pre
     return config, env, make_rater(*told, policy=None, num_threads=1, seed=0)
 
 
-def play(flags: Sequence[str], act: Act, num_episodes: int) -> Segments:
-    """Play an episode in each of as many worlds. Batch shape: (N,).
+def play(flags: Sequence[str], act: Act, num_episodes: int, piece_length: int) -> tuple[Segments, Segments]:
+    """Play an episode in each of as many worlds.
 
     Args:
         flags: Of `prefgym train`: where, and who may look.
         act: Who acts.
         num_episodes: N.
+        piece_length: Steps of a piece.
+
+    Returns:
+        The episodes, and as many pieces, drawn as queries are from all steps until the last of them has ended. Batch
+        shapes: (N,).
     """
     # 1000 steps a world, and a last observation of each episode: who ends early goes on until all have ended once
     room = ["--recorder.capacity-steps", str(num_episodes * 2002)]
@@ -46,7 +52,9 @@ def play(flags: Sequence[str], act: Act, num_episodes: int) -> Segments:
     assert episodes.origin is not None  # a recorder knows where its segments come from
     first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each world, in their order
     assert torch.equal(episodes.origin[first, 0], torch.arange(env.num_envs))
-    return episodes[first]
+    sampler = UniformSampler(UniformSamplerCfg(segment_length=piece_length, recent_steps=None))
+    pieces = sampler(env.recorder, None, num_episodes, torch.Generator().manual_seed(0))[:, 0]
+    return episodes[first], pieces
 
 
 def preferred(rater: Any, first: Segments, second: Segments) -> Tensor:  # noqa: ANN401

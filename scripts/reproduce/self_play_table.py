@@ -9,10 +9,11 @@ where the budget has an answer for each piece. A cell is one `prefgym train` in 
 line to the results file; cells that have a line there with the same flags and settings are not run again.
 
 Policies are compared by true return and, since a rater that goes round in circles has none, head to head: both play
-episodes, drawing their actions, and the rater, without its lapses, says which of each two it
-prefers. What self-play promises holds for the average of its policies and not for the last one, which may go round for
-ever, and it is that nobody beats it; so those that were kept in the second half of the training are compared, too, an
-episode by each in turn, and all of these with each of the other arm's, of which the least favourable counts.
+episodes, drawing their actions, and the rater, without its lapses, says which of each two it prefers; and which of two
+pieces, as long as those that it was asked about in training: where episodes end early, it may say other things of these.
+What self-play promises holds for the average of its policies and not for the last one, which may go round for ever, and
+it is that nobody beats it; so those that were kept in the second half of the training are compared, too, an episode by
+each in turn, and all of these with each of the other arm's, of which the least favourable counts.
 """
 
 import hashlib
@@ -59,6 +60,7 @@ JUDGES = RATERS | {"mistake": RATERS["oracle"]}
 """Who compares final policies."""
 RATES = {
     "win_rate": "preferred",
+    "piece_win_rate": "in pieces",
     "kept_win_rate": "kept policies",
     "worst": "their worst match",
     "their_worst": "that of the first arm",
@@ -238,7 +240,7 @@ def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
     """
     _, _, rater = worlds_and_rater(rater_flags(duel.ours, JUDGES), num_envs=1)
     drawn = torch.Generator().manual_seed(0)
-    (ours, our_kept, num_ours), (theirs, their_kept, num_theirs) = (
+    (ours, pieces, our_kept, num_ours), (theirs, their_pieces, their_kept, num_theirs) = (
         play_both(cfg, duel.ours),
         play_both(cfg, duel.theirs),
     )
@@ -248,15 +250,16 @@ def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
         "kept_win_rate": float(preferred(rater, our_kept, shuffled(their_kept, drawn)).mean()),
         "worst": worst(rater, our_kept, their_kept, num_theirs, drawn),
         "their_worst": worst(rater, their_kept, our_kept, num_ours, drawn),
+        "piece_win_rate": float(preferred(rater, pieces, shuffled(their_pieces, drawn)).mean()),
     }
 
 
 @lru_cache(maxsize=16)
-def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, int]:
+def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, Segments, int]:
     """Play an episode in each world by the last policy, and by those that were kept in the second half, in turn.
 
     Returns:
-        The episodes of both, batch shapes (N,), and how many took turns.
+        Episodes of the last, pieces of these, and episodes of the others, batch shapes (N,); and how many took turns.
 
     Raises:
         RuntimeError: If the run is not there any more, damaged, or kept nothing.
@@ -271,8 +274,9 @@ def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, in
         kept = in_turn([Player(load_policy(folder, steps), deterministic=False).act for steps in late])
     except UserError as error:
         raise RuntimeError(str(error)) from error
-    flags = rater_flags(cell)
-    return play(flags, last, cfg.matches), play(flags, kept, cfg.matches), len(late)
+    told = cfg.matches, piece_length(cell.task)
+    (episodes, pieces), (others, _) = (play(rater_flags(cell), who, *told) for who in (last, kept))
+    return episodes, pieces, others, len(late)
 
 
 def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel, Line]) -> Table:
@@ -291,7 +295,7 @@ def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel
         theirs = returns_of([replace(cell, arm=cfg.arms[0]) for cell in mine], done)
         ratio = "" if arm == cfg.arms[0] or rater == "turning" else tell_ratio(returns, theirs)
         lines = [line for duel, line in compared.items() if duel.ours in mine]
-        rates = (spread([line[name] for line in lines]) for name in RATES)
+        rates = (spread([line[name] for line in lines if name in line]) for name in RATES)
         row = [task, rater, f"{budget:,}", arm, f"{returns.mean():.0f}", " ".join(f"{x:.0f}" for x in returns), ratio]
         table.add_row(*row, *rates)
     return table

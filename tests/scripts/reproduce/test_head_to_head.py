@@ -39,6 +39,8 @@ def test_whole_episodes_are_played_one_in_each_world() -> None:
     """Actions of 0 in world 0, and of 1 in world 1, cost nothing and 0.1 x 6 a step."""
     reach = np.arange(2.0)[:, None]
     flags = ["--env", "prefgym/HalfCheetah-v0", "--rater", "oracle"]
-    episodes = play(flags, lambda obs, _: reach * np.ones((len(obs), 6)), 2)
+    episodes, pieces = play(flags, lambda obs, _: reach * np.ones((len(obs), 6)), 2, 50)
     assert episodes.batch_shape == (2,) and episodes.length.tolist() == [1000, 1000]
     assert torch.allclose(episodes.factors["reward_ctrl"].sum(-1), torch.tensor([0.0, -600.0]), atol=0.1)
+    assert pieces.batch_shape == (2,) and pieces.length.tolist() == [50, 50]
+    assert set(pieces.factors["reward_ctrl"].sum(-1).round().tolist()) <= {0.0, -30.0}
