@@ -10,7 +10,7 @@ line to the results file; cells that have a line there with the same flags and s
 
 Policies are compared by true return and, since a rater that goes round in circles has none, head to head: both play
 episodes, drawing their actions, and the rater, without its lapses, says which of each two it prefers; and which of two
-pieces, as long as those that it was asked about in training: where episodes end early, it may say other things of these.
+pieces, as long as those that it was asked about in training: of these, it may say otherwise where episodes end early.
 What self-play promises holds for the average of its policies and not for the last one, which may go round for ever, and
 it is that nobody beats it; so those that were kept in the second half of the training are compared, too, an episode by
 each in turn, and all of these with each of the other arm's, of which the least favourable counts.
