@@ -25,10 +25,7 @@ def check_device(device: str) -> None:
     """
     try:
         torch.zeros(1, device=device).item()
-    except (
-        RuntimeError,
-        AssertionError,
-    ):  # as torch tells of what it does not know, or has not got
+    except (RuntimeError, AssertionError):  # as torch tells of what it does not know, or has not got
         raise UserError(f"--device {device} cannot be used here.") from None
 
 

@@ -118,10 +118,13 @@ def making(env_id: str) -> Generator[None]:
     """Say why worlds of an environment cannot be made.
 
     Raises:
-        UserError: If they cannot, since nobody has registered them, or something that they need is missing.
+        gymnasium.error.DependencyNotInstalled: If something that they need is missing, and that says it.
+        UserError: If they cannot be made otherwise, since nobody has registered them, or something else is missing.
     """
     try:
         yield
+    except gym.error.DependencyNotInstalled:
+        raise
     except gym.error.UnregisteredEnv as error:
         told = f"{str(error).rstrip('.')}; prefgym --import MODULE imports what registers it"
         raise UserError(f"{env_id} cannot be made: {told}.") from error

@@ -191,7 +191,7 @@ def test_nothing_half_written_is_left(
     ("flags", "sentence"),
     [
         (["--env", "prefgym/Hoper-v0"], "did you mean 'prefgym/Hopper-v0'?"),
-        (["--dataset", "pole"], "'pole' is no id of a dataset: write it as namespace/name-v0."),
+        (["--dataset", "pole"], "'pole' is no id of a dataset: write it as namespace/name-v0, "),
         (["--dataset", "../a-v0"], "is no id of a dataset"),
         (["--policy", "demonstrator"], f"there is no demonstrator for {POLE}: there is one for prefgym/FetchReach-v0"),
         (["--env", "prefgym/HumanoidKneel-v0"], "has no task reward, and nobody but evaluation sees what is counted"),
