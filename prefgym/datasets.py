@@ -45,9 +45,9 @@ def load_preferences(path: Path) -> Preferences:
     Raises:
         DamageError: If one of the two files is missing, or is not what was written.
     """
-    raters = read_json(path.with_suffix(".json")).get("raters")
+    told = read_json(path.with_suffix(".json"))
     try:
-        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": raters})
+        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": told["raters"]})
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DamageError(f"{path}.* cannot be read: {' '.join(str(error).split())}.") from error
 

@@ -150,7 +150,8 @@ def make_evaluation_env(
         dtype: Type of the observations of worlds that are simulated here; others have their own.
 
     Raises:
-        UserError: If they cannot be made.
+        gymnasium.error.DependencyNotInstalled: If something that they need is missing.
+        UserError: If they cannot be made otherwise.
     """
     with making(env_id):
         if find(env_id).vector_entry_point == OURS:

@@ -25,10 +25,10 @@ Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg, MakePreferencesCfg)
 REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
 
 
-def hint(name: str, known: Sequence[str] | dict[str, Any]) -> str:
-    """Say which known name was probably meant."""
+def hint(name: str, known: Sequence[str] | dict[str, Any], otherwise: str = "") -> str:
+    """Say which known name was probably meant; where none is close, `otherwise`, or all of them."""
     close = difflib.get_close_matches(name, list(known), n=1)
-    return f"did you mean {close[0]!r}?" if close else f"there is {', '.join(known)}"
+    return f"did you mean {close[0]!r}?" if close else otherwise or f"there is {', '.join(known)}"
 
 
 RESUME = "prefgym train --resume RUN [--resume-from previous] goes on with a run that was stopped."
@@ -136,8 +136,7 @@ def check_env(env_id: str) -> None:
     try:
         find(env_id)
     except gym.error.Error:
-        close = difflib.get_close_matches(env_id, list(gym.registry), n=1)
-        told = f"did you mean {close[0]!r}?" if close else "prefgym list envs shows ours"
+        told = hint(env_id, list(gym.registry), "prefgym list envs shows ours")
         raise UserError(f"unknown environment {env_id!r}: {told}") from None
 
 

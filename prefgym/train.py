@@ -268,9 +268,10 @@ def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
 
 def drawing(env_id: str) -> VectorEnv[Any, Any, Any] | None:
     """Make one world that draws itself; None, with a word to the user, where it cannot."""
+    if "rgb_array" not in make_evaluation_env(env_id, 1, 1).metadata.get("render_modes", ()):
+        print(f"no video: {env_id} has no render mode rgb_array", file=sys.stderr)
+        return None
     try:
-        if "rgb_array" not in make_evaluation_env(env_id, 1, 1).metadata.get("render_modes", ()):
-            raise NotImplementedError("it has no render mode rgb_array")
         env = make_evaluation_env(env_id, 1, 1, render_mode="rgb_array")
         env.reset()
         env.render()
