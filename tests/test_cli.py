@@ -7,15 +7,11 @@ import resource
 import signal
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
-import numpy as np
 import pytest
 import yaml
-from gymnasium.envs.registration import EnvSpec
 
 from prefgym.checkpoints import Checkpoints
 from prefgym.cli import main
@@ -129,47 +125,6 @@ def test_commands_with_commands_of_their_own_name_them(command: str, capsys: pyt
     code, output, _ = run(capsys, command, "--help")
     assert code == 0
     assert output.startswith(f"  prefgym {command} ")
-
-
-class Plain(gym.Env[Any, Any]):
-    """A world whose constructor takes nothing."""
-
-    observation_space = action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
-
-    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
-        return np.zeros(1, np.float32), {}
-
-    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
-        return np.zeros(1, np.float32), float(action[0]), False, False, {}
-
-
-def test_an_environment_takes_no_arguments_and_its_run_is_read_where_it_is_registered(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    entry_point: Any = Plain  # made without arguments
-    gym.register("Plain-v0", entry_point=entry_point, max_episode_steps=50)
-    try:
-        flags = ("--env", "Plain-v0", "--no-report", "--out", str(tmp_path / "run"))
-        assert run(capsys, "train", *TINY, *flags)[0] == 0
-        assert run(capsys, "evaluate", str(tmp_path / "run"), "--episodes", "1")[0] == 0
-    finally:
-        gym.registry.pop("Plain-v0")
-    for command in ("evaluate", "report"):
-        code, _, error = run(capsys, command, str(tmp_path / "run"))
-        told = error.splitlines()[-1]
-        assert code == 2
-        assert told.startswith("prefgym: Plain-v0 cannot be made: ")
-        assert told.endswith("prefgym --import MODULE imports what registers it.")
-
-
-def test_an_environment_that_lacks_something_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
-    gym.register("Lacking-v0", entry_point="no_such_module:World")
-    try:
-        code, _, error = run(capsys, "train", "--env", "Lacking-v0", "--out", str(tmp_path / "run"))
-    finally:
-        gym.registry.pop("Lacking-v0")
-    assert (code, error) == (2, "prefgym: Lacking-v0 cannot be made: No module named 'no_such_module'.\n")
-    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.parametrize(
@@ -373,102 +328,6 @@ def test_ctrl_c_saves_what_was_learned(tmp_path: Path) -> None:
     assert "saved" in error
     assert (out / "checkpoints" / "final" / "policy.safetensors").is_file()
     assert json.loads((out / "result.json").read_text())["steps"] >= 1000
-
-
-@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-@pytest.mark.parametrize("env_id", ["FetchReachDense-v4", "dm_control/walker-walk-v0", "Pendulum-v1"])
-def test_environments_that_are_not_ours_train_and_have_pictures(
-    env_id: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """200 labels; where MuJoCo simulates, the queries are shown as well."""
-    if env_id.startswith("dm_control"):
-        pytest.importorskip("dm_control")  # has no wheel for Python 3.13
-    out = tmp_path / "run"
-    argv = ["--env", env_id, "--budget", "200", "--steps", "8192", "--eval.episodes", "1", "--eval.final-episodes", "2"]
-    code, output, error = run(
-        capsys, "train", *argv, "--threads", "1", "--reward.fit.gradient-steps", "5", "--out", str(out)
-    )
-    assert code == 0
-    assert "200 queries" in output
-    assert "cannot be resumed" in error
-    page = (out / "report.html").read_text()
-    assert page.count("<video") == (1 if env_id == "Pendulum-v1" else 7)
-    code, output, _ = run(capsys, "evaluate", str(out), "--episodes", "2", "--video")
-    assert code == 0
-    assert "video: " in output
-
-
-@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-def test_queries_that_are_not_ours_are_shown_if_pictures_are_recorded(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
-    """Six of ten queries, and the final policy; the page can be written again, and nothing else has changed."""
-    out, blind = tmp_path / "run", tmp_path / "blind"
-    argv = ["train", *TINY, "--env", "Pendulum-v1", "--steps", "800", "--out"]
-    code, output, _ = run(capsys, *argv, str(out), "--recorder.frame-height", "32")
-    assert (code, "10 queries" in output) == (0, True)
-    assert run(capsys, *argv, str(blind), "--no-report")[0] == 0
-    policy = Path("checkpoints", "final", "policy.safetensors")
-    assert (out / policy).read_bytes() == (blind / policy).read_bytes()
-    options = load_preferences(out / "preferences" / "preferences").queries.options
-    assert options.state is None
-    assert options.frames is not None and options.frames.shape == (10, 2, 5, 32, 32, 3)
-    (out / "report.html").rename(tmp_path / "first.html")
-    assert run(capsys, "report", str(out))[0] == 0
-    for page in (tmp_path / "first.html", out / "report.html"):
-        assert page.read_text().count("<video") == 7
-
-
-class Unseen(gym.Env[Any, Any]):
-    """A world that cannot be drawn."""
-
-    observation_space = action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
-
-    def __init__(self, render_mode: str | None = None) -> None:
-        self.render_mode = render_mode
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode."""
-        return np.zeros(1, np.float32), {}
-
-
-class Unpainted(Unseen):
-    """One that could be, with paint."""
-
-    metadata = {"render_modes": ["rgb_array"]}  # noqa: RUF012  (as Gymnasium has it)
-
-    def render(self) -> None:
-        """Say what is missing."""
-        raise gym.error.DependencyNotInstalled("there is no paint")
-
-
-@pytest.mark.parametrize(
-    ("flags", "sentence"),
-    [
-        (["--env", "tests/Unseen-v0"], "tests/Unseen-v0 cannot draw itself: leave --recorder.frame-height out."),
-        (["--env", "tests/Unpainted-v0"], "tests/Unpainted-v0 cannot be recorded: there is no paint."),
-        # 4 (3 + 1) + 8 + 4 + 4 + 1 + 3 * 96 * 96 = 27681 bytes a row
-        (["--env", "Pendulum-v1", "--recorder.capacity-bytes", "200_000"], "1 rows of 27681 bytes"),
-        (["--recorder.capacity-steps", "4"], "cannot be recorded: the recorder's capacity leaves 1 rows"),
-        (["--recorder.frame-height", "-1"], "frame_height must be 0 or more, not -1"),
-    ],
-)
-def test_pictures_that_cannot_be_recorded_are_refused_in_one_sentence(
-    flags: list[str],
-    sentence: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    for world in (Unseen, Unpainted):
-        env_id = f"tests/{world.__name__}-v0"
-        monkeypatch.setitem(gym.registry, env_id, EnvSpec(env_id, entry_point=partial(world)))
-    argv = [*TINY, "--out", str(tmp_path / "run"), "--recorder.frame-height", "96", *flags]
-    code, _, error = run(capsys, "train", *argv)
-    assert code == 2
-    assert sentence in error
-    assert "Traceback" not in error
-    assert not (tmp_path / "run").exists()
 
 
 def test_a_run_imports_nothing_that_nobody_asked_for(

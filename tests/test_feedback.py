@@ -15,6 +15,7 @@ import pytest
 import torch
 
 import prefgym
+from prefgym.agents.ppo import PPO
 from prefgym.answer_log import answers_of
 from prefgym.cli import main
 from prefgym.config import UserError
@@ -286,6 +287,32 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert any(name.startswith("train/") for name in second)
     assert len(load_preferences(Path("two/preferences/preferences"))) == 10  # those it brought along are in brought/
     assert len(read_feedback(Path("two/preferences/brought"))) == 10
+
+
+def test_a_run_that_can_ask_nothing_keeps_what_it_learned_from_what_it_began_with(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """Two steps of each world, and segments of five; without preferences to begin with there is nothing to keep."""
+    write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
+    short = (*TINY, "--steps", "8", "--agent.num-envs", "4", "--agent.num-steps", "2", "--sampler.no-cut")
+    assert command(*short, "--out", "nothing") == 2
+    assert "Nothing could be asked" in capsys.readouterr().err
+    assert command(*short, "--preferences", "given", "--out", "kept") == 0
+    assert Path("kept/checkpoints/final/policy.safetensors").is_file()
+
+
+def test_a_run_that_began_with_preferences_is_interrupted_before_its_first_step(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """No step is recorded that a report could show."""
+
+    def interrupt(*_: Any) -> None:  # noqa: ANN401
+        raise KeyboardInterrupt
+
+    write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
+    monkeypatch.setattr(PPO, "collect", interrupt)
+    assert command(*TINY, "--preferences", "given", "--out", "run") == 130
+    assert Path("run/manifest.json").is_file() and not Path("run/report/reward_scatter.json").exists()
 
 
 def test_a_run_that_began_with_preferences_is_resumed(

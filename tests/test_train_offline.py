@@ -1,6 +1,7 @@
 """From a dataset to preferences to a policy through the command line; going on where a run was stopped; bad input."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -248,13 +249,37 @@ def test_what_is_of_another_task_is_told(here: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_dataset_that_lost_its_file_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    import shutil
-
     shutil.copytree(here / "data", here / "other")
     (here / "other" / "pole" / "random-v0" / "data" / "main_data.hdf5").unlink()
     code, _, error = run(capsys, "train-offline", "--dataset", "pole/random-v0", "--datasets", "other", "--agent", "bc")
     assert (code, error.count("\n")) == (2, 1)
     assert "the dataset pole/random-v0 cannot be read" in error
+
+
+def change_metadata(folder: Path, **changes: Any) -> None:  # noqa: ANN401
+    """Copy the dataset, and let it say something else of itself."""
+    shutil.copytree(folder / "data", folder / "other")
+    file = folder / "other" / "pole" / "random-v0" / "data" / "metadata.json"
+    file.write_text(json.dumps(json.loads(file.read_text()) | changes))
+
+
+def test_a_dataset_that_does_not_name_its_environment_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    change_metadata(here, env_spec=None)
+    dataset = ("--dataset", "pole/random-v0", "--datasets", "other")
+    for argv in (("train-offline", "--agent", "bc"), ("make-preferences", "--out", "new")):
+        code, _, error = run(capsys, *argv, *dataset)
+        assert code == 2
+        told = "prefgym: the dataset pole/random-v0 does not say what it was played in: say so with --env."
+        assert error.splitlines()[-1] == told
+
+
+def test_a_dataset_that_promises_more_episodes_than_it_has_is_told(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    change_metadata(here, total_episodes=31)
+    code, _, error = run(capsys, "train-offline", "--dataset", "pole/random-v0", "--datasets", "other", "--agent", "bc")
+    assert code == 2
+    assert error.splitlines()[-1].startswith("prefgym: the dataset pole/random-v0 cannot be learned from: ")
 
 
 def test_an_unfinished_run_says_how_to_go_on(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
