@@ -1,0 +1,37 @@
+"""How episodes of runs go."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from episodes_of import EpisodesOfCfg, main, told_of
+
+from prefgym import agents
+from prefgym.flags import parse_train
+from prefgym.segments import Segments
+from prefgym.train import train_and_report
+
+
+def test_what_is_told_by_hand() -> None:
+    """Rewards of 1, 4, 1 and, of an episode that ends after two steps, -3, -1."""
+    seen, never = torch.zeros(2, 4, 1), torch.zeros(2, dtype=torch.bool)
+    length, reward = torch.tensor([3, 2]), torch.tensor([[1.0, 4.0, 1.0], [-3.0, -1.0, 0.0]])
+    told = told_of(
+        Segments(obs=seen, action=seen[:, :3], length=length, terminated=never, truncated=never, reward=reward)
+    )
+    assert [x.tolist() for x in told] == [[3, 2], [2.0, -2.0], [4.0, -1.0], [1.0, -1.0]]
+
+
+def test_a_run_is_told_of_by_the_task_reward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of HalfCheetah, whose episodes last 1000 steps."""
+    flags = ["--env", "prefgym/HalfCheetah-v0", "--rater", "none", "--steps", "2048", "--no-report", "--threads", "1"]
+    assert train_and_report(parse_train([*flags, "--out", str(tmp_path / "run")]), agents) == 0
+    assert main(EpisodesOfCfg(runs=(tmp_path / "run",), episodes=2)) == 0
+    row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ run"))
+    steps, mean, best, last = (float(cell) for cell in row.strip("│").split("│")[1:])
+    assert steps == 1000.0 and mean < best and last <= best
+
+
+def test_a_folder_that_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(EpisodesOfCfg(runs=(tmp_path,), episodes=2)) == 2
+    assert "Traceback" not in (told := capsys.readouterr().err) and str(tmp_path) in told
