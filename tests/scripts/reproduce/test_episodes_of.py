@@ -22,7 +22,7 @@ def test_what_is_told_by_hand() -> None:
     assert [x.tolist() for x in told] == [[3, 2], [2.0, -2.0], [4.0, -1.0], [1.0, -1.0]]
 
 
-def test_a_run_is_told_of_by_the_task_reward(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of HalfCheetah, whose episodes last 1000 steps."""
     flags = ["--env", "prefgym/HalfCheetah-v0", "--rater", "none", "--steps", "2048", "--no-report", "--threads", "1"]
     assert train_and_report(parse_train([*flags, "--out", str(tmp_path / "run")]), agents) == 0
