@@ -12,28 +12,13 @@ from typing import Any
 
 import pytest
 import yaml
+from commands import TINY, run
 
 from prefgym.checkpoints import Checkpoints
-from prefgym.cli import main
 from prefgym.datasets import load_preferences
 from prefgym.experts import FOLDER
 from prefgym.files import read_sealed_text, write_sealed_text
 from prefgym.flags import parse_train
-
-TINY = [
-    *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
-    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--eval.every", "1000"),
-    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--reward.hidden", "8", "--schedule.num-sessions", "2"),
-]
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    """Run a command in this process: exit code, output, error output."""
-    with pytest.raises(SystemExit) as told:
-        main(argv)
-    output, error = capsys.readouterr()
-    return int(told.value.code or 0), output, error
-
 
 RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
 

@@ -13,6 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from commands import command
 
 from prefgym import agents
 from prefgym.answer_log import AnswerLog
@@ -86,13 +87,6 @@ def read_finished(out: Path) -> dict[str, Any]:
     manifest = read_sealed_json(out / "manifest.json")
     weights = {**flatten(policy.state_dict())[0], **flatten(reward.state_dict())[0]}  # pyright: ignore[reportAttributeAccessIssue]
     return {"manifest": manifest, **{name: value.numpy().tobytes() for name, value in weights.items()}}
-
-
-def command(*argv: str) -> int:
-    """Run a command."""
-    with pytest.raises(SystemExit) as told:
-        main(argv)
-    return int(told.value.code or 0)
 
 
 def files_of(out: Path) -> list[Path]:

@@ -9,10 +9,10 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
+from commands import command, run
 from gymnasium.vector import AutoresetMode
 
 import prefgym
-from prefgym.cli import main
 from prefgym.config import UserError
 from prefgym.demo_policies import noisy
 from prefgym.demos import Episode, collect, dataset_path, summary
@@ -27,13 +27,6 @@ def minari(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
     """Let Minari keep its datasets in the test's own folder."""
     monkeypatch.setenv("MINARI_DATASETS_PATH", "datasets")  # relative, as people may have it
     return pytest.importorskip("minari")
-
-
-def run(capsys: pytest.CaptureFixture[str], *flags: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as told:
-        main(["demos", *flags])
-    output, error = capsys.readouterr()
-    return int(told.value.code or 0), output, error
 
 
 def lean(obs: Any, begins: Any) -> Any:  # noqa: ANN401
@@ -100,7 +93,7 @@ def test_a_summary_by_hand() -> None:
 def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
     """Three episodes of a demonstrator from two worlds; the environment comes back, and gives the same."""
     flags = ["--env", REACH, "--quality", "0.5", "--episodes", "3", "--num-envs", "2", "--seed", "4", "--noise", "0.1"]
-    code, output, _ = run(capsys, *flags, "--dataset", "fetch/reach/medium-v0")
+    code, output, _ = run(capsys, "demos", *flags, "--dataset", "fetch/reach/medium-v0")
     assert code == 0
     assert "fetch/reach/medium-v0: 3 episodes, 150 steps of prefgym/FetchReach-v0: true return" in output
     dataset = minari.load_dataset("fetch/reach/medium-v0")
@@ -132,7 +125,7 @@ def test_the_same_seed_gives_the_same_data(minari: Any, capsys: pytest.CaptureFi
     """In another folder, too; another seed gives others."""
     flags = ["--env", POLE, "--policy", "random", "--episodes", "3"]
     for seed, name, more in ((1, "a-v0", []), (1, "a-v1", ["--out", "elsewhere"]), (2, "a-v2", [])):
-        assert run(capsys, *flags, "--seed", str(seed), "--dataset", name, *more)[0] == 0
+        assert run(capsys, "demos", *flags, "--seed", str(seed), "--dataset", name, *more)[0] == 0
     one, again, other = (
         list(minari.MinariDataset(Path(root, name, "data")))
         for root, name in (("datasets", "a-v0"), ("elsewhere", "a-v1"), ("datasets", "a-v2"))
@@ -147,23 +140,22 @@ def test_the_same_seed_gives_the_same_data(minari: Any, capsys: pytest.CaptureFi
 def test_a_run_demonstrates(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
     """Its last policy plays as it is evaluated: with the actions it thinks best."""
     flags = ["--env", POLE, "--rater", "none", "--steps", "200", "--agent.num-envs", "2", "--agent.num-steps", "50"]
-    flags += ["--agent.hidden", "8", "--threads", "1"]
-    with pytest.raises(SystemExit):
-        main(["train", *flags, "--eval.episodes", "1", "--eval.final-episodes", "1", "--no-report", "--out", "run"])
-    assert run(capsys, "--env", POLE, "--policy", "run", "--episodes", "2", "--dataset", "pole-v0")[0] == 0
+    flags += ["--agent.hidden", "8", "--threads", "1", "--eval.episodes", "1", "--eval.final-episodes", "1"]
+    assert command("train", *flags, "--no-report", "--out", "run") == 0
+    assert run(capsys, "demos", "--env", POLE, "--policy", "run", "--episodes", "2", "--dataset", "pole-v0")[0] == 0
     policy = prefgym.load_policy("run")
     for episode in minari.load_dataset("pole-v0"):
         expected = policy.predict(episode.observations[:-1], deterministic=True)[0]
         assert np.allclose(episode.actions, expected, atol=1e-6)
-    code, _, error = run(capsys, "--env", "prefgym/Hopper-v0", "--policy", "run", "--dataset", "hop-v0")
+    code, _, error = run(capsys, "demos", "--env", "prefgym/Hopper-v0", "--policy", "run", "--dataset", "hop-v0")
     assert (code, error) == (2, f"prefgym: run was trained in {POLE}, not in prefgym/Hopper-v0.\n")
 
 
 def test_what_exists_is_left_alone(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
     flags = ["--env", POLE, "--policy", "random", "--episodes", "2", "--dataset", "pole/a-v0"]
-    assert run(capsys, *flags)[0] == 0
+    assert run(capsys, "demos", *flags)[0] == 0
     files = {path: path.read_bytes() for path in Path("datasets").rglob("*") if path.is_file()}
-    code, _, error = run(capsys, *flags, "--seed", "1")
+    code, _, error = run(capsys, "demos", *flags, "--seed", "1")
     folder = Path("datasets", "pole", "a-v0").absolute()
     assert code == 2
     assert error == f"prefgym: the dataset pole/a-v0 exists at {folder}: choose another name or version.\n"
@@ -181,7 +173,9 @@ def test_nothing_half_written_is_left(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("minari.dataset._storages.hdf5_storage.HDF5Storage.update_episodes", fail)
-    code, _, error = run(capsys, "--env", POLE, "--policy", "random", "--episodes", "1", "--dataset", "pole/a-v0")
+    code, _, error = run(
+        capsys, "demos", "--env", POLE, "--policy", "random", "--episodes", "1", "--dataset", "pole/a-v0"
+    )
     assert code == 2
     assert "datasets/pole/a-v0 cannot be written: [Errno 28]" in error
     assert [path.name for path in Path("datasets").rglob("*")] == ["pole"]
@@ -213,7 +207,7 @@ def test_bad_input_ends_in_one_sentence(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     chosen = {"--env": [POLE], "--policy": ["random"], "--dataset": ["pole-v0"]} | {flags[0]: flags[1:]}
-    code, _, error = run(capsys, *(text for name, values in chosen.items() for text in (name, *values)))
+    code, _, error = run(capsys, "demos", *(text for name, values in chosen.items() for text in (name, *values)))
     assert code == 2
     assert sentence in error
     assert "Traceback" not in error
@@ -224,8 +218,8 @@ def test_bad_input_ends_in_one_sentence(
 def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
     """docs/datasets.md: on two episodes of the dataset that its first command writes."""
     page = (Path(__file__).resolve().parents[1] / "docs" / "datasets.md").read_text()
-    command = next(line for line in page.splitlines() if line.startswith("prefgym demos"))
-    assert run(capsys, *command.replace("--episodes 100", "--episodes 2").split()[2:])[0] == 0
+    written = next(line for line in page.splitlines() if line.startswith("prefgym demos"))
+    assert run(capsys, "demos", *written.replace("--episodes 100", "--episodes 2").split()[2:])[0] == 0
     examples = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
     script = "\n".join([*examples, "print(env.spec.id, len(preferences))"])
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from commands import command
 from train_experts import table
 
-from prefgym.cli import main
 from prefgym.config import UserError
 from prefgym.envs import expert
 from prefgym.evaluate import evaluate, make_evaluation_env
@@ -152,14 +152,12 @@ def test_an_expert_is_loaded_by_its_task(capsys: pytest.CaptureFixture[str]) -> 
     assert expert("prefgym/InvertedPendulum-v0").card.returns.mean == 1000
     with pytest.raises(UserError, match=r"no expert for prefgym/Delivery-v0; there are .*prefgym/Hopper-v0"):
         expert("prefgym/Delivery-v0")
-    for command, code, told in (
+    for policy, code, told in (
         ("expert:prefgym/InvertedPendulum-v0", 0, "true return 1000.0 ± 0.0 over 2 episodes"),
         ("medium:prefgym/Hopper-v1", 2, "There is no medium for prefgym/Hopper-v1; there are experts for"),
         ("expert:Pendulum-v1", 2, "There is no expert for Pendulum-v1"),
     ):
-        with pytest.raises(SystemExit) as ended:
-            main(["evaluate", command, "--episodes", "2"])
-        assert ended.value.code == code
+        assert command("evaluate", policy, "--episodes", "2") == code
         out = capsys.readouterr()
         assert told in out.out + out.err
 

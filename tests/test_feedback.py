@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from commands import command
 
 import prefgym
 from prefgym.agents.ppo import PPO
@@ -261,13 +262,6 @@ TINY = [
     *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--eval.episodes", "2"),
     *("--schedule.num-sessions", "2", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5", "--no-report"),
 ]
-
-
-def command(*argv: str) -> int:
-    """Run a command."""
-    with pytest.raises(SystemExit) as told:
-        main(argv)
-    return int(told.value.code or 0)
 
 
 def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:

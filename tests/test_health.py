@@ -4,8 +4,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import command
 
-from prefgym.cli import main
 from prefgym.health import Health, troubles
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
@@ -145,8 +145,6 @@ def test_a_rater_of_one_side_is_told_while_training_and_in_the_report(
         *("--agent.num-steps", "32", "--segment-length", "10", "--eval.final-episodes", "1", "--reward.hidden", "8"),
         *("--schedule.num-sessions", "2", "--schedule.first", "0.2"),
     ]
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *small, *flags, "--out", str(tmp_path / "run")])
-    assert not ended.value.code
+    assert command("train", *small, *flags, "--out", str(tmp_path / "run")) == 0
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert sentence in (tmp_path / "run" / "report.html").read_text()

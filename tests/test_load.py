@@ -8,9 +8,9 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from commands import command
 
 import prefgym
-from prefgym.cli import main
 from prefgym.config import UserError
 from prefgym.datasets import load_preferences
 from prefgym.evaluate import evaluate, make_evaluation_env
@@ -31,8 +31,7 @@ TINY = [
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Train once."""
     folder = tmp_path_factory.mktemp("load") / "run"
-    with pytest.raises(SystemExit, match="0"):
-        main([*TINY, "--out", str(folder)])
+    assert command(*TINY, "--out", str(folder)) == 0
     return folder
 
 
@@ -51,8 +50,7 @@ def test_a_policy_acts_as_it_did(run: Path) -> None:
 
 def test_a_preference_model_knows_whom_it_meets(tmp_path: Path) -> None:
     """With the queue of the last rollouts; two of them are told apart by what they pay the same steps."""
-    with pytest.raises(SystemExit, match="0"):
-        main([*TINY, "--reward", "preference-model", "--out", str(tmp_path / "run")])
+    assert command(*TINY, "--reward", "preference-model", "--out", str(tmp_path / "run")) == 0
     learner = prefgym.load_reward(tmp_path / "run")
     assert isinstance(learner, PreferenceModel) and len(learner.queue) == 64
     options = load_preferences(tmp_path / "run" / "preferences" / "preferences").queries.options

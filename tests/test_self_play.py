@@ -6,6 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
+from commands import run
 
 from prefgym.cli import main
 from prefgym.datasets import load_preferences
@@ -19,12 +20,6 @@ TINY = (
 REWARDS = {"win-rate": (), "preference-model": ("--reward.hidden", "8", "--schedule.num-sessions", "5")}
 SLOW = ("--agent.random-steps", "400", "--agent.batch-size", "16", "--agent.updates-per-step", "0.1")
 AGENTS = {"ppo": (), "sac": SLOW}
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str]:
-    with pytest.raises(SystemExit) as told:
-        main(list(argv))
-    return int(told.value.code or 0), capsys.readouterr().err
 
 
 def metrics(folder: str) -> list[dict[str, float]]:
@@ -78,7 +73,7 @@ def test_rollouts_may_be_more_than_queries(agent: str, capsys: pytest.CaptureFix
 
 def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
     for reward in REWARDS:
-        code, error = run(capsys, *TINY, "--reward", reward, "--rater", "none", "--out", "none")
+        code, _, error = run(capsys, *TINY, "--reward", reward, "--rater", "none", "--out", "none")
         assert (code, error.count("\n")) == (2, 1)
         assert f"--reward {reward} pays by comparisons, and without a rater nobody says who wins" in error
     assert not Path("none").exists()
@@ -88,6 +83,6 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         ("win-rate", "--env", "prefgym/Reacher-v0", "--agent.num-steps", "64"): "end after 50: lower --agent.num-steps",
     }
     for flags, sentence in wrong.items():
-        code, error = run(capsys, *TINY, "--reward", *flags, "--out", "none")
+        code, _, error = run(capsys, *TINY, "--reward", *flags, "--out", "none")
         assert (code, error.count("\n")) == (2, 1)
         assert sentence in error

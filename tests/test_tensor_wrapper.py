@@ -12,6 +12,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from commands import command
 from gymnasium.vector import VectorWrapper
 
 import prefgym
@@ -121,13 +122,6 @@ def test_the_part_that_was_first_is_named(where: str, part: str) -> None:
         env.check()
 
 
-def run(*argv: str) -> None:
-    """Run a command that succeeds."""
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *argv])
-    assert not ended.value.code
-
-
 PEBBLE = ("--agent", "pebble", "--agent.random-steps", "300", "--agent.layer-norm", "--agent.normalize-obs")
 
 
@@ -139,10 +133,10 @@ def test_a_resumed_run_learns_the_same(
     settings: tuple[str, ...], stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
     """On the CPU device, from the checkpoint before the last, to the last bit; what it learned can be used."""
-    run(*TINY, *settings, "--out", "whole")
+    assert command("train", *TINY, *settings, "--out", "whole") == 0
     with stopped_at(Run, "write_json"):
         main(["train", *TINY, *settings, "--out", "stopped"])
-    run("--resume", "stopped", "--resume-from", "previous")
+    assert command("train", "--resume", "stopped", "--resume-from", "previous") == 0
     names = ["checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"]
     for name in names if "win-rate" in settings else [*names, "checkpoints/final/reward.safetensors"]:
         assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()
@@ -167,9 +161,7 @@ def test_what_cannot_be_on_a_device_ends_in_one_sentence(
     argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Exit code 2, and no traceback."""
-    with pytest.raises(SystemExit) as ended:
-        main(["train", "--backend", "warp", *argv, "--out", "run"])
-    assert ended.value.code == 2
+    assert command("train", "--backend", "warp", *argv, "--out", "run") == 2
     told = capsys.readouterr().err
     assert sentence in told
     assert "Traceback" not in told
@@ -178,9 +170,7 @@ def test_what_cannot_be_on_a_device_ends_in_one_sentence(
 
 def test_too_little_room_ends_a_run_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
     """Two constraints are too few for a cheetah's joints; the run folder keeps what there was."""
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *TINY, "--warp.num-constraints", "2", "--out", "run"])
-    assert ended.value.code == 2
+    assert command("train", *TINY, "--warp.num-constraints", "2", "--out", "run") == 2
     told = capsys.readouterr().err
     assert "make num_contacts or num_constraints larger, in the rollout after" in told
     assert "Traceback" not in told
@@ -195,9 +185,7 @@ def test_too_little_memory_ends_in_one_sentence(
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(DeviceRecorder, "_make_rows", full)
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *TINY, "--out", "run"])
-    assert ended.value.code == 2
+    assert command("train", *TINY, "--out", "run") == 2
     assert "the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
     assert not Path("run").exists()
 

@@ -6,11 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import command, run
 from safetensors.torch import load_file
 
 from prefgym import questions, raters
 from prefgym.agents.bc import Cloning
-from prefgym.cli import main
 from prefgym.evaluate import evaluate, make_evaluation_env
 from prefgym.feedback import read_feedback
 from prefgym.load import load_policy
@@ -21,13 +21,6 @@ POLE = "prefgym/InvertedPendulum-v0"
 DATASET = ("--dataset", "pole/random-v0", "--datasets", "data")
 SMALL = ("--threads", "1", "--eval.final-episodes", "2", "--agent.actor.hidden", "16")
 TRAIN = ("train-offline", "--preferences", "prefs", *SMALL)
-
-
-def run(capsys: pytest.CaptureFixture[str], *argv: str) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as told:
-        main(list(argv))
-    output, error = capsys.readouterr()
-    return int(told.value.code or 0), output, error
 
 
 @pytest.fixture(scope="module")
@@ -42,9 +35,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
         [*demos, "--out", str(folder / "data")],
         ["make-preferences", *DATASET[:2], *data, "--rater", "oracle", *asked, *prefs],
     ):
-        with pytest.raises(SystemExit) as told:
-            main(argv)
-        assert not told.value.code
+        assert command(*argv) == 0
     return folder
 
 

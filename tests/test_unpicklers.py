@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from commands import command
 
 import prefgym
 from prefgym.cli import main
@@ -48,13 +49,6 @@ def without_unpicklers(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(yaml, "load", lambda text, kind: parse(text, kind) if kind is safe else refuse())
 
 
-def call(*argv: str) -> int:
-    """Run a command."""
-    with pytest.raises(SystemExit) as told:
-        main(argv)
-    return int(told.value.code or 0)
-
-
 @pytest.mark.parametrize("agent", AGENTS)
 def test_runs_are_resumed_and_used_without_unpicklers(
     agent: str, tmp_path: Path, stopped_at: Callable[..., AbstractContextManager[None]], request: pytest.FixtureRequest
@@ -65,9 +59,9 @@ def test_runs_are_resumed_and_used_without_unpicklers(
         main([*TINY, "--agent", agent, *AGENTS[agent], "--out", str(out)])
     assert list(out.glob("checkpoints/step-*"))
     request.getfixturevalue("without_unpicklers")
-    assert call("train", "--resume", str(out)) == 0
-    assert call("evaluate", str(out), "--episodes", "1") == 0
-    assert call("report", str(out)) == 0
+    assert command("train", "--resume", str(out)) == 0
+    assert command("evaluate", str(out), "--episodes", "1") == 0
+    assert command("report", str(out)) == 0
     assert prefgym.load_policy(out) is not None
     assert prefgym.load_reward(out).is_fitted
     assert len(load_preferences(out / "preferences" / "preferences")) == 10

@@ -9,6 +9,7 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
+from commands import run
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
@@ -18,7 +19,6 @@ from prefgym.actor import ActorCfg
 from prefgym.agents.residual import Residual, ResidualCfg
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch
-from prefgym.cli import main
 from prefgym.files import DamageError
 from prefgym.guards import NotFiniteError
 from prefgym.load import load_policy
@@ -350,38 +350,33 @@ def test_a_run_folder_holds_its_base(tmp_path: Path, capsys: pytest.CaptureFixtu
     """From demonstrations to a corrected policy by the command line; the base is gone when it is looked at."""
     pytest.importorskip("minari")
 
-    def run(*argv: str) -> tuple[int, str]:
-        with pytest.raises(SystemExit) as told:
-            main([*argv])
-        output, error = capsys.readouterr()
-        return int(told.value.code or 0), output + error
-
     env, data = ("--env", "prefgym/Reacher-v0"), ("--dataset", "reacher/some-v0")
     base, corrected = tmp_path / "base", tmp_path / "corrected"
     short = ("--eval.final-episodes", "2", "--threads", "1")
-    assert run("demos", *env, *data, "--policy", "random", "--episodes", "3", "--out", str(tmp_path))[0] == 0
+    assert run(capsys, "demos", *env, *data, "--policy", "random", "--episodes", "3", "--out", str(tmp_path))[0] == 0
     cloned = ("--agent", "bc", "--agent.chunk", "4", "--updates", "2", *short, "--out", str(base))
-    assert run("train-offline", *data, "--datasets", str(tmp_path), *cloned)[0] == 0
+    assert run(capsys, "train-offline", *data, "--datasets", str(tmp_path), *cloned)[0] == 0
     given = ("--agent.base", str(base), "--agent.demos", "reacher/some-v0", "--agent.datasets", str(tmp_path))
     small = ("--agent.random-steps", "40", "--agent.critic-updates", "1", "--agent.hidden", "8", "--steps", "160")
     kept = ("--eval.every", "80", "--eval.keep", "--eval.episodes", "2", *short, "--no-report", "--out", str(corrected))
     train = ("train", *env, "--rater", "none", "--agent", "residual", *given, *small)
-    assert run(*train, *kept)[0] == 0
+    assert run(capsys, *train, *kept)[0] == 0
     shutil.rmtree(base)
-    code, told = run("evaluate", str(corrected), "--episodes", "2")
+    code, told, _ = run(capsys, "evaluate", str(corrected), "--episodes", "2")
     assert (code, "true return" in told) == (0, True)
-    assert (
-        run("demos", *env, "--dataset", "reacher/more-v0", "--policy", str(corrected), "--out", str(tmp_path))[0] == 0
-    )
+    more = ("--dataset", "reacher/more-v0", "--policy", str(corrected), "--out", str(tmp_path))
+    assert run(capsys, "demos", *env, *more)[0] == 0
     early: Any = load_policy(corrected, steps=80)
     assert (early.name, early.base.name, early.base.cfg.chunk) == ("residual", "bc", 4)
     on_top = ("--agent.base", str(corrected), *small, *short, "--no-report", "--out", str(tmp_path / "again"))
-    assert run("train", *env, "--rater", "none", "--agent", "residual", *on_top)[0] == 0
+    assert run(capsys, "train", *env, "--rater", "none", "--agent", "residual", *on_top)[0] == 0
     file = corrected / "checkpoints" / "final" / "policy-base.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\0\0")
-    assert run("evaluate", str(corrected))[0] == 2
-    code, told = run("train", *env, "--rater", "none", "--agent", "residual", *on_top[:-1], str(tmp_path / "third"))
+    assert run(capsys, "evaluate", str(corrected))[0] == 2
+    code, _, told = run(
+        capsys, "train", *env, "--rater", "none", "--agent", "residual", *on_top[:-1], str(tmp_path / "third")
+    )
     assert (code, "policy-base.safetensors is damaged" in told) == (2, True)
     # demonstrations of another task are paid by another reward
-    code, told = run("train", "--env", "prefgym/Pusher-v0", "--rater", "none", "--agent", "residual", *given)
+    code, _, told = run(capsys, "train", "--env", "prefgym/Pusher-v0", "--rater", "none", "--agent", "residual", *given)
     assert (code, "are paid what prefgym/Reacher-v0 pays, and not prefgym/Pusher-v0" in told) == (2, True)

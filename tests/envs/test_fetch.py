@@ -7,11 +7,11 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 import pytest
+from commands import command
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import prefgym
-from prefgym.cli import main
 from prefgym.datasets import load_preferences
 from prefgym.envs.fetch import FETCH, FetchEnv
 from prefgym.sim.foreign import PhysicsVectorEnv, find, make_vector
@@ -190,9 +190,7 @@ def test_without_gymnasium_robotics_it_is_said_what_to_install(
     with pytest.raises(gym.error.DependencyNotInstalled) as told:
         FetchEnv(FETCH["FetchPush"])
     assert str(told.value) == sentence
-    with pytest.raises(SystemExit) as ended:
-        main(["train", "--env", "prefgym/FetchPush-v0", "--out", "run"])
-    assert ended.value.code == 2
+    assert command("train", "--env", "prefgym/FetchPush-v0", "--out", "run") == 2
     assert capsys.readouterr().err == f"prefgym: {sentence}\n"
 
 
@@ -201,9 +199,7 @@ def test_they_can_be_trained_in(capsys: pytest.CaptureFixture[str]) -> None:
     argv = ["--env", "prefgym/FetchReach-v0", "--rater", "heron", "--budget", "10", "--steps", "400", "--threads", "1"]
     argv += ["--segment-length", "10", "--agent.num-envs", "2", "--agent.num-steps", "50", "--eval.episodes", "1"]
     argv += ["--eval.final-episodes", "1", "--reward.hidden", "8", "--schedule.num-sessions", "2", "--no-report"]
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *argv, "--out", "run"])
-    assert ended.value.code == 0
+    assert command("train", *argv, "--out", "run") == 0
     assert "10 queries" in capsys.readouterr().out
     told = load_preferences(Path("run", "preferences", "preferences"))
     assert set(told.queries.options.factors) == set(FETCH["FetchReach"].ranking)

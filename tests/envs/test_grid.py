@@ -3,11 +3,11 @@
 import gymnasium as gym
 import numpy as np
 import pytest
+from commands import command
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.cli import main
 from prefgym.envs.grid import CELLS, DELIVERY, FEATURES, GridEnv, grid_mdp, make_delivery, make_random, random_board
 
 UP, DOWN, LEFT, RIGHT = range(4)
@@ -116,7 +116,5 @@ def test_an_episode() -> None:
 
 
 def test_the_online_loop_says_that_it_takes_boxes(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as ended:
-        main(["train", "--env", "prefgym/Delivery-v0", "--out", "run"])
-    assert ended.value.code == 2
+    assert command("train", "--env", "prefgym/Delivery-v0", "--out", "run") == 2
     assert "prefgym/Delivery-v0 cannot be used" in capsys.readouterr().err

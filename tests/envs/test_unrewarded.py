@@ -10,13 +10,13 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
+from commands import command, run
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from prefgym import raters
 from prefgym.checkpoints import Checkpoints
 from prefgym.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.cli import main
 from prefgym.datasets import load_preferences
 from prefgym.envs import WISHES, registration
 from prefgym.preferences import Preferences, RaterInfo
@@ -128,10 +128,8 @@ def test_other_tasks_are_measured_by_their_reward() -> None:
 )
 def test_raters_who_need_a_reward_are_refused(rater: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
     """One sentence, exit code 2, and no folder."""
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *TINY, "--rater", rater, "--out", "run"])
-    error = capsys.readouterr().err
-    assert ended.value.code == 2
+    code, _, error = run(capsys, "train", *TINY, "--rater", rater, "--out", "run")
+    assert code == 2
     assert sentence in error
     assert error.count("\n") == 1
     assert not Path("run").exists()
@@ -169,9 +167,7 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setitem(sys.modules, "coin", sys.modules[__name__])
     monkeypatch.setitem(raters._raters._ours, "coin", Entry(part="coin:CoinRater", cfg="coin:CoinRaterCfg"))
     monkeypatch.setattr(Checkpoints, "clear", lambda self: None)  # so that they can be looked at
-    with pytest.raises(SystemExit) as ended:
-        main(["train", *TINY, "--rater", "coin", "--out", "run", "--no-report"])
-    assert not ended.value.code
+    assert command("train", *TINY, "--rater", "coin", "--out", "run", "--no-report") == 0
     said = capsys.readouterr()
     assert "backflips 125.0 ± 0.0 after 600 steps and 10 queries" in said.out
     assert "true return" not in said.out + said.err
@@ -196,12 +192,9 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert wish in page
     assert "Final backflips" in page
     assert "rue return" not in page
-    with pytest.raises(SystemExit):
-        main(["evaluate", "run", "--episodes", "2"])
+    assert command("evaluate", "run", "--episodes", "2") == 0
     assert "backflips 125.00 ± 0.00 over 2 episodes" in capsys.readouterr().out
-    with pytest.raises(SystemExit) as ended:
-        main(["feedback", "export", "run", "shared"])
-    assert not ended.value.code
+    assert command("feedback", "export", "run", "shared") == 0
 
 
 def count_each_step(monkeypatch: pytest.MonkeyPatch) -> None:

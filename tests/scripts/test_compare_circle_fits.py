@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
+from commands import command
 from compare_circle_fits import CompareCircleFitsCfg, judge, main
 
-from prefgym.cli import main as prefgym
 from prefgym.rewards.fit import FitCfg
 from prefgym.rewards.preference_model import PreferenceModelCfg
 
@@ -17,8 +17,7 @@ RUN = [
 
 
 def test_a_good_way_foresees_more_than_one_that_shrinks_all_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit, match="0"):
-        prefgym(RUN)
+    assert command(*RUN) == 0
     ways = (FitCfg(weight_decay=decay, gradient_steps=200) for decay in (0.3, 300.0))
     good, none = (judge(Path("run"), PreferenceModelCfg(num_members=1, fit=way), 150, 50) for way in ways)
     assert good[0] > 0.65 and good[0] > none[0]

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import torch
+from commands import command
 from compare_fits import CompareFitsCfg, foresee, ordered
 
-from prefgym.cli import main
 from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.segments import Segments
 
@@ -41,8 +41,7 @@ def test_pairs_in_the_right_order_are_counted() -> None:
 
 def test_each_later_session_of_a_run_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
     """Of three sessions two come after the first, and none after the third."""
-    with pytest.raises(SystemExit, match="0"):
-        main(RUN)
+    assert command(*RUN) == 0
     way = EnsembleCfg(hidden=(8,))
     shares = list(foresee(CompareFitsCfg(runs=(), first_session=1), Path("run"), way))
     assert len(shares) == 2
