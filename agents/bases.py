@@ -1,10 +1,11 @@
-"""Base policies: what is corrected stays as it is, and goes into files beside the correction."""
+"""Base policies: what is corrected stays as it is, acts beside the correction, and goes into files beside it."""
 
 import json
+from abc import abstractmethod
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, Self, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -12,11 +13,15 @@ import torch
 from torch import Tensor
 
 from prefgym import agents
+from prefgym.agent import StopTraining, restored
+from prefgym.buffers.rollout import Rollout
+from prefgym.guards import check_finite
 from prefgym.player import Function, Player
 from prefgym.protocols import Policy
+from prefgym.replaying import ReplayAgent
 from prefgym.runs import verify_part
 from prefgym.segments import Segments
-from prefgym.spaces import action_bounds, single_spaces
+from prefgym.spaces import Spaces, action_bounds, check_arrays, single_spaces, squeezed, stretched
 from prefgym.states import State, Stateful
 
 Array = npt.NDArray[Any]
@@ -154,3 +159,111 @@ class Shadow:
         """Go on from what `state_dict` returned."""
         self._player.load_state_dict(state["player"])
         self._begins = None if state["begins"] is None else torch.as_tensor(state["begins"]).numpy()
+
+
+class BasedAgent(ReplayAgent):
+    """An agent that acts on top of a base: it sees observations that end with what the base does there, in -1..1.
+
+    Its configuration has `base` and `demos` beside what agents have that remember what they did.
+    """
+
+    def __init__(self, cfg: Any, env: Any, base_policy: Given, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Find the base; the rest as for all online agents.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            base_policy: The base; None for the one that `cfg` names.
+            seed: Seed of weights and of all that is drawn.
+            device: Where networks and replay buffers are.
+
+        Raises:
+            ValueError: If there is no base, or actions are not bounded.
+            UserError: If there is no such run as `cfg` names, or it is damaged.
+        """
+        check_arrays(env, self.name)
+        super().__init__(cfg, env, seed=seed, device=device)
+        self.base, self.base_seal = find_base(base_policy, cfg.base, env, self.device)
+        self.shadow = Shadow(self.base, self._unit)
+
+    @abstractmethod
+    def cut(self) -> None:
+        """Remember that what comes next does not follow on what came last."""
+
+    def reached(self, next_obs: Array, done: Array) -> None:
+        """Note what the base would do where a step has led."""
+        self.shadow.reached(next_obs, done)
+
+    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
+        """Step every world `num_steps` times, and keep what the base did."""
+        self.shadow.begin_rollout()
+        try:
+            return super().collect(env, callback)
+        except StopTraining:
+            self.cut()  # these steps are not remembered
+            raise
+
+    def start_over(self) -> None:
+        """Forget where the worlds are, and what the base was about to do."""
+        super().start_over()
+        self.shadow.forget()
+        self.cut()
+
+    def executed(self, action: Tensor) -> Tensor:
+        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
+        return stretched(action, self.action_low, self.action_high)
+
+    def _unit(self, action: Array) -> Tensor:
+        """Map actions of the base to -1..1. Shape as given."""
+        check_finite("the action of the base policy", action)
+        return squeezed(self.tensor(action), self.action_low, self.action_high).clamp(-1, 1)
+
+    def predict(
+        self,
+        observation: Any,  # noqa: ANN401
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = False,
+    ) -> tuple[np.ndarray, Any]:
+        """Choose actions within bounds; `state` is what the base remembers. Otherwise as all agents do."""
+        obs = np.asarray(observation)
+        rows = obs.reshape(-1, obs.shape[-1])
+        base, state = self.base.predict(rows, state, episode_start, deterministic=True)
+        with torch.no_grad():
+            action, _ = self.act(torch.cat([self.tensor(rows), self._unit(np.asarray(base))], -1), deterministic)
+            return self.executed(action).reshape(*obs.shape[:-1], -1).cpu().numpy(), state
+
+    def save(self, path: Path | str) -> None:
+        """Write weights and configuration, and beside them the base (`path`-base), if it can be saved."""
+        super().save(path)
+        save_base(self.base, path)
+
+    @classmethod
+    def load(
+        cls,
+        path: Path | str,
+        env: Any = None,  # noqa: ANN401
+        device: str = "cpu",
+        base_policy: Given = None,
+    ) -> Self:
+        """Make the agent that `save` wrote; it remembers no demonstrations.
+
+        Args:
+            path: As given to `save`.
+            env: Where `learn` will act; none is needed to predict.
+            device: Where the networks are.
+            base_policy: What is corrected, if it was not saved.
+
+        Raises:
+            FileNotFoundError: If a file is missing.
+            ValueError: If they are of another agent, version or worlds, or there is no base.
+        """
+        weights, card = cls.read(path, env)
+        cfg = restored(cls.default, card["cfg"])
+        if base_policy is None and cfg.base != ZERO:
+            base_policy = load_base(path, env, device)
+        spaces = env or Spaces.of_card(card["spaces"])
+        agent = cast(Any, cls)(replace(cfg, demos=""), spaces, base_policy=base_policy, device=device)
+        agent.cfg = cfg
+        agent.load_weights(weights)
+        return agent

@@ -3,35 +3,32 @@
 The base policy is a black box: all that is seen of it is what it does. The correction is an actor that sees the
 observation and the base's action; critics judge the sum of both. Demonstrations are remembered beside what was tried.
 
-Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `step`. Stepping the worlds,
-rounds of updates and SB3's verbs are those of `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
+Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `step`. The base, and acting on top
+of it, are those of `prefgym.agents.bases`; stepping the worlds, rounds of updates and SB3's verbs are those of
+`prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
 """
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
-import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from prefgym.agent import StopTraining, restored
-from prefgym.agents.bases import ZERO, Given, Shadow, find_base, foresee, load_base, save_base
+from prefgym.agents.bases import BasedAgent, Given, foresee
 from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.datasets import load_demos
 from prefgym.files import DamageError
-from prefgym.guards import check_finite
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.networks import RunningNorm, StackedMLP, follow, frozen, mlp
 from prefgym.protocols import Learner
-from prefgym.replaying import ReplayAgent
-from prefgym.spaces import Spaces, check_arrays, squeezed, stretched
+from prefgym.spaces import squeezed
 from prefgym.states import State
 from prefgym.wrappers import hides_reward
 
@@ -98,7 +95,7 @@ class ResidualCfg:
             raise ValueError(f"num_judges is {self.num_judges}, and there are {self.num_critics} critics")
 
 
-class Residual(ReplayAgent):
+class Residual(BasedAgent):
     """A base policy and what is learned to correct it."""
 
     name, default = "residual", ResidualCfg()
@@ -130,12 +127,9 @@ class Residual(ReplayAgent):
             ValueError: If there is no base, actions are not bounded, or the demonstrations are of other worlds.
             UserError: If what `cfg` names is missing or damaged.
         """
-        check_arrays(env, self.name)
-        super().__init__(cfg, env, seed=seed, device=device)
+        super().__init__(cfg, env, base_policy, seed=seed, device=device)
         self.cfg: ResidualCfg = cfg
-        self.base, self.base_seal = find_base(base_policy, cfg.base, env, self.device)
         self.demos_seal: str | None = None
-        self.shadow = Shadow(self.base, self._unit)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim + self.action_dim, *cfg.hidden)
         self.obs_norm = RunningNorm(sizes[0]).to(self.device)
         # a last layer of zeros: the first correction is none
@@ -186,23 +180,8 @@ class Residual(ReplayAgent):
         uniform = 2 * torch.rand(base.shape, generator=self.generator, device=self.device) - 1
         return (base + self.cfg.scale * uniform).clamp(-1, 1), torch.zeros(len(base), device=self.device)
 
-    def reached(self, next_obs: Array, done: Array) -> None:
-        """Note what the base would do where a step has led."""
-        self.shadow.reached(next_obs, done)
-
-    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
-        """Step every world `num_steps` times, and keep what the base did."""
-        self.shadow.begin_rollout()
-        try:
-            return super().collect(env, callback)
-        except StopTraining:
-            self.memory.tried.cut()  # these steps are not remembered
-            raise
-
-    def start_over(self) -> None:
-        """Forget where the worlds are, and what the base was about to do."""
-        super().start_over()
-        self.shadow.forget()
+    def cut(self) -> None:
+        """Remember that what comes next does not follow on what came last."""
         self.memory.tried.cut()
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
@@ -216,30 +195,6 @@ class Residual(ReplayAgent):
         super().set_env(env, force_reset)
         if hides_reward(env):
             self.memory.demos.forget_pay()
-
-    def executed(self, action: Tensor) -> Tensor:
-        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
-        return stretched(action, self.action_low, self.action_high)
-
-    def _unit(self, action: Array) -> Tensor:
-        """Map actions of the base to -1..1. Shape as given."""
-        check_finite("the action of the base policy", action)
-        return squeezed(self.tensor(action), self.action_low, self.action_high).clamp(-1, 1)
-
-    def predict(
-        self,
-        observation: Any,  # noqa: ANN401
-        state: Any = None,  # noqa: ANN401
-        episode_start: Any = None,  # noqa: ANN401
-        deterministic: bool = False,
-    ) -> tuple[np.ndarray, Any]:
-        """Choose actions within bounds; `state` is what the base remembers. Otherwise as all agents do."""
-        obs = np.asarray(observation)
-        rows = obs.reshape(-1, obs.shape[-1])
-        base, state = self.base.predict(rows, state, episode_start, deterministic=True)
-        with torch.no_grad():
-            action, _ = self.act(torch.cat([self.tensor(rows), self._unit(np.asarray(base))], -1), deterministic)
-            return self.executed(action).reshape(*obs.shape[:-1], -1).cpu().numpy(), state
 
     # --- remember ----------------------------------------------------------------------------------------------------
 
@@ -327,41 +282,6 @@ class Residual(ReplayAgent):
         return critics.ask(inputs, members, product=self.cfg.product)
 
     # --- keeping -----------------------------------------------------------------------------------------------------
-
-    def save(self, path: Path | str) -> None:
-        """Write weights and configuration, and beside them the base (`path`-base), if it can be saved."""
-        super().save(path)
-        save_base(self.base, path)
-
-    @classmethod
-    def load(
-        cls,
-        path: Path | str,
-        env: Any = None,  # noqa: ANN401
-        device: str = "cpu",
-        base_policy: Given = None,
-    ) -> Self:
-        """Make the agent that `save` wrote; it remembers no demonstrations.
-
-        Args:
-            path: As given to `save`.
-            env: Where `learn` will act; none is needed to predict.
-            device: Where the networks are.
-            base_policy: What is corrected, if it was not saved.
-
-        Raises:
-            FileNotFoundError: If a file is missing.
-            ValueError: If they are of another agent, version or worlds, or there is no base.
-        """
-        weights, card = cls.read(path, env)
-        cfg: ResidualCfg = restored(cls.default, card["cfg"])
-        if base_policy is None and cfg.base != ZERO:
-            base_policy = load_base(path, env, device)
-        spaces = env or Spaces.of_card(card["spaces"])
-        agent = cls(replace(cfg, demos=""), spaces, base_policy=base_policy, device=device)
-        agent.cfg = cfg
-        agent.load_weights(weights)
-        return agent
 
     def nets(self) -> dict[str, nn.Module]:
         """Name the networks, and what normalises."""
