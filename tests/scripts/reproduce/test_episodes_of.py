@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from episodes_of import EpisodesOfCfg, main, told_of
+from episodes_of import EpisodesOfCfg, episodes_of, main, told_of
 
 from prefgym import agents
 from prefgym.flags import parse_train
@@ -28,8 +28,11 @@ def test_a_run_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) ->
     assert train_and_report(parse_train([*flags, "--out", str(tmp_path / "run")]), agents) == 0
     assert main(EpisodesOfCfg(runs=(tmp_path / "run",), episodes=2)) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ run"))
-    steps, mean, best, last = (float(cell) for cell in row.strip("│").split("│")[1:])
-    assert steps == 1000.0 and mean < best and last <= best
+    told = [float(cell) for cell in row.strip("│").split("│")[1:]]
+    reward = episodes_of(tmp_path / "run", 2).reward
+    assert reward is not None and reward.shape == (2, 1000)
+    by_hand = [1000.0, reward.mean(), reward.amax(-1).mean(), reward[:, -1].mean()]
+    assert told == [round(float(number), 1) for number in by_hand]
 
 
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
