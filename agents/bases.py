@@ -83,17 +83,22 @@ def load_base(path: Path | str, env: Any, device: torch.device | str) -> Policy:
     """Load the base that was saved beside `path`.
 
     Raises:
-        ValueError: If none was.
+        ValueError: If none was, or it is one of Stable-Baselines3's and `env` is None.
     """
     if not beside(path).with_suffix(".json").is_file():
         raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base_policy=")
+    if env is None and _agent_of(beside(path)) == "sb3":
+        raise ValueError(f"{path} corrects a policy of Stable-Baselines3's, which needs worlds: give them as env=")
     return load_policy(beside(path), env, device)
 
 
 def load_policy(path: Path, env: Any, device: torch.device | str) -> Policy:  # noqa: ANN401
     """Load a policy that any of our agents has saved."""
-    card = json.loads(path.with_suffix(".json").read_text())
-    return cast(Any, agents.get(card["agent"])).load(path, env, device=str(device))
+    return cast(Any, agents.get(_agent_of(path))).load(path, env, device=str(device))
+
+
+def _agent_of(path: Path) -> str:
+    return json.loads(path.with_suffix(".json").read_text())["agent"]
 
 
 def foresee(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -> Segments:
@@ -250,7 +255,7 @@ class BasedAgent(ReplayAgent):
 
         Args:
             path: As given to `save`.
-            env: Where `learn` will act; none is needed to predict.
+            env: Where `learn` will act; none is needed to predict, but for a base of Stable-Baselines3's.
             device: Where the networks are.
             base_policy: What is corrected, if it was not saved.
 

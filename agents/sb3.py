@@ -156,6 +156,11 @@ class Sb3Agent:
         return isinstance(self.model, OffPolicyAlgorithm)
 
     @property
+    def rollout_steps(self) -> int:
+        """Return how many steps of each world there are between two updates."""
+        return self.cfg.num_steps if self.is_off_policy else self.model.n_steps
+
+    @property
     def num_timesteps(self) -> int:
         """Return the steps taken so far, over all worlds."""
         return self.model.num_timesteps

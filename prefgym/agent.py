@@ -265,9 +265,15 @@ class BaseAgent(ABC):
     # --- resuming ----------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> State:
-        """Return all that moves here; an algorithm adds its own."""
-        generator = self.generator.get_state()
-        return {"weights": self.weights(), "generator": generator, "steps": self.num_timesteps}
+        """Return all that moves here; an algorithm adds its own.
+
+        Raises:
+            NotFiniteError: If what was learned is not finite, which is not worth going on from.
+        """
+        weights, generator = self.weights(), self.generator.get_state()
+        for name, weight in weights.items():
+            check_finite(f"what the agent has learned ({name})", weight)
+        return {"weights": weights, "generator": generator, "steps": self.num_timesteps}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""

@@ -69,17 +69,23 @@ def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
         raise UserError(f"{told}: raise --recorder.capacity-steps and --recorder.capacity-bytes, or have fewer worlds.")
 
 
-def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
+def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv, num_steps: int) -> None:
     """See that there are pieces as long as a rollout, and that they stay recorded while others are compared with them.
+
+    Args:
+        cfg: Of the run.
+        env: Its worlds.
+        num_steps: Steps of each world in a rollout of its agent.
 
     Raises:
         UserError: If episodes end before, or there is too little room.
     """
-    num_envs, num_steps = env.num_envs, cfg.agent_cfg.num_steps
+    num_envs = env.num_envs
     limit = foreign.find(cfg.env).max_episode_steps
     if limit is not None and limit < num_steps:
         told = f"pieces of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
-        raise UserError(f"--reward {cfg.reward} compares {told}: lower --agent.num-steps.")
+        shorter = "lower --agent.num-steps, or n_steps in --agent.settings"
+        raise UserError(f"--reward {cfg.reward} compares {told}: {shorter}.")
     # each rollout has a piece of each world at least, those of older ones are left out, and a step takes two rows
     rollouts = math.ceil(cfg.reward_cfg.queue / num_envs) + 2
     if env.recorder.num_rows < (rows := rollouts * (2 * num_steps + 1)):

@@ -27,6 +27,7 @@ from prefgym.flags import (
     parse_offline,
     parse_train,
 )
+from prefgym.guards import NotFiniteError
 from prefgym.limits import Count, Seed, Threads, check
 from prefgym.preferences import Preferences, Status
 from prefgym.registry import UnknownNameError
@@ -39,7 +40,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         sys.exit(_dispatch(_import(argv)))
     # OSError: a file that cannot be read, a name too long
-    except (UserError, UnknownNameError, OSError, gym.error.DependencyNotInstalled) as error:
+    except (UserError, UnknownNameError, OSError, NotFiniteError, gym.error.DependencyNotInstalled) as error:
         print(f"prefgym: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
 from prefgym.config import UserError
+from prefgym.guards import check_finite
 from prefgym.player import Player
 from prefgym.protocols import Policy
 from prefgym.sim.foreign import find, make_vector
@@ -69,7 +70,11 @@ class Evaluation:
 
 
 def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED) -> Evaluation:
-    """Run one episode in each world of `env`, seeded `seed`, `seed` + 1, ..., with deterministic actions."""
+    """Run one episode in each world of `env`, seeded `seed`, `seed` + 1, ..., with deterministic actions.
+
+    Raises:
+        NotFiniteError: Before the physics sees an action that is not finite.
+    """
     returns = np.zeros(env.num_envs)
     lengths = np.zeros(env.num_envs, np.int64)
     success = np.zeros(env.num_envs, np.bool_)
@@ -77,7 +82,9 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
     player, told = Player(policy), None
     obs, _ = env.reset(seed=seed)
     while running.any():
-        obs, reward, terminated, truncated, info = env.step(player.act(obs, ended))
+        action = player.act(obs, ended)
+        check_finite("the agent's action", action, obs=obs)
+        obs, reward, terminated, truncated, info = env.step(action)
         ended = terminated | truncated
         told = succeeded(info, ended)
         if told is not None:

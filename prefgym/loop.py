@@ -96,21 +96,22 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
     loop = Loop(cfg, parts, run)
     interrupted = False
     budget = None if cfg.rater == "none" else cfg.budget
-    with Progress(cfg.env, cfg.steps, budget=budget, measure=measure_of(parts.env)) as progress:
-        try:
-            if resume_from is None:
-                loop.begin()
-            else:
-                loop.resume(resume_from)
-            loop.run_to_end(progress)
-        except KeyboardInterrupt:
-            interrupted = True
-        except NotFiniteError as error:
-            folder = run.dump(error, loop.steps)
-            raise UserError(f"{error}, in the rollout after {loop.steps:,} steps; see {folder}.") from error
-        except SimulationError as error:
-            raise UserError(f"{error}, in the rollout after {loop.steps:,} steps.") from error
-    return replace(loop.outcome(), interrupted=interrupted)
+    try:
+        with Progress(cfg.env, cfg.steps, budget=budget, measure=measure_of(parts.env)) as progress:
+            try:
+                if resume_from is None:
+                    loop.begin()
+                else:
+                    loop.resume(resume_from)
+                loop.run_to_end(progress)
+            except KeyboardInterrupt:
+                interrupted = True
+        return replace(loop.outcome(), interrupted=interrupted)
+    except NotFiniteError as error:
+        folder = run.dump(error, loop.steps)
+        raise UserError(f"{error}, in the rollout after {loop.steps:,} steps; see {folder}.") from error
+    except SimulationError as error:
+        raise UserError(f"{error}, in the rollout after {loop.steps:,} steps.") from error
 
 
 def without_pictures(preferences: Preferences) -> Preferences:

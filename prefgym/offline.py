@@ -171,8 +171,20 @@ class OfflineAgent(BaseAgent):
     def enter(self) -> None:
         """Begin the second part of the training. What a further call of `learn` begins with is the second part, too."""
 
-    def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
+    def advance(
+        self,
+        left: int,
+        progress: float,
+        callback: Any = None,  # noqa: ANN401
+        at_once: int = UPDATES_AT_ONCE,
+    ) -> dict[str, float]:
         """Take some updates; with a callback one, so that it is told of each.
+
+        Args:
+            left: Updates to the end of the training.
+            progress: Share of the training that is done.
+            callback: SB3's, told of each update; None tells nobody.
+            at_once: Most updates that are taken.
 
         Raises:
             ValueError: If there is nothing to learn from.
@@ -180,7 +192,7 @@ class OfflineAgent(BaseAgent):
         """
         if not len(self.buffer):
             raise ValueError(f"{self.name} has nothing to learn from: make it with data=")
-        num_updates = min(UPDATES_AT_ONCE, left) if callback is None else 1
+        num_updates = min(UPDATES_AT_ONCE, left, at_once) if callback is None else 1
         if not self.is_second and progress < 1.0:
             # updates until the switch; progress is a share of left / (1 - progress) updates in all
             before = math.ceil((self.switch() - progress) * left / (1 - progress) - 1e-6)

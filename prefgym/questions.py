@@ -1,5 +1,6 @@
 """Who answers, with what may be known of the task; and `prefgym make-preferences`: asking about recorded episodes."""
 
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -18,6 +19,7 @@ from prefgym.datasets import load_demos, played_in
 from prefgym.evaluate import make_evaluation_env
 from prefgym.experts import Expert, find_expert
 from prefgym.feedback import Card, check_new, write_feedback
+from prefgym.guards import NotFiniteError
 from prefgym.limits import Count, Seed, Threads, check
 from prefgym.preferences import Preferences
 from prefgym.protocols import NoSegmentError, Policy, Rater
@@ -56,7 +58,7 @@ class MakePreferencesCfg:
     seed: Seed = 0
     """Seed of what is asked and of what the rater draws."""
     threads: Threads | None = None
-    """Threads of simulations; all cores unless said."""
+    """Threads of experts who judge; all cores unless said."""
     sampler: UniformSamplerCfg = field(default_factory=lambda: UniformSamplerCfg(recent_steps=None))
     """Which segments are asked about: any, drawn uniformly."""
     rater_cfg: Any = None
@@ -95,7 +97,8 @@ def make_rater(
     spec = task if isinstance(task, TaskSpec) else None  # of worlds that are simulated here
     file: Path | None = getattr(cfg, "expert_file", None)
     offers: Offers = Offers(
-        has_reward=lambda: recorder.has_reward,
+        # demonstrations may have been paid by another task than this one
+        has_reward=lambda: recorder.has_reward and "wish" not in env.metadata,
         wish=lambda: env.metadata.get("wish", ""),
         step_return=lambda: recorder.step_return,
         factor_names=lambda: recorder.factor_names,
@@ -119,7 +122,9 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         UserError: If the dataset is missing or too short, the rater cannot judge it, or the folder exists.
     """
     check_new(cfg.out)
-    recorder, env_id = load_demos(cfg.dataset, cfg.datasets), cfg.env or played_in(cfg.dataset, cfg.datasets)
+    torch.set_num_threads(cfg.threads or usable_cpus())
+    recorder, played = load_demos(cfg.dataset, cfg.datasets), played_in(cfg.dataset, cfg.datasets)
+    env_id = cfg.env or played
     if cfg.rater == "none":
         raise UserError("--rater none: somebody must answer.")
     if not env_id:
@@ -132,6 +137,8 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         raise UserError(f"{env_id} cannot be asked about: {told}; say with --env what else it is.") from error
     if told != wanted:
         raise UserError(f"{cfg.dataset} has {told} numbers an observation and an action, and {env_id} {wanted}.")
+    if played not in ("", env_id):
+        print(f"--dataset {cfg.dataset} is of {played}, and the rater judges by {env_id}", file=sys.stderr)
     query_seed, rater_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
     rater = make_rater(
         cfg.rater,
@@ -151,6 +158,8 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     try:
         for answers in answers_to(rater, Queries.of(options)):
             came.append(answers)  # noqa: PERF402 - one by one, for the sake of what follows
+    except NotFiniteError as error:
+        raise UserError(f"{cfg.dataset} cannot be asked about: {error}.") from error
     finally:  # what came before Ctrl-C, or before the rater failed, is kept
         if came:
             write_feedback(cfg.out, in_order(came), Card(env=env_id))

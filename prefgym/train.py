@@ -108,7 +108,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     rater = None
     if isinstance(env, PreferenceVectorEnv):
         if isinstance(learner, JudgedLearner):
-            check_queue(cfg, env)
+            check_queue(cfg, env, getattr(agent, "rollout_steps", cfg.agent_cfg.num_steps))
         rater = make_rater(
             cfg.rater,
             cfg.rater_cfg,

@@ -1,7 +1,8 @@
 """A run that learns from what is recorded: read the data, improve the policy, keep what came out."""
 
 import sys
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any
 
@@ -42,10 +43,13 @@ def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None
     agent, seal = make_agent(cfg, agents, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
     if resume_from is None:
         tell_other_envs(cfg)
+        if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
+            print(f"agent {cfg.agent!r} learns from --dataset, and not from --preferences beside it", file=sys.stderr)
     with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
         loop = OfflineLoop(cfg, agent, run, seal)
         interrupted = loop.run_to_end(resume_from)
-        evaluation = loop.evaluate(cfg.eval.final_episodes)
+        with loop.watching():
+            evaluation = loop.evaluate(cfg.eval.final_episodes)
         run.log(agent.num_timesteps, dict(evaluation.metrics()))
         with writing(run.path):
             keep(cfg, agent, run, evaluation, interrupted)
@@ -137,20 +141,35 @@ class OfflineLoop:
             try:
                 if resume_from is not None:
                     self.resume(resume_from)
-                while agent.num_timesteps < cfg.updates:
-                    self.advance(progress)
+                with self.watching():
+                    while agent.num_timesteps < cfg.updates:
+                        self.advance(progress)
             except KeyboardInterrupt:
                 return True
-            except NotFiniteError as error:
-                folder = self.run.dump(error, agent.num_timesteps)
-                raise UserError(f"{error}, after {agent.num_timesteps:,} updates; see {folder}.") from error
         return False
+
+    @contextmanager
+    def watching(self) -> Generator[None]:
+        """Keep what was not finite beside the run, and say so.
+
+        Raises:
+            UserError: If something was not.
+        """
+        try:
+            yield
+        except NotFiniteError as error:
+            updates = self.agent.num_timesteps
+            folder = self.run.dump(error, updates)
+            raise UserError(f"{error}, after {updates:,} updates; see {folder}.") from error
 
     def advance(self, progress: Progress) -> None:
         """Take some updates; evaluate and save where that is due."""
         cfg, agent = self.cfg, self.agent
         before = agent.num_timesteps
-        metrics: dict[str, float | None] = {**agent.advance(cfg.updates - before, before / cfg.updates)}
+        # as far as whatever is due next
+        at_once = min(every - before % every for every in (cfg.eval.every, cfg.checkpoint.every))
+        left, done = cfg.updates - before, before / cfg.updates
+        metrics: dict[str, float | None] = {**agent.advance(left, done, at_once=at_once)}
         updates = agent.num_timesteps
         if updates < cfg.updates and before // cfg.eval.every < updates // cfg.eval.every:
             metrics |= self.evaluate(cfg.eval.episodes).metrics()

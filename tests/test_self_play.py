@@ -86,3 +86,12 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
         code, _, error = run(capsys, *TINY, "--reward", *flags, "--out", "none")
         assert (code, error.count("\n")) == (2, 1)
         assert sentence in error
+
+
+def test_rollouts_of_sb3_are_as_long_as_its_own_settings_say(capsys: pytest.CaptureFixture[str]) -> None:
+    flags = ("train", "--env", "prefgym/Hopper-v0", "--agent", "sb3-ppo", "--reward", "win-rate", "--out", "none")
+    code, _, error = run(capsys, *flags)
+    told = "pieces of 2048 steps, and episodes of prefgym/Hopper-v0 end after 1000: lower --agent.num-steps, or n_steps"
+    assert (code, told in error) == (2, True)
+    code, _, error = run(capsys, *flags, "--agent.settings", '{"n_steps": 640}', "--recorder.capacity-steps", "2000")
+    assert (code, "reaches back" in error) == (2, True)  # 64 pieces of 640 steps

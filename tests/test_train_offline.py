@@ -3,8 +3,9 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
+import numpy as np
 import pytest
 from commands import command, run
 from safetensors.torch import load_file
@@ -236,7 +237,51 @@ def test_what_is_of_another_task_is_told(here: Path, capsys: pytest.CaptureFixtu
     assert error.splitlines() == [
         f"--preferences prefs is of {POLE}, and the policy is evaluated in InvertedPendulum-v5",
         f"--dataset pole/random-v0 is of {POLE}, and the policy is evaluated in InvertedPendulum-v5",
+        "agent 'bc' learns from --dataset, and not from --preferences beside it",
     ]
+
+
+def test_raters_judge_by_the_task_that_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Of which the demonstrations may know nothing: a task without a reward has none, whatever they were paid."""
+    demos = ("demos", "--env", "prefgym/Hopper-v0", "--policy", "random", "--episodes", "2", "--dataset", "hop/a-v0")
+    assert run(capsys, *demos, "--out", "hops")[0] == 0
+    asked = ("make-preferences", "--dataset", "hop/a-v0", "--datasets", "hops", "--sampler.segment-length", "4")
+    told = "--dataset hop/a-v0 is of prefgym/Hopper-v0, and the rater judges by"
+    code, _, error = run(capsys, *asked, "--env", "prefgym/HopperBackflip-v0", "--out", "new")
+    assert (code, "it judges by the task reward, and this environment has none" in error) == (2, True)
+    assert error.startswith(f"{told} prefgym/HopperBackflip-v0\n")
+    code, _, error = run(capsys, *asked, "--env", "Hopper-v5", "--out", "new")
+    assert (code, error) == (0, f"{told} Hopper-v5\n")
+
+
+def test_a_dataset_with_a_nan_cannot_be_asked_about(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    import h5py
+
+    shutil.copytree(here / "data", here / "other")
+    with h5py.File(here / "other" / "pole" / "random-v0" / "data" / "main_data.hdf5", "a") as file:
+        for episode in cast(Any, file).values():
+            episode["rewards"][:] = np.nan
+    asked = ("make-preferences", "--dataset", "pole/random-v0", "--datasets", "other", "--out", "new")
+    code, _, error = run(capsys, *asked, "--sampler.segment-length", "4")
+    told = "the task reward shown to rater 'oracle' is not finite"
+    assert (code, error) == (2, f"prefgym: pole/random-v0 cannot be asked about: {told}.\n")
+    assert not (here / "new").exists()
+
+
+def test_it_is_evaluated_when_it_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Every 40 of 100 updates, and at the end."""
+    flags = (*TRAIN, "--agent", "bc", "--updates", "100", "--eval.every", "40", "--eval.episodes", "1")
+    assert run(capsys, *flags, "--out", "run")[0] == 0
+    lines = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
+    assert [line["time/total_timesteps"] for line in lines if "eval/mean_reward" in line] == [40, 80, 100]
+
+
+def test_a_last_update_that_goes_wrong_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Its loss was finite, and what it left behind is not."""
+    flags = (*TRAIN, "--agent", "sft", "--updates", "1", "--agent.learning-rate", "inf", "--out", "run")
+    code, _, error = run(capsys, *flags)
+    assert (code, error) == (2, "prefgym: the agent's action is not finite, after 1 updates; see run/dump.\n")
+    assert not (here / "run" / "checkpoints" / "final").exists()
 
 
 def test_a_dataset_that_lost_its_file_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:

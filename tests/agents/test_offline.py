@@ -95,6 +95,8 @@ def test_a_nan_in_what_it_learns_from_stops_it(name: str, make_env: MakeEnv, pre
         parameter.data.fill_(torch.nan)
     with pytest.raises(NotFiniteError, match="the loss of the agent"):
         agent.learn(1, reset_num_timesteps=False)
+    with pytest.raises(NotFiniteError, match=r"what the agent has learned \(.*weight\) is not finite"):
+        agent.state_dict()
 
 
 @pytest.mark.parametrize("name", ["bc", "cpl", "p-iql"])

@@ -273,6 +273,18 @@ def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, 
     assert not list(tmp_path.glob("policy-base*"))
 
 
+def test_a_base_of_sb3_needs_worlds(make_env: MakeEnv, tmp_path: Path) -> None:
+    """It is saved beside the correction, and made for worlds where it is loaded."""
+    env = make_env()
+    agent = Residual(SMALL, env, base_policy=cast(Any, prefgym.agents.make("sb3-ppo", env=env)))
+    agent.save(tmp_path / "policy")
+    obs = np.array([[0.3], [-0.8]], np.float32)
+    loaded = Residual.load(tmp_path / "policy", env)
+    assert np.array_equal(agent.predict(obs, deterministic=True)[0], loaded.predict(obs, deterministic=True)[0])
+    with pytest.raises(ValueError, match=r"a policy of Stable-Baselines3's, which needs worlds: give them as env="):
+        Residual.load(tmp_path / "policy")
+
+
 def test_callbacks_save_it_with_its_base(make_env: MakeEnv, preferences: Preferences, tmp_path: Path) -> None:
     data = OfflineData(preferences=preferences)
     base: Any = prefgym.agents.make("bc", env=make_env(), data=data, actor=ActorCfg(hidden=(8,)))
