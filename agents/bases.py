@@ -21,6 +21,7 @@ from prefgym.protocols import Policy
 from prefgym.replaying import ReplayAgent
 from prefgym.runs import verify_part
 from prefgym.segments import Segments
+from prefgym.sim.nested import hosted
 from prefgym.spaces import Spaces, action_bounds, check_arrays, single_spaces, squeezed, stretched
 from prefgym.states import State, Stateful
 
@@ -231,7 +232,7 @@ class BasedAgent(ReplayAgent):
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any]:
         """Choose actions within bounds; `state` is what the base remembers. Otherwise as all agents do."""
-        obs = np.asarray(observation)
+        obs = np.asarray(hosted(observation))
         rows = obs.reshape(-1, obs.shape[-1])
         base, state = self.base.predict(rows, state, episode_start, deterministic=True)
         with torch.no_grad():

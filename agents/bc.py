@@ -128,7 +128,7 @@ class BC(Cloning):
             episode_start: Where to plan anew. Shape: (N,), bool.
             deterministic: Whether the most likely plan is made.
         """
-        obs = self.tensor(np.asarray(observation))
+        obs = self.tensor(observation)
         rows = obs.reshape(-1, obs.shape[-1])
         if state is None:
             plan = np.zeros((len(rows), self.cfg.chunk, self.action_dim), np.float32)

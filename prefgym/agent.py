@@ -181,7 +181,7 @@ class BaseAgent(ABC):
             deterministic: Whether the most likely action is chosen.
         """
         del episode_start
-        obs = self.tensor(np.asarray(observation))
+        obs = self.tensor(observation)
         with torch.no_grad():
             action, _ = self.act(obs.reshape(-1, obs.shape[-1]), deterministic)
             return self.executed(action).reshape(*obs.shape[:-1], -1).cpu().numpy(), state
@@ -286,6 +286,7 @@ class BaseAgent(ABC):
 
         Matrix products differ in their last bits with how their inputs are aligned, and NumPy aligns to 16 bytes only.
         """
+        array = array if isinstance(array, Tensor) else np.asarray(array)
         return torch.as_tensor(array).to(self.device, torch.float32, copy=True)
 
 

@@ -44,12 +44,14 @@ class CheckpointCfg:
 
 @dataclass(frozen=True, kw_only=True)
 class WarpCfg:
-    """How much room there is in worlds on a GPU; tasks know how much they need."""
+    """How much room there is in worlds on a GPU, and how they are made; tasks know how much they need."""
 
     num_contacts: Count | None = None
     """Contacts a world may have on the average."""
     num_constraints: Count | None = None
     """Constraints each world may have."""
+    compiled: bool | None = None
+    """Whether torch compiles the formulas of observation and reward; on GPUs unless said."""
 
     __post_init__ = check
 

@@ -20,6 +20,7 @@ from prefgym.config import UserError
 from prefgym.files import digest, read_sealed_json, verify, write_sealed_json
 from prefgym.limits import NonNegative, Within, check
 from prefgym.networks import Activation, RunningNorm, mlp
+from prefgym.sim.nested import hosted
 
 Level = Literal["expert", "medium"]
 FOLDER = Path(str(files("prefgym.envs"))) / "experts"
@@ -142,7 +143,7 @@ class Expert(nn.Module):
         del episode_start
         if not deterministic:
             raise ValueError("an expert acts without noise; add your own to its actions")
-        return self.act(torch.as_tensor(np.asarray(observation, np.float32))).numpy(), state
+        return self.act(torch.as_tensor(np.asarray(hosted(observation), np.float32))).numpy(), state
 
     @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:

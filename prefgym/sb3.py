@@ -14,7 +14,8 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Conve
 from prefgym.buffers.replay import ROWS_AT_ONCE, Batch
 from prefgym.protocols import Learner
 from prefgym.rewards.pay import pay
-from prefgym.spaces import single_spaces
+from prefgym.sim.nested import hosted
+from prefgym.spaces import device_of, single_spaces
 from prefgym.states import State
 
 Array = npt.NDArray[Any]
@@ -31,12 +32,13 @@ class VecEnv(vec_env.VecEnv):
         if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise ValueError("Stable-Baselines3 needs an environment made with autoreset_mode='SameStep'")
         self.env = env
+        self._is_on_device = device_of(env) is not None
         self.render_mode = env.render_mode
         super().__init__(env.num_envs, *single_spaces(env))  # pyright: ignore[reportUnknownMemberType]
 
     def reset(self) -> Array:
         """Start episodes; what was given to `seed` and `set_options` counts once. Shape: (N, O)."""
-        obs, info = self.env.reset(seed=self._seeds[0], options=self._options[0] or None)
+        obs, info = self._told(self.env.reset(seed=self._seeds[0], options=self._options[0] or None))
         self.reset_infos = [world_info(info, world) for world in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
@@ -48,7 +50,7 @@ class VecEnv(vec_env.VecEnv):
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
         """Take the step. Shapes: (N, O), (N,), (N,), and a dictionary a world."""
-        obs, reward, terminated, truncated, info = self.env.step(self._actions)
+        obs, reward, terminated, truncated, info = self._told(self.env.step(self._actions))
         done = terminated | truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for world in np.flatnonzero(done).tolist():
@@ -56,6 +58,10 @@ class VecEnv(vec_env.VecEnv):
             final["terminal_observation"] = final.pop("final_obs")
             infos[world] = final | {"TimeLimit.truncated": bool(truncated[world] and not terminated[world])}
         return obs, np.array(reward, np.float32), done, infos  # a copy: SB3 adds to it
+
+    def _told(self, values: Any) -> Any:  # noqa: ANN401
+        """Turn tensors of worlds on a device into arrays, which are all that SB3 knows."""
+        return hosted(values) if self._is_on_device else values
 
     def close(self) -> None:
         """Close the environment."""

@@ -1,7 +1,8 @@
 """A training run from configuration to report: make the parts, run the loop, keep what came out."""
 
 import sys
-from contextlib import closing
+from collections.abc import Generator
+from contextlib import closing, contextmanager
 from dataclasses import asdict
 from functools import partial
 from pathlib import Path
@@ -48,18 +49,16 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
         UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
     """
     torch.set_num_threads(cfg.num_threads)
-    try:
+    with enough_memory(cfg.device):
         parts = build(cfg, agents)
-    except torch.OutOfMemoryError as error:
-        told = "have fewer --agent.num-envs or less --recorder.capacity-bytes"
-        raise UserError(f"the memory of {cfg.device} does not suffice: {told}.") from error
     if cfg.preferences is not None and resume_from is None:
         check_preferences(cfg, cfg.preferences, parts)
     if names := stateless(parts):
         told = "it has no checkpoints, since these parts cannot tell their state"
         print(f"this run cannot be resumed: {told}: {', '.join(names)}", file=sys.stderr)
     with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
-        outcome = train(cfg, parts, run, resume_from)
+        with enough_memory(cfg.device):
+            outcome = train(cfg, parts, run, resume_from)
         with writing(run.path):
             keep(cfg, parts, run, outcome)
         spent = f"{outcome.steps:,} steps and {parts.budget.num_asked} queries"
@@ -77,6 +76,22 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     return 0
 
 
+@contextmanager
+def enough_memory(device: str) -> Generator[None]:
+    """Say in one sentence that memory does not suffice.
+
+    Raises:
+        UserError: If it does not.
+    """
+    try:
+        yield
+    except RuntimeError as error:  # torch's and Warp's words for it
+        if not any(words in str(error) for words in ("out of memory", "can't allocate memory", "Failed to allocate")):
+            raise
+        told = "have fewer --agent.num-envs or less --recorder.capacity-bytes"
+        raise UserError(f"the memory of {device} does not suffice: {told}.") from error
+
+
 def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     """Make all parts of a run.
 
@@ -87,7 +102,8 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     Raises:
         UserError: If the parts do not fit the environment.
     """
-    check_device(cfg.device)
+    if cfg.backend != "warp":  # whose worlds say more about what a GPU lacks
+        check_device(cfg.device)
     # one seed for each part that draws
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)

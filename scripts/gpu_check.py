@@ -4,20 +4,20 @@
     python scripts/gpu_check.py --only agreement speed
     python scripts/gpu_check.py --device cpu --tiny    # all of it, slowly, with sizes that say nothing about speed
 
-Each part adds its numbers to `benchmarks/gpu/<device>.json` as soon as it has them, so that nothing is lost if the
-machine goes away; the tables are printed from there.
+Each number goes to `benchmarks/gpu/<device>.json` as soon as it is there, so that nothing is lost if the machine goes
+away; the tables are printed from there.
 """
 
 import json
 import os
 import platform
 import sys
-import tempfile
 import time
 import traceback
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
@@ -26,21 +26,20 @@ import gymnasium as gym
 import numpy as np
 import torch
 import tyro
+from gpu_training import train_to, warm_up
 from rich.console import Console
 from rich.table import Table
 from scipy.stats import ks_2samp
 
+import prefgym
 from prefgym import agents
 from prefgym.bench.agreement import agree
 from prefgym.bench.stopwatch import Stopwatch
 from prefgym.envs import TASKS, VARIANTS, expert
 from prefgym.flags import parse_train
-from prefgym.loop import Loop
-from prefgym.progress import Progress
-from prefgym.runs import Run
 from prefgym.sim.warp import WarpPool
 from prefgym.testing import check_vector_env
-from prefgym.train import build
+from prefgym.training_env import make_training_env
 
 Part = Literal["agreement", "contract", "sync", "speed", "training", "distribution"]
 AGREE = {"qpos": 1e-4, "qvel": 1e-4, "others": 1e-3}
@@ -50,7 +49,7 @@ PARTS: tuple[Part, ...] = ("sync", "training", "speed", "agreement", "contract",
 ON_BOTH = {name: task for name, task in (TASKS | VARIANTS).items() if name not in ("Humanoid", "HumanoidStandup")}
 """The tasks that both back ends simulate."""
 TRAIN = [
-    *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--budget", "1000", "--no-report", "--recorder.no-state"),
+    *("--env", "prefgym/HalfCheetah-v0", "--budget", "1000", "--no-report", "--recorder.no-state"),
     *("--agent.num-envs", "4096", "--agent.num-steps", "16", "--agent.minibatch-size", "8192", "--agent.epochs", "5"),
     *("--agent.gamma", "0.98", "--agent.gae-lambda", "0.92", "--agent.hidden", "128", "128"),
     *("--steps", "40_000_000", "--eval.every", "2_000_000", "--checkpoint.every", "1_000_000_000"),
@@ -68,6 +67,8 @@ class GpuCheckCfg:
     """Parts to run; those in the file stay as they are."""
     tasks: tuple[str, ...] = tuple(ON_BOTH)
     """Tasks of which agreement is checked."""
+    watched: tuple[tuple[str, str], ...] = (("Hopper", "ppo"), ("Ant", "ppo"), ("Reacher", "sac"))
+    """Tasks and agents whose rollouts are watched for what waits for the device."""
     states: int = 1000
     """States from which a step is compared."""
     worlds: tuple[int, ...] = (1024, 4096, 16384)
@@ -86,6 +87,8 @@ class GpuCheckCfg:
     """True return at which the clock of the training stops."""
     train: tuple[str, ...] = ()
     """Settings of the training that differ, such as `agent.num-envs=8192`."""
+    compiled: bool | None = None
+    """Whether torch compiles the formulas of observation and reward; on GPUs unless said."""
     out: Path = Path("benchmarks/gpu")
     """Where the numbers are kept."""
     tiny: bool = False
@@ -93,7 +96,8 @@ class GpuCheckCfg:
 
 
 TINY = GpuCheckCfg(
-    tasks=("HalfCheetah",), states=32, worlds=(8,), timed=("HalfCheetah",), steps=4,
+    tasks=("HalfCheetah",), watched=(("HalfCheetah", "ppo"), ("HalfCheetah", "sac")),
+    states=32, worlds=(8,), timed=("HalfCheetah",), steps=4,
     played=("Hopper",), episodes=4, episode_steps=40,
     train=("agent.num-envs=8", "agent.minibatch-size=64", "steps=1000", "budget=20", "segment-length=10",
            "schedule.first=0.3", "eval.every=400", "eval.final-episodes=1", "eval.episodes=1"),
@@ -103,20 +107,25 @@ TINY = GpuCheckCfg(
 def main(cfg: GpuCheckCfg) -> int:
     """Run the parts that were asked for, and print all that is known; return how many fall short."""
     if cfg.tiny:
-        cfg = replace(TINY, device=cfg.device, only=cfg.only, out=cfg.out, tiny=True)
+        cfg = replace(TINY, device=cfg.device, only=cfg.only, compiled=cfg.compiled, out=cfg.out, tiny=True)
     name = torch.cuda.get_device_name(cfg.device) if cfg.device.startswith("cuda") else "cpu"
     file = cfg.out / f"{name.replace(' ', '-')}{'-tiny' if cfg.tiny else ''}.json"
     told: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    file.parent.mkdir(parents=True, exist_ok=True)
+    where = machine(name)
+
+    def keep(part: Part, started: float, found: dict[str, Any]) -> None:
+        told[part] = {**found, "wall_time_s": time.perf_counter() - started, "machine": where}
+        file.write_text(json.dumps(told, indent=2) + "\n")
+
     for part in cfg.only:
-        started = time.perf_counter()
+        started, found = time.perf_counter(), dict[str, Any]()
         try:
-            found = CHECKS[part](cfg)
+            for found in CHECKS[part](cfg):
+                keep(part, started, found)
         except Exception as error:
             traceback.print_exc()  # the other parts are measured all the same, and this one counts as short
-            found = {"failed": f"{type(error).__name__}: {error}"}
-        told[part] = {**found, "wall_time_s": time.perf_counter() - started, "machine": machine(name)}
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(json.dumps(told, indent=2) + "\n")
+            keep(part, started, {**found, "failed": f"{type(error).__name__}: {error}"})
         Console().print(f"{part}: {told[part]['wall_time_s']:.0f} s", highlight=False)
     return report(told)
 
@@ -125,7 +134,8 @@ def machine(device: str) -> dict[str, Any]:
     """Say where and with what a part was measured."""
     return {
         **{"device": device, "cpu": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))},
-        **{part: version(part) for part in ("mujoco", "mujoco-warp", "warp-lang", "torch", "prefgym")},
+        **{part: version(part) for part in ("mujoco", "mujoco-warp", "warp-lang", "torch")},
+        "prefgym": prefgym.__version__,
         "date": datetime.now(UTC).date().isoformat(),
     }
 
@@ -133,27 +143,30 @@ def machine(device: str) -> dict[str, Any]:
 # --- right? ----------------------------------------------------------------------------------------------------------
 
 
-def agreement(cfg: GpuCheckCfg) -> dict[str, Any]:
+def agreement(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
     """Compare one step of both back ends, task by task: see `prefgym.bench.agreement`."""
-    return {
-        "num_states": cfg.states,
-        "tasks": {name: agree(ON_BOTH[name], cfg.states, cfg.device) for name in cfg.tasks},
-    }
+    tasks: dict[str, Any] = {}
+    for name in cfg.tasks:
+        tasks[name] = agree(ON_BOTH[name], cfg.states, cfg.device)
+        yield {"num_states": cfg.states, "tasks": tasks}
 
 
-def contract(cfg: GpuCheckCfg) -> dict[str, Any]:
+def contract(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
     """Run check_vector_env on the device; it raises if anything is wrong.
 
     On tasks without contacts, whose order on a GPU, and with it the last bits, differs from one time to the next.
     """
     check_vector_env(lambda: worlds("Swimmer", 8, cfg, max_episode_steps=7), num_steps=20)
     check_vector_env(lambda: worlds("InvertedPendulum", 8, cfg), num_steps=40)
-    return {"passed": True}
+    yield {"passed": True}
 
 
-def distribution(cfg: GpuCheckCfg) -> dict[str, Any]:
+def distribution(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
     """Compare returns and lengths of episodes of the medium policies on both back ends."""
-    return {"num_episodes": cfg.episodes, "tasks": {name: play_both(name, cfg) for name in cfg.played}}
+    tasks: dict[str, Any] = {}
+    for name in cfg.played:
+        tasks[name] = play_both(name, cfg)
+        yield {"num_episodes": cfg.episodes, "tasks": tasks}
 
 
 def play_both(name: str, cfg: GpuCheckCfg) -> dict[str, float]:
@@ -204,17 +217,39 @@ def host(values: Any) -> Any:  # noqa: ANN401
 
 def worlds(name: str, num: int, cfg: GpuCheckCfg, **settings: Any) -> Any:  # noqa: ANN401
     """Make worlds on the device."""
-    return gym.make_vec(f"prefgym/{name}-v0", num, reward="task", backend="warp", device=cfg.device, **settings)
+    settings |= {"reward": "task", "backend": "warp", "device": cfg.device, "compiled": cfg.compiled}
+    return gym.make_vec(f"prefgym/{name}-v0", num, **settings)
 
 
-def sync(cfg: GpuCheckCfg) -> dict[str, Any]:
-    """Collect a rollout, recorded and all, while torch raises where anything waits for the device."""
-    env = gym.make_vec("prefgym/Hopper-v0", 64, backend="warp", device=cfg.device)
-    agent: Any = agents.make("ppo", env=env, device=cfg.device, num_envs=64, num_steps=32)
+def flags_of(cfg: GpuCheckCfg) -> list[str]:
+    """Say to `prefgym train` where and how worlds are made."""
+    return ["--backend", "warp", "--device", cfg.device, "--warp.compiled", str(cfg.compiled)]
+
+
+def waiter(cfg: GpuCheckCfg) -> Callable[[], None]:
+    """Return what waits for the device."""
+    return partial(torch.cuda.synchronize, cfg.device) if cfg.device.startswith("cuda") else lambda: None
+
+
+def sync(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
+    """Collect rollouts, guarded, recorded and all, while torch raises where anything waits for the device."""
+    seen: list[str] = []
+    for name, agent in cfg.watched:
+        watch_rollout(name, agent, cfg)
+        seen.append(f"{name}, {agent}")
+        yield {"passed": seen, "watched": cfg.device.startswith("cuda")}
+
+
+def watch_rollout(name: str, agent_name: str, cfg: GpuCheckCfg) -> None:
+    """Collect one rollout of a task as a training does; torch raises where anything waits."""
+    size = ("--agent.num-envs", "8" if cfg.tiny else "64", "--agent.num-steps", "32")
+    config = parse_train(["--env", f"prefgym/{name}-v0", *flags_of(cfg), "--agent", agent_name, *size])
+    env: Any = make_training_env(config)
+    agent: Any = agents.build(config.agent, config.agent_cfg, env=env, seed=0, device=cfg.device)
+    agent.num_updates = 1  # or SAC draws at random
     env.reset(seed=0)
     agent.collect(env)  # compiles
-    rollout: Any = env.unwrapped
-    check, rollout.check = rollout.check, lambda: None  # what waits at the end of a rollout, and is allowed to
+    check, env.check = env.check, lambda: None  # what waits at the end of a rollout, and is allowed to
     if cfg.device.startswith("cuda"):
         torch.cuda.set_sync_debug_mode("error")
     try:
@@ -223,10 +258,10 @@ def sync(cfg: GpuCheckCfg) -> dict[str, Any]:
         if cfg.device.startswith("cuda"):
             torch.cuda.set_sync_debug_mode("default")
     check()
-    return {"passed": True, "watched": cfg.device.startswith("cuda")}
+    env.close()
 
 
-def speed(cfg: GpuCheckCfg) -> dict[str, Any]:
+def speed(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
     """Time whole steps of the environment in turns with bare stepping of the same model, and the CPU's pool."""
     rates: dict[str, dict[str, Any]] = {}
     for name in cfg.timed:
@@ -235,7 +270,7 @@ def speed(cfg: GpuCheckCfg) -> dict[str, Any]:
         arrays.close()
         for num in cfg.worlds:
             rates[name]["worlds"][str(num)] = time_worlds(name, num, cfg)
-    return {"tasks": rates}
+            yield {"tasks": rates}
 
 
 def time_worlds(name: str, num: int, cfg: GpuCheckCfg) -> dict[str, float]:
@@ -243,7 +278,7 @@ def time_worlds(name: str, num: int, cfg: GpuCheckCfg) -> dict[str, float]:
     torch.compiler.reset()  # torch compiles one function eight times at most
     env, bare = worlds(name, num, cfg), WarpPool((TASKS | VARIANTS)[name], num, cfg.device)
     env.reset(seed=0)
-    wait = torch.cuda.synchronize if cfg.device.startswith("cuda") else lambda: None
+    wait = waiter(cfg)
     space, draws = env.single_action_space, torch.Generator(env.unwrapped.device).manual_seed(0)
     low, high = (torch.as_tensor(bound, device=env.unwrapped.device) for bound in (space.low, space.high))
     actions = low + (high - low) * torch.rand(cfg.steps, num, len(low), generator=draws, device=low.device)
@@ -283,70 +318,20 @@ def time_steps(env: Any, cfg: GpuCheckCfg, wait: Callable[[], None]) -> float:  
 # --- learns? ---------------------------------------------------------------------------------------------------------
 
 
-def training(cfg: GpuCheckCfg) -> dict[str, Any]:
+def training(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
     """Train HalfCheetah from 1000 preferences twice: once for the time to the goal, once for where time goes."""
-    fast = train(cfg, None)
-    wait = torch.cuda.synchronize if cfg.device.startswith("cuda") else lambda: None
-    watch = Stopwatch(wait)
-    train(cfg, watch)
+    flags = [*TRAIN, *flags_of(cfg), *(f"--{told}" for told in cfg.train)]
+    started = time.perf_counter()
+    warm_up(flags)
+    fast = {"warm_up_s": time.perf_counter() - started} | train_to(cfg.goal, flags)
+    yield fast
+    watch = Stopwatch(waiter(cfg))
+    train_to(cfg.goal, flags, watch)
     total = sum(watch.seconds.values())
-    return fast | {"shares": {part: seconds / total for part, seconds in watch.seconds.items()}}
+    yield fast | {"shares": {part: seconds / total for part, seconds in watch.seconds.items()}}
 
 
-def train(cfg: GpuCheckCfg, watch: Stopwatch | None) -> dict[str, Any]:
-    """Train until an evaluation reaches the goal; say when."""
-    with tempfile.TemporaryDirectory() as folder:
-        config = parse_train(
-            [*TRAIN, "--device", cfg.device, *(f"--{told}" for told in cfg.train), "--out", f"{folder}/run"]
-        )
-        started = time.perf_counter()
-        parts = build(config, agents)
-        run = Run(config)
-        loop = Loop(config, parts, run)
-        told: dict[str, Any] = {"steps": 0, "curve": []}
-        evaluate = loop.evaluate
-
-        def watched(episodes: int) -> Any:  # noqa: ANN401
-            evaluation = evaluate(episodes)
-            told["curve"].append([loop.steps, time.perf_counter() - started, evaluation.mean])
-            if evaluation.mean >= cfg.goal:
-                raise Reached
-            return evaluation
-
-        loop.evaluate = watched
-        if watch is not None:
-            base: Any = parts.env.unwrapped
-            for owner, name, part in (
-                (base.pool, "step", "physics"),
-                (base.pool, "reset", "physics"),
-                (parts.agent, "update", "gradients"),
-                (parts.agent, "draw", "policy"),
-                (loop, "hold_session", "reward model"),
-                (loop, "pay", "reward model"),
-                (loop, "evaluate", "evaluation"),
-            ):
-                watch.around(owner, name, part)
-        reached = False
-        try:
-            with Progress(config.env, config.steps, budget=config.budget) as progress:
-                if watch is None:
-                    loop.run_to_end(progress)
-                else:
-                    with watch("rest"):
-                        loop.run_to_end(progress)
-            watched(config.eval.final_episodes)
-        except Reached:
-            reached = True
-        told |= {"steps": loop.steps, "seconds": time.perf_counter() - started, "reached": reached}
-        run.close()
-        return told | {"num_asked": parts.budget.num_asked, "goal": cfg.goal}
-
-
-class Reached(Exception):  # noqa: N818 - no error, as StopIteration
-    """The goal of a training was reached."""
-
-
-CHECKS: dict[Part, Callable[[GpuCheckCfg], dict[str, Any]]] = {
+CHECKS: dict[Part, Callable[[GpuCheckCfg], Iterator[dict[str, Any]]]] = {
     "agreement": agreement,
     "contract": contract,
     "sync": sync,
@@ -385,7 +370,8 @@ def report(told: dict[str, Any]) -> int:
         bars.append(
             (f"seconds to a return of {run['goal']:.0f}", run["seconds"], 180, run["reached"] and run["seconds"] < 180)
         )
-        busy = run["shares"].get("physics", 0.0) + run["shares"].get("gradients", 0.0)
+        shares = run.get("shares", {})  # none if it did not come that far
+        busy = shares.get("physics", 0.0) + shares.get("gradients", 0.0)
         bars.append(("share of physics and gradients", busy, 0.8, busy >= 0.8))
     table = Table("what", "measured", "aim", "holds")
     for what, value, aim, holds in bars:

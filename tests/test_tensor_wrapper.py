@@ -16,12 +16,16 @@ from commands import command
 from gymnasium.vector import VectorWrapper
 
 import prefgym
+from prefgym.agents.ppo import PPO
 from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.cli import main
+from prefgym.flags import parse_train
 from prefgym.guards import NotFiniteError
 from prefgym.runs import Run
+from prefgym.sb3 import VecEnv
 from prefgym.segments import Segments
 from prefgym.tensor_wrapper import GuardedTensorEnv, PreferenceTensorEnv
+from prefgym.training_env import make_training_env
 
 pytest.importorskip("mujoco_warp")
 
@@ -147,7 +151,8 @@ def test_a_resumed_run_learns_the_same(
 @pytest.mark.parametrize(
     ("argv", "sentence"),
     [
-        (["--device", "cuda:99"], "--device cuda:99 cannot be used here"),
+        (["--device", "cuda:99"], "or use backend='cpu'.\n"),
+        (["--device", "abacus"], "there is no device 'abacus': use 'cuda', 'cuda:1' or 'cpu'"),
         (["--env", "Pendulum-v1", "--segment-length", "5"], "Pendulum-v1 is not simulated by prefgym"),
         (["--env", "prefgym/Humanoid-v0"], "such as prefgym/HumanoidNewton-v0"),
         (["--agent", "residual", "--agent.base", "zero"], "agent 'residual' cannot learn in"),
@@ -188,6 +193,47 @@ def test_too_little_memory_ends_in_one_sentence(
     assert command("train", *TINY, "--out", "run") == 2
     assert "the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
     assert not Path("run").exists()
+
+
+@pytest.mark.parametrize("words", ["CUDA out of memory. Tried", "Failed to allocate 8 bytes", "launch: out of memory"])
+def test_memory_that_gives_out_later_ends_in_one_sentence(
+    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In a rollout or an update, in torch's words or in Warp's."""
+
+    def full(*_: Any) -> None:  # noqa: ANN401
+        raise RuntimeError(words)
+
+    monkeypatch.setattr(PPO, "update", full)
+    assert command("train", *TINY, "--rater", "none", "--out", "run") == 2
+    assert "prefgym: the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+def test_whether_formulas_are_compiled_can_be_said(compiled: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    given: list[Any] = []
+
+    def compile_nothing(formulas: Any, **_: Any) -> Any:  # noqa: ANN401
+        given.append(formulas)
+        return formulas
+
+    monkeypatch.setattr(torch, "compile", compile_nothing)
+    make_training_env(parse_train([*TINY, "--warp.compiled", str(compiled)])).close()
+    assert len(given) == compiled
+
+
+def test_sb3_sees_arrays() -> None:
+    """Of the worlds, and of what ended: twelve steps are two episodes."""
+    worlds: Any = VecEnv(gym.make_vec("prefgym/HalfCheetah-v0", 2, reward="task", **WORLDS))
+    assert isinstance(obs := worlds.reset(), np.ndarray) and obs.shape == (2, 17)
+    for step in range(12):
+        obs, reward, done, infos = worlds.step(np.zeros((2, 6), np.float32))
+        assert all(isinstance(seen, np.ndarray) for seen in (obs, reward, done))
+        assert done.tolist() == [step in (5, 11)] * 2
+        if step == 5:
+            told = infos[1]
+            assert isinstance(last := told["terminal_observation"], np.ndarray) and last.shape == (17,)
+            assert told["TimeLimit.truncated"] and not np.array_equal(last, obs[1])
 
 
 def test_many_worlds_have_recent_segments_too() -> None:

@@ -102,7 +102,7 @@ class RegretRater(DrawingRater):
         Raises:
             ValueError: If they carry no task reward, or no physics states where simulation is needed.
         """
-        expert = self.expert
+        expert, segments = self.expert, segments.map(Tensor.cpu)  # where the expert is
         if self.cfg.form == "stochastic":
             obs, action = segments.obs[..., :-1, :], segments.action
             return advantage_sum(expert.value(obs), expert.action_value(obs, action), segments, expert.gamma)

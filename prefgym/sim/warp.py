@@ -95,6 +95,7 @@ class WarpPool:
             for name, values in self._varied.items():
                 wp.to_torch(getattr(self._m, name)).copy_(torch.as_tensor(values))
             if follow:
+                self._wait()
                 mjw.set_const(self._m, self._d)
         self._state = {name: self._field(name) for name in STATE}
         self._overflow = self._field("overflow")
@@ -183,6 +184,7 @@ class WarpPool:
 
     def close(self) -> None:
         """Free what the pool holds; closing twice does nothing."""
+        self._wait()
         self.views, self._state, self._derived, self._contact_forces = {}, {}, [], None
         self._step = self._forward = lambda: None
         self._d = self._m = None
@@ -203,10 +205,11 @@ class WarpPool:
             with wp.ScopedDevice(self._wp_device):
                 run()
 
+        self._wait()
         eagerly()  # compiles what is launched, which a capture cannot
         if self.device.type != "cuda":
             return eagerly
-        wp.synchronize_device(self._wp_device)
+        self._wait()
         with wp.ScopedDevice(self._wp_device), wp.ScopedCapture() as capture:
             run()
 
@@ -215,7 +218,14 @@ class WarpPool:
                 stream = wp.stream_from_torch(torch.cuda.current_stream(self.device))
                 wp.capture_launch(capture.graph, stream=stream)
 
+        launch()  # the first launch takes memory, and is to fail here if there is too little
+        self._wait()
         return launch
+
+    def _wait(self) -> None:
+        """Wait for a GPU: before work of torch's is seen on Warp's stream, or Warp frees what torch may be reading."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
 
     def _derive(self, mask: Tensor) -> None:
         """Compute what formulas read and states do not hold, where worlds were put; elsewhere it stays as it was."""
@@ -279,7 +289,7 @@ def find_device(name: str) -> tuple[torch.device, Any]:
     if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
         raise ValueError(f"no GPU {name!r} is to be had here: see what nvidia-smi says, or use backend='cpu'")
     if not wp.is_cuda_available():
-        raise ValueError("torch can use this GPU, and Warp cannot: its NVIDIA driver is too old for it")
+        raise ValueError("torch can use this GPU, and Warp cannot: its NVIDIA driver is too old, see docs/gpu.md")
     device = torch.device("cuda", device.index if ":" in name else torch.cuda.current_device())
     return device, wp.device_from_torch(device)
 

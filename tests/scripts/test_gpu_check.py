@@ -20,6 +20,7 @@ def test_parts_are_kept_as_they_come(capsys: pytest.CaptureFixture[str]) -> None
     played = told["distribution"]["tasks"]["Hopper"]
     assert played["cpu_mean"] == pytest.approx(played["device_mean"], rel=0.2) and played["cpu_mean"] > 40  # 1 a step
     assert told["agreement"]["tasks"]["HalfCheetah"]["qpos"] < 1e-4
+    assert told["sync"]["passed"] == ["HalfCheetah, ppo", "HalfCheetah, sac"]
     assert told["speed"]["tasks"]["HalfCheetah"]["worlds"]["8"]["env"] > 0
     run = told["training"]
     assert (run["num_asked"], run["reached"]) == (20, False)  # nobody runs after a thousand steps
