@@ -197,7 +197,7 @@ class BasedAgent(ReplayAgent):
         """Remember that what comes next does not follow on what came last."""
 
     def reached(self, next_obs: Array, done: Array) -> None:
-        """Note what the base would do where a step has led."""
+        """Note what the base would do where a step has led, before any reset. Shapes: (N, O), (N,)."""
         self.shadow.reached(next_obs, done)
 
     def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
@@ -231,7 +231,7 @@ class BasedAgent(ReplayAgent):
         episode_start: Any = None,  # noqa: ANN401
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any]:
-        """Choose actions within bounds; `state` is what the base remembers. Otherwise as all agents do."""
+        """Choose actions within bounds; `state` is what the base remembers. Shape: (A,) or (N, A)."""
         obs = np.asarray(hosted(observation))
         rows = obs.reshape(-1, obs.shape[-1])
         base, state = self.base.predict(rows, state, episode_start, deterministic=True)

@@ -20,6 +20,12 @@ settings.load_profile("prefgym")
 
 
 @pytest.fixture(autouse=True)
+def one_thread() -> None:
+    """Begin the test with one thread, whatever the test before has asked for."""
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True)
 def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test in a directory of its own, so that nothing is written elsewhere."""
     monkeypatch.chdir(tmp_path)
