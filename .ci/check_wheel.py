@@ -19,7 +19,7 @@ import prefgym
 
 env = gym.make("prefgym/HalfCheetah-v0")
 env.reset(seed=0)
-assert env.step(env.action_space.sample())[1] == 0.0, "an environment without a learned reward pays nothing"
+assert env.step(env.action_space.sample())[1] == 0.0, "an environment without a learned reward gives nothing"
 env.close()
 
 venv = gym.make_vec("prefgym/HalfCheetah-v0", num_envs=4, reward="task")

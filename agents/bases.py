@@ -13,16 +13,16 @@ import torch
 from torch import Tensor
 
 from prefgym import agents
-from prefgym.agent import StopTraining, restored
+from prefgym.agent import StopTraining, config_from_json
 from prefgym.buffers.rollout import Rollout
 from prefgym.guards import check_finite
-from prefgym.player import Function, Player
+from prefgym.player import FunctionPolicy, PolicyRunner
 from prefgym.protocols import Policy
 from prefgym.replaying import ReplayAgent
 from prefgym.runs import verify_part
 from prefgym.segments import Segments
-from prefgym.sim.nested import hosted
-from prefgym.spaces import Spaces, action_bounds, check_arrays, single_spaces, squeezed, stretched
+from prefgym.sim.nested import to_numpy
+from prefgym.spaces import Spaces, action_bounds, check_arrays, denormalize_action, normalize_action, single_spaces
 from prefgym.states import State, Stateful
 
 Array = npt.NDArray[Any]
@@ -31,15 +31,15 @@ ZERO = "zero"
 FINAL = "checkpoints/final/policy"
 
 
-Given = Policy | Callable[[Array], Array] | None
+BasePolicy = Policy | Callable[[Array], Array] | None
 """A base as it is given by hand; None for the one that a configuration names."""
 
 
-def find_base(given: Given, name: str, env: Any, device: torch.device) -> tuple[Policy, str | None]:  # noqa: ANN401
-    """Return the base that was given, or make the one that a configuration names.
+def find_base(base_policy: BasePolicy, name: str, env: Any, device: torch.device) -> tuple[Policy, str | None]:  # noqa: ANN401
+    """Return the base that was given by hand, or make the one that a configuration names.
 
     Args:
-        given: Anything with SB3's `predict`, or a function of observations.
+        base_policy: Anything with SB3's `predict`, or a function of observations.
         name: Run folder, or `zero` for actions in the middle of their bounds.
         env: Where it acts.
         device: Where its networks are.
@@ -51,10 +51,12 @@ def find_base(given: Given, name: str, env: Any, device: torch.device) -> tuple[
         ValueError: If there is neither base nor name, or `zero` beside a base, or it was learned in other spaces.
         UserError: If there is no such run, or it is damaged.
     """
-    if given is not None:
+    if base_policy is not None:
         if name == ZERO:
             raise ValueError(f"a base policy was given, and base is {ZERO!r}")
-        return cast(Policy, given if hasattr(given, "predict") else Function(cast(Any, given))), None
+        return cast(
+            Policy, base_policy if hasattr(base_policy, "predict") else FunctionPolicy(cast(Any, base_policy))
+        ), None
     if not name:
         raise ValueError("it corrects a policy, and none was named: see --agent.base")
     if name != ZERO:
@@ -62,7 +64,7 @@ def find_base(given: Given, name: str, env: Any, device: torch.device) -> tuple[
         return load_policy(Path(name) / FINAL, env, device), seal
     low, high = action_bounds(single_spaces(env)[1])
     middle = ((low + high) / 2).numpy()
-    return Function(lambda obs: np.tile(middle, (len(obs), 1))), None
+    return FunctionPolicy(lambda obs: np.tile(middle, (len(obs), 1))), None
 
 
 def beside(path: Path | str) -> Path:
@@ -89,7 +91,9 @@ def load_base(path: Path | str, env: Any, device: torch.device | str) -> Policy:
     if not beside(path).with_suffix(".json").is_file():
         raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base_policy=")
     if env is None and _agent_of(beside(path)) == "sb3":
-        raise ValueError(f"{path} corrects a policy of Stable-Baselines3's, which needs worlds: give them as env=")
+        raise ValueError(
+            f"{path} corrects a policy of Stable-Baselines3's, which needs environments: give them as env="
+        )
     return load_policy(beside(path), env, device)
 
 
@@ -102,7 +106,7 @@ def _agent_of(path: Path) -> str:
     return json.loads(path.with_suffix(".json").read_text())["agent"]
 
 
-def foresee(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -> Segments:
+def append_base_actions(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -> Segments:
     """Add to each observation of recorded episodes what a base would do there.
 
     Args:
@@ -113,14 +117,14 @@ def foresee(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -
     Returns:
         The same with observations of shape (D, T+1, O+A).
     """
-    told = unit(Player(base).follow(episodes.obs.numpy()))
+    told = unit(PolicyRunner(base).follow(episodes.obs.numpy()))
     obs = torch.cat([episodes.obs.to(told), told], -1).cpu()
     # one that goes on is followed by another one here
     return replace(episodes, obs=obs, truncated=~episodes.terminated)
 
 
-class Shadow:
-    """A base in worlds in which another one acts: what it would do in each step, and where each step has led."""
+class BasePolicyRunner:
+    """A base in environments in which another one acts: what it would do in each step, and where each step has led."""
 
     def __init__(self, base: Policy, unit: Callable[[Array], Tensor]) -> None:
         """Begin with the first episodes.
@@ -129,7 +133,7 @@ class Shadow:
             base: The base.
             unit: Maps its actions to -1..1.
         """
-        self._player, self._unit = Player(base), unit
+        self._player, self._unit = PolicyRunner(base), unit
         self._begins: Array | None = None
         self.begin_rollout()
 
@@ -145,7 +149,7 @@ class Shadow:
 
     def reached(self, next_obs: Array, done: Array) -> None:
         """Note what the base would do where a step has led, before any reset. Shapes: (N, O), (N,)."""
-        self._there.append(self._unit(self._player.foresee(next_obs)))
+        self._there.append(self._unit(self._player.peek(next_obs)))
         self._begins = done
 
     def rollout(self) -> tuple[Tensor, Tensor]:
@@ -153,12 +157,12 @@ class Shadow:
         return torch.stack(self._here), torch.stack(self._there)
 
     def forget(self) -> None:
-        """Forget where the worlds are, and what the base was about to do."""
+        """Forget where the environments are, and what the base was about to do."""
         self._player.forget()
         self._begins = None
 
     def state_dict(self) -> State:
-        """Return all that moves between two rollouts."""
+        """Return the state to resume from between two rollouts."""
         return {"player": self._player.state_dict(), "begins": self._begins}
 
     def load_state_dict(self, state: State) -> None:
@@ -173,7 +177,7 @@ class BasedAgent(ReplayAgent):
     Its configuration has `base` and `demos` beside what agents have that remember what they did.
     """
 
-    def __init__(self, cfg: Any, env: Any, base_policy: Given, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: Any, env: Any, base_policy: BasePolicy, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Find the base; the rest as for all online agents.
 
         Args:
@@ -190,39 +194,39 @@ class BasedAgent(ReplayAgent):
         check_arrays(env, self.name)
         super().__init__(cfg, env, seed=seed, device=device)
         self.base, self.base_seal = find_base(base_policy, cfg.base, env, self.device)
-        self.shadow = Shadow(self.base, self._unit)
+        self.base_runner = BasePolicyRunner(self.base, self._unit)
 
     @abstractmethod
-    def cut(self) -> None:
+    def mark_truncated(self) -> None:
         """Remember that what comes next does not follow on what came last."""
 
     def reached(self, next_obs: Array, done: Array) -> None:
         """Note what the base would do where a step has led, before any reset. Shapes: (N, O), (N,)."""
-        self.shadow.reached(next_obs, done)
+        self.base_runner.reached(next_obs, done)
 
     def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
-        """Step every world `num_steps` times, and keep what the base did."""
-        self.shadow.begin_rollout()
+        """Step every environment `num_steps` times, and keep what the base did."""
+        self.base_runner.begin_rollout()
         try:
             return super().collect(env, callback)
         except StopTraining:
-            self.cut()  # these steps are not remembered
+            self.mark_truncated()  # these steps are not remembered
             raise
 
     def start_over(self) -> None:
-        """Forget where the worlds are, and what the base was about to do."""
+        """Forget where the environments are, and what the base was about to do."""
         super().start_over()
-        self.shadow.forget()
-        self.cut()
+        self.base_runner.forget()
+        self.mark_truncated()
 
     def executed(self, action: Tensor) -> Tensor:
-        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
-        return stretched(action, self.action_low, self.action_high)
+        """Stretch actions from -1..1 to what the environments take. Shape as given."""
+        return denormalize_action(action, self.action_low, self.action_high)
 
     def _unit(self, action: Array) -> Tensor:
         """Map actions of the base to -1..1. Shape as given."""
         check_finite("the action of the base policy", action)
-        return squeezed(self.tensor(action), self.action_low, self.action_high).clamp(-1, 1)
+        return normalize_action(self.tensor(action), self.action_low, self.action_high).clamp(-1, 1)
 
     def predict(
         self,
@@ -232,7 +236,7 @@ class BasedAgent(ReplayAgent):
         deterministic: bool = False,
     ) -> tuple[np.ndarray, Any]:
         """Choose actions within bounds; `state` is what the base remembers. Shape: (A,) or (N, A)."""
-        obs = np.asarray(hosted(observation))
+        obs = np.asarray(to_numpy(observation))
         rows = obs.reshape(-1, obs.shape[-1])
         base, state = self.base.predict(rows, state, episode_start, deterministic=True)
         with torch.no_grad():
@@ -250,7 +254,7 @@ class BasedAgent(ReplayAgent):
         path: Path | str,
         env: Any = None,  # noqa: ANN401
         device: str = "cpu",
-        base_policy: Given = None,
+        base_policy: BasePolicy = None,
     ) -> Self:
         """Make the agent that `save` wrote; it remembers no demonstrations.
 
@@ -262,10 +266,10 @@ class BasedAgent(ReplayAgent):
 
         Raises:
             FileNotFoundError: If a file is missing.
-            ValueError: If they are of another agent, version or worlds, or there is no base.
+            ValueError: If they are of another agent, version or environments, or there is no base.
         """
         weights, card = cls.read(path, env)
-        cfg = restored(cls.default, card["cfg"])
+        cfg = config_from_json(cls.default, card["cfg"])
         if base_policy is None and cfg.base != ZERO:
             base_policy = load_base(path, env, device)
         spaces = env or Spaces.of_card(card["spaces"])

@@ -66,7 +66,7 @@ class Cloning(OfflineAgent):
     def _clone(self) -> Tensor:
         batch = self.buffer.sample((self.cfg.batch_size,), self.generator)
         loss = -self.actor.log_prob(batch.obs, self.unit(batch.action)).mean()
-        self.descend(self.optimizer, loss, obs=batch.obs, action=batch.action)
+        self.gradient_step(self.optimizer, loss, obs=batch.obs, action=batch.action)
         return loss.detach()
 
     # --- keeping -----------------------------------------------------------------------------------------------------
@@ -80,7 +80,7 @@ class Cloning(OfflineAgent):
         self.actor.load_state_dict(weights)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {**super().state_dict(), "optimizer": optimizer_state(self.optimizer)}
 
     def load_state_dict(self, state: State) -> None:
@@ -123,7 +123,7 @@ class BC(Cloning):
         """Choose actions within bounds; whoever hands the state back has plans carried out. Shape: (A,) or (N, A).
 
         Args:
-            observation: Of one world or of several.
+            observation: Of one environment or of several.
             state: Plans, and how much of them is done; None to plan anew. Shapes: (N, C, A), (N,).
             episode_start: Where to plan anew. Shape: (N,), bool.
             deterministic: Whether the most likely plan is made.
@@ -165,5 +165,5 @@ class BC(Cloning):
         obs, plan, known = self.buffer.at(rows).obs, self.plans[rows], self.known[rows]
         # L = -E[sum_c log pi(a_(t+c)|s_t)] over the steps that were taken
         loss = -self.actor.log_prob(obs, plan, known).mean()
-        self.descend(self.optimizer, loss, obs=obs, action=plan)
+        self.gradient_step(self.optimizer, loss, obs=obs, action=plan)
         return loss.detach()

@@ -92,7 +92,7 @@ class CPL(Cloning):
         if int(options.length.min()) < options.num_steps:
             raise ValueError(
                 f"{self.name} sums log-probabilities, so that length would count as merit: all segments must be of one "
-                "length (--sampler.no-cut draws such)"
+                "length (--sampler.no-keep-short draws such)"
             )
         self.obs, self.action = options.obs[..., :-1, :].to(self.device), self.unit(options.action)
         self.choice = preferences.answers.choice.to(self.device)
@@ -127,14 +127,14 @@ class CPL(Cloning):
         discount = cfg.gamma ** torch.arange(log_prob.shape[-1], device=self.device)
         advantage = cfg.alpha * (discount * (log_prob - self.reference[rows])).sum(-1)
         loss = contrastive_loss(advantage, choice, cfg.lam) - cfg.cloning_coef * log_prob.mean()
-        self.descend(self.optimizer, loss, log_prob=log_prob, choice=choice)
+        self.gradient_step(self.optimizer, loss, log_prob=log_prob, choice=choice)
         hit = (advantage.detach().argmax(-1) == choice.argmax(-1))[choice.amax(-1) > 0.5]
         return torch.stack([loss.detach(), hit.float().mean()])
 
     # --- keeping -----------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {**super().state_dict(), "reference": self.reference}
 
     def load_state_dict(self, state: State) -> None:

@@ -1,7 +1,7 @@
 """Implicit Q-learning (Kostrikov, Nair, Levine, arXiv:2110.06169): values and a policy from recorded steps alone.
 
-Read from top to bottom: configuration, networks, the three losses. It is paid by whoever builds on it: see
-`p_iql.py`, where a reward model pays, and `ipl.py`, where the values themselves imply what steps were worth.
+Read from top to bottom: configuration, networks, the three losses. It is rewarded by whoever builds on it: see
+`p_iql.py`, where a reward model gives, and `ipl.py`, where the values themselves imply what steps were worth.
 """
 
 from collections.abc import Mapping
@@ -15,7 +15,7 @@ from torch import Generator, Tensor, nn
 from prefgym.actor import ActorCfg
 from prefgym.buffers.replay import Batch
 from prefgym.limits import Count, NonNegative, Positive, Share, Within, check
-from prefgym.networks import StackedMLP, follow, joined, load_joined, mlp, training
+from prefgym.networks import StackedMLP, load_merged_state_dicts, merge_state_dicts, mlp, polyak_update, training
 from prefgym.offline import OfflineAgent
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
@@ -47,7 +47,7 @@ class IQLCfg:
 
 
 class IQL(OfflineAgent):
-    """A policy that does what was done, the better the more; how steps are paid is up to those who build on it."""
+    """A policy that does what was done, the better the more; how steps are rewarded is up to those who build on it."""
 
     cfg: IQLCfg
 
@@ -68,11 +68,11 @@ class IQL(OfflineAgent):
     def improve(self, num_updates: int) -> dict[str, float]:
         """Improve values and policy on recorded steps."""
         with training(self.actor):
-            stats = torch.stack([self._step(self.draw()) for _ in range(num_updates)]).mean(0)
+            stats = torch.stack([self._step(self.sample()) for _ in range(num_updates)]).mean(0)
         names = ("critic_loss", "value_loss", "actor_loss", "value")
         return {f"train/{name}": float(value) for name, value in zip(names, stats.cpu())}
 
-    def draw(self) -> Batch:
+    def sample(self) -> Batch:
         """Draw recorded steps, with actions in -1..1."""
         batch = self.buffer.sample((self.cfg.batch_size,), self.generator)
         return replace(batch, action=self.unit(batch.action))
@@ -83,10 +83,10 @@ class IQL(OfflineAgent):
         # L_pi = -E[ exp(beta (Q - V)) log pi(a|s) ]   (eq. 7)
         weight = (cfg.inverse_temperature * advantage).exp().clamp_max(cfg.max_weight)
         actor_loss = -(weight * self.actor.log_prob(batch.obs, batch.action)).mean()
-        self.descend(self.optimizers["actor"], actor_loss, **vars(batch))
+        self.gradient_step(self.optimizers["actor"], actor_loss, **vars(batch))
         critic_loss = self.critic_loss(batch)
-        self.descend(self.optimizers["q"], critic_loss, **vars(batch))
-        follow(self.targets, self.q, cfg.tau)
+        self.gradient_step(self.optimizers["q"], critic_loss, **vars(batch))
+        polyak_update(self.targets, self.q, cfg.tau)
         return torch.stack([critic_loss.detach(), value_loss, actor_loss.detach(), value])
 
     def _improve_value(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
@@ -98,7 +98,7 @@ class IQL(OfflineAgent):
         # L_V = E[ |expectile - 1(Q < V)| (Q - V)^2 ]   (eq. 5)
         weight = (self.cfg.expectile - (advantage.detach() < 0).float()).abs()
         loss = (weight * advantage.square()).mean()
-        self.descend(self.optimizers["v"], loss, **vars(batch))
+        self.gradient_step(self.optimizers["v"], loss, **vars(batch))
         return loss.detach(), value.detach().mean(), advantage.detach()
 
     def critic_loss(self, batch: Batch) -> Tensor:
@@ -127,14 +127,14 @@ class IQL(OfflineAgent):
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned."""
-        return joined(self._nets())
+        return merge_state_dicts(self._nets())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
-        load_joined(self._nets(), weights)
+        load_merged_state_dicts(self._nets(), weights)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         optimizers = {f"{name}_optimizer": optimizer_state(x) for name, x in self.optimizers.items()}
         return {**super().state_dict(), **optimizers}
 

@@ -1,4 +1,4 @@
-"""P-IQL: fit a reward model to the preferences, pay all recorded steps with it, then learn from them by IQL.
+"""P-IQL: fit a reward model to the preferences, relabel all recorded steps with it, then learn from them by IQL.
 
 What offline learning from preferences is when nothing else is said (arXiv:2310.13639, sec. 4): the baseline of CPL.
 """
@@ -25,7 +25,7 @@ class PIQLCfg(IQLCfg):
 
 
 class PIQL(IQL):
-    """IQL that a reward model pays."""
+    """IQL on the rewards of a model."""
 
     cfg: PIQLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "p-iql", PIQLCfg()
@@ -44,18 +44,18 @@ class PIQL(IQL):
         self.preferences = data.answered(self.name)
 
     def improve(self, num_updates: int) -> dict[str, float]:
-        """Fit the reward and pay all steps before the first update; then improve values and policy."""
+        """Fit the reward and relabel all steps before the first update; then improve values and policy."""
         fitted = {} if self.reward.is_fitted else self.fit_reward()
         return super().improve(num_updates) | fitted
 
     def fit_reward(self) -> dict[str, float]:
-        """Fit the reward, and pay all recorded steps."""
+        """Fit the reward, and relabel all recorded steps."""
         report = self.reward.fit(self.preferences)
         self.buffer.relabel(self.reward)
         return report.metrics()
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {**super().state_dict(), "reward": self.reward.state_dict()}
 
     def load_state_dict(self, state: State) -> None:

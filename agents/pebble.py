@@ -1,7 +1,7 @@
-"""PEBBLE (Lee, Smith, Abbeel, arXiv:2106.05091): SAC that explores before it is paid, and re-pays the past.
+"""PEBBLE (Lee, Smith, Abbeel, arXiv:2106.05091): SAC that explores before it is rewarded, and relabels the past.
 
-Before the first session the pay is the entropy of the states; after each session everything that is remembered is paid
-anew; after the first one, the critics, which have learned the worth of exploring, start afresh.
+Before the first session the reward is the entropy of the states; after each session everything that is remembered is
+rewarded anew; after the first one, the critics, which have learned the worth of exploring, start afresh.
 """
 
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ class PebbleCfg(SACCfg):
     """Hyperparameters of PEBBLE, beside those of SAC."""
 
     random_steps: Natural = 1000
-    """Steps over all worlds in which actions are uniform."""
+    """Steps over all environments in which actions are uniform."""
     neighbours: Count = 5
     """A state is worth the distance to so many nearest others while exploring."""
     reset_updates: Natural = 100
@@ -49,11 +49,11 @@ class Pebble(SAC):
         super().__init__(cfg, env, seed=seed, device=device)
         self.pebble = cfg
         self.distance_norm = RunningNorm(1).to(self.device)
-        self.is_paid = False
+        self.has_reward = False
 
     @torch.no_grad()
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Pay steps by how far from all earlier states they led, and learn from that.
+        """Give steps by how far from all earlier states they led, and learn from that.
 
         The distance of a state is taken once, when it is new: r(s) = ||s - its k-th nearest neighbour|| (sec. 4.1,
         without the logarithm, as the authors' code has it), divided by the deviation of all such distances.
@@ -65,27 +65,27 @@ class Pebble(SAC):
         self.distance_norm.update(distance[:, None])
         reward = distance / (self.distance_norm.var.float() + 1e-8).sqrt()
         with torch.enable_grad():
-            return self.update(rollout.pay(reward.view_as(rollout.reward)), 0.0)
+            return self.update(rollout.with_reward(reward.view_as(rollout.reward)), 0.0)
 
     def relabel(self, learner: Learner) -> None:
-        """Pay all that is remembered; the first time, the critics start afresh (Algorithm 2)."""
+        """Relabel all that is remembered; the first time, the critics start afresh (Algorithm 2)."""
         super().relabel(learner)
-        if self.is_paid:
+        if self.has_reward:
             return
-        self.is_paid = True
+        self.has_reward = True
         self.renew_critics(torch.Generator().manual_seed(int(self.generator.initial_seed()) + 1))
         if self.buffer.num_steps >= self.cfg.random_steps:
             self.improve(self.pebble.reset_updates)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
-        return {**super().state_dict(), "distances": self.distance_norm.state_dict(), "is_paid": self.is_paid}
+        """Return the state to resume from."""
+        return {**super().state_dict(), "distances": self.distance_norm.state_dict(), "is_paid": self.has_reward}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
         self.distance_norm.load_state_dict(state["distances"])
-        self.is_paid = state["is_paid"]
+        self.has_reward = state["is_paid"]
 
 
 def neighbour_distance(states: Tensor, known: Tensor, k: int) -> Tensor:

@@ -1,6 +1,6 @@
 """Proximal policy optimisation for continuous actions (Schulman et al., arXiv:1707.06347).
 
-Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping the worlds and SB3's verbs are
+Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping the envs and SB3's verbs are
 those of `prefgym.online` and `prefgym.agent`.
 """
 
@@ -26,9 +26,9 @@ class PPOCfg:
     """Hyperparameters of PPO."""
 
     num_envs: Count = 64
-    """Worlds stepped at once."""
+    """Environments stepped at once."""
     num_steps: Count = 64
-    """Steps of each world between two updates."""
+    """Steps of each environment between two updates."""
     learning_rate: Positive = 1e-3
     """Of Adam."""
     anneal: bool = True
@@ -114,7 +114,7 @@ class PPO(OnlineAgent):
         return mean + self.log_std.exp() * noise, log_prob
 
     def start_over(self) -> None:
-        """Forget where the worlds are, and the returns so far."""
+        """Forget where the environments are, and the returns so far."""
         super().start_over()
         self._discounted = torch.zeros(0)
 
@@ -152,7 +152,7 @@ class PPO(OnlineAgent):
     # --- update ------------------------------------------------------------------------------------------------------
 
     def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Improve actor and critic on a paid rollout.
+        """Improve actor and critic on a rollout with its reward.
 
         Args:
             rollout: With the reward to learn from.
@@ -218,9 +218,9 @@ class PPO(OnlineAgent):
         self.nets.load_state_dict(learned)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
-        moving = {"optimizer": optimizer_state(self.optimizer), "discounted": self._discounted}
-        return {**super().state_dict(), **moving}
+        """Return the state to resume from."""
+        own = {"optimizer": optimizer_state(self.optimizer), "discounted": self._discounted}
+        return {**super().state_dict(), **own}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""

@@ -3,8 +3,8 @@
 The base policy is a black box: all that is seen of it is what it does. The correction is an actor that sees the
 observation and the base's action; critics judge the sum of both. Demonstrations are remembered beside what was tried.
 
-Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `step`. The base, and acting on top
-of it, are those of `prefgym.agents.bases`; stepping the worlds, rounds of updates and SB3's verbs are those of
+Read from top to bottom: configuration, networks, `act`, remembering and relabelling, `step`. The base, and acting on
+top of it, are those of `prefgym.agents.bases`; stepping the envs, rounds of updates and SB3's verbs are those of
 `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
 """
 
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from prefgym.agents.bases import BasedAgent, Given, foresee
+from prefgym.agents.bases import BasedAgent, BasePolicy, append_base_actions
 from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
@@ -26,9 +26,9 @@ from prefgym.buffers.rollout import Rollout
 from prefgym.datasets import load_demos
 from prefgym.files import DamageError
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import RunningNorm, StackedMLP, follow, frozen, mlp
+from prefgym.networks import RunningNorm, StackedMLP, frozen, mlp, polyak_update
 from prefgym.protocols import Learner
-from prefgym.spaces import squeezed
+from prefgym.spaces import normalize_action
 from prefgym.states import State
 from prefgym.wrappers import hides_reward
 
@@ -47,9 +47,9 @@ class ResidualCfg:
     datasets: str = ""
     """Folder of datasets; Minari's own unless said."""
     num_envs: Count = 8
-    """Worlds stepped at once."""
+    """Environments stepped at once."""
     num_steps: Count = 10
-    """Steps of each world between two rounds of updates."""
+    """Steps of each environment between two rounds of updates."""
     scale: Positive = 0.3
     """Largest correction, the bounds of actions being -1 and 1."""
     noise: NonNegative = 0.05
@@ -57,11 +57,11 @@ class ResidualCfg:
     noise_clip: NonNegative = 0.3
     """Largest noise."""
     random_steps: Natural = 4000
-    """Steps over all worlds before the first update; until that, corrections are uniform."""
+    """Steps over all environments before the first update; until that, corrections are uniform."""
     critic_updates: Natural = 10_000
     """Updates at the beginning in which only the critics learn."""
     updates_per_step: NonNegative = 2.0
-    """Updates per step of a world; those of a rollout follow it."""
+    """Updates per step of an environment; those of a rollout follow it."""
     actor_every: Count = 2
     """Updates of the critics for each of the actor."""
     capacity_steps: Count = 300_000
@@ -76,13 +76,13 @@ class ResidualCfg:
     """Of Adam, for the critics."""
     gamma: Share = 0.98
     """Discount per step."""
-    num_ahead: Count = 3
+    n_step: Count = 3
     """Steps whose reward is summed before the critics are asked."""
     tau: Share = 0.01
     """How far the target critics follow the critics in one update."""
     num_critics: Count = 5
     """Critics."""
-    num_judges: Count = 2
+    num_target_critics: Count = 2
     """Target critics, drawn anew in each update, of which the least value counts."""
     hidden: tuple[Count, ...] = (256, 256)
     """Hidden layers of actor and critics, each normalised."""
@@ -91,8 +91,10 @@ class ResidualCfg:
 
     def __post_init__(self) -> None:
         check(self)
-        if self.num_judges > self.num_critics:
-            raise ValueError(f"num_judges is {self.num_judges}, and there are {self.num_critics} critics")
+        if self.num_target_critics > self.num_critics:
+            raise ValueError(
+                f"num_target_critics is {self.num_target_critics}, and there are {self.num_critics} critics"
+            )
 
 
 class Residual(BasedAgent):
@@ -107,7 +109,7 @@ class Residual(BasedAgent):
         cfg: ResidualCfg,
         env: Any,  # noqa: ANN401
         *,
-        base_policy: Given = None,
+        base_policy: BasePolicy = None,
         demonstrations: Recorder | None = None,
         seed: int = 0,
         device: str = "cpu",
@@ -172,40 +174,44 @@ class Residual(BasedAgent):
         noise = torch.empty_like(action).normal_(generator=self.generator) * self.cfg.noise
         return noise.clamp(-self.cfg.noise_clip, self.cfg.noise_clip)
 
-    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+    def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Do so while collecting: with uniform corrections until the first update. Shapes: (N, O) to (N, A), (N,)."""
-        base = self.shadow.act(obs.cpu().numpy())
+        base = self.base_runner.act(obs.cpu().numpy())
         if self.num_updates:
             return self.act(torch.cat([obs, base], -1))
         uniform = 2 * torch.rand(base.shape, generator=self.generator, device=self.device) - 1
         return (base + self.cfg.scale * uniform).clamp(-1, 1), torch.zeros(len(base), device=self.device)
 
-    def cut(self) -> None:
+    def mark_truncated(self) -> None:
         """Remember that what comes next does not follow on what came last."""
-        self.memory.tried.cut()
+        self.memory.tried.mark_truncated()
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
-        """Let `learn` act in other worlds, as many as before; where they hide the task reward, demonstrations do, too.
+        """Let `learn` act in other envs, as many as before; where they hide the task reward, demonstrations do, too.
 
         Raises:
             ValueError: If the spaces are others, or the number of worlds.
         """
         if len(self.memory.tried) and env.num_envs != self.env.num_envs:
-            raise ValueError(f"it remembers steps of {self.env.num_envs} worlds, and cannot go on in {env.num_envs}")
+            raise ValueError(
+                f"it remembers steps of {self.env.num_envs} environments, and cannot go on in {env.num_envs}"
+            )
         super().set_env(env, force_reset)
         if hides_reward(env):
-            self.memory.demos.forget_pay()
+            self.memory.demos.clear_rewards()
 
     # --- remember ----------------------------------------------------------------------------------------------------
 
     def _remember_demos(self, recorder: Recorder) -> ReplayBuffer:
         """Remember whole episodes, beside what the base would have done in each step of them."""
-        # in worlds that hide it, demonstrations do not tell the task reward either
+        # in environments that hide it, demonstrations do not tell the task reward either
         episodes = recorder.episodes(truth=not hides_reward(self.env))
         if (told := (episodes.obs.shape[-1], episodes.action.shape[-1])) != (here := (self.obs_dim, self.action_dim)):
-            raise ValueError(f"the demonstrations have {told} numbers an observation and an action, the worlds {here}")
+            raise ValueError(
+                f"the demonstrations have {told} numbers an observation and an action, the environments {here}"
+            )
         self.demos_seal = sha256(episodes.obs.numpy().tobytes() + episodes.action.numpy().tobytes()).hexdigest()
-        steps = Batch.of(foresee(episodes, self.base, self._unit))
+        steps = Batch.of(append_base_actions(episodes, self.base, self._unit))
         self.obs_norm.update(steps.obs.to(self.device))
         buffer = self._make_buffer(len(steps.reward))
         buffer.extend(steps)
@@ -213,7 +219,7 @@ class Residual(BasedAgent):
 
     def remember(self, rollout: Rollout) -> int:
         """Take in a rollout and what the base did in it; return how many steps have been remembered so far."""
-        base, next_base = self.shadow.rollout()
+        base, next_base = self.base_runner.rollout()
         obs, next_obs = torch.cat([rollout.obs, base], -1), torch.cat([rollout.next_obs, next_base], -1)
         if not self.num_updates:
             self.obs_norm.update(obs)
@@ -221,14 +227,14 @@ class Residual(BasedAgent):
         return self.memory.tried.num_steps
 
     def relabel(self, learner: Learner) -> None:
-        """Pay all that is remembered what the learner thinks of it now, the demonstrations included."""
+        """Relabel all that is remembered with the present reward, the demonstrations included."""
         self.memory.relabel(learner)
 
     # --- improve -----------------------------------------------------------------------------------------------------
 
-    def draw_batches(self, num_batches: int) -> list[tuple[Batch, Tensor]]:
+    def sample_batches(self, num_batches: int) -> list[tuple[Batch, Tensor]]:
         """Draw steps, each with what followed it, and what the value after it is discounted by."""
-        size, ahead = self.cfg.batch_size, (self.cfg.num_ahead, self.cfg.gamma)
+        size, ahead = self.cfg.batch_size, (self.cfg.n_step, self.cfg.gamma)
         batches, discounts = self.memory.sample_ahead(num_batches, size, self.generator, *ahead)
         return [(batches[index], discounts[index]) for index in range(num_batches)]
 
@@ -246,16 +252,18 @@ class Residual(BasedAgent):
         with torch.no_grad():
             action = self.policy(batch.next_obs)
             action = (action + self._noise(action)).clamp(-1, 1)
-            judges = torch.randperm(cfg.num_critics, generator=self.generator, device=self.device)[: cfg.num_judges]
+            judges = torch.randperm(cfg.num_critics, generator=self.generator, device=self.device)[
+                : cfg.num_target_critics
+            ]
             next_value = self.values(self.targets, batch.next_obs, action, judges).amin(0)
             # y = sum_(i < k) gamma^i r_(t+i) + gamma^k (1 - terminated) min_(j in J) Q_j'(s_(t+k), pi(s_(t+k)) + noise)
             target = batch.reward + discount * (1 - batch.terminated) * next_value
-        drawn = squeezed(batch.action, self.action_low, self.action_high)
+        drawn = normalize_action(batch.action, self.action_low, self.action_high)
         value = self.values(self.critics, batch.obs, drawn)
         # J_Q = sum_i E[(Q_i(s, a) - y)^2] / 2
         loss = 0.5 * (value - target).square().mean(-1).sum()
-        self.descend(self.critic_optimizer, loss, **vars(batch))
-        follow(self.targets, self.critics, cfg.tau)
+        self.gradient_step(self.critic_optimizer, loss, **vars(batch))
+        polyak_update(self.targets, self.critics, cfg.tau)
         return loss.detach(), value.detach().mean()
 
     def _improve_actor(self, batch: Batch) -> tuple[Tensor, Tensor]:
@@ -263,7 +271,7 @@ class Residual(BasedAgent):
         action = self.policy(batch.obs)
         with frozen(self.critics):
             loss = -self.values(self.critics, batch.obs, action).mean()
-            self.descend(self.actor_optimizer, loss, **vars(batch))
+            self.gradient_step(self.actor_optimizer, loss, **vars(batch))
         return loss.detach(), (action.detach() - batch.obs[..., self.obs_dim :]).abs().mean()
 
     def values(self, critics: StackedMLP, seen: Tensor, action: Tensor, members: Tensor | None = None) -> Tensor:
@@ -292,9 +300,9 @@ class Residual(BasedAgent):
         return {"actor_optimizer": self.actor_optimizer, "critic_optimizer": self.critic_optimizer}
 
     def state_dict(self) -> State:
-        """Return all that moves; the base does not."""
-        moving = {"memory": self.memory.state_dict(), "shadow": self.shadow.state_dict()}
-        return {**super().state_dict(), **moving, "given": [self.base_seal, self.demos_seal]}
+        """Return the state to resume from; the base does not."""
+        own = {"memory": self.memory.state_dict(), "shadow": self.base_runner.state_dict()}
+        return {**super().state_dict(), **own, "given": [self.base_seal, self.demos_seal]}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned.
@@ -306,4 +314,4 @@ class Residual(BasedAgent):
             raise DamageError("the base policy or the demonstrations are not what they were when the run began.")
         super().load_state_dict(state)
         self.memory.load_state_dict(state["memory"])
-        self.shadow.load_state_dict(state["shadow"])
+        self.base_runner.load_state_dict(state["shadow"])

@@ -1,6 +1,6 @@
 """Soft actor-critic (Haarnoja et al., arXiv:1801.01290), with a learned temperature (arXiv:1812.05905).
 
-Read from top to bottom: configuration, networks, `act`, remembering and re-paying, `step`. Stepping the worlds, rounds
+Read from top to bottom: configuration, networks, `act`, remembering and relabelling, `step`. Stepping the envs, rounds
 of updates and SB3's verbs are those of `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
 """
 
@@ -17,10 +17,10 @@ from torch.nn.functional import softplus
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.buffers.rollout import Rollout
 from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, RunningNorm, StackedMLP, follow, frozen, mlp
+from prefgym.networks import Activation, RunningNorm, StackedMLP, frozen, mlp, polyak_update
 from prefgym.protocols import Learner
 from prefgym.replaying import ReplayAgent
-from prefgym.spaces import squeezed, stretched
+from prefgym.spaces import denormalize_action, normalize_action
 from prefgym.states import State
 
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
@@ -31,13 +31,13 @@ class SACCfg:
     """Hyperparameters of SAC."""
 
     num_envs: Count = 4
-    """Worlds stepped at once."""
+    """Environments stepped at once."""
     num_steps: Count = 16
-    """Steps of each world between two rounds of updates."""
+    """Steps of each environment between two rounds of updates."""
     updates_per_step: NonNegative = 1.0
-    """Updates per step of a world; those of a rollout follow it."""
+    """Updates per step of an environment; those of a rollout follow it."""
     random_steps: Natural = 5000
-    """Steps over all worlds before the first update; until that, actions are uniform."""
+    """Steps over all environments before the first update; until that, actions are uniform."""
     capacity_steps: Count = 1_000_000
     """Steps kept for updates; the oldest are overwritten."""
     batch_size: Count = 256
@@ -59,7 +59,7 @@ class SACCfg:
     product: bool = False
     """Whether both critics run in one batched product, which is what a GPU likes; a CPU runs them one by one."""
     layer_norm: bool = False
-    """Whether the critics' layers are normalised before each activation, for many worlds and few updates."""
+    """Whether the critics' layers are normalised before each activation, for many environments and few updates."""
     normalize_obs: bool = False
     """Whether observations are normalised by their running mean and deviation, for the same."""
 
@@ -115,7 +115,7 @@ class SAC(ReplayAgent):
         """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
         return self.policy(obs, deterministic)
 
-    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+    def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Do so while collecting: uniformly until the first update. Shapes: (N, A), (N,)."""
         if self.num_updates:
             return self.policy(obs)
@@ -137,8 +137,8 @@ class SAC(ReplayAgent):
         return u.tanh(), (log_gaussian - 2 * (np.log(2) - u - softplus(-2 * u))).sum(-1)
 
     def executed(self, action: Tensor) -> Tensor:
-        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
-        return stretched(action, self.action_low, self.action_high)
+        """Stretch actions from -1..1 to what the environments take. Shape as given."""
+        return denormalize_action(action, self.action_low, self.action_high)
 
     # --- remember ----------------------------------------------------------------------------------------------------
 
@@ -150,12 +150,12 @@ class SAC(ReplayAgent):
         return self.buffer.num_steps
 
     def relabel(self, learner: Learner) -> None:
-        """Pay all that is remembered what the learner thinks of it now."""
+        """Relabel all that is remembered with the present reward."""
         self.buffer.relabel(learner)
 
     # --- update ------------------------------------------------------------------------------------------------------
 
-    def draw_batches(self, num_batches: int) -> list[Batch]:
+    def sample_batches(self, num_batches: int) -> list[Batch]:
         """Draw steps uniformly."""
         batches = self.buffer.sample((num_batches, self.cfg.batch_size), self.generator)
         return [batches[index] for index in range(num_batches)]
@@ -168,11 +168,11 @@ class SAC(ReplayAgent):
         # J_pi = E[alpha log pi(a|s) - min_i Q_i(s, a)], with a of the policy   (arXiv:1812.05905, eq. 7)
         with frozen(self.critics):
             actor_loss = (temperature * log_prob - self._values(self.critics, batch.obs, drawn).amin(0)).mean()
-            self.descend(self.actor_optimizer, actor_loss, **vars(batch))
+            self.gradient_step(self.actor_optimizer, actor_loss, **vars(batch))
         # J(alpha) = -log alpha (log pi + target entropy)   (eq. 18, for log alpha)
         entropy = -log_prob.detach().mean()
         temperature_loss = self.log_temperature * (entropy - self.target_entropy)
-        self.descend(self.temperature_optimizer, temperature_loss, **vars(batch))
+        self.gradient_step(self.temperature_optimizer, temperature_loss, **vars(batch))
         return torch.stack([actor_loss.detach(), critic_loss, entropy, temperature])
 
     def _improve_critics(self, batch: Batch, temperature: Tensor) -> Tensor:
@@ -182,12 +182,12 @@ class SAC(ReplayAgent):
             next_value = self._values(self.targets, batch.next_obs, next_action).amin(0) - temperature * next_log_prob
             # y = r + gamma (1 - terminated) (min_i Q_i'(s', a') - alpha log pi(a'|s'))
             target = batch.reward + cfg.gamma * (1 - batch.terminated) * next_value
-        drawn = squeezed(batch.action, self.action_low, self.action_high)
+        drawn = normalize_action(batch.action, self.action_low, self.action_high)
         # J_Q = sum_i E[(Q_i(s, a) - y)^2] / 2   (eq. 5)
         error = self._values(self.critics, batch.obs, drawn) - target
         loss = 0.5 * error.square().mean(-1).sum()
-        self.descend(self.critic_optimizer, loss, **vars(batch))
-        follow(self.targets, self.critics, cfg.tau)
+        self.gradient_step(self.critic_optimizer, loss, **vars(batch))
+        polyak_update(self.targets, self.critics, cfg.tau)
         return loss.detach()
 
     def _values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
@@ -223,7 +223,7 @@ class SAC(ReplayAgent):
         super().load_weights(weights)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {**super().state_dict(), "buffer": self.buffer.state_dict()}
 
     def load_state_dict(self, state: State) -> None:

@@ -1,6 +1,6 @@
 """Stable-Baselines3's algorithms in our loop: sb3-ppo, sb3-sac, sb3-td3, and any other of their kind by import path.
 
-Rollouts are collected and learned from by SB3's own `collect_rollouts` and `train`; in between, the steps are paid.
+Rollouts are collected and learned from by SB3's own `collect_rollouts` and `train`; in between, the steps are rewarded.
 """
 
 import importlib
@@ -22,7 +22,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from torch import Tensor
 
-from prefgym.agent import restored
+from prefgym.agent import config_from_json
 from prefgym.buffers.rollout import Rollout
 from prefgym.config import UserError
 from prefgym.limits import Count, NonNegative, check
@@ -41,9 +41,9 @@ class Sb3Cfg:
     algorithm: str = "stable_baselines3:PPO"
     """Class, as `module:Class`; it is imported."""
     num_envs: Count = 1
-    """Worlds stepped at once."""
+    """Environments stepped at once."""
     num_steps: Count = 64
-    """Steps of each world that an off-policy algorithm takes before the updates that are due for them; 1 is as in SB3.
+    """Steps of each env that an off-policy algorithm takes before the updates that are due for them; 1 is as in SB3.
     On-policy algorithms have `n_steps` among their settings."""
     settings: str = "{}"
     """Arguments of the algorithm in JSON, such as '{"gamma": 0.98, "policy_kwargs": {"net_arch": [256, 256]}}'; what is
@@ -69,8 +69,8 @@ def td3() -> Sb3Cfg:
     return Sb3Cfg(algorithm="stable_baselines3:TD3", action_noise=0.1)
 
 
-class Tape(VecEnv):
-    """Worlds that note their steps."""
+class RecordingVecEnv(VecEnv):
+    """Environments that note their steps."""
 
     def reset(self) -> Any:  # noqa: ANN401
         """Start episodes."""
@@ -79,7 +79,7 @@ class Tape(VecEnv):
         return obs
 
     def start(self, obs: Any) -> None:  # noqa: ANN401
-        """Note where the worlds are."""
+        """Note where the environments are."""
         self._obs = obs
         self._steps: list[tuple[Any, ...]] = []
 
@@ -88,8 +88,8 @@ class Tape(VecEnv):
         obs, reward, done, infos = super().step_wait()
         next_obs = obs.copy()
         truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos])
-        for world in np.flatnonzero(done):
-            next_obs[world] = infos[world]["terminal_observation"]
+        for index in np.flatnonzero(done):
+            next_obs[index] = infos[index]["terminal_observation"]
         told = (self._obs, self._actions, self._actions, next_obs, reward.copy(), done & ~truncated, truncated)
         self._steps.append(told)
         self._obs = obs
@@ -124,7 +124,7 @@ class Sb3Agent:
         check_arrays(env, "Stable-Baselines3")
         self.cfg, self.env = cfg, env
         algorithm = find(cfg.algorithm)
-        self.worlds = Tape(env)
+        self.recording_env = RecordingVecEnv(env)
         extra: dict[str, Any] = {}
         if issubclass(algorithm, OffPolicyAlgorithm):
             extra["replay_buffer_class"] = ReplayBuffer
@@ -134,7 +134,7 @@ class Sb3Agent:
         try:
             settings = json.loads(cfg.settings)
             self.model: Any = cast(Any, algorithm)(
-                "MlpPolicy", self.worlds, seed=seed, device=device, **extra, **settings
+                "MlpPolicy", self.recording_env, seed=seed, device=device, **extra, **settings
             )
         except (TypeError, ValueError, AssertionError) as error:
             raise UserError(f"{cfg.algorithm} cannot be made with --agent.settings {cfg.settings}: {error}.") from None
@@ -157,7 +157,7 @@ class Sb3Agent:
 
     @property
     def rollout_steps(self) -> int:
-        """Return how many steps of each world there are between two updates."""
+        """Return how many steps of each environment there are between two updates."""
         return self.cfg.num_steps if self.is_off_policy else self.model.n_steps
 
     @property
@@ -168,8 +168,8 @@ class Sb3Agent:
     # --- our loop's verbs --------------------------------------------------------------------------------------------
 
     def collect(self, env: Any) -> Rollout:  # noqa: ANN401
-        """Let SB3 step the worlds the agent was made for."""
-        assert env is self.env, "SB3's algorithms act in the worlds they were made for"
+        """Let SB3 step the environments the agent was made for."""
+        assert env is self.env, "SB3's algorithms act in the environments they were made for"
         model = self.model
         if not self._started:
             model._setup_learn(1, None, reset_num_timesteps=model.num_timesteps == 0)
@@ -177,25 +177,25 @@ class Sb3Agent:
         if self.is_off_policy:
             frequency = TrainFreq(self.cfg.num_steps, TrainFrequencyUnit.STEP)
             settings: dict[str, Any] = {"action_noise": model.action_noise, "learning_starts": model.learning_starts}
-            model.collect_rollouts(self.worlds, self._quiet, frequency, model.replay_buffer, **settings)
+            model.collect_rollouts(self.recording_env, self._quiet, frequency, model.replay_buffer, **settings)
         else:
-            model.collect_rollouts(self.worlds, self._quiet, model.rollout_buffer, model.n_steps)
-        rollout = self.worlds.take()
+            model.collect_rollouts(self.recording_env, self._quiet, model.rollout_buffer, model.n_steps)
+        rollout = self.recording_env.take()
         self._collected = rollout.reward
         return rollout
 
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Leave a rollout that nobody has paid yet where SB3 has put it."""
+        """Leave a rollout without a reward yet where SB3 has put it."""
         del rollout
         return {}
 
     def relabel(self, learner: Learner) -> None:
-        """Pay all that is remembered what the learner thinks of it now."""
+        """Relabel all that is remembered with the present reward."""
         if self.is_off_policy:
             self.model.replay_buffer.relabel(learner)
 
     def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Put the pay where SB3 looks for it, and let it learn.
+        """Put the reward where SB3 looks for it, and let it learn.
 
         Args:
             rollout: The latest, with the reward to learn from.
@@ -204,7 +204,7 @@ class Sb3Agent:
         model = self.model
         model._current_progress_remaining = 1 - progress
         if self.is_off_policy:
-            model.replay_buffer.pay_latest(rollout.reward.cpu().numpy())
+            model.replay_buffer.overwrite_latest_rewards(rollout.reward.cpu().numpy())
             if model.num_timesteps <= model.learning_starts:
                 return {}
             steps = model.train_freq.frequency
@@ -214,14 +214,14 @@ class Sb3Agent:
             model.train(self.cfg.num_steps // steps * per_round, model.batch_size)
         else:
             if not torch.equal(rollout.reward, self._collected):  # else SB3 has it already
-                self._pay_on_policy(rollout)
+                self._reward_on_policy(rollout)
             model.train()
         logged = cast("dict[str, Any]", model.logger.name_to_value)
         told = {name: float(x) for name, x in logged.items() if not isinstance(x, str)}
         logged.clear()
         return told
 
-    def _pay_on_policy(self, rollout: Rollout) -> None:
+    def _reward_on_policy(self, rollout: Rollout) -> None:
         model = self.model
         with torch.no_grad():
             final = rollout.next_obs.to(model.device).flatten(0, 1)
@@ -235,7 +235,7 @@ class Sb3Agent:
     # --- SB3's verbs -------------------------------------------------------------------------------------------------
 
     def learn(self, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
-        """Train on what the environment pays, as SB3 does."""
+        """Train on what the environment gives, as SB3 does."""
         self.model.learn(*args, **kwargs)
         return self
 
@@ -250,9 +250,9 @@ class Sb3Agent:
         return self.model.predict(observation, state, episode_start, deterministic)
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
-        """Act in other worlds with the same spaces."""
-        self.env, self.worlds = env, Tape(env)
-        self.model.set_env(self.worlds, force_reset)
+        """Act in other environments with the same spaces."""
+        self.env, self.recording_env = env, RecordingVecEnv(env)
+        self.model.set_env(self.recording_env, force_reset)
         self._started = self._started and not force_reset
 
     def save(self, path: Path | str) -> None:
@@ -271,15 +271,15 @@ class Sb3Agent:
 
         Raises:
             UserError: If that would import a module that nobody here has asked for.
-            ValueError: If the file is of another agent, or learned in worlds with other spaces.
+            ValueError: If the file is of another agent, or learned in environments with other spaces.
         """
         weights, card = load_weights(Path(path))
         if card["agent"] != "sb3":
             raise ValueError(f"{path} holds {card['agent']}, not sb3")
         if Spaces.of(env).card() != card["spaces"]:
-            raise ValueError(f"{path} was learned in worlds with other spaces")
+            raise ValueError(f"{path} was learned in environments with other spaces")
         check_import(card["cfg"]["algorithm"], Path(path).with_suffix(".json"))
-        agent = cls(restored(Sb3Cfg(), card["cfg"]), env, device=device)
+        agent = cls(config_from_json(Sb3Cfg(), card["cfg"]), env, device=device)
         agent.model.policy.load_state_dict(weights)
         return agent
 
@@ -298,7 +298,7 @@ class Sb3Agent:
         return {name: find_in(name) for name in with_state}, {name: find_in(name) for name in tensors}
 
     def state_dict(self) -> State:
-        """Return all that moves, the process's shared generators included."""
+        """Return the state to resume from, the process's shared generators included."""
         model = self.model
         parts, tensors = self._learned()
         learned = {
@@ -328,8 +328,8 @@ class Sb3Agent:
             None if state[name] is None else np.asarray(state[name]) for name in ("obs", "episode_starts")
         )
         if self._started:
-            model._setup_learn(1, None, reset_num_timesteps=False)  # does not reset the worlds
-            self.worlds.start(model._last_obs)
+            model._setup_learn(1, None, reset_num_timesteps=False)  # does not reset the environments
+            self.recording_env.start(model._last_obs)
         parts, tensors = self._learned()
         for name, part in parts.items():
             if isinstance(part, torch.optim.Optimizer):

@@ -60,5 +60,5 @@ class SFT(Cloning):
         obs, action, weight = self.obs[rows], self.action[rows], self.weight[rows]
         # L = -E[c log pi(a|s)] / E[c] over the steps of the options with a share c of the choice
         loss = -(weight * self.actor.log_prob(obs, action)).sum() / weight.sum()
-        self.descend(self.optimizer, loss, obs=obs, action=action)
+        self.gradient_step(self.optimizer, loss, obs=obs, action=action)
         return loss.detach()

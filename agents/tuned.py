@@ -2,7 +2,7 @@
 
 from typing import Any
 
-# few worlds and long rollouts: where episodes terminate, short ones ended learning early in many seeds
+# few environments and long rollouts: where episodes terminate, short ones ended learning early in many seeds
 _FALLING: dict[str, Any] = {
     "num_envs": 16,
     "num_steps": 128,

@@ -1,4 +1,4 @@
-"""The tasks: what is simulated, seen, paid and final."""
+"""The tasks: what is simulated, observed, rewarded and final."""
 
 from typing import TYPE_CHECKING
 
@@ -31,12 +31,12 @@ _LOCOMOTION = (ANT, HALF_CHEETAH, HOPPER, HUMANOID, HUMANOID_STANDUP, SWIMMER, W
 _CONTROL = (INVERTED_DOUBLE_PENDULUM, INVERTED_PENDULUM, PUSHER, REACHER)
 
 TASKS: dict[str, TaskSpec] = {task.name: task for task in (*_LOCOMOTION, *_CONTROL)}
-"""The tasks that pay a reward, by name: Gymnasium's."""
+"""The tasks that give a reward, by name: Gymnasium's."""
 
 _MOTIONS = (HALF_CHEETAH_BACKFLIP, HOPPER_BACKFLIP, WALKER2D_ONE_LEG, ANT_CIRCLE)
 _POSTURES = (HUMANOID_KNEEL, HUMANOID_LOTUS, HUMANOID_SPLITS)
 
-WISHES: dict[str, TaskSpec] = {task.name: task for task in (*_MOTIONS, *_POSTURES)}
+LANGUAGE_TASKS: dict[str, TaskSpec] = {task.name: task for task in (*_MOTIONS, *_POSTURES)}
 """The tasks without a reward, by name: for raters that look."""
 
 VARIANTS: dict[str, TaskSpec] = {task.name: task for task in (HUMANOID_NEWTON, HUMANOID_STANDUP_NEWTON)}
@@ -70,6 +70,7 @@ __all__ = [
     "HUMANOID_STANDUP_NEWTON",
     "INVERTED_DOUBLE_PENDULUM",
     "INVERTED_PENDULUM",
+    "LANGUAGE_TASKS",
     "PUSHER",
     "REACHER",
     "SWIMMER",
@@ -77,7 +78,6 @@ __all__ = [
     "VARIANTS",
     "WALKER2D",
     "WALKER2D_ONE_LEG",
-    "WISHES",
     "expert",
 ]
 

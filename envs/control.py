@@ -6,7 +6,7 @@ They are the tasks `<Name>-v5` of Gymnasium, to the last bit.
 from types import ModuleType
 
 from prefgym.envs.formulas import NORMAL_START, UNIFORM_START, effort, length, normal_start, uniform_start
-from prefgym.sim.task import Array, Draw, Factor, Seen, StepFacts, TaskSpec, Views
+from prefgym.sim.task import Array, Factor, ObservationPart, StateSampler, StepFacts, TaskSpec, Views
 
 
 def _pendulum_seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
@@ -58,13 +58,13 @@ def _reacher_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType
     return {"reward_dist": -distance * task.weights["dist"], "reward_ctrl": effort(task, step, xp)}
 
 
-def _reacher_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
+def _reacher_start(task: TaskSpec, sample: StateSampler, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
     """Place the target uniformly in a disc of radius 0.2 m."""
-    qpos = draw.uniform(-0.1, 0.1, (num, len(qpos0))) + qpos0
-    qpos[:, -2:] = draw.until(
-        lambda target: (target * target).sum(-1) ** 0.5 < 0.2, lambda num: draw.uniform(-0.2, 0.2, (num, 2)), num
+    qpos = sample.uniform(-0.1, 0.1, (num, len(qpos0))) + qpos0
+    qpos[:, -2:] = sample.until(
+        lambda target: (target * target).sum(-1) ** 0.5 < 0.2, lambda num: sample.uniform(-0.2, 0.2, (num, 2)), num
     )
-    qvel = qvel0 + draw.uniform(-0.005, 0.005, (num, len(qvel0)))
+    qvel = qvel0 + sample.uniform(-0.005, 0.005, (num, len(qvel0)))
     qvel[:, -2:] = 0
     return qpos, qvel
 
@@ -83,15 +83,15 @@ def _pusher_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType)
     }
 
 
-def _pusher_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
+def _pusher_start(task: TaskSpec, sample: StateSampler, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
     """Place the object in a rectangle of 0.3 m x 0.4 m, at least 0.17 m from the goal."""
-    place = draw.until(
+    place = sample.until(
         lambda place: (place * place).sum(-1) ** 0.5 > 0.17,
-        lambda num: draw.uniform((-0.3, -0.2), (0.0, 0.2), (num, 2)),
+        lambda num: sample.uniform((-0.3, -0.2), (0.0, 0.2), (num, 2)),
         num,
     )
-    qvel = qvel0 + draw.uniform(-0.005, 0.005, (num, len(qvel0)))
-    qpos = qpos0 + 0 * qvel  # a row for each world
+    qvel = qvel0 + sample.uniform(-0.005, 0.005, (num, len(qvel0)))
+    qpos = qpos0 + 0 * qvel  # a row for each environment
     qpos[:, -4:-2], qpos[:, -2:] = place, 0
     qvel[:, -4:] = 0
     return qpos, qvel
@@ -109,7 +109,7 @@ INVERTED_PENDULUM = TaskSpec(
     camera={"trackbodyid": 0, "distance": 2.04},
     factors=(Factor(name="reward_survive", unit="1", doc="1 while the pole is within 0.2 rad of upright"),),
     ranking=("reward_survive",),
-    seen=(Seen(field="qpos"), Seen(field="qvel")),
+    observation_parts=(ObservationPart(field="qpos"), ObservationPart(field="qvel")),
     starts=UNIFORM_START,
     ends="when the pole leans by more than {healthy_angle[1]:g} rad, or the state is not finite",
     observation=_pendulum_seen,
@@ -137,12 +137,12 @@ INVERTED_DOUBLE_PENDULUM = TaskSpec(
         ),
     ),
     ranking=("reward_survive", "distance_penalty", "velocity_penalty"),
-    seen=(
-        Seen(field="qpos", last=1),
-        Seen(field="qpos", first=1, through="sine"),
-        Seen(field="qpos", first=1, through="cosine"),
-        Seen(field="qvel", within="seen"),
-        Seen(field="qfrc_constraint", last=1, within="seen"),
+    observation_parts=(
+        ObservationPart(field="qpos", last=1),
+        ObservationPart(field="qpos", first=1, through="sine"),
+        ObservationPart(field="qpos", first=1, through="cosine"),
+        ObservationPart(field="qvel", within="seen"),
+        ObservationPart(field="qfrc_constraint", last=1, within="seen"),
     ),
     starts=NORMAL_START,
     ends="when the tip is at {healthy_height[0]:g} m or lower",
@@ -166,12 +166,12 @@ REACHER = TaskSpec(
         Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |action|^2"),
     ),
     ranking=("reward_dist", "reward_ctrl"),
-    seen=(
-        Seen(field="qpos", last=2, through="cosine"),
-        Seen(field="qpos", last=2, through="sine"),
-        Seen(field="qpos", first=2),
-        Seen(field="qvel", last=2),
-        Seen(field="xpos/fingertip", last=2, less="xpos/target"),
+    observation_parts=(
+        ObservationPart(field="qpos", last=2, through="cosine"),
+        ObservationPart(field="qpos", last=2, through="sine"),
+        ObservationPart(field="qpos", first=2),
+        ObservationPart(field="qvel", last=2),
+        ObservationPart(field="xpos/fingertip", last=2, less="xpos/target"),
     ),
     starts=(
         "the model's own state, with uniform noise of up to ±0.1 rad on the arm's angles and ±0.005 rad/s on their "
@@ -197,12 +197,12 @@ PUSHER = TaskSpec(
         Factor(name="reward_near", unit="m", doc="-w_near |object - arm's tip|"),
     ),
     ranking=("reward_dist", "reward_near", "reward_ctrl"),
-    seen=(
-        Seen(field="qpos", last=7),
-        Seen(field="qvel", last=7),
-        Seen(field="xpos/tips_arm"),
-        Seen(field="xpos/object"),
-        Seen(field="xpos/goal"),
+    observation_parts=(
+        ObservationPart(field="qpos", last=7),
+        ObservationPart(field="qvel", last=7),
+        ObservationPart(field="xpos/tips_arm"),
+        ObservationPart(field="xpos/object"),
+        ObservationPart(field="xpos/goal"),
     ),
     starts=(
         "the model's own state, with uniform noise of up to ±0.005 rad/s on the arm's velocities; the object at rest, "

@@ -1,6 +1,6 @@
 """Scripted demonstrators for manipulation: closed loops from observations to actions, as good as one says.
 
-They have no memory: what to do next is read off where gripper, object and goal are. All worlds are computed together;
+They have no memory: what to do next is read off where gripper, object and goal are. All envs are computed together;
 what differs between them is which masks hold.
 """
 
@@ -124,7 +124,7 @@ class Demonstrator:
         """Choose actions. Shape: (A,) or (N, A), as `observation` has.
 
         Args:
-            observation: Of one world or of several.
+            observation: Of one environment or of several.
             state: Handed back; there is none.
             episode_start: Not looked at: there is no memory.
             deterministic: Whether the hand never slips, whatever the quality.

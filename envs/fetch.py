@@ -1,7 +1,7 @@
-"""Manipulation: the Fetch tasks of Gymnasium-Robotics, paid 1 at the goal and 0 elsewhere, with factors to rank.
+"""Manipulation: the Fetch tasks of Gymnasium-Robotics, with reward 1 at the goal and 0 elsewhere, with factors to rank.
 
 The physics, the starts and the goals are theirs; observations are flat: what was achieved, what is desired, and what
-the robot senses. Gymnasium steps the worlds one after the other.
+the robot senses. Gymnasium steps the environments one after the other.
 """
 
 from collections.abc import Mapping
@@ -87,7 +87,7 @@ def register() -> None:
 
 
 class FetchEnv(gym.Env[Any, Any]):
-    """One world of a task; it never terminates, and pays the task reward.
+    """One environment of a task; it never terminates, and gives the task reward.
 
     Args:
         task: Which one.
@@ -107,13 +107,13 @@ class FetchEnv(gym.Env[Any, Any]):
                 f'prefgym/{task.name}-v0 needs Gymnasium-Robotics: pip install "prefgym[robotics]"'
             )
         from prefgym.sim.foreign import World, find
-        from prefgym.sim.render import Drawer
+        from prefgym.sim.render import LazyRenderer
 
         self.task, self.render_mode = task, render_mode
         self._robot = cast(Any, find(task.source).make(disable_env_checker=True).unwrapped)
         self._world = World(self._robot)
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / self._robot.dt)}
-        self._draw = Drawer(self.camera, width, height)
+        self._render = LazyRenderer(self.camera, width, height)
         self.observation_space: gym.Space[Any] = self._world.observation_space
         self.action_space: gym.Space[Any] = self._robot.action_space
         self._factors = {factor.name: np.zeros(1) for factor in task.factors}
@@ -145,7 +145,7 @@ class FetchEnv(gym.Env[Any, Any]):
         return {name: value.copy() for name, value in self._factors.items()}
 
     def state_dict(self) -> "State":
-        """Return all that moves: the physics, where bodies were seen last, the goal and its mark, and who draws."""
+        """Return the state to resume from: physics, where bodies were, the goal and its mark, and the generator."""
         from prefgym.sim.gl import mujoco
 
         model, data = self._robot.model, self._robot.data
@@ -156,7 +156,7 @@ class FetchEnv(gym.Env[Any, Any]):
         return {"physics": physics, **seen, **told, "generator": self.np_random.bit_generator.state}
 
     def load_state_dict(self, state: Any) -> None:  # noqa: ANN401
-        """Go on from what `state_dict` returned, in a world that was reset before."""
+        """Go on from what `state_dict` returned, in an environment that was reset before."""
         from prefgym.sim.gl import mujoco
 
         model, data = self._robot.model, self._robot.data
@@ -184,7 +184,7 @@ class FetchEnv(gym.Env[Any, Any]):
         return self._world.state_size
 
     def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy what it takes to draw the world, the mark of the goal included. Shape: (1, state_size)."""
+        """Copy what it takes to draw the environment, the mark of the goal included. Shape: (1, state_size)."""
         return self._world.physics_state(final)
 
     def render(self) -> Any:  # noqa: ANN401
@@ -192,20 +192,20 @@ class FetchEnv(gym.Env[Any, Any]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        return self._draw(self.model, self.physics_state())[0]
+        return self._render(self.model, self.physics_state())[0]
 
     def close(self) -> None:
-        """Free the world, and whatever draws it; closing twice does nothing."""
+        """Free the environment, and whatever draws it; closing twice does nothing."""
         self._robot.close()
-        self._draw.close()
+        self._render.close()
 
 
 def make_env(task: str, *, reward: str = "learned", **kwargs: Any) -> gym.Env[Any, Any]:  # noqa: ANN401
-    """Make one world of a task.
+    """Make one environment of a task.
 
     Args:
         task: Name of the task.
-        reward: "learned" pays 0 until a learned reward is installed; all others pay the task reward.
+        reward: "learned" gives 0 until a learned reward is installed; all others give the task reward.
         **kwargs: What `FetchEnv` takes.
 
     Raises:
@@ -230,13 +230,13 @@ def make_vector_env(
     autoreset_mode: AutoresetMode | str = AutoresetMode.NEXT_STEP,
     **kwargs: Any,  # noqa: ANN401
 ) -> VectorEnv[Any, Any, Any]:
-    """Make several worlds of a task, stepped one after the other.
+    """Make several environments of a task, stepped one after the other.
 
     Args:
         task: Name of the task.
         num_envs: Number of worlds.
-        reward: "learned" pays 0 until a learned reward is installed; all others pay the task reward.
-        autoreset_mode: When worlds whose episode ended start the next one.
+        reward: "learned" gives 0 until a learned reward is installed; all others give the task reward.
+        autoreset_mode: When environments whose episode ended start the next one.
         **kwargs: What else `gym.make` takes for one world.
 
     Raises:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from types import ModuleType
 
-from prefgym.sim.task import Array, Draw, Factor, StepFacts, TaskSpec, Views
+from prefgym.sim.task import Array, Factor, StateSampler, StepFacts, TaskSpec, Views
 
 SURVIVE = Factor(name="reward_survive", unit="1", doc="w_survive while the state is healthy")
 
@@ -14,18 +14,18 @@ NORMAL_START = (
 )
 
 
-def uniform_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
+def uniform_start(task: TaskSpec, sample: StateSampler, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
     """Start at the model's own state, with uniform noise on positions and velocities."""
     noise = task.reset_noise
-    qpos = qpos0 + draw.uniform(-noise, noise, (num, len(qpos0)))
-    return qpos, qvel0 + draw.uniform(-noise, noise, (num, len(qvel0)))
+    qpos = qpos0 + sample.uniform(-noise, noise, (num, len(qpos0)))
+    return qpos, qvel0 + sample.uniform(-noise, noise, (num, len(qvel0)))
 
 
-def normal_start(task: TaskSpec, draw: Draw, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
+def normal_start(task: TaskSpec, sample: StateSampler, num: int, qpos0: Array, qvel0: Array) -> tuple[Array, Array]:
     """Start at the model's own state, with uniform noise on positions and normal noise on velocities."""
     noise = task.reset_noise
-    qpos = qpos0 + draw.uniform(-noise, noise, (num, len(qpos0)))
-    return qpos, qvel0 + noise * draw.standard_normal((num, len(qvel0)))
+    qpos = qpos0 + sample.uniform(-noise, noise, (num, len(qpos0)))
+    return qpos, qvel0 + noise * sample.standard_normal((num, len(qvel0)))
 
 
 def within(value: Array, bounds: tuple[float, float]) -> Array:
@@ -39,7 +39,7 @@ def length(vector: Array, xp: ModuleType) -> Array:
 
 
 def squares(array: Array, xp: ModuleType) -> Array:
-    """Sum the squares of everything each world has, (N, ...). Shape: (N,)."""
+    """Sum the squares of everything each environment has, (N, ...). Shape: (N,)."""
     squared = xp.square(array)
     return squared.reshape(len(squared), -1).sum(-1)
 

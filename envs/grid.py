@@ -9,7 +9,7 @@ import numpy.typing as npt
 from prefgym.tabular import TabularMDP
 
 FEATURES = ("gas", "goal", "sheep", "coin", "roadblock", "brick")
-"""What is paid for, in this order."""
+"""What is rewarded, in this order."""
 MEANINGS = {
     "gas": "a step that ends neither on brick nor at the goal or a sheep; one against a wall or a house, too",
     "goal": "the goal is reached",
@@ -52,7 +52,7 @@ REWARDS = {
     "roadblock": (-2, -5, -10),
     "brick": (-1, -2, -3),
 }
-"""What random boards may pay for each feature."""
+"""What random boards may give for each feature."""
 COLOURS = np.array(
     [(225, 225, 225), (60, 160, 75), (70, 70, 80), (200, 60, 60), (240, 200, 60), (240, 140, 60)], np.uint8
 )
@@ -64,10 +64,10 @@ Board = npt.NDArray[np.int64]
 
 
 def grid_mdp(board: Board, weights: npt.NDArray[np.float64], gamma: float = 0.999) -> TabularMDP:
-    """Make the world of a board; states are its cells, row by row.
+    """Make the environment of a board; states are its cells, row by row.
 
-    A move costs gas, or onto brick what brick costs; against a wall or a house the van stays, and pays that for its own
-    cell. Goals and sheep end the episode, and pay nothing but themselves.
+    A move costs gas, or onto brick what brick costs; against a wall or a house the van stays, and gives that for its
+    own cell. Goals and sheep end the episode, and give nothing but themselves.
 
     Args:
         board: Numbers of the cells. Shape: (H, W).
@@ -104,7 +104,7 @@ def grid_mdp(board: Board, weights: npt.NDArray[np.float64], gamma: float = 0.99
 
 
 def random_board(generator: np.random.Generator) -> tuple[Board, npt.NDArray[np.float64]]:
-    """Draw a board and what its features pay, from the sets of Knox et al.
+    """Draw a board and what its features give, from the sets of Knox et al.
 
     Returns:
         Numbers of the cells, shape (H, W), and the rewards of `FEATURES`.
@@ -127,7 +127,7 @@ def random_board(generator: np.random.Generator) -> tuple[Board, npt.NDArray[np.
 
 
 class GridEnv(gym.Env[Any, Any]):
-    """A van on a board; it pays the task reward."""
+    """A van on a board; it gives the task reward."""
 
     def __init__(
         self, board: Board, weights: npt.NDArray[np.float64], *, gamma: float = 0.999, render_mode: str | None = None
@@ -186,7 +186,7 @@ def make_delivery(render_mode: str | None = None) -> GridEnv:
 
 
 def make_random(number: int = 0, render_mode: str | None = None) -> GridEnv:
-    """Make a random world of the same kind.
+    """Make a random environment of the same kind.
 
     Args:
         number: Which one: the seed of its board and its rewards.

@@ -10,7 +10,7 @@ from types import ModuleType
 from typing import Any
 
 from prefgym.envs.formulas import SURVIVE, UNIFORM_START, gains_and_costs, squares, uniform_start, within, xy_info
-from prefgym.sim.task import Array, Factor, Seen, StepFacts, TaskSpec, Views
+from prefgym.sim.task import Array, Factor, ObservationPart, StepFacts, TaskSpec, Views
 
 
 def _seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
@@ -27,7 +27,7 @@ def _seen(task: TaskSpec, views: Views, xp: ModuleType) -> tuple[Array, ...]:
 
 def _center_of_mass_xy(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
     mass = views["body_mass"]
-    if mass.ndim == 2:  # worlds with masses of their own
+    if mass.ndim == 2:  # environments with masses of their own
         return (xp.einsum("nb,nbj->nj", mass, views["xipos"]) / mass.sum(-1)[:, None])[..., :2]
     return (xp.einsum("b,nbj->nj", mass, views["xipos"]) / mass.sum())[..., :2]
 
@@ -82,12 +82,12 @@ def _standup_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Arr
 
 
 _PARTS = (
-    Seen(field="qpos", first=2),
-    Seen(field="qvel"),
-    Seen(field="cinert", first=1),
-    Seen(field="cvel", first=1),
-    Seen(field="qfrc_actuator", first=6),
-    Seen(field="cfrc_ext", first=1),
+    ObservationPart(field="qpos", first=2),
+    ObservationPart(field="qvel"),
+    ObservationPart(field="cinert", first=1),
+    ObservationPart(field="cvel", first=1),
+    ObservationPart(field="qfrc_actuator", first=6),
+    ObservationPart(field="cfrc_ext", first=1),
 )
 _SEEN = tuple(part.field for part in _PARTS)
 
@@ -111,7 +111,7 @@ HUMANOID = TaskSpec(
         Factor(name="reward_contact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
     ),
     ranking=("reward_survive", "reward_forward", "reward_ctrl", "reward_contact"),
-    seen=_PARTS,
+    observation_parts=_PARTS,
     starts=UNIFORM_START,
     ends="when the height of the torso is not in ({healthy_z[0]:g}, {healthy_z[1]:g}) m",
     observation=_seen,
@@ -141,7 +141,7 @@ HUMANOID_STANDUP = TaskSpec(
         Factor(name="reward_impact", unit="1", doc="-min(w_contact |contact forces|^2, 10)"),
     ),
     ranking=("reward_linup", "reward_quadctrl", "reward_impact"),
-    seen=_PARTS,
+    observation_parts=_PARTS,
     starts=UNIFORM_START,
     observation=_seen,
     reward_terms=_standup_terms,

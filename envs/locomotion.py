@@ -18,7 +18,7 @@ from prefgym.envs.formulas import (
     within,
     xy_info,
 )
-from prefgym.sim.task import Array, Factor, Seen, StepFacts, TaskSpec, Views
+from prefgym.sim.task import Array, Factor, ObservationPart, StepFacts, TaskSpec, Views
 
 _FORWARD = Factor(name="reward_forward", unit="m/s", doc="w_forward dx/dt, x of the torso")
 _CTRL = Factor(name="reward_ctrl", unit="1", doc="-w_ctrl |action|^2")
@@ -70,7 +70,7 @@ HALF_CHEETAH = TaskSpec(
     camera={"distance": 4.0},
     factors=(_FORWARD, _CTRL),
     ranking=("reward_forward", "reward_ctrl"),
-    seen=(Seen(field="qpos", first=1), Seen(field="qvel")),
+    observation_parts=(ObservationPart(field="qpos", first=1), ObservationPart(field="qvel")),
     starts=NORMAL_START,
     observation=_cheetah_seen,
     position=_x,
@@ -91,7 +91,7 @@ SWIMMER = TaskSpec(
     reset_noise=0.1,
     factors=(_FORWARD, _CTRL),
     ranking=("reward_forward", "reward_ctrl"),
-    seen=(Seen(field="qpos", first=2), Seen(field="qvel")),
+    observation_parts=(ObservationPart(field="qpos", first=2), ObservationPart(field="qvel")),
     starts=UNIFORM_START,
     observation=_swimmer_seen,
     position=_xy,
@@ -147,7 +147,7 @@ HOPPER = TaskSpec(
     camera={"trackbodyid": 2, "distance": 3.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
     factors=(_FORWARD, _CTRL, SURVIVE),
     ranking=("reward_survive", "reward_forward", "reward_ctrl"),
-    seen=(Seen(field="qpos", first=1), Seen(field="qvel", within="seen_velocity")),
+    observation_parts=(ObservationPart(field="qpos", first=1), ObservationPart(field="qvel", within="seen_velocity")),
     starts=UNIFORM_START,
     ends=(
         "when the torso is at {healthy_z[0]:g} m or lower, pitched by {healthy_angle[1]:g} rad or more, or any other "
@@ -177,7 +177,7 @@ WALKER2D = TaskSpec(
     camera={"trackbodyid": 2, "distance": 4.0, "lookat": (0.0, 0.0, 1.15), "elevation": -20.0},
     factors=(_FORWARD, _CTRL, SURVIVE),
     ranking=("reward_survive", "reward_forward", "reward_ctrl"),
-    seen=(Seen(field="qpos", first=1), Seen(field="qvel", within="seen_velocity")),
+    observation_parts=(ObservationPart(field="qpos", first=1), ObservationPart(field="qvel", within="seen_velocity")),
     starts=UNIFORM_START,
     ends=(
         "when the height of the torso is not in ({healthy_z[0]:g}, {healthy_z[1]:g}) m, or it is pitched by "
@@ -242,7 +242,11 @@ ANT = TaskSpec(
         SURVIVE,
     ),
     ranking=("reward_survive", "reward_forward", "reward_ctrl", "reward_contact"),
-    seen=(Seen(field="qpos", first=2), Seen(field="qvel"), Seen(field="cfrc_ext", first=1, within="contact_force")),
+    observation_parts=(
+        ObservationPart(field="qpos", first=2),
+        ObservationPart(field="qvel"),
+        ObservationPart(field="cfrc_ext", first=1, within="contact_force"),
+    ),
     starts=NORMAL_START,
     ends="when the height of the torso is not in [{healthy_z[0]:g}, {healthy_z[1]:g}] m, or the state is not finite",
     observation=_ant_seen,

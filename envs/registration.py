@@ -9,13 +9,17 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
-from prefgym.envs import TASKS, VARIANTS, WISHES, fetch
+from prefgym.envs import LANGUAGE_TASKS, TASKS, VARIANTS, fetch
 from prefgym.sim.names import REWARDS, check_name
 from prefgym.sim.task import TaskSpec
 
-_SPECS = TASKS | VARIANTS | WISHES
+_SPECS = TASKS | VARIANTS | LANGUAGE_TASKS
 BACKENDS = ("cpu", "warp")
 """What simulates: this machine's processors, or MuJoCo Warp on a GPU."""
+
+
+OLD_REWARDS = {"measure": "metric"}
+"""Names of earlier versions."""
 
 
 def register() -> None:
@@ -43,24 +47,28 @@ def make_env(
     backend: str = "cpu",
     **kwargs: Any,  # noqa: ANN401
 ) -> gym.Env[Any, Any]:
-    """Make one world of a task.
+    """Make one environment of a task.
 
     Args:
         task: Name of the task.
-        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward; "measure" pays what
+        reward: "learned" gives 0 until a learned reward is installed; "task" gives the task reward; "metric" gives
+        what
             evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
-            and pays the task reward or, where there is none, 0.
+            and gives the task reward or, where there is none, 0.
         backend: What simulates it: "cpu" is this machine's processor; a GPU is for many worlds.
         **kwargs: What `PoolEnv` takes.
 
     Raises:
-        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to pay.
+        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to give.
     """
     from prefgym.sim.single_env import PoolEnv
 
     if backend == "warp":
-        raise ValueError(f"a GPU is for many worlds: gym.make_vec('prefgym/{task}-v0', num_envs=4096, backend='warp')")
-    env = PoolEnv(_spec(task, reward, backend), measured=reward == "measure", **kwargs)
+        raise ValueError(
+            f"a GPU is for many environments: gym.make_vec('prefgym/{task}-v0', num_envs=4096, backend='warp')"
+        )
+    reward = OLD_REWARDS.get(reward, reward)
+    env = PoolEnv(_spec(task, reward, backend), returns_metric=reward == "metric", **kwargs)
     if reward != "learned":
         return env
     from prefgym.wrappers import PreferenceEnv
@@ -76,20 +84,22 @@ def make_vector_env(
     backend: str = "cpu",
     **kwargs: Any,  # noqa: ANN401
 ) -> VectorEnv[Any, Any, Any]:
-    """Make many worlds of a task that step together.
+    """Make many environments of a task that step together.
 
     Args:
         task: Name of the task.
         num_envs: Number of worlds.
-        reward: "learned" pays 0 until a learned reward is installed; "task" pays the task reward; "measure" pays what
+        reward: "learned" gives 0 until a learned reward is installed; "task" gives the task reward; "metric" gives
+        what
             evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
-            and pays the task reward or, where there is none, 0.
+            and gives the task reward or, where there is none, 0.
         backend: What simulates them: "cpu" is a pool of threads on this machine, "warp" a GPU, with tensors in and out.
         **kwargs: What `PoolVectorEnv` takes, or `TensorVectorEnv`.
 
     Raises:
-        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to pay.
+        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to give.
     """
+    reward = OLD_REWARDS.get(reward, reward)
     spec = _spec(task, reward, backend)
     make = _tensor_env if backend == "warp" else _pool_env
     env = make(spec, num_envs, reward, **kwargs)
@@ -104,12 +114,12 @@ def make_vector_env(
 def _pool_env(spec: TaskSpec, num_envs: int, reward: str, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: ANN401
     from prefgym.sim.vector_env import PoolVectorEnv
 
-    return PoolVectorEnv(spec, num_envs, measured=reward == "measure", **kwargs)
+    return PoolVectorEnv(spec, num_envs, returns_metric=reward == "metric", **kwargs)
 
 
 def _tensor_env(spec: TaskSpec, num_envs: int, reward: str, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: ANN401
-    if reward == "measure" and spec.measure is not None:
-        raise ValueError("what evaluation counts is counted on the CPU: make these worlds with backend='cpu'")
+    if reward == "metric" and spec.metric is not None:
+        raise ValueError("what evaluation counts is counted on the CPU: make these environments with backend='cpu'")
     if importlib.util.find_spec("mujoco_warp") is None:
         raise ValueError("backend='warp' needs MuJoCo Warp, which is not installed: pip install 'prefgym[warp]'")
     from prefgym.sim.tensor_env import TensorVectorEnv
@@ -121,7 +131,9 @@ def _spec(task: str, reward: str, backend: str) -> TaskSpec:
     check_name("task", task, _SPECS)
     check_name("reward", reward, REWARDS)
     check_name("backend", backend, BACKENDS)
-    if reward == "task" and task in WISHES:
+    if reward == "task" and task in LANGUAGE_TASKS:
         told = "leave reward= out, ask a rater that looks, and learn from what it answers"
-        raise ValueError(f"{task} has no task reward, only a wish ({WISHES[task].wish!r}): {told}")
+        raise ValueError(
+            f"{task} has no task reward, only a description ({LANGUAGE_TASKS[task].task_description!r}): {told}"
+        )
     return _SPECS[task]

@@ -12,13 +12,13 @@ from typing import Any
 from prefgym.envs.formulas import length
 from prefgym.envs.humanoid import HUMANOID
 from prefgym.envs.locomotion import ANT, HALF_CHEETAH, HOPPER, WALKER2D
-from prefgym.sim.task import Array, Measure, MeasureStep, TaskSpec, Views
+from prefgym.sim.task import Array, Metric, MetricStep, TaskSpec, Views
 
 
-def _wished(task: TaskSpec, name: str, wish: str, measure: Measure, **changes: Any) -> TaskSpec:  # noqa: ANN401
+def _language_task(task: TaskSpec, name: str, task_description: str, metric: Metric, **changes: Any) -> TaskSpec:  # noqa: ANN401
     """Take the reward away from a task, and say what is wanted instead."""
-    unpaid: dict[str, Any] = {"weights": {}, "factors": (), "ranking": (), "reward_terms": None}
-    return replace(task, name=name, wish=wish, measure=measure, **unpaid, **changes)
+    no_reward: dict[str, Any] = {"weights": {}, "factors": (), "ranking": (), "reward_terms": None}
+    return replace(task, name=name, task_description=task_description, metric=metric, **no_reward, **changes)
 
 
 def _nothing(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
@@ -70,7 +70,7 @@ def _backflips(task: TaskSpec, views: Views, memory: Array, xp: ModuleType) -> t
     return remembered, flips * (1 - touched)
 
 
-_BACKFLIPS = Measure(
+_BACKFLIPS = Metric(
     name="backflips",
     unit="1",
     doc=(
@@ -83,14 +83,14 @@ _BACKFLIPS = Measure(
     step=_backflips,
 )
 
-HALF_CHEETAH_BACKFLIP = _wished(
+HALF_CHEETAH_BACKFLIP = _language_task(
     HALF_CHEETAH,
     "HalfCheetahBackflip",
     "The cheetah does backflips: it jumps off, turns over backwards, head first up, and lands on its feet.",
     _BACKFLIPS,
 )
 
-HOPPER_BACKFLIP = _wished(
+HOPPER_BACKFLIP = _language_task(
     HOPPER,
     "HopperBackflip",
     "The hopper does backflips: it jumps off, turns over backwards in the air, and lands on its foot.",
@@ -120,11 +120,11 @@ def _one_leg(task: TaskSpec, views: Views, memory: Array, xp: ModuleType) -> tup
 
 _FEET = ("foot_geom", "foot_left_geom")
 
-WALKER2D_ONE_LEG = _wished(
+WALKER2D_ONE_LEG = _language_task(
     WALKER2D,
     "Walker2dOneLeg",
     "The walker stands on one leg: torso upright, the other foot well off the ground, and it stays where it is.",
-    Measure(
+    Metric(
         name="steps on one leg",
         unit="1",
         doc=(
@@ -165,11 +165,11 @@ def _laps(task: TaskSpec, views: Views, memory: Array, xp: ModuleType) -> tuple[
     return xp.concatenate((dragged, heading), -1), xp.arctan2(sine, cosine) / (2 * pi) * counts
 
 
-ANT_CIRCLE = _wished(
+ANT_CIRCLE = _language_task(
     ANT,
     "AntCircle",
     "The ant walks in a circle, counter-clockwise as seen from above, on its feet.",
-    Measure(
+    Metric(
         name="laps",
         unit="1",
         doc=(
@@ -260,11 +260,11 @@ _UP_AND_STILL = (
 )
 
 
-def _posed(name: str, wish: str, counted: str, doc: str, step: MeasureStep) -> TaskSpec:
+def _posed(name: str, task_description: str, counted: str, doc: str, step: MetricStep) -> TaskSpec:
     """Want a pose of the humanoid, which no fall ends; `doc` says what holds beside being upright and still."""
     told = f"product of what holds after a step, linear between the bounds: {doc}{_UP_AND_STILL}"
-    measure = Measure(name=counted, unit="1", doc=told, reads=_LEGS, begin=_nothing, step=step)
-    return _wished(HUMANOID, name, wish, measure, terminated=None, ends="never")
+    metric = Metric(name=counted, unit="1", doc=told, reads=_LEGS, begin=_nothing, step=step)
+    return _language_task(HUMANOID, name, task_description, metric, terminated=None, ends="never")
 
 
 HUMANOID_KNEEL = _posed(

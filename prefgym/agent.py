@@ -1,4 +1,4 @@
-"""What our agents share: Stable-Baselines3's verbs, files, and what moves."""
+"""What our agents share: Stable-Baselines3's verbs, files, and their state."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -37,11 +37,11 @@ class BaseAgent(ABC):
     """As in SB3: folder in which `learn` writes for TensorBoard."""
 
     def __init__(self, cfg: Any, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
-        """Note what the worlds are like.
+        """Note what the environments are like.
 
         Args:
             cfg: Hyperparameters.
-            env: Worlds whose spaces are one-dimensional Boxes.
+            env: Environments whose spaces are one-dimensional Boxes.
             seed: Seed of weights and of all that is drawn.
             device: Where the networks are.
 
@@ -77,7 +77,7 @@ class BaseAgent(ABC):
         """
 
     def start_over(self) -> None:  # noqa: B027 - who does not act has nothing to forget
-        """Forget where the worlds are; what was learned stays."""
+        """Forget where the environments are; what was learned stays."""
 
     @abstractmethod
     def weights(self) -> dict[str, Tensor]:
@@ -88,10 +88,10 @@ class BaseAgent(ABC):
         """Take over what `weights` returned."""
 
     def executed(self, action: Tensor) -> Tensor:
-        """Return what the worlds are given for an action that was drawn. Shape as given."""
+        """Return what the environments are given for an action that was drawn. Shape as given."""
         return action.clamp(self.action_low, self.action_high)
 
-    def descend(self, optimizer: torch.optim.Optimizer, loss: Tensor, **given: Tensor) -> None:
+    def gradient_step(self, optimizer: torch.optim.Optimizer, loss: Tensor, **given: Tensor) -> None:
         """Take one step down a loss.
 
         Args:
@@ -121,7 +121,7 @@ class BaseAgent(ABC):
         """Train.
 
         Args:
-            total_timesteps: Steps over all worlds; updates of agents that do not act while they learn.
+            total_timesteps: Steps over all environments; updates of agents that do not act while they learn.
             callback: SB3's: one, a list of them, or a function of locals and globals.
             log_interval: Rollouts between two lines of the log; there is one where `verbose`, `tensorboard_log` or
                 `set_logger` say so.
@@ -175,7 +175,7 @@ class BaseAgent(ABC):
         """Choose actions within bounds. Shape: (A,) or (N, A), as `observation` has.
 
         Args:
-            observation: Of one world or of several.
+            observation: Of one environment or of several.
             state: Handed back; only recurrent policies have one, and none of ours is.
             episode_start: Likewise of use to recurrent policies only.
             deterministic: Whether the most likely action is chosen.
@@ -187,23 +187,23 @@ class BaseAgent(ABC):
             return self.executed(action).reshape(*obs.shape[:-1], -1).cpu().numpy(), state
 
     def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
-        """Let `learn` act in other worlds with the same spaces.
+        """Let `learn` act in other environments with the same spaces.
 
         Args:
             env: The worlds.
-            force_reset: Whether episodes begin anew; otherwise the worlds are taken to be where the last ones were.
+            force_reset: Whether episodes begin anew; otherwise the envs are taken to be where the last ones were.
 
         Raises:
             ValueError: If the spaces are others.
         """
         if Spaces.of(env).card() != Spaces.of(self.env).card():
-            raise ValueError("the spaces of these worlds are not those that the agent was made for")
+            raise ValueError("the spaces of these environments are not those that the agent was made for")
         self.env, self._sb3_env = env, None
         if force_reset:
             self.start_over()
 
     def get_env(self) -> Any:  # noqa: ANN401
-        """Return the worlds as SB3 sees them."""
+        """Return the environments as SB3 sees them."""
         from prefgym.sb3 import VecEnv
 
         self._sb3_env = self._sb3_env or VecEnv(self.env)
@@ -247,7 +247,7 @@ class BaseAgent(ABC):
             ValueError: If they are of another agent, of another version of it, or of one for other worlds.
         """
         weights, card = cls.read(path, env)
-        cfg = restored(cls.default, card["cfg"])
+        cfg = config_from_json(cls.default, card["cfg"])
         agent = cast(Any, cls)(cfg, env or Spaces.of_card(card["spaces"]), device=device)
         agent.load_weights(weights)
         return agent
@@ -259,13 +259,13 @@ class BaseAgent(ABC):
         if card["agent"] != cls.name:
             raise ValueError(f"{path} holds {card['agent']}, not {cls.name}")
         if env is not None and Spaces.of(env).card() != card["spaces"]:
-            raise ValueError(f"{path} was learned in worlds with other spaces")
+            raise ValueError(f"{path} was learned in environments with other spaces")
         return weights, card
 
     # --- resuming ----------------------------------------------------------------------------------------------------
 
     def state_dict(self) -> State:
-        """Return all that moves here; an algorithm adds its own.
+        """Return the state to resume from; an algorithm adds its own.
 
         Raises:
             NotFiniteError: If what was learned is not finite, which is not worth going on from.
@@ -290,15 +290,22 @@ class BaseAgent(ABC):
         return torch.as_tensor(array).to(self.device, torch.float32, copy=True)
 
 
-def restored(default: Any, told: Any) -> Any:  # noqa: ANN401
+OLD_FIELDS = {"num_ahead": "n_step", "num_judges": "num_target_critics", "cut": "keep_short"}
+"""Settings that earlier versions called otherwise."""
+
+
+def config_from_json(default: Any, told: Any) -> Any:  # noqa: ANN401
     """Turn what JSON holds into a configuration like `default`.
 
     Raises:
         ValueError: If it has settings that this version does not know.
     """
     if hasattr(default, "__dataclass_fields__"):
+        told = {OLD_FIELDS.get(name, name): value for name, value in told.items()}
         if unknown := set(told) - {field.name for field in fields(default)}:
             raise ValueError(f"this was learned by another version of prefgym: {', '.join(sorted(unknown))} is unknown")
-        return replace(default, **{name: restored(getattr(default, name), value) for name, value in told.items()})
+        return replace(
+            default, **{name: config_from_json(getattr(default, name), value) for name, value in told.items()}
+        )
     # JSON knows no tuples, and configurations no lists
     return tuple(cast("list[Any]", told)) if isinstance(told, list) else told

@@ -21,7 +21,7 @@ class ScheduleCfg:
     num_sessions: Count = 10
     """Sessions over which the budget is spread evenly; if only answers count, later sessions make up for skips."""
     first: Share = 0.016
-    """Share of the training after which the first session is held; until then the agent is not paid, unless it began
+    """Share of the training after which the first session is held; until then the agent has no reward, unless it began
     with preferences."""
     last: Share = 0.7
     """Share of the training after which the last session is held; chosen on Hopper, as was the spacing."""
@@ -52,26 +52,26 @@ class Schedule:
         # t_k = first + (last - first) (k / (n - 1))^spacing
         shares = [cfg.first + (cfg.last - cfg.first) * (k / max(num - 1, 1)) ** cfg.spacing for k in range(num)]
         self.times = [math.floor(share * steps) for share in shares]
-        self.num_held = 0
+        self.num_done = 0
 
     def due(self, steps: int, left: int) -> int:
         """Return how many queries to ask now: what is left, spread over the sessions that are."""
         due = 0
-        for session in range(self.num_held, self._num_due(steps)):
+        for session in range(self.num_done, self._num_due(steps)):
             due += math.ceil((left - due) / (len(self.times) - session))
         return due
 
-    def hold(self, steps: int) -> None:
+    def mark_done(self, steps: int) -> None:
         """Note that what was due is asked, so that it does not come due again."""
-        self.num_held = self._num_due(steps)
+        self.num_done = self._num_due(steps)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
-        return {"num_held": self.num_held}
+        """Return the state to resume from."""
+        return {"num_held": self.num_done}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        self.num_held = state["num_held"]
+        self.num_done = state["num_held"]
 
     def _num_due(self, steps: int) -> int:
         return sum(time <= steps for time in self.times)
@@ -131,7 +131,7 @@ class Budget:
         return kept
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {"num_asked": self.num_asked, "num_answered": self.num_answered, "pending": sorted(self._pending)}
 
     def load_state_dict(self, state: State) -> None:

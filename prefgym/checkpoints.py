@@ -1,4 +1,4 @@
-"""Checkpoints: all that moves in a run, written so that a stop at any moment leaves the last one whole."""
+"""Checkpoints: the state to resume a run from, written so that a stop at any moment leaves the last one whole."""
 
 import json
 import shutil
@@ -52,7 +52,7 @@ class Checkpoints:
 
         Args:
             steps: Environment steps so far.
-            state: All that moves.
+            state: The state to resume from.
             shard: What was recorded since the last checkpoint.
             horizon: Shards that end at or before this are no longer needed.
 

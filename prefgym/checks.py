@@ -30,18 +30,18 @@ def check_device(device: str) -> None:
 
 
 def check_self_play(cfg: TrainCfg, learner: SelfPlayLearner | JudgedLearner) -> None:
-    """See that what pays by comparisons is asked for what it can tell.
+    """See that a learner by comparisons is asked for pairs, and not for the reward of demonstrations.
 
     Raises:
         UserError: If it is not.
     """
     if isinstance(learner, JudgedLearner) and getattr(cfg.agent_cfg, "demos", ""):
-        raise UserError(f"--reward {cfg.reward} pays by comparisons, which demonstrations take no part in.")
+        raise UserError(f"--reward {cfg.reward} rewards by comparisons, which demonstrations take no part in.")
     if isinstance(learner, SelfPlayLearner) and getattr(cfg.sampler_cfg, "num_options", 2) != 2:
         raise UserError(f"--reward {cfg.reward} compares two options: leave --sampler.num-options out.")
 
 
-def check_given(cfg: TrainCfg) -> None:
+def check_base_and_demos(cfg: TrainCfg) -> None:
     """See that a base policy and demonstrations are of the task, where the agent has such.
 
     Raises:
@@ -54,7 +54,7 @@ def check_given(cfg: TrainCfg) -> None:
         folder = cfg.agent_cfg.datasets
         played = played_in(demos, Path(folder) if folder else None)
         if played not in ("", cfg.env):
-            raise UserError(f"the demonstrations {demos} are paid what {played} pays, and not {cfg.env}.")
+            raise UserError(f"the demonstrations {demos} have the reward of {played}, and not of {cfg.env}.")
 
 
 def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
@@ -65,17 +65,17 @@ def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
     """
     length, kept = cfg.sampler_cfg.segment_length, env.recorder.num_rows - 1
     if length > kept:
-        told = f"{kept} steps of each of {env.num_envs} worlds are kept, and a segment has {length}"
+        told = f"{kept} steps of each of {env.num_envs} environments are kept, and a segment has {length}"
         raise UserError(f"{told}: raise --recorder.capacity-steps and --recorder.capacity-bytes, or have fewer worlds.")
 
 
 def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv, num_steps: int) -> None:
-    """See that there are pieces as long as a rollout, and that they stay recorded while others are compared with them.
+    """See that fragments are as long as a rollout, and stay recorded while others are compared with them.
 
     Args:
         cfg: Of the run.
         env: Its worlds.
-        num_steps: Steps of each world in a rollout of its agent.
+        num_steps: Steps of each environment in a rollout of its agent.
 
     Raises:
         UserError: If episodes end before, or there is too little room.
@@ -83,17 +83,17 @@ def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv, num_steps: int) -> None
     num_envs = env.num_envs
     limit = foreign.find(cfg.env).max_episode_steps
     if limit is not None and limit < num_steps:
-        told = f"pieces of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
+        told = f"fragments of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
         shorter = "lower --agent.num-steps, or n_steps in --agent.settings"
         raise UserError(f"--reward {cfg.reward} compares {told}: {shorter}.")
-    # each rollout has a piece of each world at least, those of older ones are left out, and a step takes two rows
+    # each rollout has a fragment of each env at least, those of older ones are left out, and a step takes two rows
     rollouts = math.ceil(cfg.reward_cfg.queue / num_envs) + 2
     if env.recorder.num_rows < (rows := rollouts * (2 * num_steps + 1)):
         told = f"{rows * num_envs:,} steps, and there is room for {env.recorder.num_rows * num_envs:,}"
         raise UserError(f"--reward {cfg.reward} compares with a queue that reaches back {told}: see --recorder.")
 
 
-def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
+def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
     """See that preferences to begin with are such as the rater will be asked for.
 
     Raises:
@@ -103,10 +103,10 @@ def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
     if isinstance(parts.learner, JudgedLearner):
         raise UserError(f"--preferences cannot be used by --reward {cfg.reward}: it has each rollout judged anew.")
-    preferences, sampler = read_feedback(brought), cfg.sampler_cfg
+    preferences, sampler = read_feedback(folder), cfg.sampler_cfg
     queries = preferences.queries
     if not preferences.answers.answered.any():
-        raise UserError(f"{brought} has nothing to begin with: no query in it was answered.")
+        raise UserError(f"{folder} has nothing to begin with: no query in it was answered.")
     options = queries.options
     sizes = {
         "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),
@@ -116,4 +116,4 @@ def check_preferences(cfg: TrainCfg, brought: Path, parts: Parts) -> None:
     }
     for name, (there, here) in sizes.items():
         if there != here:
-            raise UserError(f"{brought} does not fit: {there} {name}, and {here} in this run.")
+            raise UserError(f"{folder} does not fit: {there} {name}, and {here} in this run.")

@@ -134,7 +134,7 @@ class EvaluateArgs:
     run: tyro.conf.Positional[Path]
     """Run folder; or `expert:ID` or `medium:ID` for what ships with prefgym, such as expert:prefgym/Hopper-v0."""
     episodes: Count = 20
-    """Episodes, each in a world of its own."""
+    """Episodes, each in an environment of its own."""
     seed: Seed = FIRST_SEED
     """Seed of the first; the others count on from it."""
     threads: Threads = 1

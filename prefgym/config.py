@@ -32,7 +32,7 @@ class EvalCfg:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointCfg:
-    """How often all that moves is saved, so that `--resume` can go on from there."""
+    """How often the state to resume from is saved, so that `--resume` can go on from there."""
 
     every: Count = 100_000
     """Environment steps between two checkpoints."""
@@ -44,12 +44,12 @@ class CheckpointCfg:
 
 @dataclass(frozen=True, kw_only=True)
 class WarpCfg:
-    """How much room there is in worlds on a GPU, and how they are made; tasks know how much they need."""
+    """How much room there is in environments on a GPU, and how they are made; tasks know how much they need."""
 
     num_contacts: Count | None = None
-    """Contacts a world may have on the average."""
+    """Contacts an environment may have on the average."""
     num_constraints: Count | None = None
-    """Constraints each world may have."""
+    """Constraints each environment may have."""
     compiled: bool | None = None
     """Whether torch compiles the formulas of observation and reward; on GPUs unless said."""
 
@@ -85,7 +85,7 @@ class TrainCfg:
     seed: Seed = 0
     """Seed of every generator."""
     backend: Literal["cpu", "warp"] = "cpu"
-    """What simulates the worlds: processors, or MuJoCo Warp on `--device`, for thousands of them."""
+    """What simulates the environments: processors, or MuJoCo Warp on `--device`, for thousands of them."""
     device: str = "cpu"
     """Where networks are trained."""
     threads: Threads | None = None
@@ -99,7 +99,7 @@ class TrainCfg:
     recorder: RecorderCfg = field(default_factory=RecorderCfg)
     """How much is recorded."""
     warp: WarpCfg = field(default_factory=WarpCfg)
-    """How much room there is in worlds on a GPU."""
+    """How much room there is in environments on a GPU."""
     checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
     """How a stopped run can go on."""
     eval: EvalCfg = field(default_factory=EvalCfg)
@@ -138,7 +138,7 @@ class OfflineEvalCfg(EvalCfg):
 
 @dataclass(frozen=True, kw_only=True)
 class OfflineCheckpointCfg(CheckpointCfg):
-    """How often all that moves is saved, so that `--resume` can go on from there."""
+    """How often the state to resume from is saved, so that `--resume` can go on from there."""
 
     every: Count = 5000
     """Updates between two checkpoints."""

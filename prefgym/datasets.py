@@ -157,7 +157,7 @@ def minari_module(module: str) -> Any:  # noqa: ANN401
 
 
 def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
-    """Record the episodes of a Minari dataset, each as a world of its own, so that samplers can draw queries from them.
+    """Record the episodes of a Minari dataset, each as an env of its own, so that samplers can draw queries from them.
 
     Args:
         dataset: A `minari.MinariDataset`. Its rewards are taken for the task reward; every number that the infos of all

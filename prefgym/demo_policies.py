@@ -12,7 +12,7 @@ from prefgym.config import UserError
 from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
 from prefgym.experts import LEVELS, load_expert
 from prefgym.load import load_policy
-from prefgym.player import Act, Player, in_turn
+from prefgym.player import Act, PolicyRunner, in_turn
 from prefgym.runs import read_config
 
 Array = npt.NDArray[Any]
@@ -21,7 +21,7 @@ Array = npt.NDArray[Any]
 def make_policies(
     env_id: str, names: Sequence[str], action_space: gym.spaces.Box, *, quality: float | None = None, seed: int = 0
 ) -> Act:
-    """Make who acts, each in the worlds of its turn.
+    """Make who acts, each in the environments of its turn.
 
     Args:
         env_id: Where.
@@ -62,19 +62,19 @@ def make_policy(
             demonstrator = Demonstrator(env_id, DemonstratorCfg(quality=1.0 if quality is None else quality), seed=seed)
         except ValueError as error:
             raise UserError(f"{error}.") from None
-        return Player(demonstrator, deterministic=False).act
+        return PolicyRunner(demonstrator, deterministic=False).act
     if name == "random":
         if not action_space.is_bounded():
             raise UserError(f"--policy random: actions of {env_id} have no bounds to draw between.")
         generator = np.random.default_rng(seed)
         return lambda obs, _: generator.uniform(action_space.low, action_space.high, (len(obs), *action_space.shape))
     if name in LEVELS:
-        return Player(load_expert(env_id, name)).act
+        return PolicyRunner(load_expert(env_id, name)).act
     if not Path(name).is_dir():
         raise UserError(f"unknown policy {name!r}: there is demonstrator, expert, medium, random, or a run folder.")
     if (trained_on := read_config(Path(name))["env"]) != env_id:
         raise UserError(f"{name} was trained in {trained_on}, not in {env_id}.")
-    return Player(load_policy(name)).act
+    return PolicyRunner(load_policy(name)).act
 
 
 def noisy(act: Act, std: float, action_space: gym.spaces.Box, seed: int) -> Act:

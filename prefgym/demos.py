@@ -1,6 +1,6 @@
 """`prefgym demos`: episodes of a policy as a Minari dataset.
 
-Many worlds are played at once, one episode in each, and cut apart afterwards.
+Many environments are played at once, one episode in each, and cut apart afterwards.
 """
 
 import os
@@ -46,7 +46,7 @@ class DemosCfg:
     policy: tuple[str, ...] = ("demonstrator",)
     """Who acts: `demonstrator` (a script, where there is one), `expert` or `medium` (what ships with prefgym for the
     task), `random` (uniform actions), or a run folder, whose last policy takes the actions it thinks best. Several
-    share the worlds: the first acts in the first, the second in the second, and so on, over and over."""
+    share the environments: the first acts in the first, the second in the second, and so on, over and over."""
     quality: Share | None = None
     """How good the demonstrator is: the share of steps on which its hand does not slip; 1 unless said."""
     noise: NonNegative = 0.0
@@ -56,7 +56,7 @@ class DemosCfg:
     seed: Seed = 0
     """Seed of the first episode; the others count on from it. It also seeds policy and noise."""
     num_envs: Count = 16
-    """Worlds that are played at once; noise and slips depend on it."""
+    """Environments that are played at once; noise and slips depend on it."""
     threads: Threads = 1
     """Threads of the simulation."""
     out: Path | None = None
@@ -65,7 +65,9 @@ class DemosCfg:
     def __post_init__(self) -> None:
         check(self)
         if not 1 <= len(self.policy) <= min(self.num_envs, self.episodes):
-            raise ValueError(f"{len(self.policy)} policies cannot share {min(self.num_envs, self.episodes)} worlds")
+            raise ValueError(
+                f"{len(self.policy)} policies cannot share {min(self.num_envs, self.episodes)} environments"
+            )
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -104,7 +106,7 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
     path = dataset_path(cfg.dataset, cfg.out)
     env = make_evaluation_env(cfg.env, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
     with closing(env):
-        if "wish" in env.metadata:
+        if "task_description" in env.metadata:
             raise UserError(f"{cfg.env} has no task reward, and nobody but evaluation sees what is counted there.")
         try:
             spaces = Spaces.of(env)
@@ -131,7 +133,7 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
 
 
 def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: int) -> list[Episode]:
-    """Play episodes in worlds that pay the task reward, in SAME_STEP mode; episode i has the seed `seed` + i."""
+    """Play episodes in environments that give the task reward, in SAME_STEP mode; episode i has the seed `seed` + i."""
     episodes: list[Episode] = []
     for first in range(seed, seed + num_episodes, env.num_envs):
         episodes += _play(act, env, first)
@@ -139,7 +141,7 @@ def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: in
 
 
 def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episode]:
-    """Play one episode in each world, until the last one has ended."""
+    """Play one episode in each environment, until the last one has ended."""
     running = ended = np.ones(env.num_envs, np.bool_)
     obs, _ = env.reset(seed=seed)
     columns: list[tuple[Array, ...]] = []
@@ -158,11 +160,11 @@ def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episod
     before, after, action, reward, terminated, truncated = map(np.stack, zip(*columns))
     told = {name: np.stack([step[name] for step in infos]) for name in infos[0]}
     length = (terminated | truncated).argmax(0) + 1
-    for world, last in enumerate(length.tolist()):
-        taken = slice(None, last), world
+    for index, last in enumerate(length.tolist()):
+        taken = slice(None, last), index
         yield Episode(
-            seed=seed + world,
-            obs=np.concatenate([before[taken], after[last - 1 : last, world]]),
+            seed=seed + index,
+            obs=np.concatenate([before[taken], after[last - 1 : last, index]]),
             action=action[taken],
             reward=reward[taken].astype(np.float64),
             terminated=terminated[taken],
@@ -256,9 +258,9 @@ def _announce(path: Path, dataset: str) -> None:
 
 
 def _spec(env_id: str) -> Any:  # noqa: ANN401
-    """Return what makes one world as it was played: it pays the task reward, and its observations are flat."""
-    paid: dict[str, Any] = {"reward": "task"} if env_id.startswith("prefgym/") else {}
-    env = gym.make(env_id, disable_env_checker=True, **paid)
+    """Return what makes one environment as it was played: it gives the task reward, and its observations are flat."""
+    rewarded: dict[str, Any] = {"reward": "task"} if env_id.startswith("prefgym/") else {}
+    env = gym.make(env_id, disable_env_checker=True, **rewarded)
     flat = FlattenObservation(env) if isinstance(env.observation_space, gym.spaces.Dict) else env
     spec = flat.spec
     env.close()

@@ -12,14 +12,14 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 
 from prefgym.config import UserError
 from prefgym.guards import check_finite
-from prefgym.player import Player
+from prefgym.player import PolicyRunner
 from prefgym.protocols import Policy
 from prefgym.sim.foreign import find, make_vector
 from prefgym.sim.gl import mujoco
 
 FIRST_SEED = 10_000
 OURS = "prefgym.envs.registration:make_vector_env"
-"""What makes the worlds that are simulated here."""
+"""What makes the environments that are simulated here."""
 TRUE_RETURN = "true return"
 """What is measured where there is a task reward."""
 
@@ -32,7 +32,7 @@ class Evaluation:
     """Task return of each episode, or what its measure came to."""
     lengths: tuple[int, ...]
     """Steps of each episode."""
-    measure: str = TRUE_RETURN
+    metric: str = TRUE_RETURN
     """What the returns are."""
     successes: tuple[bool, ...] | None = None
     """Whether each episode ended in success; None where environments do not say."""
@@ -54,9 +54,9 @@ class Evaluation:
 
     def in_words(self, digits: int) -> str:
         """Say what was measured: true returns with so many digits, what is counted with one more."""
-        digits += self.measure != TRUE_RETURN
+        digits += self.metric != TRUE_RETURN
         success = "" if self.successes is None else f", success in {self.success_rate:.0%}"
-        return f"{self.measure} {self.mean:.{digits}f} ± {self.std:.{digits}f}{success}"
+        return f"{self.metric} {self.mean:.{digits}f} ± {self.std:.{digits}f}{success}"
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers under the names they are logged with."""
@@ -70,7 +70,7 @@ class Evaluation:
 
 
 def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED) -> Evaluation:
-    """Run one episode in each world of `env`, seeded `seed`, `seed` + 1, ..., with deterministic actions.
+    """Run one episode in each environment of `env`, seeded `seed`, `seed` + 1, ..., with deterministic actions.
 
     Raises:
         NotFiniteError: Before the physics sees an action that is not finite.
@@ -79,7 +79,7 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
     lengths = np.zeros(env.num_envs, np.int64)
     success = np.zeros(env.num_envs, np.bool_)
     running = ended = np.ones(env.num_envs, np.bool_)
-    player, told = Player(policy), None
+    player, told = PolicyRunner(policy), None
     obs, _ = env.reset(seed=seed)
     while running.any():
         action = player.act(obs, ended)
@@ -95,13 +95,13 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
     return Evaluation(
         returns=tuple(returns.tolist()),
         lengths=tuple(lengths.tolist()),
-        measure=measure_of(env),
+        metric=metric_of(env),
         successes=None if told is None else tuple(success.tolist()),
     )
 
 
 def succeeded(info: Mapping[str, Any], ended: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
-    """Tell in which worlds a step led to success; None where environments do not say. Shape: (N,), bool.
+    """Tell in which environments a step led to success; None where environments do not say. Shape: (N,), bool.
 
     Args:
         info: Of a step in SAME_STEP mode.
@@ -115,14 +115,14 @@ def succeeded(info: Mapping[str, Any], ended: npt.NDArray[np.bool_]) -> npt.NDAr
     return np.where(ended, after, now)
 
 
-def measure_of(env: VectorEnv[Any, Any, Any]) -> str:
+def metric_of(env: VectorEnv[Any, Any, Any]) -> str:
     """Name what is measured in an environment."""
-    return env.metadata.get("measure", TRUE_RETURN)
+    return env.metadata.get("metric", TRUE_RETURN)
 
 
 @contextmanager
 def making(env_id: str) -> Generator[None]:
-    """Say why worlds of an environment cannot be made.
+    """Say why environments of an environment cannot be made.
 
     Raises:
         gymnasium.error.DependencyNotInstalled: If something that they need is missing, and that says it.
@@ -147,14 +147,14 @@ def make_evaluation_env(
     render_mode: str | None = None,
     dtype: npt.DTypeLike = np.float32,
 ) -> VectorEnv[Any, Any, Any]:
-    """Make worlds that pay the task reward, or what the task's measure counts, and are seeded as Gymnasium's own.
+    """Make envs that give the task reward, or what the task's measure counts, and are seeded as Gymnasium's own.
 
     Args:
         env_id: Any id.
         num_envs: Number of worlds.
         num_threads: Threads that step those that are simulated here.
         render_mode: As in `gym.make`.
-        dtype: Type of the observations of worlds that are simulated here; others have their own.
+        dtype: Type of the observations of environments that are simulated here; others have their own.
 
     Raises:
         gymnasium.error.DependencyNotInstalled: If something that they need is missing.
@@ -165,7 +165,7 @@ def make_evaluation_env(
             return gym.make_vec(
                 env_id,
                 num_envs,
-                reward="measure",
+                reward="metric",
                 seeding="parity",
                 num_threads=num_threads,
                 dtype=dtype,
@@ -178,17 +178,17 @@ def make_evaluation_env(
 def record_episode(
     policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED
 ) -> dict[str, npt.NDArray[Any]]:
-    """Run one deterministic episode in a single world and keep all of it.
+    """Run one deterministic episode in a single environment and keep all of it.
 
     Returns:
-        `obs` (T+1, O), `action` (T, A), `reward` (T,), and what there is to look at: `state` (T+1, S) of worlds that
+        `obs` (T+1, O), `action` (T, A), `reward` (T,), and what there is to look at: `state` (T+1, S) of envs that
         can tell it, or `frames` (T, H, W, 3) of those that were made to draw themselves.
     """
     obs, _ = env.reset(seed=seed)
     state = getattr(env.unwrapped, "physics_state", None)
     observations, actions, rewards = [obs[0]], list[Any](), list[float]()
     states, frames = [state()[0]] if state else list[Any](), list[Any]()
-    player, begins, ended = Player(policy), np.ones(1, np.bool_), False
+    player, begins, ended = PolicyRunner(policy), np.ones(1, np.bool_), False
     while not ended:
         if not state and env.render_mode is not None:
             frames.append(cast(Any, env.render())[0])

@@ -20,7 +20,7 @@ from prefgym.config import UserError
 from prefgym.files import digest, read_sealed_json, verify, write_sealed_json
 from prefgym.limits import NonNegative, Within, check
 from prefgym.networks import Activation, RunningNorm, mlp
-from prefgym.sim.nested import hosted
+from prefgym.sim.nested import to_numpy
 
 Level = Literal["expert", "medium"]
 FOLDER = Path(str(files("prefgym.envs"))) / "experts"
@@ -39,7 +39,7 @@ class Measured:
     std: float
     """Deviation over episodes."""
     few: int
-    """Number of other episodes of which the mean was foreseen."""
+    """Number of other episodes of which the mean was predicted."""
     few_low: float
     """The mean of so few episodes lies above this with a probability of 99.9 %, and ..."""
     few_high: float
@@ -132,7 +132,7 @@ class Expert(nn.Module):
         """Choose actions, as SB3's policies do. Shapes: (..., O) to (..., A).
 
         Args:
-            observation: Of one world or of several.
+            observation: Of one environment or of several.
             state: Handed back; there is none.
             episode_start: Not looked at: there is no memory.
             deterministic: Experts know nothing else.
@@ -143,7 +143,7 @@ class Expert(nn.Module):
         del episode_start
         if not deterministic:
             raise ValueError("an expert acts without noise; add your own to its actions")
-        return self.act(torch.as_tensor(np.asarray(hosted(observation), np.float32))).numpy(), state
+        return self.act(torch.as_tensor(np.asarray(to_numpy(observation), np.float32))).numpy(), state
 
     @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:

@@ -2,15 +2,17 @@
 
 import argparse
 import difflib
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, field, fields, make_dataclass, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar, cast
 
 import gymnasium as gym
 import tyro
 
 from prefgym import agents, raters, rewards, samplers
+from prefgym.agent import OLD_FIELDS
 from prefgym.agents.tuned import tuned
 from prefgym.checkpoints import Checkpoints
 from prefgym.config import OfflineCfg, TrainCfg, UserError
@@ -115,6 +117,7 @@ def _compose(
         kinds: The kinds of its parts.
         epilogue: What `--help` says beside the docstring.
     """
+    argv = _renamed(argv)
     parts: list[tuple[str, Any, Any]] = []
     for kind, name in _names(argv, cfg, *kinds).items():
         part = replace(REGISTRIES[kind].cfg(name), **tuned(env, kind, name))
@@ -125,6 +128,27 @@ def _compose(
     composed: type[Cfg] = make_dataclass(cfg.__name__, parts, bases=(cfg,), frozen=True, kw_only=True)  # pyright: ignore[reportAssignmentType]
     described = f"{cfg.__doc__}\n\n{epilogue}".strip()
     return tyro.cli(composed, args=list(argv), prog=f"prefgym {command}", description=described)
+
+
+OLD_FLAGS = {
+    "--agent.num-ahead": "--agent.n-step",
+    "--agent.num-judges": "--agent.num-target-critics",
+    "--sampler.cut": "--sampler.keep-short",
+    "--sampler.no-cut": "--sampler.no-keep-short",
+}
+"""Flags that earlier versions called otherwise; they are taken for one release."""
+
+
+def _renamed(argv: Sequence[str]) -> list[str]:
+    """Replace flags of earlier versions, and say so."""
+    flags: list[str] = []
+    for word in argv:
+        name, equals, value = word.partition("=")
+        if new := OLD_FLAGS.get(name.replace("_", "-")):
+            print(f"{name} is called {new} now", file=sys.stderr)
+            word = f"{new}{equals}{value}"
+        flags.append(word)
+    return flags
 
 
 def check_env(env_id: str) -> None:
@@ -138,6 +162,14 @@ def check_env(env_id: str) -> None:
     except gym.error.Error:
         told = hint(env_id, list(gym.registry), "prefgym list envs shows ours")
         raise UserError(f"unknown environment {env_id!r}: {told}") from None
+
+
+def _present(config: Any) -> Any:  # noqa: ANN401
+    """Call the settings of a configuration as this version does."""
+    if not isinstance(config, dict):
+        return config
+    settings = cast("dict[str, Any]", config)
+    return {OLD_FIELDS.get(name, name): _present(value) for name, value in settings.items()}
 
 
 def configuration_of(run: Path, command: str, parse: Callable[[Sequence[str]], Cfg]) -> Cfg:
@@ -161,7 +193,7 @@ def configuration_of(run: Path, command: str, parse: Callable[[Sequence[str]], C
         raise UserError(f"{run} was started with another command: prefgym {config['command'][1]} --resume {run}.")
     # the environment is named, since what it was read from may be gone
     cfg = replace(parse([*config["command"][2:], "--env", config["env"]]), out=run)
-    told, today = ({**c, "out": None, "command": None} for c in (config, plain(asdict(cfg))))
+    told, today = ({**_present(c), "out": None, "command": None} for c in (config, plain(asdict(cfg))))
     if changed := sorted(name for name in {*told, *today} if told.get(name) != today.get(name)):
         raise UserError(f"{run} cannot be resumed: {', '.join(changed)} would not be what it was when the run began.")
     return cfg

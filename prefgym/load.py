@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from safetensors import SafetensorError
 
 from prefgym import agents, rewards
-from prefgym.agent import restored
+from prefgym.agent import config_from_json
 from prefgym.config import UserError
 from prefgym.evaluate import make_evaluation_env
 from prefgym.files import read_json
@@ -34,7 +34,7 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
 
 
 def load_reward(run: Path | str) -> Learner:
-    """Load what a run has learned to pay; `reward` says what steps are worth, and environments can be made to pay it.
+    """Load the reward that a run has learned; `reward` says what steps are worth, and envs can be made to give it.
 
     Args:
         run: Run folder.
@@ -46,7 +46,7 @@ def load_reward(run: Path | str) -> Learner:
     env = _env(Path(run))
 
     def load() -> Learner:
-        learner = rewards.build(card["reward"], restored(rewards.cfg(card["reward"]), card["cfg"]), env=env)
+        learner = rewards.build(card["reward"], config_from_json(rewards.cfg(card["reward"]), card["cfg"]), env=env)
         learner.load_weights(load_weights(path)[0])
         return learner
 

@@ -1,4 +1,4 @@
-"""The online loop: act, ask, fit, pay, update."""
+"""The online loop: act, ask, fit, reward, update."""
 
 import math
 from dataclasses import dataclass, replace
@@ -16,7 +16,7 @@ from prefgym.buffers.rollout import EpisodeReturns
 from prefgym.checkpoints import Checkpoints, Shard, Which
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
-from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, measure_of
+from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
 from prefgym.feedback import read_feedback
 from prefgym.files import DamageError, digest, writing
 from prefgym.guards import NotFiniteError
@@ -35,20 +35,26 @@ from prefgym.protocols import (
 )
 from prefgym.queries import Queries
 from prefgym.rewards.diagnostics import FitReport
-from prefgym.rewards.pay import pay, pay_pieces
+from prefgym.rewards.pay import learned_reward, win_rate_reward
 from prefgym.runs import Run
 from prefgym.segments import Segments
 from prefgym.sim.pool import SimulationError
 from prefgym.states import State, Stateful
 from prefgym.wrappers import PreferenceVectorEnv
 
-BROUGHT = Path("preferences") / "brought"
+INITIAL_PREFERENCES = Path("preferences") / "initial"
 """Where a run keeps the preferences that it began with."""
+
+
+def initial_folder(run: Path) -> Path:
+    """Say where a run keeps the preferences that it began with; earlier versions called the folder `brought`."""
+    old = run / "preferences" / "brought"
+    return old if old.is_dir() else run / INITIAL_PREFERENCES
 
 
 @dataclass(eq=False, kw_only=True)
 class Parts:
-    """Everything that takes part in a run; without a rater the agent is paid the task reward."""
+    """Everything that takes part in a run; without a rater the agent is given the task reward."""
 
     env: VectorEnv[Any, Any, Any]
     agent: Agent
@@ -59,7 +65,7 @@ class Parts:
     schedule: Schedule
     generator: torch.Generator
     """Draws the queries."""
-    asked: list[Segments]
+    shown_so_far: list[Segments]
     """What was asked about so far, for samplers that spread their questions."""
 
     @property
@@ -67,7 +73,7 @@ class Parts:
         """Return what segments are drawn from; None without a rater."""
         return self.env.recorder if isinstance(self.env, PreferenceVectorEnv) else None
 
-    def moving(self) -> dict[str, Any]:
+    def stateful_parts(self) -> dict[str, Any]:
         """Name the parts that move: all of these must be `Stateful` for a run to be resumed."""
         wrapper = {"wrapper": self.env} if isinstance(self.env, PreferenceVectorEnv) else {}
         rater = {} if self.rater is None else {"rater": self.rater}
@@ -78,7 +84,7 @@ class Parts:
 
 def stateless(parts: Parts) -> list[str]:
     """Name the parts that do not tell their state."""
-    return [name for name, part in parts.moving().items() if not isinstance(part, Stateful)]
+    return [name for name, part in parts.stateful_parts().items() if not isinstance(part, Stateful)]
 
 
 def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = None) -> "Outcome":
@@ -97,7 +103,7 @@ def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = Non
     interrupted = False
     budget = None if cfg.rater == "none" else cfg.budget
     try:
-        with Progress(cfg.env, cfg.steps, budget=budget, measure=measure_of(parts.env)) as progress:
+        with Progress(cfg.env, cfg.steps, budget=budget, metric=metric_of(parts.env)) as progress:
             try:
                 if resume_from is None:
                     loop.begin()
@@ -137,12 +143,12 @@ class Loop:
     def __init__(self, cfg: TrainCfg, parts: Parts, run: Run) -> None:
         self.cfg, self.parts, self.run = cfg, parts, run
         self.steps = 0
-        self.given: Preferences | None = None
+        self.initial_preferences: Preferences | None = None
         """What it began with."""
-        self.given_seal: str | None = None
+        self.initial_seal: str | None = None
         """A checksum of that."""
-        self._came: list[Preferences] = []
-        """What was answered since, as it came."""
+        self.answered_so_far: list[Preferences] = []
+        """What was answered since, in the order of the answers."""
         self._num_ties = 0
         self.fit: FitReport | None = None
         self.returns = EpisodeReturns()
@@ -152,29 +158,29 @@ class Loop:
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
     def begin(self) -> None:
-        """Fit the reward to the preferences that were brought along, if there are any.
+        """Fit the reward to the initial preferences, if there are any.
 
         Raises:
             UserError: If they are damaged.
         """
-        self.given = self.read_given()
-        if self.given is not None:
-            self.run.log(0, self.fit_reward(self.given).metrics())
+        self.initial_preferences = self.read_initial_preferences()
+        if self.initial_preferences is not None:
+            self.run.log(0, self.fit_reward(self.initial_preferences).metrics())
 
-    def read_given(self) -> Preferences | None:
-        """Read the preferences that were brought along.
+    def read_initial_preferences(self) -> Preferences | None:
+        """Read the initial preferences.
 
         Raises:
             UserError: If they are damaged.
         """
         if self.cfg.preferences is None:
             return None
-        given = read_feedback(self.run.path / BROUGHT).without_truth()
-        self.given_seal = digest(self.run.path / BROUGHT / "manifest.json")
-        return given
+        initial_preferences = read_feedback(initial_folder(self.run.path)).without_truth()
+        self.initial_seal = digest(initial_folder(self.run.path) / "manifest.json")
+        return initial_preferences
 
     def run_to_end(self, progress: Progress) -> None:
-        """Act, ask, fit, pay and update until the steps are used up."""
+        """Act, ask, fit, reward and update until the steps are used up."""
         cfg, parts = self.cfg, self.parts
         while self.steps < cfg.steps:
             rollout = parts.agent.collect(parts.env)
@@ -184,17 +190,17 @@ class Loop:
             if parts.rater is not None:
                 after = self.steps + rollout.num_steps
                 if isinstance(parts.learner, JudgedLearner):
-                    metrics |= self.hold_matches(parts.rater, parts.learner, after, len(rollout.reward))
+                    metrics |= self.run_comparisons(parts.rater, parts.learner, after, len(rollout.reward))
                 else:
                     if isinstance(parts.learner, SelfPlayLearner):
-                        parts.learner.watch(rollout.pieces()[0])
-                    metrics |= self.hold_session(parts.rater, after)
-                rollout = rollout.pay(self.pay(rollout))
-            if self.is_paid:
+                        parts.learner.observe_fragments(rollout.fragments()[0])
+                    metrics |= self.run_session(parts.rater, after)
+                rollout = rollout.learned_reward(self.learned_reward(rollout))
+            if self.has_reward:
                 metrics |= parts.agent.update(rollout, self.steps / cfg.steps)
                 self.returns.add(rollout)
                 metrics["rollout/ep_rew_mean"] = self.returns.mean
-            elif isinstance(parts.agent, OffPolicyAgent):  # before the first session there is no pay
+            elif isinstance(parts.agent, OffPolicyAgent):  # before the first session there is no reward
                 metrics |= parts.agent.explore(rollout)
             self.steps += rollout.num_steps
             if evaluation_is_due and self.steps < cfg.steps:
@@ -207,7 +213,7 @@ class Loop:
                 checkpoint_is_due or self.checkpoints.are_older_than(cfg.checkpoint.minutes)
             ):
                 self.save()
-        if parts.rater is not None and parts.budget.num_asked == 0 and self.given is None:
+        if parts.rater is not None and parts.budget.num_asked == 0 and self.initial_preferences is None:
             raise UserError(
                 f"Nothing could be asked: the sampler found no segment in {self.steps:,} steps of {parts.env.num_envs} "
                 "worlds; lower --segment-length or --schedule.first, or raise --steps or --sampler.recent-steps."
@@ -218,12 +224,12 @@ class Loop:
         return self.steps // every < (self.steps + num_steps) // every
 
     @property
-    def is_paid(self) -> bool:
+    def has_reward(self) -> bool:
         """Return whether there is a reward to learn from."""
         return self.parts.rater is None or self.parts.learner.is_fitted
 
-    def hold_session(self, rater: Rater, steps: int) -> dict[str, float | None]:
-        """Ask what is due, take in what was answered, and fit if anything was."""
+    def run_session(self, rater: Rater, steps: int) -> dict[str, float | None]:
+        """Ask what is due, ingest what was answered, and fit if anything was."""
         parts = self.parts
         if num_queries := parts.schedule.due(steps, parts.budget.left):
             self.ask(rater, num_queries, steps)
@@ -231,21 +237,25 @@ class Loop:
         fresh = parts.budget.receive(answers) if answers else None
         if fresh is None:
             return {}
-        counts = self.take_in(fresh, steps)
-        counts["feedback/session"] = parts.schedule.num_held
+        counts = self.ingest(fresh, steps)
+        counts["feedback/session"] = parts.schedule.num_done
         preferences = self.preferences
         assert preferences is not None  # fresh ones are among them
         if not preferences.answers.answered.any():  # all skipped so far: nothing to fit
             return counts
-        paid = self.returns.mean
-        self.health.foresee(parts.learner, fresh, paid)
-        report = self.fit_reward(Preferences.cat([self.given, preferences]) if self.given else preferences)
-        return counts | report.metrics() | self.health.measure(parts.learner, preferences, fresh, report, paid)
+        learned_return = self.returns.mean
+        self.health.record_predictions(parts.learner, fresh, learned_return)
+        report = self.fit_reward(
+            Preferences.cat([self.initial_preferences, preferences]) if self.initial_preferences else preferences
+        )
+        return (
+            counts | report.metrics() | self.health.measure(parts.learner, preferences, fresh, report, learned_return)
+        )
 
-    def take_in(self, fresh: Preferences, steps: int) -> dict[str, float | None]:
+    def ingest(self, fresh: Preferences, steps: int) -> dict[str, float | None]:
         """Log new answers, keep them, and count all so far."""
         self.answers.append(fresh, steps)
-        self._came.append(fresh)
+        self.answered_so_far.append(fresh)
         self._num_ties += int(fresh.answers.tie.sum())
         budget = self.parts.budget
         return {
@@ -258,12 +268,14 @@ class Loop:
     @property
     def preferences(self) -> Preferences | None:
         """Return what was answered since the run began; None if nothing was."""
-        if len(self._came) > 1:
-            self._came = [Preferences.cat(self._came)]
-        return self._came[0] if self._came else None
+        if len(self.answered_so_far) > 1:
+            self.answered_so_far = [Preferences.cat(self.answered_so_far)]
+        return self.answered_so_far[0] if self.answered_so_far else None
 
-    def hold_matches(self, rater: Rater, learner: JudgedLearner, steps: int, num_steps: int) -> dict[str, float | None]:
-        """Let the rater compare the pieces of this rollout with recent ones; the budget is spread over all steps.
+    def run_comparisons(
+        self, rater: Rater, learner: JudgedLearner, steps: int, num_steps: int
+    ) -> dict[str, float | None]:
+        """Let the rater compare the fragments of this rollout with recent ones; the budget is spread over all steps.
 
         Raises:
             UserError: If not all answers come at once.
@@ -273,24 +285,24 @@ class Loop:
         budget = parts.budget
         # budget steps / all steps, less what was spent so far
         due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
-        starts = parts.recorder.pieces(num_steps)
-        pieces = parts.recorder.segments(starts, num_steps, truth=False)
-        whole = (pieces.length == num_steps) | pieces.terminated
-        matches = learner.match(starts.cpu(), whole.cpu(), max(due, 0))
-        if not len(matches):
+        starts = parts.recorder.fragments(num_steps)
+        fragments = parts.recorder.segments(starts, num_steps, truth=False)
+        whole = (fragments.length == num_steps) | fragments.terminated
+        comparisons = learner.propose_comparisons(starts.cpu(), whole.cpu(), max(due, 0))
+        if not len(comparisons):
             return {}
-        options = parts.recorder.segments(matches, num_steps).map(Tensor.cpu)
+        options = parts.recorder.segments(comparisons, num_steps).map(Tensor.cpu)
         rater.submit(budget.ask(Queries.of(options, first_id=budget.num_asked, asked_at=steps)))
         answers = rater.collect()
         fresh = budget.receive(answers) if answers else None
-        counts = {} if fresh is None else self.take_in(without_pictures(fresh), steps)
+        counts = {} if fresh is None else self.ingest(without_pictures(fresh), steps)
         if fresh is None or len(fresh) < len(options):
             raise UserError(f"--reward {self.cfg.reward} needs a rater who answers at once, unlike {self.cfg.rater}.")
-        learner.settle(fresh[fresh.query_id.argsort()].answers)
+        learner.record_outcomes(fresh[fresh.query_id.argsort()].answers)
         return counts
 
     def fit_reward(self, preferences: Preferences) -> FitReport:
-        """Fit the learner, and pay what is remembered anew."""
+        """Fit the learner, and relabel what is remembered."""
         report: FitReport = self.parts.learner.fit(preferences)
         self.fit = report
         if isinstance(self.parts.agent, OffPolicyAgent):
@@ -305,19 +317,19 @@ class Loop:
             options = parts.sampler(parts.recorder, parts.learner, num_queries, parts.generator).map(Tensor.cpu)
         except NoSegmentError:
             return
-        parts.schedule.hold(steps)
-        parts.asked.append(options.without_truth())
+        parts.schedule.mark_done(steps)
+        parts.shown_so_far.append(options.without_truth())
         rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
 
-    def pay(self, rollout: Any) -> torch.Tensor:  # noqa: ANN401
+    def learned_reward(self, rollout: Any) -> torch.Tensor:  # noqa: ANN401
         """Return what the learner thinks of each step; zeros before the first fit. Shape: (T, N)."""
-        if not self.is_paid:
+        if not self.has_reward:
             return torch.zeros_like(rollout.reward)
         learner = self.parts.learner
         if isinstance(learner, JudgedLearner):
-            pieces, piece = rollout.pieces()
-            return pay_pieces(learner, pieces)[piece]
-        return pay(learner, rollout.steps())
+            fragments, fragment = rollout.fragments()
+            return win_rate_reward(learner, fragments)[fragment]
+        return learned_reward(learner, rollout.steps())
 
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy."""
@@ -339,17 +351,17 @@ class Loop:
         self.checkpoints.save(self.steps, self.state_dict(), shard, horizon)
 
     def state_dict(self) -> State:
-        """Return all that moves, but for what the recorder has in shards."""
+        """Return the state to resume from, but for what the recorder has in shards."""
         return {
-            **{name: part.state_dict() for name, part in self.parts.moving().items()},
+            **{name: part.state_dict() for name, part in self.parts.stateful_parts().items()},
             "steps": self.steps,
             "generator": self.parts.generator.get_state(),
-            "asked": {str(number): pack_segments(options) for number, options in enumerate(self.parts.asked)},
+            "asked": {str(number): pack_segments(options) for number, options in enumerate(self.parts.shown_so_far)},
             "preferences": None if self.preferences is None else pack_preferences(self.preferences),
             "fit": None if self.fit is None else self.fit.state_dict(),
             "returns": self.returns.state_dict(),
             "health": self.health.state_dict(),
-            "given": self.given_seal,
+            "given": self.initial_seal,
             "run": self.run.state_dict(),
         }
 
@@ -368,18 +380,18 @@ class Loop:
             self.begin()
             return
         state, shards = loaded
-        for name, part in self.parts.moving().items():
+        for name, part in self.parts.stateful_parts().items():
             part.load_state_dict(state[name])
         if self.parts.recorder is not None:
             self.parts.recorder.load_shards(shards)
         self.steps = state["steps"]
         self.parts.generator.set_state(state["generator"])
-        self.parts.asked[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
-        self.given = self.read_given()
-        if self.given_seal != state["given"]:
-            raise DamageError(f"{self.run.path / BROUGHT} is not what the run began with.")
-        self._came = [] if state["preferences"] is None else [unpack_preferences(state["preferences"])]
-        self._num_ties = sum(int(came.answers.tie.sum()) for came in self._came)
+        self.parts.shown_so_far[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
+        self.initial_preferences = self.read_initial_preferences()
+        if self.initial_seal != state["given"]:
+            raise DamageError(f"{initial_folder(self.run.path)} is not what the run began with.")
+        self.answered_so_far = [] if state["preferences"] is None else [unpack_preferences(state["preferences"])]
+        self._num_ties = sum(int(answered.answers.tie.sum()) for answered in self.answered_so_far)
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
         self.returns.load_state_dict(state["returns"])
         self.health.load_state_dict(state["health"])

@@ -63,11 +63,11 @@ def minimax_winner(preference: npt.ArrayLike) -> FloatArray:
     """
     from scipy.optimize import linprog  # pyright: ignore[reportMissingTypeStubs, reportUnknownVariableType]
 
-    pays = gain(preference)
-    num = len(pays)
+    payoff = gain(preference)
+    num = len(payoff)
     solved: Any = linprog(
         c=np.append(np.zeros(num), -1.0),
-        A_ub=np.column_stack([-pays.T, np.ones(num)]),
+        A_ub=np.column_stack([-payoff.T, np.ones(num)]),
         b_ub=np.zeros(num),
         A_eq=np.append(np.ones(num), 0.0)[None],
         b_eq=[1.0],
@@ -86,13 +86,13 @@ def mirror_descent(preference: npt.ArrayLike, num_steps: int, rate: float | None
         num_steps: T.
         rate: Step size; sqrt(8 log(K) / T) unless said, for which that bound is sqrt(log(K) / (2 T)).
     """
-    pays = gain(preference)
-    step = float(np.sqrt(8 * np.log(len(pays)) / num_steps)) if rate is None else rate
-    mixture = _uniform(pays)
+    payoff = gain(preference)
+    step = float(np.sqrt(8 * np.log(len(payoff)) / num_steps)) if rate is None else rate
+    mixture = _uniform(payoff)
     played: list[FloatArray] = []
     for _ in range(num_steps):
         played.append(mixture)
-        mixture = _reweighted(mixture, step * pays @ mixture)
+        mixture = _reweighted(mixture, step * payoff @ mixture)
     return _iterates(played, played)
 
 
@@ -145,16 +145,16 @@ def self_play(
         queue: Drawn options that are remembered as opponents.
         rate: Step size.
     """
-    pays = gain(preference)
-    num = len(pays)
-    mixture, logits = _uniform(pays), np.zeros(num)
+    payoff = gain(preference)
+    num = len(payoff)
+    mixture, logits = _uniform(payoff), np.zeros(num)
     remembered = np.zeros(0, np.int64)
     played: list[FloatArray] = []
     for _ in range(num_steps):
         drawn = generator.choice(num, batch, p=mixture)
         remembered = np.concatenate([remembered, drawn])[-queue:]
         opponent = generator.choice(remembered, batch)
-        wins = generator.random(batch) < pays[drawn, opponent] + 0.5
+        wins = generator.random(batch) < payoff[drawn, opponent] + 0.5
         # E[ 1(drawn = i) (win - 1/2) / p_i ] = sum_j q_j gain[i, j], q being the mixture of the queue
         logits += rate * np.bincount(drawn, (wins - 0.5) / mixture[drawn], num) / batch
         played.append(mixture)
@@ -174,20 +174,20 @@ def project(point: FloatArray) -> FloatArray:
     return np.maximum(point - excess[np.flatnonzero(falling > excess)[-1]], 0.0)
 
 
-def _look_ahead(pays: FloatArray, num_steps: int, rate: float, move: Move) -> Iterates:
+def _look_ahead(payoff: FloatArray, num_steps: int, rate: float, move: Move) -> Iterates:
     """Step twice from each mixture: first by what pays here, then, again from here, by what pays there."""
-    mixture = _uniform(pays)
+    mixture = _uniform(payoff)
     last: list[FloatArray] = []
     ahead: list[FloatArray] = []
     for _ in range(num_steps):
-        ahead.append(move(mixture, rate * pays @ mixture))
-        mixture = move(mixture, rate * pays @ ahead[-1])
+        ahead.append(move(mixture, rate * payoff @ mixture))
+        mixture = move(mixture, rate * payoff @ ahead[-1])
         last.append(mixture)
     return _iterates(last, ahead)
 
 
-def _uniform(pays: FloatArray) -> FloatArray:
-    return np.full(len(pays), 1 / len(pays))
+def _uniform(payoff: FloatArray) -> FloatArray:
+    return np.full(len(payoff), 1 / len(payoff))
 
 
 def _reweighted(mixture: FloatArray, exponent: FloatArray) -> FloatArray:

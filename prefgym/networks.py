@@ -238,7 +238,7 @@ class RunningNorm(nn.Module):
 
 
 @torch.no_grad()
-def follow(follower: nn.Module, followed: nn.Module, tau: float) -> None:
+def polyak_update(follower: nn.Module, followed: nn.Module, tau: float) -> None:
     """Let the parameters of one network follow those of another: x' += tau (x - x')."""
     for target, source in zip(follower.parameters(), followed.parameters()):
         target.lerp_(source, tau)
@@ -264,12 +264,12 @@ def frozen(net: nn.Module) -> Yields[None]:
         net.requires_grad_(True)
 
 
-def joined(nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
+def merge_state_dicts(nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
     """Return the weights of networks under their names: `name.weight`."""
     return {f"{name}.{key}": value for name, net in nets.items() for key, value in net.state_dict().items()}
 
 
-def load_joined(nets: Mapping[str, nn.Module], weights: Mapping[str, Tensor]) -> None:
+def load_merged_state_dicts(nets: Mapping[str, nn.Module], weights: Mapping[str, Tensor]) -> None:
     """Take over what `joined` returned.
 
     Raises:

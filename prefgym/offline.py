@@ -14,7 +14,7 @@ from prefgym.agent import BaseAgent, StopTraining
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.preferences import Preferences
-from prefgym.spaces import squeezed, stretched
+from prefgym.spaces import denormalize_action, normalize_action
 from prefgym.states import State
 
 UPDATES_AT_ONCE = 100
@@ -60,7 +60,7 @@ class OfflineData:
         return sizes
 
     def steps(self) -> Batch:
-        """List all recorded steps without what they were paid: those of the demonstrations, or else of the segments."""
+        """List all recorded steps without their rewards: those of the demonstrations, or else of the segments."""
         if self.demos is not None:
             return Batch.of(self.demos.segments(self.demos.starts(1), 1, truth=False))
         assert self.preferences is not None
@@ -106,14 +106,14 @@ class OfflineAgent(BaseAgent):
 
         Args:
             cfg: Hyperparameters, `actor` among them.
-            env: Worlds of the task, for their spaces.
+            env: Environments of the task, for their spaces.
             data: What is learned from: preferences, and the steps of demonstrations or else of the same segments. None
                 for an agent that only predicts.
             seed: Seed of weights and of all that is drawn.
             device: Where the networks are.
 
         Raises:
-            ValueError: If actions are not bounded, the data are of other worlds, or the agent cannot learn from them.
+            ValueError: If actions are not bounded, the data are of other envs, or the agent cannot learn from them.
         """
         super().__init__(cfg, env, seed=seed, device=device)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim, self.action_dim)
@@ -125,7 +125,9 @@ class OfflineAgent(BaseAgent):
         if data is not None:
             for kind, told in data.sizes().items():
                 if told != sizes:
-                    raise ValueError(f"the {kind} have {told} numbers an observation and an action, the worlds {sizes}")
+                    raise ValueError(
+                        f"the {kind} have {told} numbers an observation and an action, the environments {sizes}"
+                    )
             steps = data.steps()
             self.buffer = ReplayBuffer(len(steps.obs), *sizes, self.device)
             self.buffer.extend(steps)
@@ -153,12 +155,12 @@ class OfflineAgent(BaseAgent):
         return self.actor.sample(obs, deterministic)
 
     def executed(self, action: Tensor) -> Tensor:
-        """Stretch actions from -1..1 to what the worlds take. Shape as given."""
-        return stretched(action, self.action_low, self.action_high)
+        """Stretch actions from -1..1 to what the environments take. Shape as given."""
+        return denormalize_action(action, self.action_low, self.action_high)
 
     def unit(self, action: Tensor) -> Tensor:
         """Map recorded actions to -1..1. Shape as given."""
-        return squeezed(action.to(self.device), self.action_low, self.action_high)
+        return normalize_action(action.to(self.device), self.action_low, self.action_high)
 
     @abstractmethod
     def improve(self, num_updates: int) -> dict[str, float]:
@@ -211,7 +213,7 @@ class OfflineAgent(BaseAgent):
         return metrics
 
     def state_dict(self) -> State:
-        """Return all that moves here; an algorithm adds its own."""
+        """Return the state to resume from; an algorithm adds its own."""
         return {**super().state_dict(), "is_second": self.is_second}
 
     def load_state_dict(self, state: State) -> None:

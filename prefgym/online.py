@@ -30,7 +30,7 @@ class OnlineAgent(BaseAgent):
     learns_from = ("reward",)
 
     def __init__(self, cfg: Any, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
-        """Note what the worlds are like.
+        """Note what the environments are like.
 
         Args:
             cfg: Hyperparameters.
@@ -43,9 +43,9 @@ class OnlineAgent(BaseAgent):
 
     @abstractmethod
     def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Learn from a paid rollout; `progress` is the share of the training that is done."""
+        """Learn from a rollout with its reward; `progress` is the share of the training that is done."""
 
-    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+    def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Draw the actions that are tried out while collecting. Shapes: (N, A), (N,)."""
         return self.act(obs)
 
@@ -53,22 +53,22 @@ class OnlineAgent(BaseAgent):
         """Take note of where a step of collecting has led, before any reset, and where episodes ended with it."""
 
     def start_over(self) -> None:
-        """Forget where the worlds are, which are reset before the next step."""
+        """Forget where the environments are, which are reset before the next step."""
         self._obs = None
 
     def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
-        """Step every world of `env`, in SAME_STEP mode, `num_steps` times.
+        """Step every environment of `env`, in SAME_STEP mode, `num_steps` times.
 
         Args:
-            env: The worlds; those on a device take and give tensors, and are not waited for before the end.
+            env: The environments; those on a device take and give tensors, and are not waited for before the end.
             callback: SB3's, told of each step; None tells nobody.
 
         Raises:
             ValueError: If the environment resets in another mode.
             StopTraining: If the callback wants no more steps.
         """
-        worlds: Any = env
-        if not isinstance(worlds, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+        vector_env: Any = env
+        if not isinstance(vector_env, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
         if self._obs is None:
             self._obs = self.tensor(env.reset(seed=None)[0])
@@ -76,7 +76,7 @@ class OnlineAgent(BaseAgent):
         on_device = device_of(env) is not None
         for _ in range(self.cfg.num_steps):
             with torch.no_grad():
-                action, log_prob = self.draw(self._obs)
+                action, log_prob = self.sample(self._obs)
                 executed = self.executed(action)
             obs, reward, terminated, truncated, info = env.step(executed if on_device else executed.cpu().numpy())
             done = terminated | truncated
@@ -97,14 +97,14 @@ class OnlineAgent(BaseAgent):
         return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
 
     def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
-        """Learn from one rollout, and what the environment paid for it."""
+        """Learn from one rollout, and what the environment rewarded for it."""
         rollout = self.collect(self.env, callback)
         if callback is not None:
             callback.on_rollout_end()
         return self.update(rollout, progress)
 
     def state_dict(self) -> State:
-        """Return all that moves here; an algorithm adds its own."""
+        """Return the state to resume from; an algorithm adds its own."""
         return {**super().state_dict(), "obs": self._obs}
 
     def load_state_dict(self, state: State) -> None:

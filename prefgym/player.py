@@ -1,4 +1,4 @@
-"""A policy in worlds: it acts step after step, and what it remembers is kept between the steps."""
+"""A policy in environments: it acts step after step, and what it remembers is kept between the steps."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ Act = Callable[[Array, Array], Array]
 
 
 @dataclass(frozen=True)
-class Function:
+class FunctionPolicy:
     """Any function of observations, as a policy."""
 
     function: Callable[[Array], Array]
@@ -36,8 +36,8 @@ class Function:
         return self.function(observation), state
 
 
-class Player:
-    """A policy that acts in N worlds; recurrent ones, and those that plan ahead, remember what SB3 calls a state."""
+class PolicyRunner:
+    """A policy that acts in N envs; recurrent ones, and those that plan ahead, remember what SB3 calls a state."""
 
     def __init__(self, policy: Policy, *, deterministic: bool = True) -> None:
         """Begin without a memory.
@@ -62,7 +62,7 @@ class Player:
         action, self._memory = self.policy.predict(obs, self._memory, begins, deterministic=self.deterministic)
         return np.asarray(action)
 
-    def foresee(self, obs: Array) -> Array:
+    def peek(self, obs: Array) -> Array:
         """Choose actions for where the last ones have led to, and remember nothing. Shapes: (N, O) to (N, A)."""
         begins = np.zeros(len(obs), np.bool_)
         return np.asarray(self.policy.predict(obs, self._memory, begins, deterministic=self.deterministic)[0])
@@ -88,10 +88,10 @@ class Player:
 
 
 def in_turn(acts: Sequence[Act]) -> Act:
-    """Let each act in the worlds of its turn: the first in world 0, the next in world 1, and round again."""
+    """Let each act in the envs of its turn: the first in environment 0, the next in environment 1, and round again."""
 
     def act(obs: Array, begins: Array) -> Array:
-        worlds = np.arange(len(obs))
-        return np.stack([one(obs, begins) for one in acts])[worlds % len(acts), worlds]
+        index = np.arange(len(obs))
+        return np.stack([one(obs, begins) for one in acts])[index % len(acts), index]
 
     return act

@@ -19,14 +19,14 @@ class Progress:
         title: What is shown in front.
         total: Steps of the training.
         budget: Queries that may be asked; None where nobody is asked.
-        measure: What evaluation counts in the place of the true return, if it does.
+        metric: What evaluation counts in the place of the true return, if it does.
         unit: What steps are called.
     """
 
     def __init__(
-        self, title: str, total: int, *, budget: int | None = None, measure: str = TRUE_RETURN, unit: str = "steps"
+        self, title: str, total: int, *, budget: int | None = None, metric: str = TRUE_RETURN, unit: str = "steps"
     ) -> None:
-        self.total, self.budget, self.measure, self.unit = total, budget, measure, unit
+        self.total, self.budget, self.metric, self.unit = total, budget, metric, unit
         self.console = Console(stderr=True)
         self._labels, self._accuracy, self._true_return = "0", "-", "-"
         self._bar = Bar(
@@ -58,10 +58,10 @@ class Progress:
         if (accuracy := metrics.get("reward_model/accuracy")) is not None:
             self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
         if (true_return := metrics.get("eval/mean_reward")) is not None:
-            self._true_return = f"{true_return:.{int(self.measure != TRUE_RETURN)}f}"
+            self._true_return = f"{true_return:.{int(self.metric != TRUE_RETURN)}f}"
         for sentence in troubles(metrics):
             self.console.print(f"{steps:>10,} {self.unit}  warning: {sentence}", highlight=False)
-        told = f"{self.measure} {self._true_return}"
+        told = f"{self.metric} {self._true_return}"
         if self.budget is not None:
             told = f"{self._labels}/{self.budget} labels  accuracy {self._accuracy}  {told}"
         self._bar.update(self._task, completed=min(steps, self.total), told=told)

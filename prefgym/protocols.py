@@ -27,13 +27,13 @@ class Rater(Protocol):
 class Recorder(Protocol):
     """Where recorded steps can be drawn from. A start is a row number of a recorded step."""
 
-    def starts(self, length: int, *, cut: bool = True, last_steps: int | None = None) -> Tensor:
+    def starts(self, length: int, *, keep_short: bool = True, last_steps: int | None = None) -> Tensor:
         """List the steps at which a segment of at most `length` steps may start. Shape: (M,), int64.
 
         Args:
             length: Longest segment, in steps.
-            cut: Whether windows that meet a termination are kept, cut there.
-            last_steps: Consider only the most recent steps, counted over all worlds, but twice `length` of each world
+            keep_short: Whether windows that meet a termination are kept, cut there.
+            last_steps: Consider only the most recent steps, counted over all envs, but twice `length` of each env
                 at least; None for all.
         """
         ...
@@ -50,7 +50,7 @@ class Recorder(Protocol):
 
 
 class Learner(Protocol):
-    """What is fitted to preferences and pays the agent."""
+    """What is fitted to preferences and gives the agent."""
 
     @property
     def is_fitted(self) -> bool:
@@ -76,7 +76,7 @@ class Learner(Protocol):
 
 @runtime_checkable
 class ScoringLearner(Learner, Protocol):
-    """A learner that chooses by other numbers than the sum of the reward it pays, such as the one not normalised."""
+    """A learner that chooses by other numbers than the sum of the reward it gives, such as the one not normalised."""
 
     def score(self, segments: Segments) -> Tensor:
         """Score options so that the softmax over the last axis of the batch is what is expected to be chosen.
@@ -88,33 +88,33 @@ class ScoringLearner(Learner, Protocol):
 
 @runtime_checkable
 class SelfPlayLearner(Learner, Protocol):
-    """A learner that pays for what wins against pieces of the latest rollouts."""
+    """A learner that gives for what wins against fragments of the latest rollouts."""
 
-    def watch(self, pieces: Segments) -> None:
-        """Take note of the latest pieces, paid or not. Batch shape: (M,)."""
+    def observe_fragments(self, fragments: Segments) -> None:
+        """Take note of the latest fragments, with a reward or without. Batch shape: (M,)."""
         ...
 
 
 @runtime_checkable
 class JudgedLearner(Learner, Protocol):
-    """One that has each rollout judged by the rater, in the place of sessions and fits, and pays whole pieces."""
+    """One that has each rollout judged by the rater, in the place of sessions and fits, and gives whole fragments."""
 
-    def win_rate(self, segments: Segments) -> Tensor:
-        """Say in what share of comparisons with the latest pieces each was preferred. Shape: that of the batch."""
+    def last_win_rates(self, segments: Segments) -> Tensor:
+        """Say in what share of comparisons with the latest fragments each was preferred. Shape: that of the batch."""
         ...
 
-    def match(self, starts: Tensor, whole: Tensor, num_matches: int) -> Tensor:
-        """Say which of the new pieces meets which of the recent ones; both by where they begin. Shape: (B, 2).
+    def propose_comparisons(self, starts: Tensor, whole: Tensor, num_comparisons: int) -> Tensor:
+        """Propose which new fragments are compared with which recent ones; both by where they begin. Shape: (B, 2).
 
         Args:
-            starts: Where the new pieces begin. Shape: (M,).
+            starts: Where the new fragments begin. Shape: (M,).
             whole: Which of them are as long as the rollout, or ended by a termination. Shape: (M,), bool.
-            num_matches: B; there are none if no piece is whole.
+            num_comparisons: B; there are none if no fragment is whole.
         """
         ...
 
-    def settle(self, answers: Answers) -> None:
-        """Take in how these comparisons ended."""
+    def record_outcomes(self, answers: Answers) -> None:
+        """Record how these comparisons ended."""
         ...
 
 
@@ -206,14 +206,14 @@ class Simulator(Protocol):
 
 
 class Agent(Policy, Protocol):
-    """What acts and learns from what its steps are paid."""
+    """What acts and learns from what its steps are rewarded."""
 
     def collect(self, env: Any) -> Any:  # noqa: ANN401
         """Step the environment and return what happened."""
         ...
 
     def update(self, rollout: Any, progress: float) -> Mapping[str, float]:  # noqa: ANN401
-        """Learn from a paid rollout; `progress` is the share of the training that is done."""
+        """Learn from a rollout with its reward; `progress` is the share of the training that is done."""
         ...
 
     def save(self, path: Path | str) -> None:
@@ -228,12 +228,12 @@ class Agent(Policy, Protocol):
 
 @runtime_checkable
 class OffPolicyAgent(Protocol):
-    """An agent that learns from the past again, and wants it paid anew when the learner changes its mind."""
+    """An agent that learns from the past again, and wants it relabelled when the learner changes its mind."""
 
     def explore(self, rollout: Any) -> Mapping[str, float]:  # noqa: ANN401
-        """Remember a rollout that nobody has paid yet."""
+        """Remember a rollout without a reward yet."""
         ...
 
     def relabel(self, learner: Learner) -> None:
-        """Pay all that is remembered what the learner thinks of it now."""
+        """Relabel all that is remembered with the present reward."""
         ...

@@ -1,4 +1,4 @@
-"""Queries: K segments shown together, the unit that is asked and paid for."""
+"""Queries: K segments shown together, the unit that is asked and counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -84,7 +84,7 @@ def make_rater(
         name: As registered.
         cfg: Its settings.
         env_id: Environment id.
-        env: Worlds of it.
+        env: Environments of it.
         recorder: Where the segments are from.
         policy: Who is trained, if somebody is.
         num_threads: Threads of simulations of its own.
@@ -94,12 +94,12 @@ def make_rater(
         UserError: If the settings do not fit the task.
     """
     task: Any = getattr(env.unwrapped, "task", None)
-    spec = task if isinstance(task, TaskSpec) else None  # of worlds that are simulated here
+    spec = task if isinstance(task, TaskSpec) else None  # of environments that are simulated here
     file: Path | None = getattr(cfg, "expert_file", None)
     offers: Offers = Offers(
-        # demonstrations may have been paid by another task than this one
-        has_reward=lambda: recorder.has_reward and "wish" not in env.metadata,
-        wish=lambda: env.metadata.get("wish", ""),
+        # demonstrations may have been rewarded by another task than this one
+        has_reward=lambda: recorder.has_reward and "task_description" not in env.metadata,
+        task_description=lambda: env.metadata.get("task_description", ""),
         step_return=lambda: recorder.step_return,
         factor_names=lambda: recorder.factor_names,
         ranking=lambda: task.ranking if task else (),

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from prefgym.buffers.rollout import Rollout
-from prefgym.networks import joined, load_joined
+from prefgym.networks import load_merged_state_dicts, merge_state_dicts
 from prefgym.online import OnlineAgent
 from prefgym.states import State, load_optimizer_state, optimizer_state
 
@@ -36,7 +36,7 @@ class ReplayAgent(OnlineAgent):
         """Take in a rollout; return how many steps have been remembered so far, those that are forgotten included."""
 
     @abstractmethod
-    def draw_batches(self, num_batches: int) -> list[Any]:
+    def sample_batches(self, num_batches: int) -> list[Any]:
         """Draw what as many updates learn from."""
 
     @abstractmethod
@@ -52,12 +52,12 @@ class ReplayAgent(OnlineAgent):
         """Name the optimisers."""
 
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Remember a rollout that nobody has paid yet; the first `relabel` pays it."""
+        """Remember a rollout without a reward yet; the first `relabel` adds it."""
         self.remember(rollout)
         return {}
 
     def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Remember a paid rollout, and learn from what is remembered.
+        """Remember a rollout with its reward, and learn from what is remembered.
 
         Args:
             rollout: The latest, with the reward to learn from.
@@ -75,7 +75,7 @@ class ReplayAgent(OnlineAgent):
         """Take a number of updates; batches are drawn some at a time."""
         stats: list[Tensor] = []
         for first in range(0, num_updates, BATCHES_AT_ONCE):
-            for batch in self.draw_batches(min(BATCHES_AT_ONCE, num_updates - first)):
+            for batch in self.sample_batches(min(BATCHES_AT_ONCE, num_updates - first)):
                 stats.append(self.step(batch))
                 self.num_updates += 1
         if not stats:
@@ -85,15 +85,15 @@ class ReplayAgent(OnlineAgent):
 
     def weights(self) -> dict[str, Tensor]:
         """Return everything that was learned, and after how many updates: before the first, actions are random."""
-        return {**joined(self.nets()), "num_updates": torch.tensor(self.num_updates)}
+        return {**merge_state_dicts(self.nets()), "num_updates": torch.tensor(self.num_updates)}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take over what `weights` returned."""
-        load_joined(self.nets(), weights)
+        load_merged_state_dicts(self.nets(), weights)
         self.num_updates = int(weights["num_updates"])
 
     def state_dict(self) -> State:
-        """Return all that moves here; an algorithm adds its own."""
+        """Return the state to resume from; an algorithm adds its own."""
         states = {name: optimizer_state(optimizer) for name, optimizer in self.optimizers().items()}
         return {**super().state_dict(), **states, "num_updates": self.num_updates}
 

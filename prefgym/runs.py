@@ -252,13 +252,13 @@ def write_manifest(path: Path) -> None:
 
     A folder without a manifest is that of a run that has not finished.
     """
-    moving = [path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
+    unlisted = [path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
     files = sorted(
         file
         for file in path.rglob("*")
         if file.is_file()
         and file.name not in ("manifest.json", _LOCK)
-        and not any(file.is_relative_to(part) for part in moving)
+        and not any(file.is_relative_to(part) for part in unlisted)
     )
     for file in files:
         sync(file)

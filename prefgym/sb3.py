@@ -1,4 +1,4 @@
-"""The bridge to Stable-Baselines3: its view of our worlds, a replay buffer that re-pays the past, and its callbacks."""
+"""The bridge to Stable-Baselines3: its view of our envs, a replay buffer that relabels the past, and its callbacks."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, cast
@@ -13,8 +13,8 @@ from stable_baselines3.common.callbacks import BaseCallback, CallbackList, Conve
 
 from prefgym.buffers.replay import ROWS_AT_ONCE, Batch
 from prefgym.protocols import Learner
-from prefgym.rewards.pay import pay
-from prefgym.sim.nested import hosted
+from prefgym.rewards.pay import learned_reward
+from prefgym.sim.nested import to_numpy
 from prefgym.spaces import device_of, single_spaces
 from prefgym.states import State
 
@@ -22,7 +22,7 @@ Array = npt.NDArray[Any]
 
 
 class VecEnv(vec_env.VecEnv):
-    """A Gymnasium vector environment as SB3 sees it; information is built only for worlds whose episode ended.
+    """A Gymnasium vector environment as SB3 sees it; information is built only for environments whose episode ended.
 
     Raises:
         ValueError: If the environment resets in another mode than SAME_STEP, or its spaces are not Boxes of one axis.
@@ -39,7 +39,7 @@ class VecEnv(vec_env.VecEnv):
     def reset(self) -> Array:
         """Start episodes; what was given to `seed` and `set_options` counts once. Shape: (N, O)."""
         obs, info = self._told(self.env.reset(seed=self._seeds[0], options=self._options[0] or None))
-        self.reset_infos = [world_info(info, world) for world in range(self.num_envs)]
+        self.reset_infos = [info_of(info, index) for index in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
         return obs
@@ -49,19 +49,19 @@ class VecEnv(vec_env.VecEnv):
         self._actions = actions
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
-        """Take the step. Shapes: (N, O), (N,), (N,), and a dictionary a world."""
+        """Take the step. Shapes: (N, O), (N,), (N,), and a dictionary an environment."""
         obs, reward, terminated, truncated, info = self._told(self.env.step(self._actions))
         done = terminated | truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
-        for world in np.flatnonzero(done).tolist():
-            final = world_info(info.get("final_info", {}), world) | world_info(info, world)
+        for index in np.flatnonzero(done).tolist():
+            final = info_of(info.get("final_info", {}), index) | info_of(info, index)
             final["terminal_observation"] = final.pop("final_obs")
-            infos[world] = final | {"TimeLimit.truncated": bool(truncated[world] and not terminated[world])}
+            infos[index] = final | {"TimeLimit.truncated": bool(truncated[index] and not terminated[index])}
         return obs, np.array(reward, np.float32), done, infos  # a copy: SB3 adds to it
 
     def _told(self, values: Any) -> Any:  # noqa: ANN401
-        """Turn tensors of worlds on a device into arrays, which are all that SB3 knows."""
-        return hosted(values) if self._is_on_device else values
+        """Turn tensors of environments on a device into arrays, which are all that SB3 knows."""
+        return to_numpy(values) if self._is_on_device else values
 
     def close(self) -> None:
         """Close the environment."""
@@ -72,27 +72,27 @@ class VecEnv(vec_env.VecEnv):
         return cast("Sequence[Array]", self.env.render() or [None] * self.num_envs)
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:  # noqa: ANN401
-        """Return an attribute of the vector environment, which all worlds share."""
+        """Return an attribute of the vector environment, which all environments share."""
         return [getattr(self.env, attr_name) for _ in self._get_indices(indices)]
 
     def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:  # noqa: ANN401
         """Set an attribute of the vector environment.
 
         Raises:
-            ValueError: If only some worlds are meant.
+            ValueError: If only some environments are meant.
         """
         if indices is not None:
-            raise ValueError("the worlds of a vector environment share their attributes: leave indices out")
+            raise ValueError("the environments of a vector environment share their attributes: leave indices out")
         setattr(self.env, attr_name, value)
 
     def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:  # noqa: ANN401
-        """Call a method of the vector environment once; all worlds share the result.
+        """Call a method of the vector environment once; all environments share the result.
 
         Raises:
-            ValueError: If only some worlds are meant.
+            ValueError: If only some environments are meant.
         """
         if indices is not None:
-            raise ValueError("the worlds of a vector environment share their methods: leave indices out")
+            raise ValueError("the environments of a vector environment share their methods: leave indices out")
         result = getattr(self.env, method_name)(*args, **kwargs)
         return [result] * self.num_envs
 
@@ -101,26 +101,26 @@ class VecEnv(vec_env.VecEnv):
         return [False for _ in self._get_indices(indices)]
 
 
-def world_info(info: Mapping[str, Any], world: int) -> dict[str, Any]:
-    """Pick one world's entries out of a vector environment's information.
+def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """Pick one environment's entries out of a vector environment's information.
 
     >>> world_info({"x": np.array([1.0, 2.0]), "_x": np.array([True, False])}, 0)
     {'x': 1.0}
     """
     picked: dict[str, Any] = {}
     for name, value in info.items():
-        if name.startswith("final_info") or not (f"_{name}" in info and info[f"_{name}"][world]):
+        if name.startswith("final_info") or not (f"_{name}" in info and info[f"_{name}"][index]):
             continue
         if isinstance(value, Mapping):
             told = cast("Mapping[str, Any]", value)
-            picked[name] = {key: float(x[world]) for key, x in told.items() if not key.startswith("_")}
+            picked[name] = {key: float(x[index]) for key, x in told.items() if not key.startswith("_")}
         else:
-            picked[name] = value[world].item() if np.ndim(value[world]) == 0 else value[world]
+            picked[name] = value[index].item() if np.ndim(value[index]) == 0 else value[index]
     return picked
 
 
 class ReplayBuffer(buffers.ReplayBuffer):
-    """SB3's replay buffer, whose past is paid anew by `relabel`: `SAC(..., replay_buffer_class=ReplayBuffer)`.
+    """SB3's replay buffer, whose past is relabelled by `relabel`: `SAC(..., replay_buffer_class=ReplayBuffer)`.
 
     Raises:
         ValueError: If memory is to be saved by not keeping what a step led to, which learners may want to see.
@@ -136,7 +136,7 @@ class ReplayBuffer(buffers.ReplayBuffer):
         return self.size()
 
     def relabel(self, learner: Learner) -> None:
-        """Pay every step that is kept what the learner thinks of it now, also after the buffer has wrapped.
+        """Relabel every step that is kept with the present reward, also after the buffer has wrapped.
 
         Raises:
             NotFiniteError: If that is not finite.
@@ -144,7 +144,7 @@ class ReplayBuffer(buffers.ReplayBuffer):
         rows_at_once = max(1, ROWS_AT_ONCE // self.n_envs)
         for first in range(0, len(self), rows_at_once):
             rows = slice(first, min(first + rows_at_once, len(self)))
-            self.rewards[rows] = pay(learner, self.steps(rows).segments()).cpu().numpy()
+            self.rewards[rows] = learned_reward(learner, self.steps(rows).segments()).cpu().numpy()
 
     def steps(self, rows: slice) -> Batch:
         """Copy steps out, with actions as they were executed; SB3 keeps them scaled to -1..1. Shapes: (T, N, ...)."""
@@ -161,13 +161,13 @@ class ReplayBuffer(buffers.ReplayBuffer):
             truncated=torch.as_tensor(self.timeouts[rows]),
         )
 
-    def pay_latest(self, reward: Array) -> None:
+    def overwrite_latest_rewards(self, reward: Array) -> None:
         """Replace the reward of the latest steps. Shape: (T, N)."""
         latest = reward[-self.buffer_size :]
         self.rewards[(self.pos - len(latest) + np.arange(len(latest))) % self.buffer_size] = latest
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         columns = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
         return {
             "columns": {name: getattr(self, name)[: len(self)] for name in columns},

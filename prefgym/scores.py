@@ -99,7 +99,7 @@ class Values(NamedTuple):
 
 
 def minus_regret(values: Values, segments: Segments, gamma: float) -> Tensor:
-    """Return minus the regret of segments in a world without chance.
+    """Return minus the regret of segments in an environment without chance.
 
     Knox et al., arXiv:2206.02231, eq. 3, with the discount of V, which sums up to the same as the advantages would:
 
@@ -124,7 +124,7 @@ def minus_regret(values: Values, segments: Segments, gamma: float) -> Tensor:
 
 
 def advantage_sum(value: Tensor, action_value: Tensor, segments: Segments, gamma: float) -> Tensor:
-    """Return minus the regret of segments in a world with chance (eq. 4): sum_t gamma^t (Q(s_t, a_t) - V(s_t)).
+    """Return minus the regret of segments in an environment with chance (eq. 4): sum_t gamma^t (Q(s_t, a_t) - V(s_t)).
 
     Args:
         value: V before each step. Shape: (..., T).

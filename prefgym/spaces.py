@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 def single_spaces(env: Any) -> tuple[gym.spaces.Box, gym.spaces.Box]:  # noqa: ANN401
-    """Return observation and action space of one world of an environment, single or vectorised.
+    """Return observation and action space of one environment of an environment, single or vectorised.
 
     Raises:
         ValueError: If one of them is no one-dimensional Box, in one sentence.
@@ -24,19 +24,19 @@ def single_spaces(env: Any) -> tuple[gym.spaces.Box, gym.spaces.Box]:  # noqa: A
 
 
 def device_of(env: Any) -> torch.device | None:  # noqa: ANN401
-    """Return the device on which an environment's worlds are, with tensors in and out; None for those of arrays."""
+    """Return the device on which an environment's envs are, with tensors in and out; None for those of arrays."""
     told: dict[str, Any] = getattr(env, "metadata", None) or {}
     return told.get("device")
 
 
 def check_arrays(env: Any, name: str) -> None:  # noqa: ANN401
-    """See that worlds give arrays, for agents that know no tensors.
+    """See that environments give arrays, for agents that know no tensors.
 
     Raises:
         ValueError: If they are on a device.
     """
     if device_of(env) is not None:
-        raise ValueError(f"{name} acts in worlds of arrays, and not on a device: use backend='cpu'")
+        raise ValueError(f"{name} acts in environments of arrays, and not on a device: use backend='cpu'")
 
 
 def action_bounds(action: gym.spaces.Box) -> tuple[Tensor, Tensor]:
@@ -44,19 +44,19 @@ def action_bounds(action: gym.spaces.Box) -> tuple[Tensor, Tensor]:
     return torch.as_tensor(action.low, dtype=torch.float32), torch.as_tensor(action.high, dtype=torch.float32)
 
 
-def stretched(action: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def denormalize_action(action: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Map actions from -1..1 to low..high. Shape as given."""
     return (low + (action + 1) / 2 * (high - low)).clamp(low, high)  # rounding may leave the bounds
 
 
-def squeezed(action: Tensor, low: Tensor, high: Tensor) -> Tensor:
+def normalize_action(action: Tensor, low: Tensor, high: Tensor) -> Tensor:
     """Map actions from low..high to -1..1. Shape as given."""
     return 2 * (action - low) / (high - low) - 1
 
 
 @dataclass(frozen=True)
 class Spaces:
-    """The spaces of one world, without the world: enough to make an agent that only predicts."""
+    """The spaces of one environment, without the environment: enough to make an agent that only predicts."""
 
     single_observation_space: gym.spaces.Box
     single_action_space: gym.spaces.Box

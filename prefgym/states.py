@@ -1,4 +1,4 @@
-"""States: what moves in a part, as a tree of tensors and plain values that files can hold."""
+"""States: what a part resumes from, as a tree of tensors and plain values that files can hold."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
@@ -16,7 +16,7 @@ class Stateful(Protocol):
     """A part that can go on where another of its kind was stopped, to the last bit."""
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         ...
 
     def load_state_dict(self, state: Any) -> None:  # noqa: ANN401

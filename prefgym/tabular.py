@@ -1,6 +1,6 @@
-"""Worlds small enough to be known exactly: values by dynamic programming, segments as indices.
+"""Environments small enough to be known exactly: values by dynamic programming, segments as indices.
 
-A world has S states, A actions, M outcomes of each action, and F reward features; the reward of an outcome is linear in
+An env has S states, A actions, M outcomes of each action, and F reward features; the reward of an outcome is linear in
 its features. Terminal states lead to themselves and have no features.
 """
 
@@ -18,10 +18,10 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TabularMDP:
-    """A world of which all is known.
+    """An environment of which all is known.
 
     Raises:
-        ValueError: If shapes do not fit, probabilities do not sum to 1, or a terminal state can be left or pays.
+        ValueError: If shapes do not fit, probabilities do not sum to 1, or a terminal state can be left or gives.
     """
 
     next_state: IntArray
@@ -48,7 +48,7 @@ class TabularMDP:
         here = np.arange(self.num_states)
         stays = self.next_state == here[:, None, None]
         if not stays[self.is_terminal].all() or self.features[self.is_terminal].any():
-            raise ValueError("a terminal state leads to itself and pays nothing")
+            raise ValueError("a terminal state leads to itself and gives nothing")
         if (self.is_start & self.is_terminal).any() or not self.is_start.any():
             raise ValueError("there must be states to start from, none of them terminal")
 
@@ -80,8 +80,8 @@ class TabularMDP:
         """Return the policy that takes each action equally often. Shape: (S, A)."""
         return np.full((self.num_states, self.num_actions), 1 / self.num_actions)
 
-    def paid(self, weights: FloatArray) -> Self:
-        """Return the same world with another reward."""
+    def with_reward(self, weights: FloatArray) -> Self:
+        """Return the same environment with another reward."""
         return replace(self, weights=np.asarray(weights, float))
 
     def successor_features(self, policy: FloatArray) -> FloatArray:
@@ -103,8 +103,8 @@ class TabularMDP:
 
     def action_value(self, value: FloatArray) -> FloatArray:
         """Return r(s, a) + gamma E[V(s')]. Shape: (S, A)."""
-        paid: FloatArray = self.expected_features @ self.weights
-        return paid + self.gamma * (self.transition @ value)
+        with_reward: FloatArray = self.expected_features @ self.weights
+        return with_reward + self.gamma * (self.transition @ value)
 
     def solve(self) -> "Solution":
         """Find the best policy, its values, and those of all actions, by policy iteration (Howard, 1960)."""
@@ -152,7 +152,7 @@ class TabularMDP:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Solution:
-    """What is best in a world."""
+    """What is best in an environment."""
 
     value: FloatArray
     """V*. Shape: (S,)."""

@@ -1,4 +1,4 @@
-"""The wrappers of worlds on a device: one that makes them preference-based, one that guards them."""
+"""The wrappers of environments on a device: one that makes them preference-based, one that guards them."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ from torch import Tensor
 from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.guards import NotFiniteError
-from prefgym.rewards.pay import pay
+from prefgym.rewards.pay import learned_reward
 from prefgym.segments import Segments
 from prefgym.spaces import device_of
 from prefgym.states import State
@@ -20,7 +20,7 @@ PARTS = ("the agent's action", "the observation", "the task reward")
 
 
 class PreferenceTensorEnv(PreferenceVectorEnv):
-    """Hide the task reward of worlds on a device, record on the device, and pay the learned reward once there is one.
+    """Hide the task reward of envs on a device, record on the device, and give the learned reward once there is one.
 
     Raises:
         ValueError: As `PreferenceVectorEnv` does.
@@ -28,7 +28,7 @@ class PreferenceTensorEnv(PreferenceVectorEnv):
 
     def __init__(self, env: VectorEnv[Any, Any, Any], *, recorder: RecorderCfg | None = None) -> None:
         super().__init__(env, recorder=recorder)
-        assert isinstance(self._shared.recorder, DeviceRecorder)  # what worlds on a device are recorded by
+        assert isinstance(self._shared.recorder, DeviceRecorder)  # what environments on a device are recorded by
         self._rows = self._shared.recorder
         self._base: Any = env.unwrapped
         self._last = torch.zeros(0)
@@ -44,7 +44,7 @@ class PreferenceTensorEnv(PreferenceVectorEnv):
         inner.check()
 
     def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:  # noqa: ANN401
-        """Start episodes in all worlds, or in those of `options["reset_mask"]`."""
+        """Start episodes in all environments, or in those of `options["reset_mask"]`."""
         mask = (options or {}).get("reset_mask")
         obs, _ = self.env.reset(seed=seed, options=options)
         mask = None if mask is None else torch.as_tensor(mask, device=obs.device)
@@ -53,24 +53,24 @@ class PreferenceTensorEnv(PreferenceVectorEnv):
         return obs, {}
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:  # noqa: ANN401
-        """Take a step in every world; rewards are the learned ones, or 0."""
+        """Take a step in every environment; rewards are the learned ones, or 0."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
         actions = torch.as_tensor(actions, dtype=torch.float32, device=obs.device)
         ends, factors, state = (terminated, truncated), self._base.factors(), self._shared.state(final=True)
         self._rows.add(actions, reward, info["final_obs"], *ends, factors=factors, state=state)
         self._rows.begin(obs, terminated | truncated, self._shared.state())
-        paid = self._pay(actions, info["final_obs"], *ends)
+        reward = self._learned_reward(actions, info["final_obs"], *ends)
         self._last = obs.clone()
-        return obs, paid, terminated, truncated, {name: info[name] for name in ("final_obs", "_final_obs")}
+        return obs, reward, terminated, truncated, {name: info[name] for name in ("final_obs", "_final_obs")}
 
-    def _pay(self, action: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor) -> Tensor:
+    def _learned_reward(self, action: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor) -> Tensor:
         if self._shared.learner is None:
             return torch.zeros(self.num_envs, device=next_obs.device)
         step = Segments.of_steps(self._last, action, next_obs, terminated, truncated)
-        return pay(self._shared.learner, step).to(next_obs.device)
+        return learned_reward(self._shared.learner, step).to(next_obs.device)
 
     def state_dict(self) -> State:
-        """Return all that moves here and in the recorder, but for what the recorder has in shards."""
+        """Return the state to resume from here and in the recorder, but for what the recorder has in shards."""
         return {"recorder": self._rows.state_dict(), "obs": self._last}
 
     def load_state_dict(self, state: State) -> None:
@@ -87,7 +87,7 @@ class GuardedTensorEnv(VectorWrapper):
     """
 
     def __init__(self, env: VectorEnv[Any, Any, Any], *, guard_reward: bool) -> None:
-        """Guard worlds on a device.
+        """Guard environments on a device.
 
         Args:
             env: What is guarded.

@@ -117,7 +117,7 @@ class LateRater:
         return together[torch.randperm(len(together), generator=self.generator)]
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         waiting = {
             str(number): {"answers": pack_preferences(answers), "due": due}
             for number, (answers, due) in enumerate(self._due)

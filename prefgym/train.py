@@ -18,13 +18,20 @@ import prefgym
 from prefgym import rewards, samplers
 from prefgym.budget import Budget, Schedule
 from prefgym.checkpoints import Checkpoints, Which
-from prefgym.checks import check_device, check_given, check_preferences, check_queue, check_room, check_self_play
+from prefgym.checks import (
+    check_base_and_demos,
+    check_device,
+    check_preferences,
+    check_queue,
+    check_room,
+    check_self_play,
+)
 from prefgym.config import TrainCfg, UserError
 from prefgym.datasets import load_preferences, save_preferences
 from prefgym.evaluate import make_evaluation_env, record_episode
 from prefgym.feedback import copy_feedback
 from prefgym.files import writing
-from prefgym.loop import BROUGHT, Outcome, Parts, stateless, train
+from prefgym.loop import INITIAL_PREFERENCES, Outcome, Parts, stateless, train
 from prefgym.networks import save_weights
 from prefgym.protocols import JudgedLearner, Policy, SelfPlayLearner
 from prefgym.questions import make_rater
@@ -56,7 +63,9 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     if names := stateless(parts):
         told = "it has no checkpoints, since these parts cannot tell their state"
         print(f"this run cannot be resumed: {told}: {', '.join(names)}", file=sys.stderr)
-    with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
+    with closing(
+        Run(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
+    ) as run:
         with enough_memory(cfg.device):
             outcome = train(cfg, parts, run, resume_from)
         with writing(run.path):
@@ -102,19 +111,19 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     Raises:
         UserError: If the parts do not fit the environment.
     """
-    if cfg.backend != "warp":  # whose worlds say more about what a GPU lacks
+    if cfg.backend != "warp":  # whose environments say more about what a GPU lacks
         check_device(cfg.device)
     # one seed for each part that draws
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
-    check_given(cfg)
+    check_base_and_demos(cfg)
     env = make_training_env(cfg)
     if isinstance(env, PreferenceVectorEnv):
         check_room(cfg, env)
     learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
     if cfg.rater == "none" and isinstance(learner, SelfPlayLearner | JudgedLearner):
-        raise UserError(f"--reward {cfg.reward} pays by comparisons, and without a rater nobody says who wins.")
+        raise UserError(f"--reward {cfg.reward} rewards by comparisons, and without a rater nobody says who wins.")
     if isinstance(learner, SelfPlayLearner | JudgedLearner):
         check_self_play(cfg, learner)
     try:
@@ -136,13 +145,13 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
             seed=rater_seed,
         )
     env.reset(seed=env_seed)
-    asked: list[Segments] = []
+    shown: list[Segments] = []
     return Parts(
         env=env,
         agent=agent,
         rater=rater,
-        sampler=samplers.build(cfg.sampler, cfg.sampler_cfg, asked=lambda: Segments.cat(asked) if asked else None),
-        asked=asked,
+        sampler=samplers.build(cfg.sampler, cfg.sampler_cfg, asked=lambda: Segments.cat(shown) if shown else None),
+        shown_so_far=shown,
         learner=learner,
         budget=Budget(cfg.budget, cfg.budget_counts),
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
@@ -150,10 +159,10 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     )
 
 
-def bring(preferences: Path | None, into: Path) -> None:
+def copy_initial_preferences(preferences: Path | None, into: Path) -> None:
     """Copy preferences to begin with into a run folder."""
     if preferences is not None:
-        copy_feedback(preferences, into / BROUGHT)
+        copy_feedback(preferences, into / INITIAL_PREFERENCES)
 
 
 def film(env_id: str, policy: Policy, seed: int, file: Path) -> Path:
@@ -169,10 +178,12 @@ def film(env_id: str, policy: Policy, seed: int, file: Path) -> Path:
     env = make_evaluation_env(env_id, 1, 1)
     base = cast(Any, env.unwrapped)
     if not hasattr(base, "physics_state"):
-        env = drawing(env_id)
+        env = rendering_env(env_id)
         if env is None:
             raise UserError(f"{env_id} cannot be filmed.")
-        file.write_bytes(filmed(record_episode(policy, env, seed)["frames"], env.metadata.get("render_fps", FPS)).mp4)
+        file.write_bytes(
+            rendered_clip(record_episode(policy, env, seed)["frames"], env.metadata.get("render_fps", FPS)).mp4
+        )
         return file
     states = record_episode(policy, env, seed)["state"]
     pace = choose_pace(len(states), base.metadata["render_fps"])
@@ -226,7 +237,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
             "agent": cfg.agent,
             "seed": cfg.seed,
             "version": prefgym.__version__,
-            **{name: parts.env.metadata[name] for name in ("wish", "measure") if name in parts.env.metadata},
+            **{name: parts.env.metadata[name] for name in ("task_description", "metric") if name in parts.env.metadata},
         },
     )
     if outcome.preferences is not None:
@@ -239,7 +250,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
         run.write_json("report/held_out.json", held_out)
         if (pairs := reward_scatter(parts)) is not None:
             run.write_json("report/reward_scatter.json", pairs)
-    keep_episode(cfg, parts, run, paid=outcome.fit is not None)
+    keep_episode(cfg, parts, run, has_reward=outcome.fit is not None)
 
 
 def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]] | None:
@@ -256,7 +267,7 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
     return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
 
 
-def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
+def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, has_reward: bool) -> None:
     """Record one episode of the last policy for its video."""
     from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
 
@@ -264,9 +275,9 @@ def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
 
     env = make_evaluation_env(cfg.env, 1, 1)
     if not hasattr(env.unwrapped, "physics_state"):
-        env = drawing(cfg.env) or env
+        env = rendering_env(cfg.env) or env
     episode = record_episode(parts.agent, env)
-    if paid:
+    if has_reward:
         num_steps = len(episode["reward"])
         steps = Segments(
             obs=torch.as_tensor(episode["obs"], dtype=torch.float32)[None],
@@ -278,12 +289,12 @@ def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, paid: bool) -> None:
         episode["learned"] = parts.learner.reward(steps).mean(0)[0].cpu().numpy()
     folder = run.folder("report")
     if (frames := episode.pop("frames", None)) is not None:
-        save_clip(folder / "final_clip.safetensors", filmed(frames, env.metadata.get("render_fps", FPS)))
+        save_clip(folder / "final_clip.safetensors", rendered_clip(frames, env.metadata.get("render_fps", FPS)))
     save_file({k: np.ascontiguousarray(v) for k, v in episode.items()}, folder / "final_episode.safetensors")
 
 
-def drawing(env_id: str) -> VectorEnv[Any, Any, Any] | None:
-    """Make one world that draws itself; None, with a word to the user, where it cannot."""
+def rendering_env(env_id: str) -> VectorEnv[Any, Any, Any] | None:
+    """Make one environment that draws itself; None, with a word to the user, where it cannot."""
     if "rgb_array" not in make_evaluation_env(env_id, 1, 1).metadata.get("render_modes", ()):
         print(f"no video: {env_id} has no render mode rgb_array", file=sys.stderr)
         return None
@@ -297,7 +308,7 @@ def drawing(env_id: str) -> VectorEnv[Any, Any, Any] | None:
     return env
 
 
-def filmed(frames: Any, fps: float) -> Any:  # noqa: ANN401
+def rendered_clip(frames: Any, fps: float) -> Any:  # noqa: ANN401
     """Encode the start of an episode as the report shows it, in even sizes. Shape: (T, H, W, 3)."""
     from prefgym.report.clips import choose_pace, make_clip
     from prefgym.report.footage import FINAL_SECONDS

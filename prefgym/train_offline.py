@@ -14,16 +14,16 @@ from prefgym.checkpoints import Checkpoints, Which
 from prefgym.checks import check_device
 from prefgym.config import OfflineCfg, UserError
 from prefgym.datasets import dataset_folder, load_demos, played_in
-from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, measure_of
+from prefgym.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
 from prefgym.feedback import read_feedback, read_manifest
 from prefgym.files import DamageError, digest, writing
 from prefgym.guards import NotFiniteError
-from prefgym.loop import BROUGHT
+from prefgym.loop import initial_folder
 from prefgym.offline import OfflineAgent, OfflineData
 from prefgym.progress import Progress
 from prefgym.runs import Run, write_manifest
 from prefgym.states import State
-from prefgym.train import bring
+from prefgym.train import copy_initial_preferences
 
 
 def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401
@@ -45,7 +45,9 @@ def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None
         tell_other_envs(cfg)
         if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
             print(f"agent {cfg.agent!r} learns from --dataset, and not from --preferences beside it", file=sys.stderr)
-    with closing(Run(cfg, resume=resume_from is not None, prepare=partial(bring, cfg.preferences))) as run:
+    with closing(
+        Run(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
+    ) as run:
         loop = OfflineLoop(cfg, agent, run, seal)
         interrupted = loop.run_to_end(resume_from)
         with loop.watching():
@@ -74,7 +76,7 @@ def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
     preferences = demos = None
     if cfg.preferences is not None:
         assert cfg.out is not None or not resumed  # a run that is resumed has a folder
-        preferences = read_feedback(cfg.out / BROUGHT if resumed and cfg.out else cfg.preferences).without_truth()
+        preferences = read_feedback(initial_folder(cfg.out) if resumed and cfg.out else cfg.preferences).without_truth()
     if cfg.dataset is not None:
         demos = load_demos(cfg.dataset, cfg.datasets)
     try:
@@ -136,8 +138,8 @@ class OfflineLoop:
             UserError: If something was not finite, or a checkpoint is damaged.
         """
         cfg, agent = self.cfg, self.agent
-        measure = measure_of(make_evaluation_env(cfg.env, 1, 1))
-        with Progress(cfg.env, cfg.updates, measure=measure, unit="updates") as progress:
+        metric = metric_of(make_evaluation_env(cfg.env, 1, 1))
+        with Progress(cfg.env, cfg.updates, metric=metric, unit="updates") as progress:
             try:
                 if resume_from is not None:
                     self.resume(resume_from)

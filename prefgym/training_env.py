@@ -1,4 +1,4 @@
-"""The worlds in which an agent learns: on processors or a GPU, guarded, and recorded where anybody is asked."""
+"""The environments in which an agent learns: on processors or a GPU, guarded, and recorded where anybody is asked."""
 
 import sys
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from prefgym.wrappers import PreferenceVectorEnv
 
 
 def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
-    """Make the worlds in which the agent learns; with a rater they hide the task reward.
+    """Make the environments in which the agent learns; with a rater they hide the task reward.
 
     Raises:
         UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, there is neither
@@ -32,14 +32,14 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
             f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
     with making(cfg.env):
-        env = worlds_on_device(cfg) if is_on_device else worlds_of_arrays(cfg)
+        env = envs_on_device(cfg) if is_on_device else envs_of_arrays(cfg)
     try:
         single_spaces(env)
     except ValueError as error:
         raise UserError(f"{cfg.env} cannot be used: {error}.") from None
     guarded = (GuardedTensorEnv if is_on_device else GuardedVectorEnv)(env, guard_reward=not is_recorded)
     if not is_recorded:
-        if "wish" in env.metadata:
+        if "task_description" in env.metadata:
             raise UserError(f"{cfg.env} has no task reward: without a rater there is nothing to learn from.")
         return guarded
     try:
@@ -51,8 +51,8 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     return recording
 
 
-def worlds_of_arrays(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
-    """Make worlds that processors simulate; they draw themselves if pictures are to be recorded.
+def envs_of_arrays(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
+    """Make environments that processors simulate; they draw themselves if pictures are to be recorded.
 
     Raises:
         UserError: If they cannot draw themselves.
@@ -75,8 +75,8 @@ def is_drawn(cfg: TrainCfg, env: VectorEnv[Any, Any, Any]) -> bool:
     return cfg.rater != "none" and cfg.recorder.frame_height > 0 and not hasattr(env.unwrapped, "physics_state")
 
 
-def worlds_on_device(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
-    """Make worlds that MuJoCo Warp simulates, where the networks are.
+def envs_on_device(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
+    """Make environments that MuJoCo Warp simulates, where the networks are.
 
     Raises:
         UserError: If they are not simulated here, or the device cannot be used.

@@ -14,7 +14,7 @@ from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.protocols import Learner
 from prefgym.queries import Queries
-from prefgym.rewards.pay import pay
+from prefgym.rewards.pay import learned_reward
 from prefgym.segments import Segments
 from prefgym.sim.foreign import World, draw
 from prefgym.spaces import device_of, single_spaces
@@ -31,14 +31,14 @@ _MOVES = "its statistics move, so that {what} recorded at different times could 
 _BENEATH: tuple[tuple[str, str], ...] = (
     ("NormalizeReward", _MOVES.format(what="task rewards")),
     ("NormalizeObservation", _MOVES.format(what="observations")),
-    ("PreferenceEnv", "the task reward is hidden already, and what it pays is no task reward: wrap once"),
-    ("PreferenceVectorEnv", "the task reward is hidden already, and what it pays is no task reward: wrap once"),
+    ("PreferenceEnv", "the task reward is hidden already, and what it gives is no task reward: wrap once"),
+    ("PreferenceVectorEnv", "the task reward is hidden already, and what it gives is no task reward: wrap once"),
 )
 """Wrappers, single and vectorised, that must not be beneath ours, and why."""
 
 
 def check_order(env: Any) -> None:  # noqa: ANN401
-    """Look at what is beneath, in the first of several worlds, too.
+    """Look at what is beneath, in the first of several environments, too.
 
     Raises:
         ValueError: If there is a wrapper that belongs around ours, or no Gymnasium environment at all.
@@ -58,7 +58,7 @@ def check_order(env: Any) -> None:  # noqa: ANN401
 
 
 def layers(env: Any) -> Iterator[Any]:  # noqa: ANN401
-    """List an environment and all that is beneath it, in the first of several worlds, too."""
+    """List an environment and all that is beneath it, in the first of several environments, too."""
     layer = env
     while layer is not None:
         yield layer
@@ -84,14 +84,16 @@ class _HasPhysics(Protocol):
 class _Preferences:
     """What single and vector wrapper share: a recorder, questions out of it, and the learned reward."""
 
-    def __init__(self, env: Any, num_worlds: int, recorder: RecorderCfg | None) -> None:  # noqa: ANN401
+    def __init__(self, env: Any, num_envs: int, recorder: RecorderCfg | None) -> None:  # noqa: ANN401
         observation, action = single_spaces(env)
         self.env = env
         told = (part for part in (env.unwrapped, env) if hasattr(part, "physics_state"))
         self.physics: _HasPhysics | None = next(told, None)
-        self.has_reward = "wish" not in env.metadata  # which says in words what is wanted where no reward does
+        self.has_reward = (
+            "task_description" not in env.metadata
+        )  # which says in words what is wanted where no reward does
         self.factor_names = tuple(self.physics.factors()) if self.physics else ()
-        self.obs_dim, self.action_dim, self.num_worlds = observation.shape[0], action.shape[0], num_worlds
+        self.obs_dim, self.action_dim, self.num_envs = observation.shape[0], action.shape[0], num_envs
         self.learner: Learner | None = None
         self.num_asked = 0
         self._make_recorder(recorder or RecorderCfg())
@@ -99,7 +101,7 @@ class _Preferences:
     def _make_recorder(self, cfg: RecorderCfg) -> None:
         made: dict[str, Any] = {"has_reward": self.has_reward, "factor_names": self.factor_names, "cfg": cfg}
         made["state_dim"] = self.physics.state_size if self.physics else 0
-        sizes, device = (self.num_worlds, self.obs_dim, self.action_dim), device_of(self.env)
+        sizes, device = (self.num_envs, self.obs_dim, self.action_dim), device_of(self.env)
         self.recorder: Any = (
             Recorder(*sizes, **made) if device is None else DeviceRecorder(*sizes, device=device, **made)
         )
@@ -109,7 +111,7 @@ class _Preferences:
             told = f"render_mode={self.env.render_mode!r}"
             raise ValueError(f"frame_height needs an environment made with render_mode='rgb_array', not {told}")
 
-    def state(self, final: bool = False) -> Any:  # noqa: ANN401 - an array, or a tensor of worlds on a device
+    def state(self, final: bool = False) -> Any:  # noqa: ANN401 - an array, or a tensor of environments on a device
         return self.physics.physics_state(final) if self.physics and self.record_state else None
 
     def frames(self) -> Array | None:
@@ -118,10 +120,10 @@ class _Preferences:
     def factors(self) -> dict[str, Array] | None:
         return self.physics.factors() if self.physics else None
 
-    def pay(self, obs: Array, action: Array, next_obs: Array, terminated: Array, truncated: Array) -> Array:
-        """Return what the learner thinks one step of each world is worth; zeros without a learner. Shape: (N,)."""
+    def learned_reward(self, obs: Array, action: Array, next_obs: Array, terminated: Array, truncated: Array) -> Array:
+        """Return what the learner thinks one step of each env is worth; zeros without a learner. Shape: (N,)."""
         if self.learner is None:
-            return np.zeros(self.num_worlds)
+            return np.zeros(self.num_envs)
         step = Segments.of_steps(
             torch.as_tensor(obs.astype(np.float32)),
             torch.as_tensor(action.astype(np.float32)),
@@ -129,7 +131,7 @@ class _Preferences:
             torch.as_tensor(terminated),
             torch.as_tensor(truncated),
         )
-        return pay(self.learner, step).double().cpu().numpy()
+        return learned_reward(self.learner, step).double().cpu().numpy()
 
     def sample_queries(self, num_queries: int, length: int, generator: torch.Generator | None) -> Queries:
         """Draw pairs of segments uniformly from what was recorded."""
@@ -144,7 +146,7 @@ class _Preferences:
 
 
 class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
-    """Hide the task reward, record what happens, and pay the learned reward once one is installed.
+    """Hide the task reward, record what happens, and give the learned reward once one is installed.
 
     Dict observations, as goal environments have, are flattened.
 
@@ -186,14 +188,14 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
             actions, rewards, after, *ended, factors=shared.factors(), state=shared.state(), frames=shared.frames()
         )
         self._obs = after[0].copy()
-        return obs, float(shared.pay(before, actions, after, *ended)[0]), terminated, truncated, _safe(info)
+        return obs, float(shared.learned_reward(before, actions, after, *ended)[0]), terminated, truncated, _safe(info)
 
     def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:
         """Draw `num_queries` pairs of segments of at most `length` steps, uniformly from what was recorded."""
         return self._shared.sample_queries(num_queries, length, generator)
 
     def install_reward(self, learner: Learner | None) -> None:
-        """Pay what `learner` thinks from now on; None pays 0."""
+        """Give what `learner` thinks from now on; None gives 0."""
         self._shared.learner = learner
 
 
@@ -221,9 +223,9 @@ class PreferenceVectorEnv(VectorWrapper):
     def reset(
         self, *, seed: int | list[int | None] | None = None, options: dict[str, Any] | None = None
     ) -> tuple[Any, Info]:
-        """Start episodes in all worlds, or in those of `options["reset_mask"]`."""
+        """Start episodes in all environments, or in those of `options["reset_mask"]`."""
         mask = None if options is None else options.get("reset_mask")
-        # vector environments take a seed for each world, though VectorEnv.reset does not say so
+        # vector environments take a seed for each environment, though VectorEnv.reset does not say so
         obs, info = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
         self.recorder.begin(obs, mask, self._shared.state(), self._shared.frames())
         self._done[slice(None) if mask is None else mask] = False
@@ -231,7 +233,7 @@ class PreferenceVectorEnv(VectorWrapper):
         return obs, _safe(info)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:  # noqa: ANN401
-        """Take a step in every world; rewards are the learned ones, or 0."""
+        """Take a step in every environment; rewards are the learned ones, or 0."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
         shared, done = self._shared, terminated | truncated
         frames = shared.frames()  # after resets, if there were any: nobody looks at what an episode ended with
@@ -255,22 +257,22 @@ class PreferenceVectorEnv(VectorWrapper):
         )
         if len(resets):
             self.recorder.begin(obs, resets, shared.state(), frames)
-        paid = shared.pay(self._obs, np.asarray(actions), next_obs, terminated, truncated)
+        reward = shared.learned_reward(self._obs, np.asarray(actions), next_obs, terminated, truncated)
         if stepped is not None:
-            paid = paid * stepped
+            reward = reward * stepped
         self._done, self._obs = done, obs.copy()
-        return obs, paid, terminated, truncated, _safe(info)
+        return obs, reward, terminated, truncated, _safe(info)
 
     def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:
         """Draw `num_queries` pairs of segments of at most `length` steps, uniformly from what was recorded."""
         return self._shared.sample_queries(num_queries, length, generator)
 
     def install_reward(self, learner: Learner | None) -> None:
-        """Pay what `learner` thinks from now on; None pays 0."""
+        """Give what `learner` thinks from now on; None gives 0."""
         self._shared.learner = learner
 
     def state_dict(self) -> State:
-        """Return all that moves here and in the recorder, but for what the recorder has in shards."""
+        """Return the state to resume from here and in the recorder, but for what the recorder has in shards."""
         return {"recorder": self.recorder.state_dict(), "done": self._done, "obs": self._obs}
 
     def load_state_dict(self, state: State) -> None:

@@ -5,7 +5,7 @@
 
 The first answers of finished runs are gone through in four sessions; in each, a model with today's defaults, changed in
 how it is fitted, goes on with all so far. Two figures tell what it makes of those that follow: the share that it
-foresees, and the correlation of what it pays the steps with the task reward, which nobody can foresee by one number a
+predicts, and the correlation of what it gives the steps with the task reward, which nobody can predict by one number a
 step where the rater goes round in a circle.
 """
 
@@ -55,7 +55,7 @@ def main(cfg: CompareCircleFitsCfg) -> None:
     """Print a table: ways to fit against runs."""
     torch.set_num_threads(cfg.threads)
     names = [run.name.rpartition("-")[0] for run in cfg.runs]
-    title = "answers foreseen, and correlation of pay with the task reward"
+    title = "answers predicted, and correlation of the reward with the task reward"
     table = Table("weight decay", "gradients", "pairs", *names, title=title)
     for weight_decay, gradient_steps, num_cycles in product(cfg.weight_decays, cfg.gradient_steps, cfg.num_cycles):
         default = PreferenceModelCfg(num_members=cfg.num_members, num_cycles=num_cycles)
@@ -70,7 +70,7 @@ def judge(run: Path, way: PreferenceModelCfg, num_answers: int, num_following: i
     """Fit a model to the first answers of a run; return what it makes of those that follow.
 
     Returns:
-        The share that is foreseen, and the correlation of pay and task reward over steps.
+        The share that is predicted, and the correlation of learned and task reward over steps.
     """
     told = load_preferences(run / "preferences" / "preferences")
     model = PreferenceModel(way, gym.make(str(read_config(run)["env"])), seed=0)
@@ -79,8 +79,8 @@ def judge(run: Path, way: PreferenceModelCfg, num_answers: int, num_following: i
     following = told[num_answers : num_answers + num_following]
     options, mask = following.queries.options, following.queries.options.mask
     assert options.reward is not None  # simulated raters answer by it
-    pay = torch.stack([model.reward(options).mean(0)[mask], options.reward[mask]])
-    return accuracy(model.score(options).mean(0), following.answers.choice), float(torch.corrcoef(pay)[0, 1])
+    rewards = torch.stack([model.reward(options).mean(0)[mask], options.reward[mask]])
+    return accuracy(model.score(options).mean(0), following.answers.choice), float(torch.corrcoef(rewards)[0, 1])
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Compare ways to fit by how well they foresee: fit to the sessions so far, predict pairs of what the agent did next.
+"""Compare ways to fit by how well they predict: fit to the sessions so far, predict pairs of what the agent did next.
 
     python scripts/compare_fits.py --runs runs/cheetah runs/hopper
 
@@ -56,7 +56,7 @@ class CompareFitsCfg:
     """Threads of torch."""
 
 
-class PaysSteps(Protocol):
+class RewardsSteps(Protocol):
     """What is asked of a learner here."""
 
     def reward(self, segments: Segments) -> Tensor:
@@ -71,13 +71,13 @@ def main(cfg: CompareFitsCfg) -> None:
     tasks = sorted(set(task_of.values()))
     table = Table("fit", *tasks, title="pairs of the next session in the right order")
     for name, way in WAYS.items():
-        shares = {run: float(np.mean(list(foresee(cfg, run, way)))) for run in cfg.runs}
+        shares = {run: float(np.mean(list(predicted_share(cfg, run, way)))) for run in cfg.runs}
         means = (np.mean([share for run, share in shares.items() if task_of[run] == task]) for task in tasks)
         table.add_row(name, *(f"{mean:.3f}" for mean in means))
     Console(width=100).print(table)
 
 
-def foresee(cfg: CompareFitsCfg, run: Path, way: EnsembleCfg) -> Iterator[float]:
+def predicted_share(cfg: CompareFitsCfg, run: Path, way: EnsembleCfg) -> Iterator[float]:
     """Refit a run session by session; yield the share of pairs of each next session that come out right.
 
     Raises:
@@ -97,7 +97,7 @@ def foresee(cfg: CompareFitsCfg, run: Path, way: EnsembleCfg) -> Iterator[float]
             yield ordered(learner, preferences[asked_at == later].queries.options)
 
 
-def ordered(learner: PaysSteps, options: Segments) -> float:
+def ordered(learner: RewardsSteps, options: Segments) -> float:
     """Return the share of all pairs of segments that the learner puts in the order of their task return."""
     learned = masked_return(learner.reward(options.without_truth()).mean(0).cpu(), options).flatten()
     true = PartialReturn()(options).flatten()

@@ -197,18 +197,18 @@ def train_and_evaluate(run: Run) -> dict[str, Any]:
 
 def evaluate(model: PPO, normalizer: VecNormalize, env: str, episodes: int) -> list[float]:
     """Play whole episodes side by side without noise, with the normalisation as it is; return the sum of each."""
-    worlds = [gym.make(env) for _ in range(episodes)]
-    obs = np.stack([world.reset(seed=FIRST_EVALUATION_SEED + number)[0] for number, world in enumerate(worlds)])
+    envs = [gym.make(env) for _ in range(episodes)]
+    obs = np.stack([env.reset(seed=FIRST_EVALUATION_SEED + number)[0] for number, env in enumerate(envs)])
     total, running = np.zeros(episodes), list(range(episodes))
     while running:
         actions, _ = model.predict(np.asarray(normalizer.normalize_obs(obs[running])), deterministic=True)
         for number, action in zip(list(running), actions):
-            obs[number], reward, terminated, truncated, _ = worlds[number].step(action)
+            obs[number], reward, terminated, truncated, _ = envs[number].step(action)
             total[number] += float(reward)
             if terminated or truncated:
                 running.remove(number)
-    for world in worlds:
-        world.close()
+    for one in envs:
+        one.close()
     return total.tolist()
 
 

@@ -2,7 +2,7 @@
 
     python scripts/compare_regret.py --tasks HalfCheetah Hopper Walker2d
 
-Queries are pairs of segments of the medium policy, in worlds with more and less noise on its actions. The table has the
+Queries are pairs of segments of the medium policy, in envs with more and less noise on its actions. The table has the
 share of queries in which two ways to judge name the same option, and the time that simulation took.
 """
 
@@ -36,15 +36,15 @@ class CompareRegretCfg:
     segment_length: int = 50
     """Steps of a segment."""
     noise: float = 1.0
-    """Deviation of the noise in the noisiest world, in halves of the range of actions; the others have less."""
+    """Deviation of the noise in the noisiest environment, in halves of the range of actions; the others have less."""
     steps: int = 500
-    """Steps of each of 16 worlds from which segments are drawn."""
+    """Steps of each of 16 environments from which segments are drawn."""
     threads: int | None = None
     """Threads of the simulation; all cores unless said."""
 
 
 def record(task: str, cfg: CompareRegretCfg) -> Segments:
-    """Draw queries from worlds of the medium policy. Batch shape: (B, 2)."""
+    """Draw queries from environments of the medium policy. Batch shape: (B, 2)."""
     env: Any = gym.make_vec(f"prefgym/{task}-v0", num_envs=16, num_threads=1, autoreset_mode="SameStep")
     policy, draws = load_expert(f"prefgym/{task}-v0", "medium"), np.random.default_rng(0)
     space = env.single_action_space

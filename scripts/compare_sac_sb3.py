@@ -1,7 +1,7 @@
 """Compare our SAC with Stable-Baselines3's: updates per second in turns, and returns over seeds.
 
-Both have SB3's defaults: 2x256, batches of 256, a learning rate of 3e-4, one update a step. SB3 steps one world, ours
-`num_envs` worlds, so that updates follow in blocks.
+Both have SB3's defaults: 2x256, batches of 256, a learning rate of 3e-4, one update a step. SB3 steps one env, ours
+`num_envs` environments, so that updates follow in blocks.
 
     python scripts/compare_sac_sb3.py --rounds 5                      # speed
     python scripts/compare_sac_sb3.py --steps 50_000 --seeds 0 1 2    # returns as well
@@ -69,7 +69,7 @@ def main(cfg: CompareSACCfg) -> None:
 
 def our_speed(cfg: CompareSACCfg) -> float:
     """Return updates per second on a buffer of random play."""
-    agent: Any = agents.make("sac", env=our_worlds(cfg), random_steps=10_000)
+    agent: Any = agents.make("sac", env=our_envs(cfg), random_steps=10_000)
     for _ in range(20):
         agent.explore(agent.collect(agent.env))
     agent.improve(20)
@@ -89,8 +89,8 @@ def their_speed(cfg: CompareSACCfg) -> float:
     return cfg.updates / (time.perf_counter() - start)
 
 
-def our_worlds(cfg: CompareSACCfg) -> Any:  # noqa: ANN401
-    """Make the worlds that ours steps at once."""
+def our_envs(cfg: CompareSACCfg) -> Any:  # noqa: ANN401
+    """Make the environments that ours steps at once."""
     settings: dict[str, Any] = {"reward": "task", "num_threads": 1, "dtype": np.float32}
     env = gym.make_vec(f"prefgym/{cfg.task}-v0", 4, autoreset_mode=AutoresetMode.SAME_STEP, **settings)
     env.reset(seed=0)
@@ -101,7 +101,7 @@ def train(cfg: CompareSACCfg, who: str, seed: int) -> float:
     """Train one of them, and return the mean of 20 episodes."""
     torch.set_num_threads(1)
     if who == "ours":
-        env = our_worlds(cfg)
+        env = our_envs(cfg)
         env.reset(seed=seed)
         policy: Any = agents.make("sac", env=env, seed=seed, random_steps=100)
         policy.learn(cfg.steps)

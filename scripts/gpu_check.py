@@ -1,4 +1,4 @@
-"""Check worlds on a GPU: that they are right, how fast they are, and what is learned in them, in under eight minutes.
+"""Check envs on a GPU: that they are right, how fast they are, and what is learned in them, in under eight minutes.
 
     python scripts/gpu_check.py                        # on the first CUDA device
     python scripts/gpu_check.py --only agreement speed
@@ -71,8 +71,8 @@ class GpuCheckCfg:
     """Tasks and agents whose rollouts are watched for what waits for the device."""
     states: int = 1000
     """States from which a step is compared."""
-    worlds: tuple[int, ...] = (1024, 4096, 16384)
-    """Numbers of worlds whose speed is measured."""
+    envs: tuple[int, ...] = (1024, 4096, 16384)
+    """Numbers of environments whose speed is measured."""
     timed: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Ant", "HumanoidNewton")
     """Tasks whose speed is measured."""
     steps: int = 50
@@ -97,7 +97,7 @@ class GpuCheckCfg:
 
 TINY = GpuCheckCfg(
     tasks=("HalfCheetah",), watched=(("HalfCheetah", "ppo"), ("HalfCheetah", "sac")),
-    states=32, worlds=(8,), timed=("HalfCheetah",), steps=4,
+    states=32, envs=(8,), timed=("HalfCheetah",), steps=4,
     played=("Hopper",), episodes=4, episode_steps=40,
     train=("agent.num-envs=8", "agent.minibatch-size=64", "steps=1000", "budget=20", "segment-length=10",
            "schedule.first=0.3", "eval.every=400", "eval.final-episodes=1", "eval.episodes=1"),
@@ -156,8 +156,8 @@ def contract(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
 
     On tasks without contacts, whose order on a GPU, and with it the last bits, differs from one time to the next.
     """
-    check_vector_env(lambda: worlds("Swimmer", 8, cfg, max_episode_steps=7), num_steps=20)
-    check_vector_env(lambda: worlds("InvertedPendulum", 8, cfg), num_steps=40)
+    check_vector_env(lambda: envs("Swimmer", 8, cfg, max_episode_steps=7), num_steps=20)
+    check_vector_env(lambda: envs("InvertedPendulum", 8, cfg), num_steps=40)
     yield {"passed": True}
 
 
@@ -173,7 +173,7 @@ def play_both(name: str, cfg: GpuCheckCfg) -> dict[str, float]:
     """Let a policy play episodes on both back ends; Kolmogorov-Smirnov's p of returns and of lengths."""
     policy: Any = expert(f"prefgym/{name}-v0", "medium")
     limit = {"max_episode_steps": cfg.episode_steps}
-    pair = arrays_of(name, cfg, **limit), worlds(name, cfg.episodes, cfg, **limit)
+    pair = arrays_of(name, cfg, **limit), envs(name, cfg.episodes, cfg, **limit)
     both = [play(policy, env, cfg.episodes) for env in pair]
     (returns, lengths), (other_returns, other_lengths) = both
     same: Any = ks_2samp
@@ -186,13 +186,13 @@ def play_both(name: str, cfg: GpuCheckCfg) -> dict[str, float]:
 
 
 def arrays_of(name: str, cfg: GpuCheckCfg, **settings: Any) -> Any:  # noqa: ANN401
-    """Make the worlds of the CPU."""
+    """Make the environments of the CPU."""
     settings |= {"reward": "task", "autoreset_mode": "SameStep", "dtype": np.float32}
     return gym.make_vec(f"prefgym/{name}-v0", cfg.episodes, **settings)
 
 
 def play(policy: Any, env: Any, episodes: int) -> tuple[Any, Any]:  # noqa: ANN401
-    """Play one episode in each world: returns and lengths."""
+    """Play one episode in each environment: returns and lengths."""
     obs, _ = env.reset(seed=0)
     returns, lengths, running = np.zeros(episodes), np.zeros(episodes), np.ones(episodes, np.bool_)
     draws = np.random.default_rng(0)
@@ -215,14 +215,14 @@ def host(values: Any) -> Any:  # noqa: ANN401
 # --- fast? -----------------------------------------------------------------------------------------------------------
 
 
-def worlds(name: str, num: int, cfg: GpuCheckCfg, **settings: Any) -> Any:  # noqa: ANN401
-    """Make worlds on the device."""
+def envs(name: str, num: int, cfg: GpuCheckCfg, **settings: Any) -> Any:  # noqa: ANN401
+    """Make environments on the device."""
     settings |= {"reward": "task", "backend": "warp", "device": cfg.device, "compiled": cfg.compiled}
     return gym.make_vec(f"prefgym/{name}-v0", num, **settings)
 
 
 def flags_of(cfg: GpuCheckCfg) -> list[str]:
-    """Say to `prefgym train` where and how worlds are made."""
+    """Say to `prefgym train` where and how environments are made."""
     return ["--backend", "warp", "--device", cfg.device, "--warp.compiled", str(cfg.compiled)]
 
 
@@ -268,15 +268,15 @@ def speed(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
         arrays = arrays_of(name, replace(cfg, episodes=256))
         rates[name] = {"cpu": time_steps(arrays, cfg, lambda: None), "worlds": {}}
         arrays.close()
-        for num in cfg.worlds:
-            rates[name]["worlds"][str(num)] = time_worlds(name, num, cfg)
+        for num in cfg.envs:
+            rates[name]["worlds"][str(num)] = time_envs(name, num, cfg)
             yield {"tasks": rates}
 
 
-def time_worlds(name: str, num: int, cfg: GpuCheckCfg) -> dict[str, float]:
-    """Time one task and number of worlds: steps per second of both, and the median of the ratios of turns."""
+def time_envs(name: str, num: int, cfg: GpuCheckCfg) -> dict[str, float]:
+    """Time one task and number of environments: steps per second of both, and the median of the ratios of turns."""
     torch.compiler.reset()  # torch compiles one function eight times at most
-    env, bare = worlds(name, num, cfg), WarpPool((TASKS | VARIANTS)[name], num, cfg.device)
+    env, bare = envs(name, num, cfg), WarpPool((TASKS | VARIANTS)[name], num, cfg.device)
     env.reset(seed=0)
     wait = waiter(cfg)
     space, draws = env.single_action_space, torch.Generator(env.unwrapped.device).manual_seed(0)
@@ -364,7 +364,9 @@ def report(told: dict[str, Any]) -> int:
     for name, row in told.get("speed", {}).get("tasks", {}).items():
         for num, rates in row["worlds"].items():
             steps = f"{rates['env']:,.0f} steps/s, CPU's pool {row['cpu']:,.0f}"
-            bars.append((f"{name}, {num} worlds: env / bare ({steps})", rates["ratio"], 0.85, rates["ratio"] >= 0.85))
+            bars.append(
+                (f"{name}, {num} environments: env / bare ({steps})", rates["ratio"], 0.85, rates["ratio"] >= 0.85)
+            )
     if "training" in told:
         run = told["training"]
         bars.append(

@@ -22,7 +22,7 @@ class Reached(Exception):  # noqa: N818 - no error, as StopIteration
 
 
 def warm_up(flags: Sequence[str]) -> None:
-    """Take a step in the worlds of a training, so that all that is compiled once and kept is compiled.
+    """Take a step in the environments of a training, so that all that is compiled once and kept is compiled.
 
     Args:
         flags: Of `prefgym train`.
@@ -89,8 +89,8 @@ def take_the_time(watch: Stopwatch, loop: Loop) -> None:
         (base.pool, "reset", "physics"),
         (loop.parts.agent, "update", "gradients"),
         (loop.parts.agent, "draw", "policy"),
-        (loop, "hold_session", "reward model"),
-        (loop, "pay", "reward model"),
+        (loop, "run_session", "reward model"),
+        (loop, "learned_reward", "reward model"),
         (loop, "evaluate", "evaluation"),
     ):
         watch.around(owner, name, part)

@@ -37,7 +37,7 @@ WORK = {
     "fitting": "prefgym.rewards.fit:accumulate",
     "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC.step prefgym.agents.sb3:Sb3Agent.update "
     "prefgym.agents.residual:Residual.step",
-    "re-paying": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.sb3:ReplayBuffer.relabel",
+    "relabelling": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.sb3:ReplayBuffer.relabel",
     "noting answers": "prefgym.answer_log:_seal",
     "logging": "prefgym.runs:Run.log",
     "saving": "prefgym.checkpoints:sync",

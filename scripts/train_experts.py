@@ -154,7 +154,7 @@ def expert_of(agent: PPO, steps: int, task: str, level: Level, cfg: TrainExperts
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """T steps in each of N worlds, in turns those of somebody and those of the policy that is to be valued."""
+    """T steps in each of N environments, in turns those of somebody and those of the policy that is to be valued."""
 
     obs: Tensor
     """Shape: (T, N, O)."""
@@ -173,29 +173,29 @@ class Steps:
 
 
 def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, seed: int) -> Steps:  # noqa: ANN401
-    """Let a policy act after others have brought the worlds into states of all kinds.
+    """Let a policy act after others have brought the environments into states of all kinds.
 
-    In each world, one of the others acts for 1 to 20 steps, in three of four turns with noise, whose deviation is up to
+    In each env, one of the others acts for 1 to 20 steps, in three of four turns with noise, whose deviation is up to
     half of the range of actions. Then the policy acts for 1 to 300 steps.
     """
-    num_worlds = env.num_envs
-    draws, worlds = np.random.default_rng(seed), np.arange(num_worlds)
+    num_envs = env.num_envs
+    draws, index = np.random.default_rng(seed), np.arange(num_envs)
     space = env.single_action_space
     reach = (space.high - space.low) / 2
-    is_own, left = np.ones(num_worlds, bool), np.zeros(num_worlds, int)
-    who, noise = np.zeros(num_worlds, int), np.zeros(num_worlds)
+    is_own, left = np.ones(num_envs, bool), np.zeros(num_envs, int)
+    who, noise = np.zeros(num_envs, int), np.zeros(num_envs)
     obs, _ = env.reset(seed=seed)
     kept: list[tuple[Any, ...]] = []
     for _ in range(num_steps):
         over = left == 0
         is_own ^= over
         # short turns show what deviations cost, long ones what goes well for a while
-        own_turn = np.exp(draws.uniform(0, np.log(300), num_worlds)).astype(int)
-        left = np.where(over, np.where(is_own, own_turn, draws.integers(1, 21, num_worlds)), left) - 1
-        who = np.where(over, draws.integers(len(others), size=num_worlds), who)
-        noisy = draws.uniform(0, 1, num_worlds) * (draws.random(num_worlds) < 0.75)
+        own_turn = np.exp(draws.uniform(0, np.log(300), num_envs)).astype(int)
+        left = np.where(over, np.where(is_own, own_turn, draws.integers(1, 21, num_envs)), left) - 1
+        who = np.where(over, draws.integers(len(others), size=num_envs), who)
+        noisy = draws.uniform(0, 1, num_envs) * (draws.random(num_envs) < 0.75)
         noise = np.where(over, noisy, noise)
-        theirs = np.stack([policy.predict(obs, deterministic=True)[0] for policy in others])[who, worlds]
+        theirs = np.stack([policy.predict(obs, deterministic=True)[0] for policy in others])[who, index]
         theirs = theirs + reach * draws.standard_normal(theirs.shape) * noise[:, None]
         action = np.where(is_own[:, None], own.predict(obs)[0], theirs.clip(space.low, space.high)).astype(np.float32)
         before = obs
@@ -212,7 +212,7 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
 def fit_values(expert: Expert, steps: Steps, rounds: int, fits: int) -> None:
     """Fit V to what own turns return and V says of their ends, taken anew in each round; then Q - V to what is left.
 
-    Targets are in units of the average reward, paid for ever.
+    Targets are in units of the average reward, rewarded for ever.
     """
     gamma = expert.gamma
     obs, next_obs = expert.obs_norm(steps.obs), expert.obs_norm(steps.next_obs)
@@ -265,7 +265,7 @@ def fit(net: torch.nn.Sequential, inputs: Tensor, target: Tensor, num_fits: int,
 
 def compare(expert: Expert, task: str, others: Sequence[Any], num_states: int) -> tuple[float, float]:
     """Compare V with simulation in other states; return the root of the mean squared difference, and the deviation."""
-    env = worlds_of(task, num_states)
+    env = envs_of(task, num_states)
     steps = take_turns(env, expert, others, 60, seed=1)
     simulator = Simulator(TASKS[task], num_threads=1)
     obs, goes_on = steps.next_obs[-1], ~steps.terminated[-1]
@@ -275,13 +275,13 @@ def compare(expert: Expert, task: str, others: Sequence[Any], num_states: int) -
     return float((expert.value(obs)[goes_on] - simulated).square().mean().sqrt()), float(simulated.std())
 
 
-def worlds_of(task: str, num_worlds: int) -> Any:  # noqa: ANN401
-    """Make worlds that pay the task reward."""
-    return make_vector_env(task, num_worlds, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, num_threads=1)
+def envs_of(task: str, num_envs: int) -> Any:  # noqa: ANN401
+    """Make environments that give the task reward."""
+    return make_vector_env(task, num_envs, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, num_threads=1)
 
 
 def measure(expert: Expert, task: str, episodes: int, few: int = 10) -> Measured:
-    """Measure the return, and foresee the mean of a few other episodes by drawing them from these."""
+    """Measure the return, and predict the mean of a few other episodes by drawing them from these."""
     returns = np.array(evaluate(expert, make_evaluation_env(f"prefgym/{task}-v0", episodes, 1)).returns)
     means = np.random.default_rng(0).choice(returns, (100_000, few)).mean(-1)
     low, high = np.quantile(means, (0.001, 0.999))
@@ -301,8 +301,8 @@ def make(task: str, cfg: TrainExpertsCfg) -> None:
     run = cfg.runs / task
     train(task, run)
     kept = sorted(int(file.stem) for file in (run / "policies").glob("*.json"))
-    worlds = make_evaluation_env(f"prefgym/{task}-v0", cfg.episodes, 1)
-    medium = half_way(run, lambda steps: evaluate(prefgym.load_policy(run, steps), worlds).mean)
+    index = make_evaluation_env(f"prefgym/{task}-v0", cfg.episodes, 1)
+    medium = half_way(run, lambda steps: evaluate(prefgym.load_policy(run, steps), index).mean)
     policies = [prefgym.load_policy(run, steps) for steps in (None, medium, kept[0], kept[len(kept) // 2])]
     last = json.loads((run / "result.json").read_text())["steps"]
     made: dict[Level, tuple[Any, int]] = {"expert": (policies[0], last), "medium": (policies[1], medium)}
@@ -311,7 +311,7 @@ def make(task: str, cfg: TrainExpertsCfg) -> None:
         if file.with_name(f"{file.name}.json").is_file():
             continue
         expert = expert_of(*made[level], task, level, cfg)
-        env = worlds_of(task, 64)
+        env = envs_of(task, 64)
         num_steps = min(cfg.steps, MOST_NUMBERS // expert.card.obs_dim) // env.num_envs
         fit_values(expert, take_turns(env, expert, policies, num_steps, seed=0), cfg.rounds, cfg.fits)
         env.close()

@@ -18,14 +18,14 @@ from PIL import Image
 from task_poses import POSES, posed
 
 import prefgym
-from prefgym.envs import TASKS, WISHES
+from prefgym.envs import LANGUAGE_TASKS, TASKS
 from prefgym.envs.grid import DELIVERY, FEATURES, HEIGHTS, MEANINGS, REWARDS, SHARES, WIDTHS, GridEnv, make_delivery
 from prefgym.envs.grid import make_random as make_random_grid
 from prefgym.sim.cpu import load_model
 from prefgym.sim.describe import Number, controlled, observed
 from prefgym.sim.gl import MjModel, RenderingUnavailable
 from prefgym.sim.render import render_states
-from prefgym.sim.seeding import HostDraw
+from prefgym.sim.seeding import HostSampler
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Worlds
 
@@ -78,13 +78,13 @@ def read(path: Path) -> str:
 
 def pages() -> dict[str, str]:
     """Write all pages, by the names of their files."""
-    tasks = {f"{name}.md": task_page(task) for name, task in (TASKS | WISHES).items()}
+    tasks = {f"{name}.md": task_page(task) for name, task in (TASKS | LANGUAGE_TASKS).items()}
     return {"README.md": index(), **tasks, **{f"{name}.md": grid_page(name) for name in GRIDS}}
 
 
 def pictures() -> list[str]:
     """Name the files of the pictures: those of grids have few colours, the others many."""
-    return [f"{name}.jpg" for name in TASKS | WISHES] + [f"{name}.png" for name in GRIDS]
+    return [f"{name}.jpg" for name in TASKS | LANGUAGE_TASKS] + [f"{name}.png" for name in GRIDS]
 
 
 # --- pages ---
@@ -94,7 +94,7 @@ def index() -> str:
     """List all tasks."""
     lines = ["# Tasks", "", NOTICE, ""]
     lines += ["A page each, with all that a task is made of; [envs.md](../envs.md) says how they are used."]
-    for title, tasks in (("With a reward", TASKS), ("Without a reward, for raters that look", WISHES)):
+    for title, tasks in (("With a reward", TASKS), ("Without a reward, for raters that look", LANGUAGE_TASKS)):
         lines += ["", f"## {title}", "", *table_head("task", "", "observation", "action", "limit")]
         for name, task in sorted(tasks.items()):
             model = load_model(task)
@@ -112,10 +112,10 @@ def task_page(task: TaskSpec) -> str:
     """Say all there is to say about a task."""
     model = load_model(task)
     parts = [*head(task.name, "jpg")]
-    parts += [f"> {task.wish}", ""] if task.wish else []
+    parts += [f"> {task.task_description}", ""] if task.task_description else []
     parts += [*facts(task), *observation(task, model), *action(model)]
-    parts += [*measure(task)] if task.measure else [*reward(task)]
-    told = "the first" if task.wish else f"Gymnasium's `{task.name}-v5`, to the last bit"
+    parts += [*metric(task)] if task.metric else [*reward(task)]
+    told = "the first" if task.task_description else f"Gymnasium's `{task.name}-v5`, to the last bit"
     return "\n".join([*parts, *versions(task.name, told)]) + "\n"
 
 
@@ -153,7 +153,7 @@ def observation(task: TaskSpec, model: MjModel) -> list[str]:
             lines.append(f"| {first[0]} to {entries[-1][0]} | {about} | {units} | {bounds(first[1])} |")
     if any(number.limits for number in numbers):
         lines += ["", "A joint's limits push back; it may pass them a little."]
-    if any(part.field in ("cinert", "cvel") for part in task.seen):
+    if any(part.field in ("cinert", "cvel") for part in task.observation_parts):
         lines += [
             "",
             "Inertias, offsets and spatial velocities of bodies are taken at the centre of mass of the robot.",
@@ -198,7 +198,7 @@ def action(model: MjModel) -> list[str]:
 
 
 def reward(task: TaskSpec) -> list[str]:
-    """Tell what is paid, and what each term is."""
+    """Tell what is rewarded, and what each term is."""
     lines = ["## Reward", "", f"`{equation(task)}`; each term is a factor of the same name.", ""]
     lines += [*table_head("factor", "unit", "value")]
     lines += [f"| `{f.name}` | {f.unit} | {code(f.doc)} |" for f in task.factors]
@@ -214,17 +214,17 @@ def reward(task: TaskSpec) -> list[str]:
 
 
 def equation(task: TaskSpec) -> str:
-    """Write the reward as a sum of its terms, and of what is paid when all of them are 0."""
+    """Write the reward as a sum of its terms, and of what is rewarded when all of them are 0."""
     constant = float(task.reward({factor.name: np.zeros(1) for factor in task.factors})[0])
     terms = [factor.name for factor in task.factors] + ([f"{constant:g}"] if constant else [])
     return f"reward = {' + '.join(terms)}"
 
 
-def measure(task: TaskSpec) -> list[str]:
+def metric(task: TaskSpec) -> list[str]:
     """Tell what is wanted, and what evaluation counts."""
-    assert task.measure is not None  # where there is no reward, there is a measure
-    told = task.measure
-    lines = ["## Reward", "", "None, and no factors: what is wanted is the sentence above.", "", "## Measure", ""]
+    assert task.metric is not None  # where there is no reward, there is a metric
+    told = task.metric
+    lines = ["## Reward", "", "None, and no factors: what is wanted is the sentence above.", "", "## Metric", ""]
     lines += [f"Evaluation counts **{told.name}** (unit {told.unit}), which neither agents nor raters see:", ""]
     return [*lines, f"{told.doc[:1].upper()}{told.doc[1:]}.", ""]
 
@@ -263,7 +263,7 @@ def grid_page(name: str) -> str:
 
 
 def grid_rewards(env: GridEnv, is_drawn: bool) -> Iterator[str]:
-    """List what each feature pays, or may pay."""
+    """List what each feature gives, or may give."""
     yield from table_head("feature", "weight", "1 for")
     for feature, weight in zip(FEATURES, env.mdp.weights, strict=True):
         yield f"| `{feature}` | {listed(REWARDS[feature]) if is_drawn else f'{weight:g}'} | {MEANINGS[feature]} |"
@@ -314,13 +314,13 @@ def draw(name: str) -> Image.Image:
         picture = env.render()
         assert picture is not None  # this mode draws
         return Image.fromarray(picture)
-    task = (TASKS | WISHES)[name]
+    task = (TASKS | LANGUAGE_TASKS)[name]
     worlds, everyone = Worlds(task, 1), np.array([True])
     pool, model = worlds.pool, worlds.pool.model
     if name in POSES:
         worlds.reset(everyone, posed(model, POSES[name])[None], pool.qvel0[None])
     else:
-        start = task.initial(task, HostDraw(np.random.default_rng(0)), 1, pool.qpos0, pool.qvel0)
+        start = task.initial(task, HostSampler(np.random.default_rng(0)), 1, pool.qpos0, pool.qvel0)
         worlds.reset(everyone, *start)
     is_posture = name in POSES and name.startswith("Humanoid")
     camera = {**task.camera, "azimuth": 140.0, "distance": 2.8} if is_posture else task.camera

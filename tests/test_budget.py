@@ -30,7 +30,7 @@ def answer(queries: Queries, skipped: torch.Tensor) -> Preferences:
 
 
 @given(data=st.data(), limit=st.integers(1, 30), counts=st.sampled_from(["asked", "answered"]))
-def test_every_query_is_paid_for_once_whatever_comes_back(data: st.DataObject, limit: int, counts: Counts) -> None:
+def test_every_query_is_rewarded_for_once_whatever_comes_back(data: st.DataObject, limit: int, counts: Counts) -> None:
     """Asked = answered + skipped + pending, and the limit holds, under late, double, skipped and missing answers."""
     budget = Budget(limit, counts)
     kept: list[int] = []
@@ -82,7 +82,7 @@ def test_a_schedule_asks_the_whole_budget(limit: int, steps: int, num_sessions: 
     for step in [*range(0, steps, max(steps // 7, 1)), steps]:
         if size := schedule.due(step, limit - sum(sizes)):
             assert schedule.due(step, limit - sum(sizes)) == size  # until it is held
-            schedule.hold(step)
+            schedule.mark_done(step)
             sizes.append(size)
     assert sum(sizes) == limit
     assert schedule.due(steps, limit) == 0
@@ -95,7 +95,7 @@ def test_later_sessions_make_up_for_skips_if_only_answers_count() -> None:
     sizes: list[int] = []
     for step, skip in ((100, True), (300, False), (500, False)):
         num = schedule.due(step, budget.left)
-        schedule.hold(step)
+        schedule.mark_done(step)
         sizes.append(num)
         budget.receive(answer(budget.ask(make_queries(num, budget.num_asked)), torch.full((num,), skip)))
     assert sizes == [3, 5, 4]

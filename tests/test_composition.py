@@ -22,7 +22,7 @@ SAME_STEP = AutoresetMode.SAME_STEP
 
 
 def single(**settings: Any) -> gym.Env[Any, Any]:  # noqa: ANN401
-    """Make a world that pays the task reward."""
+    """Make an environment that gives the task reward."""
     return gym.make("prefgym/Reacher-v0", reward="task", **settings)
 
 
@@ -43,7 +43,7 @@ def play(env: Any, num_steps: int = 60) -> Any:  # noqa: ANN401
     return told
 
 
-def pay_one(env: Any) -> Any:  # noqa: ANN401
+def install_reward_of_one(env: Any) -> Any:  # noqa: ANN401
     """Install a reward of 1 a step."""
     import torch
 
@@ -57,14 +57,14 @@ def pay_one(env: Any) -> Any:  # noqa: ANN401
 
 def test_statistics_count_the_learned_return_around_and_the_true_one_beneath() -> None:
     """An episode of Reacher has 50 steps, each of which costs something."""
-    around = RecordEpisodeStatistics(pay_one(prefgym.PreferenceEnv(single())))
+    around = RecordEpisodeStatistics(install_reward_of_one(prefgym.PreferenceEnv(single())))
     play(around)
     assert list(around.return_queue) == [50.0]
     beneath = RecordEpisodeStatistics(single())
     told = play(prefgym.PreferenceEnv(beneath))
     assert beneath.return_queue[0] < 0
     assert "episode" not in told[4]  # the true return stays hidden
-    many = wrap.RecordEpisodeStatistics(pay_one(prefgym.PreferenceVectorEnv(vector())))
+    many = wrap.RecordEpisodeStatistics(install_reward_of_one(prefgym.PreferenceVectorEnv(vector())))
     play(many)
     assert list(many.return_queue) == [50.0, 50.0]
 
@@ -94,13 +94,13 @@ def test_videos_can_be_recorded_on_both_sides(tmp_path: Path) -> None:
 def test_what_belongs_around_is_refused_beneath(wrapper: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=f"{wrapper.__name__} cannot be beneath"):
         prefgym.PreferenceEnv(wrapper(single()))
-    worlds = gym.vector.SyncVectorEnv([lambda: wrapper(single())], autoreset_mode=SAME_STEP)
+    inner = gym.vector.SyncVectorEnv([lambda: wrapper(single())], autoreset_mode=SAME_STEP)
     with pytest.raises(ValueError, match=f"{wrapper.__name__} cannot be beneath"):
-        prefgym.PreferenceVectorEnv(worlds)
+        prefgym.PreferenceVectorEnv(inner)
 
 
 @pytest.mark.parametrize("wrapper", [wrap.NormalizeObservation, wrap.NormalizeReward, prefgym.PreferenceVectorEnv])
-def test_the_same_for_many_worlds(wrapper: Any) -> None:  # noqa: ANN401
+def test_the_same_for_many_envs(wrapper: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=f"{wrapper.__name__} cannot be beneath"):
         prefgym.PreferenceVectorEnv(wrapper(vector(AutoresetMode.NEXT_STEP)))
     with pytest.raises(ValueError, match=f"{wrapper.__name__} cannot be beneath"):
@@ -138,7 +138,7 @@ def test_what_is_remembered_under_vec_normalize_is_relabelled_as_it_was_seen() -
     assert len(recorded) == 100
     told, kept = recorded.obs[:, 0].tolist(), steps.obs.flatten(0, 1).tolist()
     assert sorted(told) == sorted(kept)
-    pay_one(inner)
+    install_reward_of_one(inner)
     learner: Any = inner._shared.learner
     buffer.relabel(learner)
     assert (buffer.rewards[:50] == 1).all()

@@ -83,7 +83,7 @@ def test_windows_of_demonstrations_lie_inside_an_episode() -> None:
     From its step 1 nothing says what would have come.
     """
     recorder = record_demos(Demos())
-    assert (recorder.num_worlds, recorder.num_steps, recorder.factor_names) == (2, 5, ("speed",))
+    assert (recorder.num_envs, recorder.num_steps, recorder.factor_names) == (2, 5, ("speed",))
     windows = recorder.segments(recorder.starts(2), 2)
     assert windows.length.tolist() == [2, 2, 1, 2]
     assert windows.terminated.tolist() == [False, True, True, False]

@@ -28,8 +28,8 @@ def test_random_actions_are_uniform() -> None:
     assert actions.std() == pytest.approx(np.sqrt(3), rel=0.05)
 
 
-def test_policies_share_the_worlds() -> None:
-    """Of five worlds the expert acts in the first, third and fifth, chance in the others."""
+def test_policies_share_the_envs() -> None:
+    """Of five environments the expert acts in the first, third and fifth, chance in the others."""
     obs, begins = np.linspace(-0.1, 0.1, 20).reshape(5, 4), np.ones(5, np.bool_)
     both = make_policies(POLE, ("expert", "random"), ACTIONS, seed=3)
     shared = both(obs, begins)

@@ -35,7 +35,7 @@ def lean(obs: Any, begins: Any) -> Any:  # noqa: ANN401
 
 
 def replay(episode: Any, env: gym.Env[Any, Any], seed: int) -> None:  # noqa: ANN401
-    """Play the actions of an episode in a world alone, and compare all that comes."""
+    """Play the actions of an episode in an environment alone, and compare all that comes."""
     obs, _ = env.reset(seed=seed)
     assert np.array_equal(episode.observations[0], obs)
     for step, action in enumerate(episode.actions):
@@ -46,7 +46,7 @@ def replay(episode: Any, env: gym.Env[Any, Any], seed: int) -> None:  # noqa: AN
 
 
 def test_episodes_are_whole_and_end_where_they_ended() -> None:
-    """Seven episodes from four worlds: each begins with its seed, ends once, and is what its actions make of it."""
+    """Seven episodes from four envs: each begins with its seed, ends once, and is what its actions make of it."""
     env = make_evaluation_env(POLE, 4, 1, dtype=np.float64)
     episodes = collect(noisy(lean, 3.0, ACTIONS, 0), env, 7, seed=20)
     assert [episode.seed for episode in episodes] == [20, 21, 22, 23, 24, 25, 26]
@@ -65,8 +65,8 @@ def test_episodes_are_whole_and_end_where_they_ended() -> None:
 
 
 def test_a_time_limit_ends_episodes_as_well() -> None:
-    worlds = gym.make_vec(POLE, 2, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, max_episode_steps=3)
-    episodes = collect(lean, worlds, 2, seed=0)
+    envs = gym.make_vec(POLE, 2, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, max_episode_steps=3)
+    episodes = collect(lean, envs, 2, seed=0)
     assert [episode.truncated.tolist() for episode in episodes] == [[False, False, True]] * 2
     assert not any(episode.terminated.any() for episode in episodes)
 
@@ -91,7 +91,7 @@ def test_a_summary_by_hand() -> None:
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
-    """Three episodes of a demonstrator from two worlds; the environment comes back, and gives the same."""
+    """Three episodes of a demonstrator from two environments; the environment comes back, and gives the same."""
     flags = ["--env", REACH, "--quality", "0.5", "--episodes", "3", "--num-envs", "2", "--seed", "4", "--noise", "0.1"]
     code, output, _ = run(capsys, "demos", *flags, "--dataset", "fetch/reach/medium-v0")
     assert code == 0
@@ -193,7 +193,7 @@ def test_nothing_half_written_is_left(
             ["--policy", "nowhere"],
             "unknown policy 'nowhere': there is demonstrator, expert, medium, random, or a run folder.",
         ),
-        (["--policy", *["random"] * 17], "17 policies cannot share 16 worlds"),
+        (["--policy", *["random"] * 17], "17 policies cannot share 16 environments"),
         (["--quality", "0.5"], "--quality belongs to --policy demonstrator, not to random."),
         (["--episodes", "0"], "episodes must be 1 or more, not 0"),
         (["--noise", "-1"], "noise must be 0 or more, not -1"),

@@ -32,17 +32,17 @@ class Push:
 
 @pytest.mark.parametrize("env_id", ["prefgym/Hopper-v0", "Hopper-v5"])
 def test_returns_are_those_of_single_environments(env_id: str) -> None:
-    """Each world gives the return of Gymnasium's own environment with its seed, and only its first episode counts."""
+    """Each env gives the return of Gymnasium's own env with its seed, and only its first episode counts."""
     told = evaluate(Push(3), make_evaluation_env(env_id, 3, 1), seed=50)
-    for world in range(3):
+    for index in range(3):
         env = gym.make("Hopper-v5")
-        env.reset(seed=50 + world)
+        env.reset(seed=50 + index)
         total, steps, ended = 0.0, 0, False
         while not ended:
             _, reward, terminated, truncated, _ = env.step(np.full(3, 0.3, np.float32))
             total, steps, ended = total + float(reward), steps + 1, terminated or truncated
-        assert told.returns[world] == pytest.approx(total)
-        assert told.lengths[world] == steps
+        assert told.returns[index] == pytest.approx(total)
+        assert told.lengths[index] == steps
 
 
 def test_a_recorded_episode_holds_all_of_it() -> None:
@@ -61,7 +61,7 @@ def test_a_recorded_episode_holds_all_of_it() -> None:
 
 
 def test_success_is_that_of_the_last_step() -> None:
-    """Two worlds that end with this step, and one that goes on: what counts there is what comes after `final_info`."""
+    """Two envs that end with this step, and one that goes on: what counts there is what comes after `final_info`."""
     ended = np.array([True, True, False])
     told = succeeded(
         {"is_success": np.array([True, False, True]), "final_info": {"is_success": np.array([False, True, False])}},

@@ -47,7 +47,7 @@ def small() -> Expert:
 
 @pytest.mark.parametrize("name", SHIPPED)
 def test_an_expert_returns_what_its_card_says(name: str) -> None:
-    """The mean of ten other episodes lies where the card foresees it."""
+    """The mean of ten other episodes lies where the card predicts it."""
     task, _, level = name.partition("-v0-")
     told = load_expert(f"prefgym/{task}-v0", level)  # pyright: ignore[reportArgumentType]
     few = told.card.returns.few

@@ -265,7 +265,7 @@ TINY = [
 
 
 def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was answered in one run is exported, validated, and what another begins with: it is paid from the start."""
+    """What was answered in one run is exported, validated, and begins another: it has a reward from the start."""
     assert command(*TINY, "--out", "one") == 0
     assert command("feedback", "export", "one", "exported", "--licence", "CC0-1.0") == 0
     assert command("feedback", "validate", "exported") == 0
@@ -279,16 +279,16 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     first, second = (json.loads(line) for line in Path("two/metrics.jsonl").read_text().splitlines()[:2])
     assert first["time/total_timesteps"] == 0 and "reward_model/accuracy" in first
     assert any(name.startswith("train/") for name in second)
-    assert len(load_preferences(Path("two/preferences/preferences"))) == 10  # those it brought along are in brought/
-    assert len(read_feedback(Path("two/preferences/brought"))) == 10
+    assert len(load_preferences(Path("two/preferences/preferences"))) == 10  # its initial ones are in initial/
+    assert len(read_feedback(Path("two/preferences/initial"))) == 10
 
 
 def test_a_run_that_can_ask_nothing_keeps_what_it_learned_from_what_it_began_with(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    """Two steps of each world, and segments of five; without preferences to begin with there is nothing to keep."""
+    """Two steps of each env, and segments of five; without preferences to begin with there is nothing to keep."""
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
-    short = (*TINY, "--steps", "8", "--agent.num-envs", "4", "--agent.num-steps", "2", "--sampler.no-cut")
+    short = (*TINY, "--steps", "8", "--agent.num-envs", "4", "--agent.num-steps", "2", "--sampler.no-keep-short")
     assert command(*short, "--out", "nothing") == 2
     assert "Nothing could be asked" in capsys.readouterr().err
     assert command(*short, "--preferences", "given", "--out", "kept") == 0
@@ -326,13 +326,13 @@ def test_a_run_that_began_with_preferences_is_resumed(
     shutil.rmtree("begun/checkpoints")
     shutil.copytree("stopped", "other")
     write_feedback(Path("another"), example_preferences("another", obs_dim=4, action_dim=1), CARD)
-    shutil.rmtree("other/preferences/brought")
+    shutil.rmtree("other/preferences/initial")
     assert command("train", "--resume", "other") == 2
-    shutil.copytree("another", "other/preferences/brought")
+    shutil.copytree("another", "other/preferences/initial")
     assert command("train", "--resume", "other") == 2
     told = capsys.readouterr().err
-    assert "brought is not a prefgym-feedback folder" in told
-    assert "brought is not what the run began with" in told
+    assert "initial is not a prefgym-feedback folder" in told
+    assert "initial is not what the run began with" in told
     for name in ("stopped", "begun"):
         assert command("train", "--resume", name) == 0
         files = (Path(run) / "checkpoints/final/policy.safetensors" for run in ("whole", name))

@@ -14,7 +14,7 @@ from prefgym.datasets import load_preferences
 
 
 class Plain(gym.Env[Any, Any]):
-    """A world whose constructor takes nothing."""
+    """An environment whose constructor takes nothing."""
 
     observation_space = action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
 
@@ -99,7 +99,7 @@ def test_queries_that_are_not_ours_are_shown_if_pictures_are_recorded(
 
 
 class Unseen(gym.Env[Any, Any]):
-    """A world that cannot be drawn."""
+    """An environment that cannot be drawn."""
 
     observation_space = action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
 
@@ -139,9 +139,9 @@ def test_pictures_that_cannot_be_recorded_are_refused_in_one_sentence(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    for world in (Unseen, Unpainted):
-        env_id = f"tests/{world.__name__}-v0"
-        monkeypatch.setitem(gym.registry, env_id, EnvSpec(env_id, entry_point=partial(world)))
+    for kind in (Unseen, Unpainted):
+        env_id = f"tests/{kind.__name__}-v0"
+        monkeypatch.setitem(gym.registry, env_id, EnvSpec(env_id, entry_point=partial(kind)))
     argv = [*TINY, "--out", str(tmp_path / "run"), "--recorder.frame-height", "96", *flags]
     code, _, error = run(capsys, "train", *argv)
     assert code == 2

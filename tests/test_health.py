@@ -18,9 +18,9 @@ FINE = {
     "health/spread": 0.1,
     "health/num_choices": 50.0,
     "health/first_share": 0.5,
-    "health/num_foreseen": 50.0,
-    "health/foresight": 0.7,
-    "health/paid_change": 5.0,
+    "health/num_predicted": 50.0,
+    "health/share_predicted": 0.7,
+    "health/learned_return_change": 5.0,
 }
 
 
@@ -42,7 +42,7 @@ def side(share: float) -> dict[str, float]:
         ({"health/spread": 0.001}, "no longer differ"),
         (side(0.8), "of the last 50 choices, 80% fell on the option shown first"),
         (side(0.0), "of the last 50 choices, 100% fell on the option shown later"),
-        ({"health/foresight": 0.4}, "the reward foresaw only 40% of the last 50 choices"),
+        ({"health/share_predicted": 0.4}, "the reward predicted only 40% of the last 50 choices"),
     ],
 )
 def test_each_trouble_is_one_sentence(changes: dict[str, float], sentence: str) -> None:
@@ -57,8 +57,8 @@ def test_each_trouble_is_one_sentence(changes: dict[str, float], sentence: str) 
         {"reward_model/accuracy": 0.5, "health/num_held_out": 19.0},
         side(0.76),  # (0.76 - 1/2) / sqrt(1/4 / 50) = 3.68
         side(1.0) | {"health/num_choices": 19.0},
-        {"health/foresight": 0.4, "health/paid_change": -1.0},
-        {"health/foresight": 0.0, "health/num_foreseen": 19.0},
+        {"health/share_predicted": 0.4, "health/learned_return_change": -1.0},
+        {"health/share_predicted": 0.0, "health/num_predicted": 19.0},
     ],
 )
 def test_little_is_no_trouble(changes: dict[str, float]) -> None:
@@ -82,7 +82,7 @@ class TwoMembers:
         """Learn nothing."""
 
     def reward(self, segments: Segments) -> torch.Tensor:
-        """Pay two members. Shape: (2, ..., T)."""
+        """Give two members. Shape: (2, ..., T)."""
         return torch.stack([2 * segments.action[..., 0], -segments.action[..., 0]])
 
 
@@ -101,13 +101,13 @@ def choices(chosen: list[int]) -> Preferences:
 
 
 def test_numbers_are_what_they_say() -> None:
-    """The members' mean pays 1/2 for the first option: of the choices 0, 0, 1 it foresees two."""
+    """The members' mean gives 1/2 for the first option: of the choices 0, 0, 1 it predicts two."""
     health, fresh = Health(), choices([0, 0, 1])
     fit = FitReport(
         num_preferences=3, epochs=1, loss=0.0, train_accuracy=1.0, accuracy=1.0, calibration_error=0.0,
         probability=torch.tensor([0.9, 0.5]), choice=torch.tensor([1.0, 0.5]),
     )  # fmt: skip
-    health.foresee(TwoMembers(), fresh, 10.0)
+    health.record_predictions(TwoMembers(), fresh, 10.0)
     numbers = health.measure(TwoMembers(), fresh, fresh, fit, 12.5)
     # P(first) is 1 / (1 + exp(-2)) = 0.881 for one member and 1 / (1 + exp(1)) = 0.269 for the other
     spread = (0.880797 - 0.268941) / 2
@@ -117,10 +117,10 @@ def test_numbers_are_what_they_say() -> None:
             "health/num_choices": 3.0,
             "health/first_share": 2 / 3,
             "health/first_deviations": (2 / 3 - 1 / 2) / (1 / 4 / 3) ** 0.5,
-            "health/num_foreseen": 3.0,
+            "health/num_predicted": 3.0,
             "health/spread": spread,
-            "health/foresight": 2 / 3,
-            "health/paid_change": 2.5,
+            "health/share_predicted": 2 / 3,
+            "health/learned_return_change": 2.5,
         },
         abs=1e-5,
     )

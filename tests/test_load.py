@@ -49,15 +49,15 @@ def test_a_policy_acts_as_it_did(run: Path) -> None:
 
 
 def test_a_preference_model_knows_whom_it_meets(tmp_path: Path) -> None:
-    """With the queue of the last rollouts; two of them are told apart by what they pay the same steps."""
+    """With the queue of the last rollouts; two of them are told apart by what they give the same steps."""
     assert command(*TINY, "--reward", "preference-model", "--out", str(tmp_path / "run")) == 0
     learner = prefgym.load_reward(tmp_path / "run")
     assert isinstance(learner, PreferenceModel) and len(learner.queue) == 64
     options = load_preferences(tmp_path / "run" / "preferences" / "preferences").queries.options
-    paid = learner.reward(options)
-    assert paid.shape == (2, *options.batch_shape, 5) and paid.isfinite().all()
-    learner.watch(options[:, 0])
-    assert not torch.allclose(learner.reward(options), paid)
+    rewards = learner.reward(options)
+    assert rewards.shape == (2, *options.batch_shape, 5) and rewards.isfinite().all()
+    learner.observe_fragments(options[:, 0])
+    assert not torch.allclose(learner.reward(options), rewards)
 
 
 def test_a_policy_on_the_way_is_kept(run: Path) -> None:
@@ -74,7 +74,7 @@ def test_a_policy_on_the_way_is_kept(run: Path) -> None:
         prefgym.load_policy(run, steps=7)
 
 
-def test_a_reward_pays_what_it_was_learned_to(run: Path) -> None:
+def test_a_reward_gives_what_it_was_learned_to(run: Path) -> None:
     """With its own configuration, and in an environment it is installed in."""
     reward = prefgym.load_reward(run)
     flag = torch.zeros(1, dtype=torch.bool)

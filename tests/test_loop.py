@@ -58,7 +58,7 @@ class OtherReward(VectorWrapper):
         self._factor = factor
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:  # noqa: ANN401
-        """Pay something else."""
+        """Give something else."""
         obs, reward, terminated, truncated, info = self.env.step(actions)
         return obs, reward * self._factor, terminated, truncated, info
 
@@ -145,7 +145,7 @@ def test_late_double_and_lost_answers_are_accounted_for(tmp_path: Path) -> None:
 
 
 def test_a_session_in_which_all_is_skipped_is_survived(tmp_path: Path) -> None:
-    """Nothing can be fitted, so nothing is paid and the agent does not move; both counts are logged."""
+    """Nothing can be fitted, so nothing is rewarded and the agent does not move; both counts are logged."""
 
     class Skipper(FixedStream):
         def submit(self, queries: Queries) -> None:
@@ -171,13 +171,13 @@ def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Pat
     cfg = configure(tmp_path / "wait", *flags, *sessions)
     outcome, _ = run_parts(cfg, build(cfg, agents))
     assert outcome.preferences is not None
-    # 8 worlds: 40 steps of each are there after three rollouts of 128; the last session is due at 1500
+    # 8 environments: 40 steps of each are there after three rollouts of 128; the last session is due at 1500
     assert sorted(set(outcome.preferences.queries.asked_at.tolist())) == [384, 1536]
 
 
 def test_a_run_in_which_nothing_can_be_asked_says_so(tmp_path: Path) -> None:
     """Hopper falls within 200 steps when it acts at random: no window of 300 steps is ever whole."""
-    cfg = configure(tmp_path / "never", "--segment-length", "300", "--sampler.no-cut")
+    cfg = configure(tmp_path / "never", "--segment-length", "300", "--sampler.no-keep-short")
     with closing(Run(cfg)) as run, pytest.raises(UserError, match="the sampler found no segment"):
         train(cfg, build(cfg, agents), run)
 
@@ -197,7 +197,7 @@ def test_without_a_rater_the_agent_learns_from_the_task_reward(tmp_path: Path) -
     outcome, metrics = run_parts(cfg, parts)
     assert outcome.preferences is None
     returns = [line["rollout/ep_rew_mean"] for line in metrics if "rollout/ep_rew_mean" in line]
-    assert np.isfinite(returns).all() and max(returns) > 5  # Hopper is paid about 1 a step for living
+    assert np.isfinite(returns).all() and max(returns) > 5  # Hopper is rewarded about 1 a step for living
     assert not any(key.startswith(("feedback/", "reward_model/")) for line in metrics for key in line)
 
 

@@ -11,12 +11,12 @@ from prefgym.networks import (
     RunningNorm,
     StackedMLP,
     Tanh,
-    follow,
     frozen,
-    joined,
-    load_joined,
+    load_merged_state_dicts,
     load_weights,
+    merge_state_dicts,
     mlp,
+    polyak_update,
     save_weights,
     training,
 )
@@ -92,7 +92,7 @@ def test_a_network_follows_by_a_share_of_the_way() -> None:
     follower, followed = torch.nn.Linear(1, 1), torch.nn.Linear(1, 1)
     for net, value in ((follower, 1.0), (followed, 5.0)):
         torch.nn.init.constant_(net.weight, value)
-    follow(follower, followed, 0.25)
+    polyak_update(follower, followed, 0.25)
     assert follower.weight.tolist() == [[2.0]]
 
 
@@ -106,7 +106,7 @@ def test_weights_and_card_come_back(tmp_path: Path) -> None:
 
 def test_weights_of_another_network_are_refused() -> None:
     with pytest.raises(ValueError, match="the weights of one are of a network of another shape"):
-        load_joined({"one": torch.nn.Linear(2, 1)}, joined({"one": torch.nn.Linear(3, 1)}))
+        load_merged_state_dicts({"one": torch.nn.Linear(2, 1)}, merge_state_dicts({"one": torch.nn.Linear(3, 1)}))
 
 
 def test_a_missing_card_is_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from prefgym.player import Player, in_turn
+from prefgym.player import PolicyRunner, in_turn
 from prefgym.states import flatten, unflatten
 
 
@@ -31,11 +31,11 @@ OBS = np.zeros((2, 3))
 
 
 def test_it_remembers_until_an_episode_begins() -> None:
-    player = Player(Counter())
+    player = PolicyRunner(Counter())
     no, second = np.zeros(2, np.bool_), np.array([False, True])
     assert player.act(OBS, np.ones(2, np.bool_)).ravel().tolist() == [1, 1]
     assert player.act(OBS, no).ravel().tolist() == [2, 2]
-    assert player.foresee(OBS).ravel().tolist() == [3, 3]  # and forgets that it did
+    assert player.peek(OBS).ravel().tolist() == [3, 3]  # and forgets that it did
     assert player.act(OBS, second).ravel().tolist() == [3, 1]
     player.forget()
     assert player.act(OBS, no).ravel().tolist() == [1, 1]
@@ -43,13 +43,13 @@ def test_it_remembers_until_an_episode_begins() -> None:
 
 def test_it_follows_recorded_episodes() -> None:
     """Two of three steps, each from its beginning."""
-    player = Player(Counter())
+    player = PolicyRunner(Counter())
     for _ in range(2):
         assert player.follow(np.zeros((2, 3, 5)))[..., 0].tolist() == [[1, 2, 3], [1, 2, 3]]
 
 
 def test_it_goes_on_from_its_state() -> None:
-    player, other = Player(Counter()), Player(Counter())
+    player, other = PolicyRunner(Counter()), PolicyRunner(Counter())
     no = np.zeros(2, np.bool_)
     for _ in range(2):
         arrays, plain = flatten(player.state_dict())  # nothing to remember first, then one step
@@ -58,6 +58,6 @@ def test_it_goes_on_from_its_state() -> None:
 
 
 def test_policies_take_turns() -> None:
-    """Worlds 0 and 2 are the first one's, world 1 is the second one's."""
+    """Environments 0 and 2 are the first one's, environment 1 is the second one's."""
     acts = [lambda obs, _: obs + 10.0, lambda obs, _: obs + 20.0]
     assert in_turn(acts)(np.arange(3.0)[:, None], np.ones(3, np.bool_)).tolist() == [[10.0], [21.0], [12.0]]

@@ -41,7 +41,7 @@ def test_the_rater_is_fifteen_lines_long() -> None:
 
 
 def test_the_environment_asks_and_then_pays(tmp_path: Path) -> None:
-    """After the second example the environment pays what was learned."""
+    """After the second example the environment gives what was learned."""
     names = run(tmp_path, blocks()[1], blocks()[2])
     env = names["env"]
     assert len(names["queries"]) == 8

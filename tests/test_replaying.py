@@ -39,7 +39,7 @@ class Counting(ReplayAgent):
         self.remembered += rollout.num_steps
         return self.remembered
 
-    def draw_batches(self, num_batches: int) -> list[int]:
+    def sample_batches(self, num_batches: int) -> list[int]:
         self.drawn.append(num_batches)
         return list(range(num_batches))
 

@@ -32,7 +32,7 @@ AGENTS: dict[str, dict[str, Any]] = {
 
 
 def make_env(name: str = "Hopper", num_envs: int = 2, **settings: Any) -> VectorEnv[Any, Any, Any]:  # noqa: ANN401
-    """Make worlds that pay the task reward, seeded with 0."""
+    """Make environments that give the task reward, seeded with 0."""
     settings = {"reward": "task", "autoreset_mode": AutoresetMode.SAME_STEP, **settings}
     env = gym.make_vec(f"prefgym/{name}-v0", num_envs, **settings)
     env.reset(seed=0)
@@ -55,14 +55,14 @@ def test_steps_are_those_of_the_environment() -> None:
             assert np.array_equal(obs, same)
             action = rng.uniform(-1, 1, theirs.action_space.shape or ()).astype(np.float32)
             obs, reward, terminated, truncated, info = theirs.step(action)
-            same, paid, done, infos = ours.step(action)
-            assert np.array_equal(reward.astype(np.float32), paid)
+            same, rewards, done, infos = ours.step(action)
+            assert np.array_equal(reward.astype(np.float32), rewards)
             assert np.array_equal(done, terminated | truncated)
             assert [bool(told) for told in infos] == done.tolist()  # built only where an episode ended
-            for world in np.flatnonzero(done):
+            for index in np.flatnonzero(done):
                 num_ended += 1
-                assert np.array_equal(infos[world]["terminal_observation"], info["final_obs"][world])
-                assert infos[world]["TimeLimit.truncated"] == (name == "Reacher")
+                assert np.array_equal(infos[index]["terminal_observation"], info["final_obs"][index])
+                assert infos[index]["TimeLimit.truncated"] == (name == "Reacher")
         assert num_ended >= 4
 
 
@@ -71,7 +71,7 @@ def test_other_autoreset_modes_are_refused() -> None:
         VecEnv(make_env(autoreset_mode=AutoresetMode.NEXT_STEP))
 
 
-def test_theirs_wrappers_and_algorithms_run_on_our_worlds() -> None:
+def test_theirs_wrappers_and_algorithms_run_on_our_envs() -> None:
     env = VecNormalize(VecMonitor(VecEnv(make_env())))
     model = PPO("MlpPolicy", env, n_steps=32, batch_size=32, n_epochs=1).learn(256)
     assert len(model.ep_info_buffer or ()) > 3
@@ -81,7 +81,7 @@ def test_theirs_wrappers_and_algorithms_run_on_our_worlds() -> None:
 
 
 def test_a_plain_script_learns_from_preferences() -> None:
-    """Without our loop: SB3's SAC asks, is paid what was learned, and re-pays what it remembers."""
+    """Without our loop: SB3's SAC asks, is rewarded what was learned, and relabels what it remembers."""
     env = gym.make_vec("prefgym/Hopper-v0", 2, autoreset_mode=AutoresetMode.SAME_STEP)
     model = SAC(
         "MlpPolicy", VecEnv(env), replay_buffer_class=ReplayBuffer, learning_starts=100, buffer_size=400, seed=0
@@ -96,10 +96,10 @@ def test_a_plain_script_learns_from_preferences() -> None:
     wrapper.install_reward(reward)
     buffer.relabel(reward)
     model.learn(100, reset_num_timesteps=False)
-    paid = buffer.rewards[:150].copy()
-    assert np.count_nonzero(paid) == 300
-    buffer.relabel(reward)  # what was paid at the time is what relabelling says, but for rounding in other batches
-    assert np.allclose(buffer.rewards[:150], paid, atol=1e-5)
+    rewards = buffer.rewards[:150].copy()
+    assert np.count_nonzero(rewards) == 300
+    buffer.relabel(reward)  # what was rewarded at the time is what relabelling says, but for rounding in other batches
+    assert np.allclose(buffer.rewards[:150], rewards, atol=1e-5)
 
 
 class Counting(BaseCallback):
@@ -139,7 +139,7 @@ def test_their_callbacks_work_with_all_agents(name: str, tmp_path: Path, capsys:
     saving = CheckpointCallback(save_freq=16, save_path=str(tmp_path), name_prefix="agent")
     agent.learn(128, callback=[counting, evaluating, saving], progress_bar=True)
     assert agent.num_timesteps == 128
-    assert counting.n_calls == 64  # steps of two worlds
+    assert counting.n_calls == 64  # steps of two environments
     assert counting.told[0] == "training" and counting.told[-1] == "end" and "rollout" in counting.told
     assert evaluating.best_mean_reward > -np.inf
     assert len(np.load(tmp_path / "log" / "evaluations.npz")["timesteps"]) == 4

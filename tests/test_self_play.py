@@ -1,4 +1,4 @@
-"""Self-play in the loop: what is asked, what is paid, going on where a run was stopped, and what makes no sense."""
+"""Self-play in the loop: what is asked, what is rewarded, going on where a run was stopped, and what makes no sense."""
 
 import json
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def metrics(folder: str) -> list[dict[str, float]]:
 def test_a_run_goes_on_where_it_was_stopped(
     reward: str, agent: str, capsys: pytest.CaptureFixture[str], stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
-    """From the checkpoint before the last, between which and the end pieces are compared."""
+    """From the checkpoint before the last, between which and the end fragments are compared."""
     flags = (*TINY, "--reward", reward, *REWARDS[reward], "--agent", agent, *AGENTS[agent])
     assert run(capsys, *flags, "--out", "whole")[0] == 0
 
@@ -64,7 +64,7 @@ def test_each_rollout_is_judged_and_the_budget_is_spread(capsys: pytest.CaptureF
 
 @pytest.mark.parametrize("agent", AGENTS)
 def test_rollouts_may_be_more_than_queries(agent: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """25 rollouts and 3 queries: most rollouts have none, and pay one half."""
+    """25 rollouts and 3 queries: most rollouts have none, and give one half."""
     flags = (*TINY, "--budget", "3", "--reward", "win-rate", "--agent", agent, *AGENTS[agent])
     assert run(capsys, *flags, "--out", "run")[0] == 0
     asked = [line["feedback/num_asked"] for line in metrics("run") if "feedback/num_asked" in line]
@@ -75,7 +75,7 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     for reward in REWARDS:
         code, _, error = run(capsys, *TINY, "--reward", reward, "--rater", "none", "--out", "none")
         assert (code, error.count("\n")) == (2, 1)
-        assert f"--reward {reward} pays by comparisons, and without a rater nobody says who wins" in error
+        assert f"--reward {reward} rewards by comparisons, and without a rater nobody says who wins" in error
     assert not Path("none").exists()
     wrong = {
         ("preference-model", "--sampler.num-options", "3"): "compares two options: leave --sampler.num-options out",
@@ -91,7 +91,9 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
 def test_rollouts_of_sb3_are_as_long_as_its_own_settings_say(capsys: pytest.CaptureFixture[str]) -> None:
     flags = ("train", "--env", "prefgym/Hopper-v0", "--agent", "sb3-ppo", "--reward", "win-rate", "--out", "none")
     code, _, error = run(capsys, *flags)
-    told = "pieces of 2048 steps, and episodes of prefgym/Hopper-v0 end after 1000: lower --agent.num-steps, or n_steps"
+    told = (
+        "fragments of 2048 steps, and episodes of prefgym/Hopper-v0 end after 1000: lower --agent.num-steps, or n_steps"
+    )
     assert (code, told in error) == (2, True)
     code, _, error = run(capsys, *flags, "--agent.settings", '{"n_steps": 640}', "--recorder.capacity-steps", "2000")
-    assert (code, "reaches back" in error) == (2, True)  # 64 pieces of 640 steps
+    assert (code, "reaches back" in error) == (2, True)  # 64 fragments of 640 steps

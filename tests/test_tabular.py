@@ -1,4 +1,4 @@
-"""Small worlds against values worked out by hand, and against slow references."""
+"""Small environments against values worked out by hand, and against slow references."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from prefgym.tabular import TabularMDP, TabularSegments, partial_return, regret
 
 
 def corridor(**changes: Any) -> TabularMDP:  # noqa: ANN401
-    """Make cells 0, 1, 2 in a row, the last one terminal; a step costs 1, the end pays 10; gamma = 1/2."""
+    """Make cells 0, 1, 2 in a row, the last one terminal; a step costs 1, the end gives 10; gamma = 1/2."""
     settings: dict[str, Any] = {
         "next_state": np.array([[[0], [1]], [[0], [2]], [[2], [2]]]),
         "probability": np.ones((3, 2, 1)),
@@ -87,7 +87,7 @@ def test_policy_iteration_is_value_iteration(seed: int) -> None:
 
 
 @given(seed=st.integers(0, 10_000))
-def test_segments_are_what_the_world_allows(seed: int) -> None:
+def test_segments_are_what_the_env_allows(seed: int) -> None:
     """Each step is one of the outcomes, with its features; regret and return are sums over steps."""
     mdp = random_mdp(seed)
     segments = mdp.segments(20, 4, np.random.default_rng(seed))
@@ -135,11 +135,11 @@ def test_outcomes_come_as_often_as_they_should() -> None:
     [
         ({"weights": np.zeros(3)}, "do not fit together"),
         ({"probability": np.full((3, 2, 1), 0.5)}, "must sum to 1"),
-        ({"is_terminal": np.array([False, True, True])}, "leads to itself and pays nothing"),
+        ({"is_terminal": np.array([False, True, True])}, "leads to itself and gives nothing"),
         ({"is_start": np.array([False, False, True])}, "states to start from, none of them terminal"),
         ({"is_start": np.array([False, False, False])}, "states to start from"),
     ],
 )
-def test_what_is_no_world_is_refused(changes: dict[str, Any], told: str) -> None:
+def test_what_is_no_env_is_refused(changes: dict[str, Any], told: str) -> None:
     with pytest.raises(ValueError, match=told):
         corridor(**changes)

@@ -1,4 +1,4 @@
-"""Worlds on a device in the loop: recorded, guarded, trained in, and gone on with."""
+"""Environments on a device in the loop: recorded, guarded, trained in, and gone on with."""
 
 import importlib.util
 import subprocess
@@ -29,7 +29,7 @@ from prefgym.training_env import make_training_env
 
 pytest.importorskip("mujoco_warp")
 
-WORLDS: dict[str, Any] = {"backend": "warp", "device": "cpu", "max_episode_steps": 6}
+DEVICE_ENVS: dict[str, Any] = {"backend": "warp", "device": "cpu", "max_episode_steps": 6}
 TINY = [
     *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--steps", "960", "--budget", "20", "--threads", "1"),
     *("--segment-length", "5", "--agent.num-envs", "8", "--agent.num-steps", "15", "--agent.hidden", "8"),
@@ -40,7 +40,7 @@ TINY = [
 
 def test_what_happens_is_recorded_as_it_was() -> None:
     """Segments hold the observations, actions, rewards and states of two episodes of six steps, and one that runs."""
-    env = gym.make_vec("prefgym/HalfCheetah-v0", 2, **WORLDS)
+    env = gym.make_vec("prefgym/HalfCheetah-v0", 2, **DEVICE_ENVS)
     assert isinstance(env, PreferenceTensorEnv)
     base: Any = env.unwrapped
     obs, _ = env.reset(seed=0)
@@ -59,20 +59,20 @@ def test_what_happens_is_recorded_as_it_was() -> None:
     assert episodes.length.tolist() == [6, 6, 2] * 2
     assert episodes.truncated.tolist() == [True, True, False] * 2
     assert truncated[:, [5, 11]].all()
-    for world in range(2):
+    for index in range(2):
         for number, (first, last) in enumerate(((0, 6), (6, 12), (12, 14))):
-            kept, length = episodes[3 * world + number], last - first
-            assert torch.equal(kept.obs[:length], before[world, first:last])
-            assert torch.equal(kept.obs[length], after[world, last - 1])
-            assert torch.equal(kept.action[:length], action[world, first:last])
-            assert torch.equal(kept.factors["reward_forward"][:length], forward[world, first:last])
+            kept, length = episodes[3 * index + number], last - first
+            assert torch.equal(kept.obs[:length], before[index, first:last])
+            assert torch.equal(kept.obs[length], after[index, last - 1])
+            assert torch.equal(kept.action[:length], action[index, first:last])
+            assert torch.equal(kept.factors["reward_forward"][:length], forward[index, first:last])
             assert kept.state is not None
-            assert torch.equal(kept.state[:length], state[world, first:last].double())
+            assert torch.equal(kept.state[:length], state[index, first:last].double())
 
 
-def test_a_learned_reward_is_paid() -> None:
-    """After answers, a fit and `install_reward`, steps are paid what the learner thinks of them."""
-    env = gym.make_vec("prefgym/HalfCheetah-v0", 4, **WORLDS)
+def test_a_learned_reward_is_rewarded() -> None:
+    """After answers, a fit and `install_reward`, steps are rewarded what the learner thinks of them."""
+    env = gym.make_vec("prefgym/HalfCheetah-v0", 4, **DEVICE_ENVS)
     assert isinstance(env, PreferenceTensorEnv)
     obs, _ = env.reset(seed=0)
     for _ in range(12):
@@ -81,9 +81,9 @@ def test_a_learned_reward_is_paid() -> None:
     reward.fit(prefgym.raters.make("oracle")(env.sample_queries(20, length=4)))
     env.install_reward(reward)
     action = torch.as_tensor(env.action_space.sample())
-    _, paid, terminated, truncated, info = env.step(action)
+    _, rewards, terminated, truncated, info = env.step(action)
     steps = Segments.of_steps(obs, action, info["final_obs"], terminated, truncated)
-    torch.testing.assert_close(paid, reward.reward(steps).mean(0)[..., 0])
+    torch.testing.assert_close(rewards, reward.reward(steps).mean(0)[..., 0])
 
 
 class Spoilt(VectorWrapper):
@@ -112,7 +112,7 @@ class Spoilt(VectorWrapper):
 def test_the_part_that_was_first_is_named(where: str, part: str) -> None:
     """Though a NaN spoils all that follows, and nobody looks before `check`."""
     env = GuardedTensorEnv(
-        Spoilt(gym.make_vec("prefgym/HalfCheetah-v0", 2, reward="task", **WORLDS), where), guard_reward=True
+        Spoilt(gym.make_vec("prefgym/HalfCheetah-v0", 2, reward="task", **DEVICE_ENVS), where), guard_reward=True
     )
     env.reset(seed=0)
     for step in range(5):
@@ -157,7 +157,7 @@ def test_a_resumed_run_learns_the_same(
         (["--env", "prefgym/Humanoid-v0"], "such as prefgym/HumanoidNewton-v0"),
         (["--agent", "residual", "--agent.base", "zero"], "agent 'residual' cannot learn in"),
         (["--agent", "sb3-ppo"], "agent 'sb3-ppo' cannot learn in"),
-        (["--recorder.capacity-steps", "2000"], "30 steps of each of 64 worlds are kept, and a segment has 50"),
+        (["--recorder.capacity-steps", "2000"], "30 steps of each of 64 environments are kept, and a segment has 50"),
         (["--warp.num-contacts", "0"], "num_contacts must be 1 or more, not 0"),
         (["--backend", "gpu"], "Invalid choice"),
     ],
@@ -223,11 +223,11 @@ def test_whether_formulas_are_compiled_can_be_said(compiled: bool, monkeypatch: 
 
 
 def test_sb3_sees_arrays() -> None:
-    """Of the worlds, and of what ended: twelve steps are two episodes."""
-    worlds: Any = VecEnv(gym.make_vec("prefgym/HalfCheetah-v0", 2, reward="task", **WORLDS))
-    assert isinstance(obs := worlds.reset(), np.ndarray) and obs.shape == (2, 17)
+    """Of the environments, and of what ended: twelve steps are two episodes."""
+    envs: Any = VecEnv(gym.make_vec("prefgym/HalfCheetah-v0", 2, reward="task", **DEVICE_ENVS))
+    assert isinstance(obs := envs.reset(), np.ndarray) and obs.shape == (2, 17)
     for step in range(12):
-        obs, reward, done, infos = worlds.step(np.zeros((2, 6), np.float32))
+        obs, reward, done, infos = envs.step(np.zeros((2, 6), np.float32))
         assert all(isinstance(seen, np.ndarray) for seen in (obs, reward, done))
         assert done.tolist() == [step in (5, 11)] * 2
         if step == 5:
@@ -236,9 +236,9 @@ def test_sb3_sees_arrays() -> None:
             assert told["TimeLimit.truncated"] and not np.array_equal(last, obs[1])
 
 
-def test_many_worlds_have_recent_segments_too() -> None:
-    """Of 40 worlds, the latest 40 steps are one of each; segments of five can be drawn all the same."""
-    env = gym.make_vec("prefgym/HalfCheetah-v0", 40, **{**WORLDS, "max_episode_steps": 100})
+def test_many_envs_have_recent_segments_too() -> None:
+    """Of 40 environments, the latest 40 steps are one of each; segments of five can be drawn all the same."""
+    env = gym.make_vec("prefgym/HalfCheetah-v0", 40, **{**DEVICE_ENVS, "max_episode_steps": 100})
     assert isinstance(env, PreferenceTensorEnv)
     env.reset(seed=0)
     for _ in range(12):
@@ -248,7 +248,7 @@ def test_many_worlds_have_recent_segments_too() -> None:
 
 
 def test_the_cpu_path_does_without_warp(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Neither training nor making worlds of arrays imports it; asking for it where it is missing says how to get it."""
+    """Neither training nor making envs of arrays imports it; asking for it where it is missing says how to get it."""
     code = (
         "import sys, gymnasium, prefgym.train; gymnasium.make_vec('prefgym/Hopper-v0', 2); print('warp' in sys.modules)"
     )

@@ -30,7 +30,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pytest.importorskip("minari")
     folder = tmp_path_factory.mktemp("offline")
     demos = ("demos", "--env", POLE, "--policy", "random", "--episodes", "30", "--dataset", "pole/random-v0")
-    asked = ("--queries", "40", "--sampler.segment-length", "4", "--sampler.no-cut")
+    asked = ("--queries", "40", "--sampler.segment-length", "4", "--sampler.no-keep-short")
     data, prefs = ("--datasets", str(folder / "data")), ("--out", str(folder / "prefs"))
     for argv in (
         [*demos, "--out", str(folder / "data")],
@@ -164,7 +164,7 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "a folder that exists": ((*TRAIN, "--out", "prefs"), "The run folder prefs exists"),
     "answers that exist": (("make-preferences", *DATASET, "--out", "prefs"), "prefs exists: name another folder."),
     "segments that are too long": (
-        ("make-preferences", *DATASET, "--out", "new", "--sampler.segment-length", "2000", "--sampler.no-cut"),
+        ("make-preferences", *DATASET, "--out", "new", "--sampler.segment-length", "2000", "--sampler.no-keep-short"),
         "long enough or has terminated: lower --sampler.segment-length",
     ),
     "a rater that cannot judge it": (
@@ -242,7 +242,7 @@ def test_what_is_of_another_task_is_told(here: Path, capsys: pytest.CaptureFixtu
 
 
 def test_raters_judge_by_the_task_that_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """Of which the demonstrations may know nothing: a task without a reward has none, whatever they were paid."""
+    """Of which the demonstrations may know nothing: a task without a reward has none, whatever they were rewarded."""
     demos = ("demos", "--env", "prefgym/Hopper-v0", "--policy", "random", "--episodes", "2", "--dataset", "hop/a-v0")
     assert run(capsys, *demos, "--out", "hops")[0] == 0
     asked = ("make-preferences", "--dataset", "hop/a-v0", "--datasets", "hops", "--sampler.segment-length", "4")
@@ -331,7 +331,7 @@ def test_uneven_segments_are_refused_where_length_would_count(here: Path, capsys
     uneven = ("train-offline", "--preferences", "uneven", "--updates", "1", *SMALL, "--out", "run")
     code, _, error = run(capsys, *uneven, "--agent", "cpl")
     assert (code, error.count("\n")) == (2, 1)
-    assert "all segments must be of one length (--sampler.no-cut draws such)" in error
+    assert "all segments must be of one length (--sampler.no-keep-short draws such)" in error
     assert run(capsys, *uneven, "--agent", "sft")[0] == 0
 
 

@@ -1,4 +1,4 @@
-"""The wrappers: what they hide, what they record, and what they pay."""
+"""The wrappers: what they hide, what they record, and what they give."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -26,9 +26,9 @@ def hopper() -> gym.Env[Any, Any]:
     return gym.make("prefgym/Hopper-v0", reward="task", max_episode_steps=-1)
 
 
-def actions(world: int) -> np.ndarray:
-    """Draw the actions of one world, step by step."""
-    return np.random.default_rng(world).uniform(-1, 1, (4 * STEPS, 3)).astype(np.float32)
+def actions(index: int) -> np.ndarray:
+    """Draw the actions of one environment, step by step."""
+    return np.random.default_rng(index).uniform(-1, 1, (4 * STEPS, 3)).astype(np.float32)
 
 
 def there(array: torch.Tensor | None) -> torch.Tensor:
@@ -37,10 +37,10 @@ def there(array: torch.Tensor | None) -> torch.Tensor:
     return array
 
 
-def recorded(recorder: Recorder, world: int) -> list[tuple[Any, ...]]:
-    """List the finished episodes of one world: observations, actions, rewards, and how they ended."""
+def recorded(recorder: Recorder, index: int) -> list[tuple[Any, ...]]:
+    """List the finished episodes of one environment: observations, actions, rewards, and how they ended."""
     starts = recorder.starts(1)
-    starts = starts[starts // recorder.num_rows == world]
+    starts = starts[starts // recorder.num_rows == index]
     steps = recorder.segments(starts, 1)
     episode = there(steps.origin)[:, 0]
     episodes: list[tuple[Any, ...]] = []
@@ -62,10 +62,10 @@ def recorded(recorder: Recorder, world: int) -> list[tuple[Any, ...]]:
     return episodes
 
 
-def play_single(env: gym.Env[Any, Any], world: int) -> Recorder:
+def play_single(env: gym.Env[Any, Any], index: int) -> Recorder:
     """Act in a single environment until STEPS steps are taken."""
-    env.reset(seed=world)
-    for taken, action in enumerate(actions(world), start=1):
+    env.reset(seed=index)
+    for taken, action in enumerate(actions(index), start=1):
         *_, terminated, truncated, _ = env.step(action)
         if taken == STEPS:
             break
@@ -74,14 +74,14 @@ def play_single(env: gym.Env[Any, Any], world: int) -> Recorder:
     return env.get_wrapper_attr("recorder")
 
 
-def play_vector(mode: AutoresetMode, num_worlds: int) -> Recorder:
-    """Act in a vector of worlds until each has taken STEPS steps; autoreset steps use up no action."""
-    venv = gym.make_vec("prefgym/Hopper-v0", num_worlds, autoreset_mode=mode, seeding="parity", max_episode_steps=LIMIT)
+def play_vector(mode: AutoresetMode, num_envs: int) -> Recorder:
+    """Act in a vector of environments until each has taken STEPS steps; autoreset steps use up no action."""
+    venv = gym.make_vec("prefgym/Hopper-v0", num_envs, autoreset_mode=mode, seeding="parity", max_episode_steps=LIMIT)
     assert isinstance(venv, prefgym.PreferenceVectorEnv)
     venv.reset(seed=0)
-    told = [actions(world) for world in range(num_worlds)]
-    taken = np.zeros(num_worlds, int)
-    done = np.zeros(num_worlds, bool)
+    told = [actions(index) for index in range(num_envs)]
+    taken = np.zeros(num_envs, int)
+    done = np.zeros(num_envs, bool)
     while (taken < STEPS).any():
         if mode == AutoresetMode.DISABLED and done.any():
             venv.reset(options={"reset_mask": done.copy()})
@@ -103,11 +103,11 @@ def test_a_time_limit_may_sit_inside_or_outside() -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_single_and_vector_paths_give_equal_recordings(mode: AutoresetMode) -> None:
-    """Each world of a vector records what a single environment records under the same actions, bit for bit."""
+    """Each environment of a vector records what a single environment records under the same actions, bit for bit."""
     recorder = play_vector(mode, 3)
-    for world in range(3):
-        alone = recorded(play_single(prefgym.PreferenceEnv(TimeLimit(hopper(), LIMIT)), world), 0)
-        together = recorded(recorder, world)
+    for index in range(3):
+        alone = recorded(play_single(prefgym.PreferenceEnv(TimeLimit(hopper(), LIMIT)), index), 0)
+        together = recorded(recorder, index)
         shared = min(len(alone), len(together))
         assert shared >= 3
         assert together[:shared] == alone[:shared]
@@ -125,12 +125,12 @@ def test_the_task_reward_and_what_tells_it_are_hidden() -> None:
     assert seen == {"final_obs", "_final_obs"}
     env = gym.make("prefgym/Hopper-v0")
     env.reset(seed=0)
-    _, paid, *_, info = env.step(env.action_space.sample())
-    assert paid == 0.0 and info == {}
+    _, rewards, *_, info = env.step(env.action_space.sample())
+    assert rewards == 0.0 and info == {}
 
 
 class Learner:
-    """Pay every step its first action plus the first coordinate it led to."""
+    """Give every step its first action plus the first coordinate it led to."""
 
     is_fitted = True
 
@@ -145,14 +145,14 @@ class Learner:
         """Learn nothing."""
 
     def reward(self, segments: Segments) -> torch.Tensor:
-        """Pay two members alike. Shape: (2, ..., T)."""
+        """Give two members alike. Shape: (2, ..., T)."""
         assert segments.reward is None and not segments.factors and segments.state is None
         return (segments.action[..., 0] + segments.obs[..., 1:, 0]).expand(2, *segments.action.shape[:-1])
 
 
 @pytest.mark.parametrize("mode", MODES[:2])
-def test_an_installed_reward_is_paid_for_what_the_step_led_to(mode: AutoresetMode) -> None:
-    """At the end of an episode that is the last observation, not the first of the next; autoreset steps pay 0."""
+def test_an_installed_reward_is_rewarded_for_what_the_step_led_to(mode: AutoresetMode) -> None:
+    """At the end of an episode that is the last observation, not the first of the next; autoreset steps give 0."""
     venv = gym.make_vec("prefgym/Hopper-v0", 2, autoreset_mode=mode, seeding="parity")
     assert isinstance(venv, prefgym.PreferenceVectorEnv)
     venv.install_reward(Learner())
@@ -163,14 +163,14 @@ def test_an_installed_reward_is_paid_for_what_the_step_led_to(mode: AutoresetMod
     plan, done, skip = actions(5), False, 0
     for step in range(60):
         action = plan[step - skip]
-        _, paid, terminated, truncated, _ = venv.step(np.stack([action, plan[-1 - step]]))
+        _, rewards, terminated, truncated, _ = venv.step(np.stack([action, plan[-1 - step]]))
         if done and mode == AutoresetMode.NEXT_STEP:
-            assert paid[0] == 0.0
+            assert rewards[0] == 0.0
             skip += 1
             done = False
             continue
         _, alone, ended, cut, _ = single.step(action)
-        assert paid[0] == pytest.approx(alone)
+        assert rewards[0] == pytest.approx(alone)
         done = bool(terminated[0] | truncated[0])
         assert done == (ended or cut)
         if done:
@@ -204,7 +204,7 @@ def test_other_spaces_are_refused_in_one_sentence() -> None:
 
 
 class Shade(gym.Env[np.ndarray, np.ndarray]):
-    """A world that looks as it is: all pixels are as bright as the observation, 20 episode + step.
+    """An environment that looks as it is: all pixels are as bright as the observation, 20 episode + step.
 
     Episode e, from 1 on, terminates after 2 + e % 3 steps.
     """
@@ -240,18 +240,18 @@ class Shade(gym.Env[np.ndarray, np.ndarray]):
 SHOWN = RecorderCfg(frame_height=4)
 
 
-def check_pictures(recorder: Recorder, num_worlds: int) -> None:
-    """Compare each picture with the observation of its step, in two episodes of each world at least."""
+def check_pictures(recorder: Recorder, num_envs: int) -> None:
+    """Compare each picture with the observation of its step, in two episodes of each environment at least."""
     steps = recorder.segments(recorder.starts(3), 3)
     frames = there(steps.frames)
     assert frames.shape[1:] == (3, 4, 4, 3)  # 8 * 4 / 6 = 5.3 columns, made even
     brightness = frames.float().mean((-3, -2, -1))
     assert torch.equal(brightness, steps.obs[:, :-1, 0] * steps.mask)
-    assert len(there(steps.origin)[:, 0].unique()) >= 2 * num_worlds
+    assert len(there(steps.origin)[:, 0].unique()) >= 2 * num_envs
     assert (steps.length < 3).any()  # the picture after the last step is not shown
 
 
-def test_a_picture_is_that_of_its_observation_in_one_world() -> None:
+def test_a_picture_is_that_of_its_observation_in_one_env() -> None:
     env = prefgym.PreferenceEnv(Shade(), recorder=SHOWN)
     env.reset()
     for _ in range(20):
@@ -262,11 +262,11 @@ def test_a_picture_is_that_of_its_observation_in_one_world() -> None:
 
 @pytest.mark.parametrize("capacity", [1_000_000, 24])
 @pytest.mark.parametrize("mode", MODES)
-def test_a_picture_is_that_of_its_observation_in_many_worlds(mode: AutoresetMode, capacity: int) -> None:
-    """Worlds are reset at different times, and the ring of 12 rows a world wraps around."""
-    worlds = SyncVectorEnv([Shade, Shade], autoreset_mode=mode)
-    worlds.envs[1].unwrapped.episode = 1  # pyright: ignore[reportAttributeAccessIssue]
-    venv = prefgym.PreferenceVectorEnv(worlds, recorder=RecorderCfg(frame_height=4, capacity_steps=capacity))
+def test_a_picture_is_that_of_its_observation_in_many_envs(mode: AutoresetMode, capacity: int) -> None:
+    """Environments are reset at different times, and the ring of 12 rows an environment wraps around."""
+    inner = SyncVectorEnv([Shade, Shade], autoreset_mode=mode)
+    inner.envs[1].unwrapped.episode = 1  # pyright: ignore[reportAttributeAccessIssue]
+    venv = prefgym.PreferenceVectorEnv(inner, recorder=RecorderCfg(frame_height=4, capacity_steps=capacity))
     venv.reset()
     for _ in range(30):
         _, _, terminated, *_ = venv.step(np.zeros((2, 1), np.float32))
@@ -282,7 +282,7 @@ def test_pictures_need_an_environment_that_draws() -> None:
         prefgym.PreferenceVectorEnv(SyncVectorEnv([lambda: Shade(None)]), recorder=SHOWN)
 
 
-def test_worlds_that_tell_their_states_are_not_drawn() -> None:
+def test_envs_that_tell_their_states_are_not_drawn() -> None:
     env = prefgym.PreferenceEnv(hopper(), recorder=SHOWN)
     options = play_single(env, 0).segments(env.recorder.starts(1), 1)
     assert options.frames is None

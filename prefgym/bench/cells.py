@@ -1,6 +1,7 @@
 """Cells of a table: runs in processes of their own, some at a time, a line of a results file for each."""
 
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import Any, Protocol, TypeVar, cast
 
 from prefgym.revision import git_revision
 from prefgym.runs import has_finished, plain
@@ -130,4 +131,36 @@ def read_done(results: Path, keys: Iterable[Key], wanted: Callable[[Key], Line])
 
 def read_lines(results: Path) -> list[Line]:
     """Read a results file; one that is not there has no lines."""
-    return [json.loads(line) for line in results.read_text().splitlines()] if results.is_file() else []
+    return [_present(json.loads(line)) for line in results.read_text().splitlines()] if results.is_file() else []
+
+
+OLD_NAMES = {
+    "num_ahead": "n_step",
+    "num_judges": "num_target_critics",
+    "cut": "keep_short",
+    "piece_win_rate": "fragment_win_rate",
+    "wish": "task_description",
+    "measure": "metric",
+}
+"""Settings and results that earlier versions called otherwise."""
+OLD_SETTINGS = {
+    f"{part}.{old.replace('_', '-')}": f"{part}.{new.replace('_', '-')}"
+    for part, old, new in (
+        ("agent", "num_ahead", "n_step"),
+        ("agent", "num_judges", "num_target_critics"),
+        ("sampler", "cut", "keep_short"),
+        ("sampler", "no_cut", "no_keep_short"),
+    )
+}
+
+
+def _present(value: Any) -> Any:  # noqa: ANN401
+    """Call settings and flags in a line as this version does."""
+    if isinstance(value, dict):
+        return {OLD_NAMES.get(name, name): _present(item) for name, item in cast(Line, value).items()}
+    if isinstance(value, list):
+        return [_present(item) for item in cast("list[Any]", value)]
+    if isinstance(value, str):
+        for old, new in OLD_SETTINGS.items():
+            value = re.sub(rf"(?<![\w-])--{re.escape(old)}(?![\w-])", f"--{new}", value)
+    return value

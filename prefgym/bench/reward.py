@@ -86,14 +86,14 @@ def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
 
 
 def _record(cfg: BenchRewardCfg) -> PreferenceVectorEnv:
-    if find(cfg.env).vector_entry_point != OURS or "wish" in gym.make_vec(cfg.env, 1).metadata:
+    if find(cfg.env).vector_entry_point != OURS or "task_description" in gym.make_vec(cfg.env, 1).metadata:
         raise UserError(f"{cfg.env} cannot be measured: it takes a task that is simulated here and has a task reward.")
-    worlds: Any = gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads)
-    env = PreferenceVectorEnv(worlds)
+    task_env: Any = gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads)
+    env = PreferenceVectorEnv(task_env)
     env.reset(seed=0)
-    worlds.action_space.seed(0)
+    task_env.action_space.seed(0)
     for _ in range(4 * cfg.segment_length):
-        env.step(worlds.action_space.sample())
+        env.step(task_env.action_space.sample())
     return env
 
 

@@ -29,7 +29,7 @@ class BenchSimCfg:
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid")
     """Tasks, without `prefgym/` and version."""
     num_envs: Count = 64
-    """Worlds that step together."""
+    """Environments that step together."""
     threads: Threads = 2
     """Threads that step them."""
     rounds: Count = 60
@@ -91,12 +91,12 @@ class EnvArm:
         """Nothing to do: episodes go on."""
 
     def run(self, actions: list[Actions]) -> None:
-        """Step; worlds whose episode ends are reset within the step."""
+        """Step; environments whose episode ends are reset within the step."""
         for action in actions:
             self._env.step(action)
 
     def steps(self) -> int:
-        """Every world takes every step."""
+        """Every environment takes every step."""
         return STEPS_PER_ROUND * self.base.num_envs
 
 
@@ -119,12 +119,12 @@ class BareArm:
             self._batch.step(nstep=self._task.frame_skip)
 
     def steps(self) -> int:
-        """Every world takes every step."""
+        """Every environment takes every step."""
         return STEPS_PER_ROUND * self._other.num_envs
 
 
 class EnvPoolArm:
-    """Whole steps of EnvPool; the calls that reset a world are not counted as its steps."""
+    """Whole steps of EnvPool; the calls that reset an environment are not counted as its steps."""
 
     def __init__(self, task: str, cfg: BenchSimCfg) -> None:
         envpool: Any = importlib.import_module("envpool")
@@ -139,7 +139,7 @@ class EnvPoolArm:
         """Nothing to do: episodes go on."""
 
     def run(self, actions: list[Actions]) -> None:
-        """Step; worlds whose episode ended are reset instead."""
+        """Step; environments whose episode ended are reset instead."""
         self._num_steps = 0
         for action in actions:
             _, _, terminated, truncated, _ = self._env.step(action.astype(self._dtype))
@@ -155,7 +155,7 @@ def run_bench_sim(cfg: BenchSimCfg) -> dict[str, dict[str, float]]:
     """Print, and return by task and arm, environment steps per second; see `time_task`."""
     with_envpool = cfg.envpool and importlib.util.find_spec("envpool") is not None
     console, rates = Console(), dict[str, dict[str, float]]()
-    title = f"{cfg.num_envs} worlds, {cfg.threads} threads, random actions, MuJoCo {version('mujoco')}"
+    title = f"{cfg.num_envs} environments, {cfg.threads} threads, random actions, MuJoCo {version('mujoco')}"
     caption = "steps/s, medians; ratios: env / bare Batch.step, recording / bare Batch.step, env / EnvPool"
     table = Table(title=title + (f", EnvPool {version('envpool')}" if with_envpool else ""), caption=caption)
     table.add_column("task")

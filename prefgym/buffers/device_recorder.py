@@ -1,4 +1,4 @@
-"""The recorder of worlds on a device: the same rings, of tensors, written without a look at the host."""
+"""The recorder of environments on a device: the same rings, of tensors, written without a look at the host."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -15,18 +15,18 @@ _COUNTERS = ("head", "num_moves", "num_episodes", "returns", "lengths", "last_re
 
 
 class DeviceRecorder:
-    """A ring of rows for each of N worlds, laid out as those of `Recorder` are; all worlds step at once.
+    """A ring of rows for each of N environments, laid out as those of `Recorder` are; all environments step at once.
 
-    Whatever depends on what happened in a world is written everywhere, and where nothing happened once more what was
-    there: choosing worlds would wait for the device.
+    Whatever depends on what happened in an env is written everywhere, and where nothing happened once more what was
+    there: choosing environments would wait for the device.
 
     Raises:
-        ValueError: If the capacities leave fewer than two rows a world.
+        ValueError: If the capacities leave fewer than two rows an environment.
     """
 
     def __init__(
         self,
-        num_worlds: int,
+        num_envs: int,
         obs_dim: int,
         action_dim: int,
         *,
@@ -37,24 +37,24 @@ class DeviceRecorder:
         cfg: RecorderCfg | None = None,
     ) -> None:
         self.cfg, self.has_reward, self.device = cfg or RecorderCfg(), has_reward, device
-        self.num_worlds, self.factor_names = num_worlds, factor_names
+        self.num_envs, self.factor_names = num_envs, factor_names
         self.sizes = obs_dim, action_dim
         self._make_rows(state_dim if self.cfg.state else 0)
         self.num_steps = 0
-        zeros = torch.zeros(num_worlds, device=device)
+        zeros = torch.zeros(num_envs, device=device)
         self._num_episodes = torch.zeros((), dtype=torch.int64, device=device)
         self._returns, self._lengths = zeros.clone(), zeros.clone()
-        self._last_return, self._last_length = zeros.clone(), zeros.clone()  # of the last episode of each world
+        self._last_return, self._last_length = zeros.clone(), zeros.clone()  # of the last episode of each environment
 
     def _make_rows(self, state_dim: int) -> None:
         obs_dim, action_dim = self.sizes
         num_factors = len(self.factor_names)
         row_bytes = 4 * (obs_dim + action_dim + num_factors + state_dim + 1) + 8 + 4 + 1
-        self.num_rows = min(self.cfg.capacity_steps, self.cfg.capacity_bytes // row_bytes) // self.num_worlds
+        self.num_rows = min(self.cfg.capacity_steps, self.cfg.capacity_bytes // row_bytes) // self.num_envs
         if self.num_rows < 2:
-            room = f"{self.num_rows} rows of {row_bytes} bytes for each of {self.num_worlds} worlds"
+            room = f"{self.num_rows} rows of {row_bytes} bytes for each of {self.num_envs} environments"
             raise ValueError(f"the recorder's capacity leaves {room}")
-        rows = self.num_worlds * self.num_rows
+        rows = self.num_envs * self.num_rows
         self._obs = torch.zeros(rows, obs_dim, device=self.device)
         self._action = torch.zeros(rows, action_dim, device=self.device)
         self._reward = torch.zeros(rows, device=self.device)
@@ -63,9 +63,9 @@ class DeviceRecorder:
         self._kind = torch.zeros(rows, dtype=torch.int8, device=self.device)
         self._episode = torch.zeros(rows, dtype=torch.int64, device=self.device)
         self._step = torch.zeros(rows, dtype=torch.int32, device=self.device)
-        self._first_row = torch.arange(self.num_worlds, device=self.device) * self.num_rows
-        self._head: Tensor = self._first_row.clone()  # the row of each world's current observation
-        self._num_moves: Tensor = torch.zeros_like(self._head)  # of each world's head, so far
+        self._first_row = torch.arange(self.num_envs, device=self.device) * self.num_rows
+        self._head: Tensor = self._first_row.clone()  # the row of each environment's current observation
+        self._num_moves: Tensor = torch.zeros_like(self._head)  # of each environment's head, so far
         self._num_moves_saved: Tensor = self._num_moves.clone()  # and at the last shard
 
     def begin(self, obs: Tensor, mask: Tensor | None = None, state: Tensor | None = None) -> None:
@@ -73,7 +73,7 @@ class DeviceRecorder:
 
         Args:
             obs: First observations. Shape: (N, O).
-            mask: Worlds in which an episode starts; None for all. Shape: (N,).
+            mask: Environments in which an episode starts; None for all. Shape: (N,).
             state: Physics states. Shape: (N, S).
         """
         mask = torch.ones_like(self._head, dtype=torch.bool) if mask is None else mask
@@ -102,7 +102,7 @@ class DeviceRecorder:
         factors: Mapping[str, Tensor] | None = None,
         state: Tensor | None = None,
     ) -> None:
-        """Record one step of every world; `next_obs` and `state` are what it led to, before any reset.
+        """Record one step of every environment; `next_obs` and `state` are what it led to, before any reset.
 
         All have the leading axis N.
         """
@@ -121,22 +121,22 @@ class DeviceRecorder:
         self._returns, self._lengths = self._returns + reward, self._lengths + 1
         self._head, self._num_moves = after, self._num_moves + 1
         self._finish(terminated | truncated)
-        self.num_steps += self.num_worlds
+        self.num_steps += self.num_envs
 
-    def starts(self, length: int, *, cut: bool = True, last_steps: int | None = None) -> Tensor:
+    def starts(self, length: int, *, keep_short: bool = True, last_steps: int | None = None) -> Tensor:
         """List the steps at which a segment of at most `length` steps may start: see `Recorder`. Shape: (M,), int64."""
-        depth = recent_depth(last_steps, self.num_worlds, length, self.num_rows)
+        depth = recent_depth(last_steps, self.num_envs, length, self.num_rows)
         rows = self._latest_rows(depth)
         is_step, index = self._kind[rows] == Row.STEP, torch.arange(depth, device=self.device)
         # the first row from here on that is not a step: the end of the episode
         end = torch.where(is_step, depth, index).flip(1).cummin(1).values.flip(1)
         fits = end - index >= length
-        if cut:
+        if keep_short:
             fits |= self._kind[rows.gather(1, end.clamp_max(depth - 1))] == Row.TERMINATED
         return rows[is_step & fits]
 
-    def pieces(self, num_steps: int) -> Tensor:
-        """List where the pieces begin that the latest steps are made of: see `Recorder`. Shape: (M,), int64.
+    def fragments(self, num_steps: int) -> Tensor:
+        """List where the fragments begin that the latest steps are made of: see `Recorder`. Shape: (M,), int64.
 
         Raises:
             ValueError: If not so many steps are kept.
@@ -145,7 +145,7 @@ class DeviceRecorder:
         is_step = self._kind[rows] == Row.STEP
         is_latest = is_step & (is_step.flip(1).cumsum(1).flip(1) <= num_steps)
         if int(is_latest.sum(1).min()) < num_steps:
-            raise ValueError(f"the recorder does not keep {num_steps} steps of each world: give it more capacity")
+            raise ValueError(f"the recorder does not keep {num_steps} steps of each environment: give it more capacity")
         begins = is_latest.clone()
         begins[:, 1:] &= ~is_latest[:, :-1]
         return rows[begins]
@@ -199,7 +199,7 @@ class DeviceRecorder:
         return self._state.shape[1] > 0
 
     def step_return(self) -> float:
-        """Return the task reward per step over the last episode of each world, or over all steps before one ended."""
+        """Return the task reward per step over the last episode of each env, or over all steps before one ended."""
         if finished := float(self._last_length.sum()):
             return float(self._last_return.sum()) / finished
         return float(self._returns.sum()) / max(float(self._lengths.sum()), 1.0)
@@ -220,7 +220,7 @@ class DeviceRecorder:
         return int(self._num_moves.min()) - self.num_rows
 
     def state_dict(self) -> State:
-        """Return all that moves but the rows, which are in shards."""
+        """Return the state to resume from but the rows, which are in shards."""
         return {name: getattr(self, f"_{name}") for name in _COUNTERS} | {"num_steps": self.num_steps}
 
     def load_state_dict(self, state: State) -> None:
@@ -240,17 +240,17 @@ class DeviceRecorder:
         return {name: getattr(self, f"_{name}") for name in _COLUMNS}
 
     def _latest_rows(self, depth: int) -> Tensor:
-        """List the latest rows of each world, the current one last. Shape: (N, depth)."""
+        """List the latest rows of each environment, the current one last. Shape: (N, depth)."""
         ages = torch.arange(depth - 1, -1, -1, device=self.device)
         slots = (self._head - self._first_row).unsqueeze(-1) - ages
         return self._first_row.unsqueeze(-1) + slots % self.num_rows
 
     def _after(self) -> Tensor:
-        """Return the row that follows each world's current one. Shape: (N,)."""
+        """Return the row that follows each environment's current one. Shape: (N,)."""
         return self._first_row + (self._head - self._first_row + 1) % self.num_rows
 
     def _write(self, name: str, mask: Tensor, values: Tensor) -> None:
-        """Write a row of each world in `mask`."""
+        """Write a row of each environment in `mask`."""
         column: Any = getattr(self, name)
         old = column[self._head]
         column[self._head] = torch.where(mask.view(-1, *[1] * (old.dim() - 1)), values.to(old.dtype), old)

@@ -1,4 +1,4 @@
-"""Steps that were tried, and demonstrations beside them: both are drawn from, and both are paid."""
+"""Steps that were tried, and demonstrations beside them: both are drawn from, and both are rewarded."""
 
 import torch
 from torch import Generator, Tensor
@@ -45,12 +45,12 @@ class Mixture:
         return Batch(**joined), torch.cat([discount for _, discount in parts], 1)
 
     def relabel(self, learner: Learner) -> None:
-        """Pay all steps what the learner thinks of them now."""
+        """Relabel all steps with the present reward."""
         self.tried.relabel(learner)
         self.demos.relabel(learner)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {"tried": self.tried.state_dict(), "demos": self.demos.state_dict()}
 
     def load_state_dict(self, state: State) -> None:

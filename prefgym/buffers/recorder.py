@@ -1,4 +1,4 @@
-"""The recorder: a ring of the latest steps of every world, from which segments are drawn."""
+"""The recorder: a ring of the latest steps of every environment, from which segments are drawn."""
 
 import math
 from collections import deque
@@ -28,14 +28,14 @@ class RecorderCfg:
     """How much is kept."""
 
     capacity_steps: Count = 1_000_000
-    """Steps kept over all worlds; the oldest are overwritten."""
+    """Steps kept over all environments; the oldest are overwritten."""
     capacity_bytes: Count = 2**30
     """Memory the recorder may take, in bytes; the smaller of the two capacities holds."""
     state: bool = True
     """Whether physics states are kept, for clips of the segments that were asked about."""
     frame_height: Natural = 0
-    """Height in pixels of the pictures kept of every step, for the same clips where worlds cannot tell their states; 0
-    keeps none. Pictures are made smaller, never larger, than worlds draw them, and count as memory; worlds that tell
+    """Height in pixels of the pictures kept of every step, for the same clips where envs cannot tell their states; 0
+    keeps none. Pictures are made smaller, never larger, than envs draw them, and count as memory; envs that tell
     their states are not drawn."""
 
     __post_init__ = check
@@ -60,12 +60,12 @@ class Row(IntEnum):
     """The last observation of an episode that was cut off: by a time limit, or by a reset."""
 
 
-def recent_depth(last_steps: int | None, num_worlds: int, length: int, num_rows: int) -> int:
-    """Return how many rows of each world the latest steps take: two segments of each at least, as far as they are kept.
+def recent_depth(last_steps: int | None, num_envs: int, length: int, num_rows: int) -> int:
+    """Return how many rows of each env the latest steps take: two segments of each at least, as far as they are kept.
 
     Args:
-        last_steps: Steps over all worlds; None for all that are kept.
-        num_worlds: Number of worlds N.
+        last_steps: Steps over all environments; None for all that are kept.
+        num_envs: Number of environments N.
         length: Longest segment, in steps.
         num_rows: Rows kept of each world.
 
@@ -74,11 +74,11 @@ def recent_depth(last_steps: int | None, num_worlds: int, length: int, num_rows:
     """
     if last_steps is None:
         return num_rows
-    return min(num_rows, max(-(-last_steps // num_worlds), 2 * length) + 1)
+    return min(num_rows, max(-(-last_steps // num_envs), 2 * length) + 1)
 
 
 class Recorder:
-    """A ring of rows for each of N worlds; an episode of L steps takes L + 1 rows.
+    """A ring of rows for each of N environments; an episode of L steps takes L + 1 rows.
 
     A terminated episode of two steps and a running one that has taken one step look like this:
 
@@ -91,12 +91,12 @@ class Recorder:
     that of its observation; the rows are made anew, and fewer, when the first pictures tell their size.
 
     Raises:
-        ValueError: If the capacities leave fewer than two rows a world.
+        ValueError: If the capacities leave fewer than two rows an environment.
     """
 
     def __init__(
         self,
-        num_worlds: int,
+        num_envs: int,
         obs_dim: int,
         action_dim: int,
         *,
@@ -107,13 +107,13 @@ class Recorder:
         cfg: RecorderCfg | None = None,
     ) -> None:
         self.cfg, self.has_reward = cfg or RecorderCfg(), has_reward
-        self.num_worlds, self.factor_names = num_worlds, factor_names
+        self.num_envs, self.factor_names = num_envs, factor_names
         self._widths = obs_dim, action_dim, len(factor_names), state_dim if self.cfg.state else 0
         self._make_rows((0, 0, 3))
         self._num_episodes = 0
         self.num_steps = 0
-        self._returns = np.zeros(num_worlds)
-        self._lengths = np.zeros(num_worlds, np.int64)
+        self._returns = np.zeros(num_envs)
+        self._lengths = np.zeros(num_envs, np.int64)
         self._finished: deque[tuple[float, int]] = deque(maxlen=num_averaged)
 
     def begin(
@@ -127,30 +127,30 @@ class Recorder:
 
         Args:
             obs: First observations. Shape: (N, O).
-            mask: Worlds in which an episode starts; None for all. Shape: (N,).
+            mask: Environments in which an episode starts; None for all. Shape: (N,).
             state: Physics states. Shape: (N, S).
             frames: Pictures, all of one size. Shape: (N, H, W, 3).
 
         Raises:
-            ValueError: If the first pictures are so large that fewer than two rows a world are left.
+            ValueError: If the first pictures are so large that fewer than two rows an environment are left.
         """
         if frames is not None and not self._frames.size:
             self._make_rows(frames.shape[1:])
-        worlds = np.arange(self.num_worlds) if mask is None else np.flatnonzero(mask)
-        head = self._head[worlds]
-        running = worlds[(self._kind[head] == Row.OPEN) & (self._step[head] > 0)]
+        index = np.arange(self.num_envs) if mask is None else np.flatnonzero(mask)
+        head = self._head[index]
+        running = index[(self._kind[head] == Row.OPEN) & (self._step[head] > 0)]
         self._finish(running, Row.TRUNCATED)
-        head = np.where(self._step[head] > 0, self._next[worlds], head)  # an episode without a step is dropped
-        self._move_head(worlds, head)
-        self._obs[head] = obs[worlds]
+        head = np.where(self._step[head] > 0, self._next[index], head)  # an episode without a step is dropped
+        self._move_head(index, head)
+        self._obs[head] = obs[index]
         self._kind[head] = Row.OPEN
-        self._episode[head] = self._num_episodes + np.arange(len(worlds))
+        self._episode[head] = self._num_episodes + np.arange(len(index))
         self._step[head] = 0
-        self._num_episodes += len(worlds)
+        self._num_episodes += len(index)
         if state is not None and self._state.shape[1]:
-            self._state[head] = state[worlds]
+            self._state[head] = state[index]
         if frames is not None:
-            self._frames[head] = frames[worlds]
+            self._frames[head] = frames[index]
 
     def add(
         self,
@@ -165,43 +165,43 @@ class Recorder:
         state: FloatArray | None = None,
         frames: Frames | None = None,
     ) -> None:
-        """Record one step of every world in `mask`; arrays have the leading axis N.
+        """Record one step of every environment in `mask`; arrays have the leading axis N.
 
         `next_obs` and `state` are those the step led to, before any reset. So are `frames`, but where an episode ended:
         no step follows, and the picture is never shown.
         """
-        worlds = slice(None) if mask is None else np.flatnonzero(mask)
-        head, after = self._head[worlds], self._next[worlds]
+        index = slice(None) if mask is None else np.flatnonzero(mask)
+        head, after = self._head[index], self._next[index]
         self._kind[head] = Row.STEP
-        self._action[head] = action[worlds]
-        self._reward[head] = reward[worlds]
+        self._action[head] = action[index]
+        self._reward[head] = reward[index]
         for column, name in enumerate(self.factor_names):
             if factors is not None:
-                self._factors[head, column] = factors[name][worlds]
-        self._obs[after] = next_obs[worlds]
+                self._factors[head, column] = factors[name][index]
+        self._obs[after] = next_obs[index]
         if state is not None and self._state.shape[1]:
-            self._state[after] = state[worlds]
+            self._state[after] = state[index]
         if frames is not None:
-            self._frames[after] = frames[worlds]
+            self._frames[after] = frames[index]
         self._kind[after] = Row.OPEN
         self._episode[after] = self._episode[head]
         self._step[after] = self._step[head] + 1
-        self._returns[worlds] += reward[worlds]
-        self._lengths[worlds] += 1
+        self._returns[index] += reward[index]
+        self._lengths[index] += 1
         self.num_steps += len(head)
-        self._move_head(worlds, after)
+        self._move_head(index, after)
         if terminated.any() or truncated.any():
-            here = np.ones(self.num_worlds, np.bool_) if mask is None else mask
+            here = np.ones(self.num_envs, np.bool_) if mask is None else mask
             self._finish(np.flatnonzero(here & terminated), Row.TERMINATED)
             self._finish(np.flatnonzero(here & truncated & ~terminated), Row.TRUNCATED)
 
-    def starts(self, length: int, *, cut: bool = True, last_steps: int | None = None) -> Tensor:
+    def starts(self, length: int, *, keep_short: bool = True, last_steps: int | None = None) -> Tensor:
         """List the steps at which a segment of at most `length` steps may start. Shape: (M,), int64.
 
-        A window that meets a termination is cut there and kept if `cut`; one that meets a truncation, or the present,
-        is left out, since nothing says what would have come.
+        A window that meets a termination is cut there and kept if `keep_short`; one that meets a truncation, or the
+        present, is left out, since nothing says what would have come.
         """
-        depth = recent_depth(last_steps, self.num_worlds, length, self.num_rows)
+        depth = recent_depth(last_steps, self.num_envs, length, self.num_rows)
         rows = self._latest_rows(depth)
         kind = self._kind[rows]
         index = np.arange(depth)
@@ -209,15 +209,15 @@ class Recorder:
         end = np.minimum.accumulate(np.where(kind == Row.STEP, depth, index)[:, ::-1], axis=1)[:, ::-1]
         left = end - index
         fits = left >= length
-        if cut:
+        if keep_short:
             end_kind = np.take_along_axis(kind, np.minimum(end, depth - 1), axis=1)
             fits |= end_kind == Row.TERMINATED
         return torch.as_tensor(rows[(kind == Row.STEP) & fits])
 
-    def pieces(self, num_steps: int) -> Tensor:
-        """List where the pieces of episodes begin that the latest `num_steps` steps of each world are made of.
+    def fragments(self, num_steps: int) -> Tensor:
+        """List where the trajectory fragments begin that the latest `num_steps` steps of each environment are made of.
 
-        The order is world by world, and within a world that of time. Shape: (M,), int64.
+        The order is environment by environment, and within an environment that of time. Shape: (M,), int64.
 
         Raises:
             ValueError: If not so many steps are kept.
@@ -227,7 +227,7 @@ class Recorder:
         is_step = self._kind[rows] == Row.STEP
         is_latest = is_step & (is_step[:, ::-1].cumsum(1)[:, ::-1] <= num_steps)
         if int(is_latest.sum(1).min()) < num_steps:
-            raise ValueError(f"the recorder does not keep {num_steps} steps of each world: give it more capacity")
+            raise ValueError(f"the recorder does not keep {num_steps} steps of each environment: give it more capacity")
         begins = is_latest.copy()
         begins[:, 1:] &= ~is_latest[:, :-1]
         return torch.as_tensor(rows[begins])
@@ -310,7 +310,7 @@ class Recorder:
         Returns:
             The rows, and how far they reach: the shard is needed until `horizon` gets there.
         """
-        # the newest rows of each world by age, as many as are new: (N, depth)
+        # the newest rows of each environment by age, as many as are new: (N, depth)
         num_new = np.minimum(self._num_moves - self._num_moves_saved + 1, self.num_rows)
         ages = np.arange(int(num_new.max()))
         slots = ((self._head - self._first_row)[:, None] - ages) % self.num_rows
@@ -325,7 +325,7 @@ class Recorder:
         return int(self._num_moves.min()) - self.num_rows
 
     def state_dict(self) -> State:
-        """Return all that moves but the rows, which are in shards."""
+        """Return the state to resume from but the rows, which are in shards."""
         state = {name: getattr(self, f"_{name}") for name in _COUNTERS}
         finished = [list(pair) for pair in self._finished]
         return state | {"num_steps": self.num_steps, "finished": finished, "frame_shape": list(self._frames.shape[1:])}
@@ -351,11 +351,11 @@ class Recorder:
     def _make_rows(self, frame_shape: tuple[int, ...]) -> None:
         obs_dim, action_dim, num_factors, state_dim = self._widths
         row_bytes = 4 * (obs_dim + action_dim + num_factors) + 8 * (state_dim + 1) + 4 + 4 + 1 + math.prod(frame_shape)
-        self.num_rows = min(self.cfg.capacity_steps, self.cfg.capacity_bytes // row_bytes) // self.num_worlds
+        self.num_rows = min(self.cfg.capacity_steps, self.cfg.capacity_bytes // row_bytes) // self.num_envs
         if self.num_rows < 2:
-            room = f"{self.num_rows} rows of {row_bytes} bytes for each of {self.num_worlds} worlds"
+            room = f"{self.num_rows} rows of {row_bytes} bytes for each of {self.num_envs} environments"
             raise ValueError(f"the recorder's capacity leaves {room}")
-        rows = self.num_worlds * self.num_rows
+        rows = self.num_envs * self.num_rows
         self._obs = np.zeros((rows, obs_dim), np.float32)
         self._action = np.zeros((rows, action_dim), np.float32)
         self._reward = np.zeros(rows, np.float64)
@@ -365,28 +365,28 @@ class Recorder:
         self._kind = np.zeros(rows, np.int8)
         self._episode = np.zeros(rows, np.int32)
         self._step = np.zeros(rows, np.int32)
-        self._first_row = np.arange(self.num_worlds) * self.num_rows
-        self._head = self._first_row.copy()  # the row of each world's current observation
+        self._first_row = np.arange(self.num_envs) * self.num_rows
+        self._head = self._first_row.copy()  # the row of each environment's current observation
         self._next = self._head + 1
-        self._num_moves = np.zeros(self.num_worlds, np.int64)  # of each world's head, so far
+        self._num_moves = np.zeros(self.num_envs, np.int64)  # of each environment's head, so far
         self._num_moves_saved = self._num_moves.copy()  # and at the last shard
 
     def _columns(self) -> dict[str, npt.NDArray[Any]]:
         return {name: getattr(self, f"_{name}") for name in _COLUMNS}
 
     def _latest_rows(self, depth: int) -> IntArray:
-        """List the latest rows of each world, the current one last. Shape: (N, depth)."""
+        """List the latest rows of each environment, the current one last. Shape: (N, depth)."""
         slots = (self._head - self._first_row)[:, None] - np.arange(depth)[::-1]
         return self._first_row[:, None] + slots % self.num_rows
 
-    def _move_head(self, worlds: IntArray | slice, rows: IntArray) -> None:
-        first_row = self._first_row[worlds]
-        self._num_moves[worlds] += self._head[worlds] != rows
-        self._head[worlds] = rows
-        self._next[worlds] = np.where(rows + 1 == first_row + self.num_rows, first_row, rows + 1)
+    def _move_head(self, index: IntArray | slice, rows: IntArray) -> None:
+        first_row = self._first_row[index]
+        self._num_moves[index] += self._head[index] != rows
+        self._head[index] = rows
+        self._next[index] = np.where(rows + 1 == first_row + self.num_rows, first_row, rows + 1)
 
-    def _finish(self, worlds: IntArray, kind: Row) -> None:
-        self._kind[self._head[worlds]] = kind
-        self._finished.extend((float(self._returns[w]), int(self._lengths[w])) for w in worlds)
-        self._returns[worlds] = 0.0
-        self._lengths[worlds] = 0
+    def _finish(self, index: IntArray, kind: Row) -> None:
+        self._kind[self._head[index]] = kind
+        self._finished.extend((float(self._returns[w]), int(self._lengths[w])) for w in index)
+        self._returns[index] = 0.0
+        self._lengths[index] = 0

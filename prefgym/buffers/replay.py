@@ -1,4 +1,4 @@
-"""The replay buffer: a ring of the latest steps, which are paid anew whenever the learner changes its mind."""
+"""The replay buffer: a ring of the latest steps, which are relabelled whenever the learner changes its mind."""
 
 import math
 from dataclasses import dataclass, replace
@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from prefgym.buffers.rollout import Rollout
 from prefgym.protocols import Learner
-from prefgym.rewards.pay import pay
+from prefgym.rewards.pay import learned_reward
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -27,7 +27,7 @@ class Batch:
     next_obs: Tensor
     """What the step led to, before any reset. Shape: (..., O)."""
     reward: Tensor
-    """What the learner thinks now, or what the environment paid. Shape: (...,)."""
+    """What the learner thinks now, or the environment's reward. Shape: (...,)."""
     terminated: Tensor
     """1 where the episode terminated, 0 elsewhere, at time limits, too. Shape: (...,), float."""
     truncated: Tensor
@@ -60,7 +60,7 @@ class Batch:
 
 
 class ReplayBuffer:
-    """A ring of rows on a device; a row is one step of one world, so that a batch is drawn by one gather."""
+    """A ring of rows on a device; a row is one step of one environment, so that a batch is drawn by one gather."""
 
     def __init__(
         self,
@@ -86,7 +86,7 @@ class ReplayBuffer:
         self._reward_column = 2 * obs_dim + action_dim
         self._rows = torch.zeros(0, sum(self._columns), device=device)  # all of them with the first step
         self._next = 0
-        self._num_worlds = 1
+        self._num_envs = 1
         self.num_steps = 0
 
     def __len__(self) -> int:
@@ -94,8 +94,8 @@ class ReplayBuffer:
         return min(self.num_steps, self.capacity)
 
     def add(self, rollout: Rollout) -> None:
-        """Take in a rollout, step by step and world by world."""
-        self._num_worlds = rollout.reward.shape[1]
+        """Take in a rollout, step by step and environment by environment."""
+        self._num_envs = rollout.reward.shape[1]
         parts = (rollout.obs, rollout.executed, rollout.next_obs)
         self._append(*parts, rollout.reward, rollout.terminated, rollout.truncated)
 
@@ -118,7 +118,7 @@ class ReplayBuffer:
 
     def sample(self, shape: tuple[int, ...], generator: Generator) -> Batch:
         """Draw steps uniformly, with replacement."""
-        return self.at(self._draw(shape, generator))
+        return self.at(self._sample_rows(shape, generator))
 
     def sample_ahead(
         self, shape: tuple[int, ...], generator: Generator, num_steps: int, gamma: float
@@ -134,9 +134,9 @@ class ReplayBuffer:
         Returns:
             Steps of k <= n steps each, whose reward is sum_(i < k) gamma^i r_(t+i), and gamma^k. Shape: `shape`.
         """
-        rows = self._draw(shape, generator)
+        rows = self._sample_rows(shape, generator)
         ahead = torch.arange(num_steps, device=rows.device)
-        stride = self._num_worlds  # to the next step of the same world
+        stride = self._num_envs  # to the next step of the same environment
         num_newer = (self._next - 1 - rows) % self.capacity
         # reward, terminated, truncated of each: (..., n)
         window = self._rows[(rows.unsqueeze(-1) + stride * ahead) % self.capacity, self._reward_column :]
@@ -148,16 +148,16 @@ class ReplayBuffer:
         first, last = self.at(rows), self.at((rows + stride * (num_counted - 1)) % self.capacity)
         return replace(last, obs=first.obs, action=first.action, reward=reward), gamma**num_counted
 
-    def cut(self) -> None:
-        """Mark the latest step of each world as truncated: what is added next does not follow it."""
-        latest = self._next - 1 - torch.arange(min(self._num_worlds, len(self)))
+    def mark_truncated(self) -> None:
+        """Mark the latest step of each environment as truncated: what is added next does not follow it."""
+        latest = self._next - 1 - torch.arange(min(self._num_envs, len(self)))
         self._rows[latest % self.capacity, self._reward_column + 2] = 1.0
 
-    def forget_pay(self) -> None:
+    def clear_rewards(self) -> None:
         """Set all rewards to 0."""
         self._rows[:, self._reward_column] = 0.0
 
-    def _draw(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
+    def _sample_rows(self, shape: tuple[int, ...], generator: Generator) -> Tensor:
         rows = torch.randint(len(self), (math.prod(shape),), generator=generator, device=self._rows.device)
         return rows.view(shape)
 
@@ -177,14 +177,14 @@ class ReplayBuffer:
         )
 
     def relabel(self, learner: Learner) -> None:
-        """Pay every step that is kept what the learner thinks of it now.
+        """Relabel every step that is kept with the present reward.
 
         Raises:
             NotFiniteError: If that is not finite.
         """
         for first in range(0, len(self), ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, len(self))
-            reward = pay(learner, self._seen(self.steps(first, last)).segments())
+            reward = learned_reward(learner, self._seen(self.steps(first, last)).segments())
             self._rows[first:last, self._reward_column] = reward.to(self._rows.device)
 
     def _seen(self, steps: Batch) -> Batch:
@@ -192,8 +192,8 @@ class ReplayBuffer:
         return replace(steps, obs=steps.obs[..., : self._num_seen], next_obs=steps.next_obs[..., : self._num_seen])
 
     def state_dict(self) -> State:
-        """Return all that moves."""
-        counters = {"next": self._next, "steps": self.num_steps, "num_worlds": self._num_worlds}
+        """Return the state to resume from."""
+        counters = {"next": self._next, "steps": self.num_steps, "num_worlds": self._num_envs}
         return {"rows": self._rows[: len(self)], **counters}
 
     def load_state_dict(self, state: State) -> None:
@@ -201,4 +201,4 @@ class ReplayBuffer:
         self._make_room()
         self._rows[: len(state["rows"])] = state["rows"].to(self._rows.device)
         self._next, self.num_steps = state["next"], state["steps"]
-        self._num_worlds = state["num_worlds"]
+        self._num_envs = state["num_worlds"]

@@ -11,7 +11,7 @@ from prefgym.states import State
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rollout:
-    """T steps of N worlds; steps that belong to an autoreset do not occur."""
+    """T steps of N environments; steps that belong to an autoreset do not occur."""
 
     obs: Tensor
     """Shape: (T, N, O)."""
@@ -22,7 +22,7 @@ class Rollout:
     next_obs: Tensor
     """What the step led to, before any reset. Shape: (T, N, O)."""
     reward: Tensor
-    """What the environment paid. Shape: (T, N)."""
+    """The environment's reward. Shape: (T, N)."""
     terminated: Tensor
     """Shape: (T, N), bool."""
     truncated: Tensor
@@ -35,7 +35,7 @@ class Rollout:
         """Return T N, the number of environment steps."""
         return self.reward.numel()
 
-    def pay(self, reward: Tensor) -> "Rollout":
+    def with_reward(self, reward: Tensor) -> "Rollout":
         """Replace the reward. Shape: (T, N)."""
         return replace(self, reward=reward)
 
@@ -43,27 +43,27 @@ class Rollout:
         """View each step as a segment of its own. Batch shape: (T, N)."""
         return Segments.of_steps(self.obs, self.executed, self.next_obs, self.terminated, self.truncated)
 
-    def pieces(self) -> tuple[Segments, Tensor]:
+    def fragments(self) -> tuple[Segments, Tensor]:
         """Cut the rollout where episodes end.
 
         Returns:
-            The pieces, world by world, padded to T steps, and the number of the piece that each step belongs to.
+            The fragments, env by env, padded to T steps, and the number of the fragment that each step belongs to.
             Batch shape: (M,). Shape: (T, N).
         """
         num_steps, num_envs = self.terminated.shape
-        # a piece begins with the first step, and after each end; world by world, steps in their order: (N, T)
+        # a fragment begins with the first step, and after each end; env by env, steps in their order: (N, T)
         begins = torch.ones(num_envs, num_steps, dtype=torch.bool, device=self.terminated.device)
         begins[:, 1:] = (self.terminated | self.truncated)[:-1].T
-        piece = begins.flatten().cumsum(0).view_as(begins) - 1
+        fragment = begins.flatten().cumsum(0).view_as(begins) - 1
         first = begins.flatten().nonzero().squeeze(-1)
-        at = torch.arange(begins.numel(), device=first.device).view_as(begins) - first[piece]
-        length = piece.flatten().bincount()
+        at = torch.arange(begins.numel(), device=first.device).view_as(begins) - first[fragment]
+        length = fragment.flatten().bincount()
 
         def placed(values: Tensor, shift: int = 0) -> Tensor:
             room = torch.zeros(
                 len(first), num_steps + shift, *values.shape[2:], dtype=values.dtype, device=values.device
             )
-            room[piece, at + shift] = values.transpose(0, 1)
+            room[fragment, at + shift] = values.transpose(0, 1)
             return room
 
         seen = placed(self.next_obs, 1)
@@ -76,7 +76,7 @@ class Rollout:
             terminated=self.terminated.T.flatten()[last],
             truncated=self.truncated.T.flatten()[last],
         )
-        return segments, piece.T
+        return segments, fragment.T
 
 
 def backward_sum(values: Tensor, decay: Tensor) -> Tensor:
@@ -110,14 +110,14 @@ def forward_sum(values: Tensor, decay: Tensor, carry: Tensor) -> Tensor:
 
 
 class EpisodeReturns:
-    """Sum what is paid over whole episodes, across rollouts; the latest hundred are kept."""
+    """Sum what is rewarded over whole episodes, across rollouts; the latest hundred are kept."""
 
     def __init__(self) -> None:
         self._running: Tensor | None = None
         self._finished = torch.zeros(0)
 
     def add(self, rollout: Rollout) -> None:
-        """Take in a paid rollout."""
+        """Take in a rollout with its reward."""
         ended = rollout.terminated | rollout.truncated
         before = torch.cat([torch.zeros_like(ended[:1]), ended[:-1]])
         running = torch.zeros_like(rollout.reward[0]) if self._running is None else self._running.to(ended.device)
@@ -126,7 +126,7 @@ class EpisodeReturns:
         self._running = total[-1] * ~ended[-1]
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {"running": self._running, "finished": self._finished}
 
     def load_state_dict(self, state: State) -> None:

@@ -17,7 +17,7 @@ for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equa
     register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))
 register("heron", "prefgym.raters.heron:HeronRater")
 register("cyclic", "prefgym.raters.cyclic:CyclicRater")
-register("turning", "prefgym.raters.turning:TurningRater")
+register("turning", "prefgym.raters.turning:RotationalRater")
 register("peak-end", "prefgym.raters.peak_end:PeakEndRater")
 register("mixture", "prefgym.raters.divided:MixtureRater")
 for _name in ("fallible", "one-sided", "drifting"):

@@ -4,15 +4,15 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from prefgym.raters.standing import StandingRater, StandingRaterCfg
+from prefgym.raters.standing import FactorComparisonRater, FactorComparisonRaterCfg
 
 
 @dataclass(frozen=True, kw_only=True)
-class CyclicRaterCfg(StandingRaterCfg):
+class CyclicRaterCfg(FactorComparisonRaterCfg):
     """A rater who sorts segments by what is outstanding in them; each class beats the next one in a circle."""
 
 
-class CyclicRater(StandingRater):
+class CyclicRater(FactorComparisonRater):
     """Answer by classes in a circle, and within a class by what is outstanding in it."""
 
     name, default = "cyclic", CyclicRaterCfg()

@@ -13,7 +13,7 @@ from prefgym import raters
 from prefgym.limits import Natural, NonNegative, Share, check
 from prefgym.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.queries import Queries
-from prefgym.raters.prompt import DrawingRater, PromptRater, in_words
+from prefgym.raters.prompt import ImmediateRater, SeededRater, in_words
 from prefgym.registry import Offers
 from prefgym.states import State, Stateful
 
@@ -49,7 +49,7 @@ class MixtureRaterCfg:
         return kinds
 
 
-class MadeOfRaters(DrawingRater):
+class MadeOfRaters(SeededRater):
     """A rater behind whom there are others."""
 
     def __init__(
@@ -74,7 +74,7 @@ class MadeOfRaters(DrawingRater):
         self.people = make_raters(cfg.kinds(), seed, offers)
 
     def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
+        """Return the state to resume from, once what was submitted is collected."""
         people = {name: rater.state_dict() for name, rater in self.people.items() if isinstance(rater, Stateful)}
         return {**super().state_dict(), "people": people}
 
@@ -176,7 +176,7 @@ class FallibleRater(MadeOfRaters):
         return replace(judged, answers=answers, rater=torch.zeros_like(judged.rater), raters=(info,))
 
     def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
+        """Return the state to resume from, once what was submitted is collected."""
         return {**super().state_dict(), "num_asked": self.num_asked}
 
     def load_state_dict(self, state: State) -> None:
@@ -185,23 +185,23 @@ class FallibleRater(MadeOfRaters):
         self.num_asked = state["num_asked"]
 
 
-def make_raters(kinds: Mapping[str, str], seed: int, offers: Mapping[str, Any]) -> dict[str, PromptRater]:
+def make_raters(kinds: Mapping[str, str], seed: int, offers: Mapping[str, Any]) -> dict[str, ImmediateRater]:
     """Make raters under names of their own, each with a seed of its own.
 
     Raises:
         ValueError: If one is unknown, cannot judge this task, or answers late.
     """
     seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
-    made: dict[str, PromptRater] = {}
+    made: dict[str, ImmediateRater] = {}
     for (name, kind), own in zip(kinds.items(), seeds):
         rater = raters.build(kind, raters.cfg(kind), offers, seed=int(own))
-        if not isinstance(rater, PromptRater):
+        if not isinstance(rater, ImmediateRater):
             raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be one of several")
         made[name] = rater
     return made
 
 
-def shared_out(queries: Queries, who: Tensor, people: Mapping[str, PromptRater]) -> Preferences:
+def shared_out(queries: Queries, who: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:
     """Let each of several people answer what falls to them, and put the answers in order.
 
     Args:

@@ -11,7 +11,7 @@ from prefgym.networks import RunningNorm
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.raters.factors import choose, factor_sums
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import ImmediateRater, in_words
 from prefgym.states import State
 
 
@@ -32,7 +32,7 @@ class HeronRaterCfg:
     __post_init__ = check
 
 
-class HeronRater(PromptRater):
+class HeronRater(ImmediateRater):
     """Answer by ranked factors."""
 
     def __init__(
@@ -75,7 +75,7 @@ class HeronRater(PromptRater):
         return Preferences.of(queries, answers, self._info)
 
     def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
+        """Return the state to resume from, once what was submitted is collected."""
         return self._shown.state_dict()
 
     def load_state_dict(self, state: State) -> None:

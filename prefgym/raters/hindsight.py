@@ -17,7 +17,7 @@ from prefgym.limits import Count, NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.protocols import Policy, Simulator
 from prefgym.queries import Queries
-from prefgym.raters.prompt import DrawingRater, in_words, require_reward
+from prefgym.raters.prompt import SeededRater, in_words, require_reward
 from prefgym.raters.simulated import simulated_return
 from prefgym.scores import PartialReturn
 from prefgym.segments import Segments
@@ -41,7 +41,7 @@ class HindsightRaterCfg:
     __post_init__ = check
 
 
-class HindsightRater(DrawingRater):
+class HindsightRater(SeededRater):
     """Answer by the return of segments and of what would have followed."""
 
     def __init__(
@@ -61,7 +61,7 @@ class HindsightRater(DrawingRater):
             seed: Seed of its random numbers, which are its own.
             expert: Who acts, if the expert does.
             policy: Who acts, if the policy that is being trained does; it is asked as it is when it is needed.
-            simulator: Worlds of the task.
+            simulator: Environments of the task.
             has_reward: Whether there is a task reward to judge by.
 
         Raises:
@@ -74,7 +74,9 @@ class HindsightRater(DrawingRater):
         if acting is None:
             raise ValueError(f"segments are to go on under the {self.cfg.policy} policy, and there is none")
         if simulator is None:
-            raise ValueError("what follows is simulated, which needs recorded physics states of prefgym's own worlds")
+            raise ValueError(
+                "what follows is simulated, which needs recorded physics states of prefgym's own environments"
+            )
         self.policy, self.simulator = acting, simulator
         self._choice = BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))
         self._info = RaterInfo(name="hindsight", settings=in_words(self.cfg))

@@ -6,7 +6,7 @@ from prefgym.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import DrawingRater, in_words, require_reward
+from prefgym.raters.prompt import SeededRater, in_words, require_reward
 from prefgym.scores import PeakEnd
 
 
@@ -22,7 +22,7 @@ class PeakEndRaterCfg:
     __post_init__ = check
 
 
-class PeakEndRater(DrawingRater):
+class PeakEndRater(SeededRater):
     """Answer by peak and end."""
 
     def __init__(self, cfg: PeakEndRaterCfg | None = None, *, seed: int = 0, has_reward: bool = True) -> None:

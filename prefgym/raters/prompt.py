@@ -32,7 +32,7 @@ def require_reward(has_reward: bool) -> None:
         raise ValueError("it judges by the task reward, and this environment has none")
 
 
-class PromptRater(ABC):
+class ImmediateRater(ABC):
     """A rater who is called with queries and returns the answers; what is submitted is answered at once."""
 
     def __init__(self) -> None:
@@ -60,17 +60,20 @@ class PromptRater(ABC):
         return Preferences.cat(answered) if answered else None
 
 
-class DrawingRater(PromptRater):
-    """A rater of whom nothing moves but a generator, which is its own."""
+class SeededRater(ImmediateRater):
+    """A rater whose only state is a generator, which is its own."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
         self.generator = torch.Generator().manual_seed(seed)
 
     def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
+        """Return the state to resume from, once what was submitted is collected."""
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         self.generator.set_state(state["generator"])
+
+
+PromptRater = ImmediateRater  # the name of 0.1, kept for one release

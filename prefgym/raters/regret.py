@@ -17,7 +17,7 @@ from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.protocols import Expert, Simulator
 from prefgym.queries import Queries
-from prefgym.raters.prompt import DrawingRater, in_words, require_reward
+from prefgym.raters.prompt import SeededRater, in_words, require_reward
 from prefgym.raters.simulated import simulated_return
 from prefgym.scores import Values, advantage_sum, minus_regret
 from prefgym.segments import Segments
@@ -51,7 +51,7 @@ class RegretRaterCfg:
             )
 
 
-class RegretRater(DrawingRater):
+class RegretRater(SeededRater):
     """Answer by regret."""
 
     def __init__(
@@ -69,7 +69,7 @@ class RegretRater(DrawingRater):
             cfg: How regret is measured, and how the rater errs.
             seed: Seed of its random numbers, which are its own.
             expert: Whose values they are.
-            simulator: Worlds of the task, for values by simulation.
+            simulator: Environments of the task, for values by simulation.
             has_reward: Whether there is a task reward to judge by.
 
         Raises:
@@ -81,7 +81,9 @@ class RegretRater(DrawingRater):
         if expert is None:
             raise ValueError("it judges by an expert's values, and there is no expert for this environment")
         if self.cfg.values == "simulation" and simulator is None:
-            raise ValueError("simulation needs recorded physics states of prefgym's own worlds: use values=critic")
+            raise ValueError(
+                "simulation needs recorded physics states of prefgym's own environments: use values=critic"
+            )
         self.expert, self.simulator = expert, simulator
         self._choice = BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta, lapse=self.cfg.eps_mistake))
         self._info = RaterInfo(name="regret", settings=in_words(self.cfg))

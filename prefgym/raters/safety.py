@@ -15,7 +15,7 @@ from prefgym.limits import NonNegative, Number, check
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.raters.factors import choose
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import ImmediateRater, in_words
 from prefgym.segments import Segments
 from prefgym.states import State
 
@@ -37,7 +37,7 @@ class SafetyRaterCfg:
     __post_init__ = check
 
 
-class SafetyRater(PromptRater):
+class SafetyRater(ImmediateRater):
     """Answer by the number of unsafe steps; equally many are a tie."""
 
     def __init__(
@@ -91,7 +91,7 @@ class SafetyRater(PromptRater):
         return too_fast.sum(-1) + torch.where(segments.terminated.cpu(), self.cfg.fall, 0.0)
 
     def state_dict(self) -> State:
-        """Return all that moves: nothing."""
+        """Return the state to resume from: nothing."""
         return {}
 
     def load_state_dict(self, state: State) -> None:

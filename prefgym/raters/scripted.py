@@ -11,7 +11,7 @@ from prefgym.guards import check_finite
 from prefgym.limits import NonNegative, Share, check
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import DrawingRater, in_words, require_reward
+from prefgym.raters.prompt import SeededRater, in_words, require_reward
 from prefgym.scores import DiscountedReturn, PartialReturn
 from prefgym.states import State
 
@@ -78,7 +78,7 @@ def myopic() -> ScriptedRaterCfg:
     return ScriptedRaterCfg(name="myopic", beta=math.inf, gamma=0.9)
 
 
-class ScriptedRater(DrawingRater):
+class ScriptedRater(SeededRater):
     """Answer from the task reward that rides in the queries; answers are there at once."""
 
     def __init__(
@@ -125,7 +125,7 @@ class ScriptedRater(DrawingRater):
         return Preferences.of(queries, answers, self._info)
 
     def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
+        """Return the state to resume from, once what was submitted is collected."""
         return {**super().state_dict(), "shown": self._shown.clone()}
 
     def load_state_dict(self, state: State) -> None:

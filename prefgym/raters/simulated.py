@@ -1,4 +1,4 @@
-"""What a policy is paid when it goes on from recorded segments."""
+"""What a policy is rewarded when it goes on from recorded segments."""
 
 import torch
 from torch import Tensor
@@ -9,10 +9,10 @@ from prefgym.protocols import Policy, Simulator
 def simulated_return(
     simulator: Simulator, state: Tensor, obs: Tensor, goes_on: Tensor, policy: Policy, num_steps: int, gamma: float
 ) -> Tensor:
-    """Let a policy go on from states, and sum up what it is paid: sum_h gamma^h r_h.
+    """Let a policy go on from states, and sum up what it is rewarded: sum_h gamma^h r_h.
 
     Args:
-        simulator: Worlds of the task.
+        simulator: Environments of the task.
         state: Physics states. Shape: (..., S).
         obs: What was observed there. Shape: (..., O).
         goes_on: Where it does; elsewhere nothing follows. Shape: (...,), bool.

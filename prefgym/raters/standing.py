@@ -14,12 +14,12 @@ from prefgym.networks import RunningNorm
 from prefgym.preferences import Answers, Preferences, RaterInfo
 from prefgym.queries import Queries
 from prefgym.raters.factors import choose, factor_means
-from prefgym.raters.prompt import PromptRater, in_words
+from prefgym.raters.prompt import ImmediateRater, in_words
 from prefgym.states import State
 
 
 @dataclass(frozen=True, kw_only=True)
-class StandingRaterCfg:
+class FactorComparisonRaterCfg:
     """What is looked at, and what is usual."""
 
     factors: str = ""
@@ -34,14 +34,18 @@ class StandingRaterCfg:
     __post_init__ = check
 
 
-class StandingRater(PromptRater):
+class FactorComparisonRater(ImmediateRater):
     """Answer by who beats most of the others, given how far factors are from what is usual."""
 
     name: ClassVar[str]
-    default: ClassVar[StandingRaterCfg]
+    default: ClassVar[FactorComparisonRaterCfg]
 
     def __init__(
-        self, cfg: StandingRaterCfg | None = None, *, factor_names: Sequence[str] = (), ranking: Sequence[str] = ()
+        self,
+        cfg: FactorComparisonRaterCfg | None = None,
+        *,
+        factor_names: Sequence[str] = (),
+        ranking: Sequence[str] = (),
     ) -> None:
         """Arrange the factors.
 
@@ -102,7 +106,7 @@ class StandingRater(PromptRater):
         return Preferences.of(queries, Answers.of_best(wins == wins.amax(-1, keepdim=True)), self._info)
 
     def state_dict(self) -> State:
-        """Return all that moves, once what was submitted is collected."""
+        """Return the state to resume from, once what was submitted is collected."""
         return self._shown.state_dict()
 
     def load_state_dict(self, state: State) -> None:

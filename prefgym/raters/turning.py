@@ -4,18 +4,18 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from prefgym.raters.standing import StandingRater, StandingRaterCfg
+from prefgym.raters.standing import FactorComparisonRater, FactorComparisonRaterCfg
 
 
 @dataclass(frozen=True, kw_only=True)
-class TurningRaterCfg(StandingRaterCfg):
+class RotationalRaterCfg(FactorComparisonRaterCfg):
     """A rater who looks at two factors, the first two unless said, and prefers what is further round their circle."""
 
 
-class TurningRater(StandingRater):
+class RotationalRater(FactorComparisonRater):
     """Answer by who is ahead, less than half a turn, in the plane of two factors."""
 
-    name, default = "turning", TurningRaterCfg()
+    name, default = "turning", RotationalRaterCfg()
 
     def arrange(self, factors: tuple[str, ...]) -> tuple[str, ...]:
         """Return two.

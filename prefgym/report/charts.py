@@ -23,11 +23,11 @@ def learning_curve(
     std: Curve,
     final: tuple[float, float, float] | None,
     sessions: FloatArray,
-    paid: Curve,
-    paid_name: str,
+    learned: Curve,
+    reward_name: str,
     true_name: str = "True return",
 ) -> str:
-    """Draw the true return over environment steps, and below it the return the agent was paid.
+    """Draw the true return over environment steps, and below it that of the learned reward.
 
     Args:
         size: Width and height, in inches.
@@ -35,13 +35,15 @@ def learning_curve(
         std: Its standard deviation between episodes.
         final: Steps, mean and standard deviation of the final evaluation.
         sessions: Steps at which the rater was asked.
-        paid: Return the agent was paid.
-        paid_name: What that is called.
+        learned: Return the agent was rewarded.
+        reward_name: What that is called.
         true_name: What the true return is called.
     """
 
     def draw(figure: Figure) -> None:
-        panels = figure.subplots(2 if len(paid) else 1, 1, sharex=True, squeeze=False, height_ratios=_heights(paid))
+        panels = figure.subplots(
+            2 if len(learned) else 1, 1, sharex=True, squeeze=False, height_ratios=_heights(learned)
+        )
         top: Axes = panels[0, 0]
         for at in sessions:
             for panel in panels[:, 0]:
@@ -55,9 +57,9 @@ def learning_curve(
             top.errorbar(at, mean, yerr=spread, color=INK, marker="D", markersize=5.5, elinewidth=1.4, zorder=4)
             top.annotate(f"final {mean:,.0f}", (at, mean), (-7, 7), textcoords="offset points", color=INK, ha="right")
             top.margins(y=0.12)
-        if len(paid):
-            panels[1, 0].plot(paid.x, paid.y, color=ORANGE, linewidth=1.4)
-            panels[1, 0].set_title(paid_name)
+        if len(learned):
+            panels[1, 0].plot(learned.x, learned.y, color=ORANGE, linewidth=1.4)
+            panels[1, 0].set_title(reward_name)
         panels[-1, 0].set_xlabel("environment steps")
         panels[-1, 0].xaxis.set_major_formatter(FuncFormatter(format_steps))
         _thousands(*panels[:, 0])
@@ -147,8 +149,8 @@ def episode_rewards(episode: Episode, fps: float, seconds: float, true_name: str
     return draw_svg("episode", HALF, "True and learned reward along the episode", draw)
 
 
-def _heights(paid: Curve) -> tuple[float, ...]:
-    return (2.4, 1.0) if len(paid) else (1.0,)
+def _heights(learned: Curve) -> tuple[float, ...]:
+    return (2.4, 1.0) if len(learned) else (1.0,)
 
 
 def format_steps(value: float, _: int | None = None) -> str:

@@ -22,6 +22,10 @@ _safetensors: Any = safetensors.numpy
 FloatArray = NDArray[np.float64]
 
 
+OLD_FACTS = {"task_description": "wish", "metric": "measure"}
+"""What results of earlier versions call these facts."""
+
+
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Curve:
     """One metric over another; x increases."""
@@ -115,18 +119,19 @@ class RunData:
         return self.fact("rater") != "none"
 
     @property
-    def measure(self) -> str:
+    def metric(self) -> str:
         """Return what evaluation measured: `true return` where there is a task reward."""
-        return str(self.fact("measure") or TRUE_RETURN)
+        return str(self.fact("metric") or TRUE_RETURN)
 
     @property
     def is_counted(self) -> bool:
         """Return whether that is something else than the true return."""
-        return bool(self.fact("measure"))
+        return bool(self.fact("metric"))
 
     def fact(self, name: str) -> Any:  # noqa: ANN401
         """Return what the result says about `name`, or else the configuration, or else None."""
-        return self.result.get(name, self.config.get(name))
+        old = OLD_FACTS.get(name)
+        return self.result.get(name, self.result.get(old, self.config.get(name)) if old else self.config.get(name))
 
     def number(self, name: str) -> float | None:
         """Return fact `name` if it is a finite number."""

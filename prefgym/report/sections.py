@@ -1,4 +1,4 @@
-"""The sections of a report, in reading order. Each is a piece of HTML; one that has nothing to say is empty."""
+"""The sections of a report, in reading order. Each is a fragment of HTML; one that has nothing to say is empty."""
 
 from collections.abc import Mapping
 
@@ -31,17 +31,17 @@ def headline(run: RunData, counts: LabelCounts | None) -> str:
     """Say what was trained, and on whose labels."""
     env, agent, rater = (str(run.fact(name) or "") for name in ("env", "agent", "rater"))
     used = _labels(run, counts)
-    paid = "the task reward itself"
+    reward = "the task reward itself"
     if run.learns_from_labels:
         answers = f"<b>{used[1]:,}</b> answers of " if used else ""
-        paid = f"a reward learned from {answers}the rater <b>{escape(rater)}</b>"
+        reward = f"a reward learned from {answers}the rater <b>{escape(rater)}</b>"
     seed = run.number("seed")
     about = [f"run {run.name}", f"seed {seed:.0f}" if seed is not None else ""]
     about.append(f"prefgym {run.fact('version')}" if run.fact("version") else "")
     eyebrow = " · ".join(escape(part) for part in about if part)
-    lead = f'<p class="lead"><b>{escape(agent)}</b>, paid {paid}</p>' if agent and rater else ""
-    if wish := run.fact("wish"):
-        lead = f'<p class="lead">Wanted: <b>{escape(str(wish))}</b></p>\n{lead}'
+    lead = f'<p class="lead"><b>{escape(agent)}</b>, trained on {reward}</p>' if agent and rater else ""
+    if task_description := run.fact("task_description"):
+        lead = f'<p class="lead">Wanted: <b>{escape(str(task_description))}</b></p>\n{lead}'
     return f'<p class="eyebrow">{eyebrow}</p>\n<h1>{escape(env or run.name)}</h1>\n{lead}'
 
 
@@ -62,7 +62,7 @@ def learning(run: RunData) -> str:
     true, std = run.metrics.curve("eval/mean_reward"), run.metrics.curve("eval/std_reward")
     if not len(true):
         return section("Learning", note("No learning curve: this run has not been evaluated."), name="learning")
-    sessions, paid = run.metrics.session_starts(), run.metrics.curve("rollout/ep_rew_mean")
+    sessions, learned = run.metrics.session_starts(), run.metrics.curve("rollout/ep_rew_mean")
     what = "Learned return" if run.learns_from_labels else "Task return"
     svgs = [
         f'<div class="{kind}">'
@@ -72,18 +72,18 @@ def learning(run: RunData) -> str:
             std=std,
             final=_final(run),
             sessions=sessions,
-            paid=paid,
-            paid_name=f"{what} (what the agent was paid)",
-            true_name=_capital(run.measure),
+            learned=learned,
+            reward_name=f"{what} (what of the agent's reward)",
+            true_name=_capital(run.metric),
         )
         + "</div>"
         for kind, size in (("wide", charts.WIDE), ("narrow", charts.NARROW))
     ]
-    subject = _capital(run.measure) if run.is_counted else "The true return"
+    subject = _capital(run.metric) if run.is_counted else "The true return"
     caption = f"{subject} should rise and stay up; the band is one standard deviation between episodes"
     if len(sessions):
         caption += f", dashed lines are the {len(sessions)} sessions in which the rater was asked"
-    if len(paid) and run.learns_from_labels:
+    if len(learned) and run.learns_from_labels:
         caption += ". A learned return that rises while the true one falls means the reward model is being exploited"
     return section("Learning", figure("".join(svgs), "", caption + "."), name="learning")
 
@@ -131,7 +131,7 @@ def final_policy(run: RunData, footage: Footage, fps: float) -> str:
     rewards = ""
     if episode is not None and (episode.reward is not None or episode.learned is not None):
         seconds = min(FINAL_SECONDS, _num_steps(episode) / fps or FINAL_SECONDS)
-        true = f"{_capital(run.measure)}, by the step" if run.is_counted else "True reward"
+        true = f"{_capital(run.metric)}, by the step" if run.is_counted else "True reward"
         other = "what is counted" if run.is_counted else "the true one"
         caption = f"The first {seconds:.0f} s: the learned reward should rise and fall with {other}."
         chart = charts.episode_rewards(episode, fps, FINAL_SECONDS, true)
@@ -139,9 +139,7 @@ def final_policy(run: RunData, footage: Footage, fps: float) -> str:
     if footage.final is None:
         reason = footage.missing or "this run recorded no episode of the final policy"
         return section("Final policy", note(f"No video: {_stop(reason)}"), grid(rewards), name="final-policy")
-    total = (
-        "" if episode is None or episode.reward is None else f", {run.measure} {number(float(episode.reward.sum()))}"
-    )
+    total = "" if episode is None or episode.reward is None else f", {run.metric} {number(float(episode.reward.sum()))}"
     clip = footage.final
     part = "The start of one" if clip.seconds * fps * clip.speed < _num_steps(episode) - fps / 10 else "One"
     caption = f"{part} evaluation episode without exploration{total}{_speed(clip.speed)}."
@@ -178,7 +176,7 @@ def _return_card(run: RunData) -> str:
         about += f" after {steps:,.0f} steps" if steps is not None else ""
     if mean is None:
         return ""
-    return card(f"Final {run.measure}", number(mean), f"± {number(std)}" if std is not None else "", about)
+    return card(f"Final {run.metric}", number(mean), f"± {number(std)}" if std is not None else "", about)
 
 
 def _labels(run: RunData, counts: LabelCounts | None) -> tuple[int, int] | None:

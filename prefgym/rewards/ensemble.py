@@ -37,7 +37,7 @@ class EnsembleCfg:
     tanh: bool = False
     """Whether rewards are squashed to -1..1 before they are normalised."""
     offset: Shaping = "keep-zero"
-    """How rewards are normalised after each session, and with it whether living pays: see docs/rewards.md."""
+    """How rewards are normalised after each session, and with it whether living is rewarded: see docs/rewards.md."""
     product: Product = "auto"
     """Whether members are run one by one or in one batched product; `auto` takes what is faster on the device."""
     fit: FitCfg = field(default_factory=FitCfg)
@@ -184,7 +184,7 @@ class Ensemble:
         self.is_fitted = True
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         generator, optimizer = self.generator.get_state(), optimizer_state(self.optimizer)
         return {"weights": self.weights(), "optimizer": optimizer, "generator": generator, "is_fitted": self.is_fitted}
 

@@ -47,7 +47,7 @@ def score_regret(segments: TabularSegments, psi: FloatArray, gamma: float, tempe
     """Score by minus the regret of what happened: sum_t gamma^t phi_t w + gamma^T V(s_T) - V(s_0).
 
     Args:
-        segments: From a world in which nothing is random.
+        segments: From an environment in which nothing is random.
         psi: Successor features of some policies. Shape: (I, S, F).
         gamma: Discount per step.
         temperature: Of the mixture.
@@ -101,12 +101,12 @@ def fit_weights(score: Score, num_features: int, pairs: Tensor, choice: Tensor, 
 
 
 def policies_for_random_rewards(mdp: TabularMDP, num: int, generator: np.random.Generator) -> FloatArray:
-    """Solve a world for random rewards, of all orders of magnitude; the true one has no part in it.
+    """Solve an environment for random rewards, of all orders of magnitude; the true one has no part in it.
 
     Returns:
         Successor features of the policies, each once. Shape: (I, S, F), I at most `num`.
     """
     size = (num, len(mdp.weights))
     weights = generator.choice([-1.0, 1.0], size) * 10 ** generator.uniform(-1, 2, size)
-    policies = np.unique([mdp.paid(row).solve().policy for row in weights], axis=0)
+    policies = np.unique([mdp.with_reward(row).solve().policy for row in weights], axis=0)
     return np.stack([mdp.successor_features(policy) for policy in policies])

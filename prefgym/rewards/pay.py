@@ -1,4 +1,4 @@
-"""Pay: what a learner thinks steps, or pieces of episodes, are worth, guarded."""
+"""Rewards: what a learner thinks steps, or trajectory fragments, are worth, guarded."""
 
 from torch import Tensor
 
@@ -7,7 +7,7 @@ from prefgym.protocols import JudgedLearner, Learner
 from prefgym.segments import Segments
 
 
-def pay(learner: Learner, steps: Segments) -> Tensor:
+def learned_reward(learner: Learner, steps: Segments) -> Tensor:
     """Return the mean of what the members think of segments of one step each. Batch shape (...,) to (...,).
 
     Raises:
@@ -18,12 +18,12 @@ def pay(learner: Learner, steps: Segments) -> Tensor:
     return reward.mean(0)[..., 0]
 
 
-def pay_pieces(learner: JudgedLearner, pieces: Segments) -> Tensor:
-    """Return what each step of a piece of an episode is paid: the piece's win rate. Shape: that of the batch.
+def win_rate_reward(learner: JudgedLearner, fragments: Segments) -> Tensor:
+    """Return what each step of a trajectory fragment is rewarded: the fragment's win rate. Shape: that of the batch.
 
     Raises:
         NotFiniteError: If a win rate is not finite.
     """
-    rate = learner.win_rate(pieces)
-    check_finite("the learned reward", rate, obs=pieces.obs, action=pieces.action)
+    rate = learner.last_win_rates(fragments)
+    check_finite("the learned reward", rate, obs=fragments.obs, action=fragments.action)
     return rate

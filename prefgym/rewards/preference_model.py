@@ -1,7 +1,7 @@
 """A model of preferences, not of a reward: P(a preferred to b), which may go round in a circle.
 
 Self-play preference optimisation (SPO, arXiv:2401.04056): the policy plays against what it did lately. What a step is
-worth depends on whom one meets, and those are pieces of the latest rollouts.
+worth depends on whom one meets, and those are fragments of the latest rollouts.
 """
 
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ class PreferenceModelCfg(EnsembleCfg):
     num_cycles: Natural = 1
     """Pairs of numbers of which one may beat the other and be beaten in turn; 0 leaves a score, which is transitive."""
     queue: Count = 64
-    """Latest pieces of episodes that steps are compared with."""
+    """Latest trajectory fragments that steps are compared with."""
 
 
-class Comparers(Members):
+class PairwiseNetworks(Members):
     """Networks that give each step numbers u, v_1 .. v_C and w_1 .. w_C, and segments their sums U, V and W.
 
     logit P(a > b) = U(a) - U(b) + (V(a) . W(b) - V(b) . W(a)) / T
@@ -64,37 +64,37 @@ def logit(a: Tensor, b: Tensor, num_steps: int) -> Tensor:
 
 
 class PreferenceModel(Ensemble):
-    """An ensemble that pays each step its share of the log odds against the latest pieces.
+    """An ensemble that gives each step its share of the log odds against the latest fragments.
 
-    r(s, a) = u + v . w_q - w . v_q, where v_q and w_q are means over the queue of each piece's mean. Summed over a
-    piece, this is the mean of its log odds against those in the queue, but for a number that all pieces share.
+    r(s, a) = u + v . w_q - w . v_q, where v_q and w_q are means over the queue of each fragment's mean. Summed over a
+    fragment, this is the mean of its log odds against those in the queue, but for a number that all fragments share.
     """
 
     cfg: PreferenceModelCfg
-    members: Comparers
+    members: PairwiseNetworks
 
     def __init__(self, cfg: PreferenceModelCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Make unfitted members; see `Ensemble`."""
         super().__init__(cfg, env, seed=seed, device=device)
-        # the latest pieces, oldest first: what is seen of their steps, and how much each counts
+        # the latest fragments, oldest first: what is seen of their steps, and how much each counts
         self.queue = torch.zeros(0, 1, len(self.input_mean), device=self.device)
         self.queue_weight = torch.zeros(0, 1, device=self.device)
-        self.is_watching = False  # until then, it compares with what it was last fitted to
+        self.has_observed = False  # until then, it compares with what it was last fitted to
         self._opponent: Tensor | None = None  # what the present members make of it
 
-    def make_members(self, input_dim: int) -> Comparers:
+    def make_members(self, input_dim: int) -> PairwiseNetworks:
         """Make untrained networks."""
-        return Comparers(self.cfg, input_dim, self.generator, output_dim=1 + 2 * self.cfg.num_cycles)
+        return PairwiseNetworks(self.cfg, input_dim, self.generator, output_dim=1 + 2 * self.cfg.num_cycles)
 
     def fit(self, preferences: Preferences) -> FitReport:
-        """Fit every member to all preferences so far, then normalise what is paid.
+        """Fit every member to all preferences so far, then normalise what is rewarded.
 
         Raises:
             ValueError: If queries have other than two options.
         """
         if preferences.queries.num_options != 2:
             raise ValueError("a preference model compares two options: ask about two at a time")
-        if not self.is_watching:
+        if not self.has_observed:
             answered = preferences[preferences.answers.answered]
             self._forget()
             self._join(answered.queries.options.map(lambda x: x.flatten(0, 1)))
@@ -116,22 +116,22 @@ class PreferenceModel(Ensemble):
         scores = [self.members.scores(member, inputs, mask) for member in range(self.cfg.num_members)]
         return torch.stack(scores).view(-1, *segments.batch_shape)
 
-    def watch(self, pieces: Segments) -> None:
-        """Remember the latest pieces of episodes, as what others are compared with. Batch shape: (M,).
+    def observe_fragments(self, fragments: Segments) -> None:
+        """Remember the latest trajectory fragments, as what others are compared with. Batch shape: (M,).
 
-        The mean over a piece that terminated is over all T steps, so that what it has not got counts as zero.
+        The mean over a fragment that terminated is over all T steps, so that what it has not got counts as zero.
         """
-        if not self.is_watching or self.queue.shape[1] != pieces.num_steps:
+        if not self.has_observed or self.queue.shape[1] != fragments.num_steps:
             self._forget()
-        self.is_watching = True
-        self._join(pieces)
+        self.has_observed = True
+        self._join(fragments)
 
     def _forget(self) -> None:
         self.queue, self.queue_weight = self.queue[:0], self.queue_weight[:0]
 
-    def _join(self, pieces: Segments) -> None:
-        steps = torch.where(pieces.terminated, pieces.num_steps, pieces.length)
-        inputs, weight = self.inputs(pieces), (pieces.mask / steps.unsqueeze(-1)).to(self.device)
+    def _join(self, fragments: Segments) -> None:
+        steps = torch.where(fragments.terminated, fragments.num_steps, fragments.length)
+        inputs, weight = self.inputs(fragments), (fragments.mask / steps.unsqueeze(-1)).to(self.device)
         before = (self.queue, self.queue_weight) if len(self.queue) else (inputs[:0], weight[:0])
         self.queue = torch.cat([before[0], inputs])[-self.cfg.queue :]
         self.queue_weight = torch.cat([before[1], weight])[-self.cfg.queue :]
@@ -165,10 +165,10 @@ class PreferenceModel(Ensemble):
         super().load_weights(learned)
 
     def state_dict(self) -> State:
-        """Return all that moves."""
-        return {**super().state_dict(), "is_watching": self.is_watching}
+        """Return the state to resume from."""
+        return {**super().state_dict(), "is_watching": self.has_observed}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
-        self.is_watching = state["is_watching"]
+        self.has_observed = state["is_watching"]

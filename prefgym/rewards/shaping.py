@@ -1,7 +1,8 @@
 """How a learned reward is normalised, and what becomes of its zero.
 
 Preferences between windows of one length say nothing about a constant added to every step. Where episodes terminate
-that constant decides whether living pays. Windows cut at terminations determine it, if normalising leaves zero alone.
+that constant decides whether living is rewarded. Windows cut at terminations determine it, if normalising leaves zero
+alone.
 """
 
 from collections.abc import Callable
@@ -25,7 +26,7 @@ def centre(outputs: Tensor) -> ShiftAndScale:
 
 
 def survival_bonus(outputs: Tensor) -> ShiftAndScale:
-    """Let almost every step pay: measure it from two deviations below the mean. Shapes: (E, M) to (E,), (E,)."""
+    """Let almost every step give: measure it from two deviations below the mean. Shapes: (E, M) to (E,), (E,)."""
     deviation = _deviation(outputs)
     return outputs.mean(1) - 2 * deviation, deviation
 

@@ -1,7 +1,7 @@
 """Self-play preference optimisation (SPO, arXiv:2401.04056): no reward and no model, but how often one would be chosen.
 
-The policy plays against what it did lately: the rater compares each new piece of an episode with pieces of a queue, and
-each step of it is paid the share of these comparisons that the piece has won.
+The policy plays against what it did lately: the rater compares each new fragment with fragments of a queue, and
+each step of it is rewarded the share of these comparisons that the fragment has won.
 """
 
 from collections.abc import Mapping
@@ -22,13 +22,13 @@ class WinRateCfg:
     """Configuration of `WinRate`."""
 
     queue: Count = 64
-    """Latest whole pieces of episodes that a piece is compared with."""
+    """Latest whole trajectory fragments that a fragment is compared with."""
 
     __post_init__ = check
 
 
 class WinRate:
-    """Pays pieces of episodes by the share of recent pieces that the rater prefers them to."""
+    """Rewards trajectory fragments by the share of recent fragments that the rater prefers them to."""
 
     def __init__(self, cfg: WinRateCfg, env: Any = None, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Start with an empty queue.
@@ -37,29 +37,29 @@ class WinRate:
             cfg: How long the queue is.
             env: Of no use here.
             seed: Seed of who meets whom.
-            device: Where pay is given out.
+            device: Where rewards are.
         """
         del env
         self.cfg, self.device = cfg, torch.device(device)
         self.generator: Generator = torch.Generator().manual_seed(seed)
         self.queue = torch.zeros(0, dtype=torch.long)
-        """Where recent pieces begin in the recorder, oldest first."""
+        """Where recent fragments begin in the recorder, oldest first."""
         self.age = torch.zeros(0, dtype=torch.long)
         """Rollouts since they were collected."""
         self.rates = torch.zeros(0)
-        """Of the pieces that were matched last. Shape: (M,)."""
+        """Of the fragments that were matched last. Shape: (M,)."""
         self.is_fitted = False
 
-    def match(self, starts: Tensor, whole: Tensor, num_matches: int) -> Tensor:
-        """Let new pieces join the queue, and then meet pieces of it, each new one as often as any other or once more.
+    def propose_comparisons(self, starts: Tensor, whole: Tensor, num_comparisons: int) -> Tensor:
+        """Let new fragments join the queue and meet fragments of it, each new one as often as any other or once more.
 
-        Pieces that are not whole would lose by their length alone: they neither join nor meet anybody. Where none is
+        Fragments that are not whole would lose by their length alone: they neither join nor meet anybody. Where none is
         whole, there are no matches.
 
         Args:
-            starts: Where the new pieces begin. Shape: (M,).
+            starts: Where the new fragments begin. Shape: (M,).
             whole: Which of them are as long as the rollout, or ended by a termination. Shape: (M,), bool.
-            num_matches: B.
+            num_comparisons: B.
 
         Returns:
             Where both begin, the new one first. Shape: (B, 2), or (0, 2).
@@ -68,7 +68,7 @@ class WinRate:
         new = whole.nonzero().squeeze(-1)
         self._join(starts[new], num_rollouts=-(-self.cfg.queue // len(starts)))
         order = torch.randperm(len(new), generator=self.generator)
-        chosen = order.repeat(-(-num_matches // max(len(new), 1)))[:num_matches]
+        chosen = order.repeat(-(-num_comparisons // max(len(new), 1)))[:num_comparisons]
         self._players = new[chosen]
         # anyone but oneself: one of the others, and those from oneself on are moved on by one
         myself = chosen + len(self.queue) - len(new)  # below 0 where there were more new ones than fit
@@ -80,12 +80,12 @@ class WinRate:
         return torch.stack([starts[self._players], self.queue[opponent]], -1)
 
     def _join(self, starts: Tensor, num_rollouts: int) -> None:
-        """Put new pieces last, and leave out those of more rollouts ago, which the recorder may have forgotten."""
+        """Put new fragments last, and leave out those of more rollouts ago, which the recorder may have forgotten."""
         queue, age = torch.cat([self.queue, starts]), torch.cat([self.age + 1, torch.zeros_like(starts)])
         kept = (age <= num_rollouts) & (torch.arange(len(queue)) >= len(queue) - self.cfg.queue)
         self.queue, self.age = queue[kept], age[kept]
 
-    def settle(self, answers: Answers) -> None:
+    def record_outcomes(self, answers: Answers) -> None:
         """Count the wins of both, if both are new: rate = sum of c / number of answers; one half where nobody judged.
 
         Args:
@@ -98,14 +98,14 @@ class WinRate:
         self.rates = torch.where(played > 0, wins / played.clamp_min(1), 0.5)
         self.is_fitted = True
 
-    def win_rate(self, segments: Segments) -> Tensor:
-        """Return the win rates of the pieces that were matched last. Shape: (M,).
+    def last_win_rates(self, segments: Segments) -> Tensor:
+        """Return the win rates of the fragments that were matched last. Shape: (M,).
 
         Raises:
             ValueError: If these are others: only the rater could tell.
         """
         if segments.batch_shape != self.rates.shape:
-            raise ValueError("a win rate is known only of the pieces that were compared last")
+            raise ValueError("a win rate is known only of the fragments that were compared last")
         return self.rates.to(self.device)
 
     def weights(self) -> dict[str, Tensor]:
@@ -121,7 +121,7 @@ class WinRate:
         Raises:
             ValueError: Always.
         """
-        raise ValueError("a win rate is not fitted to preferences that are brought along: the rater is asked")
+        raise ValueError("a win rate is not fitted to initial preferences: the rater is asked")
 
     def reward(self, segments: Segments) -> Tensor:
         """Refuse: single steps win nothing.
@@ -129,10 +129,10 @@ class WinRate:
         Raises:
             ValueError: Always.
         """
-        raise ValueError("a win rate is known of pieces of episodes, and not of single steps")
+        raise ValueError("a win rate is known of trajectory fragments, and not of single steps")
 
     def state_dict(self) -> State:
-        """Return all that moves."""
+        """Return the state to resume from."""
         return {
             "queue": self.queue,
             "age": self.age,

@@ -26,11 +26,11 @@ class SamplerCfg:
     """Longest segment, in steps."""
     num_options: Annotated[int, Within(2)] = 2
     """Segments shown together in a query."""
-    cut: bool = True
+    keep_short: bool = True
     """Whether windows that meet a termination are kept, cut there."""
     recent_steps: Count | None = 100_000
-    """Draw only from the most recent steps, counted over all worlds, as B-Pref's latest hundred episodes of a thousand
-    steps, but from twice the length of a segment in each world at least; None draws from all that are recorded."""
+    """Draw only from the most recent steps, counted over all envs, as B-Pref's latest hundred episodes of a thousand
+    steps, but from twice the length of a segment in each env at least; None draws from all that are recorded."""
 
     __post_init__ = check
 
@@ -86,16 +86,16 @@ class CandidateSampler(ABC):
             NoSegmentError: If no segment of the asked length can be drawn yet.
         """
         cfg = self.cfg
-        starts = self.source(recorder, cfg.segment_length, cut=cfg.cut)
+        starts = self.source(recorder, cfg.segment_length, keep_short=cfg.keep_short)
         if learner is None or not learner.is_fitted:
-            chosen = draw(starts, num_queries, cfg.num_options, generator)
+            chosen = sample_queries(starts, num_queries, cfg.num_options, generator)
         else:
-            candidates = draw(starts, num_queries * cfg.oversample, cfg.num_options, generator)
+            candidates = sample_queries(starts, num_queries * cfg.oversample, cfg.num_options, generator)
             chosen = candidates[self.choose(recorder, learner, candidates, num_queries)]
         return recorder.segments(chosen, cfg.segment_length)
 
 
-def draw(starts: Tensor, num_queries: int, num_options: int, generator: Generator) -> Tensor:
+def sample_queries(starts: Tensor, num_queries: int, num_options: int, generator: Generator) -> Tensor:
     """Draw the starts of each query's options uniformly, no start twice in a query if there are enough.
 
     Returns:

@@ -12,7 +12,7 @@ from prefgym.protocols import Recorder
 class Source(Protocol):
     """Which recorded steps a segment may start at."""
 
-    def __call__(self, recorder: Recorder, length: int, *, cut: bool) -> Tensor:
+    def __call__(self, recorder: Recorder, length: int, *, keep_short: bool) -> Tensor:
         """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
         ...
 
@@ -21,9 +21,9 @@ class Source(Protocol):
 class AllSteps:
     """Everything that is still recorded."""
 
-    def __call__(self, recorder: Recorder, length: int, *, cut: bool) -> Tensor:
+    def __call__(self, recorder: Recorder, length: int, *, keep_short: bool) -> Tensor:
         """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
-        return recorder.starts(length, cut=cut)
+        return recorder.starts(length, keep_short=keep_short)
 
 
 @dataclass(frozen=True)
@@ -39,6 +39,6 @@ class RecentSteps:
 
     __post_init__ = check
 
-    def __call__(self, recorder: Recorder, length: int, *, cut: bool) -> Tensor:
+    def __call__(self, recorder: Recorder, length: int, *, keep_short: bool) -> Tensor:
         """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
-        return recorder.starts(length, cut=cut, last_steps=self.num_steps)
+        return recorder.starts(length, keep_short=keep_short, last_steps=self.num_steps)

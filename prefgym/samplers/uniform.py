@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from torch import Generator
 
 from prefgym.protocols import Learner, Recorder
-from prefgym.samplers.candidates import SamplerCfg, draw
+from prefgym.samplers.candidates import SamplerCfg, sample_queries
 from prefgym.samplers.sources import Source
 from prefgym.segments import Segments
 
@@ -34,6 +34,6 @@ class UniformSampler:
         Raises:
             NoSegmentError: If no segment of the asked length can be drawn yet.
         """
-        starts = self.source(recorder, self.cfg.segment_length, cut=self.cfg.cut)
-        chosen = draw(starts, num_queries, self.cfg.num_options, generator)
+        starts = self.source(recorder, self.cfg.segment_length, keep_short=self.cfg.keep_short)
+        chosen = sample_queries(starts, num_queries, self.cfg.num_options, generator)
         return recorder.segments(chosen, self.cfg.segment_length)

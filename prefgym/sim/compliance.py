@@ -14,7 +14,7 @@ from gymnasium import Space
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
-from prefgym.sim.nested import hosted, is_array, is_dict, rows, same, scribble
+from prefgym.sim.nested import is_array, is_dict, rows, same, scribble, to_numpy
 
 Array: TypeAlias = npt.NDArray[Any]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
@@ -82,7 +82,7 @@ def check_outcomes(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
         for name, value, kind in zip(
             ("rewards", "terminations", "truncations"), outcome[1:4], (np.floating, np.bool_, np.bool_), strict=True
         ):
-            _check_flat(name, hosted(value), env.num_envs, kind)
+            _check_flat(name, to_numpy(value), env.num_envs, kind)
         _check_infos(env, outcome[4], "step()")
         any_ended |= bool(_ended(outcome).any())
         _reset_ended(env, _ended(outcome))
@@ -125,7 +125,7 @@ def check_next_step(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed:
     over = np.zeros(env.num_envs, np.bool_)
     for actions, other in zip(_actions(env, num_steps, seed), _actions(env, num_steps, seed + 1), strict=True):
         outcome = env.step(actions)
-        assert not hosted(outcome[1])[over].any(), "the step that resets pays a reward, though the mode is NEXT_STEP"
+        assert not to_numpy(outcome[1])[over].any(), "the step that resets gives a reward, though the mode is NEXT_STEP"
         assert not _ended(outcome)[over].any(), "the step that resets ends an episode, though the mode is NEXT_STEP"
         instead = np.where(over.reshape(-1, *[1] * (actions.ndim - 1)), other, actions)
         assert same(outcome, twin.step(instead)), (
@@ -140,7 +140,7 @@ def check_same_step(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
     nobody = np.zeros(env.num_envs, np.bool_)
     for actions in _actions(env, num_steps, seed):
         outcome = env.step(actions)
-        ended, infos = _ended(outcome), hosted(outcome[4])
+        ended, infos = _ended(outcome), to_numpy(outcome[4])
         for key in ("_final_obs", "_final_info"):
             assert same(infos.get(key, nobody), ended), f"infos['{key}'] does not say which episodes ended"
         for world in np.flatnonzero(ended):
@@ -148,7 +148,7 @@ def check_same_step(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
             assert _space(env, "single_observation_space").contains(final), (
                 f"final_obs of world {world} is not in its space"
             )
-            assert not same(final, rows(hosted(outcome[0]), world)), "final_obs is what the next episode begins with"
+            assert not same(final, rows(to_numpy(outcome[0]), world)), "final_obs is what the next episode begins with"
 
 
 def check_masked_reset(env: AnyVectorEnv, twin: AnyVectorEnv, seed: int) -> None:
@@ -164,7 +164,7 @@ def check_masked_reset(env: AnyVectorEnv, twin: AnyVectorEnv, seed: int) -> None
     assert same(rows(obs, ~mask), rows(before, ~mask)), "a masked reset changed worlds outside the mask"
     for world in np.flatnonzero(mask):
         assert not same(rows(obs, world), rows(before, world)), f"a masked reset left world {world} where it was"
-    for key, value in hosted(infos).items():
+    for key, value in to_numpy(infos).items():
         is_mask = key.startswith("_") and key[1:] in infos
         assert not (is_mask and value[~mask].any()), (
             f"infos['{key}'] of a masked reset() tells of worlds outside the mask"
@@ -212,7 +212,7 @@ def _actions(env: AnyVectorEnv, num: int, seed: int) -> list[Array]:
 
 
 def _ended(outcome: Any) -> BoolArray:  # noqa: ANN401
-    return hosted(outcome[2] | outcome[3])
+    return to_numpy(outcome[2] | outcome[3])
 
 
 def _reset_ended(env: AnyVectorEnv, ended: BoolArray) -> None:
@@ -222,7 +222,7 @@ def _reset_ended(env: AnyVectorEnv, ended: BoolArray) -> None:
 
 
 def _check_observation(env: AnyVectorEnv, obs: Any, source: str) -> None:  # noqa: ANN401
-    space, obs = _space(env, "observation_space"), hosted(obs)
+    space, obs = _space(env, "observation_space"), to_numpy(obs)
     assert space.contains(obs), f"what {source} observes is not in observation_space, {space}"
     if is_array(obs):
         assert obs.dtype == space.dtype, f"what {source} observes has dtype {obs.dtype}, not {space.dtype}"
@@ -235,7 +235,7 @@ def _check_flat(name: str, value: Any, num: int, kind: type[np.generic]) -> None
 
 
 def _check_infos(env: AnyVectorEnv, infos: Any, source: str) -> None:  # noqa: ANN401
-    infos = hosted(infos)
+    infos = to_numpy(infos)
     assert is_dict(infos), f"infos of {source} are a {type(infos).__name__}, not a dict"
     for key, value in infos.items():
         if key.startswith("_") and key[1:] in infos:

@@ -31,7 +31,7 @@ class Continuation:
     """Whether the last of them led to a final state. Shape: (M,)."""
 
     def discounted(self, gamma: float) -> FloatArray:
-        """Return sum_t gamma^t r_t; nothing is paid behind a termination. Shape: (M,)."""
+        """Return sum_t gamma^t r_t; nothing is rewarded behind a termination. Shape: (M,)."""
         weights: FloatArray = gamma ** np.arange(self.reward.shape[1], dtype=np.float64)
         return (self.reward * weights).sum(-1)
 

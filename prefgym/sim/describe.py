@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from math import inf
 
 from prefgym.sim.gl import MjModel, mujoco
-from prefgym.sim.task import Seen, TaskSpec
+from prefgym.sim.task import ObservationPart, TaskSpec
 
 _AXES = ("x", "y", "z")
 _HINGE, _SLIDE, _IS_FREE = (getattr(mujoco.mjtJoint, f"mjJNT_{name}").value for name in ("HINGE", "SLIDE", "FREE"))
@@ -64,7 +64,7 @@ class Number:
 
 def observed(task: TaskSpec, model: MjModel) -> list[Number]:
     """Describe the numbers of an observation, in order."""
-    return [number for part in task.seen for number in _part(task, part, model)]
+    return [number for part in task.observation_parts for number in _part(task, part, model)]
 
 
 def controlled(model: MjModel) -> list[Number]:
@@ -78,7 +78,7 @@ def controlled(model: MjModel) -> list[Number]:
     return numbers
 
 
-def _part(task: TaskSpec, part: Seen, model: MjModel) -> Iterator[Number]:
+def _part(task: TaskSpec, part: ObservationPart, model: MjModel) -> Iterator[Number]:
     low, high = task.ranges[part.within] if part.within else (-inf, inf)
     for number in _field(part, model):
         meaning, unit, limits = number.meaning, number.unit, number.limits
@@ -89,7 +89,7 @@ def _part(task: TaskSpec, part: Seen, model: MjModel) -> Iterator[Number]:
         yield Number(meaning=meaning, unit=unit, low=low, high=high, limits=limits, of=number.of)
 
 
-def _field(part: Seen, model: MjModel) -> list[Number]:
+def _field(part: ObservationPart, model: MjModel) -> list[Number]:
     """Describe the rows of a field that are seen: numbers of joints or of one body, or all those of several bodies."""
     field, _, name = part.field.partition("/")
     rows = slice(part.first, part.last)

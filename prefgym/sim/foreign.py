@@ -65,7 +65,7 @@ def make_vector(
     render_mode: str | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> VectorEnv[Any, Any, Any]:
-    """Make worlds of an environment, stepped one after the other, that pay the task reward.
+    """Make worlds of an environment, stepped one after the other, that give the task reward.
 
     Args:
         env_id: Any id; the package that registers it is imported if it is known.
@@ -78,9 +78,9 @@ def make_vector(
         gymnasium.error.Error: If it is not registered.
     """
     hides = "reward" in find(env_id).kwargs and env_id.startswith("prefgym/")
-    paid = {"reward": "task"} if hides else {}
+    rewarded = {"reward": "task"} if hides else {}
     drawn = {} if render_mode is None else {"render_mode": render_mode}  # not all constructors take it
-    make = partial(_make_world, env_id, {**drawn, **paid, **settings})
+    make = partial(_make_world, env_id, {**drawn, **rewarded, **settings})
     probe = make()
     kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
     if isinstance(probe.unwrapped, Stateful):
@@ -273,7 +273,7 @@ class StatefulVectorEnv(PhysicsVectorEnv):
     """Worlds that can go on where others like them were stopped; which they do only after a first reset."""
 
     def state_dict(self) -> State:
-        """Return all that moves: of each world, its steps since the last reset, and who is reset next."""
+        """Return the state to resume from: of each world, its steps since the last reset, and who is reset next."""
         worlds = {str(index): cast(Stateful, env.unwrapped).state_dict() for index, env in enumerate(self.envs)}
         steps = [env.get_wrapper_attr("_elapsed_steps") for env in self.envs]
         return {"worlds": worlds, "steps": steps, "autoreset": self._autoreset_envs}

@@ -3,8 +3,8 @@
 import difflib
 from collections.abc import Iterable
 
-REWARDS = ("learned", "task", "measure", "recorded")
-"""What the environments of prefgym can pay."""
+REWARDS = ("learned", "task", "metric", "recorded")
+"""What the environments of prefgym can give."""
 
 
 def check_name(kind: str, name: object, known: Iterable[str]) -> None:

@@ -26,12 +26,12 @@ def is_array(value: object) -> TypeGuard[Array]:
     return isinstance(value, np.ndarray)
 
 
-def hosted(values: Any) -> Any:  # noqa: ANN401
+def to_numpy(values: Any) -> Any:  # noqa: ANN401
     """Turn tensors into NumPy arrays, to be read only: they may share memory."""
     if is_dict(values):
-        return {key: hosted(value) for key, value in values.items()}
+        return {key: to_numpy(value) for key, value in values.items()}
     if is_sequence(values):
-        return tuple(hosted(value) for value in values)
+        return tuple(to_numpy(value) for value in values)
     return values.cpu().numpy() if isinstance(values, Tensor) else values
 
 
@@ -50,7 +50,7 @@ def same(a: object, b: object) -> bool:
             return False
         return all(map(same, a.flat, b.flat)) if a.dtype == object else a.tobytes() == b.tobytes()
     if isinstance(a, Tensor) and isinstance(b, Tensor):
-        return a.device == b.device and same(hosted(a), hosted(b))
+        return a.device == b.device and same(to_numpy(a), to_numpy(b))
     return type(a) is type(b) and a == b
 
 

@@ -108,7 +108,7 @@ class StateRenderer:
         return frames[:, ::-1].copy()  # OpenGL counts rows from the bottom
 
 
-class Drawer:
+class LazyRenderer:
     """Draws worlds from when the first picture is wanted; until then it costs nothing, and needs no OpenGL."""
 
     def __init__(self, camera: Mapping[str, Any], width: int, height: int) -> None:

@@ -14,7 +14,7 @@ BoolArray = npt.NDArray[np.bool_]
 Seed: TypeAlias = int | Sequence[int | None] | None
 
 
-class HostDraw:
+class HostSampler:
     """Draws from a generator of NumPy's; implements `prefgym.sim.task.Draw`."""
 
     def __init__(self, generator: np.random.Generator) -> None:
@@ -68,7 +68,7 @@ class FastSeeding:
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Draw positions and velocities for the k worlds in `mask` in one go. Shapes: (k, nq) and (k, nv)."""
-        return task.initial(task, HostDraw(self.generators[0]), int(np.count_nonzero(mask)), qpos0, qvel0)
+        return task.initial(task, HostSampler(self.generators[0]), int(np.count_nonzero(mask)), qpos0, qvel0)
 
 
 class ParitySeeding:
@@ -99,7 +99,7 @@ class ParitySeeding:
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
         """Draw positions and velocities for the k worlds in `mask` one by one. Shapes: (k, nq) and (k, nv)."""
-        draws = [HostDraw(self.generators[world]) for world in np.flatnonzero(mask)]
+        draws = [HostSampler(self.generators[world]) for world in np.flatnonzero(mask)]
         drawn = [task.initial(task, draw, 1, qpos0, qvel0) for draw in draws]
         return np.concatenate([qpos for qpos, _ in drawn]), np.concatenate([qvel for _, qvel in drawn])
 

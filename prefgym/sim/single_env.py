@@ -8,8 +8,8 @@ import numpy.typing as npt
 from gymnasium import error, logger
 
 from prefgym.sim.names import check_render_mode
-from prefgym.sim.render import Drawer
-from prefgym.sim.seeding import HostDraw
+from prefgym.sim.render import LazyRenderer
+from prefgym.sim.seeding import HostSampler
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Array, FloatArray, Worlds
 
@@ -20,12 +20,12 @@ class PoolEnv(gym.Env[Array, Array]):
     It has no time limit: `gym.make` puts one around it.
 
     Args:
-        task: What is simulated, seen, paid and final.
+        task: What is simulated, observed, rewarded and final.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures.
         width: Of pictures, in pixels.
         height: Of pictures, in pixels.
-        measured: Whether what the task's measure counts is paid in the place of the reward, if it has a measure.
+        measured: Whether what the task's measure counts is rewarded in the place of the reward, if it has a measure.
 
     Raises:
         ValueError: If an argument is unknown.
@@ -39,14 +39,14 @@ class PoolEnv(gym.Env[Array, Array]):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
-        measured: bool = False,
+        returns_metric: bool = False,
     ) -> None:
         check_render_mode(render_mode)
         self.task = task
         self.render_mode = render_mode
         self.metadata = {"render_modes": ["rgb_array"], "render_fps": round(1.0 / task.dt), **task.about}
-        self._worlds = Worlds(task, 1, measured=measured)
-        self._dtype, self._draw = np.dtype(dtype), Drawer(task.camera, width, height)
+        self._worlds = Worlds(task, 1, returns_metric=returns_metric)
+        self._dtype, self._render = np.dtype(dtype), LazyRenderer(task.camera, width, height)
         self.observation_space = self._worlds.observation_space(dtype)
         self.action_space = self._worlds.action_space()
         self._closed = False
@@ -55,7 +55,7 @@ class PoolEnv(gym.Env[Array, Array]):
         """Start an episode."""
         super().reset(seed=seed)
         pool = self._worlds.pool
-        start = self.task.initial(self.task, HostDraw(self.np_random), 1, pool.qpos0, pool.qvel0)
+        start = self.task.initial(self.task, HostSampler(self.np_random), 1, pool.qpos0, pool.qvel0)
         self._worlds.reset(np.ones(1, np.bool_), *start)
         self._worlds.observe()
         return self._observation(), _only(self._worlds.state_info())
@@ -83,9 +83,9 @@ class PoolEnv(gym.Env[Array, Array]):
         return self._worlds.factors()
 
     @property
-    def pays_measure(self) -> bool:
+    def returns_metric(self) -> bool:
         """Return whether rewards are what the task's measure counts."""
-        return self._worlds.measure is not None
+        return self._worlds.metric is not None
 
     @property
     def state_size(self) -> int:
@@ -101,13 +101,13 @@ class PoolEnv(gym.Env[Array, Array]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        return self._draw(self._worlds.pool.model, self.physics_state())[0]
+        return self._render(self._worlds.pool.model, self.physics_state())[0]
 
     def close(self) -> None:
         """Free the world, and whatever draws it; closing twice does nothing."""
         self._closed = True
         self._worlds.pool.close()
-        self._draw.close()
+        self._render.close()
 
     def _observation(self) -> Array:
         return self._worlds.observation[0].astype(self._dtype)

@@ -17,7 +17,7 @@ Views: TypeAlias = Mapping[str, Array]
 Bounds: TypeAlias = float | tuple[float, ...]
 
 
-class Draw(Protocol):
+class StateSampler(Protocol):
     """Random numbers for initial states."""
 
     def uniform(self, low: Bounds, high: Bounds, size: tuple[int, int]) -> Array:
@@ -46,7 +46,7 @@ class Factor:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Seen:
+class ObservationPart:
     """One part of the observation, in words that can be checked; `TaskSpec.observation` computes it."""
 
     field: str
@@ -72,7 +72,7 @@ class Observation(Protocol):
 
 
 class Position(Protocol):
-    """The point whose velocity the task pays for."""
+    """The point whose velocity the task gives for."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
         """Return it. Shape: (N, 1) for x, (N, 2) for x and y, in m."""
@@ -95,7 +95,7 @@ class RewardTerms(Protocol):
         ...
 
 
-class MeasureBegin(Protocol):
+class MetricBegin(Protocol):
     """What a measure remembers when an episode starts."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
@@ -103,7 +103,7 @@ class MeasureBegin(Protocol):
         ...
 
 
-class MeasureStep(Protocol):
+class MetricStep(Protocol):
     """What a step counts, by the state it led to and what is remembered of those before."""
 
     def __call__(self, task: "TaskSpec", views: Views, memory: Array, xp: ModuleType, /) -> tuple[Array, Array]:
@@ -112,7 +112,7 @@ class MeasureStep(Protocol):
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
-class Measure:
+class Metric:
     """What evaluation counts in a task without a reward, as a sum over the steps of an episode."""
 
     name: str
@@ -125,14 +125,16 @@ class Measure:
     """MjData fields it reads beside those of the task."""
     constants: tuple[str, ...] = ()
     """MjModel fields it reads beside those of the task."""
-    begin: MeasureBegin
-    step: MeasureStep
+    begin: MetricBegin
+    step: MetricStep
 
 
 class Initial(Protocol):
     """Where episodes start."""
 
-    def __call__(self, task: "TaskSpec", draw: Draw, num: int, qpos0: Array, qvel0: Array, /) -> tuple[Array, Array]:
+    def __call__(
+        self, task: "TaskSpec", sample: StateSampler, num: int, qpos0: Array, qvel0: Array, /
+    ) -> tuple[Array, Array]:
         """Draw `num` initial states. Shapes: (num, nq) and (num, nv)."""
         ...
 
@@ -164,7 +166,7 @@ def nothing_more(task: "TaskSpec", views: Views, xp: ModuleType) -> dict[str, Ar
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TaskSpec:
-    """One task: what is simulated, seen, paid and final."""
+    """One task: what is simulated, observed, rewarded and final."""
 
     name: str
     """Its name, without namespace and version."""
@@ -196,15 +198,15 @@ class TaskSpec:
     """Speed up to which running is safe, in m/s: that of Safety-Gymnasium's task of this name, version 1."""
     camera: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Where pictures are taken from: fields of mujoco.MjvCamera."""
-    wish: str = ""
+    task_description: str = ""
     """What is wanted, in a sentence, where no reward says it."""
-    measure: Measure | None = None
+    metric: Metric | None = None
     """What evaluation counts; None for the reward."""
     factors: tuple[Factor, ...] = ()
     """The reward terms, in the order of `reward_terms`."""
     ranking: tuple[str, ...] = ()
     """Names of the factors by importance, for raters who rank them."""
-    seen: tuple[Seen, ...] = ()
+    observation_parts: tuple[ObservationPart, ...] = ()
     """The parts of the observation, in order."""
     starts: str = ""
     """How episodes start, in words; `{noise}` is `reset_noise`."""
@@ -237,7 +239,7 @@ class TaskSpec:
     @property
     def about(self) -> dict[str, str]:
         """What the metadata of its environments says: what is wanted, and what is counted, where there is no reward."""
-        return {} if self.measure is None else {"wish": self.wish, "measure": self.measure.name}
+        return {} if self.metric is None else {"task_description": self.task_description, "metric": self.metric.name}
 
     @property
     def needs_contact_forces(self) -> bool:

@@ -13,11 +13,11 @@ from torch import Tensor
 
 from prefgym.sim.infos import check_mask
 from prefgym.sim.names import check_render_mode
-from prefgym.sim.render import Drawer
+from prefgym.sim.render import LazyRenderer
 from prefgym.sim.seeding import Seed
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.warp import WarpPool
-from prefgym.sim.world_draw import WorldDraw
+from prefgym.sim.world_draw import WorldSampler
 from prefgym.states import State
 
 Outcome: TypeAlias = tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]
@@ -33,7 +33,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
     to change.
 
     Args:
-        task: What is simulated, seen, paid and final.
+        task: What is simulated, observed, rewarded and final.
         num_envs: Number of worlds N.
         device: As torch names it.
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
@@ -86,14 +86,14 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
             "device": self.device,  # says that tensors go in and out
             **task.about,
         }
-        self._draws = WorldDraw(num_envs, self.device)
-        self._draw = Drawer(task.camera, width, height)
+        self._sampler = WorldSampler(num_envs, self.device)
+        self._render = LazyRenderer(task.camera, width, height)
         is_compiled = self.device.type == "cuda" if compiled is None else compiled
         judge: Any = torch.compile(self._judge, dynamic=False) if is_compiled else self._judge  # pyright: ignore[reportUnknownMemberType]
         self._outcome: Callable[..., Outcome] = judge
         self._obs, self._position = self._observe()
-        unpaid = torch.zeros(num_envs, device=self.device)
-        self._terms: dict[str, Tensor] = {factor.name: unpaid.clone() for factor in task.factors}
+        zeros = torch.zeros(num_envs, device=self.device)
+        self._terms: dict[str, Tensor] = {factor.name: zeros.clone() for factor in task.factors}
         self._elapsed = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
         self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
         self._final_state: Tensor | None = None
@@ -123,7 +123,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         if asked is not None:
             array = asked.cpu().numpy() if isinstance(asked, Tensor) else asked
             mask = torch.as_tensor(check_mask(array, self.num_envs), device=self.device)
-        self._draws.seed(seed, mask)
+        self._sampler.seed(seed, mask)
         self._restart(mask)
         self._final_state = None
         self._started = self._started or asked is None
@@ -156,8 +156,8 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
 
     def _restart(self, mask: Tensor) -> None:
         """Start episodes in the worlds in `mask`; what others observe stays as it is."""
-        self._draws.begin(mask)
-        qpos, qvel = self.task.initial(self.task, self._draws, self.num_envs, self.pool.qpos0, self.pool.qvel0)
+        self._sampler.begin(mask)
+        qpos, qvel = self.task.initial(self.task, self._sampler, self.num_envs, self.pool.qpos0, self.pool.qvel0)
         self.pool.reset(mask, qpos, qvel)
         obs, position = self._observe()
         self._obs = torch.where(mask.unsqueeze(-1), obs, self._obs)
@@ -189,7 +189,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         return obs, position, reward, terms, terminated
 
     def _observe(self) -> tuple[Tensor, Tensor]:
-        """Look at all worlds: what agents see, and the point whose velocity is paid; new tensors."""
+        """Look at all worlds: what agents see, and the point whose velocity is rewarded; new tensors."""
         return torch.cat(self.task.observation(self.task, self.pool.views, torch), -1), self._place()
 
     def _place(self) -> Tensor:
@@ -249,12 +249,12 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         return self.pool.physics_state()
 
     def snapshot(self) -> State:
-        """Copy everything that moves, so that `restore` goes on from there."""
-        named = {"obs": self._obs, "position": self._position, "elapsed": self._elapsed, "seeds": self._draws.seeds}
-        moving = {name: value.clone() for name, value in (named | {"episode": self._draws.episode}).items()}
+        """Copy the whole state, so that `restore` goes on from there."""
+        named = {"obs": self._obs, "position": self._position, "elapsed": self._elapsed, "seeds": self._sampler.seeds}
+        tensors = {name: value.clone() for name, value in (named | {"episode": self._sampler.episode}).items()}
         terms = {name: term.clone() for name, term in self._terms.items()}
         final = {} if self._final_state is None else {"final_state": self._final_state.clone()}
-        return {"pool": self.pool.snapshot(), "terms": terms, "started": self._started, **moving, **final}
+        return {"pool": self.pool.snapshot(), "terms": terms, "started": self._started, **tensors, **final}
 
     def restore(self, snapshot: State) -> None:
         """Go on from a snapshot, of this or of an equal environment.
@@ -263,7 +263,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
             ValueError: If the snapshot is of other worlds.
         """
         self.pool.restore(snapshot["pool"])
-        self._obs, self._position, self._elapsed, self._draws.seeds, self._draws.episode = (
+        self._obs, self._position, self._elapsed, self._sampler.seeds, self._sampler.episode = (
             snapshot[name].to(self.device, copy=True) for name in ("obs", "position", "elapsed", "seeds", "episode")
         )
         self._terms = {name: snapshot["terms"][name].to(self.device, copy=True) for name in self._terms}
@@ -284,16 +284,16 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        return tuple(self._draw(self.pool.model, self.physics_state().double().cpu().numpy()))
+        return tuple(self._render(self.pool.model, self.physics_state().double().cpu().numpy()))
 
     def render_world(self, world: int) -> npt.NDArray[np.uint8]:
         """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
-        return self._draw(self.pool.model, self.physics_state()[world, None].double().cpu().numpy())[0]
+        return self._render(self.pool.model, self.physics_state()[world, None].double().cpu().numpy())[0]
 
     def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
         """Free worlds and whatever draws."""
         self.pool.close()
-        self._draw.close()
+        self._render.close()
 
 
 def _divided(values: dict[str, Tensor], ended: Tensor) -> dict[str, Any]:

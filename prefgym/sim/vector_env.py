@@ -12,7 +12,7 @@ from gymnasium.vector.utils import batch_space
 
 from prefgym.sim.infos import check_mask, final_observations, masked
 from prefgym.sim.names import check_name, check_render_mode
-from prefgym.sim.render import Drawer
+from prefgym.sim.render import LazyRenderer
 from prefgym.sim.seeding import FastSeeding, ParitySeeding, Seed, Seeding, generator_states, restore_generators
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.variation import Variation
@@ -27,7 +27,7 @@ AUTORESET_MODES = {mode.value: mode for mode in AutoresetMode}
 
 @dataclass(frozen=True, kw_only=True)
 class VectorSnapshot:
-    """Everything that moves in a vector environment; the parts fit into safetensors and JSON."""
+    """The whole state of a vector environment; the parts fit into safetensors and JSON."""
 
     arrays: dict[str, Array]
     """Arrays by name."""
@@ -48,7 +48,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
     same numbers, to the last bit. Whatever it hands out is the caller's to keep and to change.
 
     Args:
-        task: What is simulated, seen, paid and final.
+        task: What is simulated, observed, rewarded and final.
         num_envs: Number of worlds N.
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
         num_threads: Threads that step the worlds, the caller's included; None for one per CPU this process may use.
@@ -60,7 +60,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         render_mode: "rgb_array", or None for no pictures from `render`.
         width: Of pictures, in pixels.
         height: Of pictures, in pixels.
-        measured: Whether what the task's measure counts is paid in the place of the reward, if it has a measure.
+        measured: Whether what the task's measure counts is rewarded in the place of the reward, if it has a measure.
         variation: How the masses and the friction of the worlds differ; None for not at all.
 
     Raises:
@@ -85,7 +85,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         render_mode: str | None = None,
         width: int = 480,
         height: int = 480,
-        measured: bool = False,
+        returns_metric: bool = False,
         variation: Variation | None = None,
     ) -> None:
         limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
@@ -106,10 +106,10 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
             "render_fps": round(1.0 / task.dt),
             **task.about,
         }
-        self._worlds = Worlds(task, num_envs, num_threads, measured=measured, variation=variation)
+        self._worlds = Worlds(task, num_envs, num_threads, returns_metric=returns_metric, variation=variation)
         self._seeding = SEEDINGS[seeding](num_envs)
         self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
-        self._dtype, self._draw = np.dtype(dtype), Drawer(task.camera, width, height)
+        self._dtype, self._render = np.dtype(dtype), LazyRenderer(task.camera, width, height)
         self.single_observation_space = self._worlds.observation_space(dtype)
         self.single_action_space = self._worlds.action_space()
         self.observation_space = batch_space(self.single_observation_space, num_envs)
@@ -229,9 +229,9 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         return self._worlds.factors()
 
     @property
-    def pays_measure(self) -> bool:
+    def returns_metric(self) -> bool:
         """Return whether rewards are what the task's measure counts."""
-        return self._worlds.measure is not None
+        return self._worlds.metric is not None
 
     @property
     def model(self) -> Any:  # noqa: ANN401
@@ -262,7 +262,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         return self._worlds.pool.physics_state()
 
     def snapshot(self) -> VectorSnapshot:
-        """Copy everything that moves, so that `restore` continues to the last bit."""
+        """Copy the whole state, so that `restore` continues to the last bit."""
         arrays = self._worlds.snapshot() | {"elapsed": self._elapsed.copy(), "ended": self._ended.copy()}
         if self._final_state is not None:
             arrays["final_state"] = self._final_state.copy()
@@ -297,13 +297,13 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
-        return tuple(self._draw(self._worlds.pool.model, self.physics_state()))
+        return tuple(self._render(self._worlds.pool.model, self.physics_state()))
 
     def render_world(self, world: int) -> npt.NDArray[np.uint8]:
         """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
-        return self._draw(self._worlds.pool.model, self.physics_state()[world, None])[0]
+        return self._render(self._worlds.pool.model, self.physics_state()[world, None])[0]
 
     def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
         """Free worlds, threads and whatever draws."""
         self._worlds.pool.close()
-        self._draw.close()
+        self._render.close()

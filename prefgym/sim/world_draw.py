@@ -36,7 +36,7 @@ def _shifted(x: Tensor, bits: int) -> Tensor:
     return (x >> bits) & ((1 << (64 - bits)) - 1)
 
 
-class WorldDraw:
+class WorldSampler:
     """Draws initial states of all worlds; what a world draws depends on its seed and on its episode alone.
 
     Implements `prefgym.sim.task.Draw` for `num` = N.

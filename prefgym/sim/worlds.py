@@ -9,7 +9,7 @@ from gymnasium import spaces
 
 from prefgym.sim.cpu import CpuPool
 from prefgym.sim.names import check_name
-from prefgym.sim.task import Measure, StepFacts, TaskSpec
+from prefgym.sim.task import Metric, StepFacts, TaskSpec
 from prefgym.sim.variation import Variation
 
 Array = npt.NDArray[Any]
@@ -24,7 +24,7 @@ class Worlds:
     `observe` refreshes the buffer `observation`, which whoever hands it out copies.
 
     Args:
-        task: What is simulated, seen, paid and final.
+        task: What is simulated, observed, rewarded and final.
         num_worlds: Number of worlds N.
         num_threads: Threads that step them; None for one per CPU this process may use.
         measured: Whether what the task's measure counts stands in the place of the reward, if it has a measure.
@@ -47,12 +47,12 @@ class Worlds:
         num_worlds: int,
         num_threads: int | None = None,
         *,
-        measured: bool = False,
+        returns_metric: bool = False,
         variation: Variation | None = None,
     ) -> None:
         self.task = task
-        self.measure = task.measure if measured else None
-        simulated = task if self.measure is None else _reading(task, self.measure)
+        self.metric = task.metric if returns_metric else None
+        simulated = task if self.metric is None else _reading(task, self.metric)
         self.pool = CpuPool(simulated, num_worlds, num_threads, variation)
         self._views, self._xp = self.pool.views, np
         self.observation = np.concatenate(self._observed(), axis=-1)
@@ -91,8 +91,8 @@ class Worlds:
             facts = StepFacts(action=action, velocity=self._velocity, terminated=self.terminated)
             self.terms = task.reward_terms(task, views, facts, xp)
             self.reward = task.reward(self.terms).astype(np.float64)  # a copy also where one term is the whole reward
-        if self.measure is not None:
-            memory, counted = self.measure.step(task, views, self._memory, xp)
+        if self.metric is not None:
+            memory, counted = self.metric.step(task, views, self._memory, xp)
             self._memory, self.reward = np.array(memory), counted.astype(np.float64)
 
     def discount(self, mask: BoolArray) -> None:
@@ -127,9 +127,9 @@ class Worlds:
         return {name: term.copy() for name, term in self.terms.items()}
 
     def snapshot(self) -> dict[str, Array]:
-        """Copy everything that moves."""
+        """Copy the whole state."""
         arrays = {"state": self.pool.snapshot(), "observation": self.observation.copy()}
-        if self.measure is not None:
+        if self.metric is not None:
             arrays["memory"] = self._memory.copy()
         return (
             arrays
@@ -146,7 +146,7 @@ class Worlds:
         self.pool.restore(arrays["state"])
         self.observation[:] = arrays["observation"]
         self._position[:] = arrays["position"]
-        if self.measure is not None:
+        if self.metric is not None:
             self._memory = arrays["memory"].copy()
         self.terms = {factor.name: arrays[f"terms/{factor.name}"].copy() for factor in self.task.factors}
 
@@ -185,15 +185,15 @@ class Worlds:
         return self.task.position(self.task, self._views, self._xp)
 
     def _remembered(self) -> FloatArray:
-        if self.measure is None:
+        if self.metric is None:
             return np.zeros((self.pool.num_worlds, 0))
-        return np.array(self.measure.begin(self.task, self._views, self._xp))
+        return np.array(self.metric.begin(self.task, self._views, self._xp))
 
     @property
     def _velocity_names(self) -> tuple[str, ...]:
         return ("x_velocity", "y_velocity")[: self._position.shape[1]]
 
 
-def _reading(task: TaskSpec, measure: Measure) -> TaskSpec:
+def _reading(task: TaskSpec, metric: Metric) -> TaskSpec:
     """Let a task read what its measure reads, too."""
-    return replace(task, reads=(*task.reads, *measure.reads), constants=(*task.constants, *measure.constants))
+    return replace(task, reads=(*task.reads, *metric.reads), constants=(*task.constants, *metric.constants))

@@ -1,8 +1,8 @@
-"""Play episodes of runs by their last policies, and tell how long they last and what their steps are paid.
+"""Play episodes of runs by their last policies, and tell how long they last and what their steps are rewarded.
 
     python scripts/reproduce/episodes_of.py runs/self-play/Walker2d-peak-end-*
 
-A rater like `oracle` goes by all steps; one like `peak-end` by the best one and the last. What is paid is the task
+A rater like `oracle` goes by all steps; one like `peak-end` by the best one and the last. What is rewarded is the task
 reward, whatever the run learned from.
 """
 
@@ -20,7 +20,7 @@ from torch import Tensor
 from prefgym.config import UserError
 from prefgym.limits import Count, check
 from prefgym.load import load_policy
-from prefgym.player import Player
+from prefgym.player import PolicyRunner
 from prefgym.runs import read_config
 from prefgym.scores import PeakEnd
 from prefgym.segments import Segments
@@ -53,7 +53,7 @@ class Told(NamedTuple):
 
 def main(cfg: EpisodesOfCfg) -> int:
     """Print a line for each run; return 2 if one cannot be read."""
-    table = Table(title=f"means over {cfg.episodes} episodes; what steps are paid by the task")
+    table = Table(title=f"means over {cfg.episodes} episodes; what steps are rewarded by the task")
     for name in ("run", "steps", "a step", "best step", "last step"):
         table.add_column(name)
     try:
@@ -74,12 +74,12 @@ def episodes_of(run: Path, num_episodes: int) -> Segments:
     Raises:
         UserError: If there is no such run, or it has no policy.
     """
-    act = Player(load_policy(run), deterministic=False).act
-    return play(["--env", read_config(run)["env"], "--rater", "oracle"], act, num_episodes, piece_length=1)[0]
+    act = PolicyRunner(load_policy(run), deterministic=False).act
+    return play(["--env", read_config(run)["env"], "--rater", "oracle"], act, num_episodes, fragment_length=1)[0]
 
 
 def told_of(episodes: Segments) -> Told:
-    """Tell of each episode how long it is and what its steps are paid.
+    """Tell of each episode how long it is and what its steps are rewarded.
 
     Args:
         episodes: With task reward. Batch shape: (N,).

@@ -18,30 +18,30 @@ from prefgym.training_env import make_training_env
 from prefgym.wrappers import PreferenceVectorEnv
 
 
-def worlds_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, PreferenceVectorEnv, Any]:
-    """Make worlds that record what happens in them, and who judges it."""
+def envs_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, PreferenceVectorEnv, Any]:
+    """Make environments that record what happens in them, and who judges it."""
     config = parse_train([*flags, "--agent.num-envs", str(num_envs), "--recorder.no-state", "--threads", "1"])
     env = cast(PreferenceVectorEnv, make_training_env(config))
     told = config.rater, config.rater_cfg, config.env, env, env.recorder
     return config, env, make_rater(*told, policy=None, num_threads=1, seed=0)
 
 
-def play(flags: Sequence[str], act: Act, num_episodes: int, piece_length: int) -> tuple[Segments, Segments]:
+def play(flags: Sequence[str], act: Act, num_episodes: int, fragment_length: int) -> tuple[Segments, Segments]:
     """Play an episode in each of as many worlds.
 
     Args:
         flags: Of `prefgym train`: where, and who may look.
         act: Who acts.
         num_episodes: N.
-        piece_length: Steps of a piece.
+        fragment_length: Steps of a fragment.
 
     Returns:
-        The episodes, and as many pieces, drawn as queries are from all steps until the last of them has ended. Batch
+        The episodes, and as many fragments, drawn as queries are from all steps until the last of them has ended. Batch
         shapes: (N,).
     """
-    # 1000 steps a world, and a last observation of each episode: who ends early goes on until all have ended once
+    # 1000 steps an env, and a last observation of each episode: who ends early goes on until all have ended once
     room = ["--recorder.capacity-steps", str(num_episodes * 2002)]
-    _, env, _ = worlds_and_rater([*flags, *room], num_envs=num_episodes)
+    _, env, _ = envs_and_rater([*flags, *room], num_envs=num_episodes)
     obs, _ = env.reset(seed=0)
     running = ended = np.ones(env.num_envs, np.bool_)
     while running.any():
@@ -50,11 +50,11 @@ def play(flags: Sequence[str], act: Act, num_episodes: int, piece_length: int) -
         running = running & ~ended
     episodes = env.recorder.episodes(1000)  # alike long, so that they can be shown beside each other
     assert episodes.origin is not None  # a recorder knows where its segments come from
-    first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each world, in their order
+    first = episodes.origin[:, 0].argsort()[: env.num_envs]  # of each environment, in their order
     assert torch.equal(episodes.origin[first, 0], torch.arange(env.num_envs))
-    sampler = UniformSampler(UniformSamplerCfg(segment_length=piece_length, recent_steps=None))
-    pieces = sampler(env.recorder, None, num_episodes, torch.Generator().manual_seed(0))[:, 0]
-    return episodes[first], pieces
+    sampler = UniformSampler(UniformSamplerCfg(segment_length=fragment_length, recent_steps=None))
+    fragments = sampler(env.recorder, None, num_episodes, torch.Generator().manual_seed(0))[:, 0]
+    return episodes[first], fragments
 
 
 def preferred(rater: Any, first: Segments, second: Segments) -> Tensor:  # noqa: ANN401

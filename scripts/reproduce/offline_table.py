@@ -126,7 +126,7 @@ def action_bounds(task: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
 
 def question_flags(cfg: OfflineTableCfg, seed: int) -> list[str]:
     """Say what is asked."""
-    segments = ["--sampler.segment-length", str(cfg.segment_length), "--sampler.no-cut"]
+    segments = ["--sampler.segment-length", str(cfg.segment_length), "--sampler.no-keep-short"]
     return ["--rater", "regret", "--queries", str(cfg.queries), *segments, "--seed", str(seed)]
 
 

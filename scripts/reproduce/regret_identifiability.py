@@ -1,8 +1,8 @@
-"""Learn rewards from preferences by regret, with a learner that knows and one that does not, in worlds of known truth.
+"""Learn rewards from preferences by regret, with a learner that knows and one that does not, in envs of known truth.
 
     python scripts/reproduce/regret_identifiability.py
 
-The delivery task and random worlds of its kind (Knox et al., arXiv:2206.02231): random segments of three actions are
+The delivery task and random envs of its kind (Knox et al., arXiv:2206.02231): random segments of three actions are
 compared by regret, without error or as Boltzmann would. Near-optimal is a policy that comes to more than 0.9 of the
 way from the uniform one to the best one. Each learned reward adds a line to the results file; what is there is not done
 again.
@@ -49,7 +49,7 @@ class IdentifiabilityCfg:
     """What is learned, and from how much."""
 
     num_random: Natural = 30
-    """Random worlds, beside the delivery task."""
+    """Random environments, beside the delivery task."""
     preferences: tuple[Count, ...] = (300, 3000, 10_000)
     """Pairs of segments."""
     segment_length: Count = 3
@@ -95,7 +95,7 @@ def main(cfg: IdentifiabilityCfg) -> None:
 
 
 def learn(cfg: IdentifiabilityCfg, mdp: TabularMDP, seed: int, cells: list[Cell]) -> list[tuple[Cell, dict[str, Any]]]:
-    """Learn the rewards of one world; all cells have the same segments, the larger ones those of the smaller."""
+    """Learn the rewards of one environment; all cells have the same segments, the larger ones those of the smaller."""
     generator = np.random.default_rng(seed)
     psi = policies_for_random_rewards(mdp, cfg.num_policies, generator)
     pairs = mdp.segments(2 * max(cfg.preferences), cfg.segment_length, generator)
@@ -113,7 +113,7 @@ def learn(cfg: IdentifiabilityCfg, mdp: TabularMDP, seed: int, cells: list[Cell]
             else score_regret(segments, psi, mdp.gamma, fit.temperature)
         )
         weights = fit_weights(score, len(mdp.weights), index, torch.as_tensor(choice), fit)
-        scaled = mdp.scaled_return(mdp.paid(weights).solve().policy)
+        scaled = mdp.scaled_return(mdp.with_reward(weights).solve().policy)
         told.append((cell, {"scaled_return": scaled, "weights": weights.tolist()}))
     return told
 
@@ -141,8 +141,8 @@ def read(results: Path) -> dict[Cell, dict[str, Any]]:
 
 
 def summarize(cfg: IdentifiabilityCfg, done: dict[Cell, dict[str, Any]]) -> Table:
-    """Count near-optimal worlds, with 95 % intervals (Wilson)."""
-    table = Table(title=f"share of worlds with a scaled return above {NEAR_OPTIMAL}")
+    """Count near-optimal environments, with 95 % intervals (Wilson)."""
+    table = Table(title=f"share of environments with a scaled return above {NEAR_OPTIMAL}")
     for name in ("answers", "preferences", "learner", "worlds", "near-optimal", "95 % interval", "median return"):
         table.add_column(name, justify="left" if name in ("answers", "learner") else "right")
     for answers in ("error-free", "stochastic"):

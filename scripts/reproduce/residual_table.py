@@ -1,4 +1,4 @@
-"""Correct a cloned policy that moves a block, paid at success alone, and print the table of docs/benchmarks.md.
+"""Correct a cloned policy that moves a block, rewarded at success alone, and print the table of docs/benchmarks.md.
 
     python scripts/reproduce/residual_table.py --jobs 2
 
@@ -7,7 +7,8 @@ them. Then there are three arms, which remember the same demonstrations; the fir
 
 - `residual` corrects the cloned policy;
 - `alone` has the same learner without a base: the correction, as large as the bounds, is all there is;
-- `preferences` corrects the cloned policy, paid what is learned from a simulated rater instead, who says which of two
+- `preferences` corrects the cloned policy, rewarded what is learned from a simulated rater instead, who says which of
+two
   short segments is longer at the goal.
 
 A cell is one `prefgym train` in a process with one thread, and adds one line to the results file; cells that have a
@@ -69,7 +70,7 @@ class ResidualTableCfg:
     budget: Count = 4000
     """Queries of the third arm."""
     agent: tuple[str, ...] = ()
-    """Settings of the learner that differ, such as `num-ahead=5`."""
+    """Settings of the learner that differ, such as `n-step=5`."""
     jobs: Count = 2
     """Cells run at the same time, one thread each."""
     out: Path = Path("runs/residual")

@@ -3,17 +3,17 @@
     python scripts/reproduce/self_play_table.py --jobs 2
     python scripts/reproduce/self_play_table.py --tasks HalfCheetah --raters oracle turning --budgets 2000
 
-Three arms have the same PPO, and ask the same rater as often about pieces as long. `reward` fits a reward (`--reward
+Three arms have the same PPO, and ask the same rater as often about fragments as long. `reward` fits a reward (`--reward
 ensemble`), `model` a preference model, and `rater` has each rollout judged by the rater itself (`--reward win-rate`),
-where the budget has an answer for each piece. A cell is one `prefgym train` in a process with one thread, and adds one
-line to the results file; cells that have a line there with the same flags and settings are not run again.
+where the budget has an answer for each fragment. A cell is one `prefgym train` in a process with one thread, and adds
+one line to the results file; cells that have a line there with the same flags and settings are not run again.
 
 Policies are compared by true return and, since a rater that goes round in circles has none, head to head: both play
 episodes, drawing their actions, and the rater, without its lapses, says which of each two it prefers; and which of two
-pieces, as long as those that it was asked about in training: of these, it may say otherwise where episodes end early.
-What self-play promises holds for the average of its policies and not for the last one, which may go round for ever, and
-it is that nobody beats it; so those that were kept in the second half of the training are compared, too, an episode by
-each in turn, and all of these with each of the other arm's, of which the least favourable counts.
+fragments, as long as those that it was asked about in training: of these, it may say otherwise where episodes end
+early. What self-play promises holds for the average of its policies and not for the last one, which may go round for
+ever, and it is that nobody beats it; so those that were kept in the second half of the training are compared, too, an
+episode by each in turn, and all of these with each of the other arm's, of which the least favourable counts.
 """
 
 import hashlib
@@ -28,7 +28,7 @@ from pathlib import Path
 import numpy as np
 import torch
 import tyro
-from head_to_head import play, preferred, shuffled, worlds_and_rater, worst
+from head_to_head import envs_and_rater, play, preferred, shuffled, worst
 from rich.console import Console
 from rich.table import Table
 
@@ -39,7 +39,7 @@ from prefgym.experts import load_expert
 from prefgym.flags import parse_train
 from prefgym.limits import Count, check
 from prefgym.load import load_policy
-from prefgym.player import Function, Player, in_turn
+from prefgym.player import FunctionPolicy, PolicyRunner, in_turn
 from prefgym.queries import Queries
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.segments import Segments
@@ -60,7 +60,7 @@ JUDGES = RATERS | {"mistake": RATERS["oracle"]}
 """Who compares final policies."""
 RATES = {
     "win_rate": "preferred",
-    "piece_win_rate": "in pieces",
+    "fragment_win_rate": "in fragments",
     "kept_win_rate": "kept policies",
     "worst": "their worst match",
     "their_worst": "that of the first arm",
@@ -78,7 +78,7 @@ class SelfPlayTableCfg:
     budgets: tuple[Count, ...] = (20_000, 2000)
     """Queries."""
     arms: tuple[str, ...] = ("reward", "model", "rater")
-    """What the agent is paid; the first one is what others are compared with."""
+    """What the agent is rewarded; the first one is what others are compared with."""
     seeds: Count = 3
     """Seeds 0, 1, ... of every cell."""
     steps: Count = 1_000_000
@@ -141,13 +141,13 @@ def main(cfg: SelfPlayTableCfg) -> int:
 def cells(cfg: SelfPlayTableCfg) -> Iterator[Cell]:
     """List the cells, all of a budget and a seed before those of the next."""
     for budget, seed, task, rater, arm in product(cfg.budgets, range(cfg.seeds), cfg.tasks, cfg.raters, cfg.arms):
-        if arm != "rater" or budget >= cfg.steps / piece_length(task):
+        if arm != "rater" or budget >= cfg.steps / fragment_length(task):
             yield Cell(task=task, rater=rater, budget=budget, arm=arm, seed=seed)
 
 
 @cache
-def piece_length(task: str) -> int:
-    """Return how many steps a piece has, and a segment: those of a rollout of PPO."""
+def fragment_length(task: str) -> int:
+    """Return how many steps a fragment has, and a segment: those of a rollout of PPO."""
     return parse_train(["--env", f"prefgym/{task}-v0"]).agent_cfg.num_steps
 
 
@@ -169,14 +169,14 @@ def rater_flags(cell: Cell, raters: dict[str, tuple[str, ...]] = RATERS) -> list
 def usual(task: str) -> tuple[str, ...]:
     """Say what is usual in a task: of random actions, small to large, and the medium policy."""
     flags = ["--env", f"prefgym/{task}-v0", *RATERS["turning"]]
-    config, env, rater = worlds_and_rater(flags, num_envs=16)
+    config, env, rater = envs_and_rater(flags, num_envs=16)
     env.action_space.seed(0)
     obs, _ = env.reset(seed=0)
     reach = np.linspace(0, 1, env.num_envs)[:, None]
-    for policy in (Function(lambda _: reach * env.action_space.sample()), load_expert(config.env, "medium")):
+    for policy in (FunctionPolicy(lambda _: reach * env.action_space.sample()), load_expert(config.env, "medium")):
         for _ in range(1000):
             obs, *_ = env.step(policy.predict(obs)[0])
-    sampler = UniformSampler(UniformSamplerCfg(segment_length=piece_length(task), recent_steps=None))
+    sampler = UniformSampler(UniformSamplerCfg(segment_length=fragment_length(task), recent_steps=None))
     rater(Queries.of(sampler(env.recorder, None, 1000, torch.Generator().manual_seed(0))))
     shown = rater.state_dict()
     means, deviations = ([f"{x:.3g}" for x in told.tolist()] for told in (shown["mean"], shown["var"].sqrt()))
@@ -186,7 +186,7 @@ def usual(task: str) -> tuple[str, ...]:
 def train_flags(cfg: SelfPlayTableCfg, cell: Cell) -> list[str]:
     """Say how a cell is trained."""
     what = [*rater_flags(cell), *ARMS[cell.arm], "--sampler", "uniform"]
-    what += [] if cell.arm == "rater" else ["--segment-length", str(piece_length(cell.task))]
+    what += [] if cell.arm == "rater" else ["--segment-length", str(fragment_length(cell.task))]
     how = ["--budget", str(cell.budget), "--steps", str(cfg.steps), "--seed", str(cell.seed)]
     kept = ["--eval.keep", "--eval.every", str(cfg.steps // 10)]
     return [*what, *how, *kept, "--threads", "1", "--no-report", "--recorder.no-state"]
@@ -238,9 +238,9 @@ def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
     Raises:
         RuntimeError: If a run is not there any more.
     """
-    _, _, rater = worlds_and_rater(rater_flags(duel.ours, JUDGES), num_envs=1)
+    _, _, rater = envs_and_rater(rater_flags(duel.ours, JUDGES), num_envs=1)
     drawn = torch.Generator().manual_seed(0)
-    (ours, pieces, our_kept, num_ours), (theirs, their_pieces, their_kept, num_theirs) = (
+    (ours, fragments, our_kept, num_ours), (theirs, their_fragments, their_kept, num_theirs) = (
         play_both(cfg, duel.ours),
         play_both(cfg, duel.theirs),
     )
@@ -250,16 +250,17 @@ def compare(cfg: SelfPlayTableCfg, duel: Duel) -> Line:
         "kept_win_rate": float(preferred(rater, our_kept, shuffled(their_kept, drawn)).mean()),
         "worst": worst(rater, our_kept, their_kept, num_theirs, drawn),
         "their_worst": worst(rater, their_kept, our_kept, num_ours, drawn),
-        "piece_win_rate": float(preferred(rater, pieces, shuffled(their_pieces, drawn)).mean()),
+        "fragment_win_rate": float(preferred(rater, fragments, shuffled(their_fragments, drawn)).mean()),
     }
 
 
 @lru_cache(maxsize=16)
 def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, Segments, int]:
-    """Play an episode in each world by the last policy, and by those that were kept in the second half, in turn.
+    """Play an episode in each environment by the last policy, and by those that were kept in the second half, in turn.
 
     Returns:
-        Episodes of the last, pieces of these, and episodes of the others, batch shapes (N,); and how many took turns.
+        Episodes of the last, fragments of these, and episodes of the others, batch shapes (N,); and how many took
+        turns.
 
     Raises:
         RuntimeError: If the run is not there any more, damaged, or kept nothing.
@@ -270,13 +271,13 @@ def play_both(cfg: SelfPlayTableCfg, cell: Cell) -> tuple[Segments, Segments, Se
     if not 0 < len(late) <= cfg.matches:
         raise RuntimeError(f"{folder} keeps {len(late)} policies of the second half, for {cfg.matches} episodes")
     try:
-        last = Player(load_policy(folder), deterministic=False).act
-        kept = in_turn([Player(load_policy(folder, steps), deterministic=False).act for steps in late])
+        last = PolicyRunner(load_policy(folder), deterministic=False).act
+        kept = in_turn([PolicyRunner(load_policy(folder, steps), deterministic=False).act for steps in late])
     except UserError as error:
         raise RuntimeError(str(error)) from error
-    told = cfg.matches, piece_length(cell.task)
-    (episodes, pieces), (others, _) = (play(rater_flags(cell), who, *told) for who in (last, kept))
-    return episodes, pieces, others, len(late)
+    told = cfg.matches, fragment_length(cell.task)
+    (episodes, fragments), (others, _) = (play(rater_flags(cell), who, *told) for who in (last, kept))
+    return episodes, fragments, others, len(late)
 
 
 def summarize(cfg: SelfPlayTableCfg, done: dict[Cell, Line], compared: dict[Duel, Line]) -> Table:

@@ -3,7 +3,7 @@
     python scripts/reproduce/three_options.py
 
 The truth is linear programming's. Self-play (SPO) sees single answers to 192,000 comparisons of what it draws itself.
-The reward model is Bradley-Terry's, fitted without noise to answers about all pairs, and the policy that it pays best
+The reward model is Bradley-Terry's, fitted without noise to answers about all pairs, and the policy that it gives best
 is a single option. The solvers see the chances themselves; how fast their exploitability falls is the slope of its
 logarithm over that of the steps.
 """

@@ -15,7 +15,7 @@ from prefgym.segments import Segments
 
 
 class Aim(gym.Env[np.ndarray, np.ndarray]):
-    """Pay how close the action is to the observation; an episode lasts 8 steps."""
+    """Give how close the action is to the observation; an episode lasts 8 steps."""
 
     observation_space = gym.spaces.Box(-1, 1, (1,), np.float32)
     action_space = gym.spaces.Box(-2, 2, (1,), np.float32)
@@ -27,7 +27,7 @@ class Aim(gym.Env[np.ndarray, np.ndarray]):
         return self._draw(), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Pay minus the squared error."""
+        """Give minus the squared error."""
         reward = -float((action[0] - self._target) ** 2)
         self._step += 1
         return self._draw(), reward, False, self._step == 8, {}
@@ -63,7 +63,7 @@ MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 
 @pytest.fixture
 def make_env() -> MakeEnv:
-    """Return what makes four worlds of it, seeded with 0."""
+    """Return what makes four environments of it, seeded with 0."""
 
     def make(mode: AutoresetMode = AutoresetMode.SAME_STEP) -> VectorEnv[Any, Any, Any]:
         env = SyncVectorEnv([Aim] * 4, autoreset_mode=mode)

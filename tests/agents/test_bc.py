@@ -69,7 +69,7 @@ def test_a_plan_is_carried_out_before_the_next_look(make_env: MakeEnv, preferenc
     elsewhere = obs + 0.3
     second, state = agent.predict(elsewhere, state, np.zeros(2, np.bool_), deterministic=True)
     assert np.array_equal(np.stack([first, second], 1), plan[:, :2])
-    # the second world begins an episode, and is looked at; the first one goes on
+    # the second environment begins an episode, and is looked at; the first one goes on
     third, state = agent.predict(elsewhere, state, np.array([False, True]), deterministic=True)
     assert np.array_equal(third[0], plan[0, 2])
     anew, _ = agent.predict(elsewhere, deterministic=True)

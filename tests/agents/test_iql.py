@@ -100,7 +100,9 @@ def test_targets_follow_the_critics(make_env: MakeEnv) -> None:
     assert agent.targets.biases[-1].flatten().tolist() == pytest.approx([1.0, 2.0])
 
 
-def test_all_steps_are_paid_by_the_reward_before_the_first_update(make_env: MakeEnv, preferences: Preferences) -> None:
+def test_all_steps_are_rewarded_by_the_reward_before_the_first_update(
+    make_env: MakeEnv, preferences: Preferences
+) -> None:
     agent = PIQL(SMALL_PIQL, make_env(), data=OfflineData(preferences=preferences))
     metrics = agent.improve(1)
     assert metrics["reward_model/train_accuracy"] > 0.8
@@ -141,7 +143,7 @@ def test_the_loss_of_ipl_is_that_of_the_slow_reference(make_env: MakeEnv, prefer
     for option, length in enumerate((8, 3)):
         obs, action = options.obs[0, option], options.action[0, option]
         rewards.append([implied(agent, obs[t], action[t], obs[t + 1], option == 1 and t == 2) for t in range(length)])
-    steps = agent.draw()
+    steps = agent.sample()
     replayed = torch.stack(
         [implied(agent, *told, False) for told in zip(steps.obs, steps.action * 2, steps.next_obs)]
     )  # the third step of the second option is drawn, too

@@ -123,7 +123,7 @@ def test_callbacks_are_told_of_each_update(
     assert len(list(tmp_path.glob("*.safetensors"))) == 2
 
 
-def test_data_of_other_worlds_are_refused(make_env: MakeEnv, preferences: Preferences) -> None:
+def test_data_of_other_envs_are_refused(make_env: MakeEnv, preferences: Preferences) -> None:
     env: Any = make_env()
     env.single_observation_space = type(env.single_observation_space)(-1, 1, (3,), np.float32)
     with pytest.raises(ValueError, match=r"the preferences have \(1, 1\) numbers an observation and an action"):

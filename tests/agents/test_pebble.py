@@ -38,7 +38,7 @@ class Worth:
 
 
 def led_to(*states: float) -> Rollout:
-    """Make a rollout of one world that led to these states."""
+    """Make a rollout of one environment that led to these states."""
     obs = torch.tensor(states)[:, None, None]
     zeros, no = torch.zeros(len(states), 1), torch.zeros(len(states), 1, dtype=torch.bool)
     return Rollout(
@@ -46,7 +46,7 @@ def led_to(*states: float) -> Rollout:
     )
 
 
-def test_exploring_pays_the_distance_to_what_was_there_before(make_env: MakeEnv) -> None:
+def test_exploring_gives_the_distance_to_what_was_there_before(make_env: MakeEnv) -> None:
     """States 0, 1, 5: distances 1, 1, 4, variance 2; then 7, whose nearest is 5: 2, variance 3/2."""
     agent = Pebble(SMALL, make_env())
     agent.explore(led_to(0.0, 1.0, 5.0))
@@ -70,12 +70,12 @@ def test_critics_start_afresh_at_the_first_session_only(make_env: MakeEnv) -> No
     exploring = agent.critics
     agent.relabel(Worth(2.0))  # pyright: ignore[reportArgumentType]
     assert agent.buffer.steps(0, 3).reward.tolist() == [2.0, 2.0, 2.0]
-    paid = agent.critics
-    assert paid is not exploring
+    relabelled = agent.critics
+    assert relabelled is not exploring
     assert next(iter(agent.critic_optimizer.state_dict()["state"].values()))["step"] == 3
     agent.relabel(Worth(3.0))  # pyright: ignore[reportArgumentType]
     assert agent.buffer.steps(0, 3).reward.tolist() == [3.0, 3.0, 3.0]
-    assert agent.critics is paid
+    assert agent.critics is relabelled
 
 
 def test_it_goes_on_from_its_state(make_env: MakeEnv) -> None:

@@ -23,7 +23,7 @@ MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 
 
 class Wide(gym.Env[np.ndarray, np.ndarray]):
-    """Worlds with the spaces of the others, in double precision, in which nothing happens."""
+    """Environments with the spaces of the others, in double precision, in which nothing happens."""
 
     observation_space = gym.spaces.Box(-1, 1, (1,), np.float64)
     action_space = gym.spaces.Box(-2, 2, (1,), np.float64)
@@ -34,12 +34,12 @@ class Wide(gym.Env[np.ndarray, np.ndarray]):
         return np.zeros(1), {}
 
     def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
-        """Pay nothing."""
+        """Give nothing."""
         return np.zeros(1), 0.0, False, False, {}
 
 
 def make_rollout(terminated: list[bool], truncated: list[bool]) -> Rollout:
-    """Make one world of three steps, each paid 1."""
+    """Make one environment of three steps, each rewarded 1."""
     zeros, ones = torch.zeros(3, 1, 1), torch.ones(3, 1)
     return Rollout(
         obs=zeros,
@@ -107,7 +107,7 @@ def test_what_is_saved_comes_back(tmp_path: Path, make_env: MakeEnv) -> None:
     """A loaded agent acts as the saved one did."""
     agent = prefgym.agents.make("ppo", env=make_env(), num_envs=4, hidden=(8,))
     agent.save(tmp_path / "policy")
-    other = PPO.load(tmp_path / "policy")  # worlds are needed to learn only
+    other = PPO.load(tmp_path / "policy")  # environments are needed to learn only
     obs = np.array([[0.3], [-0.8]], np.float32)
     assert np.array_equal(agent.predict(obs, deterministic=True)[0], other.predict(obs, deterministic=True)[0])
 
@@ -118,7 +118,7 @@ def test_another_autoreset_mode_is_refused(make_env: MakeEnv) -> None:
         PPO(SMALL, make_env(AutoresetMode.NEXT_STEP)).learn(8)
 
 
-def test_it_goes_on_in_other_worlds_with_the_same_spaces(make_env: MakeEnv) -> None:
+def test_it_goes_on_in_other_envs_with_the_same_spaces(make_env: MakeEnv) -> None:
     """Another number of them, and another precision; other spaces are refused, when loading, too."""
     agent = PPO(replace(SMALL, normalize_reward=True), make_env()).learn(256)
     agent.set_env(SyncVectorEnv([Wide] * 2, autoreset_mode=AutoresetMode.SAME_STEP))

@@ -169,7 +169,7 @@ def test_where_the_reward_is_hidden_demonstrations_hide_it_too(make_env: MakeEnv
 
 
 def test_wherever_the_reward_is_hidden(make_env: MakeEnv) -> None:
-    """Beneath another wrapper, in each world by itself, and in worlds that come later."""
+    """Beneath another wrapper, in each environment by itself, and in environments that come later."""
     around = RecordEpisodeStatistics(PreferenceVectorEnv(make_env()))
     aim = type(cast(Any, make_env()).envs[0])
     each = SyncVectorEnv([lambda: PreferenceEnv(aim())] * 4, autoreset_mode=AutoresetMode.SAME_STEP)
@@ -204,10 +204,10 @@ def test_what_does_not_follow_is_not_summed(make_env: MakeEnv) -> None:
     assert demos.truncated.nonzero().squeeze(-1).tolist() == [7, 10, 18, 21, 29, 32, 40, 43]
 
 
-def test_other_worlds_are_as_many(make_env: MakeEnv) -> None:
+def test_other_envs_are_as_many(make_env: MakeEnv) -> None:
     agent = Residual(SMALL, make_env(), base_policy=biased).learn(16)
     other = SyncVectorEnv([type(cast(Any, make_env()).envs[0])] * 3, autoreset_mode=AutoresetMode.SAME_STEP)
-    with pytest.raises(ValueError, match="it remembers steps of 4 worlds, and cannot go on in 3"):
+    with pytest.raises(ValueError, match="it remembers steps of 4 environments, and cannot go on in 3"):
         agent.set_env(other)
     agent.set_env(make_env())
 
@@ -219,7 +219,7 @@ def test_a_base_that_plans_ahead_is_asked_as_it_acts(make_env: MakeEnv, preferen
     base.learn(50)
     agent = Residual(replace(SMALL, num_steps=20), make_env(), base_policy=base)
     rollout = agent.collect(agent.env)
-    bases, next_bases = agent.shadow.rollout()
+    bases, next_bases = agent.base_runner.rollout()
     goes_on = ~(rollout.terminated | rollout.truncated)[:-1]
     assert torch.equal(next_bases[:-1][goes_on], bases[1:][goes_on])
     assert not torch.equal(next_bases[:-1][~goes_on], bases[1:][~goes_on])
@@ -273,15 +273,17 @@ def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, 
     assert not list(tmp_path.glob("policy-base*"))
 
 
-def test_a_base_of_sb3_needs_worlds(make_env: MakeEnv, tmp_path: Path) -> None:
-    """It is saved beside the correction, and made for worlds where it is loaded."""
+def test_a_base_of_sb3_needs_envs(make_env: MakeEnv, tmp_path: Path) -> None:
+    """It is saved beside the correction, and made for environments where it is loaded."""
     env = make_env()
     agent = Residual(SMALL, env, base_policy=cast(Any, prefgym.agents.make("sb3-ppo", env=env)))
     agent.save(tmp_path / "policy")
     obs = np.array([[0.3], [-0.8]], np.float32)
     loaded = Residual.load(tmp_path / "policy", env)
     assert np.array_equal(agent.predict(obs, deterministic=True)[0], loaded.predict(obs, deterministic=True)[0])
-    with pytest.raises(ValueError, match=r"a policy of Stable-Baselines3's, which needs worlds: give them as env="):
+    with pytest.raises(
+        ValueError, match=r"a policy of Stable-Baselines3's, which needs environments: give them as env="
+    ):
         Residual.load(tmp_path / "policy")
 
 
@@ -337,8 +339,8 @@ def test_no_base_and_other_demonstrations_are_refused(make_env: MakeEnv) -> None
         Residual(replace(SMALL, base="zero"), make_env(), base_policy=biased)
     with pytest.raises(NotFiniteError, match="the action of the base policy is not finite"):
         Residual(SMALL, make_env(), base_policy=lambda obs: obs + np.nan).learn(16)
-    with pytest.raises(ValueError, match="num_judges is 3, and there are 2 critics"):
-        ResidualCfg(num_critics=2, num_judges=3)
+    with pytest.raises(ValueError, match="num_target_critics is 3, and there are 2 critics"):
+        ResidualCfg(num_critics=2, num_target_critics=3)
 
 
 def _of_other_worlds() -> Recorder:
@@ -353,7 +355,7 @@ def test_a_reward_that_is_not_finite_stops_it_before_a_weight_moves(make_env: Ma
     agent = Residual(SMALL, make_env(), base_policy=biased).learn(64)
     rollout = agent.collect(agent.env)
     with pytest.raises(NotFiniteError, match="the loss of the agent"):
-        agent.update(rollout.pay(rollout.reward * np.nan), 0.0)
+        agent.update(rollout.with_reward(rollout.reward * np.nan), 0.0)
         agent.improve(50)  # until a batch holds one of the sixteen steps
     assert torch.isfinite(flat(agent)).all()
 
@@ -389,6 +391,6 @@ def test_a_run_folder_holds_its_base(tmp_path: Path, capsys: pytest.CaptureFixtu
         capsys, "train", *env, "--rater", "none", "--agent", "residual", *on_top[:-1], str(tmp_path / "third")
     )
     assert (code, "policy-base.safetensors is damaged" in told) == (2, True)
-    # demonstrations of another task are paid by another reward
+    # demonstrations of another task are rewarded by another reward
     code, _, told = run(capsys, "train", "--env", "prefgym/Pusher-v0", "--rater", "none", "--agent", "residual", *given)
-    assert (code, "are paid what prefgym/Reacher-v0 pays, and not prefgym/Pusher-v0" in told) == (2, True)
+    assert (code, "are rewarded what prefgym/Reacher-v0 gives, and not prefgym/Pusher-v0" in told) == (2, True)

@@ -76,7 +76,7 @@ def test_it_learns_to_aim(make_env: MakeEnv) -> None:
 MANY = {"layer_norm": True, "normalize_obs": True, "product": True}
 
 
-def test_settings_for_many_worlds_learn_to_aim_and_come_back(make_env: MakeEnv, tmp_path: Path) -> None:
+def test_settings_for_many_envs_learn_to_aim_and_come_back(make_env: MakeEnv, tmp_path: Path) -> None:
     """Observations are normalised by what was seen, in files, too; critics one by one and together agree."""
     agent = SAC(replace(SMALL, init_temperature=0.01, **MANY), make_env()).learn(2000)
     target = np.linspace(-0.9, 0.9, 7, dtype=np.float32)[:, None]
@@ -97,7 +97,7 @@ def test_first_steps_are_uniform_within_the_bounds(make_env: MakeEnv) -> None:
     agent.explore(agent.collect(agent.env))
     action = agent.buffer.steps(0, 16).action
     assert action.abs().max() <= 2 and action.abs().max() > 1
-    assert torch.equal(agent.draw(torch.zeros(1, 1))[1], -torch.tensor([2.0]).log())
+    assert torch.equal(agent.sample(torch.zeros(1, 1))[1], -torch.tensor([2.0]).log())
     assert not torch.equal(agent.act(torch.zeros(1, 1))[1], -torch.tensor([2.0]).log())  # a policy that was loaded
 
 
@@ -139,7 +139,7 @@ def test_a_reward_that_is_not_finite_stops_it_before_a_weight_moves(make_env: Ma
     before = flat(agent)
     rollout = agent.collect(agent.env)
     with pytest.raises(NotFiniteError, match="the loss of the agent"):
-        agent.update(rollout.pay(rollout.reward * np.nan), 0.0)
+        agent.update(rollout.with_reward(rollout.reward * np.nan), 0.0)
         agent.improve(50)  # until a batch holds one of the sixteen steps
     assert torch.isfinite(flat(agent)).all()
     assert before.shape == flat(agent).shape

@@ -1,4 +1,4 @@
-"""SB3's algorithms in our loop: with nothing to pay they are SB3's, to the last bit."""
+"""SB3's algorithms in our loop: with nothing to give they are SB3's, to the last bit."""
 
 import json
 import random
@@ -52,11 +52,11 @@ def flat(policy: Any) -> torch.Tensor:  # noqa: ANN401
     return torch.cat([value.double().flatten() for value in policy.state_dict().values()])
 
 
-def train(agent: Sb3Agent, num_rollouts: int, pay: float = 1.0) -> None:
-    """Run our loop; `pay` times what the worlds pay."""
+def train(agent: Sb3Agent, num_rollouts: int, scale: float = 1.0) -> None:
+    """Run our loop; `scale` times what the environments give."""
     for _ in range(num_rollouts):
         rollout = agent.collect(agent.env)
-        agent.update(rollout.pay(rollout.reward * pay), 0.0)
+        agent.update(rollout.with_reward(rollout.reward * scale), 0.0)
 
 
 @pytest.mark.parametrize("name", CFGS)
@@ -69,16 +69,16 @@ def test_our_loop_does_what_theirs_does(name: str, make_env: MakeEnv) -> None:
     assert torch.equal(flat(ours.model.policy), flat(theirs.policy))
 
 
-def test_what_is_paid_later_is_as_if_it_had_been_paid_at_once(make_env: MakeEnv) -> None:
+def test_what_is_rewarded_later_is_as_if_it_had_been_rewarded_at_once(make_env: MakeEnv) -> None:
     """PPO bootstraps at time limits from the value of what they cut off; ours adds it after the rollout."""
     agent = Sb3Agent(CFGS["ppo"], make_env(), seed=3)
     rollout = agent.collect(agent.env)
     other = Sb3Agent(CFGS["ppo"], make_env(), seed=3)
     same = other.collect(other.env)
-    agent._pay_on_policy(rollout)  # what SB3 has done already
+    agent._reward_on_policy(rollout)  # what SB3 has done already
     assert rollout.truncated.sum() == 8
     assert np.allclose(agent.model.rollout_buffer.returns, other.model.rollout_buffer.returns, atol=1e-6)
-    agent.update(rollout.pay(2 * same.reward), 0.0)
+    agent.update(rollout.with_reward(2 * same.reward), 0.0)
     other.update(same, 0.0)
     assert not torch.equal(flat(agent.model.policy), flat(other.model.policy))
 
@@ -91,18 +91,18 @@ class Worth:
         return (segments.obs[..., :-1, 0] + 100 * segments.action[..., 0])[None]
 
 
-def test_the_past_is_paid_anew_exactly_also_after_the_buffer_wrapped(make_env: MakeEnv) -> None:
-    """240 of 320 steps are kept; pay by relabelling equals pay at the time, action by action."""
-    agent, paid = Sb3Agent(CFGS["sac"], make_env(), seed=3), list[torch.Tensor]()
+def test_the_past_is_relabelled_exactly_also_after_the_buffer_wrapped(make_env: MakeEnv) -> None:
+    """240 of 320 steps are kept; give by relabelling equals give at the time, action by action."""
+    agent, rewards = Sb3Agent(CFGS["sac"], make_env(), seed=3), list[torch.Tensor]()
     for _ in range(80):
         rollout = agent.collect(agent.env)
-        paid.append(Worth().reward(rollout.steps())[0, ..., 0])
+        rewards.append(Worth().reward(rollout.steps())[0, ..., 0])
         agent.update(rollout, 0.0)
     agent.relabel(Worth())  # pyright: ignore[reportArgumentType]
     buffer: ReplayBuffer = agent.model.replay_buffer
     assert buffer.full and buffer.pos == 20
     oldest_first = np.roll(buffer.rewards, -buffer.pos, axis=0)
-    assert np.array_equal(oldest_first, torch.cat(paid)[-60:].numpy())
+    assert np.array_equal(oldest_first, torch.cat(rewards)[-60:].numpy())
 
 
 def test_time_limits_are_no_terminations_in_the_buffer(make_env: MakeEnv) -> None:
@@ -129,7 +129,7 @@ def test_relabelling_needs_what_a_step_led_to(make_env: MakeEnv) -> None:
 
 @pytest.mark.parametrize("name", CFGS)
 def test_it_goes_on_from_its_state(name: str, make_env: MakeEnv) -> None:
-    """Another agent takes over in the middle, in the same worlds, after the shared generators were used by others."""
+    """Another agent takes over in the middle, in the same envs, after the shared generators were used by others."""
     rounds = 2 if name == "ppo" else 20
     whole = Sb3Agent(CFGS[name], make_env(), seed=3)
     train(whole, 2 * rounds)
@@ -148,14 +148,14 @@ def test_it_goes_on_from_its_state(name: str, make_env: MakeEnv) -> None:
 def test_it_takes_as_many_updates_as_they_would(
     train_freq: int, gradient_steps: int, updates: int, make_env: MakeEnv
 ) -> None:
-    """In one block of 8 steps of 4 worlds; -1 is as many as there were steps."""
+    """In one block of 8 steps of 4 environments; -1 is as many as there were steps."""
     settings = {"learning_starts": 0, "batch_size": 4, "train_freq": train_freq, "gradient_steps": gradient_steps}
     agent = Sb3Agent(Sb3Cfg(algorithm="stable_baselines3:SAC", num_steps=8, settings=json.dumps(settings)), make_env())
     train(agent, 1)
     assert agent.model._n_updates == updates
 
 
-def test_it_goes_on_in_other_worlds(make_env: MakeEnv) -> None:
+def test_it_goes_on_in_other_envs(make_env: MakeEnv) -> None:
     agent = Sb3Agent(CFGS["sac"], make_env())
     train(agent, 3)
     agent.set_env(make_env())

@@ -15,7 +15,7 @@ def test_it_prints_a_table(capsys: pytest.CaptureFixture[str]) -> None:
     """Every task has a row; ratios are there where both arms are."""
     rates = run_bench_sim(CFG)
     printed = capsys.readouterr().out
-    assert "4 worlds, 2 threads" in printed
+    assert "4 environments, 2 threads" in printed
     assert list(rates) == ["InvertedPendulum", "Ant"]
     expected = {"bare", "env", "recording", "env/bare", "recording/bare"}
     expected |= {"envpool", "env/envpool"} if HAS_ENVPOOL else set()

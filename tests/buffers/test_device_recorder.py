@@ -1,4 +1,4 @@
-"""The recorder of worlds on a device says what the one of arrays says."""
+"""The recorder of environments on a device says what the one of arrays says."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.segments import Segments
 from prefgym.states import flatten, unflatten
 
-NUM_WORLDS = 3
+NUM_ENVS = 3
 MADE: dict[str, Any] = {"factor_names": ("speed", "effort"), "state_dim": 4}
 
 
@@ -22,8 +22,8 @@ def recorders(capacity: int) -> tuple[Recorder, DeviceRecorder]:
     """Make one of each kind."""
     cfg = RecorderCfg(capacity_steps=capacity)
     return (
-        Recorder(NUM_WORLDS, 2, 1, cfg=cfg, **MADE),
-        DeviceRecorder(NUM_WORLDS, 2, 1, device=torch.device("cpu"), cfg=cfg, **MADE),
+        Recorder(NUM_ENVS, 2, 1, cfg=cfg, **MADE),
+        DeviceRecorder(NUM_ENVS, 2, 1, device=torch.device("cpu"), cfg=cfg, **MADE),
     )
 
 
@@ -32,13 +32,13 @@ def play(both: tuple[Recorder, DeviceRecorder], ends: list[list[int]], seed: int
 
     Args:
         both: The recorders.
-        ends: Of each step and world: 0 where the episode goes on, 1 where it terminates, 2 where time is up.
+        ends: Of each step and environment: 0 where the episode goes on, 1 where it terminates, 2 where time is up.
         seed: Of all numbers.
     """
     draws = np.random.default_rng(seed)
 
     def numbers(*shape: int) -> np.ndarray:
-        return draws.integers(0, 1000, (NUM_WORLDS, *shape)).astype(np.float32)
+        return draws.integers(0, 1000, (NUM_ENVS, *shape)).astype(np.float32)
 
     def tell(verb: str, *arrays: Any, **named: Any) -> None:  # noqa: ANN401
         arrays_only, device = both
@@ -67,26 +67,26 @@ def assert_equal(one: Segments, other: Segments) -> None:
     assert all(torch.equal(one.factors[name], other.factors[name]) for name in one.factors)
 
 
-STEPS = st.lists(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=NUM_WORLDS, max_size=NUM_WORLDS), max_size=40)
+STEPS = st.lists(st.lists(st.sampled_from([0, 0, 0, 1, 2]), min_size=NUM_ENVS, max_size=NUM_ENVS), max_size=40)
 
 
 @given(STEPS, st.integers(2, 20), st.integers(1, 6), st.booleans(), st.none() | st.integers(1, 40))
 def test_both_offer_the_same_segments(
-    ends: list[list[int]], rows: int, length: int, cut: bool, last_steps: int | None
+    ends: list[list[int]], rows: int, length: int, keep_short: bool, last_steps: int | None
 ) -> None:
-    """Whatever happened, wrapped or not: the same starts, the same segments, the same pieces, the same episodes."""
-    both = recorders(rows * NUM_WORLDS)
+    """Whatever happened, wrapped or not: the same starts, the same segments, the same fragments, the same episodes."""
+    both = recorders(rows * NUM_ENVS)
     play(both, ends, seed=0)
     arrays, device = both
-    starts = arrays.starts(length, cut=cut, last_steps=last_steps)
-    assert torch.equal(starts, device.starts(length, cut=cut, last_steps=last_steps))
+    starts = arrays.starts(length, keep_short=keep_short, last_steps=last_steps)
+    assert torch.equal(starts, device.starts(length, keep_short=keep_short, last_steps=last_steps))
     assert_equal(arrays.segments(starts, length), device.segments(starts, length))
     assert (arrays.num_steps, arrays.horizon) == (device.num_steps, device.horizon)
     for num_steps in (1, 3):
         told: list[Any] = []
         for recorder in both:
             try:
-                told.append(recorder.pieces(num_steps))
+                told.append(recorder.fragments(num_steps))
             except ValueError as error:
                 told.append(str(error))
         assert told[0] == told[1] if isinstance(told[0], str) else torch.equal(told[0], told[1])
@@ -97,14 +97,14 @@ def test_both_offer_the_same_segments(
 @given(STEPS, STEPS, st.integers(2, 12))
 def test_shards_bring_everything_back(before: list[list[int]], after: list[list[int]], rows: int) -> None:
     """Two shards, written to files and read, and the counters make an equal recorder, which goes on alike."""
-    both = recorders(rows * NUM_WORLDS)
+    both = recorders(rows * NUM_ENVS)
     play(both, before, seed=0)
     both[0].shard()
     shards = [both[1].shard()[0]]
     play(both, after, seed=1)
     last, reach = both[1].shard()
     assert reach == both[0].shard()[1]
-    fresh = recorders(rows * NUM_WORLDS)[1]
+    fresh = recorders(rows * NUM_ENVS)[1]
     kept = [unflatten(*flatten(state)) for state in (*shards, last, both[1].state_dict())]
     fresh.load_shards(kept[:-1])
     fresh.load_state_dict(kept[-1])
@@ -115,7 +115,7 @@ def test_shards_bring_everything_back(before: list[list[int]], after: list[list[
 
 
 def test_the_return_per_step_is_that_of_last_episodes() -> None:
-    """Worlds earn 2, 4 and 6 a step; the first two finished episodes of two steps, the third goes on."""
+    """Environments earn 2, 4 and 6 a step; the first two finished episodes of two steps, the third goes on."""
     device = recorders(60)[1]
     none = torch.zeros(3, dtype=torch.bool)
     device.begin(torch.zeros(3, 2))
@@ -128,8 +128,8 @@ def test_the_return_per_step_is_that_of_last_episodes() -> None:
 
 
 def test_room_is_counted_in_bytes() -> None:
-    """A row of 2 + 1 + 2 + 4 + 1 floats and 13 bytes takes 53; 3 worlds of 4 rows need 636 bytes."""
+    """A row of 2 + 1 + 2 + 4 + 1 floats and 13 bytes takes 53; 3 environments of 4 rows need 636 bytes."""
     sizes: dict[str, Any] = {"device": torch.device("cpu"), **MADE}
     assert DeviceRecorder(3, 2, 1, cfg=RecorderCfg(capacity_bytes=636), **sizes).num_rows == 4
-    with pytest.raises(ValueError, match="1 rows of 53 bytes for each of 3 worlds"):
+    with pytest.raises(ValueError, match="1 rows of 53 bytes for each of 3 environments"):
         DeviceRecorder(3, 2, 1, cfg=RecorderCfg(capacity_bytes=317), **sizes)

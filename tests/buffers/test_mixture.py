@@ -1,4 +1,4 @@
-"""Batches of two buffers: the shares of both, and what is paid."""
+"""Batches of two buffers: the shares of both, and what is rewarded."""
 
 import pytest
 import torch
@@ -9,7 +9,7 @@ from prefgym.segments import Segments
 
 
 def filled(num_steps: int, reward: float) -> ReplayBuffer:
-    """Fill a buffer with steps that are all paid alike; the first half of them have action 1, the others 2."""
+    """Fill a buffer with steps that are all rewarded alike; the first half of them have action 1, the others 2."""
     buffer = ReplayBuffer(num_steps, 1, 1)
     zeros = torch.zeros(num_steps)
     action = torch.arange(num_steps).mul(2).div(num_steps).floor() + 1
@@ -31,9 +31,9 @@ def test_each_batch_has_its_share_of_demonstrations(num_demos: int, expected: li
     assert batches[1].action.shape == (4, 1)
 
 
-def test_both_are_paid_anew_and_go_on() -> None:
+def test_both_are_relabelled_and_go_on() -> None:
     class Doubled:
-        """Pays twice the action; the only one of its kind."""
+        """Rewards twice the action; the only one of its kind."""
 
         is_fitted = True
 

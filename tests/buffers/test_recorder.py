@@ -25,26 +25,24 @@ def pictures(numbers: np.ndarray) -> np.ndarray:
 def play(
     episodes: list[list[End]], capacity: int = 10_000, after_step: Callable[[Recorder], None] = lambda recorder: None
 ) -> Recorder:
-    """Record episodes in worlds side by side; observation and action are 1000 world + 100 episode + step.
+    """Record episodes in environments side by side; observation and action are 1000 environment + 100 episode + step.
 
     Pictures (2, 4, 3) tell the same number; where an episode ends, another one is handed over, as after a reset.
     """
-    num_worlds = len(episodes)
-    recorder = Recorder(
-        num_worlds, 1, 1, factor_names=("speed",), state_dim=2, cfg=RecorderCfg(capacity_steps=capacity)
-    )
-    position = [(0, 0)] * num_worlds  # episode and step of each world
+    num_envs = len(episodes)
+    recorder = Recorder(num_envs, 1, 1, factor_names=("speed",), state_dim=2, cfg=RecorderCfg(capacity_steps=capacity))
+    position = [(0, 0)] * num_envs  # episode and step of each environment
 
-    def number(world: int) -> float:
-        episode, step = position[world]
-        return 1000 * world + 100 * episode + step
+    def number(index: int) -> float:
+        episode, step = position[index]
+        return 1000 * index + 100 * episode + step
 
     def column() -> np.ndarray:
-        return np.array([[number(world)] for world in range(num_worlds)])
+        return np.array([[number(index)] for index in range(num_envs)])
 
     recorder.begin(column(), state=np.repeat(column(), 2, 1), frames=pictures(column()))
-    while any(position[world][0] < len(episodes[world]) for world in range(num_worlds)):
-        playing = np.array([position[world][0] < len(episodes[world]) for world in range(num_worlds)])
+    while any(position[index][0] < len(episodes[index]) for index in range(num_envs)):
+        playing = np.array([position[index][0] < len(episodes[index]) for index in range(num_envs)])
         action = column()
         position = [(e, s + 1) if playing[w] else (e, s) for w, (e, s) in enumerate(position)]
         ends = [episodes[w][e][1] if playing[w] and s == episodes[w][e][0] else "" for w, (e, s) in enumerate(position)]
@@ -62,7 +60,7 @@ def play(
             frames=frames,
         )
         position = [(e + 1, 0) if over[w] else (e, s) for w, (e, s) in enumerate(position)]
-        more = over & np.array([position[w][0] < len(episodes[w]) for w in range(num_worlds)])
+        more = over & np.array([position[w][0] < len(episodes[w]) for w in range(num_envs)])
         if more.any():
             recorder.begin(column(), more, np.repeat(column(), 2, 1), pictures(column()))
         after_step(recorder)
@@ -79,19 +77,19 @@ LIVES = st.lists(
 
 
 @settings(max_examples=60, deadline=None)
-@given(lives=LIVES, length=st.integers(1, 8), cut=st.booleans(), capacity=st.sampled_from([9, 15, 24, 10_000]))
+@given(lives=LIVES, length=st.integers(1, 8), keep_short=st.booleans(), capacity=st.sampled_from([9, 15, 24, 10_000]))
 def test_windows_lie_in_one_episode_and_none_is_missing(
-    lives: list[list[End]], length: int, cut: bool, capacity: int
+    lives: list[list[End]], length: int, keep_short: bool, capacity: int
 ) -> None:
     """Every start that is listed gives one window of one episode; every start that should be there is listed."""
     recorder = play(lives, capacity * len(lives))
-    starts = recorder.starts(length, cut=cut)
+    starts = recorder.starts(length, keep_short=keep_short)
     wanted: set[tuple[int, int, int]] = set()
-    for world, episodes in enumerate(lives):
-        rows = [(world, e, s, n, end) for e, (n, end) in enumerate(episodes) for s in range(n + 1)]
+    for index, episodes in enumerate(lives):
+        rows = [(index, e, s, n, end) for e, (n, end) in enumerate(episodes) for s in range(n + 1)]
         for _, e, s, n, end in rows[-recorder.num_rows :]:
-            if s < n and (s + length <= n or (cut and end == "terminated")):
-                wanted.add((world, e, s))
+            if s < n and (s + length <= n or (keep_short and end == "terminated")):
+                wanted.add((index, e, s))
     if not len(starts):
         assert not wanted
         return
@@ -100,9 +98,9 @@ def test_windows_lie_in_one_episode_and_none_is_missing(
     for i in range(len(starts)):
         num = int(segments.length[i])
         first = int(segments.obs[i, 0, 0])
-        world, episode, step = first // 1000, first % 1000 // 100, first % 100
-        found.add((world, episode, step))
-        n, end = lives[world][episode]
+        index, episode, step = first // 1000, first % 1000 // 100, first % 100
+        found.add((index, episode, step))
+        n, end = lives[index][episode]
         assert num == min(length, n - step)
         assert segments.obs[i, : num + 1, 0].tolist() == [first + k for k in range(num + 1)]
         assert segments.action[i, :num, 0].tolist() == [first + k for k in range(num)]  # the same window as obs
@@ -130,7 +128,7 @@ def test_a_segment_as_long_as_the_episode_can_be_drawn() -> None:
 
 
 def test_episodes_are_copied_out_whole() -> None:
-    """In two worlds: 2 and 3 steps in the first, 4 in the second."""
+    """In two environments: 2 and 3 steps in the first, 4 in the second."""
     recorder = play([[(2, "terminated"), (3, "truncated")], [(4, "truncated")]])
     episodes = recorder.episodes(truth=False)
     assert episodes.obs[:, 0, 0].tolist() == [0, 100, 1000]
@@ -142,13 +140,13 @@ def test_episodes_are_copied_out_whole() -> None:
 
 def test_an_episode_left_by_a_reset_counts_as_truncated() -> None:
     """A time limit outside of the wrapper shows only as a reset."""
-    segments = (recorder := play([[(3, "reset"), (2, "terminated")]])).segments(recorder.starts(3, cut=False), 3)
+    segments = (recorder := play([[(3, "reset"), (2, "terminated")]])).segments(recorder.starts(3, keep_short=False), 3)
     assert segments.truncated.tolist() == [True]
     assert segments.terminated.tolist() == [False]
 
 
-def test_recent_steps_are_counted_over_all_worlds() -> None:
-    """The last 4 steps of 2 worlds are the last 2 of each."""
+def test_recent_steps_are_counted_over_all_envs() -> None:
+    """The last 4 steps of 2 environments are the last 2 of each."""
     recorder = play([[(9, "reset")], [(9, "reset")]])
     steps = recorder.segments(recorder.starts(1, last_steps=4), 1).action.flatten().tolist()
     assert sorted(steps) == [7, 8, 1007, 1008]
@@ -191,7 +189,7 @@ def test_shards_hold_all_that_is_recorded(lives: list[list[End]], capacity: int,
 
 
 def test_a_capacity_without_room_is_refused() -> None:
-    """One row a world cannot hold a step."""
+    """One row an environment cannot hold a step."""
     with pytest.raises(ValueError, match="leaves 1 rows"):
         Recorder(8, 1, 1, cfg=RecorderCfg(capacity_steps=8))
 
@@ -203,7 +201,7 @@ def test_pictures_count_as_memory() -> None:
     recorder.begin(np.zeros((2, 1)), frames=np.zeros((2, 2, 4, 3), np.uint8))
     assert recorder.num_rows == 5
     recorder = Recorder(2, 1, 1, cfg=RecorderCfg(capacity_bytes=195, frame_height=2))
-    with pytest.raises(ValueError, match="leaves 1 rows of 49 bytes for each of 2 worlds"):
+    with pytest.raises(ValueError, match="leaves 1 rows of 49 bytes for each of 2 environments"):
         recorder.begin(np.zeros((2, 1)), frames=np.zeros((2, 2, 4, 3), np.uint8))
 
 
@@ -221,8 +219,8 @@ def test_pictures_are_truth() -> None:
     assert recorder.segments(recorder.starts(1), 1, truth=False).frames is None
 
 
-def test_pieces_begin_where_those_of_a_rollout_do() -> None:
-    """Two worlds, episodes of one step among them, and a ring that wraps."""
+def test_fragments_begin_where_those_of_a_rollout_do() -> None:
+    """Two environments, episodes of one step among them, and a ring that wraps."""
     recorder = Recorder(2, 1, 1, cfg=RecorderCfg(capacity_steps=40))
     generator = np.random.default_rng(0)
     recorder.begin(np.zeros((2, 1)))
@@ -237,12 +235,12 @@ def test_pieces_begin_where_those_of_a_rollout_do() -> None:
             obs.append(action)
             ended.append(done)
         expected = list[float]()
-        for world in range(2):
+        for index in range(2):
             begins = True
             for action, done in zip(obs, ended):
-                expected += [float(action[world, 0])] if begins else []
-                begins = bool(done[world])
-        starts = recorder.pieces(5)
+                expected += [float(action[index, 0])] if begins else []
+                begins = bool(done[index])
+        starts = recorder.fragments(5)
         assert recorder.segments(starts, 5).action[:, 0, 0].tolist() == expected
     with pytest.raises(ValueError, match="does not keep 30 steps"):
-        recorder.pieces(30)
+        recorder.fragments(30)

@@ -1,4 +1,4 @@
-"""The replay buffer against a list, and paying the past anew after the ring has wrapped."""
+"""The replay buffer against a list, and relabelling the past after the ring has wrapped."""
 
 from dataclasses import replace
 
@@ -27,12 +27,12 @@ class Sum:
         return (obs + 10 * segments.action[..., 0] + 100 * next_obs + self.bad)[None]
 
 
-def rollout(first: int, num_steps: int, num_worlds: int) -> Rollout:
+def rollout(first: int, num_steps: int, num_envs: int) -> Rollout:
     """Make steps whose observation is their number; every third terminates, every fifth is cut."""
-    number = first + torch.arange(num_steps * num_worlds, dtype=torch.float32).view(num_steps, num_worlds)
+    number = first + torch.arange(num_steps * num_envs, dtype=torch.float32).view(num_steps, num_envs)
     return Rollout(
         obs=number[..., None],
-        action=torch.full((num_steps, num_worlds, 1), 9.0),
+        action=torch.full((num_steps, num_envs, 1), 9.0),
         executed=number[..., None] / 8,
         next_obs=number[..., None] + 0.5,
         reward=-number,
@@ -45,8 +45,8 @@ def rollout(first: int, num_steps: int, num_worlds: int) -> Rollout:
 @given(st.lists(st.tuples(st.integers(1, 5), st.integers(1, 3)), min_size=1, max_size=8), st.integers(1, 20))
 def test_it_keeps_the_latest_steps_as_a_list_would(sizes: list[tuple[int, int]], capacity: int) -> None:
     buffer, seen = ReplayBuffer(capacity, 1, 1), list[float]()
-    for num_steps, num_worlds in sizes:
-        new = rollout(len(seen), num_steps, num_worlds)
+    for num_steps, num_envs in sizes:
+        new = rollout(len(seen), num_steps, num_envs)
         buffer.add(new)
         seen += new.obs.flatten().tolist()
     kept = buffer.steps(0, len(buffer))
@@ -58,8 +58,8 @@ def test_it_keeps_the_latest_steps_as_a_list_would(sizes: list[tuple[int, int]],
     assert torch.equal(kept.truncated.bool(), kept.obs[:, 0] % 5 == 0)
 
 
-def test_all_steps_are_paid_anew_also_after_it_wrapped() -> None:
-    """7 of 10 steps are kept, the last three in front: the reference of 2021 re-paid only these three."""
+def test_all_steps_are_relabelled_also_after_it_wrapped() -> None:
+    """7 of 10 steps are kept, the last three in front: the reference of 2021 relabelled only these three."""
     buffer = ReplayBuffer(7, 1, 1)
     buffer.add(rollout(0, 10, 1))
     buffer.relabel(Sum())  # pyright: ignore[reportArgumentType]
@@ -96,21 +96,21 @@ def test_it_goes_on_from_its_state() -> None:
 
 @given(st.integers(1, 4), st.integers(1, 3), st.integers(1, 3), st.integers(4, 40), st.integers(0, 2**16))
 def test_what_followed_is_summed_as_a_loop_would(
-    num_rollouts: int, num_worlds: int, num_ahead: int, capacity: int, seed: int
+    num_rollouts: int, num_envs: int, n_step: int, capacity: int, seed: int
 ) -> None:
-    """Step by step in a world: until an episode ends, until n steps are summed, or until nothing is known yet."""
+    """Step by step in an env: until an episode ends, until n steps are summed, or until nothing is known yet."""
     buffer, seen = ReplayBuffer(capacity, 1, 1), 0
     for _ in range(num_rollouts):
-        buffer.add(rollout(seen, 5, num_worlds))
-        seen += 5 * num_worlds
-    drawn, discount = buffer.sample_ahead((50,), torch.Generator().manual_seed(seed), num_ahead, 0.5)
+        buffer.add(rollout(seen, 5, num_envs))
+        seen += 5 * num_envs
+    drawn, discount = buffer.sample_ahead((50,), torch.Generator().manual_seed(seed), n_step, 0.5)
     for index, first in enumerate(drawn.obs[:, 0].int().tolist()):
         total, step, count = 0.0, first, 0
         while True:
             total, count = total - step * 0.5**count, count + 1
-            if step % 3 == 0 or step % 5 == 0 or count == num_ahead or step + num_worlds >= seen:
+            if step % 3 == 0 or step % 5 == 0 or count == n_step or step + num_envs >= seen:
                 break
-            step += num_worlds
+            step += num_envs
         assert float(drawn.reward[index]) == pytest.approx(total)
         assert float(discount[index]) == 0.5**count
         assert float(drawn.next_obs[index]) == step + 0.5
@@ -120,17 +120,17 @@ def test_what_followed_is_summed_as_a_loop_would(
 
 
 def test_nothing_is_summed_across_a_cut() -> None:
-    """Two rollouts of two worlds; after the first, the worlds were reset."""
+    """Two rollouts of two environments; after the first, the environments were reset."""
     buffer = ReplayBuffer(100, 1, 1)
-    buffer.cut()  # of nothing
+    buffer.mark_truncated()  # of nothing
     buffer.add(replace(rollout(0, 1, 2), terminated=torch.zeros(1, 2).bool(), truncated=torch.zeros(1, 2).bool()))
-    buffer.cut()
+    buffer.mark_truncated()
     buffer.add(rollout(2, 3, 2))
     drawn, discount = buffer.sample_ahead((200,), torch.Generator().manual_seed(0), 3, 0.5)
     first = drawn.obs[:, 0] < 2
     assert first.any() and (discount[first] == 0.5).all() and drawn.truncated[first].all()
     assert (discount[~first] < 0.5).any()
-    buffer.forget_pay()
+    buffer.clear_rewards()
     assert not buffer.steps(0, 8).reward.any()
 
 

@@ -42,7 +42,7 @@ def make_rollout(reward: list[list[float]], terminated: list[list[bool]]) -> Rol
 
 
 def test_episode_returns_run_across_rollouts() -> None:
-    """One world is paid 1, 2 | 3, 4 | and ends after the third step: 1 + 2 + 3 = 6; 4 belongs to the next episode."""
+    """One env is rewarded 1, 2 | 3, 4 | and ends after the third step: 1 + 2 + 3 = 6; 4 belongs to the next episode."""
     returns = EpisodeReturns()
     returns.add(make_rollout([[1.0], [2.0]], [[False], [False]]))
     assert returns.mean is None
@@ -62,8 +62,8 @@ def test_steps_are_segments_of_one_step() -> None:
     assert steps.terminated.tolist() == [[False], [True]]
 
 
-def test_pieces_are_those_of_a_loop_over_worlds_and_steps() -> None:
-    """Ends lie anywhere, at the last step as well; each step finds its piece."""
+def test_fragments_are_those_of_a_loop_over_envs_and_steps() -> None:
+    """Ends lie anywhere, at the last step as well; each step finds its fragment."""
     generator = torch.Generator().manual_seed(0)
     num_steps, num_envs = 7, 3
     number = torch.arange(num_steps * num_envs, dtype=torch.float32).view(num_steps, num_envs)
@@ -79,21 +79,21 @@ def test_pieces_are_those_of_a_loop_over_worlds_and_steps() -> None:
         truncated=truncated,
         log_prob=number,
     )
-    pieces, piece = told.pieces()
+    fragments, fragment = told.fragments()
     slow = list[list[tuple[int, int]]]()
-    for world in range(num_envs):
+    for index in range(num_envs):
         slow.append([])
         for step in range(num_steps):
-            slow[-1].append((step, world))
-            if (terminated | truncated)[step, world] and step < num_steps - 1:
+            slow[-1].append((step, index))
+            if (terminated | truncated)[step, index] and step < num_steps - 1:
                 slow.append([])
-    assert pieces.batch_shape == (len(slow),)
+    assert fragments.batch_shape == (len(slow),)
     for index, steps in enumerate(slow):
-        one, last = pieces[index], steps[-1]
+        one, last = fragments[index], steps[-1]
         assert one.length.item() == len(steps)
         assert one.obs[: len(steps) + 1, 0].tolist() == [
             float(number[steps[0]]), *(float(number[at]) + 0.5 for at in steps)
         ]  # fmt: skip
         assert one.action[: len(steps), 0].tolist() == [-float(number[at]) for at in steps]
         assert (bool(one.terminated), bool(one.truncated)) == (bool(terminated[last]), bool(truncated[last]))
-        assert all(int(piece[at]) == index for at in steps)
+        assert all(int(fragment[at]) == index for at in steps)

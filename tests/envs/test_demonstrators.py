@@ -62,7 +62,7 @@ def test_it_leaves_alone_what_has_arrived() -> None:
 
 
 @pytest.mark.parametrize("env_id", CONTROLLERS)
-def test_worlds_do_not_know_of_each_other(env_id: str) -> None:
+def test_envs_do_not_know_of_each_other(env_id: str) -> None:
     """Many at once give what each gives alone."""
     generator = np.random.default_rng(0)
     obs = generator.normal(size=(20, 16 if env_id == REACH else 31)) * 0.1
@@ -87,12 +87,12 @@ def test_quality_is_the_share_of_steps_without_a_slip() -> None:
 
 def success(env_id: str, quality: float, num_episodes: int) -> float:
     """Play episodes; the share that ends at the goal."""
-    worlds = make_evaluation_env(env_id, num_episodes, 1)
+    envs = make_evaluation_env(env_id, num_episodes, 1)
     demonstrator = Demonstrator(env_id, DemonstratorCfg(quality=quality))
-    obs, _ = worlds.reset(seed=0)
+    obs, _ = envs.reset(seed=0)
     reward = np.zeros(num_episodes)
     for _ in range(50):
-        obs, reward, *_ = worlds.step(demonstrator.predict(obs)[0])
+        obs, reward, *_ = envs.step(demonstrator.predict(obs)[0])
     return float(reward.mean())
 
 

@@ -1,4 +1,4 @@
-"""The Fetch tasks: the same worlds as Gymnasium-Robotics', paid by success, with factors worked out from positions."""
+"""The Fetch tasks: the same envs as Gymnasium-Robotics', rewarded by success, with factors computed from positions."""
 
 import json
 from pathlib import Path
@@ -35,7 +35,7 @@ def test_gymnasiums_check_passes(name: str, reward: str) -> None:
 
 
 @NAMES
-def test_worlds_are_those_of_gymnasium_robotics(name: str) -> None:
+def test_envs_are_those_of_gymnasium_robotics(name: str) -> None:
     """Same seed and actions: what was achieved, what is desired, what is sensed, to the last bit; its reward plus 1."""
     ours, theirs = make(name, reward="task"), find(FETCH[name].source).make(disable_env_checker=True)
     obs, _ = ours.reset(seed=5)
@@ -78,7 +78,7 @@ def test_factors_are_what_they_say(name: str) -> None:
     assert set(FETCH[name].ranking) == {factor.name for factor in FETCH[name].factors}
 
 
-def test_the_goal_reached_pays_one() -> None:
+def test_the_goal_reached_gives_one() -> None:
     """A gripper that moves to the goal is within 0.05 m of it after 20 steps, and its episode goes on."""
     env = make("FetchReach", reward="task")
     obs, _ = env.reset(seed=0)
@@ -97,38 +97,38 @@ def test_the_learned_reward_hides_them() -> None:
     assert (reward, info) == (0.0, {})
     recorder = env.get_wrapper_attr("recorder")
     assert recorder.factor_names == FETCH["FetchPush"].ranking
-    worlds = gym.make_vec("prefgym/FetchPush-v0", 2)
-    worlds.reset(seed=0)
-    _, rewards, _, _, infos = worlds.step(np.ones((2, 4), np.float32))
-    assert isinstance(worlds, prefgym.PreferenceVectorEnv)
+    envs = gym.make_vec("prefgym/FetchPush-v0", 2)
+    envs.reset(seed=0)
+    _, rewards, _, _, infos = envs.step(np.ones((2, 4), np.float32))
+    assert isinstance(envs, prefgym.PreferenceVectorEnv)
     assert (rewards.tolist(), infos) == ([0.0, 0.0], {})
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
-def test_several_worlds_are_several_single_ones(mode: str) -> None:
+def test_several_envs_are_several_single_ones(mode: str) -> None:
     """World i has the seed plus i; factors and states at the end of an episode are those before the reset."""
-    worlds = gym.make_vec("prefgym/FetchReach-v0", 2, reward="task", autoreset_mode=mode, max_episode_steps=3)
-    assert isinstance(worlds, PhysicsVectorEnv)
-    assert worlds.metadata["autoreset_mode"] is AutoresetMode(mode)
+    envs = gym.make_vec("prefgym/FetchReach-v0", 2, reward="task", autoreset_mode=mode, max_episode_steps=3)
+    assert isinstance(envs, PhysicsVectorEnv)
+    assert envs.metadata["autoreset_mode"] is AutoresetMode(mode)
     single = [make("FetchReach", reward="task") for _ in range(2)]
-    obs, _ = worlds.reset(seed=7)
+    obs, _ = envs.reset(seed=7)
     assert np.array_equal(obs, [env.reset(seed=7 + i)[0] for i, env in enumerate(single)])
-    worlds.action_space.seed(0)
+    envs.action_space.seed(0)
     truncated = np.zeros(2, np.bool_)
     for _ in range(3):
-        actions = worlds.action_space.sample()
-        _, _, _, truncated, _ = worlds.step(actions)
+        actions = envs.action_space.sample()
+        _, _, _, truncated, _ = envs.step(actions)
         steps = [env.step(action) for env, action in zip(single, actions)]
-        for name, values in worlds.factors().items():
+        for name, values in envs.factors().items():
             assert values.tolist() == [info[name] for *_, info in steps]
         bases: list[Any] = [env.unwrapped for env in single]
-        assert np.array_equal(worlds.physics_state(final=True), np.concatenate([b.physics_state() for b in bases]))
+        assert np.array_equal(envs.physics_state(final=True), np.concatenate([b.physics_state() for b in bases]))
     assert truncated.all()
 
 
 @NAMES
 @pytest.mark.parametrize("mode", list(AutoresetMode)[:2])
-def test_worlds_go_on_where_others_were_stopped(name: str, mode: AutoresetMode) -> None:
+def test_envs_go_on_where_others_were_stopped(name: str, mode: AutoresetMode) -> None:
     """In the middle of an episode, through files, to the last bit, and through the resets that follow."""
     never, stopped, other = (make_vector(f"prefgym/{name}-v0", 2, mode, max_episode_steps=20) for _ in range(3))
     actions = np.random.default_rng(0).uniform(-1, 1, (75, 2, 4)).astype(np.float32)

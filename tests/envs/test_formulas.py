@@ -20,83 +20,83 @@ from prefgym.envs import (
     TASKS,
     WALKER2D,
 )
-from prefgym.sim.seeding import HostDraw
+from prefgym.sim.seeding import HostSampler
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.vector_env import PoolVectorEnv
 
 
 def facts(action: list[float], velocity: tuple[float, ...] = (), terminated: bool = False) -> StepFacts:
-    """Say what a step of one world did."""
+    """Say what a step of one environment did."""
     return StepFacts(action=np.array([action]), velocity=np.array([velocity]), terminated=np.array([terminated]))
 
 
-def paid(task: TaskSpec, views: dict[str, Any], step: StepFacts) -> tuple[dict[str, float], float]:
-    """Compute the terms and the reward of one world."""
+def terms_and_reward(task: TaskSpec, views: dict[str, Any], step: StepFacts) -> tuple[dict[str, float], float]:
+    """Compute the terms and the reward of one environment."""
     assert task.reward_terms is not None
     terms = task.reward_terms(task, views, step, np)
     assert list(terms) == [factor.name for factor in task.factors]
     return {name: float(term[0]) for name, term in terms.items()}, float(task.reward(terms)[0])
 
 
-def test_running_is_paid() -> None:
+def test_running_is_rewarded() -> None:
     """HalfCheetah at 2 m/s with six actions of 0.5: 2 - 0.1 x 6 x 0.25 = 1.85. Swimmer: 2 - 1e-4 x 2 x 0.25."""
-    terms, reward = paid(HALF_CHEETAH, {}, facts([0.5] * 6, (2.0,)))
+    terms, reward = terms_and_reward(HALF_CHEETAH, {}, facts([0.5] * 6, (2.0,)))
     assert terms == pytest.approx({"reward_forward": 2.0, "reward_ctrl": -0.15})
     assert reward == pytest.approx(1.85)
-    assert paid(SWIMMER, {}, facts([0.5] * 2, (2.0, 7.0)))[1] == pytest.approx(1.99995)
+    assert terms_and_reward(SWIMMER, {}, facts([0.5] * 2, (2.0, 7.0)))[1] == pytest.approx(1.99995)
 
 
 @pytest.mark.parametrize("task", [HOPPER, WALKER2D], ids=lambda task: task.name)
-def test_staying_up_is_paid(task: TaskSpec) -> None:
+def test_staying_up_is_rewarded(task: TaskSpec) -> None:
     """At 1 m/s with three actions of 1: 1 + 1 - 1e-3 x 3 = 1.997; 1 less when it falls."""
-    assert paid(task, {}, facts([1.0] * 3, (1.0,)))[1] == pytest.approx(1.997)
-    assert paid(task, {}, facts([1.0] * 3, (1.0,), terminated=True))[1] == pytest.approx(0.997)
+    assert terms_and_reward(task, {}, facts([1.0] * 3, (1.0,)))[1] == pytest.approx(1.997)
+    assert terms_and_reward(task, {}, facts([1.0] * 3, (1.0,), terminated=True))[1] == pytest.approx(0.997)
 
 
 def test_contacts_cost() -> None:
     """Ant: each component counts at most 1, so 3, -0.5 and 0 cost 5e-4 x 1.25; 8 actions of 1 cost 0.5 x 8."""
     forces = np.zeros((1, 14, 6))
     forces[0, 1, :2] = 3.0, -0.5
-    terms, reward = paid(ANT, {"cfrc_ext": forces}, facts([1.0] * 8, (2.0, 0.0)))
+    terms, reward = terms_and_reward(ANT, {"cfrc_ext": forces}, facts([1.0] * 8, (2.0, 0.0)))
     expected = {"reward_forward": 2.0, "reward_ctrl": -4.0, "reward_contact": -6.25e-4, "reward_survive": 1.0}
     assert terms == pytest.approx(expected)
     assert reward == pytest.approx(-1.000625)
 
 
-def test_humanoids_pay_for_applied_controls_and_for_impacts() -> None:
+def test_humanoids_reward_for_applied_controls_and_for_impacts() -> None:
     """Controls of 0.4 cost 0.1 x 17 x 0.16 = 0.272, whatever was asked for; contact costs end at 10."""
     forces = np.zeros((1, 14, 6))
     forces[0, 2, 0] = 1000.0  # 5e-7 x 1e6 = 0.5
     views = {"ctrl": np.full((1, 17), 0.4), "cfrc_ext": forces, "qpos": np.full((1, 24), 1.2)}
-    terms, reward = paid(HUMANOID, views, facts([9.0] * 17, (2.0, 0.0)))
+    terms, reward = terms_and_reward(HUMANOID, views, facts([9.0] * 17, (2.0, 0.0)))
     expected = {"reward_survive": 5.0, "reward_forward": 2.5, "reward_ctrl": -0.272, "reward_contact": -0.5}
     assert terms == pytest.approx(expected)
     assert reward == pytest.approx(6.728)
-    terms, reward = paid(HUMANOID_STANDUP, views, facts([9.0] * 17))
+    terms, reward = terms_and_reward(HUMANOID_STANDUP, views, facts([9.0] * 17))
     assert terms == pytest.approx({"reward_linup": 400.0, "reward_quadctrl": -0.272, "reward_impact": -0.5})
     assert reward == pytest.approx(400.228)  # and 1 for being there
     forces[0, 2, 0] = 1e6
-    assert paid(HUMANOID, views, facts([0.0] * 17, (0.0, 0.0)))[0]["reward_contact"] == -10.0
+    assert terms_and_reward(HUMANOID, views, facts([0.0] * 17, (0.0, 0.0)))[0]["reward_contact"] == -10.0
 
 
-def test_balancing_is_paid() -> None:
+def test_balancing_is_rewarded() -> None:
     """Tip at x = 2, height 1.5, poles at 1 and -2 rad/s: 10 - (0.04 + 0.25) - (0.001 + 0.02) = 9.689."""
     tip, qvel = np.array([[2.0, 0.0, 1.5]]), np.array([[9.0, 1.0, -2.0]])
-    terms, reward = paid(INVERTED_DOUBLE_PENDULUM, {"site_xpos/tip": tip, "qvel": qvel}, facts([0.0]))
+    terms, reward = terms_and_reward(INVERTED_DOUBLE_PENDULUM, {"site_xpos/tip": tip, "qvel": qvel}, facts([0.0]))
     assert terms == pytest.approx({"reward_survive": 10.0, "distance_penalty": -0.29, "velocity_penalty": -0.021})
     assert reward == pytest.approx(9.689)
-    assert paid(INVERTED_PENDULUM, {}, facts([0.0]))[1] == 1.0
-    assert paid(INVERTED_PENDULUM, {}, facts([0.0], terminated=True))[1] == 0.0
+    assert terms_and_reward(INVERTED_PENDULUM, {}, facts([0.0]))[1] == 1.0
+    assert terms_and_reward(INVERTED_PENDULUM, {}, facts([0.0], terminated=True))[1] == 0.0
 
 
-def test_reaching_is_paid() -> None:
+def test_reaching_is_rewarded() -> None:
     """Distances 5 (3, 4, 0) and 13 (3, 4, 12), actions of norm 1."""
     zero, near, far = np.zeros((1, 3)), np.array([[3.0, 4.0, 0.0]]), np.array([[3.0, 4.0, 12.0]])
-    terms, reward = paid(REACHER, {"xpos/fingertip": near, "xpos/target": zero}, facts([0.6, 0.8]))
+    terms, reward = terms_and_reward(REACHER, {"xpos/fingertip": near, "xpos/target": zero}, facts([0.6, 0.8]))
     assert terms == pytest.approx({"reward_dist": -5.0, "reward_ctrl": -1.0})
     assert reward == pytest.approx(-6.0)
     views = {"xpos/object": zero, "xpos/tips_arm": near, "xpos/goal": far}
-    terms, reward = paid(PUSHER, views, facts([0.6, 0.8, 0, 0, 0, 0, 0]))
+    terms, reward = terms_and_reward(PUSHER, views, facts([0.6, 0.8, 0, 0, 0, 0, 0]))
     assert terms == pytest.approx({"reward_dist": -13.0, "reward_ctrl": -0.1, "reward_near": -2.5})
     assert reward == pytest.approx(-15.6)
 
@@ -198,13 +198,13 @@ def agree(array: np.ndarray, tensor: torch.Tensor) -> None:
 def test_targets_are_within_reach() -> None:
     """Reacher's targets fill a disc of 0.2 m; Pusher's objects a rectangle, 0.17 m away from the goal."""
     rng = np.random.default_rng(0)
-    qpos, qvel = REACHER.initial(REACHER, HostDraw(rng), 2000, np.zeros(4), np.zeros(4))
+    qpos, qvel = REACHER.initial(REACHER, HostSampler(rng), 2000, np.zeros(4), np.zeros(4))
     distances = np.linalg.norm(qpos[:, -2:], axis=1)
     assert distances.max() < 0.2
     assert abs((distances**2).mean() - 0.02) < 0.001  # uniform over the disc: E r^2 = R^2 / 2
     assert not qvel[:, -2:].any()
     assert 0.004 < abs(qvel[:, :-2]).max() <= 0.005
-    qpos, qvel = PUSHER.initial(PUSHER, HostDraw(rng), 2000, np.ones(11), np.zeros(11))
+    qpos, qvel = PUSHER.initial(PUSHER, HostSampler(rng), 2000, np.ones(11), np.zeros(11))
     place = qpos[:, -4:-2]
     assert np.linalg.norm(place, axis=1).min() > 0.17
     assert place.min(0) == pytest.approx([-0.3, -0.2], abs=0.01)

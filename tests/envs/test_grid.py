@@ -75,7 +75,7 @@ def test_random_boards(seed: int) -> None:
     assert mdp.solve().value[mdp.is_terminal] == pytest.approx(0.0)
 
 
-def test_the_number_says_which_world() -> None:
+def test_the_number_says_which_env() -> None:
     one, same, other = make_random(3), make_random(3), make_random(4)
     assert (one.board == same.board).all()
     assert one.board.shape != other.board.shape or (one.board != other.board).any()

@@ -10,7 +10,7 @@ from prefgym.sim.nested import same
 from prefgym.sim.single_env import PoolEnv
 from prefgym.sim.vector_env import PoolVectorEnv
 
-NUM_WORLDS, NUM_STEPS = 8, 1005  # past the longest time limit
+NUM_ENVS, NUM_STEPS = 8, 1005  # past the longest time limit
 PARTS = ("observations", "rewards", "terminations", "truncations", "infos")
 
 
@@ -18,8 +18,8 @@ PARTS = ("observations", "rewards", "terminations", "truncations", "infos")
 @pytest.mark.parametrize("name", TASKS)
 def test_vector_env_equals_sync_vector_env(name: str, mode: AutoresetMode) -> None:
     """Observations, rewards, flags and infos, final ones and masks included, are bit-equal in all steps."""
-    ours = PoolVectorEnv(TASKS[name], NUM_WORLDS, seeding="parity", autoreset_mode=mode)
-    theirs = gym.make_vec(f"{name}-v5", NUM_WORLDS, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode})
+    ours = PoolVectorEnv(TASKS[name], NUM_ENVS, seeding="parity", autoreset_mode=mode)
+    theirs = gym.make_vec(f"{name}-v5", NUM_ENVS, vectorization_mode="sync", vector_kwargs={"autoreset_mode": mode})
     assert ours.observation_space == theirs.observation_space
     assert ours.action_space == theirs.action_space
     assert same(ours.reset(seed=3), theirs.reset(seed=3))
@@ -33,12 +33,12 @@ def test_vector_env_equals_sync_vector_env(name: str, mode: AutoresetMode) -> No
         num_ended += int((outcome[2] | outcome[3]).sum())
     theirs.close()
     ours.close()
-    assert num_ended >= NUM_WORLDS
+    assert num_ended >= NUM_ENVS
 
 
 @pytest.mark.parametrize("name", TASKS)
 def test_single_env_equals_gymnasiums(name: str) -> None:
-    """One world gives what `gym.make` gives, from reset to reset."""
+    """One environment gives what `gym.make` gives, from reset to reset."""
     ours, theirs = gym.make(f"prefgym/{name}-v0", reward="task"), gym.make(f"{name}-v5")
     assert isinstance(ours.unwrapped, PoolEnv)
     theirs.action_space.seed(0)
@@ -58,8 +58,8 @@ def test_single_env_equals_gymnasiums(name: str) -> None:
                 break
 
 
-def test_a_world_does_not_depend_on_the_others() -> None:
-    """With a generator for each world, world 2 of 5 does what it does alone."""
+def test_an_env_does_not_depend_on_the_others() -> None:
+    """With a generator for each environment, environment 2 of 5 does what it does alone."""
     many, alone = (PoolVectorEnv(TASKS["Walker2d"], n, seeding="parity", autoreset_mode="SameStep") for n in (5, 1))
     assert same(many.reset(seed=10)[0][2], alone.reset(seed=12)[0][0])
     many.action_space.seed(0)

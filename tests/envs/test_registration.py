@@ -12,7 +12,7 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 import prefgym
-from prefgym.envs import TASKS, VARIANTS, WISHES
+from prefgym.envs import LANGUAGE_TASKS, TASKS, VARIANTS
 from prefgym.envs.registration import make_env, make_vector_env, register
 from prefgym.sim.single_env import PoolEnv
 from prefgym.sim.vector_env import PoolVectorEnv
@@ -24,8 +24,8 @@ def test_ids_are_registered_once() -> None:
     """Importing registers all eleven, and the seven without a reward; registering again changes nothing."""
     assert prefgym.__version__
     ours = [env_id for env_id in gym.registry if env_id.startswith("prefgym/")]
-    assert (len(TASKS), len(VARIANTS), len(WISHES)) == (11, 2, 7)
-    assert {f"prefgym/{name}-v0" for name in TASKS | VARIANTS | WISHES} <= set(ours)
+    assert (len(TASKS), len(VARIANTS), len(LANGUAGE_TASKS)) == (11, 2, 7)
+    assert {f"prefgym/{name}-v0" for name in TASKS | VARIANTS | LANGUAGE_TASKS} <= set(ours)
     register()
     assert ours == [env_id for env_id in gym.registry if env_id.startswith("prefgym/")]
 
@@ -68,7 +68,7 @@ def test_time_limits_and_spaces(name: str) -> None:
 
 @REWARDS
 def test_the_reward_switch(reward: str) -> None:
-    """The learned reward is 0 until there is one, and hides the terms; the task reward is paid and told."""
+    """The learned reward is 0 until there is one, and hides the terms; the task reward is rewarded and told."""
     env = gym.make_vec("prefgym/HalfCheetah-v0", num_envs=2, reward=reward)
     env.reset(seed=0)
     _, rewards, *_, infos = env.step(np.ones((2, 6), np.float32))
@@ -102,7 +102,7 @@ def test_settings_arrive() -> None:
     assert gym.make("prefgym/Hopper-v0", max_episode_steps=7).spec.max_episode_steps == 7  # pyright: ignore[reportOptionalMemberAccess]
 
 
-def test_worlds_can_be_single_environments() -> None:
+def test_envs_can_be_single_environments() -> None:
     """Gymnasium's own vectorisation works, too."""
     env = gym.make_vec("prefgym/Hopper-v0", num_envs=2, vectorization_mode="sync", reward="task")
     ours = gym.make_vec("prefgym/Hopper-v0", num_envs=2, reward="task", seeding="parity")

@@ -18,10 +18,10 @@ from prefgym import raters
 from prefgym.checkpoints import Checkpoints
 from prefgym.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.datasets import load_preferences
-from prefgym.envs import WISHES, registration
+from prefgym.envs import LANGUAGE_TASKS, registration
 from prefgym.preferences import Preferences, RaterInfo
 from prefgym.queries import Queries
-from prefgym.raters.prompt import PromptRater
+from prefgym.raters.prompt import ImmediateRater
 from prefgym.registry import Entry
 from prefgym.report import write_report
 from prefgym.states import State
@@ -41,21 +41,24 @@ TINY = [
 @pytest.mark.filterwarnings("ignore:.*we recommend using a symmetric and normalized space:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*We recommend you to use a symmetric and normalized Box:UserWarning")
 @pytest.mark.filterwarnings("ignore:.*is different from the unwrapped version:UserWarning")
-@pytest.mark.parametrize("name", WISHES)
+@pytest.mark.parametrize("name", LANGUAGE_TASKS)
 def test_checkers_pass(name: str) -> None:
-    """Gymnasium's and Stable-Baselines3's check_env find nothing wrong, whatever is paid."""
-    for reward in ("learned", "measure"):
+    """Gymnasium's and Stable-Baselines3's check_env find nothing wrong, whatever is rewarded."""
+    for reward in ("learned", "metric"):
         check_env(gym.make(f"prefgym/{name}-v0", reward=reward), skip_render_check=True)
         sb3_check_env(gym.make(f"prefgym/{name}-v0", reward=reward))
 
 
-@pytest.mark.parametrize("name", WISHES)
-def test_many_worlds_equal_one(name: str) -> None:
+@pytest.mark.parametrize("name", LANGUAGE_TASKS)
+def test_many_envs_equal_one(name: str) -> None:
     """Observations, counts, flags and infos are bit-equal, and metadata say what is wanted."""
-    env_id, task = f"prefgym/{name}-v0", WISHES[name]
-    one, many = gym.make(env_id, reward="measure"), gym.make_vec(env_id, 2, reward="measure", seeding="parity")
+    env_id, task = f"prefgym/{name}-v0", LANGUAGE_TASKS[name]
+    one, many = gym.make(env_id, reward="metric"), gym.make_vec(env_id, 2, reward="metric", seeding="parity")
     for env in (one, many):
-        assert (env.metadata["wish"], task.measure and task.measure.name) == (task.wish, env.metadata["measure"])
+        assert (env.metadata["task_description"], task.metric and task.metric.name) == (
+            task.task_description,
+            env.metadata["metric"],
+        )
     one.action_space.seed(0)
     assert np.array_equal(one.reset(seed=3)[0], many.reset(seed=3)[0][0])
     for _ in range(30):
@@ -74,15 +77,15 @@ def test_many_worlds_equal_one(name: str) -> None:
 def test_there_is_no_task_reward(make: Any) -> None:  # noqa: ANN401
     """One sentence says so, repeats what is wanted, and says what to do."""
     with pytest.raises(
-        ValueError, match=r"HumanoidKneel has no task reward, only a wish \('The humanoid kneels.*rater"
+        ValueError, match=r"HumanoidKneel has no task reward, only a description \('The humanoid kneels.*rater"
     ):
         make("prefgym/HumanoidKneel-v0", reward="task")
 
 
 def test_segments_know_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The wrapper pays 0, and segments carry neither reward nor factors; the measure is not to be recorded at all."""
+    """The wrapper gives 0, and segments carry neither reward nor factors; the measure is not to be recorded at all."""
     count_each_step(monkeypatch)
-    assert counts(gym.make_vec(HOPPER, 2, reward="measure")) == {COUNTED}
+    assert counts(gym.make_vec(HOPPER, 2, reward="metric")) == {COUNTED}
     assert counts(gym.make_vec(HOPPER, 2, reward="recorded")) == counts(gym.make_vec(HOPPER, 2)) == {0.0}
     env: Any = gym.make_vec(HOPPER, 2)
     assert counts(env) == {0.0}
@@ -90,23 +93,23 @@ def test_segments_know_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert options.reward is None
     assert options.factors == {}
     assert options.state is not None
-    for measured in (
-        gym.make_vec(HOPPER, 2, reward="measure"),
-        gym.make_vec(HOPPER, 2, reward="measure", vectorization_mode="sync"),
+    for metric_env in (
+        gym.make_vec(HOPPER, 2, reward="metric"),
+        gym.make_vec(HOPPER, 2, reward="metric", vectorization_mode="sync"),
     ):
         with pytest.raises(ValueError, match="raters would see it: make the environment with reward='recorded'"):
-            PreferenceVectorEnv(measured)
+            PreferenceVectorEnv(metric_env)
     unknown = PreferenceVectorEnv(gym.make_vec(HOPPER, 2, reward="recorded", vectorization_mode="sync"))
     assert counts(unknown) == {0.0}
     assert unknown.sample_queries(4, length=5).options.reward is None
 
 
 def test_other_tasks_are_measured_by_their_reward() -> None:
-    """What evaluation pays on Hopper is the task reward, as before, and there the measure may be recorded."""
-    told = [gym.make_vec("prefgym/Hopper-v0", 2, reward=reward) for reward in ("task", "measure", "recorded")]
+    """What evaluation gives on Hopper is the task reward, as before, and there the measure may be recorded."""
+    told = [gym.make_vec("prefgym/Hopper-v0", 2, reward=reward) for reward in ("task", "metric", "recorded")]
     assert counts(told[0]) == counts(told[1]) == counts(told[2]) != {0.0}
     assert PreferenceVectorEnv(told[1]).recorder.has_reward
-    assert "measure" not in told[0].metadata
+    assert "metric" not in told[0].metadata
 
 
 @pytest.mark.parametrize(
@@ -140,19 +143,21 @@ class CoinRaterCfg:
     """A rater who tosses a coin."""
 
 
-class CoinRater(PromptRater):
+class CoinRater(ImmediateRater):
     """Look at nothing, and remember what was wanted."""
 
-    def __init__(self, cfg: CoinRaterCfg, *, seed: int = 0, wish: str = "") -> None:
+    def __init__(self, cfg: CoinRaterCfg, *, seed: int = 0, task_description: str = "") -> None:
         super().__init__()
-        self.wish, self.generator = wish, torch.Generator().manual_seed(seed)
+        self.task_description, self.generator = task_description, torch.Generator().manual_seed(seed)
 
     def __call__(self, queries: Queries) -> Preferences:
         assert queries.options.reward is None
         assert queries.options.factors == {}
         scores = torch.zeros(queries.options.batch_shape, dtype=torch.float64)
         answers = BradleyTerry(BradleyTerryCfg(beta=1.0)).sample(scores, self.generator)
-        return Preferences.of(queries, answers, RaterInfo(name="coin", settings={"wish": self.wish}))
+        return Preferences.of(
+            queries, answers, RaterInfo(name="coin", settings={"task_description": self.task_description})
+        )
 
     def state_dict(self) -> State:
         return {"generator": self.generator.get_state()}
@@ -174,13 +179,20 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     evaluated = [row["eval/mean_reward"] for row in rows if "eval/mean_reward" in row]
     assert evaluated == [125.0, 125.0]
-    result, wish = json.loads(Path("run/result.json").read_text()), WISHES["HopperBackflip"].wish
-    assert (result["wish"], result["measure"], result["returns"]) == (wish, "backflips", [125.0, 125.0])
+    result, task_description = (
+        json.loads(Path("run/result.json").read_text()),
+        LANGUAGE_TASKS["HopperBackflip"].task_description,
+    )
+    assert (result["task_description"], result["metric"], result["returns"]) == (
+        task_description,
+        "backflips",
+        [125.0, 125.0],
+    )
     kept = load_preferences(Path("run/preferences/preferences"))
     assert len(kept) == 10
     assert kept.queries.options.reward is None
     assert kept.queries.options.factors == {}
-    assert kept.raters[0].settings == {"wish": wish}
+    assert kept.raters[0].settings == {"task_description": task_description}
     loaded = Checkpoints(Path("run/checkpoints")).load()
     assert loaded is not None
     state, shards = loaded
@@ -189,7 +201,7 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert {"obs", "state", "choice"} <= set(state["preferences"]["arrays"])
     assert not any("reward" in name or "factor" in name for name in state["preferences"]["arrays"])
     page = write_report(Path("run"), model=None, camera={}, fps=125.0, preferences=kept).read_text()
-    assert wish in page
+    assert task_description in page
     assert "Final backflips" in page
     assert "rue return" not in page
     assert command("evaluate", "run", "--episodes", "2") == 0
@@ -199,14 +211,14 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
 
 def count_each_step(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let the hopper's measure count 0.125 a step, which nothing else does."""
-    task = WISHES["HopperBackflip"]
-    assert task.measure is not None
-    each = replace(task.measure, step=lambda task, views, memory, xp: (memory, 0 * views["qpos"][..., 0] + COUNTED))
-    monkeypatch.setitem(registration._SPECS, task.name, replace(task, measure=each))
+    task = LANGUAGE_TASKS["HopperBackflip"]
+    assert task.metric is not None
+    each = replace(task.metric, step=lambda task, views, memory, xp: (memory, 0 * views["qpos"][..., 0] + COUNTED))
+    monkeypatch.setitem(registration._SPECS, task.name, replace(task, metric=each))
 
 
 def counts(env: Any) -> set[float]:  # noqa: ANN401
-    """Take twenty steps, and return what was paid."""
+    """Take twenty steps, and return what was rewarded."""
     env.reset(seed=0)
     env.action_space.seed(0)
     return {float(reward) for _ in range(20) for reward in env.step(env.action_space.sample())[1]}

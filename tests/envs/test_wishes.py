@@ -18,8 +18,8 @@ from prefgym.envs import (
     HUMANOID_KNEEL,
     HUMANOID_LOTUS,
     HUMANOID_SPLITS,
+    LANGUAGE_TASKS,
     WALKER2D_ONE_LEG,
-    WISHES,
 )
 from prefgym.sim.cpu import load_model
 from prefgym.sim.task import TaskSpec
@@ -35,7 +35,7 @@ LYING = {"on its back": -np.pi / 2, "on its front": np.pi / 2}
 
 def count(task: TaskSpec, path: Sequence[Array], velocity: Array | None = None) -> float:
     """Lead a robot along a path, and add up what its steps count. Shape of each state: (nq,)."""
-    worlds, everyone = Worlds(task, 1, measured=True), np.array([True])
+    worlds, everyone = Worlds(task, 1, returns_metric=True), np.array([True])
     at_rest = worlds.pool.qvel0 if velocity is None else velocity
     worlds.reset(everyone, path[0][None], at_rest[None])
     total = 0.0
@@ -48,7 +48,7 @@ def count(task: TaskSpec, path: Sequence[Array], velocity: Array | None = None) 
 
 def play(task: TaskSpec, num_steps: int, *, random: bool) -> Array:
     """Play at random, or without moving a joint; returns what each of four episodes counts. Shape: (4,)."""
-    env = PoolVectorEnv(task, 4, measured=True, autoreset_mode="SameStep")
+    env = PoolVectorEnv(task, 4, returns_metric=True, autoreset_mode="SameStep")
     env.reset(seed=0)
     env.action_space.seed(0)
     total, over = np.zeros(4), np.zeros(4, np.bool_)
@@ -266,12 +266,12 @@ def test_postures_are_held(task: TaskSpec) -> None:
 # --- all of them ---
 
 
-@pytest.mark.parametrize("task", WISHES.values(), ids=lambda task: task.name)
+@pytest.mark.parametrize("task", LANGUAGE_TASKS.values(), ids=lambda task: task.name)
 def test_numpy_and_torch_agree(task: TaskSpec) -> None:
     """On what is remembered and what is counted, along random play and with a memory that has something in it."""
-    measure = task.measure
-    assert measure is not None
-    env = PoolVectorEnv(task, 5, autoreset_mode="SameStep", measured=True)
+    metric = task.metric
+    assert metric is not None
+    env = PoolVectorEnv(task, 5, autoreset_mode="SameStep", returns_metric=True)
     env.reset(seed=0)
     env.action_space.seed(0)
     rng = np.random.default_rng(0)
@@ -279,12 +279,12 @@ def test_numpy_and_torch_agree(task: TaskSpec) -> None:
         env.step(env.action_space.sample())
         views = {name: view.copy() for name, view in env._worlds.pool.views.items()}
         tensors = {name: torch.from_numpy(view) for name, view in views.items()}
-        memory = measure.begin(task, views, np)
-        assert np.allclose(memory, measure.begin(task, tensors, torch).numpy())
+        memory = metric.begin(task, views, np)
+        assert np.allclose(memory, metric.begin(task, tensors, torch).numpy())
         memory = memory + rng.normal(size=memory.shape)
         ours, theirs = (
-            measure.step(task, views, memory, np),
-            measure.step(task, tensors, torch.from_numpy(memory), torch),
+            metric.step(task, views, memory, np),
+            metric.step(task, tensors, torch.from_numpy(memory), torch),
         )
         for array, tensor in zip(ours, theirs, strict=True):
             assert array.shape == tuple(tensor.shape)
@@ -294,7 +294,7 @@ def test_numpy_and_torch_agree(task: TaskSpec) -> None:
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep"])
 def test_each_episode_is_measured_by_itself(mode: str) -> None:
     """A turn that one episode completed is not taken back when the next one begins upright."""
-    env = PoolVectorEnv(HALF_CHEETAH_BACKFLIP, 2, measured=True, max_episode_steps=3, autoreset_mode=mode)
+    env = PoolVectorEnv(HALF_CHEETAH_BACKFLIP, 2, returns_metric=True, max_episode_steps=3, autoreset_mode=mode)
     env.reset(seed=0)
     pool, still = env._worlds.pool, np.zeros((2, 6))
     high = pool.qpos0.copy()
@@ -305,9 +305,9 @@ def test_each_episode_is_measured_by_itself(mode: str) -> None:
     assert not rewards[1:].any()
 
 
-def test_a_snapshot_has_what_the_measure_remembers() -> None:
+def test_a_snapshot_has_what_the_metric_remembers() -> None:
     """Once the turn is counted, restoring lets it be counted again, and the other way round."""
-    env = PoolVectorEnv(HOPPER_BACKFLIP, 1, measured=True)
+    env = PoolVectorEnv(HOPPER_BACKFLIP, 1, returns_metric=True)
     env.reset(seed=0)
     before, still = env.snapshot(), np.zeros((1, 3))
     pool = env._worlds.pool
@@ -325,23 +325,23 @@ def test_a_snapshot_has_what_the_measure_remembers() -> None:
 
 def test_what_is_not_measured_is_not_computed() -> None:
     """Without `measured` the reward is 0, and what the measure reads is not even copied out of the simulation."""
-    broken = replace(HUMANOID_KNEEL, measure=replace(measure_of(HUMANOID_KNEEL), step=None, begin=None))
+    broken = replace(HUMANOID_KNEEL, metric=replace(metric_of(HUMANOID_KNEEL), step=None, begin=None))
     env = PoolVectorEnv(broken, 2)
     env.reset(seed=0)
     assert not env.step(env.action_space.sample())[1].any()
     assert env.factors() == {}
     assert "xpos/pelvis" not in env._worlds.pool.views
-    assert not env.pays_measure
+    assert not env.returns_metric
 
 
-def measure_of(task: TaskSpec) -> Any:  # noqa: ANN401
-    assert task.measure is not None
-    return task.measure
+def metric_of(task: TaskSpec) -> Any:  # noqa: ANN401
+    assert task.metric is not None
+    return task.metric
 
 
 @pytest.mark.parametrize("mode", ["NextStep", "SameStep", "Disabled"])
 def test_gymnasiums_contract_is_kept(mode: str) -> None:
     def make() -> PoolVectorEnv:
-        return PoolVectorEnv(ANT_CIRCLE, 3, measured=True, max_episode_steps=10, autoreset_mode=mode)
+        return PoolVectorEnv(ANT_CIRCLE, 3, returns_metric=True, max_episode_steps=10, autoreset_mode=mode)
 
     check_vector_env(make, num_steps=30)

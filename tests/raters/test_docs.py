@@ -46,9 +46,9 @@ def test_the_table_of_rankings_is_true() -> None:
     told = {task: ranking.split(", ") for tasks, ranking in rows for task in tasks.split(", ")}
     ids = [name for name, spec in gym.registry.items() if name.startswith("prefgym/") and spec.vector_entry_point]
     tasks = [gym.make_vec(env_id, 1).unwrapped.task for env_id in ids]  # pyright: ignore[reportAttributeAccessIssue]
-    paid = [task for task in tasks if not getattr(task, "wish", "")]
-    assert len(paid) == 17
-    for task in paid:
+    with_reward = [task for task in tasks if not getattr(task, "task_description", "")]
+    assert len(with_reward) == 17
+    for task in with_reward:
         names = [factor.name for factor in task.factors]
         assert sorted(task.ranking) == sorted(names)
         assert [resolve(name, names) for name in told[task.name.removesuffix("Newton")]] == list(task.ranking), (

@@ -74,8 +74,11 @@ def test_one_factor_without_tolerance_is_the_oracle_on_that_factor(asking: Askin
     """On 500 random queries, exact ties among them."""
     generator = torch.Generator().manual_seed(0)
     queries = asking(torch.randint(-4, 5, (500, 2, 1), generator=generator).float().tolist())
-    paid = replace(queries.options, reward=queries.options.factors["reward_forward"])
-    judged, answers = ScriptedRater(oracle())(replace(queries, options=paid)).answers, rater("forward")(queries).answers
+    rewarded = replace(queries.options, reward=queries.options.factors["reward_forward"])
+    judged, answers = (
+        ScriptedRater(oracle())(replace(queries, options=rewarded)).answers,
+        rater("forward")(queries).answers,
+    )
     assert torch.equal(judged.choice, answers.choice)
     assert torch.equal(judged.tie, answers.tie)
     assert 20 < int(answers.tie.sum()) < 150

@@ -1,4 +1,4 @@
-"""The hindsight rater judges by what came of a segment: real worlds, and Gymnasium's own as the slow reference."""
+"""The hindsight rater judges by what came of a segment: real envs, and Gymnasium's own as the slow reference."""
 
 from dataclasses import replace
 from typing import Any
@@ -38,12 +38,12 @@ def segments() -> Segments:
 
 
 def simulator() -> Simulator:
-    """Make worlds for 4 hoppers."""
+    """Make environments for 4 hoppers."""
     return Simulator(TASKS["Hopper"], num_worlds=4, num_threads=1)
 
 
 def slow_score(segment: Segments, policy: Any, num_steps: int, gamma: float) -> float:  # noqa: ANN401
-    """Sum up a segment, and what Gymnasium's hopper is paid when it is put to the last state and goes on."""
+    """Sum up a segment, and what Gymnasium's hopper is rewarded when it is put to the last state and goes on."""
     assert segment.reward is not None
     assert segment.state is not None
     length = int(segment.length)
@@ -87,7 +87,7 @@ def test_what_cannot_be_gone_on_from_is_refused(segments: Segments) -> None:
     """Each with a sentence that says why."""
     with pytest.raises(ValueError, match="go on under the expert policy, and there is none"):
         raters.make("hindsight", policy="expert")
-    with pytest.raises(ValueError, match="needs recorded physics states of prefgym's own worlds"):
+    with pytest.raises(ValueError, match="needs recorded physics states of prefgym's own environments"):
         HindsightRater(policy=expert(HOPPER))
     rater = HindsightRater(policy=expert(HOPPER), simulator=simulator())
     with pytest.raises(ValueError, match="these segments carry none"):

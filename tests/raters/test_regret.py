@@ -48,7 +48,7 @@ class Sage:
 
 
 class Ahead:
-    """What follows pays the second number of the state, once."""
+    """What follows gives the second number of the state, once."""
 
     def __init__(self, state: Any) -> None:  # noqa: ANN401
         self.reward = state[:, 1:2]
@@ -117,7 +117,7 @@ def test_simulated_values_are_those_of_both_ends() -> None:
     torch.testing.assert_close(rater.score(segments), torch.tensor(by_hand, dtype=torch.float64), rtol=1e-6, atol=1e-6)
 
 
-def test_both_forms_agree_where_the_world_has_no_chance() -> None:
+def test_both_forms_agree_where_the_env_has_no_chance() -> None:
     """With Q = r + gamma V(s') the advantages sum up to what the ends say."""
 
     class Consistent(Sage):
@@ -132,7 +132,7 @@ def test_both_forms_agree_where_the_world_has_no_chance() -> None:
 
 
 def test_an_expert_has_no_regret_however_long_a_segment_is() -> None:
-    """In a world that pays 1 for ever, V = 1 / (1 - gamma): segments of 1 to 6 steps are all equally good."""
+    """In an environment that gives 1 for ever, V = 1 / (1 - gamma): segments of 1 to 6 steps are all equally good."""
 
     class Content(Sage):
         def value(self, obs: Tensor) -> Tensor:
@@ -141,8 +141,8 @@ def test_an_expert_has_no_regret_however_long_a_segment_is() -> None:
     segments = example_segments(6, 2, num_steps=6)
     length = torch.stack([torch.arange(1, 7), torch.full((6,), 6)], -1)
     flag = torch.zeros(6, 2, dtype=torch.bool)
-    paid = replace(segments, reward=torch.ones(6, 2, 6), length=length, terminated=flag)
-    scores = RegretRater(expert=Content()).score(paid)
+    rewarded = replace(segments, reward=torch.ones(6, 2, 6), length=length, terminated=flag)
+    scores = RegretRater(expert=Content()).score(rewarded)
     torch.testing.assert_close(scores, torch.zeros(6, 2, dtype=torch.float64), rtol=0, atol=1e-14)
 
 

@@ -8,17 +8,17 @@ import torch
 
 from prefgym import raters
 from prefgym.queries import Queries
-from prefgym.raters.turning import TurningRater, TurningRaterCfg
+from prefgym.raters.turning import RotationalRater, RotationalRaterCfg
 from prefgym.testing import check_rater
 
 NAMES = ("reward_forward", "reward_ctrl", "reward_survive")
-PLAIN = TurningRaterCfg(factors="forward,ctrl", means=(0.0, 0.0), deviations=(1.0, 2.0))
+PLAIN = RotationalRaterCfg(factors="forward,ctrl", means=(0.0, 0.0), deviations=(1.0, 2.0))
 Asking = Callable[[Sequence[Any]], Queries]
 
 
-def rater(cfg: TurningRaterCfg = PLAIN) -> TurningRater:
+def rater(cfg: RotationalRaterCfg = PLAIN) -> RotationalRater:
     """Look at what moves forward and at what it costs."""
-    return TurningRater(cfg, factor_names=NAMES, ranking=NAMES)
+    return RotationalRater(cfg, factor_names=NAMES, ranking=NAMES)
 
 
 def test_answers_by_hand(asking: Asking) -> None:
@@ -60,7 +60,7 @@ def test_it_complies(asking: Asking) -> None:
     """As any rater, and goes on where it was stopped."""
     queries = asking(torch.randn(64, 2, 3, generator=torch.Generator().manual_seed(0)).tolist())
     check_rater(rater, queries)
-    shown = TurningRaterCfg(factors="forward,ctrl")
+    shown = RotationalRaterCfg(factors="forward,ctrl")
     one, other = rater(shown), rater(shown)
     one(queries[:32])
     other.load_state_dict(one.state_dict())
@@ -68,7 +68,7 @@ def test_it_complies(asking: Asking) -> None:
 
 
 def test_the_first_two_of_the_ranking_are_taken() -> None:
-    assert rater(TurningRaterCfg()).factors == ("reward_forward", "reward_ctrl")
+    assert rater(RotationalRaterCfg()).factors == ("reward_forward", "reward_ctrl")
     for factors, told in (
         ("forward", "reward_forward"),
         ("forward,-forward", "reward_forward, -reward_forward"),

@@ -221,9 +221,9 @@ def test_training_on_the_task_reward_has_no_labels_to_speak_of(write: Write, run
     (run_dir / "result.json").write_text(json.dumps(facts))
     page = write(model=None, preferences=None)
     assert headings(page) == ["Learning", "Final policy", "Configuration"]
-    assert "paid the task reward itself" in page.text
+    assert "trained on the task reward itself" in page.text
     assert "the reference arm" in page.text
-    assert "Task return (what the agent was paid)" in page.text
+    assert "Task return (what of the agent's reward)" in page.text
 
 
 def test_writing_again_replaces_the_page_whole(write: Write, run_dir: Path) -> None:

@@ -19,10 +19,22 @@ def all_charts() -> dict[str, str]:
     x = rng.normal(size=5000)
     return {
         "curve-wide": charts.learning_curve(
-            charts.WIDE, true=LINE, std=LINE, final=(5.0, 1.0, 0.1), sessions=LINE.x, paid=LINE, paid_name="Learned"
+            charts.WIDE,
+            true=LINE,
+            std=LINE,
+            final=(5.0, 1.0, 0.1),
+            sessions=LINE.x,
+            learned=LINE,
+            reward_name="Learned",
         ),
         "curve-narrow": charts.learning_curve(
-            charts.NARROW, true=LINE, std=NOTHING, final=None, sessions=NOTHING.x, paid=NOTHING, paid_name="Learned"
+            charts.NARROW,
+            true=LINE,
+            std=NOTHING,
+            final=None,
+            sessions=NOTHING.x,
+            learned=NOTHING,
+            reward_name="Learned",
         ),
         "accuracy": charts.accuracy(held_out=LINE, train=LINE, x_label="session"),
         "reliability": charts.reliability_diagram(reliability(rng.random(50), rng.random(50))),

@@ -1,4 +1,4 @@
-"""The reward ensemble: what it pays, and why its zero matters where episodes terminate."""
+"""The reward ensemble: what it gives, and why its zero matters where episodes terminate."""
 
 from dataclasses import replace
 
@@ -44,7 +44,7 @@ def make_preferences(num: int, step_reward: float = 0.0, cut: bool = False) -> P
     return Preferences.of(Queries.of(options), answers, RaterInfo(name="test"))
 
 
-def test_one_product_pays_what_one_by_one_does() -> None:
+def test_one_product_gives_what_one_by_one_does() -> None:
     """The same weights, asked in both ways, about segments of several batch axes."""
     one_by_one = Ensemble(CFG, ENV)
     preferences = make_preferences(20, cut=True)
@@ -56,7 +56,7 @@ def test_one_product_pays_what_one_by_one_does() -> None:
     torch.testing.assert_close(together.score(options), one_by_one.score(options))
 
 
-def pay(ensemble: Ensemble, action: float) -> float:
+def mean_reward(ensemble: Ensemble, action: float) -> float:
     """Ask what one step with this action is worth."""
     flag = torch.zeros(1, dtype=torch.bool)
     step = Segments(
@@ -75,11 +75,11 @@ def pay(ensemble: Ensemble, action: float) -> float:
     ids=["", "next obs", "crop"],
 )
 def test_the_reward_rises_with_what_was_preferred(cfg: EnsembleCfg) -> None:
-    """Larger actions were preferred, so they pay more; the deviation over the labelled steps is 1."""
+    """Larger actions were preferred, so they give more; the deviation over the labelled steps is 1."""
     ensemble = Ensemble(cfg, ENV)
     preferences = make_preferences(300)
     report = ensemble.fit(preferences)
-    assert pay(ensemble, 1.0) > pay(ensemble, 0.0) > pay(ensemble, -1.0)
+    assert mean_reward(ensemble, 1.0) > mean_reward(ensemble, 0.0) > mean_reward(ensemble, -1.0)
     assert report.accuracy > 0.85
     rewards = ensemble.reward(preferences.queries.options)
     torch.testing.assert_close(rewards.flatten(1).std(1), torch.ones(3), atol=1e-3, rtol=0)
@@ -99,12 +99,12 @@ def test_cut_windows_tell_whether_living_pays(living: float) -> None:
     """With windows of unequal length the worth of an average step gets its sign; with equal ones it cannot."""
     cut = Ensemble(CFG, ENV)
     cut.fit(make_preferences(400, living, cut=True))
-    assert pay(cut, 0.0) * living > 0
+    assert mean_reward(cut, 0.0) * living > 0
     # two learners of equal windows see the same choices whatever living is worth
     blind = [Ensemble(CFG, ENV), Ensemble(CFG, ENV)]
     for ensemble, value in zip(blind, (living, -living)):
         ensemble.fit(make_preferences(100, value))
-    assert pay(blind[0], 0.0) == pytest.approx(pay(blind[1], 0.0))
+    assert mean_reward(blind[0], 0.0) == pytest.approx(mean_reward(blind[1], 0.0))
 
 
 @pytest.mark.parametrize(("offset", "expected"), [("centre", 0.0), ("survival-bonus", 2.0)])
@@ -133,13 +133,13 @@ def test_the_task_reward_is_not_looked_at() -> None:
     one, other = Ensemble(CFG, ENV), Ensemble(CFG, ENV)
     one.fit(preferences)
     other.fit(preferences.without_truth())
-    assert pay(one, 0.3) == pay(other, 0.3)
+    assert mean_reward(one, 0.3) == mean_reward(other, 0.3)
 
 
 def test_weights_come_back() -> None:
-    """A learner that takes over another's state pays the same."""
+    """A learner that takes over another's state gives the same."""
     one, other = Ensemble(CFG, ENV, seed=0), Ensemble(CFG, ENV, seed=1)
     one.fit(make_preferences(40))
     other.load_weights(one.weights())
-    assert pay(one, 0.7) == pay(other, 0.7)
+    assert mean_reward(one, 0.7) == mean_reward(other, 0.7)
     assert other.is_fitted

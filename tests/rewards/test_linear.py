@@ -40,9 +40,9 @@ def test_features_are_discounted() -> None:
 
 
 def test_policies_know_nothing_of_the_true_reward() -> None:
-    """Another reward of the same world draws the same policies; each is there once."""
+    """Another reward of the same environment draws the same policies; each is there once."""
     one = policies_for_random_rewards(MDP, 40, np.random.default_rng(1))
-    other = policies_for_random_rewards(MDP.paid(-WEIGHTS), 40, np.random.default_rng(1))
+    other = policies_for_random_rewards(MDP.with_reward(-WEIGHTS), 40, np.random.default_rng(1))
     assert np.array_equal(one, other)
     assert 5 < len(one) <= 40
     assert one.shape[1:] == (12, 6)
@@ -61,7 +61,7 @@ def test_both_learn_from_preferences_of_their_own_kind() -> None:
         difference = better[0::2] - better[1::2]
         choice = torch.as_tensor(np.where(np.abs(difference) < 1e-9, 0.5, difference > 0))
         weights = fit_weights(score, 6, pairs, choice, LinearCfg(gradient_steps=300))
-        assert MDP.scaled_return(MDP.paid(weights).solve().policy) > 0.9
+        assert MDP.scaled_return(MDP.with_reward(weights).solve().policy) > 0.9
 
 
 def test_the_lowest_loss_counts() -> None:

@@ -1,4 +1,4 @@
-"""The preference model: antisymmetric, fitted to choices that no score explains, and what it pays by hand."""
+"""The preference model: antisymmetric, fitted to choices that no score explains, and what it gives by hand."""
 
 from dataclasses import replace
 from math import log
@@ -68,7 +68,7 @@ def test_what_terminated_has_less_and_what_was_cut_off_has_not() -> None:
     """Weights of 2 of 4 steps: a quarter each after a termination, a half each where the window was merely short."""
     obs, length = torch.zeros(2, 4), torch.tensor([2, 2])
     model = PreferenceModel(SMALL, ENV)
-    model.watch(segments(obs, length, torch.tensor([True, False])))
+    model.observe_fragments(segments(obs, length, torch.tensor([True, False])))
     assert model.queue_weight.tolist() == [[0.25, 0.25, 0.0, 0.0], [0.5, 0.5, 0.0, 0.0]]
 
 
@@ -103,19 +103,19 @@ def test_ties_are_learned_as_such() -> None:
     assert report.calibration_error < 0.1
 
 
-def test_pay_sums_to_the_log_odds_against_the_queue() -> None:
-    """Of 5 pieces the queue keeps the latest 3; sums of pay differ as the mean log odds against these do."""
+def test_reward_sums_to_the_log_odds_against_the_queue() -> None:
+    """Of 5 fragments the queue keeps the latest 3; sums of rewards differ as the mean log odds against these do."""
     model = PreferenceModel(replace(SMALL, queue=3), ENV)
-    pieces = segments(torch.randn(5, 4))
-    model.watch(pieces[:2])
-    model.watch(pieces[2:])
+    fragments = segments(torch.randn(5, 4))
+    model.observe_fragments(fragments[:2])
+    model.observe_fragments(fragments[2:])
     others = segments(torch.randn(6, 4))
     for member in range(2):
-        odds = [chance(model, others, piece[None].map(lambda x: x.repeat(6, *[1] * (x.dim() - 1))), member).logit()
-                for piece in (pieces[i] for i in (2, 3, 4))]  # fmt: skip
+        odds = [chance(model, others, fragment[None].map(lambda x: x.repeat(6, *[1] * (x.dim() - 1))), member).logit()
+                for fragment in (fragments[i] for i in (2, 3, 4))]  # fmt: skip
         expected = torch.stack(odds).mean(0)
-        paid = model.reward(others)[member].sum(-1)  # not normalised before a fit
-        assert torch.allclose(paid - paid[0], expected - expected[0], atol=1e-4)
+        rewards = model.reward(others)[member].sum(-1)  # not normalised before a fit
+        assert torch.allclose(rewards - rewards[0], expected - expected[0], atol=1e-4)
 
 
 def test_pairs_are_scored_as_choices_were_fitted() -> None:
@@ -149,7 +149,7 @@ def test_one_answer_is_enough(num_cycles: int) -> None:
     assert model.reward(told.queries.options).isfinite().all()
 
 
-def test_with_nobody_to_meet_the_score_is_paid() -> None:
+def test_with_nobody_to_meet_the_score_is_rewarded() -> None:
     """Before anything was seen, r = u."""
     model = PreferenceModel(SMALL, ENV)
     seen = segments(torch.randn(3, 4))
@@ -157,18 +157,18 @@ def test_with_nobody_to_meet_the_score_is_paid() -> None:
     assert torch.allclose(model.reward(seen), u.view(2, 3, 4))
 
 
-def test_who_goes_round_is_paid_for_what_beats_the_queue() -> None:
-    """-1 beats 0, 0 beats 1, 1 beats -1: against a queue of one kind, that which beats it is paid best."""
+def test_who_goes_round_is_rewarded_for_what_beats_the_queue() -> None:
+    """-1 beats 0, 0 beats 1, 1 beats -1: against a queue of one kind, that which beats it is rewarded best."""
     kinds = torch.tensor([-1.0, 0.0, 1.0])
     pairs = torch.randint(3, (300, 2), generator=torch.Generator().manual_seed(0))
     pairs = pairs[pairs[:, 0] != pairs[:, 1]]
     model = PreferenceModel(SMALL, ENV)
     model.fit(asked(kinds[pairs], (pairs[:, 1] - pairs[:, 0]) % 3 == 1))
     for kind in range(3):
-        model.watch(segments(kinds[kind].expand(64, 4)))
-        paid = model.reward(segments(kinds.unsqueeze(-1).expand(-1, 4))).mean((0, -1))
-        assert paid.argmax() == (kind - 1) % 3
-        assert paid.argmin() == (kind + 1) % 3
+        model.observe_fragments(segments(kinds[kind].expand(64, 4)))
+        rewards = model.reward(segments(kinds.unsqueeze(-1).expand(-1, 4))).mean((0, -1))
+        assert rewards.argmax() == (kind - 1) % 3
+        assert rewards.argmin() == (kind + 1) % 3
 
 
 def test_the_truth_is_not_seen() -> None:
@@ -186,7 +186,7 @@ def test_it_goes_on_where_it_was_stopped() -> None:
     told = asked(torch.rand(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, dtype=torch.bool))
     never, stopped, gone_on = (PreferenceModel(SMALL, ENV) for _ in range(3))
     for model in (never, stopped):
-        model.watch(segments(torch.ones(3, 4)))
+        model.observe_fragments(segments(torch.ones(3, 4)))
         model.fit(told)
     gone_on.load_state_dict(stopped.state_dict())
     never.fit(told)
@@ -201,7 +201,7 @@ def test_three_options_are_refused() -> None:
         PreferenceModel(SMALL, ENV).fit(told)
 
 
-def test_before_there_are_pieces_of_ones_own_it_compares_with_what_was_asked_about() -> None:
+def test_before_there_are_fragments_of_ones_own_it_compares_with_what_was_asked_about() -> None:
     """With that of the last fit, until somebody watches; then with nothing else."""
     told = asked(torch.rand(40, 2, generator=torch.Generator().manual_seed(0)), torch.ones(40, dtype=torch.bool))
     model = PreferenceModel(SMALL, ENV)
@@ -213,7 +213,7 @@ def test_before_there_are_pieces_of_ones_own_it_compares_with_what_was_asked_abo
         model.queue[-8:, 0, 0], told[:20].queries.options.obs[-4:, :, 0, 0].flatten()
     )
     before = model.reward(told.queries.options)
-    model.watch(segments(torch.full((3, 4), 5.0)))  # another queue, and another pay
+    model.observe_fragments(segments(torch.full((3, 4), 5.0)))  # another queue, and another reward
     assert len(model.queue) == 3
     assert not torch.allclose(model.reward(told.queries.options), before)
     model.fit(told)

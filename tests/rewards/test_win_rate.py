@@ -12,9 +12,9 @@ ALL = torch.ones(6, dtype=torch.bool)
 
 
 def test_win_rates_by_hand() -> None:
-    """Piece 0 wins one of two, piece 1 ties its only one, piece 2 was skipped; nobody judged piece 3."""
+    """Fragment 0 wins one of two, fragment 1 ties its only one, fragment 2 was skipped; nobody judged fragment 3."""
     learner = WinRate(WinRateCfg())
-    learner.match(torch.arange(4), ALL[:4], 4)
+    learner.propose_comparisons(torch.arange(4), ALL[:4], 4)
     learner._players, learner._opponents = torch.tensor([0, 1, 0, 2]), torch.full((4,), -1)
     answers = Answers.of(
         torch.tensor([0, 0, 1, 0]),
@@ -22,39 +22,39 @@ def test_win_rates_by_hand() -> None:
         torch.tensor([False, True, False, False]),
         torch.tensor([False, False, False, True]),
     )
-    learner.settle(answers)
+    learner.record_outcomes(answers)
     assert learner.rates.tolist() == [0.5, 0.5, 0.5, 0.5]
     learner._players = torch.tensor([0, 1, 3, 3])
-    learner.settle(Answers.of(torch.tensor([0, 1, 0, 1]), 2))
+    learner.record_outcomes(Answers.of(torch.tensor([0, 1, 0, 1]), 2))
     assert learner.rates.tolist() == [1.0, 0.0, 0.5, 0.5]
     learner._players = torch.tensor([0, 0, 0, 3])
-    learner.settle(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
+    learner.record_outcomes(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
     assert learner.rates.tolist() == pytest.approx([2 / 3, 0.5, 0.5, 1.0])
     learner._opponents = torch.tensor([1, 1, 3, -1])  # who is new tells by both
-    learner.settle(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
+    learner.record_outcomes(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
     assert learner.rates.tolist() == pytest.approx([2 / 3, 0.5, 0.5, 0.5])
 
 
 def test_opponents_are_known_by_where_they_begin() -> None:
-    """Of 4 new pieces the second is cut short; those of the rollout before are not among the new ones."""
+    """Of 4 new fragments the second is cut short; those of the rollout before are not among the new ones."""
     learner, whole = WinRate(WinRateCfg()), torch.tensor([True, False, True, True])
-    learner.match(torch.arange(4), ALL[:4], 1)
+    learner.propose_comparisons(torch.arange(4), ALL[:4], 1)
     starts = torch.arange(10, 14)
-    second = learner.match(starts, whole, 200)[:, 1]
+    second = learner.propose_comparisons(starts, whole, 200)[:, 1]
     new = learner._opponents >= 0
     assert torch.equal(starts[learner._opponents[new]], second[new])
     assert torch.equal(new, second >= 10) and new.any() and not new.all()
 
 
 @given(st.lists(st.tuples(st.integers(1, 6), st.integers(0, 30)), min_size=1, max_size=5), st.integers(1, 12))
-def test_new_pieces_meet_others_of_the_queue_alike_often(rollouts: list[tuple[int, int]], queue: int) -> None:
+def test_new_fragments_meet_others_of_the_queue_alike_often(rollouts: list[tuple[int, int]], queue: int) -> None:
     learner, begun = WinRate(WinRateCfg(queue=queue)), 0
-    for num_new, num_matches in rollouts:
+    for num_new, num_comparisons in rollouts:
         starts = torch.arange(begun, begun + num_new)
         begun += num_new
         known = set(range(max(0, begun - queue), begun))
-        pairs = learner.match(starts, ALL[:num_new], num_matches).tolist()
-        assert len(pairs) == num_matches
+        pairs = learner.propose_comparisons(starts, ALL[:num_new], num_comparisons).tolist()
+        assert len(pairs) == num_comparisons
         counts = [sum(first == start for first, _ in pairs) for start in starts.tolist()]
         assert max(counts) - min(counts) <= 1
         for first, second in pairs:
@@ -63,18 +63,18 @@ def test_new_pieces_meet_others_of_the_queue_alike_often(rollouts: list[tuple[in
 
 
 def test_all_of_the_queue_are_met_alike() -> None:
-    """The last of 5 pieces meets the 4 others, each in a quarter of 4000 matches."""
+    """The last of 5 fragments meets the 4 others, each in a quarter of 4000 matches."""
     learner = WinRate(WinRateCfg())
-    learner.match(torch.arange(4), ALL[:4], 1)
-    met = learner.match(torch.tensor([4]), ALL[:1], 4000)[:, 1].bincount(minlength=5)
+    learner.propose_comparisons(torch.arange(4), ALL[:4], 1)
+    met = learner.propose_comparisons(torch.tensor([4]), ALL[:1], 4000)[:, 1].bincount(minlength=5)
     assert met[4] == 0
     assert (met[:4] - 1000).abs().max() < 120
 
 
 def test_all_are_met_alike_where_more_are_new_than_the_queue_holds() -> None:
-    """Of 8 pieces the last 5 are the queue: the first 3 meet each of them alike, the others all but themselves."""
+    """Of 8 fragments the last 5 are the queue: the first 3 meet each of them alike, the others all but themselves."""
     learner = WinRate(WinRateCfg(queue=5))
-    pairs = learner.match(torch.arange(8), torch.ones(8, dtype=torch.bool), 8000)
+    pairs = learner.propose_comparisons(torch.arange(8), torch.ones(8, dtype=torch.bool), 8000)
     met = torch.zeros(8, 8).index_put_((pairs[:, 0], pairs[:, 1]), torch.ones(8000), accumulate=True)
     assert not met[:, :3].any() and not met.diagonal().any()
     assert (met[:3, 3:] - 200).abs().max() < 70  # five deviations
@@ -82,37 +82,37 @@ def test_all_are_met_alike_where_more_are_new_than_the_queue_holds() -> None:
 
 
 def test_what_the_recorder_may_forget_is_met_no_more() -> None:
-    """A queue of 4 reaches back two rollouts of two pieces each; where pieces are cut short it is not filled up."""
+    """A queue of 4 reaches back two rollouts of two fragments each; where they are cut short it is not filled up."""
     learner = WinRate(WinRateCfg(queue=4))
     cut = torch.zeros(2, dtype=torch.bool)
-    learner.match(torch.tensor([0, 1]), ALL[:2], 1)
+    learner.propose_comparisons(torch.tensor([0, 1]), ALL[:2], 1)
     for first in (2, 4):
-        learner.match(torch.tensor([first, first + 1]), cut, 1)
+        learner.propose_comparisons(torch.tensor([first, first + 1]), cut, 1)
         assert learner.queue.tolist() == [0, 1]
     other = WinRate(WinRateCfg(queue=4))
     other.load_state_dict(learner.state_dict())
     for one in (learner, other):
-        one.match(torch.tensor([6, 7]), ALL[:2], 1)
+        one.propose_comparisons(torch.tensor([6, 7]), ALL[:2], 1)
         assert one.queue.tolist() == [6, 7]
 
 
-def test_only_pieces_that_met_others_can_be_paid() -> None:
+def test_only_fragments_that_met_others_can_be_rewarded() -> None:
     learner = WinRate(WinRateCfg())
     for refuse in (learner.reward, learner.fit):
         with pytest.raises(ValueError, match="win rate"):
             refuse(None)  # pyright: ignore[reportArgumentType]
 
 
-def test_pieces_that_were_cut_short_meet_nobody() -> None:
-    """Of four pieces the second and the last are whole: only these play, and only these are met later."""
+def test_fragments_that_were_cut_short_meet_nobody() -> None:
+    """Of four fragments the second and the last are whole: only these play, and only these are met later."""
     learner = WinRate(WinRateCfg())
     whole = torch.tensor([False, True, False, True])
-    pairs = learner.match(torch.arange(4), whole, 3)
+    pairs = learner.propose_comparisons(torch.arange(4), whole, 3)
     assert sorted({first for first, _ in pairs.tolist()}) == [1, 3]
-    learner.settle(Answers.of(torch.zeros(3, dtype=torch.long), 2))
+    learner.record_outcomes(Answers.of(torch.zeros(3, dtype=torch.long), 2))
     assert learner.rates.tolist() == pytest.approx([0.5, 2 / 3, 0.5, 1 / 3])  # two matches of the one, one of the other
-    assert len(learner.match(torch.tensor([7, 8]), whole[:1].expand(2), 5)) == 0
-    learner.settle(Answers.of(torch.zeros(0, dtype=torch.long), 2))
+    assert len(learner.propose_comparisons(torch.tensor([7, 8]), whole[:1].expand(2), 5)) == 0
+    learner.record_outcomes(Answers.of(torch.zeros(0, dtype=torch.long), 2))
     assert learner.rates.tolist() == [0.5, 0.5]
-    met = learner.match(torch.tensor([9]), ALL[:1], 50)[:, 1]
+    met = learner.propose_comparisons(torch.tensor([9]), ALL[:1], 50)[:, 1]
     assert set(met.tolist()) == {1, 3}

@@ -41,7 +41,7 @@ def record() -> Record:
 
 
 class ToldLearner:
-    """A learner whose members pay what a function of the observation before each step says."""
+    """A learner whose members give what a function of the observation before each step says."""
 
     def __init__(self, *members: Callable[[Tensor], Tensor], is_fitted: bool = True) -> None:
         self.members, self.is_fitted = members, is_fitted
@@ -58,17 +58,17 @@ class ToldLearner:
         """Learn nothing."""
 
     def reward(self, segments: Segments) -> Tensor:
-        """Pay what the members say, in padding too."""
+        """Give what the members say, in padding too."""
         assert segments.reward is None, "a learner must not see the task reward"
         self.num_segments += segments.length.numel()
         return torch.stack([member(segments.obs[..., :-1, 0]) for member in self.members])
 
 
 class ScoringToldLearner(ToldLearner):
-    """A learner that chooses by ten times what it pays."""
+    """A learner that chooses by ten times what it gives."""
 
     def score(self, segments: Segments) -> Tensor:
-        """Score by ten times the pay."""
+        """Score by ten times the reward."""
         return 10 * (self.reward(segments) * segments.mask).sum(-1)
 
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
 from prefgym.protocols import NoSegmentError
-from prefgym.samplers.candidates import SamplerCfg, draw
+from prefgym.samplers.candidates import SamplerCfg, sample_queries
 from prefgym.samplers.sources import AllSteps, RecentSteps
 
 Record = Callable[..., Recorder]
@@ -31,7 +31,7 @@ MAX_DEVIATIONS = 4.5  # of a binomial count; exceeded by chance in 7 of a millio
 def test_options_differ_wherever_they_can(num_starts: int, num_queries: int, num_options: int, seed: int) -> None:
     """No start is shown twice in a query if there are as many starts as options."""
     starts = torch.arange(num_starts) * 7 + 3
-    drawn = draw(starts, num_queries, num_options, torch.Generator().manual_seed(seed))
+    drawn = sample_queries(starts, num_queries, num_options, torch.Generator().manual_seed(seed))
     assert drawn.shape == (num_queries, num_options)
     assert bool(torch.isin(drawn, starts).all())
     if num_starts >= num_options:
@@ -41,7 +41,7 @@ def test_options_differ_wherever_they_can(num_starts: int, num_queries: int, num
 def test_pairs_are_uniform(generator: torch.Generator) -> None:
     """Of three starts, each of the six ordered pairs is drawn in a sixth of the queries."""
     num_draws = 12_000
-    counts = Counter(map(tuple, draw(torch.arange(3), num_draws, 2, generator).tolist()))
+    counts = Counter(map(tuple, sample_queries(torch.arange(3), num_draws, 2, generator).tolist()))
     # 12000 / 6 = 2000 +- sqrt(12000 * 1/6 * 5/6) = 41
     assert len(counts) == 6
     assert all(abs(count - 2000) < MAX_DEVIATIONS * 41 for count in counts.values())
@@ -50,7 +50,7 @@ def test_pairs_are_uniform(generator: torch.Generator) -> None:
 def test_nothing_to_draw_from_is_an_error(generator: torch.Generator) -> None:
     """One clear sentence."""
     with pytest.raises(NoSegmentError, match="no segment can be drawn"):
-        draw(torch.zeros(0, dtype=torch.long), 3, 2, generator)
+        sample_queries(torch.zeros(0, dtype=torch.long), 3, 2, generator)
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -13,7 +13,7 @@ from torch import Tensor
 from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
 from prefgym.samplers import informative
-from prefgym.samplers.candidates import draw
+from prefgym.samplers.candidates import sample_queries
 from prefgym.samplers.informative import choice_probabilities, disagreement, entropy
 
 Record = Callable[..., Recorder]
@@ -45,7 +45,7 @@ def test_the_order_of_options_does_not_matter(seed: int, num_options: int) -> No
 def test_probabilities_are_those_of_the_members(record: Record, told: Told, scoring_told: Told) -> None:
     """P(first) = 1 / (1 + exp(R2 - R1)), R being summed over valid steps, or the learner's own score."""
     recorder = record(3, terminated=True)  # observations 0, 1, 2
-    members = (lambda obs: obs + 1.0, lambda obs: -obs)  # pay in padding too: must not count
+    members = (lambda obs: obs + 1.0, lambda obs: -obs)  # give in padding too: must not count
     candidates = torch.tensor([[0, 1], [2, 0]])
     # R of the segment from 0 (2 steps): 1 + 2 = 3 and -0 - 1 = -1; from 1: 2 + 3 = 5 and -3; from 2 (cut): 3 and -2
     differences = torch.tensor([[3.0 - 5.0, 3.0 - 3.0], [-1.0 + 3.0, -2.0 + 1.0]])
@@ -70,14 +70,14 @@ def test_chunks_change_nothing(
     assert learner.num_segments == 23 * 2
 
 
-@pytest.mark.parametrize(("name", "measure"), [("disagreement", disagreement), ("entropy", entropy)])
+@pytest.mark.parametrize(("name", "metric"), [("disagreement", disagreement), ("entropy", entropy)])
 def test_the_best_candidates_are_asked(name: str, measure: Measure, record: Record, told: Told) -> None:
     """What is asked measures highest among all candidates, and candidates are ten to a query."""
     recorder, learner = record(60), told(torch.sin, torch.cos, lambda obs: obs / 30)
     options = samplers.make(name, segment_length=3)(recorder, learner, 5, torch.Generator().manual_seed(1))
     assert learner.num_segments == 10 * 5 * 2
     starts = recorder.starts(3)
-    candidates = draw(starts, 50, 2, torch.Generator().manual_seed(1))
+    candidates = sample_queries(starts, 50, 2, torch.Generator().manual_seed(1))
     values = measure(choice_probabilities(recorder, learner, candidates, 3))
     best = candidates[values.argsort(descending=True)[:5]]
     assert torch.equal(options.obs[..., 0, 0], recorder.segments(best, 3).obs[..., 0, 0])

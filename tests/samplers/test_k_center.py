@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
-from prefgym.samplers.candidates import draw
+from prefgym.samplers.candidates import sample_queries
 from prefgym.samplers.informative import choice_probabilities, disagreement
 from prefgym.samplers.k_center import k_center
 from prefgym.segments import Segments
@@ -65,7 +65,7 @@ def test_queries_spread_over_what_was_seen(record: Record, told: Told) -> None:
     sampler = samplers.make("k-center", segment_length=1)
     options = sampler(recorder, learner, 5, torch.Generator().manual_seed(2))
     assert learner.num_segments == 0  # the learner is not asked
-    candidates = recorder.segments(draw(recorder.starts(1), 50, 2, torch.Generator().manual_seed(2)), 1)
+    candidates = recorder.segments(sample_queries(recorder.starts(1), 50, 2, torch.Generator().manual_seed(2)), 1)
     chosen = k_center(candidates.obs.flatten(1), 5, torch.zeros(0, 4))
     assert torch.equal(options.obs, candidates.obs[chosen])
 
@@ -89,7 +89,7 @@ def test_coverage_chooses_from_the_disputed_half(record: Record, told: Told) -> 
     recorder, learner = record(60), told(torch.sin, torch.cos)
     sampler = samplers.make("disagreement-k-center", segment_length=2)
     options = sampler(recorder, learner, 4, torch.Generator().manual_seed(3))
-    candidates = draw(recorder.starts(2), 40, 2, torch.Generator().manual_seed(3))
+    candidates = sample_queries(recorder.starts(2), 40, 2, torch.Generator().manual_seed(3))
     half = disagreement(choice_probabilities(recorder, learner, candidates, 2)).topk(20).indices
     disputed = recorder.segments(candidates[half], 2)
     chosen = k_center(disputed.obs.flatten(1), 4, torch.zeros(0, 6))

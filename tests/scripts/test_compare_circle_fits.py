@@ -1,4 +1,4 @@
-"""How well ways to fit a preference model foresee answers."""
+"""How well ways to fit a preference model predict answers."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ RUN = [
 ]
 
 
-def test_a_good_way_foresees_more_than_one_that_shrinks_all_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_good_way_predicts_more_than_one_that_shrinks_all_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(*RUN) == 0
     ways = (FitCfg(weight_decay=decay, gradient_steps=200) for decay in (0.3, 300.0))
     good, none = (judge(Path("run"), PreferenceModelCfg(num_members=1, fit=way), 150, 50) for way in ways)
@@ -24,4 +24,4 @@ def test_a_good_way_foresees_more_than_one_that_shrinks_all_to_nothing(capsys: p
     assert good[1] > 0.3
     few = {"weight_decays": (1.0,), "gradient_steps": (5,), "num_cycles": (0, 1)}
     main(CompareCircleFitsCfg(runs=(Path("run"),), answers=40, **few))
-    assert "answers foreseen" in capsys.readouterr().out
+    assert "answers predicted" in capsys.readouterr().out

@@ -1,11 +1,11 @@
-"""How well a fit foresees the next session."""
+"""How well a fit predicts the next session."""
 
 from pathlib import Path
 
 import pytest
 import torch
 from commands import command
-from compare_fits import CompareFitsCfg, foresee, ordered
+from compare_fits import CompareFitsCfg, ordered, predicted_share
 
 from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.segments import Segments
@@ -43,9 +43,9 @@ def test_each_later_session_of_a_run_is_predicted(capsys: pytest.CaptureFixture[
     """Of three sessions two come after the first, and none after the third."""
     assert command(*RUN) == 0
     way = EnsembleCfg(hidden=(8,))
-    shares = list(foresee(CompareFitsCfg(runs=(), first_session=1), Path("run"), way))
+    shares = list(predicted_share(CompareFitsCfg(runs=(), first_session=1), Path("run"), way))
     assert len(shares) == 2
     assert all(0 <= share <= 1 for share in shares)
     with pytest.raises(SystemExit, match="2"):
-        list(foresee(CompareFitsCfg(runs=(), first_session=3), Path("run"), way))
+        list(predicted_share(CompareFitsCfg(runs=(), first_session=3), Path("run"), way))
     assert "run has 3 sessions" in capsys.readouterr().err

@@ -8,7 +8,7 @@ from kill_and_resume import WORK, KillAndResumeCfg, differences, main
 
 @pytest.mark.parametrize(("agent", "moments"), [("ppo", len(WORK) - 1), ("pebble", 4), ("sb3-sac", 4)])
 def test_killed_runs_come_to_the_same(agent: str, moments: int, capsys: pytest.CaptureFixture[str]) -> None:
-    """Real runs, killed in each kind of work (ppo re-pays nothing), or in some, with raters who answer late."""
+    """Real runs, killed in each kind of work (ppo relabels nothing), or in some, with raters who answer late."""
     assert main(KillAndResumeCfg(agents=(agent,), raters=("late-oracle",), moments=moments)) == 0
     told = capsys.readouterr().out
     assert told.count(": equal") == moments

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 import train_experts
-from train_experts import Steps, TrainExpertsCfg, fit_values, half_way, make, take_turns, worlds_of
+from train_experts import Steps, TrainExpertsCfg, envs_of, fit_values, half_way, make, take_turns
 
 from prefgym.experts import LEVELS, Expert, ExpertCard, Measured
 
@@ -73,7 +73,7 @@ class Noise:
 
 def test_turns_are_taken() -> None:
     """In its own turns the policy acts without noise; turns are of 1 to 300 steps, the others' of 1 to 20."""
-    own, env = a_policy(), worlds_of("Hopper", 6)
+    own, env = a_policy(), envs_of("Hopper", 6)
     steps = take_turns(env, own, [Noise()], 600, seed=0)
     env.close()
     chosen = torch.as_tensor(own.predict(steps.obs)[0])
@@ -88,17 +88,17 @@ def test_turns_are_taken() -> None:
     assert torch.equal(same, ~(steps.terminated | steps.truncated)[:-1])
 
 
-def test_values_of_a_world_that_is_known_are_found() -> None:
-    """Observation x is paid x and stays; own turns end it with V = x / (1 - gamma). Theirs are paid 1 more at once."""
+def test_values_of_an_env_that_is_known_are_found() -> None:
+    """Observation x is rewarded x and stays; own turns end it with V = x / (1 - gamma). Theirs get 1 more at once."""
     draws = torch.Generator().manual_seed(0)
-    num_steps, num_worlds = 200, 50
-    x = torch.rand(num_worlds, generator=draws).expand(num_steps, -1) + 0.5
-    obs = torch.zeros(num_steps, num_worlds, 11)
+    num_steps, num_envs = 200, 50
+    x = torch.rand(num_envs, generator=draws).expand(num_steps, -1) + 0.5
+    obs = torch.zeros(num_steps, num_envs, 11)
     obs[..., 0] = x
-    is_own = (torch.arange(num_steps) // 20 % 2 == 0)[:, None].expand(-1, num_worlds)
-    action = torch.zeros(num_steps, num_worlds, 3)
+    is_own = (torch.arange(num_steps) // 20 % 2 == 0)[:, None].expand(-1, num_envs)
+    action = torch.zeros(num_steps, num_envs, 3)
     action[..., 0] = 1.0 - is_own.float()
-    flag = torch.zeros(num_steps, num_worlds, dtype=torch.bool)
+    flag = torch.zeros(num_steps, num_envs, dtype=torch.bool)
     reward = x + ~is_own
     steps = Steps(
         obs=obs, action=action, reward=reward, next_obs=obs, terminated=flag, truncated=flag, is_own=is_own
@@ -108,5 +108,5 @@ def test_values_of_a_world_that_is_known_are_found() -> None:
     told = obs[0]
     torch.testing.assert_close(policy.value(told), 2 * x[0], rtol=0.03, atol=0.03)
     advantage = policy.action_value(told, action[20]) - policy.value(told)
-    torch.testing.assert_close(advantage, torch.ones(num_worlds), rtol=0.1, atol=0.1)
+    torch.testing.assert_close(advantage, torch.ones(num_envs), rtol=0.1, atol=0.1)
     assert (policy.action_value(told, action[0]) - policy.value(told)).abs().max() < 0.1

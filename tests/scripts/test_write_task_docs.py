@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 from write_task_docs import FOLDER, TaskDocsCfg, equation, main, pages, pictures
 
-from prefgym.envs import HOPPER, HUMANOID_STANDUP, TASKS, WISHES
+from prefgym.envs import HOPPER, HUMANOID_STANDUP, LANGUAGE_TASKS, TASKS
 
 
 def test_pages_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
@@ -18,7 +18,7 @@ def test_pages_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
 
 def test_there_is_a_page_and_a_picture_for_each_task() -> None:
     """All of them, two grids, an index, and nothing else; pictures are small."""
-    names = {*TASKS, *WISHES, "Delivery", "RandomMDP"}
+    names = {*TASKS, *LANGUAGE_TASKS, "Delivery", "RandomMDP"}
     assert set(pages()) == {"README.md", *(f"{name}.md" for name in names)}
     assert {path.name for path in FOLDER.iterdir()} == {*pages(), *pictures()}
     for name in pictures():
@@ -48,7 +48,7 @@ def test_what_is_out_of_date_is_named_and_mended(tmp_path: Path, capsys: pytest.
 
 
 def test_the_reward_is_the_sum_that_is_shown() -> None:
-    """Each term counts once; the humanoid that stands up is paid 1 for being there."""
+    """Each term counts once; the humanoid that stands up is rewarded 1 for being there."""
     assert equation(HOPPER) == "reward = reward_forward + reward_ctrl + reward_survive"
     assert equation(HUMANOID_STANDUP).endswith("+ reward_impact + 1")
     for task in TASKS.values():

@@ -121,7 +121,7 @@ def test_states_are_gone_on_from_in_parts() -> None:
 
 
 def test_the_discount_counts_from_the_state() -> None:
-    """1 + 1/2 * r_1 + 1/4 * r_2 of what was paid."""
+    """1 + 1/2 * r_1 + 1/4 * r_2 of what was rewarded."""
     told = play("Hopper", 2, 1)
     ahead = Simulator(TASKS["Hopper"], num_worlds=2, num_threads=1).play_on(
         told["state"][0], told["obs"][0], Still(), 3

@@ -3,13 +3,13 @@
 import numpy as np
 import pytest
 
-from prefgym.envs import ANT, HALF_CHEETAH, HUMANOID, PUSHER, REACHER, TASKS, WISHES
+from prefgym.envs import ANT, HALF_CHEETAH, HUMANOID, LANGUAGE_TASKS, PUSHER, REACHER, TASKS
 from prefgym.sim.cpu import load_model
 from prefgym.sim.describe import controlled, observed
-from prefgym.sim.task import Seen, TaskSpec
+from prefgym.sim.task import ObservationPart, TaskSpec
 from prefgym.sim.vector_env import PoolVectorEnv
 
-EVERY = pytest.mark.parametrize("task", (TASKS | WISHES).values(), ids=lambda task: task.name)
+EVERY = pytest.mark.parametrize("task", (TASKS | LANGUAGE_TASKS).values(), ids=lambda task: task.name)
 THROUGH = {"": np.asarray, "sine": np.sin, "cosine": np.cos}
 
 
@@ -23,7 +23,7 @@ def played(task: TaskSpec) -> PoolVectorEnv:
     return env
 
 
-def looked_at(task: TaskSpec, part: Seen, env: PoolVectorEnv) -> np.ndarray:
+def looked_at(task: TaskSpec, part: ObservationPart, env: PoolVectorEnv) -> np.ndarray:
     """Compute a part of the observation from what is said about it. Shape: (N, any)."""
     views = env._worlds.pool.views
     value = views[part.field] - (views[part.less] if part.less else 0)
@@ -45,7 +45,7 @@ def test_each_number_is_described(task: TaskSpec) -> None:
 def test_the_parts_make_up_the_observation(task: TaskSpec) -> None:
     """To the last bit, in order."""
     env = played(task)
-    parts = [looked_at(task, part, env) for part in task.seen]
+    parts = [looked_at(task, part, env) for part in task.observation_parts]
     assert np.array_equal(np.concatenate(parts, -1), env._worlds.observation)
 
 
@@ -110,7 +110,7 @@ def test_bodies_are_named() -> None:
 
 def test_words_are_filled_in() -> None:
     """How episodes start and end can be said of every task."""
-    for task in (TASKS | WISHES).values():
+    for task in (TASKS | LANGUAGE_TASKS).values():
         assert "{" not in task.starts.format(noise=task.reset_noise) + task.ends.format(**task.ranges)
         assert task.starts
         assert (task.ends == "never") is (task.terminated is None)

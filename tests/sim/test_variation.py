@@ -72,7 +72,7 @@ def test_factors_lie_between_the_bounds_whoever_else_there_is() -> None:
 
 
 def test_the_centre_of_mass_is_that_of_each_world() -> None:
-    """Humanoid is paid for its centre of mass, which lies elsewhere where masses differ."""
+    """Humanoid is rewarded for its centre of mass, which lies elsewhere where masses differ."""
     pool = CpuPool(HUMANOID, 3, 1, VARIATION)
     moved(pool, 5)
     assert HUMANOID.position is not None

@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from prefgym.envs import ANT, PUSHER, REACHER, TASKS
-from prefgym.sim.world_draw import WorldDraw, scrambled
+from prefgym.sim.world_draw import WorldSampler, scrambled
 
 EVERYONE = torch.ones(4, dtype=torch.bool)
 
 
-def draws(num_worlds: int, seed: int) -> WorldDraw:
+def draws(num_worlds: int, seed: int) -> WorldSampler:
     """Make draws for so many worlds, seeded and in their first episode."""
-    made = WorldDraw(num_worlds, torch.device("cpu"))
+    made = WorldSampler(num_worlds, torch.device("cpu"))
     everyone = torch.ones(num_worlds, dtype=torch.bool)
     made.seed(seed, everyone)
     made.begin(everyone)
@@ -73,12 +73,12 @@ def test_until_takes_the_first_that_is_accepted() -> None:
 @pytest.mark.parametrize("task", TASKS.values(), ids=lambda task: task.name)
 def test_initial_states_are_those_of_numpy_in_distribution(task: object) -> None:
     """Mean and deviation of 4000 initial states agree with those that NumPy draws, coordinate by coordinate."""
-    from prefgym.sim.seeding import HostDraw
+    from prefgym.sim.seeding import HostSampler
     from prefgym.sim.task import TaskSpec
 
     assert isinstance(task, TaskSpec)
     num, (nq, nv) = 4000, (15, 14) if task is ANT else (11, 11)
-    arrays = task.initial(task, HostDraw(np.random.default_rng(0)), num, np.zeros(nq), np.zeros(nv))
+    arrays = task.initial(task, HostSampler(np.random.default_rng(0)), num, np.zeros(nq), np.zeros(nv))
     tensors = task.initial(task, draws(num, 0), num, torch.zeros(nq), torch.zeros(nv))
     for array, tensor in zip(arrays, tensors):
         spread = array.std(0) + 1e-9
@@ -98,7 +98,7 @@ def test_targets_are_within_reach() -> None:
 
 def test_seeds_may_be_listed() -> None:
     """A list seeds each world, and has to be long enough; None goes on."""
-    made, listed = draws(4, 5), WorldDraw(4, torch.device("cpu"))
+    made, listed = draws(4, 5), WorldSampler(4, torch.device("cpu"))
     listed.seed([5, 6, 7, 8], EVERYONE)
     listed.begin(EVERYONE)
     made.seed(None, EVERYONE)

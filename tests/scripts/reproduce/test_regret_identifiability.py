@@ -1,4 +1,4 @@
-"""The table of worlds in which a reward was learned: real worlds, real fits, a line each."""
+"""The table of environments in which a reward was learned: real environments, real fits, a line each."""
 
 import json
 from pathlib import Path
@@ -9,7 +9,7 @@ from regret_identifiability import Cell, IdentifiabilityCfg, choose, main, read
 
 
 def test_what_was_learned_is_not_learned_again(capsys: pytest.CaptureFixture[str]) -> None:
-    """Two worlds, two kinds of answers, two learners; the second call only prints."""
+    """Two environments, two kinds of answers, two learners; the second call only prints."""
     cfg = IdentifiabilityCfg(num_random=1, preferences=(60,), num_policies=20, results=Path("results.jsonl"))
     main(cfg)
     lines = cfg.results.read_text().splitlines()

@@ -48,8 +48,8 @@ def test_pairs_are_of_all_seeds_and_the_first_arm() -> None:
     assert told == [Duel(ours=ours, theirs=made[0]) for ours in (made[1], made[2], other)]
 
 
-def test_the_rater_judges_nothing_where_answers_are_fewer_than_pieces() -> None:
-    """8192 steps are 64 pieces of 128."""
+def test_the_rater_judges_nothing_where_answers_are_fewer_than_fragments() -> None:
+    """8192 steps are 64 fragments of 128."""
     assert {cell.arm for cell in cells(replace(TINY, budgets=(63,)))} == {"reward"}
     assert {cell.arm for cell in cells(TINY)} == {"reward", "rater"}
 

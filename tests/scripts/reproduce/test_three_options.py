@@ -17,7 +17,7 @@ def test_fitted_scores_have_no_slope_left() -> None:
     assert predicted.sum(-1) == pytest.approx(CIRCLE.sum(-1), abs=1e-6)
 
 
-def test_a_reward_pays_one_option_best_although_none_wins() -> None:
+def test_a_reward_gives_one_option_best_although_none_wins() -> None:
     """The first wins 1.3 of 2 others on average, the second 0.9, the third 0.8."""
     assert fitted_scores(CIRCLE).argmax() == 0
 
