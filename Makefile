@@ -26,9 +26,10 @@ check: test check-rest ## Run everything that must hold before a change is taken
 
 check-rest: lint types wheel ## Run what `make check` has beside the tests
 
-lint: $(INSTALLED) ## Check style and format
+lint: $(INSTALLED) ## Check style, format and spelling
 	$(PY) -m ruff check
 	$(PY) -m ruff format --check
+	$(VENV)/bin/codespell
 
 types: $(INSTALLED) ## Check types
 	$(PY) -m pyright --project pyproject.toml

@@ -1,0 +1,1 @@
+"""Parts for prefgym, found by the entry points of pyproject.toml."""

@@ -1,0 +1,90 @@
+"""A reward that is linear in observation and action, fitted to choices by maximum likelihood (Bradley-Terry)."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefgym.limits import Count, NonNegative, check
+from prefgym.preferences import Preferences
+from prefgym.rewards.diagnostics import FitReport, accuracy
+from prefgym.segments import Segments
+from prefgym.spaces import single_spaces
+from prefgym.states import State
+
+NAN, NOTHING = float("nan"), torch.zeros(0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class LinearRewardCfg:
+    """How weights are fitted."""
+
+    ridge: NonNegative = 0.01
+    """Weight of the squared norm of the weights in the loss."""
+    iterations: Count = 50
+    """Iterations of L-BFGS, at most."""
+
+    __post_init__ = check
+
+
+class LinearReward:
+    """r(s, a) = w . (s, a)."""
+
+    def __init__(self, cfg: LinearRewardCfg, env: Any, *, device: str = "cpu") -> None:  # noqa: ANN401
+        observation, action = single_spaces(env)
+        self.cfg, self.is_fitted = cfg, False
+        self.w = torch.zeros(observation.shape[0] + action.shape[0], device=device)
+
+    def fit(self, preferences: Preferences) -> FitReport:
+        """Minimise the cross-entropy of all answers so far, from w = 0."""
+        preferences = preferences[preferences.answers.answered]
+        options, choice = preferences.queries.options, preferences.answers.choice.to(self.w)
+        sums = (self.features(options) * options.mask.unsqueeze(-1).to(self.w)).sum(-2)  # (B, K, F)
+        w = torch.zeros_like(self.w, requires_grad=True)
+        optimizer = torch.optim.LBFGS([w], max_iter=self.cfg.iterations, line_search_fn="strong_wolfe")
+
+        def closure() -> Tensor:
+            optimizer.zero_grad()
+            # -log P(choice) = -sum_k c_k log softmax(w . sum_t phi_t)_k, and the ridge
+            loss = -(choice * (sums @ w).log_softmax(-1)).sum(-1).mean() + self.cfg.ridge * w.square().sum()
+            torch.autograd.backward(loss)
+            return loss
+
+        optimizer.step(closure)  # pyright: ignore[reportUnknownMemberType, reportArgumentType]
+        self.w, self.is_fitted = w.detach(), True
+        return FitReport(
+            num_preferences=len(preferences),
+            epochs=1,
+            loss=float(closure().detach()),
+            train_accuracy=accuracy((sums @ self.w).log_softmax(-1), choice),
+            accuracy=NAN,  # nothing is held out
+            calibration_error=NAN,
+            probability=NOTHING,
+            choice=NOTHING,
+        )
+
+    def features(self, segments: Segments) -> Tensor:
+        """Join observation and action. Shape: (..., T, F)."""
+        return torch.cat([segments.obs[..., :-1, :], segments.action], -1).to(self.w)
+
+    def reward(self, segments: Segments) -> Tensor:
+        """Return the reward of each step; there is one member. Shape: (1, ..., T)."""
+        return (self.features(segments) @ self.w).unsqueeze(0)
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        return {"w": self.w}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take over what `weights` returned."""
+        self.w, self.is_fitted = weights["w"].to(self.w), True
+
+    def state_dict(self) -> State:
+        """Return the state to resume from."""
+        return {"w": self.w, "is_fitted": self.is_fitted}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.w, self.is_fitted = state["w"].to(self.w), state["is_fitted"]

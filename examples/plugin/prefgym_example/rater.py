@@ -1,0 +1,34 @@
+"""A rater that prefers small actions."""
+
+from dataclasses import asdict, dataclass
+
+from prefgym.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.limits import NonNegative, check
+from prefgym.preferences import Preferences, RaterInfo
+from prefgym.queries import Queries
+from prefgym.raters.prompt import SeededRater
+
+
+@dataclass(frozen=True, kw_only=True)
+class ThriftyRaterCfg:
+    """How firmly small actions are preferred."""
+
+    beta: NonNegative = 10.0
+    """Inverse temperature of the choice, per squared unit of action and step."""
+
+    __post_init__ = check
+
+
+class ThriftyRater(SeededRater):
+    """Choose by the mean square of the actions, with Bradley-Terry noise."""
+
+    def __init__(self, cfg: ThriftyRaterCfg, *, seed: int = 0) -> None:
+        super().__init__(seed)
+        self.choice = BradleyTerry(BradleyTerryCfg(beta=cfg.beta))
+        self.info = RaterInfo(name="thrifty", settings=asdict(cfg))
+
+    def __call__(self, queries: Queries) -> Preferences:
+        """Answer at once."""
+        options = queries.options  # padding has actions of 0
+        effort = options.action.square().sum((-2, -1)) / options.length
+        return Preferences.of(queries, self.choice.sample(-effort, self.generator), self.info)

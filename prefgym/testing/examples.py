@@ -1,0 +1,128 @@
+"""Random data of the shape that is recorded, and an environment that costs nothing, to try parts on."""
+
+from dataclasses import replace
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, SyncVectorEnv
+
+from prefgym.buffers.recorder import Recorder
+from prefgym.preferences import Answers, Preferences, RaterInfo
+from prefgym.queries import Queries
+from prefgym.segments import Segments
+
+
+def example_segments(
+    *batch: int,
+    num_steps: int = 5,
+    obs_dim: int = 3,
+    action_dim: int = 2,
+    seed: int = 0,
+    equal_lengths: bool = False,
+) -> Segments:
+    """Make segments of random numbers, padded as recorded ones are.
+
+    Args:
+        *batch: Batch shape.
+        num_steps: Longest segment, in steps.
+        obs_dim: Size of an observation.
+        action_dim: Size of an action.
+        seed: Seed of the numbers.
+        equal_lengths: Whether all segments have `num_steps` steps; otherwise shorter ones end in a termination.
+    """
+    generator = torch.Generator().manual_seed(seed)
+    length = torch.randint(1, num_steps + 1, batch, generator=generator)
+    length = torch.full_like(length, num_steps) if equal_lengths else length
+    steps = torch.arange(num_steps + 1)
+    seen, taken = steps <= length.unsqueeze(-1), steps[:-1] < length.unsqueeze(-1)
+    return Segments(
+        obs=torch.randn(*batch, num_steps + 1, obs_dim, generator=generator) * seen.unsqueeze(-1),
+        action=torch.randn(*batch, num_steps, action_dim, generator=generator) * taken.unsqueeze(-1),
+        length=length,
+        terminated=length < num_steps,
+        truncated=torch.zeros_like(length, dtype=torch.bool),
+        reward=torch.randn(*batch, num_steps, generator=generator) * taken,
+    )
+
+
+def example_preferences(name: str = "example", first_id: int = 0, **sizes: Any) -> Preferences:  # noqa: ANN401
+    """Make four answers to queries about random segments: a tie, a skip and two choices.
+
+    Args:
+        name: Who answered.
+        first_id: Number of the first query.
+        **sizes: As for `example_segments`.
+    """
+    options = example_segments(4, 2, **sizes)
+    assert options.reward is not None  # it is among the random numbers
+    state = torch.randn(*options.obs.shape[:-1], 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
+    options = replace(options, state=state, factors={"speed": options.reward * 2})
+    tie, skip = torch.tensor([True, False, False, False]), torch.tensor([False, True, False, False])
+    answers = Answers.of(torch.tensor([0, 1, 1, 0]), 2, tie=tie, skipped=skip)
+    queries = Queries.of(options, first_id=first_id, asked_at=77)
+    return Preferences.of(queries, answers, RaterInfo(name=name, settings={"beta": 2.0}))
+
+
+def example_recorder(num_episodes: int = 6, *, num_worlds: int = 2, obs_dim: int = 3, action_dim: int = 2) -> Recorder:
+    """Record episodes of 4 to 12 random steps; every second one ends in a termination, the others are cut off.
+
+    Args:
+        num_episodes: Of each world, all worlds together; 0 records nothing.
+        num_worlds: Environments that are recorded.
+        obs_dim: Size of an observation.
+        action_dim: Size of an action.
+    """
+    numbers = np.random.default_rng(0)
+    recorder = Recorder(num_worlds, obs_dim, action_dim)
+
+    def drawn(*shape: int) -> np.ndarray:
+        return numbers.standard_normal((num_worlds, *shape), np.float32)
+
+    for episode in range(num_episodes):
+        recorder.begin(drawn(obs_dim))
+        num_steps = int(numbers.integers(4, 13))
+        for step in range(num_steps):
+            last = np.full(num_worlds, step == num_steps - 1)
+            terminates = np.full(num_worlds, episode % 2 == 0)
+            recorder.add(drawn(action_dim), drawn(), drawn(obs_dim), last & terminates, last & ~terminates)
+    return recorder
+
+
+class _Reach(gym.Env[np.ndarray, np.ndarray]):
+    """Push a point to the origin; an episode is cut off after 12 steps, or terminates where the point is far away."""
+
+    def __init__(self, obs_dim: int, action_dim: int) -> None:
+        self.observation_space = gym.spaces.Box(-np.inf, np.inf, (obs_dim,), np.float32)
+        self.action_space = gym.spaces.Box(-0.5, 0.5, (action_dim,), np.float32)
+        self._push = np.eye(obs_dim, action_dim)
+
+    def reset(
+        self, *, seed: int | None = None, options: dict[str, Any] | None = None
+    ) -> tuple[np.ndarray, dict[str, Any]]:
+        """Draw where the point is."""
+        super().reset(seed=seed, options=options)
+        self._at, self._step = self.np_random.uniform(-1, 1, self._push.shape[0]), 0
+        return self._at.astype(np.float32), {}
+
+    def step(self, action: np.ndarray) -> tuple[np.ndarray, float, bool, bool, dict[str, Any]]:
+        """Push."""
+        self._at, self._step = self._at + self._push @ action, self._step + 1
+        distance = float(np.linalg.norm(self._at))
+        return self._at.astype(np.float32), -distance, distance > 4, self._step == 12, {}
+
+
+def example_env(num_envs: int = 2, *, obs_dim: int = 3, action_dim: int = 2) -> SyncVectorEnv:
+    """Make environments of which an agent can learn in no time; sizes are those of `example_segments`.
+
+    The reward is minus the distance of a point from the origin, an action pushes it by 0.5 a step and axis at most.
+
+    Args:
+        num_envs: Environments that are stepped at once.
+        obs_dim: Size of an observation.
+        action_dim: Size of an action.
+    """
+    env = SyncVectorEnv([lambda: _Reach(obs_dim, action_dim)] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+    env.reset(seed=0)
+    return env

@@ -1,0 +1,190 @@
+"""What the loop, samplers and checkpoints rely on in a reward learner."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from prefgym.preferences import Answers, Preferences
+from prefgym.protocols import JudgedLearner, Learner
+from prefgym.queries import Queries
+from prefgym.segments import Segments
+from prefgym.states import Stateful
+from prefgym.testing.common import global_generators_untouched, require, saved_state
+from prefgym.testing.examples import example_preferences, example_segments
+
+Make = Callable[[], Learner]
+
+
+def check_learner(make: Make, preferences: Preferences | None = None, *, resumable: bool = True) -> None:
+    """Check that a reward learner keeps to what the loop relies on.
+
+    Args:
+        make: Makes a fresh learner; each call must make the same one, seed included. A learner of self-play comes
+            with fragments that it was shown by `watch`.
+        preferences: What to fit; None for 16 answers about random segments with 3 numbers an observation, 2 an action.
+        resumable: Whether runs with it must be able to go on after they were stopped.
+
+    Raises:
+        AssertionError: If it does not, saying in what.
+    """
+    preferences = preferences or _many_preferences()
+    options = preferences.queries.options.without_truth()
+    with global_generators_untouched("a learner"):
+        learner = make()
+        require(learner, "a learner", "is_fitted", "fit", "reward", "weights", "load_weights")
+        assert not learner.is_fitted, "is_fitted must be False before the first fit"
+        _check_report(learner.fit(preferences))
+        assert learner.is_fitted, "is_fitted must be True after a fit"
+        _check_reward(learner, options)
+        _check_repeats(make, learner, preferences)
+        _check_weights(make, learner, options)
+        if resumable:
+            _check_resumes(make, learner, preferences)
+
+
+def _many_preferences() -> Preferences:
+    return Preferences.cat([example_preferences(first_id=4 * part, seed=part) for part in range(4)])
+
+
+def _check_report(report: object) -> None:
+    require(report, "what fit() returns", "metrics")
+    metrics: object = report.metrics()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
+    assert isinstance(metrics, Mapping) and metrics, "metrics() of a fit must return numbers by name, and some"
+    for name, value in cast(Mapping[object, object], metrics).items():
+        told = f"metrics() of a fit must return numbers by name, and not {name!r}: {value!r}"
+        assert isinstance(name, str) and isinstance(value, (int, float)), told  # NaN: nothing to measure
+
+
+def _check_reward(learner: Learner, options: Segments) -> None:
+    before = [options.obs.clone(), options.action.clone()]
+    reward = learner.reward(options)
+    _check_shape(reward, options)
+    for shown in (options[:1], options[:, 0], _steps(options)):
+        each = learner.reward(shown)
+        _check_shape(each, shown)
+        assert len(each) == len(reward), f"reward() returned {len(reward)} members, and then {len(each)}"
+    unchanged = torch.equal(before[0], options.obs) and torch.equal(before[1], options.action)
+    assert unchanged, "a learner must not change the segments it is shown"
+    assert torch.equal(reward, learner.reward(options)), "reward() must return the same for the same segments"
+
+
+def _check_shape(reward: Tensor, shown: Segments) -> None:
+    wanted = (*shown.batch_shape, shown.num_steps)
+    told = f"reward() must have shape (E, {', '.join(map(str, wanted))}) for that batch, not {tuple(reward.shape)}"
+    assert reward.dim() == 1 + len(wanted) and reward.shape[1:] == wanted and len(reward), told
+    assert not reward.requires_grad, "reward() must carry no gradient: use torch.no_grad()"
+    assert bool(reward.isfinite().all()), "reward() must be finite, in the padding too"
+
+
+def _steps(options: Segments) -> Segments:
+    """View the first step of each segment as a segment of its own, as the loop shows steps."""
+    obs, action = options.obs, options.action
+    ended = torch.zeros_like(options.terminated)
+    return Segments.of_steps(obs[..., 0, :], action[..., 0, :], obs[..., 1, :], ended, ended)
+
+
+def _check_repeats(make: Make, learner: Learner, preferences: Preferences) -> None:
+    """Fit again: to the same, to another truth, and to none."""
+    shown = preferences.queries.options.without_truth()
+    reward = learner.reward(shown)
+    assert torch.equal(reward, _refitted(make, preferences).reward(shown)), "the same learner must learn the same"
+    told = "a learner must not see the truth: it learned something else where only reward, factors or states differ"
+    assert torch.equal(reward, _refitted(make, _with_other_truth(preferences)).reward(shown)), told
+    told = "a learner must not need the truth: it learned something else from preferences.without_truth()"
+    assert torch.equal(reward, _refitted(make, preferences.without_truth()).reward(shown)), told
+
+
+def _refitted(make: Make, preferences: Preferences) -> Learner:
+    learner = make()
+    learner.fit(preferences)
+    return learner
+
+
+def _with_other_truth(preferences: Preferences) -> Preferences:
+    options = preferences.queries.options
+    other = replace(
+        options,
+        reward=None if options.reward is None else -1 - options.reward,
+        factors={name: -1 - values for name, values in options.factors.items()},
+        state=None if options.state is None else -1 - options.state,
+    )
+    return replace(preferences, queries=replace(preferences.queries, options=other))
+
+
+def _check_weights(make: Make, learner: Learner, options: Segments) -> None:
+    weights = learner.weights()
+    told = "weights() must return tensors by name, and some"
+    assert weights and all(isinstance(value, Tensor) for value in weights.values()), told
+    other = make()
+    other.load_weights({name: value.clone() for name, value in weights.items()})
+    assert other.is_fitted, "is_fitted must be True after load_weights()"
+    same = torch.equal(learner.reward(options), other.reward(options))
+    assert same, "load_weights(weights()) must bring back the reward, to the last bit"
+
+
+def _check_resumes(make: Make, learner: Learner, preferences: Preferences) -> None:
+    options = preferences.queries.options.without_truth()
+    state, other = saved_state(learner, "a learner"), make()
+    cast(Stateful, other).load_state_dict(state)
+    assert other.is_fitted, "is_fitted must be True again after load_state_dict()"
+    same = torch.equal(learner.reward(options), other.reward(options))
+    assert same, "load_state_dict(state_dict()) must bring back the reward, to the last bit"
+    more = Preferences.cat([preferences, replace(preferences, queries=_renumbered(preferences))])
+    learner.fit(more)
+    other.fit(more)
+    same = torch.equal(learner.reward(options), other.reward(options))
+    assert same, "a learner that goes on from state_dict() must learn the same: optimiser and generator are part of it"
+
+
+def _renumbered(preferences: Preferences) -> Queries:
+    queries = preferences.queries
+    return replace(queries, query_id=queries.query_id + 1 + queries.query_id.max())
+
+
+def check_judged_learner(make: Callable[[], JudgedLearner], *, num_fragments: int = 6, num_matches: int = 10) -> None:
+    """Check a learner that has the rater judge fragments of each rollout, in the place of a fit.
+
+    Args:
+        make: Makes a fresh learner; each call must make the same one, seed included.
+        num_fragments: Fragments of each of two rollouts; the last of them is not whole.
+        num_matches: Comparisons after each rollout.
+
+    Raises:
+        AssertionError: If it does not keep to what the loop relies on, saying in what.
+    """
+    with global_generators_untouched("a learner"):
+        learner, same = make(), make()
+        require(learner, "a judged learner", "is_fitted", "match", "settle", "win_rate")
+        assert not learner.is_fitted, "is_fitted must be False before the first comparison"
+        whole = torch.arange(num_fragments) < num_fragments - 1
+        for rollout in range(2):
+            starts = 100 * rollout + torch.arange(num_fragments)
+            _check_matches(learner, same, starts, whole, num_matches)
+        state, other = saved_state(learner, "a learner"), make()
+        cast(Stateful, other).load_state_dict(state)
+        _check_matches(learner, other, 200 + torch.arange(num_fragments), whole, num_matches)
+
+
+def _check_matches(one: JudgedLearner, other: JudgedLearner, starts: Tensor, whole: Tensor, num_matches: int) -> None:
+    """Hold the matches of one rollout, the first option winning all, with two learners that must agree."""
+    matches, again = (learner.propose_comparisons(starts, whole, num_matches) for learner in (one, other))
+    told = f"match() must return ({num_matches}, 2) starts, not {tuple(matches.shape)}"
+    assert matches.shape == (num_matches, 2), told
+    assert bool(torch.isin(matches[:, 0], starts[whole]).all()), "match() must begin with whole new fragments"
+    told = "the same learner must match the same fragments: the generator is part of state_dict()"
+    assert torch.equal(matches, again), told
+    fragments = _fragments(len(starts))
+    for learner in (one, other):
+        learner.record_outcomes(Answers.of(torch.zeros(num_matches, dtype=torch.long), 2))
+        assert learner.is_fitted, "is_fitted must be True after settle()"
+    rates = one.last_win_rates(fragments)
+    assert rates.shape == starts.shape, f"last_win_rates() must have shape {tuple(starts.shape)}, not {tuple(rates.shape)}"
+    assert bool(((rates >= 0) & (rates <= 1)).all()), "last_win_rates() must lie between 0 and 1"
+    assert torch.equal(rates, other.last_win_rates(fragments)), "the same learner must give the same win rates"
+
+
+def _fragments(num: int) -> Segments:
+    return example_segments(num).without_truth()

@@ -1,0 +1,81 @@
+"""What the loop relies on in a rater."""
+
+import json
+from collections.abc import Callable
+
+import torch
+from torch import Tensor
+
+from prefgym.preferences import Preferences, Status
+from prefgym.protocols import Rater
+from prefgym.queries import Queries
+from prefgym.testing.common import global_generators_untouched
+from prefgym.testing.examples import example_segments
+
+
+def check_rater(make: Callable[[], Rater], queries: Queries | None = None, *, max_calls: int = 100) -> None:
+    """Check that a rater keeps to what the loop relies on.
+
+    Args:
+        make: Makes a fresh rater; each call must make the same one, seed included.
+        queries: What to ask; None for random segments of unequal length with a task reward.
+        max_calls: Calls of `collect` within which every query has to come back.
+
+    Raises:
+        AssertionError: If it does not, saying in what.
+    """
+    queries = queries or Queries.of(example_segments(64, 2), first_id=100)
+    before = [value.clone() for value in _tensors(queries)]
+    with global_generators_untouched("a rater"):
+        rater = make()
+        assert isinstance(rater, Rater), "a rater has submit(queries) and collect()"
+        assert rater.collect() is None, "collect() must return None before anything was submitted"
+        rater.submit(queries[:0])
+        rater.submit(queries)
+        answers = _collect_all(rater, len(queries), max_calls)
+        _check_answers(queries, answers)
+        assert rater.collect() is None, "collect() must return None once everything came back"
+        _check_repeats(make(), queries, answers, max_calls)
+        unchanged = all(torch.equal(old, new) for old, new in zip(before, _tensors(queries)))
+        assert unchanged, "a rater must not change the queries it is shown"
+
+
+def _collect_all(rater: Rater, num_queries: int, max_calls: int) -> Preferences:
+    parts: list[Preferences] = []
+    for _ in range(max_calls):
+        parts += [part for part in [rater.collect()] if part is not None]
+        if sum(len(part) for part in parts) >= num_queries:
+            break
+    num_answers = sum(len(part) for part in parts)
+    assert num_answers == num_queries, f"{num_answers} of {num_queries} queries came back in {max_calls} calls"
+    return Preferences.cat(parts)
+
+
+def _check_answers(queries: Queries, answers: Preferences) -> None:
+    order = answers.query_id.argsort()
+    assert torch.equal(answers.query_id[order], queries.query_id.sort().values), "each query must come back once"
+    asked, shown = queries[queries.query_id.argsort()].options, answers.queries[order].options
+    assert torch.equal(asked.obs, shown.obs), "an answer must carry the query it answers"
+    assert torch.equal(asked.action, shown.action), "an answer must carry the query it answers"
+    known = torch.tensor([int(status) for status in Status])
+    assert bool(torch.isin(answers.answers.status, known).all()), f"the status must be one of {list(Status)}"
+    positions = torch.arange(queries.num_options).expand(len(answers), -1)
+    assert torch.equal(answers.shown_order.sort(-1).values, positions), "shown_order must be a permutation in each row"
+    assert bool((answers.seconds >= 0).all()), "seconds must not be negative"
+    for info in answers.raters:
+        assert info.name, "a rater needs a name"
+        json.dumps(info.settings, allow_nan=False)
+
+
+def _check_repeats(rater: Rater, queries: Queries, answers: Preferences, max_calls: int) -> None:
+    rater.submit(queries[:0])
+    rater.submit(queries)
+    again = _collect_all(rater, len(queries), max_calls)
+    one, other = (part.answers.choice[part.query_id.argsort()] for part in (answers, again))
+    assert torch.equal(one, other), "the same rater must answer the same queries in the same way"
+
+
+def _tensors(queries: Queries) -> list[Tensor]:
+    options = queries.options
+    arrays = (options.obs, options.action, options.length, options.reward, queries.query_id, queries.asked_at)
+    return [array for array in arrays if array is not None]

@@ -1,0 +1,108 @@
+"""What the loop relies on in a sampler."""
+
+from collections.abc import Callable, Mapping
+from typing import cast
+
+import torch
+from torch import Tensor
+
+from prefgym.preferences import Preferences
+from prefgym.protocols import Learner, NoSegmentError, Recorder, Sampler
+from prefgym.segments import Segments
+from prefgym.testing.common import global_generators_untouched
+from prefgym.testing.examples import example_recorder
+
+NUM_QUERIES = 5
+
+
+class _ExampleLearner:
+    """A learner of two members that disagree, and are shown no truth."""
+
+    def __init__(self, is_fitted: bool) -> None:
+        self.is_fitted = is_fitted
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return nothing."""
+        return {}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Take nothing over."""
+
+    def fit(self, preferences: Preferences) -> None:
+        """Learn nothing."""
+
+    def reward(self, segments: Segments) -> Tensor:
+        """Return the first and the last number of each observation. Shape: (2, ..., T)."""
+        truth = (segments.reward, segments.state, segments.frames, *segments.factors.values())
+        told = "a sampler must show the learner no truth: recorder.segments(starts, length, truth=False)"
+        assert all(part is None for part in truth), told
+        return torch.stack([segments.obs[..., :-1, 0], segments.obs[..., :-1, -1]])
+
+
+def check_sampler(
+    make: Callable[[], Sampler],
+    recorder: Recorder | None = None,
+    *,
+    empty: Recorder | None = None,
+    learner: Learner | None = None,
+) -> None:
+    """Check that a sampler keeps to what the loop relies on.
+
+    Args:
+        make: Makes a fresh sampler; each call must make the same one. Segments of at most 4 steps can be drawn from the
+            example.
+        recorder: What to draw from; None for 12 random episodes of 4 to 12 steps.
+        empty: A recorder in which nothing can be drawn; None for one without any step.
+        learner: One that is fitted, for observations of the recorder's size; None for an example that fits any.
+
+    Raises:
+        AssertionError: If it does not, saying in what.
+    """
+    recorder, empty = recorder or example_recorder(), empty or example_recorder(0)
+    learners: tuple[Learner | None, ...] = (None, _ExampleLearner(False), learner or _ExampleLearner(True))
+    with global_generators_untouched("a sampler"):
+        assert callable(make()), "a sampler is called with recorder, learner, num_queries and generator"
+        for asked in learners:
+            options = _drawn(make(), recorder, asked)
+            _check_options(options, recorder)
+            again = _drawn(make(), recorder, asked)
+            same = torch.equal(options.obs, again.obs) and torch.equal(options.action, again.action)
+            assert same, "the same generator must lead to the same segments: draw from nothing else"
+            _check_nothing_to_draw(make(), empty, asked)
+
+
+def _drawn(sampler: Sampler, recorder: Recorder, learner: Learner | None, num_queries: int = NUM_QUERIES) -> Segments:
+    return sampler(recorder, learner, num_queries, torch.Generator().manual_seed(0))
+
+
+def _check_options(options: Segments, recorder: Recorder) -> None:
+    told = f"a sampler must return Segments, not {type(options).__name__}"
+    assert isinstance(cast(object, options), Segments), told
+    shape = tuple(options.batch_shape)
+    told = f"options must have batch shape ({NUM_QUERIES}, K), K of 2 or more, for {NUM_QUERIES} queries, not {shape}"
+    assert len(shape) == 2 and shape[0] == NUM_QUERIES and shape[1] >= 2, told
+    windows = recorder.segments(recorder.starts(1), options.num_steps)
+    told = "options must carry the task reward, which raters judge by: recorder.segments(starts, length)"
+    assert windows.reward is None or options.reward is not None, told
+    for option in (options.map(lambda x: x.flatten(0, 1))[row] for row in range(shape[0] * shape[1])):
+        told = "each segment must be a window of one recorded episode, its steps in their order"
+        assert bool(_is_window(option, windows).any()), told
+
+
+def _is_window(option: Segments, windows: Segments) -> Tensor:
+    """Tell which windows begin with a segment. Batch shapes: (), (M,). Shape: (M,), bool."""
+    length = int(option.length)
+    same_obs = (windows.obs[:, : length + 1] == option.obs[: length + 1]).flatten(1).all(1)
+    same_action = (windows.action[:, :length] == option.action[:length]).flatten(1).all(1)
+    return same_obs & same_action & (windows.length >= length)
+
+
+def _check_nothing_to_draw(sampler: Sampler, empty: Recorder, learner: Learner | None) -> None:
+    told = "a sampler must raise NoSegmentError where nothing can be drawn yet"
+    try:
+        _drawn(sampler, empty, learner)
+    except NoSegmentError:
+        return
+    except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
+        raise AssertionError(f"{told}, and not {type(error).__name__}: {error}") from error
+    raise AssertionError(f"{told}, and it returned segments")
