@@ -157,7 +157,7 @@ def check_judged_learner(make: Callable[[], JudgedLearner], *, num_fragments: in
     """
     with global_generators_untouched("a learner"):
         learner, same = make(), make()
-        require(learner, "a judged learner", "is_fitted", "match", "settle", "win_rate")
+        require(learner, "a judged learner", "is_fitted", "propose_comparisons", "record_outcomes", "last_win_rates")
         assert not learner.is_fitted, "is_fitted must be False before the first comparison"
         whole = torch.arange(num_fragments) < num_fragments - 1
         for rollout in range(2):

@@ -51,7 +51,7 @@ class RandomSearch(OnlineAgent):
         """Choose actions without noise. Shapes: (N, A), (N,)."""
         return self.action(self.matrix, obs)
 
-    def draw(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+    def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
         """Choose actions with the weights that each environment tries. Shapes: (N, A), (N,)."""
         noise = self.cfg.noise * self.directions
         return self.action(self.matrix + torch.cat([noise, -noise]), obs)

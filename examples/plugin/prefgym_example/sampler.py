@@ -6,7 +6,7 @@ from torch import Generator
 
 from prefgym.limits import Count
 from prefgym.protocols import Learner, Recorder
-from prefgym.samplers.candidates import SamplerCfg, draw
+from prefgym.samplers.candidates import SamplerCfg, sample_queries
 from prefgym.segments import Segments
 
 
@@ -28,7 +28,7 @@ class ContrastSampler:
         """Choose options for `num_queries` questions; the learner is of no use here. Batch shape: (B, K)."""
         cfg = self.cfg
         starts = cfg.source(recorder, cfg.segment_length, keep_short=cfg.keep_short)
-        candidates = draw(starts, num_queries * cfg.oversample, cfg.num_options, generator)
+        candidates = sample_queries(starts, num_queries * cfg.oversample, cfg.num_options, generator)
         segments = recorder.segments(candidates, cfg.segment_length)
         _, last = segments.ends(segments.obs)  # (N, K, O)
         return segments[last.std(1, correction=0).sum(-1).topk(num_queries).indices]
