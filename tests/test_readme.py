@@ -41,8 +41,8 @@ def test_the_rater_is_fifteen_lines_long() -> None:
 
 
 def test_the_environment_asks_and_then_pays(tmp_path: Path) -> None:
-    """After the second example the environment gives what was learned."""
-    names = run(tmp_path, blocks()[1], blocks()[2])
+    """After the last example the environment returns the learned reward."""
+    names = run(tmp_path, blocks()[2], blocks()[3])
     env = names["env"]
     assert len(names["queries"]) == 8
     env.reset(seed=1)
