@@ -93,7 +93,9 @@ def pictures() -> list[str]:
 def index() -> str:
     """List all tasks."""
     lines = ["# Tasks", "", NOTICE, ""]
-    lines += ["Each task has a page with its observation, action, reward and limits; [envs.md](../envs.md) describes their use."]
+    lines += [
+        "Each task has a page with its observation, action and reward; [envs.md](../envs.md) describes their use."
+    ]
     for title, tasks in (("With a reward", TASKS), ("Without a reward, for raters that look", WISHES)):
         lines += ["", f"## {title}", "", *table_head("task", "", "observation", "action", "limit")]
         for name, task in sorted(tasks.items()):
