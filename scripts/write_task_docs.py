@@ -93,7 +93,9 @@ def pictures() -> list[str]:
 def index() -> str:
     """List all tasks."""
     lines = ["# Tasks", "", NOTICE, ""]
-    lines += ["A page each, with all that a task is made of; [envs.md](../envs.md) says how they are used."]
+    lines += [
+        "Each task has a page with its observation, action and reward; [envs.md](../envs.md) describes their use."
+    ]
     for title, tasks in (("With a reward", TASKS), ("Without a reward, for raters that look", LANGUAGE_TASKS)):
         lines += ["", f"## {title}", "", *table_head("task", "", "observation", "action", "limit")]
         for name, task in sorted(tasks.items()):
@@ -208,7 +210,7 @@ def reward(task: TaskSpec) -> list[str]:
     return [
         *lines,
         "",
-        f"Ranking of the factors, the most important first, unless a rater is told otherwise: {ranked}.",
+        f"Default ranking of the factors, the most important first: {ranked}.",
         "",
     ]
 
@@ -224,8 +226,8 @@ def metric(task: TaskSpec) -> list[str]:
     """Tell what is wanted, and what evaluation counts."""
     assert task.metric is not None  # where there is no reward, there is a metric
     told = task.metric
-    lines = ["## Reward", "", "None, and no factors: what is wanted is the sentence above.", "", "## Metric", ""]
-    lines += [f"Evaluation counts **{told.name}** (unit {told.unit}), which neither agents nor raters see:", ""]
+    lines = ["## Reward", "", "None, and no factors: the sentence above is the task description.", "", "## Metric", ""]
+    lines += [f"The evaluation metric is **{told.name}** (unit {told.unit}), hidden from agents and raters:", ""]
     return [*lines, f"{told.doc[:1].upper()}{told.doc[1:]}.", ""]
 
 
@@ -239,7 +241,7 @@ def grid_page(name: str) -> str:
     env, is_drawn = GRIDS[name](), name == "RandomMDP"
     lines = [*head(name, "png"), *table_head("", "")]
     if is_drawn:
-        told = f"{listed(HEIGHTS)} rows, {listed(WIDTHS)} columns; the number given to `gym.make` says which is drawn"
+        told = f"{listed(HEIGHTS)} rows, {listed(WIDTHS)} columns; the number given to `gym.make` selects the grid"
     else:
         told = f"{DELIVERY.shape[0]} rows, {DELIVERY.shape[1]} columns, as published by Knox et al. (arXiv:2206.02231)"
     lines += [f"| board | {told} |"]
@@ -256,7 +258,7 @@ def grid_page(name: str) -> str:
         *("## Reward", "", "`reward = sum of weight x feature`; the features are in `info`.", ""),
         *grid_rewards(env, is_drawn),
         "",
-        "[tabular.md](../tabular.md) says what is known of it.",
+        "[tabular.md](../tabular.md) describes its exact values.",
         "",
     ]
     return "\n".join([*lines, *versions(name, "the first")]) + "\n"
