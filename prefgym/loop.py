@@ -195,7 +195,7 @@ class Loop:
                     if isinstance(parts.learner, SelfPlayLearner):
                         parts.learner.observe_fragments(rollout.fragments()[0])
                     metrics |= self.run_session(parts.rater, after)
-                rollout = rollout.learned_reward(self.learned_reward(rollout))
+                rollout = rollout.with_reward(self.learned_reward(rollout))
             if self.has_reward:
                 metrics |= parts.agent.update(rollout, self.steps / cfg.steps)
                 self.returns.add(rollout)

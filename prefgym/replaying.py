@@ -18,7 +18,7 @@ BATCHES_AT_ONCE = 64
 
 
 class ReplayAgent(OnlineAgent):
-    """An agent made of `act`, `remember`, `draw_batches` and `step`.
+    """An agent made of `act`, `remember`, `sample_batches` and `step`.
 
     Its configuration has `random_steps` and `updates_per_step` beside what online agents have.
     """

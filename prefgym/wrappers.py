@@ -50,7 +50,7 @@ def check_order(env: Any) -> None:  # noqa: ANN401
         for name, reason in _BENEATH:
             if type(layer).__name__ == name:
                 raise ValueError(f"{name} cannot be beneath a wrapper that records preferences: {reason}")
-        if getattr(layer, "pays_measure", False):
+        if getattr(layer, "returns_metric", False):
             raise ValueError(
                 "what evaluation counts must not be recorded, or raters would see it: make the "
                 "environment with reward='recorded'"

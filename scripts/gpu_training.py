@@ -88,7 +88,7 @@ def take_the_time(watch: Stopwatch, loop: Loop) -> None:
         (base.pool, "step", "physics"),
         (base.pool, "reset", "physics"),
         (loop.parts.agent, "update", "gradients"),
-        (loop.parts.agent, "draw", "policy"),
+        (loop.parts.agent, "sample", "policy"),
         (loop, "run_session", "reward model"),
         (loop, "learned_reward", "reward model"),
         (loop, "evaluate", "evaluation"),

@@ -138,6 +138,7 @@ OLD_NAMES = {
     "num_ahead": "n_step",
     "num_judges": "num_target_critics",
     "cut": "keep_short",
+    "sampler_cfg.cut": "sampler_cfg.keep_short",
     "piece_win_rate": "fragment_win_rate",
     "wish": "task_description",
     "measure": "metric",

@@ -15,7 +15,7 @@ Seed: TypeAlias = int | Sequence[int | None] | None
 
 
 class HostSampler:
-    """Draws from a generator of NumPy's; implements `prefgym.sim.task.Draw`."""
+    """Draws from a generator of NumPy's; implements `prefgym.sim.task.StateSampler`."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         self.uniform, self.standard_normal = generator.uniform, generator.standard_normal

@@ -39,7 +39,7 @@ def _shifted(x: Tensor, bits: int) -> Tensor:
 class WorldSampler:
     """Draws initial states of all worlds; what a world draws depends on its seed and on its episode alone.
 
-    Implements `prefgym.sim.task.Draw` for `num` = N.
+    Implements `prefgym.sim.task.StateSampler` for `num` = N.
     """
 
     def __init__(self, num_worlds: int, device: torch.device) -> None:

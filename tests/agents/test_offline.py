@@ -104,7 +104,7 @@ def test_one_that_is_interrupted_acts_without_dropout(
     name: str, make_env: MakeEnv, preferences: Preferences, stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
     agent = make(name, make_env(), preferences)
-    with stopped_at(type(agent), "descend"):
+    with stopped_at(type(agent), "gradient_step"):
         agent.learn(10)
     assert not agent.actor.training
 

@@ -391,6 +391,6 @@ def test_a_run_folder_holds_its_base(tmp_path: Path, capsys: pytest.CaptureFixtu
         capsys, "train", *env, "--rater", "none", "--agent", "residual", *on_top[:-1], str(tmp_path / "third")
     )
     assert (code, "policy-base.safetensors is damaged" in told) == (2, True)
-    # demonstrations of another task are rewarded by another reward
+    # demonstrations of another task have another reward
     code, _, told = run(capsys, "train", "--env", "prefgym/Pusher-v0", "--rater", "none", "--agent", "residual", *given)
-    assert (code, "are rewarded what prefgym/Reacher-v0 gives, and not prefgym/Pusher-v0" in told) == (2, True)
+    assert (code, "have the reward of prefgym/Reacher-v0, and not of prefgym/Pusher-v0" in told) == (2, True)

@@ -73,12 +73,12 @@ def test_every_sampler_draws_every_window_uniformly(
 
 @pytest.mark.parametrize("name", NAMES)
 def test_windows_cut_at_terminations_are_kept_if_wanted(name: str, record: Record, generator: torch.Generator) -> None:
-    """With `cut`, every step of a terminated episode starts a segment; without it, only those that have room."""
+    """With `keep_short`, every step of a terminated episode starts a segment; without it, only those that have room."""
     recorder = record(4, terminated=True)
     options = samplers.make(name, segment_length=3)(recorder, None, 300, generator)
     lengths = dict(zip(options.obs[..., 0, 0].flatten().int().tolist(), options.length.flatten().tolist()))
     assert lengths == {0: 3, 1: 3, 2: 2, 3: 1}
-    options = samplers.make(name, segment_length=3, cut=False)(recorder, None, 300, generator)
+    options = samplers.make(name, segment_length=3, keep_short=False)(recorder, None, 300, generator)
     assert set(options.obs[..., 0, 0].flatten().int().tolist()) == {0, 1}
 
 

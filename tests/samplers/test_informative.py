@@ -70,7 +70,7 @@ def test_chunks_change_nothing(
     assert learner.num_segments == 23 * 2
 
 
-@pytest.mark.parametrize(("name", "metric"), [("disagreement", disagreement), ("entropy", entropy)])
+@pytest.mark.parametrize(("name", "measure"), [("disagreement", disagreement), ("entropy", entropy)])
 def test_the_best_candidates_are_asked(name: str, measure: Measure, record: Record, told: Told) -> None:
     """What is asked measures highest among all candidates, and candidates are ten to a query."""
     recorder, learner = record(60), told(torch.sin, torch.cos, lambda obs: obs / 30)
