@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from prefgym.registry import Registry
+from prefgym.common.registry import Registry
 
 if TYPE_CHECKING:
-    from prefgym.protocols import Agent
+    from prefgym.core.protocols import Agent
 
 if __name__ != "prefgym.agents":
     raise ImportError("import prefgym.agents; agents/ is only its folder")

@@ -1,6 +1,6 @@
 """Behavioural cloning (Pomerleau, 1989): do what was done, a step at a time or several.
 
-It is also how CPL and SFT begin. Acting, and what is learned from, are those of `prefgym.offline`.
+It is also how CPL and SFT begin. Acting, and what is learned from, are those of `prefgym.rl.offline`.
 """
 
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from prefgym.actor import ActorCfg
-from prefgym.limits import Count, Positive, check
-from prefgym.networks import training
-from prefgym.offline import OfflineAgent, OfflineData
-from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.nn.actor import ActorCfg
+from prefgym.common.limits import Count, Positive, check
+from prefgym.nn.networks import training
+from prefgym.rl.offline import OfflineAgent, OfflineData
+from prefgym.common.states import State, load_optimizer_state, optimizer_state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from prefgym.agents.iql import IQL, IQLCfg
 from prefgym.buffers.replay import Batch
-from prefgym.limits import Count, NonNegative
-from prefgym.offline import OfflineData
+from prefgym.common.limits import Count, NonNegative
+from prefgym.rl.offline import OfflineData
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,12 @@ from typing import Annotated
 import torch
 from torch import Generator, Tensor, nn
 
-from prefgym.actor import ActorCfg
+from prefgym.nn.actor import ActorCfg
 from prefgym.buffers.replay import Batch
-from prefgym.limits import Count, NonNegative, Positive, Share, Within, check
-from prefgym.networks import StackedMLP, load_merged_state_dicts, merge_state_dicts, mlp, polyak_update, training
-from prefgym.offline import OfflineAgent
-from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.common.limits import Count, NonNegative, Positive, Share, Within, check
+from prefgym.nn.networks import StackedMLP, load_merged_state_dicts, merge_state_dicts, mlp, polyak_update, training
+from prefgym.rl.offline import OfflineAgent
+from prefgym.common.states import State, load_optimizer_state, optimizer_state
 
 
 @dataclass(frozen=True, kw_only=True)

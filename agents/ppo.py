@@ -1,7 +1,7 @@
 """Proximal policy optimisation for continuous actions (Schulman et al., arXiv:1707.06347).
 
 Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping the envs and SB3's verbs are
-those of `prefgym.online` and `prefgym.agent`.
+those of `prefgym.rl.online` and `prefgym.rl.base`.
 """
 
 from collections.abc import Mapping
@@ -13,12 +13,12 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prefgym.buffers.rollout import Rollout, backward_sum, forward_sum
-from prefgym.guards import check_finite
-from prefgym.limits import Count, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, RunningNorm, mlp
-from prefgym.online import OnlineAgent
-from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.rollout import Rollout, backward_sum, forward_sum
+from prefgym.wrappers.guards import check_finite
+from prefgym.common.limits import Count, NonNegative, Positive, Share, check
+from prefgym.nn.networks import Activation, RunningNorm, mlp
+from prefgym.rl.online import OnlineAgent
+from prefgym.common.states import State, load_optimizer_state, optimizer_state
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -4,8 +4,8 @@ The base policy is a black box: all that is seen of it is what it does. The corr
 observation and the base's action; critics judge the sum of both. Demonstrations are remembered beside what was tried.
 
 Read from top to bottom: configuration, networks, `act`, remembering and relabelling, `step`. The base, and acting on
-top of it, are those of `prefgym.agents.bases`; stepping the envs, rounds of updates and SB3's verbs are those of
-`prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
+top of it, are those of `prefgym.rl.base_policy`; stepping the envs, rounds of updates and SB3's verbs are those of
+`prefgym.rl.online`, `prefgym.rl.off_policy` and `prefgym.rl.base`.
 """
 
 from copy import deepcopy
@@ -18,19 +18,19 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from prefgym.agents.bases import BasedAgent, BasePolicy, append_base_actions
+from prefgym.rl.base_policy import BasedAgent, BasePolicy, append_base_actions
 from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.buffers.rollout import Rollout
-from prefgym.datasets import load_demos
-from prefgym.files import DamageError
-from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import RunningNorm, StackedMLP, frozen, mlp, polyak_update
-from prefgym.protocols import Learner
-from prefgym.spaces import normalize_action
-from prefgym.states import State
-from prefgym.wrappers import hides_reward
+from prefgym.core.rollout import Rollout
+from prefgym.data.datasets import load_demos
+from prefgym.common.files import DamageError
+from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
+from prefgym.nn.networks import RunningNorm, StackedMLP, frozen, mlp, polyak_update
+from prefgym.core.protocols import Learner
+from prefgym.common.spaces import normalize_action
+from prefgym.common.states import State
+from prefgym.wrappers.preference import hides_reward
 
 Array = npt.NDArray[Any]
 

@@ -1,7 +1,7 @@
 """Soft actor-critic (Haarnoja et al., arXiv:1801.01290), with a learned temperature (arXiv:1812.05905).
 
 Read from top to bottom: configuration, networks, `act`, remembering and relabelling, `step`. Stepping the envs, rounds
-of updates and SB3's verbs are those of `prefgym.online`, `prefgym.replaying` and `prefgym.agent`.
+of updates and SB3's verbs are those of `prefgym.rl.online`, `prefgym.rl.off_policy` and `prefgym.rl.base`.
 """
 
 from collections.abc import Mapping
@@ -15,13 +15,13 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.buffers.rollout import Rollout
-from prefgym.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.networks import Activation, RunningNorm, StackedMLP, frozen, mlp, polyak_update
-from prefgym.protocols import Learner
-from prefgym.replaying import ReplayAgent
-from prefgym.spaces import denormalize_action, normalize_action
-from prefgym.states import State
+from prefgym.core.rollout import Rollout
+from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
+from prefgym.nn.networks import Activation, RunningNorm, StackedMLP, frozen, mlp, polyak_update
+from prefgym.core.protocols import Learner
+from prefgym.rl.off_policy import ReplayAgent
+from prefgym.common.spaces import denormalize_action, normalize_action
+from prefgym.common.states import State
 
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 

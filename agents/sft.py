@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from prefgym.actor import ActorCfg
+from prefgym.nn.actor import ActorCfg
 from prefgym.agents.bc import Cloning, CloningCfg
-from prefgym.limits import Share
-from prefgym.offline import OfflineData
+from prefgym.common.limits import Share
+from prefgym.rl.offline import OfflineData
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -25,7 +25,7 @@ from prefgym.envs.wishes import WALKER2D_ONE_LEG as WALKER2D_ONE_LEG
 from prefgym.sim.task import TaskSpec
 
 if TYPE_CHECKING:
-    from prefgym.experts import Expert, Level
+    from prefgym.evaluation.experts import Expert, Level
 
 _LOCOMOTION = (ANT, HALF_CHEETAH, HOPPER, HUMANOID, HUMANOID_STANDUP, SWIMMER, WALKER2D)
 _CONTROL = (INVERTED_DOUBLE_PENDULUM, INVERTED_PENDULUM, PUSHER, REACHER)
@@ -49,7 +49,7 @@ def expert(env_id: str, level: "Level" = "expert") -> "Expert":
     Raises:
         UserError: If there is none.
     """
-    from prefgym.experts import load_expert
+    from prefgym.evaluation.experts import load_expert
 
     return load_expert(env_id, level)
 

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prefgym.envs.fetch import ACHIEVED, DESIRED, GRIPPER, TO_OBJECT
-from prefgym.limits import Positive, Share, check
+from prefgym.common.limits import Positive, Share, check
 
 Array = npt.NDArray[np.float64]
 

@@ -19,7 +19,7 @@ from prefgym.sim.names import REWARDS, check_name, check_render_mode
 from prefgym.sim.task import Factor
 
 if TYPE_CHECKING:
-    from prefgym.states import State
+    from prefgym.common.states import State
 
 FloatArray = npt.NDArray[np.float64]
 
@@ -106,7 +106,7 @@ class FetchEnv(gym.Env[Any, Any]):
             raise error.DependencyNotInstalled(
                 f'prefgym/{task.name}-v0 needs Gymnasium-Robotics: pip install "prefgym[robotics]"'
             )
-        from prefgym.sim.foreign import World, find
+        from prefgym.sim.third_party import World, find
         from prefgym.sim.render import LazyRenderer
 
         self.task, self.render_mode = task, render_mode
@@ -217,7 +217,7 @@ def make_env(task: str, *, reward: str = "learned", **kwargs: Any) -> gym.Env[An
     env = FetchEnv(FETCH[task], **kwargs)
     if reward != "learned":
         return env
-    from prefgym.wrappers import PreferenceEnv
+    from prefgym.wrappers.preference import PreferenceEnv
 
     return PreferenceEnv(env)
 
@@ -243,13 +243,13 @@ def make_vector_env(
         ValueError: If the task or the reward is unknown.
         gymnasium.error.DependencyNotInstalled: If Gymnasium-Robotics is missing.
     """
-    from prefgym.sim.foreign import make_vector
+    from prefgym.sim.third_party import make_vector
 
     check_name("task", task, FETCH)
     check_name("reward", reward, REWARDS)
     env = make_vector(f"prefgym/{task}-v0", num_envs, AutoresetMode(autoreset_mode), **kwargs)
     if reward != "learned":
         return env
-    from prefgym.wrappers import PreferenceVectorEnv
+    from prefgym.wrappers.preference import PreferenceVectorEnv
 
     return PreferenceVectorEnv(env)

@@ -6,7 +6,7 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from prefgym.tabular import TabularMDP
+from prefgym.theory.mdp import TabularMDP
 
 FEATURES = ("gas", "goal", "sheep", "coin", "roadblock", "brick")
 """What is rewarded, in this order."""

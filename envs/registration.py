@@ -71,7 +71,7 @@ def make_env(
     env = PoolEnv(_spec(task, reward, backend), returns_metric=reward == "metric", **kwargs)
     if reward != "learned":
         return env
-    from prefgym.wrappers import PreferenceEnv
+    from prefgym.wrappers.preference import PreferenceEnv
 
     return PreferenceEnv(env)
 
@@ -105,8 +105,8 @@ def make_vector_env(
     env = make(spec, num_envs, reward, **kwargs)
     if reward != "learned":
         return env
-    from prefgym.tensor_wrapper import PreferenceTensorEnv
-    from prefgym.wrappers import PreferenceVectorEnv
+    from prefgym.wrappers.tensor import PreferenceTensorEnv
+    from prefgym.wrappers.preference import PreferenceVectorEnv
 
     return PreferenceTensorEnv(env) if backend == "warp" else PreferenceVectorEnv(env)
 

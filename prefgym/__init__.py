@@ -9,21 +9,21 @@ from typing import TYPE_CHECKING, Any
 from prefgym.envs.registration import register
 
 if TYPE_CHECKING:
-    from prefgym.feedback import read_feedback as read_feedback
-    from prefgym.load import load_policy as load_policy
-    from prefgym.load import load_reward as load_reward
-    from prefgym.wrappers import PreferenceEnv as PreferenceEnv
-    from prefgym.wrappers import PreferenceVectorEnv as PreferenceVectorEnv
+    from prefgym.data.feedback import read_feedback as read_feedback
+    from prefgym.training.load import load_policy as load_policy
+    from prefgym.training.load import load_reward as load_reward
+    from prefgym.wrappers.preference import PreferenceEnv as PreferenceEnv
+    from prefgym.wrappers.preference import PreferenceVectorEnv as PreferenceVectorEnv
 
 __version__ = "0.1.0"
 
 _PARTS = ("agents", "choice", "envs", "preferences", "queries", "raters", "rewards", "samplers", "scores", "segments")
 _NAMES = {
-    "PreferenceEnv": "prefgym.wrappers",
-    "PreferenceVectorEnv": "prefgym.wrappers",
-    "load_policy": "prefgym.load",
-    "load_reward": "prefgym.load",
-    "read_feedback": "prefgym.feedback",
+    "PreferenceEnv": "prefgym.wrappers.preference",
+    "PreferenceVectorEnv": "prefgym.wrappers.preference",
+    "load_policy": "prefgym.training.load",
+    "load_reward": "prefgym.training.load",
+    "read_feedback": "prefgym.data.feedback",
 }
 
 __all__ = [*_PARTS, *_NAMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]

@@ -1,5 +1,5 @@
 """`python -m prefgym` is the command line."""
 
-from prefgym.cli import main
+from prefgym.cli.main import main
 
 main()

@@ -20,11 +20,11 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.datasets import load_preferences
-from prefgym.limits import Count, Natural
-from prefgym.rewards.diagnostics import accuracy
+from prefgym.data.datasets import load_preferences
+from prefgym.common.limits import Count, Natural
+from prefgym.core.fit_report import accuracy
 from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg
-from prefgym.runs import read_config
+from prefgym.runs.folder import read_config
 
 NUM_SESSIONS = 4
 

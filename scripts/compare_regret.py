@@ -18,10 +18,10 @@ import tyro
 from torch import Tensor
 
 from prefgym.envs import TASKS
-from prefgym.experts import load_expert
+from prefgym.evaluation.experts import load_expert
 from prefgym.raters.regret import RegretRater, RegretRaterCfg
-from prefgym.scores import PartialReturn
-from prefgym.segments import Segments
+from prefgym.core.scores import PartialReturn
+from prefgym.core.segments import Segments
 from prefgym.sim.continuation import Simulator
 
 

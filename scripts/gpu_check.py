@@ -36,10 +36,10 @@ from prefgym import agents
 from prefgym.bench.agreement import agree
 from prefgym.bench.stopwatch import Stopwatch
 from prefgym.envs import TASKS, VARIANTS, expert
-from prefgym.flags import parse_train
+from prefgym.cli.flags import parse_train
 from prefgym.sim.warp import WarpPool
 from prefgym.testing import check_vector_env
-from prefgym.training_env import make_training_env
+from prefgym.training.envs import make_training_env
 
 Part = Literal["agreement", "contract", "sync", "speed", "training", "distribution"]
 AGREE = {"qpos": 1e-4, "qvel": 1e-4, "others": 1e-3}

@@ -9,12 +9,12 @@ import torch
 
 from prefgym import agents
 from prefgym.bench.stopwatch import Stopwatch
-from prefgym.flags import parse_train
-from prefgym.loop import Loop
-from prefgym.progress import Progress
-from prefgym.runs import Run
-from prefgym.train import build
-from prefgym.training_env import make_training_env
+from prefgym.cli.flags import parse_train
+from prefgym.training.loop import Loop
+from prefgym.training.progress import Progress
+from prefgym.runs.folder import Run
+from prefgym.training.online import build
+from prefgym.training.envs import make_training_env
 
 
 class Reached(Exception):  # noqa: N818 - no error, as StopIteration

@@ -24,25 +24,25 @@ import numpy as np
 import tyro
 
 from prefgym import raters
-from prefgym.answer_log import Answer, AnswerLog
-from prefgym.cli import main as prefgym
-from prefgym.limits import Count, Natural, check
+from prefgym.runs.answer_log import Answer, AnswerLog
+from prefgym.cli.main import main as prefgym
+from prefgym.common.limits import Count, Natural, check
 from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.testing import LateRater, LateRaterCfg
 
 WORK = {
-    "acting": "prefgym.online:OnlineAgent.collect prefgym.agents.sb3:Sb3Agent.collect",
+    "acting": "prefgym.rl.online:OnlineAgent.collect prefgym.agents.sb3:Sb3Agent.collect",
     "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
     "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
     "fitting": "prefgym.rewards.fit:accumulate",
     "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC.step prefgym.agents.sb3:Sb3Agent.update "
     "prefgym.agents.residual:Residual.step",
-    "relabelling": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.sb3:ReplayBuffer.relabel",
-    "noting answers": "prefgym.answer_log:_seal",
-    "logging": "prefgym.runs:Run.log",
-    "saving": "prefgym.checkpoints:sync",
-    "tidying up": "prefgym.checkpoints:read_sealed_json",
-    "finishing": "prefgym.runs:Run.write_json",
+    "relabelling": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.wrappers.sb3:ReplayBuffer.relabel",
+    "noting answers": "prefgym.runs.answer_log:_seal",
+    "logging": "prefgym.runs.folder:Run.log",
+    "saving": "prefgym.runs.checkpoints:sync",
+    "tidying up": "prefgym.runs.checkpoints:read_sealed_json",
+    "finishing": "prefgym.runs.folder:Run.write_json",
 }
 """What a run does, and the functions that do it, of which an agent uses one."""
 
@@ -137,7 +137,7 @@ def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noq
     """Call a function in a process of its own; return its exit code."""
     context = get_context("forkserver")
     # torch imports its compiler when the first optimiser is made
-    context.set_forkserver_preload(["prefgym.train", "prefgym.agents.sb3", "torch._dynamo", "kill_and_resume"])
+    context.set_forkserver_preload(["prefgym.training.online", "prefgym.agents.sb3", "torch._dynamo", "kill_and_resume"])
     child = context.Process(target=target, args=arguments)
     child.start()
     child.join()

@@ -25,8 +25,8 @@ from rich.table import Table
 
 from prefgym.bench.cells import Line, finish, read_lines, run_cells
 from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
-from prefgym.flags import parse_train
-from prefgym.runs import plain, read_config
+from prefgym.cli.flags import parse_train
+from prefgym.runs.folder import plain, read_config
 
 
 @dataclass(frozen=True, kw_only=True)

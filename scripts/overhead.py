@@ -15,12 +15,12 @@ from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from prefgym.cli import main as prefgym
+from prefgym.cli.main import main as prefgym
 
 PARTS = {
-    "checkpoints": ("prefgym.loop:Loop.save",),
-    "log of answers": ("prefgym.answer_log:AnswerLog.append",),
-    "guards": ("prefgym.guards:check_finite", "torch.nn.utils:get_total_norm"),
+    "checkpoints": ("prefgym.training.loop:Loop.save",),
+    "log of answers": ("prefgym.runs.answer_log:AnswerLog.append",),
+    "guards": ("prefgym.wrappers.guards:check_finite", "torch.nn.utils:get_total_norm"),
 }
 """What is timed, and the functions that do it; a norm is taken only to be looked at."""
 
@@ -66,7 +66,7 @@ def watch(places: Sequence[str]) -> Clock:
 def main(flags: Sequence[str]) -> int:
     """Train once, and print the shares; return the exit code of the run."""
     clocks = {name: watch(places) for name, places in PARTS.items()}
-    loop = watch(["prefgym.train:train"])
+    loop = watch(["prefgym.training.online:train"])
     with TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         try:

@@ -14,9 +14,9 @@ from rich.console import Console
 from rich.table import Table
 
 import prefgym
-from prefgym.preferences import Preferences
+from prefgym.core.preferences import Preferences
 from prefgym.report.statistics import count_labels
-from prefgym.scores import PartialReturn
+from prefgym.core.scores import PartialReturn
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -30,12 +30,12 @@ from torch import Tensor
 
 import prefgym
 from prefgym.agents.ppo import PPO
-from prefgym.buffers.rollout import backward_sum
+from prefgym.core.rollout import backward_sum
 from prefgym.envs import TASKS
 from prefgym.envs.registration import make_vector_env
-from prefgym.evaluate import evaluate, make_evaluation_env
-from prefgym.experts import LEVELS, Expert, ExpertCard, Level, Measured
-from prefgym.runs import has_finished
+from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
+from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Level, Measured
+from prefgym.runs.folder import has_finished
 from prefgym.sim.continuation import Simulator
 
 SHIPPED = Path(prefgym.__file__).parents[1] / "envs" / "experts"

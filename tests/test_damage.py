@@ -16,17 +16,17 @@ import pytest
 from commands import command
 
 from prefgym import agents
-from prefgym.answer_log import AnswerLog
-from prefgym.checkpoints import Which
-from prefgym.cli import main
-from prefgym.config import TrainCfg, UserError
-from prefgym.files import read_sealed_json
-from prefgym.flags import parse_train
-from prefgym.load import load_policy, load_reward
-from prefgym.loop import Loop, Parts
-from prefgym.runs import Run, read_config, verify_reported
-from prefgym.states import flatten
-from prefgym.train import build
+from prefgym.runs.answer_log import AnswerLog
+from prefgym.runs.checkpoints import Which
+from prefgym.cli.main import main
+from prefgym.training.config import TrainCfg, UserError
+from prefgym.common.files import read_sealed_json
+from prefgym.cli.flags import parse_train
+from prefgym.training.load import load_policy, load_reward
+from prefgym.training.loop import Loop, Parts
+from prefgym.runs.folder import Run, read_config, verify_reported
+from prefgym.common.states import flatten
+from prefgym.training.online import build
 
 TINY = [
     *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1", "--no-report"),
@@ -205,7 +205,7 @@ def test_a_run_that_was_mended_and_killed_goes_on(
 def test_two_processes_cannot_write_one_run(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The second is told so, and leaves everything as it is; when the first is gone, it may."""
     out = copied(stopped, tmp_path)
-    code = f"import sys; from prefgym.runs import lock; from pathlib import Path; f = lock(Path({str(out)!r}))"
+    code = f"import sys; from prefgym.runs.folder import lock; from pathlib import Path; f = lock(Path({str(out)!r}))"
     waiting = "; print('ready', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code + waiting], stdin=-1, stdout=-1) as other:
         assert other.stdout is not None

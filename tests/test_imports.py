@@ -186,19 +186,19 @@ def test_wrong_directions_are_found() -> None:
     assert (
         first("prefgym.raters.a", "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    import prefgym.sim") is None
     )
-    assert first("prefgym.segments", "from prefgym.queries import Queries") == (
-        "x.py:1 imports prefgym.queries: queries stands above segments"
+    assert first("prefgym.core.segments", "from prefgym.core.queries import Queries") == (
+        "x.py:1 imports prefgym.core.queries: queries stands above segments"
     )
-    assert first("prefgym.queries", "from prefgym.segments import Segments") is None
-    assert first("prefgym.sim.pool", "from prefgym.segments import Segments") is not None
+    assert first("prefgym.core.queries", "from prefgym.core.segments import Segments") is None
+    assert first("prefgym.sim.pool", "from prefgym.core.segments import Segments") is not None
     assert first("prefgym.agents.ppo", "import prefgym.envs.registration") is not None
     assert first("prefgym.envs.delivery", "from prefgym.agents import ppo") is not None
-    assert first("prefgym.loop", "from prefgym import PreferenceEnv") is not None
-    assert first("prefgym.loop", "import prefgym\nprefgym.agents.make('ppo')") is not None
-    assert first("prefgym.runs", "from prefgym import __version__") is None
-    assert first("prefgym.runs", "import prefgym\nprint(prefgym.__version__)") is None
+    assert first("prefgym.training.loop", "from prefgym import PreferenceEnv") is not None
+    assert first("prefgym.training.loop", "import prefgym\nprefgym.agents.make('ppo')") is not None
+    assert first("prefgym.runs.folder", "from prefgym import __version__") is None
+    assert first("prefgym.runs.folder", "import prefgym\nprint(prefgym.__version__)") is None
     assert first("prefgym", "from prefgym.envs.registration import register") is None
-    assert first("prefgym", "from prefgym.wrappers import PreferenceEnv") is not None
+    assert first("prefgym", "from prefgym.wrappers.preference import PreferenceEnv") is not None
 
 
 def test_importing_prefgym_is_light() -> None:

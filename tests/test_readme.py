@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
-from prefgym.preferences import Preferences
-from prefgym.queries import Queries
+from prefgym.core.preferences import Preferences
+from prefgym.core.queries import Queries
 from prefgym.testing import example_segments
 
 README = (Path(__file__).resolve().parents[1] / "README.md").read_text()

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from commands import run
 
-from prefgym.cli import main
-from prefgym.datasets import load_preferences
-from prefgym.runs import Run
+from prefgym.cli.main import main
+from prefgym.data.datasets import load_preferences
+from prefgym.runs.folder import Run
 
 TINY = (
     *("train", "--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "45", "--threads", "1", "--no-report"),

@@ -10,9 +10,9 @@ import pytest
 from commands import command
 
 import prefgym
-from prefgym.cli import main
-from prefgym.datasets import load_preferences
-from prefgym.runs import Run
+from prefgym.cli.main import main
+from prefgym.data.datasets import load_preferences
+from prefgym.runs.folder import Run
 
 TINY = [
     *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),

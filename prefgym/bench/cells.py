@@ -11,8 +11,8 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Protocol, TypeVar, cast
 
-from prefgym.revision import git_revision
-from prefgym.runs import has_finished, plain
+from prefgym.common.revision import git_revision
+from prefgym.runs.folder import has_finished, plain
 
 Line = dict[str, Any]
 """What a cell came to: JSON."""

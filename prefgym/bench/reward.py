@@ -13,16 +13,16 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from prefgym.config import UserError
-from prefgym.evaluate import OURS
-from prefgym.limits import Count, Threads, check
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.queries import Queries
+from prefgym.training.config import UserError
+from prefgym.evaluation.evaluate import OURS
+from prefgym.common.limits import Count, Threads, check
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import accumulate, preference_loss, step_sums
 from prefgym.samplers import make as make_sampler
-from prefgym.sim.foreign import find
-from prefgym.wrappers import PreferenceVectorEnv
+from prefgym.sim.third_party import find
+from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -14,10 +14,10 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.limits import Count, Seed, Threads, check
+from prefgym.common.limits import Count, Seed, Threads, check
 from prefgym.sim.cpu import batch, load_model
 from prefgym.sim.vector_env import PoolVectorEnv
-from prefgym.wrappers import PreferenceVectorEnv
+from prefgym.wrappers.preference import PreferenceVectorEnv
 
 Actions = npt.NDArray[np.float32]
 

@@ -12,9 +12,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from prefgym.limits import Count, Natural, check
-from prefgym.segments import Segments
-from prefgym.states import State
+from prefgym.common.limits import Count, Natural, check
+from prefgym.core.segments import Segments
+from prefgym.common.states import State
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]

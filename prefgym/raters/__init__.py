@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from prefgym.registry import Registry
+from prefgym.common.registry import Registry
 
 if TYPE_CHECKING:
-    from prefgym.protocols import Rater
+    from prefgym.core.protocols import Rater
 
 __all__ = ["build", "cfg", "get", "make", "names", "register"]
 
@@ -19,9 +19,9 @@ register("heron", "prefgym.raters.heron:HeronRater")
 register("cyclic", "prefgym.raters.cyclic:CyclicRater")
 register("turning", "prefgym.raters.turning:RotationalRater")
 register("peak-end", "prefgym.raters.peak_end:PeakEndRater")
-register("mixture", "prefgym.raters.divided:MixtureRater")
+register("mixture", "prefgym.raters.composite:MixtureRater")
 for _name in ("fallible", "one-sided", "drifting"):
-    register(_name, "prefgym.raters.divided:FallibleRater", cfg=_name.replace("-", "_"))
+    register(_name, "prefgym.raters.composite:FallibleRater", cfg=_name.replace("-", "_"))
 register("regret", "prefgym.raters.regret:RegretRater")
 register("hindsight", "prefgym.raters.hindsight:HindsightRater")
 register("safety", "prefgym.raters.safety:SafetyRater")

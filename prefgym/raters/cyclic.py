@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from torch import Tensor
 
-from prefgym.raters.standing import FactorComparisonRater, FactorComparisonRaterCfg
+from prefgym.raters.factor_comparison import FactorComparisonRater, FactorComparisonRaterCfg
 
 
 @dataclass(frozen=True, kw_only=True)

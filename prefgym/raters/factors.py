@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from prefgym.guards import check_finite
-from prefgym.segments import Segments
+from prefgym.wrappers.guards import check_finite
+from prefgym.core.segments import Segments
 
 _ALSO_CALLED = {"control": "ctrl"}
 

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from prefgym.limits import NonNegative, check
-from prefgym.networks import RunningNorm
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.queries import Queries
+from prefgym.common.limits import NonNegative, check
+from prefgym.nn.networks import RunningNorm
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
 from prefgym.raters.factors import choose, factor_sums
-from prefgym.raters.prompt import ImmediateRater, in_words
-from prefgym.states import State
+from prefgym.raters.immediate import ImmediateRater, in_words
+from prefgym.common.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

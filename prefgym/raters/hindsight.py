@@ -11,16 +11,16 @@ from typing import Literal
 
 from torch import Tensor
 
-from prefgym.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.guards import check_finite
-from prefgym.limits import Count, NonNegative, Share, check
-from prefgym.preferences import Preferences, RaterInfo
-from prefgym.protocols import Policy, Simulator
-from prefgym.queries import Queries
-from prefgym.raters.prompt import SeededRater, in_words, require_reward
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.wrappers.guards import check_finite
+from prefgym.common.limits import Count, NonNegative, Share, check
+from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.core.protocols import Policy, Simulator
+from prefgym.core.queries import Queries
+from prefgym.raters.immediate import SeededRater, in_words, require_reward
 from prefgym.raters.simulated import simulated_return
-from prefgym.scores import PartialReturn
-from prefgym.segments import Segments
+from prefgym.core.scores import PartialReturn
+from prefgym.core.segments import Segments
 
 
 @dataclass(frozen=True, kw_only=True)

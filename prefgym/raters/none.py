@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from prefgym.preferences import Preferences
-from prefgym.queries import Queries
+from prefgym.core.preferences import Preferences
+from prefgym.core.queries import Queries
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from prefgym.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.limits import NonNegative, Share, check
-from prefgym.preferences import Preferences, RaterInfo
-from prefgym.queries import Queries
-from prefgym.raters.prompt import SeededRater, in_words, require_reward
-from prefgym.scores import PeakEnd
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.common.limits import NonNegative, Share, check
+from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.core.scores import PeakEnd
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from prefgym.guards import check_finite
-from prefgym.limits import NonNegative, Number, check
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.queries import Queries
+from prefgym.wrappers.guards import check_finite
+from prefgym.common.limits import NonNegative, Number, check
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
 from prefgym.raters.factors import choose
-from prefgym.raters.prompt import ImmediateRater, in_words
-from prefgym.segments import Segments
-from prefgym.states import State
+from prefgym.raters.immediate import ImmediateRater, in_words
+from prefgym.core.segments import Segments
+from prefgym.common.states import State
 
 SPEED = "reward_forward"
 """The factor that tasks have a safe limit of."""

@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import torch
 
-from prefgym.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.guards import check_finite
-from prefgym.limits import NonNegative, Share, check
-from prefgym.preferences import Preferences, RaterInfo
-from prefgym.queries import Queries
-from prefgym.raters.prompt import SeededRater, in_words, require_reward
-from prefgym.scores import DiscountedReturn, PartialReturn
-from prefgym.states import State
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.wrappers.guards import check_finite
+from prefgym.common.limits import NonNegative, Share, check
+from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.core.scores import DiscountedReturn, PartialReturn
+from prefgym.common.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

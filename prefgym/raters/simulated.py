@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor
 
-from prefgym.protocols import Policy, Simulator
+from prefgym.core.protocols import Policy, Simulator
 
 
 def simulated_return(

@@ -14,8 +14,8 @@ import yaml
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
-from prefgym.evaluate import TRUE_RETURN
-from prefgym.files import DamageError
+from prefgym.evaluation.evaluate import TRUE_RETURN
+from prefgym.common.files import DamageError
 
 _safetensors: Any = safetensors.numpy
 

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
-from prefgym.preferences import Preferences
-from prefgym.report.clips import Clip, Draw, Frames, choose_pace, load_clip, make_clip, segment_frames, side_by_side
+from prefgym.core.preferences import Preferences
+from prefgym.video.clips import Clip, Draw, Frames, choose_pace, load_clip, make_clip, segment_frames, side_by_side
 from prefgym.report.data import Episode
 from prefgym.sim.gl import MjModel, RenderingUnavailable
 from prefgym.sim.render import StateRenderer

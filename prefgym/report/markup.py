@@ -3,7 +3,7 @@
 import base64
 from html import escape as escape
 
-from prefgym.report.clips import Clip
+from prefgym.video.clips import Clip
 
 
 def section(title: str, *parts: str, name: str) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from string import Template
 from typing import Any
 
-from prefgym.preferences import Preferences
+from prefgym.core.preferences import Preferences
 from prefgym.report import sections
 from prefgym.report.data import RunData, load_run
 from prefgym.report.footage import Footage, film

@@ -2,10 +2,10 @@
 
 from collections.abc import Mapping
 
-from prefgym.health import troubles
-from prefgym.preferences import Preferences, Status
+from prefgym.rewards.health import troubles
+from prefgym.core.preferences import Preferences, Status
 from prefgym.report import charts
-from prefgym.report.clips import Clip
+from prefgym.video.clips import Clip
 from prefgym.report.data import Curve, Episode, RunData
 from prefgym.report.footage import FINAL_SECONDS, Footage
 from prefgym.report.markup import (

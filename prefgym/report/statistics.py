@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from prefgym.preferences import Preferences, Status
-from prefgym.scores import PartialReturn
+from prefgym.core.preferences import Preferences, Status
+from prefgym.core.scores import PartialReturn
 
 FloatArray = NDArray[np.float64]
 

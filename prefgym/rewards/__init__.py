@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING
 
-from prefgym.registry import Registry
+from prefgym.common.registry import Registry
 
 if TYPE_CHECKING:
-    from prefgym.protocols import Learner
+    from prefgym.core.protocols import Learner
 
 __all__ = ["build", "cfg", "get", "make", "names", "register"]
 

@@ -7,15 +7,15 @@ from typing import Any, Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from prefgym.limits import Count, check
-from prefgym.networks import Activation, StackedMLP
-from prefgym.preferences import Preferences
-from prefgym.rewards.diagnostics import FitReport
+from prefgym.common.limits import Count, check
+from prefgym.nn.networks import Activation, StackedMLP
+from prefgym.core.preferences import Preferences
+from prefgym.core.fit_report import FitReport
 from prefgym.rewards.fit import FitCfg, fit, step_sums
 from prefgym.rewards.shaping import SHAPINGS, Shaping
-from prefgym.segments import Segments
-from prefgym.spaces import single_spaces
-from prefgym.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.segments import Segments
+from prefgym.common.spaces import single_spaces
+from prefgym.common.states import State, load_optimizer_state, optimizer_state
 
 Product = Literal["auto", "loop", "batched"]
 

@@ -6,10 +6,10 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from prefgym.guards import check_finite
-from prefgym.limits import Count, NonNegative, Positive, Share, check
-from prefgym.networks import StackedMLP
-from prefgym.rewards.diagnostics import FitReport, accuracy, calibration_error
+from prefgym.wrappers.guards import check_finite
+from prefgym.common.limits import Count, NonNegative, Positive, Share, check
+from prefgym.nn.networks import StackedMLP
+from prefgym.core.fit_report import FitReport, accuracy, calibration_error
 
 NUM_FOLDS = 10
 

@@ -11,13 +11,13 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefgym.limits import Count, Natural
-from prefgym.preferences import Preferences
-from prefgym.rewards.diagnostics import FitReport
+from prefgym.common.limits import Count, Natural
+from prefgym.core.preferences import Preferences
+from prefgym.core.fit_report import FitReport
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg, Members
 from prefgym.rewards.fit import step_sums
-from prefgym.segments import Segments
-from prefgym.states import State
+from prefgym.core.segments import Segments
+from prefgym.common.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,10 +11,10 @@ from typing import Any
 import torch
 from torch import Generator, Tensor
 
-from prefgym.limits import Count, check
-from prefgym.preferences import Answers, Preferences
-from prefgym.segments import Segments
-from prefgym.states import State
+from prefgym.common.limits import Count, check
+from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.segments import Segments
+from prefgym.common.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

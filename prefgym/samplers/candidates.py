@@ -8,10 +8,10 @@ import torch
 import tyro
 from torch import Generator, Tensor
 
-from prefgym.limits import Count, Within, check
-from prefgym.protocols import Learner, NoSegmentError, Recorder
+from prefgym.common.limits import Count, Within, check
+from prefgym.core.protocols import Learner, NoSegmentError, Recorder
 from prefgym.samplers.sources import AllSteps, RecentSteps, Source
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,8 +5,8 @@ from typing import Protocol
 
 from torch import Tensor
 
-from prefgym.limits import Count, check
-from prefgym.protocols import Recorder
+from prefgym.common.limits import Count, check
+from prefgym.core.protocols import Recorder
 
 
 class Source(Protocol):

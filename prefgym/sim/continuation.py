@@ -12,7 +12,7 @@ from prefgym.sim.task import TaskSpec
 from prefgym.sim.worlds import Worlds
 
 if TYPE_CHECKING:
-    from prefgym.protocols import Policy
+    from prefgym.core.protocols import Policy
 
 Array = npt.NDArray[Any]
 FloatArray = npt.NDArray[np.float64]

@@ -18,7 +18,7 @@ from prefgym.sim.seeding import Seed
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.warp import WarpPool
 from prefgym.sim.world_draw import WorldSampler
-from prefgym.states import State
+from prefgym.common.states import State
 
 Outcome: TypeAlias = tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]
 Step: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Any]]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from prefgym.limits import Positive, Seed, check
+from prefgym.common.limits import Positive, Seed, check
 from prefgym.sim.gl import MjModel
 
 FloatArray = npt.NDArray[np.float64]

@@ -17,7 +17,7 @@ from prefgym.sim.seeding import FastSeeding, ParitySeeding, Seed, Seeding, gener
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.variation import Variation
 from prefgym.sim.worlds import Array, BoolArray, FloatArray, Worlds
-from prefgym.states import State
+from prefgym.common.states import State
 
 Step: TypeAlias = tuple[Array, FloatArray, BoolArray, BoolArray, dict[str, Any]]
 

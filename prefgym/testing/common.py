@@ -8,7 +8,7 @@ from contextlib import contextmanager
 import numpy as np
 import torch
 
-from prefgym.states import State, Stateful, flatten, unflatten
+from prefgym.common.states import State, Stateful, flatten, unflatten
 
 
 def require(part: object, kind: str, *names: str) -> None:

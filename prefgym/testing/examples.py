@@ -9,9 +9,9 @@ import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
 from prefgym.buffers.recorder import Recorder
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.queries import Queries
-from prefgym.segments import Segments
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
 
 
 def example_segments(

@@ -7,11 +7,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from prefgym.preferences import Answers, Preferences
-from prefgym.protocols import JudgedLearner, Learner
-from prefgym.queries import Queries
-from prefgym.segments import Segments
-from prefgym.states import Stateful
+from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.protocols import JudgedLearner, Learner
+from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
+from prefgym.common.states import Stateful
 from prefgym.testing.common import global_generators_untouched, require, saved_state
 from prefgym.testing.examples import example_preferences, example_segments
 

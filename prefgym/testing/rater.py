@@ -6,9 +6,9 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from prefgym.preferences import Preferences, Status
-from prefgym.protocols import Rater
-from prefgym.queries import Queries
+from prefgym.core.preferences import Preferences, Status
+from prefgym.core.protocols import Rater
+from prefgym.core.queries import Queries
 from prefgym.testing.common import global_generators_untouched
 from prefgym.testing.examples import example_segments
 

@@ -6,9 +6,9 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from prefgym.preferences import Preferences
-from prefgym.protocols import Learner, NoSegmentError, Recorder, Sampler
-from prefgym.segments import Segments
+from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import Learner, NoSegmentError, Recorder, Sampler
+from prefgym.core.segments import Segments
 from prefgym.testing.common import global_generators_untouched
 from prefgym.testing.examples import example_recorder
 

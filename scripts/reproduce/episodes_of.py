@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from prefgym.config import UserError
-from prefgym.limits import Count, check
-from prefgym.load import load_policy
-from prefgym.player import PolicyRunner
-from prefgym.runs import read_config
-from prefgym.scores import PeakEnd
-from prefgym.segments import Segments
+from prefgym.training.config import UserError
+from prefgym.common.limits import Count, check
+from prefgym.training.load import load_policy
+from prefgym.rl.policy_runner import PolicyRunner
+from prefgym.runs.folder import read_config
+from prefgym.core.scores import PeakEnd
+from prefgym.core.segments import Segments
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,15 +7,15 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prefgym.config import TrainCfg
-from prefgym.flags import parse_train
-from prefgym.player import Act
-from prefgym.queries import Queries
-from prefgym.questions import ask, make_rater
+from prefgym.training.config import TrainCfg
+from prefgym.cli.flags import parse_train
+from prefgym.rl.policy_runner import Act
+from prefgym.core.queries import Queries
+from prefgym.training.annotate import ask, make_rater
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
-from prefgym.segments import Segments
-from prefgym.training_env import make_training_env
-from prefgym.wrappers import PreferenceVectorEnv
+from prefgym.core.segments import Segments
+from prefgym.training.envs import make_training_env
+from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
 def envs_and_rater(flags: Sequence[str], num_envs: int) -> tuple[TrainCfg, PreferenceVectorEnv, Any]:

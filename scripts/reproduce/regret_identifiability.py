@@ -24,16 +24,16 @@ from rich.console import Console
 from rich.table import Table
 
 from prefgym.envs.grid import make_delivery, make_random
-from prefgym.limits import Count, Natural, check
+from prefgym.common.limits import Count, Natural, check
 from prefgym.report.statistics import wilson
-from prefgym.rewards.linear import (
+from prefgym.theory.linear_rewards import (
     LinearCfg,
     fit_weights,
     policies_for_random_rewards,
     score_partial_return,
     score_regret,
 )
-from prefgym.tabular import TabularMDP, TabularSegments, regret
+from prefgym.theory.mdp import TabularMDP, TabularSegments, regret
 
 Learner = Literal["regret", "partial-return"]
 Answers = Literal["error-free", "stochastic"]

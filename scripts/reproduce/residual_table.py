@@ -32,7 +32,7 @@ from rich.table import Table
 
 from prefgym import agents
 from prefgym.bench.cells import Line, call, finish, in_json, read_done, read_lines, run_cells
-from prefgym.limits import Count, Positive, check
+from prefgym.common.limits import Count, Positive, check
 
 GOAL = 0.9
 """Share of successes that is aimed at."""

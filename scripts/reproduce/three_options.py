@@ -16,8 +16,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.limits import Count, check
-from prefgym.nash import exploitability, extragradient, minimax_winner, mirror_descent, mirror_prox, self_play
+from prefgym.common.limits import Count, check
+from prefgym.theory.games import exploitability, extragradient, minimax_winner, mirror_descent, mirror_prox, self_play
 
 FloatArray = npt.NDArray[np.float64]
 

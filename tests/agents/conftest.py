@@ -9,9 +9,9 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.queries import Queries
-from prefgym.segments import Segments
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
 
 
 class Aim(gym.Env[np.ndarray, np.ndarray]):

@@ -11,10 +11,10 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from prefgym.actor import ActorCfg
+from prefgym.nn.actor import ActorCfg
 from prefgym.agents.cpl import CPL, CPLCfg, contrastive_loss, kl
-from prefgym.offline import OfflineData
-from prefgym.preferences import Answers, Preferences
+from prefgym.rl.offline import OfflineData
+from prefgym.core.preferences import Answers, Preferences
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 

@@ -10,13 +10,13 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from prefgym.actor import ActorCfg
+from prefgym.nn.actor import ActorCfg
 from prefgym.agents.ipl import IPL, IPLCfg
 from prefgym.agents.iql import IQL
 from prefgym.agents.p_iql import PIQL, PIQLCfg
 from prefgym.buffers.replay import Batch
-from prefgym.offline import OfflineData
-from prefgym.preferences import Preferences
+from prefgym.rl.offline import OfflineData
+from prefgym.core.preferences import Preferences
 from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 

@@ -10,7 +10,7 @@ from gymnasium.vector import VectorEnv
 
 from prefgym.agents import pebble
 from prefgym.agents.pebble import Pebble, PebbleCfg, neighbour_distance
-from prefgym.buffers.rollout import Rollout
+from prefgym.core.rollout import Rollout
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 

@@ -14,7 +14,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 import prefgym.agents
 from prefgym.agents.ppo import PPO, PPOCfg
 from prefgym.agents.sac import SAC
-from prefgym.buffers.rollout import Rollout
+from prefgym.core.rollout import Rollout
 
 SMALL = PPOCfg(num_envs=4, num_steps=64, minibatch_size=64, hidden=(16,), normalize_reward=False)
 

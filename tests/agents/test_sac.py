@@ -15,8 +15,8 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 import prefgym.agents
 from prefgym.agents.sac import SAC, SACCfg
 from prefgym.buffers.replay import Batch
-from prefgym.guards import NotFiniteError
-from prefgym.spaces import Spaces
+from prefgym.wrappers.guards import NotFiniteError
+from prefgym.common.spaces import Spaces
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 

@@ -8,11 +8,11 @@ import pytest
 import torch
 from gymnasium.vector import VectorEnv
 
-from prefgym.actor import ActorCfg
+from prefgym.nn.actor import ActorCfg
 from prefgym.agents.bc import BC, BCCfg
 from prefgym.agents.sft import SFT, SFTCfg
-from prefgym.offline import OfflineData
-from prefgym.preferences import Answers, Preferences
+from prefgym.rl.offline import OfflineData
+from prefgym.core.preferences import Answers, Preferences
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 

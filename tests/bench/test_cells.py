@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
-from prefgym.cli import main
-from prefgym.revision import git_revision
-from prefgym.runs import Run
+from prefgym.cli.main import main
+from prefgym.common.revision import git_revision
+from prefgym.runs.folder import Run
 
 TINY = ("train", "--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
 SHORT = (*TINY, "--steps", "100", "--eval.final-episodes", "1", "--threads", "1", "--no-report")

@@ -5,7 +5,7 @@ import torch
 
 from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 
 
 def filled(num_steps: int, reward: float) -> ReplayBuffer:

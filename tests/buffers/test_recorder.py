@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prefgym.buffers.recorder import Recorder, RecorderCfg
-from prefgym.states import State, flatten, unflatten
+from prefgym.common.states import State, flatten, unflatten
 
 End = tuple[int, str]
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.buffers.rollout import Rollout
-from prefgym.guards import NotFiniteError
-from prefgym.segments import Segments
+from prefgym.core.rollout import Rollout
+from prefgym.wrappers.guards import NotFiniteError
+from prefgym.core.segments import Segments
 
 
 class Sum:

@@ -15,17 +15,17 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from prefgym import raters
-from prefgym.checkpoints import Checkpoints
-from prefgym.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.datasets import load_preferences
+from prefgym.runs.checkpoints import Checkpoints
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.data.datasets import load_preferences
 from prefgym.envs import LANGUAGE_TASKS, registration
-from prefgym.preferences import Preferences, RaterInfo
-from prefgym.queries import Queries
-from prefgym.raters.prompt import ImmediateRater
-from prefgym.registry import Entry
+from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.raters.immediate import ImmediateRater
+from prefgym.common.registry import Entry
 from prefgym.report import write_report
-from prefgym.states import State
-from prefgym.wrappers import PreferenceVectorEnv
+from prefgym.common.states import State
+from prefgym.wrappers.preference import PreferenceVectorEnv
 
 HOPPER = "prefgym/HopperBackflip-v0"
 COUNTED = 0.125

@@ -15,7 +15,7 @@ from prefgym_example.learner import LinearReward, LinearRewardCfg
 from prefgym_example.rater import ThriftyRater, ThriftyRaterCfg
 from prefgym_example.sampler import ContrastSampler, ContrastSamplerCfg
 
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.testing import (
     check_agent,
     check_learner,

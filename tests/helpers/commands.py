@@ -2,7 +2,7 @@
 
 import pytest
 
-from prefgym.cli import main
+from prefgym.cli.main import main
 
 TINY = (
     *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),

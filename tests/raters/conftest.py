@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.testing import example_segments
 
 NAMES = ("reward_forward", "reward_ctrl", "reward_survive")

@@ -9,9 +9,9 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.protocols import Rater
-from prefgym.queries import Queries
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.protocols import Rater
+from prefgym.core.queries import Queries
 from prefgym.testing import LateRater, LateRaterCfg, check_rater, example_segments
 
 Change = Callable[[Preferences], Preferences]

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from prefgym import raters
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.raters.cyclic import CyclicRater, CyclicRaterCfg
 from prefgym.raters.factors import factor_means
 from prefgym.testing import check_rater

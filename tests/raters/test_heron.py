@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgym import raters
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.raters.heron import HeronRater, HeronRaterCfg
 from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.testing import check_rater

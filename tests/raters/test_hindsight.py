@@ -11,9 +11,9 @@ import torch
 
 from prefgym import raters
 from prefgym.envs import TASKS, expert
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.raters.hindsight import HindsightRater, HindsightRaterCfg
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 from prefgym.sim.continuation import Simulator
 from prefgym.sim.render import STATE_SPEC
 

@@ -3,7 +3,7 @@
 import pytest
 
 from prefgym import raters
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.testing import example_segments
 
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgym import raters
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.raters.peak_end import PeakEndRater, PeakEndRaterCfg
-from prefgym.scores import PeakEnd
+from prefgym.core.scores import PeakEnd
 from prefgym.testing import check_rater, example_segments
 
 

@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from prefgym import raters
-from prefgym.preferences import Status
-from prefgym.queries import Queries
+from prefgym.core.preferences import Status
+from prefgym.core.queries import Queries
 from prefgym.raters.regret import RegretRater, RegretRaterCfg
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 from prefgym.testing import example_segments
 
 GAMMA = 0.9

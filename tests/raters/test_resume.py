@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 from commands import command
 
-from prefgym.cli import main
-from prefgym.runs import Run
+from prefgym.cli.main import main
+from prefgym.runs.folder import Run
 
 TINY = [
     *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "30", "--threads", "1", "--no-report"),

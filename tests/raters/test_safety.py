@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from prefgym import raters
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.raters.safety import SafetyRater, SafetyRaterCfg
 from prefgym.testing import example_segments
 

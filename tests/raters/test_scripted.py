@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgym import raters
-from prefgym.preferences import Preferences, Status
-from prefgym.protocols import Rater
-from prefgym.queries import Queries
+from prefgym.core.preferences import Preferences, Status
+from prefgym.core.protocols import Rater
+from prefgym.core.queries import Queries
 from prefgym.raters.scripted import ScriptedRater, ScriptedRaterCfg
 from prefgym.testing import LateRater, LateRaterCfg, check_rater, example_segments
 

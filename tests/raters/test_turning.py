@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from prefgym import raters
-from prefgym.queries import Queries
+from prefgym.core.queries import Queries
 from prefgym.raters.turning import RotationalRater, RotationalRaterCfg
 from prefgym.testing import check_rater
 

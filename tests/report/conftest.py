@@ -12,9 +12,9 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from prefgym.preferences import Answers, Preferences, RaterInfo
-from prefgym.queries import Queries
-from prefgym.segments import Segments
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
 from prefgym.sim.gl import MjModel, RenderingUnavailable, mujoco
 from prefgym.sim.render import STATE_SPEC, render_states
 

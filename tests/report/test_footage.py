@@ -9,7 +9,7 @@ import pytest
 import torch
 from PIL import Image
 
-from prefgym.preferences import Preferences
+from prefgym.core.preferences import Preferences
 from prefgym.report.data import Episode, load_run
 from prefgym.report.footage import film, pick_queries
 from prefgym.sim.gl import MjModel

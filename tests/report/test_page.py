@@ -17,7 +17,7 @@ import pytest
 import torch
 import yaml
 
-from prefgym.preferences import Preferences, RaterInfo
+from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.report import write_report
 from prefgym.sim.gl import MjModel
 
@@ -244,7 +244,7 @@ def test_a_run_folder_that_cannot_be_read_leaves_the_old_page(write: Write, run_
 
 
 def test_training_does_not_import_the_report() -> None:
-    code = "import sys, prefgym.loop; print({'matplotlib', 'av', 'PIL'} & set(sys.modules))"
+    code = "import sys, prefgym.training.loop; print({'matplotlib', 'av', 'PIL'} & set(sys.modules))"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert ran.stdout.strip() == "set()"
 

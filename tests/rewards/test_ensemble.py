@@ -6,12 +6,12 @@ import gymnasium as gym
 import pytest
 import torch
 
-from prefgym.preferences import Answers, Preferences, RaterInfo, Status
-from prefgym.queries import Queries
+from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.rewards.shaping import Shaping
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 
 
 class Spaces:

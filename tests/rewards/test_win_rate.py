@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.preferences import Answers
+from prefgym.core.preferences import Answers
 from prefgym.rewards.win_rate import WinRate, WinRateCfg
 
 ALL = torch.ones(6, dtype=torch.bool)

@@ -8,8 +8,8 @@ import torch
 from torch import Tensor
 
 from prefgym.buffers.recorder import Recorder
-from prefgym.preferences import Preferences
-from prefgym.segments import Segments
+from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
 
 Record = Callable[..., Recorder]
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
-from prefgym.protocols import NoSegmentError
+from prefgym.core.protocols import NoSegmentError
 from prefgym.samplers.candidates import SamplerCfg, sample_queries
 from prefgym.samplers.sources import AllSteps, RecentSteps
 

@@ -14,7 +14,7 @@ from prefgym.buffers.recorder import Recorder
 from prefgym.samplers.candidates import sample_queries
 from prefgym.samplers.informative import choice_probabilities, disagreement
 from prefgym.samplers.k_center import k_center
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 
 Record = Callable[..., Recorder]
 Told = Callable[..., Any]

@@ -11,7 +11,7 @@ from overhead import PARTS, main
 @pytest.fixture(autouse=True)
 def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let what is timed be as it was after each test, wherever it was imported."""
-    for place in (*chain(*PARTS.values()), "prefgym.train:train"):
+    for place in (*chain(*PARTS.values()), "prefgym.training.online:train"):
         module, _, path = place.partition(":")
         *owners, name = path.split(".")
         owner = importlib.import_module(module)

@@ -10,7 +10,7 @@ import torch
 import train_experts
 from train_experts import Steps, TrainExpertsCfg, envs_of, fit_values, half_way, make, take_turns
 
-from prefgym.experts import LEVELS, Expert, ExpertCard, Measured
+from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured
 
 TINY = "--steps 3000 --eval.every 1000 --agent.num-envs 4 --agent.num-steps 100 --agent.hidden 8 --eval.episodes 2"
 

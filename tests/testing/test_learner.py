@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
-from prefgym.preferences import Preferences
-from prefgym.protocols import Learner
-from prefgym.rewards.diagnostics import FitReport
+from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import Learner
+from prefgym.core.fit_report import FitReport
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg
 from prefgym.rewards.win_rate import WinRate, WinRateCfg
-from prefgym.segments import Segments
-from prefgym.states import State
+from prefgym.core.segments import Segments
+from prefgym.common.states import State
 from prefgym.testing import check_judged_learner, check_learner, example_env, example_preferences, example_segments
 
 FIT = FitCfg(gradient_steps=2, minibatch_size=8, target_accuracy=1.0)

@@ -8,9 +8,9 @@ import torch
 from torch import Generator, Tensor
 
 from prefgym import samplers
-from prefgym.protocols import Learner, NoSegmentError, Recorder
+from prefgym.core.protocols import Learner, NoSegmentError, Recorder
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 from prefgym.testing import check_sampler, example_recorder
 
 

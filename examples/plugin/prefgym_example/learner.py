@@ -7,12 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefgym.limits import Count, NonNegative, check
-from prefgym.preferences import Preferences
-from prefgym.rewards.diagnostics import FitReport, accuracy
-from prefgym.segments import Segments
-from prefgym.spaces import single_spaces
-from prefgym.states import State
+from prefgym.common.limits import Count, NonNegative, check
+from prefgym.core.preferences import Preferences
+from prefgym.core.fit_report import FitReport, accuracy
+from prefgym.core.segments import Segments
+from prefgym.common.spaces import single_spaces
+from prefgym.common.states import State
 
 NAN, NOTHING = float("nan"), torch.zeros(0)
 

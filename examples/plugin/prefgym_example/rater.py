@@ -2,11 +2,11 @@
 
 from dataclasses import asdict, dataclass
 
-from prefgym.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.limits import NonNegative, check
-from prefgym.preferences import Preferences, RaterInfo
-from prefgym.queries import Queries
-from prefgym.raters.prompt import SeededRater
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
+from prefgym.common.limits import NonNegative, check
+from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.raters.immediate import SeededRater
 
 
 @dataclass(frozen=True, kw_only=True)

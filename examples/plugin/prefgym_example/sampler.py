@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 from torch import Generator
 
-from prefgym.limits import Count
-from prefgym.protocols import Learner, Recorder
+from prefgym.common.limits import Count
+from prefgym.core.protocols import Learner, Recorder
 from prefgym.samplers.candidates import SamplerCfg, sample_queries
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 
 
 @dataclass(frozen=True, kw_only=True)

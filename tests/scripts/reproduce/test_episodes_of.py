@@ -7,9 +7,9 @@ import torch
 from episodes_of import EpisodesOfCfg, episodes_of, main, told_of
 
 from prefgym import agents
-from prefgym.flags import parse_train
-from prefgym.segments import Segments
-from prefgym.train import train_and_report
+from prefgym.cli.flags import parse_train
+from prefgym.core.segments import Segments
+from prefgym.training.online import train_and_report
 
 
 def test_what_is_told_by_hand() -> None:

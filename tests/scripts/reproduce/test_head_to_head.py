@@ -8,7 +8,7 @@ import torch
 from head_to_head import play, preferred, shuffled, worst
 
 from prefgym import raters
-from prefgym.segments import Segments
+from prefgym.core.segments import Segments
 
 
 def rewarded(returns: Sequence[float]) -> Segments:

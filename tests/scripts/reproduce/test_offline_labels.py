@@ -6,7 +6,7 @@ import pytest
 import torch
 from offline_labels import OfflineLabelsCfg, features, fit, foretold, main, share
 
-from prefgym.experts import load_expert
+from prefgym.evaluation.experts import load_expert
 from prefgym.testing import example_segments
 
 CFG = OfflineLabelsCfg(penalty=1.0)

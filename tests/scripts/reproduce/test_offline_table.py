@@ -10,7 +10,7 @@ import pytest
 from offline_table import Cell, OfflineTableCfg, cells, main, score, train_flags, wanted
 
 from prefgym.bench.cells import read_done
-from prefgym.experts import load_expert
+from prefgym.evaluation.experts import load_expert
 
 TINY = OfflineTableCfg(
     tasks=("Pusher",), agents=("sft", "bc"), seeds=1, episodes=4, queries=8, segment_length=20, updates=2, jobs=1

@@ -19,7 +19,7 @@ from self_play_table import (
     usual,
 )
 
-from prefgym.experts import load_expert
+from prefgym.evaluation.experts import load_expert
 
 TINY = SelfPlayTableCfg(
     tasks=("Hopper",), raters=("oracle",), budgets=(64,), arms=("reward", "rater"), seeds=1, steps=8192, matches=8

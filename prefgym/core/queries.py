@@ -1,0 +1,69 @@
+"""Queries: K segments shown together, the unit that is asked and counted."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from prefgym.core.segments import Segments
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Queries:
+    """B questions, each showing K segments.
+
+    Raises:
+        ValueError: If `options` has not the two batch axes (B, K) with K >= 2, or the others do not fit B.
+    """
+
+    options: Segments
+    """What is shown. Batch shape: (B, K)."""
+    query_id: Tensor
+    """A number that is never used twice in a run. Shape: (B,), int64."""
+    asked_at: Tensor
+    """Environment steps taken when the query was asked. Shape: (B,), int64."""
+
+    def __post_init__(self) -> None:
+        shape = self.options.batch_shape
+        if len(shape) != 2 or shape[1] < 2:
+            raise ValueError(f"a query shows at least two segments: options have batch shape {tuple(shape)}")
+        for name, value in (("query_id", self.query_id), ("asked_at", self.asked_at)):
+            if value.shape != shape[:1]:
+                raise ValueError(f"{name} has shape {tuple(value.shape)}, expected {tuple(shape[:1])}")
+
+    @classmethod
+    def of(cls, options: Segments, first_id: int = 0, asked_at: int = 0) -> "Queries":
+        """Number the questions `options` (B, K) from `first_id` on."""
+        num_queries = options.batch_shape[0]
+        query_id = torch.arange(first_id, first_id + num_queries)
+        return cls(options=options, query_id=query_id, asked_at=torch.full((num_queries,), asked_at))
+
+    @property
+    def num_options(self) -> int:
+        """Return K."""
+        return self.options.batch_shape[1]
+
+    def __len__(self) -> int:
+        return self.options.batch_shape[0]
+
+    def __getitem__(self, index: Any) -> "Queries":  # noqa: ANN401
+        """Select questions by a slice, mask or index tensor over B."""
+        return Queries(options=self.options[index], query_id=self.query_id[index], asked_at=self.asked_at[index])
+
+    def __repr__(self) -> str:
+        return f"Queries({len(self)} of {self.num_options} options, {self.options!r})"
+
+    def without_truth(self) -> "Queries":
+        """Drop task reward, factors, physics state and pictures."""
+        return replace(self, options=self.options.without_truth())
+
+    @classmethod
+    def cat(cls, parts: Sequence["Queries"]) -> "Queries":
+        """Concatenate questions."""
+        return cls(
+            options=Segments.cat([part.options for part in parts]),
+            query_id=torch.cat([part.query_id for part in parts]),
+            asked_at=torch.cat([part.asked_at for part in parts]),
+        )

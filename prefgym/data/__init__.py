@@ -1,0 +1,1 @@
+"""Feedback and demonstrations as files."""

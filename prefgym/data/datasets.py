@@ -1,0 +1,238 @@
+"""Preference tables in and out (safetensors for the arrays, JSON for who answered), and Minari's demonstrations in."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from importlib import import_module
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor
+
+from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.training.config import UserError
+from prefgym.common.files import DamageError, read_json, write_bytes, write_text
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
+from prefgym.common.states import State
+
+_SEGMENT_ARRAYS = ("obs", "action", "length", "terminated", "truncated", "reward", "state", "frames", "origin")
+_ANSWER_ARRAYS = ("status", "choice", "tie")
+_FACTOR = "factor/"
+
+
+def save_preferences(path: Path, preferences: Preferences) -> None:
+    """Write `path`.safetensors and `path`.json, each as a whole or not at all.
+
+    Raises:
+        UserError: If they cannot be written.
+    """
+    packed = pack_preferences(preferences)
+    write_bytes(path.with_suffix(".safetensors"), save(packed["arrays"]))
+    write_text(path.with_suffix(".json"), json.dumps({"raters": packed["raters"]}, indent=2) + "\n")
+
+
+def load_preferences(path: Path) -> Preferences:
+    """Read what `save_preferences` wrote.
+
+    Raises:
+        DamageError: If one of the two files is missing, or is not what was written.
+    """
+    told = read_json(path.with_suffix(".json"))
+    try:
+        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": told["raters"]})
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise DamageError(f"{path}.* cannot be read: {' '.join(str(error).split())}.") from error
+
+
+def pack_preferences(preferences: Preferences) -> State:
+    """Part preferences into arrays, by name, and what is known of the raters."""
+    answers, queries = preferences.answers, preferences.queries
+    arrays: dict[str, Tensor] = {name: getattr(answers, name) for name in _ANSWER_ARRAYS}
+    arrays |= {"query_id": preferences.query_id, "asked_at": queries.asked_at}
+    arrays |= {name: getattr(preferences, name).contiguous() for name in ("rater", "shown_order", "seconds")}
+    return {
+        "arrays": {**pack_segments(queries.options), **{name: value.contiguous() for name, value in arrays.items()}},
+        "raters": [asdict(info) for info in preferences.raters],
+    }
+
+
+def unpack_preferences(packed: State) -> Preferences:
+    """Put together what `pack_preferences` took apart."""
+    arrays: Mapping[str, Tensor] = packed["arrays"]
+    options = unpack_segments(arrays)
+    return Preferences(
+        queries=Queries(options=options, query_id=arrays["query_id"], asked_at=arrays["asked_at"]),
+        answers=Answers(**{name: arrays[name] for name in _ANSWER_ARRAYS}),
+        rater=arrays["rater"],
+        raters=tuple(RaterInfo(**info) for info in packed["raters"]),
+        shown_order=arrays["shown_order"],
+        seconds=arrays["seconds"],
+    )
+
+
+def pack_segments(segments: Segments) -> dict[str, Tensor]:
+    """Name the arrays of segments."""
+    arrays: dict[str, Tensor | None] = {name: getattr(segments, name) for name in _SEGMENT_ARRAYS}
+    arrays |= {_FACTOR + name: value for name, value in segments.factors.items()}
+    return {name: value.contiguous() for name, value in arrays.items() if value is not None}
+
+
+def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
+    """Put together what `pack_segments` took apart."""
+    factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}
+    return Segments(**{name: arrays[name] for name in _SEGMENT_ARRAYS if name in arrays}, factors=factors)
+
+
+def load_demos(dataset: str, root: Path | None = None) -> Recorder:
+    """Record the episodes of a Minari dataset by its id.
+
+    Args:
+        dataset: Its id.
+        root: Folder of datasets; None for Minari's own.
+
+    Raises:
+        UserError: If Minari or the dataset is missing, or there is nothing in it that segments can be made of.
+    """
+    found = _open(dataset, root)
+    try:
+        return record_demos(found)
+    except (ValueError, OSError, KeyError) as error:  # of its shape; or as h5py tells of what is not there, or broken
+        raise UserError(f"the dataset {dataset} cannot be learned from: {' '.join(str(error).split())}.") from error
+
+
+def played_in(dataset: str, root: Path | None = None) -> str:
+    """Return the environment id that a Minari dataset was played in; nothing if it does not say.
+
+    Raises:
+        UserError: If Minari or the dataset is missing.
+    """
+    spec = _open(dataset, root).env_spec
+    return spec.id if spec else ""
+
+
+def _open(dataset: str, root: Path | None) -> Any:  # noqa: ANN401
+    path = dataset_folder(dataset, root)
+    if not (path / "data").is_dir():
+        raise UserError(f"there is no dataset {dataset} in {path.parent}.")
+    try:
+        return minari_module("minari").MinariDataset(path / "data")
+    except (ValueError, OSError, KeyError) as error:  # as Minari and h5py tell of files that are not there, or broken
+        raise UserError(f"the dataset {dataset} cannot be read: {' '.join(str(error).split())}.") from error
+
+
+def dataset_folder(dataset: str, root: Path | None = None) -> Path:
+    """Say where a dataset of Minari's is.
+
+    Args:
+        dataset: Its id.
+        root: Folder of datasets; None for Minari's own.
+
+    Raises:
+        UserError: If Minari is missing, or the id is none.
+    """
+    named = minari_module("minari.dataset.minari_dataset").DATASET_ID_RE.fullmatch(dataset)
+    if named is None or named["version"] is None:
+        told = "write it as namespace/name-v0, the namespace of two characters at least"
+        raise UserError(f"{dataset!r} is no id of a dataset: {told}.")
+    return (root or minari_module("minari.storage").get_dataset_path()).absolute() / dataset
+
+
+def minari_module(module: str) -> Any:  # noqa: ANN401
+    """Import a part of Minari.
+
+    Raises:
+        UserError: If it is missing.
+    """
+    if find_spec("minari") is None:
+        raise UserError('demonstrations are read and written with Minari: pip install "prefgym[demos]"')
+    return import_module(module)
+
+
+def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
+    """Record the episodes of a Minari dataset, each as an env of its own, so that samplers can draw queries from them.
+
+    Args:
+        dataset: A `minari.MinariDataset`. Its rewards are taken for the task reward; every number that the infos of all
+            episodes tell of each step becomes a factor; dict observations are flattened in the order of their keys.
+
+    Returns:
+        A recorder of all of them. Episodes that end without a termination count as truncated.
+
+    Raises:
+        ValueError: If there is no episode, or observations or actions are no one-dimensional Boxes.
+    """
+    episodes = list(dataset.iterate_episodes())
+    if not episodes:
+        raise ValueError("the dataset has no episodes")
+    observation, action = (_vectors(space) for space in (dataset.observation_space, dataset.action_space))
+    length = np.array([len(episode.rewards) for episode in episodes])
+    told = [_factors_of(episode.infos, num_steps) for episode, num_steps in zip(episodes, length.tolist())]
+    names = tuple(name for name in told[0] if all(name in others for others in told))
+    recorder = Recorder(
+        len(episodes),
+        observation,
+        action,
+        factor_names=names,
+        num_averaged=len(episodes),
+        cfg=RecorderCfg(capacity_steps=len(episodes) * (int(length.max()) + 1), capacity_bytes=2**62),
+    )
+    # each (T, N, ...), T being the longest episode's; the observations have one more
+    obs = _stack([_flat(episode.observations) for episode in episodes])
+    actions, rewards, terminated = (
+        _stack([np.asarray(getattr(episode, name)) for episode in episodes])
+        for name in ("actions", "rewards", "terminations")
+    )
+    factors = {
+        name: _stack([np.asarray(e.infos[name])[-n:] for e, n in zip(episodes, length.tolist())]) for name in names
+    }
+    recorder.begin(obs[0])
+    for step in range(int(length.max())):
+        recorder.add(
+            actions[step],
+            rewards[step],
+            obs[step + 1],
+            terminated[step],
+            np.equal(length, step + 1),
+            mask=np.greater(length, step),
+            factors={name: values[step] for name, values in factors.items()},
+        )
+    return recorder
+
+
+def _vectors(space: gym.Space[Any]) -> int:
+    """Return how many numbers an observation or action has."""
+    parts: list[Any] = list(cast(Any, space).values()) if isinstance(space, gym.spaces.Dict) else [space]
+    if not all(isinstance(part, gym.spaces.Box) and len(part.shape) == 1 for part in parts):
+        raise ValueError(f"segments are made of vectors, and this dataset of {space}")
+    return sum(part.shape[0] for part in parts)
+
+
+def _flat(obs: Any) -> npt.NDArray[Any]:  # noqa: ANN401
+    """Flatten the observations of an episode. Shape: (T+1, O)."""
+    if not isinstance(obs, dict):
+        return np.asarray(obs)
+    parts = cast("dict[str, npt.NDArray[Any]]", obs)
+    return np.concatenate([parts[name] for name in sorted(parts)], -1)
+
+
+def _factors_of(infos: Mapping[str, Any] | None, num_steps: int) -> tuple[str, ...]:
+    """Name what infos tell as a number of each step; they may have one more, of the start."""
+    told: dict[str, npt.NDArray[Any]] = {name: np.asarray(values) for name, values in (infos or {}).items()}
+    sizes = ((num_steps,), (num_steps + 1,))
+    return tuple(name for name, values in told.items() if values.shape in sizes and values.dtype.kind in "bfiu")
+
+
+def _stack(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
+    """Put the arrays of N episodes side by side, padded with zeros. Shapes: (T_n, ...) to (T, N, ...)."""
+    out = np.zeros((max(map(len, arrays)), len(arrays), *arrays[0].shape[1:]), arrays[0].dtype)
+    for index, array in enumerate(arrays):
+        out[: len(array), index] = array
+    return out

@@ -1,0 +1,359 @@
+"""`prefgym-feedback/1`: preferences as a folder that others can read, with provenance and checksums.
+
+answers.parquet        a row an answer: who chose what, when, and which segments were shown
+segments.safetensors   the segments, a row each
+manifest.json          what this is, and the SHA-256 and size of both files; written last
+"""
+
+import hashlib
+import json
+import shutil
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib import import_module
+from importlib.metadata import version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor
+
+from prefgym.runs.answer_log import Answer, AnswerLog, answers_of
+from prefgym.training.config import UserError
+from prefgym.data.datasets import load_preferences, pack_segments, unpack_segments
+from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, writing
+from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.queries import Queries
+from prefgym.runs.folder import read_sums, verify_in
+
+_FORMAT, _VERSION = "prefgym-feedback", 1
+_ANSWERS, _SEGMENTS, _MANIFEST = "answers.parquet", "segments.safetensors", "manifest.json"
+_PACKAGES = ("prefgym", "gymnasium", "mujoco")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card:
+    """What those who read the answers should know."""
+
+    env: str
+    """Environment id."""
+    instructions: str = ""
+    """What raters were told."""
+    licence: str = ""
+    """Under which the folder may be used."""
+    consent: str = ""
+    """What people who answered have agreed to."""
+
+
+def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Preferences:
+    """Write what was asked and answered in a run into a new folder, and return it.
+
+    Args:
+        run: Run folder.
+        folder: Must not exist.
+        card: What is known beside.
+        truth: Whether task reward, factors, physics states and pictures of the segments come along.
+
+    Raises:
+        UserError: If the run has no preferences, a file of it is damaged, or the folder cannot be written.
+    """
+    if "preferences/preferences.json" not in read_sums(run):
+        raise UserError(f"{run} has no preferences: nobody was asked.")
+    verify_in(
+        run, *(f"preferences/{name}" for name in ("preferences.json", "preferences.safetensors", "answers.sqlite"))
+    )
+    preferences = load_preferences(run / "preferences" / "preferences")
+    preferences = preferences if truth else preferences.without_truth()
+    write_feedback(folder, preferences, card, AnswerLog(run / "preferences" / "answers.sqlite").read())
+    return preferences
+
+
+def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: Sequence[Answer] = ()) -> None:
+    """Write preferences into a new folder, as a whole or not at all, and only what `read_feedback` reads.
+
+    Args:
+        folder: Must not exist.
+        preferences: What was asked and answered; what `without_truth` leaves out is written if it is there.
+        card: What is known beside.
+        logged: When answers were used, as far as that is known.
+
+    Raises:
+        UserError: If the folder exists or cannot be written, the preferences are not such as can be read again, or
+            pyarrow is not installed.
+    """
+    pa, parquet = _pyarrow()
+    if not len(preferences):
+        raise UserError("there are no answers to be written.")
+    with writing(folder), new_folder(folder) as part:
+        options = preferences.queries.options
+        (part / _SEGMENTS).write_bytes(save(pack_segments(options.map(lambda x: x.flatten(0, 1)))))
+        columns = _columns(preferences, {row.event_id: row for row in logged}, digest(part / _SEGMENTS))
+        parquet.write_table(pa.table(columns, schema=_schema(pa)), part / _ANSWERS, compression="zstd")
+        for name in (_ANSWERS, _SEGMENTS):
+            sync(part / name)
+        write_sealed_json(part / _MANIFEST, _manifest(part, card, len(preferences)))
+        read_feedback(part)
+
+
+def copy_feedback(folder: Path, into: Path) -> None:
+    """Copy what `write_feedback` wrote into a new folder, as a whole or not at all.
+
+    Raises:
+        UserError: If that fails.
+    """
+    with writing(into), new_folder(into) as part:
+        for name in (_ANSWERS, _SEGMENTS, _MANIFEST):
+            shutil.copyfile(folder / name, part / name)
+            sync(part / name)
+
+
+@contextmanager
+def new_folder(folder: Path) -> Generator[Path]:
+    """Make a folder under another name, and rename it once it is filled.
+
+    Raises:
+        UserError: If it exists.
+    """
+    if folder.exists():
+        raise UserError(f"{folder} exists: name another folder.")
+    part = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(part, ignore_errors=True)  # of a time that was cut off
+    part.mkdir(parents=True)
+    try:
+        yield part
+        sync(part)
+        part.rename(folder)
+        sync(folder.parent)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+
+
+def check_new(folder: Path) -> None:
+    """See, before anybody is asked, that `write_feedback` can write here, as far as that can be known.
+
+    Raises:
+        UserError: If it cannot.
+    """
+    _pyarrow()
+    with writing(folder), new_folder(folder):
+        pass
+    folder.rmdir()
+
+
+def read_feedback(folder: Path | str) -> Preferences:
+    """Read and check what `write_feedback` wrote.
+
+    Raises:
+        UserError: If a file is missing or damaged, of a newer version, or says what cannot be, or pyarrow is missing.
+    """
+    pa, parquet = _pyarrow()
+    folder = Path(folder)
+    manifest = read_manifest(folder)
+    for name in (_ANSWERS, _SEGMENTS):
+        verify(folder / name, manifest["files"][name]["sha256"])
+    schema = _schema(pa)
+    try:
+        table = parquet.ParquetFile(folder / _ANSWERS).read()
+        if missing := [field.name for field in schema if field.name not in table.schema.names]:
+            raise ValueError(f"{_ANSWERS} has no column {missing[0]}")
+        rows: list[dict[str, Any]] = table.select(schema.names).cast(schema).to_pylist()
+        if len(rows) != manifest["num_answers"]:
+            raise ValueError(f"it has {len(rows)} answers, and says that it has {manifest['num_answers']}")
+        return _preferences(rows, load_file(folder / _SEGMENTS), manifest["files"][_SEGMENTS]["sha256"])
+    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, SafetensorError) as error:
+        # what others wrote can be wrong in any way; torch and Arrow have their own words for it
+        raise UserError(f"{folder} is not valid: {' '.join(str(error).split()) or type(error).__name__}.") from error
+
+
+def read_manifest(folder: Path) -> dict[str, Any]:
+    """Read what a folder is, and who made it.
+
+    Raises:
+        UserError: If it is none, or of a newer version.
+    """
+    if not (folder / _MANIFEST).is_file():
+        raise UserError(f"{folder} is not a {_FORMAT} folder: it has no {_MANIFEST}.")
+    manifest = read_sealed_json(folder / _MANIFEST)
+    name, _, number = str(manifest.get("format")).partition("/")
+    if name != _FORMAT or not number.isdecimal() or len(number) > 9 or int(number) < 1:
+        raise UserError(f"{folder} is not a {_FORMAT} folder.")
+    if int(number) > _VERSION:
+        raise UserError(f"{folder} is of version {number}; this prefgym reads {_FORMAT}/{_VERSION}.")
+    try:
+        told = [str(manifest["files"][name]["sha256"]) for name in (_ANSWERS, _SEGMENTS)]
+        is_whole = all(told) and isinstance(manifest["env"], str) and isinstance(manifest["num_answers"], int)
+    except (KeyError, TypeError):
+        is_whole = False
+    if not is_whole:
+        raise UserError(f"{folder / _MANIFEST} is not valid: it lacks env, num_answers, or files with their sha256.")
+    return manifest
+
+
+def _manifest(folder: Path, card: Card, num_answers: int) -> dict[str, Any]:
+    files = {name: folder / name for name in (_ANSWERS, _SEGMENTS)}
+    return {
+        "format": f"{_FORMAT}/{_VERSION}",
+        **asdict(card),
+        "num_answers": num_answers,
+        "written_at": datetime.now(UTC).isoformat(timespec="seconds"),
+        "versions": {name: version(name) for name in _PACKAGES},
+        "files": {name: {"sha256": digest(file), "bytes": file.stat().st_size} for name, file in files.items()},
+    }
+
+
+def _schema(pa: Any) -> Any:  # noqa: ANN401
+    segment = {"dataset": pa.string(), "sha256": pa.string(), "episode": pa.int64()}
+    segment |= {"start": pa.int64(), "end": pa.int64()}
+    columns = {
+        "event_id": pa.string(),
+        "query_id": pa.int64(),
+        "feedback_type": pa.string(),
+        "segments": pa.list_(pa.struct(list(segment.items()))),
+        "shown_sha256": pa.string(),
+        "shown_order": pa.list_(pa.int64()),
+        "status": pa.string(),
+        "choice": pa.string(),
+        "share": pa.list_(pa.float64()),
+        "rater_id": pa.string(),
+        "rater_kind": pa.string(),
+        "rater_settings": pa.string(),
+        "rater_config_hash": pa.string(),
+        "seconds": pa.float64(),
+        "asked_at": pa.int64(),
+        "used_at": pa.int64(),
+        "created_at": pa.string(),
+    }
+    return pa.schema(list(columns.items()))
+
+
+def _columns(preferences: Preferences, logged: Mapping[str, Answer], sha256: str) -> dict[str, list[Any]]:
+    num_options = preferences.queries.num_options
+    lengths = preferences.queries.options.length.numpy().tolist()
+    raters = [preferences.raters[int(index)] for index in preferences.rater]
+    columns: dict[str, list[Any]] = {}
+    for row, (answer, rater) in enumerate(zip(answers_of(preferences), raters)):
+        used = logged.get(answer.event_id, answer)
+        settings = json.dumps(rater.settings, sort_keys=True)
+        share = json.loads(answer.choice)
+        first = row * num_options
+        told = {
+            "event_id": answer.event_id,
+            "query_id": answer.query_id,
+            "feedback_type": "comparison",
+            "segments": [
+                {"dataset": _SEGMENTS, "sha256": sha256, "episode": first + option, "start": 0, "end": length}
+                for option, length in enumerate(lengths[row])
+            ],
+            "shown_sha256": answer.shown_sha256,
+            "shown_order": json.loads(answer.shown_order),
+            "status": answer.status,
+            "choice": _choice(answer.status, bool(answer.tie), share),
+            "share": share,
+            "rater_id": rater.name,
+            "rater_kind": rater.kind,
+            "rater_settings": settings,
+            "rater_config_hash": hashlib.sha256(settings.encode()).hexdigest(),
+            "seconds": answer.seconds,
+            "asked_at": answer.asked_at,
+            "used_at": used.used_at,
+            "created_at": used.created_at,
+        }
+        for name, value in told.items():
+            columns.setdefault(name, []).append(value)
+    return columns
+
+
+def _choice(status: str, tie: bool, share: list[float]) -> str:
+    """Say in a word what was chosen.
+
+    >>> _choice("answered", False, [0.0, 1.0]), _choice("answered", True, [0.5, 0.5])
+    ('1', 'tie')
+    """
+    if status != "answered":
+        return status
+    if tie:
+        return "tie"
+    return str(share.index(1.0)) if 1.0 in share else "shared"
+
+
+def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha256: str) -> Preferences:
+    """Build preferences from rows, and see that they say what they say they say."""
+    if not rows:
+        raise ValueError("there are no answers")
+    if len({row["query_id"] for row in rows}) < len(rows):
+        raise ValueError("a query has two answers")
+    shown = [segment for row in rows for segment in row["segments"]]
+    if others := [
+        segment["dataset"] for segment in shown if (segment["dataset"], segment["sha256"]) != (_SEGMENTS, sha256)
+    ]:
+        raise ValueError(f"it shows segments of {others[0]}, which is not in the folder")
+    if others := {row["feedback_type"] for row in rows} - {"comparison"}:
+        raise ValueError(f"it has feedback of the type {others.pop()}, and not only comparisons")
+    segments = unpack_segments(arrays)
+    for name, array in (("obs", segments.obs), ("action", segments.action)):
+        if array.dtype != torch.float32 or not bool(array.isfinite().all()):
+            raise ValueError(f"{name} must be finite numbers of 32 bits")
+    index = torch.tensor([[segment["episode"] for segment in row["segments"]] for row in rows])
+    if int(index.min()) < 0:
+        raise ValueError(f"there is no segment {int(index.min())}")
+    options = segments[index]
+    lengths = torch.tensor([[segment["end"] for segment in row["segments"]] for row in rows])
+    if any(segment["start"] for segment in shown) or not torch.equal(options.length, lengths):
+        raise ValueError("a segment is not as long as its row says")
+    infos = [_rater(row) for row in rows]
+    raters = list({json.dumps(asdict(info), sort_keys=True): info for info in infos}.values())
+    preferences = Preferences(
+        queries=Queries(options=options, query_id=_column(rows, "query_id"), asked_at=_column(rows, "asked_at")),
+        answers=Answers(
+            status=torch.tensor([_status(row["status"]) for row in rows]),
+            choice=torch.tensor([row["share"] for row in rows]),
+            tie=torch.tensor([row["choice"] == "tie" for row in rows]),
+        ),
+        rater=torch.tensor([raters.index(info) for info in infos]),
+        raters=tuple(raters),
+        shown_order=_column(rows, "shown_order"),
+        seconds=_column(rows, "seconds").float(),
+    )
+    ordered = torch.arange(options.batch_shape[1]).expand_as(preferences.shown_order)
+    if not torch.equal(preferences.shown_order.sort(-1).values, ordered):
+        raise ValueError("shown_order does not name each option once")
+    for row, answer in zip(rows, answers_of(preferences)):
+        if row["rater_config_hash"] != hashlib.sha256(row["rater_settings"].encode()).hexdigest():
+            raise ValueError(f"rater_config_hash of query {row['query_id']} is not that of rater_settings")
+        if row["event_id"] != answer.event_id or row["choice"] != _choice(
+            answer.status, bool(answer.tie), row["share"]
+        ):
+            raise ValueError(f"the answer to query {row['query_id']} is not the one its event_id stands for")
+        if row["shown_sha256"] != answer.shown_sha256:
+            raise ValueError(f"shown_sha256 of query {row['query_id']} is not that of what was shown")
+    return preferences
+
+
+def _status(word: str) -> int:
+    if word not in (known := {status.name.lower(): int(status) for status in Status}):
+        raise ValueError(f"{word!r} is none of {', '.join(known)}")
+    return known[word]
+
+
+def _rater(row: Mapping[str, Any]) -> RaterInfo:
+    return RaterInfo(name=row["rater_id"], settings=json.loads(row["rater_settings"]), kind=row["rater_kind"])
+
+
+def _column(rows: list[dict[str, Any]], name: str) -> Tensor:
+    return torch.tensor([row[name] for row in rows])
+
+
+def _pyarrow() -> tuple[Any, Any]:
+    """Import what reads and writes Parquet.
+
+    Raises:
+        UserError: If it is not installed.
+    """
+    if find_spec("pyarrow") is None:
+        raise UserError("Parquet needs pyarrow: pip install 'prefgym[data]'.")
+    return import_module("pyarrow"), import_module("pyarrow.parquet")

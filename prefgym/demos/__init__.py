@@ -1,0 +1,1 @@
+"""Demonstrations: who plays them, and how they are collected."""

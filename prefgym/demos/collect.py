@@ -1,0 +1,267 @@
+"""`prefgym demos`: episodes of a policy as a Minari dataset.
+
+Many environments are played at once, one episode in each, and cut apart afterwards.
+"""
+
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import VectorEnv
+from gymnasium.wrappers import FlattenObservation
+
+import prefgym
+from prefgym.training.config import UserError
+from prefgym.data.datasets import dataset_folder, minari_module
+from prefgym.demos.policies import make_policies, noisy
+from prefgym.evaluation.evaluate import make_evaluation_env, succeeded
+from prefgym.common.files import writing
+from prefgym.common.limits import Count, NonNegative, Seed, Share, Threads, check
+from prefgym.rl.policy_runner import Act
+from prefgym.common.spaces import Spaces
+
+Array = npt.NDArray[Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class DemosCfg:
+    """Write episodes of a policy into a Minari dataset.
+
+    Raises:
+        ValueError: If a number lies outside its limits.
+    """
+
+    env: str
+    """Environment id."""
+    dataset: str
+    """Id of the dataset, which must not exist: `namespace/name-v0`."""
+    policy: tuple[str, ...] = ("demonstrator",)
+    """Who acts: `demonstrator` (a script, where there is one), `expert` or `medium` (what ships with prefgym for the
+    task), `random` (uniform actions), or a run folder, whose last policy takes the actions it thinks best. Several
+    share the environments: the first acts in the first, the second in the second, and so on, over and over."""
+    quality: Share | None = None
+    """How good the demonstrator is: the share of steps on which its hand does not slip; 1 unless said."""
+    noise: NonNegative = 0.0
+    """Standard deviation of Gaussian noise on every action, in the action's units; sums stay within bounds."""
+    episodes: Count = 100
+    """Episodes."""
+    seed: Seed = 0
+    """Seed of the first episode; the others count on from it. It also seeds policy and noise."""
+    num_envs: Count = 16
+    """Environments that are played at once; noise and slips depend on it."""
+    threads: Threads = 1
+    """Threads of the simulation."""
+    out: Path | None = None
+    """Folder of datasets; Minari's own unless said: `$MINARI_DATASETS_PATH`, or `~/.minari/datasets`."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if not 1 <= len(self.policy) <= min(self.num_envs, self.episodes):
+            raise ValueError(
+                f"{len(self.policy)} policies cannot share {min(self.num_envs, self.episodes)} environments"
+            )
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Episode:
+    """One episode of T steps."""
+
+    seed: int
+    """Of its world."""
+    obs: Array
+    """Shape: (T+1, O)."""
+    action: Array
+    """Shape: (T, A)."""
+    reward: Array
+    """Task reward. Shape: (T,)."""
+    terminated: Array
+    """Shape: (T,), bool."""
+    truncated: Array
+    """Shape: (T,), bool."""
+    infos: dict[str, Array]
+    """Factors and `success` after each step, where the environment tells them; 0 at the start. Shape: (T+1,)."""
+
+
+def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
+    """Play, write the dataset, and say what it holds.
+
+    Args:
+        cfg: What to play.
+        command: The command line that asked for it.
+
+    Returns:
+        The folder of the dataset.
+
+    Raises:
+        UserError: If Minari is missing, the dataset exists or cannot be written, or the policy does not fit.
+    """
+    path = dataset_path(cfg.dataset, cfg.out)
+    env = make_evaluation_env(cfg.env, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
+    with closing(env):
+        if "task_description" in env.metadata:
+            raise UserError(f"{cfg.env} has no task reward, and nobody but evaluation sees what is counted there.")
+        try:
+            spaces = Spaces.of(env)
+        except ValueError as error:
+            raise UserError(f"{cfg.env} cannot be used: {error}.") from None
+        policy_seed, noise_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
+        bounds = spaces.single_action_space
+        act = make_policies(cfg.env, cfg.policy, bounds, quality=cfg.quality, seed=policy_seed)
+        episodes = collect(noisy(act, cfg.noise, bounds, noise_seed), env, cfg.episodes, cfg.seed)
+    told = summary(episodes)
+    settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
+    if "demonstrator" in cfg.policy:
+        settings["quality"] = 1.0 if cfg.quality is None else cfg.quality
+    card = {"version": prefgym.__version__, "command": shlex.join(command), **settings, **told}
+    with writing(path):
+        _write(path, cfg, spaces, episodes, card)
+    success = "" if told["success_rate"] is None else f", success in {told['success_rate']:.0%}"
+    steps = sum(len(episode.reward) for episode in episodes)
+    print(
+        f"{cfg.dataset}: {cfg.episodes} episodes, {steps:,} steps of {cfg.env}: "
+        f"true return {told['mean_return']:.1f} ± {told['std_return']:.1f}{success}; see {path}"
+    )
+    return path
+
+
+def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: int) -> list[Episode]:
+    """Play episodes in environments that give the task reward, in SAME_STEP mode; episode i has the seed `seed` + i."""
+    episodes: list[Episode] = []
+    for first in range(seed, seed + num_episodes, env.num_envs):
+        episodes += _play(act, env, first)
+    return episodes[:num_episodes]
+
+
+def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episode]:
+    """Play one episode in each environment, until the last one has ended."""
+    running = ended = np.ones(env.num_envs, np.bool_)
+    obs, _ = env.reset(seed=seed)
+    columns: list[tuple[Array, ...]] = []
+    infos: list[dict[str, Array]] = []
+    while running.any():
+        action = act(obs, ended)
+        next_obs, reward, terminated, truncated, info = env.step(action)
+        ended = terminated | truncated
+        reached = next_obs.copy()
+        if ended.any():
+            reached[ended] = np.stack(list(info["final_obs"][ended]))
+        columns.append((obs, reached, action, reward, terminated, truncated))
+        infos.append(_told(env, info, ended))
+        obs, running = next_obs, running & ~ended
+    # each (T, N, ...), T being the longest episode's
+    before, after, action, reward, terminated, truncated = map(np.stack, zip(*columns))
+    told = {name: np.stack([step[name] for step in infos]) for name in infos[0]}
+    length = (terminated | truncated).argmax(0) + 1
+    for index, last in enumerate(length.tolist()):
+        taken = slice(None, last), index
+        yield Episode(
+            seed=seed + index,
+            obs=np.concatenate([before[taken], after[last - 1 : last, index]]),
+            action=action[taken],
+            reward=reward[taken].astype(np.float64),
+            terminated=terminated[taken],
+            truncated=truncated[taken],
+            infos={name: np.pad(values[taken], (1, 0)) for name, values in told.items()},
+        )
+
+
+def _told(env: VectorEnv[Any, Any, Any], info: dict[str, Any], ended: Array) -> dict[str, Array]:
+    """Return the factors of a step, and whether it led to success, where the environment tells. Shape of each: (N,)."""
+    base = cast(Any, env.unwrapped)
+    told: dict[str, Array] = dict(base.factors()) if hasattr(base, "factors") else {}
+    if (success := succeeded(info, ended)) is not None:
+        told["success"] = success
+    return {name: np.asarray(values, np.float32) for name, values in told.items()}
+
+
+def summary(episodes: list[Episode]) -> dict[str, float | None]:
+    """Say how good episodes are.
+
+    Returns:
+        Mean and deviation of the true return, and the share that ends in success; None where success is not told.
+    """
+    returns = np.array([episode.reward.sum() for episode in episodes])
+    ends = [float(episode.infos["success"][-1]) for episode in episodes if "success" in episode.infos]
+    success = float(np.mean(ends)) if ends else None
+    return {"mean_return": float(returns.mean()), "std_return": float(returns.std()), "success_rate": success}
+
+
+def dataset_path(dataset: str, root: Path | None) -> Path:
+    """Say where a new dataset goes.
+
+    Args:
+        dataset: Its id.
+        root: Folder of datasets; None for Minari's own.
+
+    Raises:
+        UserError: If Minari is missing, the id is none, or the dataset exists.
+    """
+    path = dataset_folder(dataset, root)
+    if path.exists():
+        raise UserError(f"the dataset {dataset} exists at {path}: choose another name or version.")
+    return path
+
+
+def _write(path: Path, cfg: DemosCfg, spaces: Spaces, episodes: list[Episode], card: dict[str, Any]) -> None:
+    """Write a dataset into a folder beside its own, and then give it its name."""
+    minari = minari_module("minari")
+    buffer = minari_module("minari.data_collector.episode_buffer").EpisodeBuffer
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as part:
+        folder = Path(part, path.name)
+        folder.mkdir()
+        storage = minari_module("minari.dataset.minari_storage").MinariStorage.new(
+            folder / "data",
+            observation_space=spaces.single_observation_space,
+            action_space=spaces.single_action_space,
+            env_spec=_spec(cfg.env),
+        )
+        storage.update_metadata(
+            {
+                "dataset_id": cfg.dataset,
+                "minari_version": minari.__version__,
+                "algorithm_name": " ".join(cfg.policy),
+                "description": f"{cfg.episodes} episodes of {cfg.env}: {card['command'] or 'prefgym demos'}",
+                "prefgym": card,
+            }
+        )
+        storage.update_episodes(
+            buffer(
+                seed=episode.seed,
+                observations=episode.obs,
+                actions=episode.action,
+                rewards=episode.reward,
+                terminations=episode.terminated,
+                truncations=episode.truncated,
+                infos=episode.infos,
+            )
+            for episode in episodes
+        )
+        os.rename(folder, path)
+    _announce(path, cfg.dataset)
+
+
+def _announce(path: Path, dataset: str) -> None:
+    """Tell Minari that the folders above a dataset are namespaces."""
+    name = minari_module("minari.namespace").NAMESPACE_METADATA_FILENAME
+    for folder in list(path.parents)[: dataset.count("/")]:
+        if not (folder / name).exists():
+            (folder / name).write_text("{}")
+
+
+def _spec(env_id: str) -> Any:  # noqa: ANN401
+    """Return what makes one environment as it was played: it gives the task reward, and its observations are flat."""
+    rewarded: dict[str, Any] = {"reward": "task"} if env_id.startswith("prefgym/") else {}
+    env = gym.make(env_id, disable_env_checker=True, **rewarded)
+    flat = FlattenObservation(env) if isinstance(env.observation_space, gym.spaces.Dict) else env
+    spec = flat.spec
+    env.close()
+    return spec

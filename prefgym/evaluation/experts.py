@@ -1,0 +1,226 @@
+"""Experts: policies that were trained on the task reward, and what their states and actions are worth.
+
+An expert is a file of weights (safetensors) with a card beside it (JSON). It is made of networks alone, so that it
+outlives changes of the agents that it was learned by.
+"""
+
+import math
+from dataclasses import asdict, dataclass, fields
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self, cast
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor, nn
+
+from prefgym.training.config import UserError
+from prefgym.common.files import digest, read_sealed_json, verify, write_sealed_json
+from prefgym.common.limits import NonNegative, Within, check
+from prefgym.nn.networks import Activation, RunningNorm, mlp
+from prefgym.sim.nested import to_numpy
+
+Level = Literal["expert", "medium"]
+FOLDER = Path(str(files("prefgym.envs"))) / "experts"
+"""Where those are that ship."""
+LEVELS: tuple[Level, ...] = ("expert", "medium")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measured:
+    """What an expert returned in some episodes, and what other episodes are expected to return."""
+
+    episodes: int
+    """Episodes, seeded 10000, 10001, ..."""
+    mean: float
+    """Mean task return."""
+    std: float
+    """Deviation over episodes."""
+    few: int
+    """Number of other episodes of which the mean was predicted."""
+    few_low: float
+    """The mean of so few episodes lies above this with a probability of 99.9 %, and ..."""
+    few_high: float
+    """... below this with the same."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExpertCard:
+    """What is known of an expert."""
+
+    env: str
+    """Environment id, version included, that it acts in."""
+    level: Level
+    """`medium` has about half the return of the `expert`."""
+    agent: str
+    """What it was learned by."""
+    steps: int
+    """Environment steps it was trained for."""
+    command: str
+    """What made it."""
+    date: str
+    """When, as year-month-day."""
+    action_low: tuple[float, ...]
+    """Smallest action. Shape: (A,)."""
+    action_high: tuple[float, ...]
+    """Largest action. Shape: (A,)."""
+    obs_dim: int
+    """O."""
+    activation: Activation
+    """Between the layers of the policy."""
+    hidden: tuple[int, ...]
+    """Hidden layers of the policy."""
+    value_hidden: tuple[int, ...]
+    """Hidden layers of the values; relu is between them."""
+    gamma: Annotated[float, Within(0, 0.999)]
+    """Discount of the values per step."""
+    value_rmse: NonNegative
+    """Root of the mean squared difference between V and simulation, in states that it was not fitted to."""
+    value_std: float
+    """Deviation of the simulated V there: a constant would have this for its error."""
+    returns: Measured
+    """Its task return."""
+
+    __post_init__ = check
+
+
+class Expert(nn.Module):
+    """A policy without noise, its values V, and its action values Q.
+
+    Args:
+        card: What is known of it; sizes are taken from there.
+    """
+
+    def __init__(self, card: ExpertCard) -> None:
+        super().__init__()
+        self.card = card
+        unused = torch.Generator().manual_seed(0)  # weights are loaded, or taken over from an agent
+        actions = len(card.action_low)
+        self.obs_norm = RunningNorm(card.obs_dim)
+        self.actor = mlp((card.obs_dim, *card.hidden, actions), card.activation, unused, orthogonal=False)
+        self.v = mlp((card.obs_dim, *card.value_hidden, 1), "relu", unused, orthogonal=False)
+        self.advantage = mlp((card.obs_dim + actions, *card.value_hidden, 1), "relu", unused, orthogonal=False)
+        self.register_buffer("_low", torch.tensor(card.action_low), persistent=False)
+        self.register_buffer("_high", torch.tensor(card.action_high), persistent=False)
+        self.requires_grad_(False)
+
+    @property
+    def gamma(self) -> float:
+        """Return the discount of the values per step."""
+        return self.card.gamma
+
+    @property
+    def horizon(self) -> int:
+        """Return H, the steps after which less than a hundredth of a reward counts: gamma^H < 0.01."""
+        return math.floor(math.log(0.01) / math.log(self.gamma)) + 1 if self.gamma > 0.0 else 1
+
+    def act(self, obs: Tensor) -> Tensor:
+        """Choose actions. Shapes: (..., O) to (..., A)."""
+        return self.actor(self.obs_norm(obs)).clamp(cast(Tensor, self._low), cast(Tensor, self._high))
+
+    @torch.no_grad()
+    def predict(
+        self,
+        observation: npt.ArrayLike,
+        /,
+        state: Any = None,  # noqa: ANN401
+        episode_start: Any = None,  # noqa: ANN401
+        deterministic: bool = True,
+    ) -> tuple[npt.NDArray[np.float32], Any]:
+        """Choose actions, as SB3's policies do. Shapes: (..., O) to (..., A).
+
+        Args:
+            observation: Of one environment or of several.
+            state: Handed back; there is none.
+            episode_start: Not looked at: there is no memory.
+            deterministic: Experts know nothing else.
+
+        Raises:
+            ValueError: If it is not `deterministic`.
+        """
+        del episode_start
+        if not deterministic:
+            raise ValueError("an expert acts without noise; add your own to its actions")
+        return self.act(torch.as_tensor(np.asarray(to_numpy(observation), np.float32))).numpy(), state
+
+    @torch.no_grad()
+    def value(self, obs: Tensor) -> Tensor:
+        """Return V(s), the discounted return of going on from here. Shapes: (..., O) to (...,)."""
+        return self.v(self.obs_norm(obs)).squeeze(-1)
+
+    @torch.no_grad()
+    def action_value(self, obs: Tensor, action: Tensor) -> Tensor:
+        """Return Q(s, a): an action, and then the expert. Shapes: (..., O), (..., A) to (...,)."""
+        obs = self.obs_norm(obs)
+        # Q(s, a) = V(s) + A(s, a)
+        return (self.v(obs) + self.advantage(torch.cat([obs, action], -1))).squeeze(-1)
+
+    def save(self, path: Path) -> None:
+        """Write `path`.safetensors and `path`.json."""
+        weights, card = _files(path)
+        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, weights)
+        write_sealed_json(card, {**asdict(self.card), "sha256": digest(weights)})
+
+    @classmethod
+    def load(cls, path: Path, env: str | None = None) -> Self:
+        """Read what `save` wrote.
+
+        Args:
+            path: As given to `save`, or either of the two files.
+            env: The environment id it is wanted for; None for any.
+
+        Raises:
+            UserError: If a file is missing or damaged, or it is an expert for another task, or another version of it.
+        """
+        weights, card = _files(path)
+        told = read_sealed_json(card)
+        verify(weights, str(told.pop("sha256", None)))
+        try:
+            expert = cls(_card(told))
+            expert.load_state_dict(load_file(weights))
+        except (TypeError, ValueError, KeyError, RuntimeError) as error:
+            told = " ".join(str(error).split())
+            raise UserError(f"{path} is no expert of this version of prefgym: {told}.") from error
+        if env is not None and expert.card.env != env:
+            raise UserError(f"{path} is an expert for {expert.card.env}, not for {env}.")
+        return expert
+
+
+def find_expert(env: str, level: Level = "expert") -> Expert | None:
+    """Load the expert that ships with prefgym for a task; None if there is none."""
+    path = FOLDER / f"{env.removeprefix('prefgym/')}-{level}"
+    return Expert.load(path, env) if _files(path)[1].is_file() else None
+
+
+def load_expert(env: str, level: Level = "expert") -> Expert:
+    """Load the expert that ships with prefgym for a task.
+
+    Args:
+        env: Environment id, such as `prefgym/Hopper-v0`.
+        level: `expert`, or `medium` for a policy of about half its return.
+
+    Raises:
+        UserError: If there is none.
+    """
+    if found := find_expert(env, level):
+        return found
+    known = sorted(f"prefgym/{file.stem.removesuffix('-expert')}" for file in FOLDER.glob("*-expert.json"))
+    raise UserError(f"There is no {level} for {env}; there are experts for {', '.join(known)}.")
+
+
+def _files(path: Path) -> tuple[Path, Path]:
+    name = path.stem if path.suffix in (".safetensors", ".json") else path.name
+    return path.with_name(f"{name}.safetensors"), path.with_name(f"{name}.json")
+
+
+def _card(told: dict[str, Any]) -> ExpertCard:
+    """Turn what JSON holds into a card."""
+    if unknown := {field.name for field in fields(ExpertCard)} ^ set(told):
+        raise ValueError(f"{', '.join(sorted(unknown))} is missing or unknown in its card")
+    card: dict[str, Any] = {
+        name: tuple(cast("list[Any]", value)) if isinstance(value, list) else value for name, value in told.items()
+    }
+    card["returns"] = Measured(**card["returns"])
+    return ExpertCard(**card)

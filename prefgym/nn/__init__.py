@@ -1,0 +1,1 @@
+"""Networks: layers, actors, normalisation, weights on disk."""

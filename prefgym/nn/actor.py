@@ -1,0 +1,93 @@
+"""A policy over actions in -1..1 whose likelihood can be learned from: Gaussian, or deterministic."""
+
+import math
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+import torch
+from torch import Generator, Tensor, nn
+
+from prefgym.common.limits import Count, Within, check
+from prefgym.nn.networks import Activation, Dropout, RunningNorm, mlp
+
+LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
+
+Head = Literal["gaussian", "deterministic"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ActorCfg:
+    """What the policy is made of."""
+
+    head: Head = "gaussian"
+    """What log pi(a|s) is: that of a Gaussian whose deviation is the same in all states, or minus the squared distance
+    of the action from the policy's own."""
+    hidden: tuple[Count, ...] = (256, 256)
+    """Hidden layers."""
+    activation: Activation = "relu"
+    """Between the layers."""
+    dropout: Annotated[float, Within(0, 0.99)] = 0.0
+    """Share of each hidden layer that is left out in an update."""
+    log_std_init: float = -1.0
+    """Logarithm of the Gaussian's first standard deviation, the bounds of actions being -1 and 1."""
+
+    __post_init__ = check
+
+
+class Actor(nn.Module):
+    """A network with squashed output; observations are normalised by what `obs_norm` has seen."""
+
+    def __init__(self, cfg: ActorCfg, obs_dim: int, action_dim: int, weights: Generator, noise: Generator) -> None:
+        """Make an untrained policy.
+
+        Args:
+            cfg: What it is made of.
+            obs_dim: O.
+            action_dim: A.
+            weights: Draws the weights.
+            noise: Draws actions and what is left out, on the device of the policy.
+        """
+        super().__init__()
+        self.cfg, self.noise = cfg, noise
+        self.obs_norm = RunningNorm(obs_dim)
+        sizes = (obs_dim, *cfg.hidden, action_dim)
+        dropout = Dropout(cfg.dropout, noise) if cfg.dropout else None
+        self.net = mlp(sizes, cfg.activation, weights, output_gain=0.01, dropout=dropout)
+        self.log_std = nn.Parameter(torch.full((action_dim,), cfg.log_std_init), cfg.head == "gaussian")
+
+    def forward(self, obs: Tensor) -> Tensor:
+        """Return the most likely action. Shapes: (..., O) to (..., A)."""
+        return self.net(self.obs_norm(obs)).tanh()
+
+    @property
+    def std(self) -> Tensor:
+        """Return the deviation of a Gaussian. Shape: (A,)."""
+        return self.log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
+
+    def log_prob(self, obs: Tensor, action: Tensor, known: Tensor | None = None) -> Tensor:
+        """Return log pi(a|s).
+
+        Args:
+            obs: Shape: (..., O).
+            action: Shape: (..., A).
+            known: Which numbers of the action count; None for all. Shape: (..., A), bool.
+
+        Returns:
+            Shape: (...,).
+        """
+        error = action - self(obs)
+        # log pi := -||mu(s) - a||^2: a Gaussian's of fixed deviation, but for a constant
+        terms = -error.square()
+        if self.cfg.head == "gaussian":
+            # log N(a; mu, std) = -(a - mu)^2 / (2 std^2) - log std - log(2 pi) / 2
+            terms = -(0.5 * (error / self.std).square() + self.std.log() + 0.5 * math.log(2 * math.pi))
+        return (terms if known is None else terms * known).sum(-1)
+
+    @torch.no_grad()
+    def sample(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw actions and their log-probabilities. Shapes: (N, O) to (N, A), (N,)."""
+        mean = self(obs)
+        if deterministic or self.cfg.head == "deterministic":
+            return mean, torch.zeros(len(mean), device=mean.device)
+        action = mean + self.std * torch.empty_like(mean).normal_(generator=self.noise)
+        return action, self.log_prob(obs, action)

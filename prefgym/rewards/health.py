@@ -1,0 +1,129 @@
+"""Health: numbers taken at each session that tell when a reward model is in trouble, and what they amount to."""
+
+import math
+from collections import deque
+from collections.abc import Mapping
+
+import torch
+
+from prefgym.core.choice import BradleyTerry
+from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import Learner
+from prefgym.core.fit_report import FitReport
+from prefgym.samplers.informative import disagreement, learned_scores
+from prefgym.common.states import State
+
+WINDOW = 50
+"""Latest choices that are looked at."""
+ENOUGH = 20
+"""Choices below which nothing is said."""
+SIDE_WINDOW = 100
+"""Latest choices whose sides are looked at."""
+ONE_SIDED = 3.7
+"""Deviations from an even share of sides; fair choices come to that once in some thousand times."""
+COLLAPSED = 0.002
+"""Deviation over members of the probability of a choice; members that learned apart differ by some hundredths."""
+
+OLD_NAMES = {
+    "health/paid_change": "health/learned_return_change",
+    "health/num_foreseen": "health/num_predicted",
+    "health/foresight": "health/share_predicted",
+}
+"""Names in the metrics of runs of earlier versions."""
+
+
+class Health:
+    """What was predicted of the latest choices, and the learned return when they came."""
+
+    def __init__(self) -> None:
+        self._latest: deque[tuple[bool, float]] = deque(maxlen=WINDOW)
+
+    @torch.no_grad()
+    def record_predictions(self, learner: Learner, fresh: Preferences, learned_return: float | None) -> None:
+        """Compare choices with what the learner thinks of them before it is fitted to them.
+
+        Args:
+            learner: Before the fit.
+            fresh: What came back in this session.
+            learned_return: Mean learned return of the latest episodes; None before one ended.
+        """
+        answers = fresh.answers
+        decided = answers.answered & ~answers.tie
+        if not learner.is_fitted or learned_return is None or not decided.any():
+            return
+        scores = learned_scores(learner, fresh.queries.options.without_truth()).mean(0).cpu()
+        hits = (scores.argmax(-1) == answers.choice.argmax(-1))[decided]
+        self._latest.extend((bool(hit), learned_return) for hit in hits)
+
+    @torch.no_grad()
+    def measure(
+        self,
+        learner: Learner,
+        preferences: Preferences,
+        fresh: Preferences,
+        fit: FitReport,
+        learned_return: float | None,
+    ) -> dict[str, float]:
+        """Return the numbers, under the names they are logged with.
+
+        Args:
+            learner: After the fit.
+            preferences: All so far.
+            fresh: What came back in this session.
+            fit: What the fit came to.
+            learned_return: Mean learned return of the latest episodes; None before one ended.
+        """
+        answers = preferences.answers
+        decided = answers.answered & ~answers.tie
+        first = (answers.choice.argmax(-1) == preferences.shown_order[:, 0])[decided][-SIDE_WINDOW:]
+        first_share, even = float(first.float().sum()) / max(len(first), 1), 1 / preferences.queries.num_options
+        p = BradleyTerry().probabilities(learned_scores(learner, fresh.queries.options.without_truth()).cpu())
+        numbers = {
+            "health/num_held_out": float((fit.choice != 0.5).sum()),
+            "health/num_choices": float(len(first)),
+            "health/first_share": first_share,
+            # of a binomial share: (share - p) / sqrt(p (1 - p) / n)
+            "health/first_deviations": (first_share - even) / math.sqrt(even * (1 - even) / max(len(first), 1)),
+            "health/num_predicted": float(len(self._latest)),
+        }
+        if p.shape[0] > 1:
+            numbers["health/spread"] = float(disagreement(p).mean())
+        if self._latest and learned_return is not None:
+            numbers["health/share_predicted"] = sum(hit for hit, _ in self._latest) / len(self._latest)
+            numbers["health/learned_return_change"] = learned_return - self._latest[0][1]
+        return numbers
+
+    def state_dict(self) -> State:
+        """Return the state to resume from."""
+        return {"latest": [list(pair) for pair in self._latest]}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self._latest.clear()
+        self._latest.extend((hit, learned_return) for hit, learned_return in state["latest"])
+
+
+def troubles(metrics: Mapping[str, float | None]) -> list[str]:
+    """Say what is wrong, judging by the metrics of one session.
+
+    >>> troubles({"health/num_choices": 50, "health/first_share": 0.8, "health/first_deviations": 4.2})
+    ['of the last 50 choices, 80% fell on the option shown first']
+    """
+    told = {OLD_NAMES.get(name, name): value for name, value in metrics.items() if value is not None}
+    found: list[str] = []
+    held_out, accuracy = told.get("health/num_held_out", 0.0), told.get("reward_model/accuracy", math.nan)
+    # a model that guesses exceeds 1/2 + 1.64 sqrt(1/4 / n) in 5 % of the sessions
+    if held_out >= ENOUGH and accuracy <= 0.5 + 1.64 * math.sqrt(0.25 / held_out):
+        found.append(f"the reward model predicts held-out choices no better than chance ({accuracy:.0%})")
+    if told.get("health/spread", 1.0) < COLLAPSED:
+        found.append("the members of the reward model no longer differ, so disagreement says nothing")
+    choices, first = told.get("health/num_choices", 0.0), told.get("health/first_share", 0.5)
+    deviations = told.get("health/first_deviations", 0.0)
+    if choices >= ENOUGH and abs(deviations) > ONE_SIDED:
+        side, share = ("first", first) if deviations > 0 else ("later", 1 - first)
+        found.append(f"of the last {choices:.0f} choices, {share:.0%} fell on the option shown {side}")
+    predicted, share_right = told.get("health/num_predicted", 0.0), told.get("health/share_predicted", 1.0)
+    if predicted >= ENOUGH and share_right < 0.5 and told.get("health/learned_return_change", 0.0) > 0:
+        share = f"{share_right:.0%} of the last {predicted:.0f} choices"
+        found.append(f"the learned return rises, but the reward predicted only {share}: it may be exploited")
+    return found

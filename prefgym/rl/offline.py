@@ -1,0 +1,222 @@
+"""What agents share that learn from what is recorded, and do not act meanwhile."""
+
+import math
+from abc import abstractmethod
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Generator, Tensor
+from torch.nn.functional import pad
+
+from prefgym.nn.actor import Actor
+from prefgym.rl.base import BaseAgent, StopTraining
+from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.replay import Batch, ReplayBuffer
+from prefgym.core.preferences import Preferences
+from prefgym.common.spaces import denormalize_action, normalize_action
+from prefgym.common.states import State
+
+UPDATES_AT_ONCE = 100
+STARTS_AT_ONCE = 4096
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class OfflineData:
+    """What is learned from.
+
+    Raises:
+        ValueError: If that is nothing.
+    """
+
+    preferences: Preferences | None = None
+    """What was asked and answered."""
+    demos: Recorder | None = None
+    """Recorded episodes, such as `prefgym.data.datasets.record_demos` returns."""
+
+    def __post_init__(self) -> None:
+        if self.preferences is None and self.demos is None:
+            raise ValueError("there is nothing to learn from: neither preferences nor demonstrations")
+
+    def answered(self, agent: str) -> Preferences:
+        """Return the preferences that were answered, without the truth.
+
+        Args:
+            agent: Who asks.
+
+        Raises:
+            ValueError: If there are none.
+        """
+        if self.preferences is None or not self.preferences.answers.answered.any():
+            raise ValueError(f"{agent} learns from preferences, and there are none that were answered")
+        return self.preferences.without_truth()[self.preferences.answers.answered]
+
+    def sizes(self) -> dict[str, tuple[int, int]]:
+        """Return how many numbers an observation and an action have, in preferences and in demonstrations."""
+        sizes = {} if self.demos is None else {"demonstrations": self.demos.sizes}
+        if self.preferences is not None:
+            options = self.preferences.queries.options
+            sizes["preferences"] = options.obs.shape[-1], options.action.shape[-1]
+        return sizes
+
+    def steps(self) -> Batch:
+        """List all recorded steps without their rewards: those of the demonstrations, or else of the segments."""
+        if self.demos is not None:
+            return Batch.of(self.demos.segments(self.demos.starts(1), 1, truth=False))
+        assert self.preferences is not None
+        return Batch.of(self.preferences.queries.options.without_truth())
+
+    def plans(self, num_steps: int) -> tuple[Tensor, Tensor]:
+        """List what was done from each of `steps` on, as far as it is recorded.
+
+        Args:
+            num_steps: C, the longest plan.
+
+        Returns:
+            Actions, and which of them were taken. Shapes: (M, C, A), (M, C).
+        """
+        if self.demos is not None:
+            parts = torch.split(self.demos.starts(1), STARTS_AT_ONCE)  # since segments hold more than actions
+            ahead = (self.demos.segments(starts, num_steps, truth=False) for starts in parts)
+            action, taken = zip(*((part.action, part.mask) for part in ahead))
+            return torch.cat(action), torch.cat(taken)
+        assert self.preferences is not None
+        options = self.preferences.queries.options
+        # windows of C steps over the steps and as many that were not taken: (..., T, C)
+        taken = pad(options.mask, (0, num_steps - 1)).unfold(-1, num_steps, 1)
+        action = pad(options.action, (0, 0, 0, num_steps - 1)).unfold(-2, num_steps, 1).transpose(-1, -2)
+        return action[options.mask], taken[options.mask]
+
+
+class OfflineAgent(BaseAgent):
+    """A policy that `improve` makes better; what counts as a step of `learn` is an update."""
+
+    learns_from = ("preferences",)
+
+    def __init__(
+        self,
+        cfg: Any,  # noqa: ANN401
+        env: Any,  # noqa: ANN401
+        *,
+        data: OfflineData | None = None,
+        seed: int = 0,
+        device: str = "cpu",
+    ) -> None:
+        """Make an untrained policy.
+
+        Args:
+            cfg: Hyperparameters, `actor` among them.
+            env: Environments of the task, for their spaces.
+            data: What is learned from: preferences, and the steps of demonstrations or else of the same segments. None
+                for an agent that only predicts.
+            seed: Seed of weights and of all that is drawn.
+            device: Where the networks are.
+
+        Raises:
+            ValueError: If actions are not bounded, the data are of other envs, or the agent cannot learn from them.
+        """
+        super().__init__(cfg, env, seed=seed, device=device)
+        draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim, self.action_dim)
+        told = self.obs_dim, self.num_planned * self.action_dim
+        self.actor = Actor(cfg.actor, *told, draws, self.generator).to(self.device).eval()
+        self.buffer = ReplayBuffer(0, *sizes, self.device)
+        self.is_second = False
+        self.build(draws)
+        if data is not None:
+            for kind, told in data.sizes().items():
+                if told != sizes:
+                    raise ValueError(
+                        f"the {kind} have {told} numbers an observation and an action, the environments {sizes}"
+                    )
+            steps = data.steps()
+            self.buffer = ReplayBuffer(len(steps.obs), *sizes, self.device)
+            self.buffer.extend(steps)
+            self.actor.obs_norm.update(steps.obs.to(self.device))
+            self.take(data)
+
+    @property
+    def num_planned(self) -> int:
+        """Return for how many steps the actor says what to do."""
+        return 1
+
+    @abstractmethod
+    def build(self, draws: Generator) -> None:
+        """Make what else there is to be learned, and optimisers; `draws` gives first weights."""
+
+    def take(self, data: OfflineData) -> None:
+        """Take in more than the recorded steps, which are in `buffer`.
+
+        Raises:
+            ValueError: If it is not there, or cannot be learned from.
+        """
+
+    def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
+        """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
+        return self.actor.sample(obs, deterministic)
+
+    def executed(self, action: Tensor) -> Tensor:
+        """Stretch actions from -1..1 to what the environments take. Shape as given."""
+        return denormalize_action(action, self.action_low, self.action_high)
+
+    def unit(self, action: Tensor) -> Tensor:
+        """Map recorded actions to -1..1. Shape as given."""
+        return normalize_action(action.to(self.device), self.action_low, self.action_high)
+
+    @abstractmethod
+    def improve(self, num_updates: int) -> dict[str, float]:
+        """Take a number of updates."""
+
+    def switch(self) -> float:
+        """Return the share of the training after which `enter` is called; 1 where there is but one part."""
+        return 1.0
+
+    def enter(self) -> None:
+        """Begin the second part of the training. What a further call of `learn` begins with is the second part, too."""
+
+    def advance(
+        self,
+        left: int,
+        progress: float,
+        callback: Any = None,  # noqa: ANN401
+        at_once: int = UPDATES_AT_ONCE,
+    ) -> dict[str, float]:
+        """Take some updates; with a callback one, so that it is told of each.
+
+        Args:
+            left: Updates to the end of the training.
+            progress: Share of the training that is done.
+            callback: SB3's, told of each update; None tells nobody.
+            at_once: Most updates that are taken.
+
+        Raises:
+            ValueError: If there is nothing to learn from.
+            StopTraining: If the callback wants no more of them.
+        """
+        if not len(self.buffer):
+            raise ValueError(f"{self.name} has nothing to learn from: make it with data=")
+        num_updates = min(UPDATES_AT_ONCE, left, at_once) if callback is None else 1
+        if not self.is_second and progress < 1.0:
+            # updates until the switch; progress is a share of left / (1 - progress) updates in all
+            before = math.ceil((self.switch() - progress) * left / (1 - progress) - 1e-6)
+            if before <= 0:
+                self.is_second = True
+                self.enter()
+            else:
+                num_updates = min(num_updates, before)
+        metrics = self.improve(num_updates)
+        self.num_timesteps += num_updates
+        if callback is not None:
+            callback.update_locals({"rewards": [], "dones": []})
+            if not callback.on_step():
+                raise StopTraining
+            callback.on_rollout_end()
+        return metrics
+
+    def state_dict(self) -> State:
+        """Return the state to resume from; an algorithm adds its own."""
+        return {**super().state_dict(), "is_second": self.is_second}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        self.is_second = state["is_second"]

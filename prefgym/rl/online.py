@@ -1,0 +1,113 @@
+"""What agents share that act while they learn: stepping worlds."""
+
+from abc import abstractmethod
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from torch import Tensor
+
+from prefgym.rl.base import BaseAgent, StopTraining
+from prefgym.core.rollout import Rollout
+from prefgym.common.spaces import device_of
+from prefgym.common.states import State
+
+
+def final_obs(obs: np.ndarray, done: np.ndarray, info: dict[str, Any]) -> np.ndarray:
+    """Return what a step in SAME_STEP mode led to, before any reset. Shape: (N, O)."""
+    if not done.any():
+        return obs
+    reached = obs.copy()
+    reached[done] = np.stack(list(info["final_obs"][done]))
+    return reached
+
+
+class OnlineAgent(BaseAgent):
+    """An agent made of `act` and `update`; its configuration has `num_envs` and `num_steps`."""
+
+    learns_from = ("reward",)
+
+    def __init__(self, cfg: Any, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+        """Note what the environments are like.
+
+        Args:
+            cfg: Hyperparameters.
+            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            seed: Seed of weights and actions.
+            device: Where the networks are.
+        """
+        super().__init__(cfg, env, seed=seed, device=device)
+        self._obs: Tensor | None = None
+
+    @abstractmethod
+    def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
+        """Learn from a rollout with its reward; `progress` is the share of the training that is done."""
+
+    def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
+        """Draw the actions that are tried out while collecting. Shapes: (N, A), (N,)."""
+        return self.act(obs)
+
+    def reached(self, next_obs: np.ndarray, done: np.ndarray) -> None:
+        """Take note of where a step of collecting has led, before any reset, and where episodes ended with it."""
+
+    def start_over(self) -> None:
+        """Forget where the environments are, which are reset before the next step."""
+        self._obs = None
+
+    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
+        """Step every environment of `env`, in SAME_STEP mode, `num_steps` times.
+
+        Args:
+            env: The environments; those on a device take and give tensors, and are not waited for before the end.
+            callback: SB3's, told of each step; None tells nobody.
+
+        Raises:
+            ValueError: If the environment resets in another mode.
+            StopTraining: If the callback wants no more steps.
+        """
+        vector_env: Any = env
+        if not isinstance(vector_env, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+            raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
+        if self._obs is None:
+            self._obs = self.tensor(env.reset(seed=None)[0])
+        steps: list[tuple[Tensor, ...]] = []
+        on_device = device_of(env) is not None
+        for _ in range(self.cfg.num_steps):
+            with torch.no_grad():
+                action, log_prob = self.sample(self._obs)
+                executed = self.executed(action)
+            obs, reward, terminated, truncated, info = env.step(executed if on_device else executed.cpu().numpy())
+            done = terminated | truncated
+            next_obs = info["final_obs"] if on_device else final_obs(obs, done, info)
+            told = (self.tensor(x) for x in (next_obs, reward, terminated, truncated))
+            steps.append((self._obs, action, executed, *told, log_prob))
+            self._obs = self.tensor(obs)
+            self.reached(next_obs, done)
+            self.num_timesteps += env.num_envs
+            if callback is not None:
+                callback.update_locals({"new_obs": obs, "rewards": reward, "dones": done, "actions": executed})
+                if not callback.on_step():
+                    raise StopTraining
+        if on_device:
+            env.check()  # the first look at the device since the rollout began
+        names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
+        rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
+        return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
+
+    def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
+        """Learn from one rollout, and what the environment rewarded for it."""
+        rollout = self.collect(self.env, callback)
+        if callback is not None:
+            callback.on_rollout_end()
+        return self.update(rollout, progress)
+
+    def state_dict(self) -> State:
+        """Return the state to resume from; an algorithm adds its own."""
+        return {**super().state_dict(), "obs": self._obs}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        super().load_state_dict(state)
+        self._obs = None if state["obs"] is None else self.tensor(state["obs"])

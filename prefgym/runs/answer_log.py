@@ -1,0 +1,189 @@
+"""The log of answers: each is written down when it is used, and never changed."""
+
+import hashlib
+import json
+import sqlite3
+from contextlib import closing
+from dataclasses import asdict, astuple, dataclass, fields, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from prefgym.training.config import UserError
+from prefgym.common.files import DamageError, writing
+from prefgym.core.preferences import Preferences, Status
+from prefgym.runs.folder import GO_ON, set_aside
+from prefgym.core.segments import Segments
+
+_SCHEMA = """
+CREATE TABLE IF NOT EXISTS answers (
+    event_id TEXT PRIMARY KEY, query_id INTEGER, status TEXT, choice TEXT, tie INTEGER, rater TEXT, shown_order TEXT,
+    seconds REAL, asked_at INTEGER, shown_sha256 TEXT, used_at INTEGER, created_at TEXT, sha256 TEXT
+);
+CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers do not change'); END;
+CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'answers stay'); END;
+"""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Answer:
+    """What came of one query, in plain values."""
+
+    query_id: int
+    """Its number."""
+    status: str
+    """A `Status`, in lower case."""
+    choice: str
+    """Share of the choice on each option: a JSON list."""
+    tie: int
+    """1 where the options were called equally good."""
+    rater: str
+    """Who answered, and with which settings: a JSON object."""
+    shown_order: str
+    """Options in the order in which they were shown: a JSON list."""
+    seconds: float
+    """Time the rater took."""
+    asked_at: int
+    """Environment steps when it was asked."""
+    shown_sha256: str
+    """SHA-256 of the options: of what `shown_sum` says."""
+    used_at: int | None = None
+    """Environment steps when the answer was first used; None where that is not known."""
+    created_at: str | None = None
+    """The time of day then: ISO 8601, UTC."""
+
+    @property
+    def event_id(self) -> str:
+        """Return what the answer is known by: the SHA-256 of the JSON list of all but when it was used."""
+        return _sum(astuple(self)[:-2])
+
+
+def answers_of(preferences: Preferences) -> list[Answer]:
+    """Write each answer in plain values."""
+    told, queries = preferences.answers, preferences.queries
+    choice, seconds = told.choice.float(), preferences.seconds.float()  # as files hold them
+    raters = [json.dumps(asdict(info), sort_keys=True) for info in preferences.raters]
+    return [
+        Answer(
+            query_id=int(queries.query_id[row]),
+            status=Status(int(told.status[row])).name.lower(),
+            choice=json.dumps(choice[row].numpy().tolist()),
+            tie=int(told.tie[row]),
+            rater=raters[int(preferences.rater[row])],
+            shown_order=json.dumps(preferences.shown_order[row].numpy().tolist()),
+            seconds=float(seconds[row]),
+            asked_at=int(queries.asked_at[row]),
+            shown_sha256=shown_sum(queries.options[row]),
+        )
+        for row in range(len(preferences))
+    ]
+
+
+def shown_sum(options: Segments) -> str:
+    """Return the SHA-256 over length (int64), obs and action (float32) of K options, one after the other, unpadded."""
+    told = hashlib.sha256()
+    for length, obs, action in zip(options.length, options.obs, options.action):
+        for array in (length.long(), obs[: int(length) + 1].float(), action[: int(length)].float()):
+            told.update(array.cpu().contiguous().numpy().tobytes())
+    return told.hexdigest()
+
+
+PATIENCE_S = 300.0
+"""Seconds that an answer waits for others who look into the file."""
+
+
+class AnswerLog:
+    """An SQLite file to which answers are appended; an answer that is there already is not written again.
+
+    Args:
+        file: Made when the first answer comes.
+    """
+
+    def __init__(self, file: Path) -> None:
+        self.file = file
+
+    def append(self, preferences: Preferences, used_at: int | None) -> None:
+        """Write answers down, and wait until they are on the disk.
+
+        Args:
+            preferences: What was answered.
+            used_at: Environment steps so far; None if that is not known any more.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        now = None if used_at is None else datetime.now(UTC).isoformat(timespec="milliseconds")
+        answers = [replace(answer, used_at=used_at, created_at=now) for answer in answers_of(preferences)]
+        rows = ((answer.event_id, *astuple(answer), _seal(answer)) for answer in answers)
+        with writing(self.file):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            with closing(sqlite3.connect(self.file, timeout=PATIENCE_S)) as connection:
+                connection.execute("PRAGMA synchronous = EXTRA")
+                connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
+                with connection:
+                    places = ", ".join("?" * (len(fields(Answer)) + 2))
+                    connection.executemany(f"INSERT OR IGNORE INTO answers VALUES ({places})", rows)
+
+    def read(self) -> list[Answer]:
+        """Return all answers in the order in which they were written; none before the first.
+
+        Raises:
+            DamageError: If the file is not what was written.
+            UserError: If it cannot be read for another reason.
+        """
+        names = [field.name for field in fields(Answer)]
+        answers: list[Answer] = []
+        for *values, seal in self._rows(", ".join([*names, "sha256"])):
+            answer = Answer(**dict(zip(names, values)))
+            if any(isinstance(value, bytes) for value in values) or _seal(answer) != seal:
+                raise DamageError(f"{self.file} is damaged: an answer is not what was written; {GO_ON}.")
+            answers.append(answer)
+        return answers
+
+    def _rows(self, columns: str) -> list[tuple[Any, ...]]:
+        if not self.file.is_file():
+            return []
+        try:
+            with closing(sqlite3.connect(self.file)) as connection:
+                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'answers'").fetchall():
+                    return []
+                if problems := [told for (told,) in connection.execute("PRAGMA integrity_check") if told != "ok"]:
+                    raise sqlite3.DatabaseError(problems[0].splitlines()[-1])
+                return connection.execute(f"SELECT {columns} FROM answers ORDER BY rowid").fetchall()
+        except sqlite3.OperationalError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # what Python itself cannot decode has none
+            if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
+                raise UserError(f"{self.file} cannot be read: {error}.") from error
+            raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
+        except (sqlite3.Error, UnicodeDecodeError) as error:
+            raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
+
+    def check(self, preferences: Preferences | None, *, mend: bool = False) -> None:
+        """See that the answers of a checkpoint are there; what was written later stays.
+
+        Args:
+            preferences: The answers then; None before the first.
+            mend: Whether a log that is damaged is set aside and written again; otherwise it is refused.
+
+        Raises:
+            UserError: If it is damaged or missing.
+        """
+        expected = [] if preferences is None else [answer.event_id for answer in answers_of(preferences)]
+        try:
+            if not {*expected} <= {answer.event_id for answer in self.read()}:
+                problem = "damaged: answers are missing" if self.file.is_file() else "missing"
+                raise DamageError(f"{self.file} is {problem}; {GO_ON}.")
+        except DamageError:
+            if not mend:
+                raise
+            set_aside(self.file)
+            if preferences is not None:
+                self.append(preferences, None)
+
+
+def _seal(answer: Answer) -> str:
+    return _sum(astuple(answer))
+
+
+def _sum(values: Any) -> str:  # noqa: ANN401
+    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -1,0 +1,148 @@
+"""Checkpoints: the state to resume a run from, written so that a stop at any moment leaves the last one whole."""
+
+import json
+import shutil
+import time
+from pathlib import Path
+from typing import Any, Literal, NamedTuple
+
+from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor
+
+from prefgym.training.config import UserError
+from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, write_text, writing
+from prefgym.common.states import State, flatten, unflatten
+
+Which = Literal["latest", "previous"]
+
+_KEPT = 2
+_ARRAYS, _PLAIN, _MANIFEST = "arrays.safetensors", "plain.json", "manifest.json"
+
+
+class Shard(NamedTuple):
+    """What was recorded since the last checkpoint; written once, shared by all checkpoints that need it."""
+
+    state: State
+    end: int
+    """How much had been recorded when it was taken."""
+
+
+class Checkpoints:
+    """The newest two checkpoints in a folder.
+
+        step-000204800/  arrays.safetensors, plain.json, manifest.json (SHA-256 of these and of the shards it needs)
+        shards/          000000.safetensors, ...
+
+    A checkpoint is made under another name, synced and renamed, so that it is there as a whole or not at all.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._shards: list[dict[str, Any]] = []  # name, sha256, end
+        self._next_shard = 0
+        self._given_up: list[Path] = []
+        self._saved_s = time.monotonic()
+
+    def are_older_than(self, minutes: float) -> bool:
+        """Tell whether nothing has been saved for that long."""
+        return time.monotonic() - self._saved_s > 60 * minutes
+
+    def save(self, steps: int, state: State, shard: Shard | None = None, horizon: int = 0) -> None:
+        """Write a checkpoint, and drop those before the last two.
+
+        Args:
+            steps: Environment steps so far.
+            state: The state to resume from.
+            shard: What was recorded since the last checkpoint.
+            horizon: Shards that end at or before this are no longer needed.
+
+        Raises:
+            UserError: If it cannot be written; those before stay.
+        """
+        with writing(self.folder):
+            self._save(steps, state, shard, horizon)
+        self._saved_s = time.monotonic()
+
+    def _save(self, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
+        (self.folder / "shards").mkdir(parents=True, exist_ok=True)
+        for path in self._given_up:  # those after the one that was gone on from
+            shutil.rmtree(path)
+        self._given_up = []
+        if shard is not None:
+            name = f"shards/{self._next_shard:06d}.safetensors"
+            _write_arrays(self.folder / name, flatten(shard.state)[0])
+            self._shards.append({"name": name, "sha256": digest(self.folder / name), "end": shard.end})
+            self._next_shard += 1
+        self._shards = [kept for kept in self._shards if kept["end"] > horizon]
+        arrays, plain = flatten(state)
+        part = self.folder / f".step-{steps:012d}"
+        shutil.rmtree(part, ignore_errors=True)  # of a save that was cut off
+        part.mkdir()
+        _write_arrays(part / _ARRAYS, arrays)
+        try:
+            write_text(part / _PLAIN, json.dumps(plain))
+        except TypeError as error:
+            raise UserError(f"The state of a part cannot be saved: {error}.") from None
+        files = {name: digest(part / name) for name in (_ARRAYS, _PLAIN)}
+        write_sealed_json(part / _MANIFEST, {"steps": steps, "files": files, "shards": self._shards})
+        sync(part)
+        sync(self.folder / "shards")
+        part.rename(self.folder / f"step-{steps:012d}")
+        sync(self.folder)
+        self._drop_old()
+
+    def load(self, which: Which = "latest") -> tuple[State, list[State]] | None:
+        """Read the last checkpoint or the one before, and its shards; None if none was written yet.
+
+        What is saved from here on continues from it; later ones are removed then. If there is but one, it is the
+        previous one as well.
+
+        Raises:
+            UserError: If a file is missing or damaged, or the previous one is asked for and there is none.
+        """
+        found = sorted(self.folder.glob("step-*"))
+        if not found and which == "previous":
+            raise UserError(f"{self.folder} has no previous checkpoint; without that folder the run begins again.")
+        if not found:
+            return None
+        path = found[-1] if which == "latest" else found[max(len(found) - 2, 0)]
+        manifest = read_sealed_json(path / _MANIFEST)
+        for name, expected in manifest["files"].items():
+            verify(path / name, expected)
+        for shard in manifest["shards"]:
+            verify(self.folder / shard["name"], shard["sha256"])
+        self._given_up = found[found.index(path) + 1 :]
+        self._shards = manifest["shards"]
+        self._next_shard = 1 + max((int(Path(shard["name"]).stem) for shard in self._shards), default=-1)
+        state = unflatten(load_file(path / _ARRAYS), json.loads((path / _PLAIN).read_text()))
+        return state, [unflatten(load_file(self.folder / shard["name"]), {}) for shard in manifest["shards"]]
+
+    def clear(self) -> None:
+        """Remove all checkpoints and shards: a run that has finished needs none."""
+        for path in (*self.folder.glob("step-*"), *self.folder.glob(".step-*"), self.folder / "shards"):
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _drop_old(self) -> None:
+        """Remove all checkpoints but the last two, and the shards that neither needs."""
+        *old, last = sorted(self.folder.glob("step-*"))
+        for path in old[: 1 - _KEPT]:
+            shutil.rmtree(path)
+        try:
+            kept = [read_sealed_json(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
+        except UserError:  # nobody knows what the one before needs: nothing is removed while it is there
+            return
+        needed = {self.folder / shard["name"] for manifest in kept for shard in manifest["shards"]}
+        for file in (self.folder / "shards").iterdir():
+            if file not in needed:
+                file.unlink()
+
+
+def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
+    seen: set[int] = set()
+    for name, array in arrays.items():  # safetensors refuses tensors that share memory
+        if (place := array.untyped_storage().data_ptr()) in seen:
+            arrays[name] = array.clone()
+        seen.add(place)
+    with writing(file):
+        save_file(arrays, file)
+        sync(file)

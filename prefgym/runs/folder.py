@@ -1,0 +1,335 @@
+"""Run folders: configuration, metrics, what was learned, and a manifest over all of it."""
+
+import fcntl
+import hashlib
+import json
+import math
+import os
+import platform
+import sys
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from importlib.metadata import version
+from itertools import count
+from pathlib import Path
+from typing import IO, Any, cast
+
+import yaml
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
+from torch.utils.tensorboard.writer import SummaryWriter
+
+from prefgym.training.config import OfflineCfg, TrainCfg, UserError
+from prefgym.common.files import (
+    DamageError,
+    digest,
+    read_json,
+    read_sealed_json,
+    read_sealed_text,
+    sync,
+    verify,
+    write_sealed_json,
+    write_sealed_text,
+    write_text,
+    writing,
+)
+from prefgym.wrappers.guards import NotFiniteError
+from prefgym.common.revision import git_revision
+from prefgym.common.states import State, flatten
+
+GO_ON = "prefgym train --resume RUN --resume-from previous goes on without what is lost"
+_LOCK = ".lock"
+_PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
+
+
+class Run:
+    """A run folder that is being written.
+
+    Args:
+        cfg: Resolved configuration.
+        resume: Whether the folder is there; `rewind` says from where it is written on.
+        prepare: What is done with a new folder before it is that of a run.
+
+    Raises:
+        UserError: If a new run's folder exists, or another process writes it.
+    """
+
+    def __init__(
+        self, cfg: TrainCfg | OfflineCfg, *, resume: bool = False, prepare: Callable[[Path], None] = lambda folder: None
+    ) -> None:
+        self.cfg = cfg
+        self.path = cfg.out or Path("runs") / f"{cfg.title}-{time.strftime('%Y%m%d-%H%M%S')}"
+        if not resume and self.path.exists():
+            raise UserError(f"The run folder {self.path} exists; name another one with --out.")
+        with writing(self.path):
+            self.path.mkdir(parents=True, exist_ok=resume)
+            if not resume:
+                prepare(self.path)
+                write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
+            self._metrics = self.path / "metrics.jsonl"
+            if not resume:
+                self._metrics.touch()
+            self._lock = lock(self.path)
+        self._board = None if resume else SummaryWriter(str(self.path / "tensorboard"))
+        self._started = time.perf_counter()
+
+    def state_dict(self) -> State:
+        """Return what is written, and on the disk, and the time that took."""
+        sync(self._metrics)
+        written = {"metrics_bytes": self._metrics.stat().st_size, "metrics_sha256": digest(self._metrics)}
+        return {**written, "wall_time_s": self.wall_time_s}
+
+    def rewind(self, state: State, steps: int, *, mend: bool = False) -> None:
+        """Forget what was written after `state_dict`, at so many steps; from the beginning if the state is empty.
+
+        Args:
+            state: As returned by `state_dict`.
+            steps: Environment steps then.
+            mend: Whether metrics that are damaged are set aside, and written on without; otherwise they are refused.
+
+        Raises:
+            UserError: If not all that was written then is there.
+        """
+        num_bytes = state.get("metrics_bytes", 0)
+        kept = self._metrics.read_bytes()[:num_bytes] if self._metrics.is_file() else b""
+        if num_bytes and hashlib.sha256(kept).hexdigest() != state["metrics_sha256"]:
+            if not mend:
+                problem = "damaged: it is not what was written" if self._metrics.is_file() else "missing"
+                command = (self.cfg.command or ("prefgym", "train"))[1]
+                raise DamageError(f"{self._metrics} is {problem}; {GO_ON.replace('train', command)}.")
+            set_aside(self._metrics)
+        self._metrics.touch()
+        (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again
+        os.truncate(self._metrics, min(num_bytes, self._metrics.stat().st_size))
+        self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=steps + 1)
+        self._started = time.perf_counter() - state.get("wall_time_s", 0.0)
+
+    @property
+    def wall_time_s(self) -> float:
+        """Return the time since the run started."""
+        return time.perf_counter() - self._started
+
+    def log(self, steps: int, metrics: Mapping[str, float | None]) -> None:
+        """Append one line to `metrics.jsonl` and the same to TensorBoard.
+
+        What is None is left out; what is not finite is null in JSON, which has no word for it.
+        """
+        elapsed = self.wall_time_s
+        clock = {"time/total_timesteps": steps, "time/time_elapsed": elapsed, "time/fps": steps / elapsed}
+        line = clock | {name: value for name, value in metrics.items() if value is not None}
+        told = {name: value if math.isfinite(value) else None for name, value in line.items()}
+        with writing(self._metrics):
+            with self._metrics.open("a") as file:
+                file.write(json.dumps(told) + "\n")
+            if self._board is not None:
+                for name, value in line.items():
+                    self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
+
+    def write_json(self, name: str, value: Any) -> None:  # noqa: ANN401
+        """Write a JSON file into the folder."""
+        file = self.path / name
+        with writing(file):
+            file.parent.mkdir(parents=True, exist_ok=True)
+        write_text(file, json.dumps(plain(value), indent=2) + "\n")
+
+    def dump(self, error: NotFiniteError, steps: int) -> Path:
+        """Write what was seen when something was not finite; return the folder."""
+        folder = self.folder("dump")
+        with writing(folder):
+            save_file(flatten(error.arrays)[0], folder / "arrays.safetensors")
+        self.write_json("dump/about.json", {"part": error.part, "steps": steps})
+        return folder
+
+    def folder(self, name: str) -> Path:
+        """Return a folder inside the run folder, made if need be."""
+        folder = self.path / name
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def close(self) -> None:
+        """Close the logs, and let others write the folder."""
+        if self._board is not None:
+            self._board.close()
+        self._lock.close()
+
+
+def lock(folder: Path) -> IO[str]:
+    """Keep other processes from writing a folder until what is returned is closed, or this process ends.
+
+    Raises:
+        UserError: If another process does so.
+    """
+    file = (folder / _LOCK).open("w")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise UserError(f"{folder} is being written by another process.") from None
+    return file
+
+
+def set_aside(file: Path) -> None:
+    """Rename a damaged file to NAME.damaged, NAME.damaged-2 and so on, and say so; of a missing one, say that."""
+    if not file.is_file():
+        print(f"{file} was missing", file=sys.stderr)
+        return
+    names = (f"{file.name}.damaged{'' if number == 1 else f'-{number}'}" for number in count(1))
+    name = next(name for name in names if not file.with_name(name).exists())
+    file.replace(file.with_name(name))
+    print(f"{file} was damaged: it is set aside as {name}", file=sys.stderr)
+
+
+def verify_in(run: Path, *names: str) -> None:
+    """Compare files of a run that has ended with the manifest.
+
+    Raises:
+        UserError: If the run has not ended, or a file was not part of it, is missing or is damaged.
+    """
+    sums = read_sums(run)
+    for name in names:
+        if name not in sums:
+            raise UserError(f"{run} has no {name}.")
+        verify(run / name, sums[name])
+
+
+def verify_part(run: Path, path: str) -> str:
+    """Compare the files of a part that a run has learned with the manifest.
+
+    Args:
+        run: Run folder.
+        path: Where they are in it, without suffix; what has a name that goes on with a dash belongs to it, such as a
+            policy that is corrected.
+
+    Returns:
+        A checksum of all of them.
+
+    Raises:
+        UserError: As `verify_in`.
+    """
+    sums = read_sums(run)
+    beside = sorted(name for name in sums if name.startswith(f"{path}-"))
+    names = [f"{path}.json", f"{path}.safetensors", *beside]
+    verify_in(run, "config.yaml", *names)
+    return hashlib.sha256("".join(sums[name] for name in names).encode()).hexdigest()
+
+
+_REPORTED = ("config.yaml", "metrics.jsonl", "result.json", "report/", "preferences/")
+"""What a report shows."""
+
+
+def verify_reported(run: Path) -> None:
+    """Compare all that a report shows with the manifest; say so if there is none yet.
+
+    Raises:
+        UserError: If a file is missing or damaged.
+    """
+    read_config(run)  # a folder that is no run is told as such
+    if (run / "manifest.json").is_file():
+        verify_in(run, *(name for name in read_sums(run) if name.startswith(_REPORTED)))
+    else:
+        print(f"{run} has not finished: what it shows so far is not checked for damage", file=sys.stderr)
+
+
+def read_sums(run: Path) -> dict[str, str]:
+    """Read the SHA-256 of each file of a run that has ended.
+
+    Raises:
+        UserError: If it has not, or the manifest is damaged.
+    """
+    config = read_config(run)  # a folder that is no run is told as such
+    manifest = run / "manifest.json"
+    if not manifest.is_file():
+        command = (config.get("command") or ("prefgym", "train"))[1]
+        raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym {command} --resume {run} goes on.")
+    sums = read_sealed_json(manifest).get("sha256")
+    if not isinstance(sums, dict):
+        raise DamageError(f"{manifest} is damaged: it names no files.")
+    return cast(dict[str, str], sums)
+
+
+def write_manifest(path: Path) -> None:
+    """Write which versions made a run folder, and the checksum of each file in it but checkpoints; to be called last.
+
+    A folder without a manifest is that of a run that has not finished.
+    """
+    unlisted = [path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
+    files = sorted(
+        file
+        for file in path.rglob("*")
+        if file.is_file()
+        and file.name not in ("manifest.json", _LOCK)
+        and not any(file.is_relative_to(part) for part in unlisted)
+    )
+    for file in files:
+        sync(file)
+    manifest = {
+        "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
+        "git_revision": git_revision(),
+        "sha256": {str(file.relative_to(path)): digest(file) for file in files},
+    }
+    write_sealed_json(path / "manifest.json", manifest)
+
+
+def renew_in_manifest(run: Path, name: str) -> None:
+    """Note that a file was written again; a run without a manifest gets none."""
+    file = run / "manifest.json"
+    if file.is_file():
+        manifest = read_sealed_json(file)
+        manifest["sha256"][name] = digest(run / name)
+        write_sealed_json(file, manifest)
+
+
+def has_finished(path: Path) -> bool:
+    """Tell whether a run came to its end, and was not stopped by Ctrl-C."""
+    result = path / "result.json"
+    if not (path / "manifest.json").is_file() or not result.is_file():
+        return False
+    verify_in(path, result.name)
+    return not read_json(result)["interrupted"]
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the resolved configuration of a run.
+
+    Raises:
+        UserError: If `path` is no run folder, the configuration is damaged, or using it would import a module that
+            nobody here has asked for.
+    """
+    file = path / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{path} is not a run folder: it has no config.yaml.")
+    try:
+        config = yaml.safe_load(read_sealed_text(file))
+    except yaml.YAMLError:
+        config = None
+    if not isinstance(config, dict):
+        raise DamageError(f"{file} is damaged: it cannot be read.")
+    told = cast(dict[str, Any], config)
+    if not isinstance(told.get("env"), str):
+        raise DamageError(f"{file} is damaged: it does not name an environment.")
+    settings = told.get("agent_cfg")
+    algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
+    for name in (told.get("env"), algorithm):
+        if isinstance(name, str):
+            check_import(name, file)
+    return told
+
+
+def check_import(name: str, file: Path) -> None:
+    """Allow `module:Name` in a file only if the module is imported already: loading a file runs no code.
+
+    Raises:
+        UserError: If it is not.
+    """
+    module, colon, _ = name.partition(":")
+    if colon and module not in {*sys.modules, "stable_baselines3"}:
+        raise UserError(f"{file} asks for the module {module}; if you trust it, say so: prefgym --import {module} ...")
+
+
+def plain(value: Any) -> Any:  # noqa: ANN401
+    """Turn paths and tuples into what YAML and JSON know."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]  # pyright: ignore[reportUnknownVariableType]
+    return str(value) if isinstance(value, Path) else value

@@ -1,0 +1,286 @@
+"""Environments that are not ours, as vectors of worlds: flat observations, and states where MuJoCo simulates them.
+
+Others can be asked to draw themselves.
+"""
+
+import importlib
+import sys
+import warnings
+from collections.abc import Callable, Mapping
+from functools import partial
+from importlib.util import find_spec
+from typing import Any, Protocol, SupportsFloat, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
+from gymnasium.wrappers import FlattenObservation
+
+from prefgym.sim import compat
+from prefgym.sim.gl import mujoco
+from prefgym.sim.render import STATE_SPEC
+from prefgym.common.states import State, Stateful
+
+FloatArray = npt.NDArray[np.float64]
+Frames = npt.NDArray[np.uint8]
+
+PROVIDERS: dict[str, Callable[[], None]] = {
+    "gymnasium_robotics": compat.compare_joint_types_with_numpy,
+    "shimmy": compat.forget_missing_fields,
+}
+"""Packages that register environments when they are imported, and what they lack."""
+
+
+def find(env_id: str) -> EnvSpec:
+    """Look an environment up; packages that are known to register some are imported if it takes that, and mended.
+
+    Raises:
+        gymnasium.error.Error: If it is not registered.
+    """
+    for provider in PROVIDERS:
+        if not _is_registered(env_id) and find_spec(provider) is not None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # such as that of a screen that is not there
+                gym.register_envs(importlib.import_module(provider))
+    for provider, mend in PROVIDERS.items():
+        if provider in sys.modules:
+            mend()
+    return gym.spec(env_id)
+
+
+def _is_registered(env_id: str) -> bool:
+    try:
+        gym.spec(env_id)
+    except gym.error.Error:
+        return False
+    return True
+
+
+def make_vector(
+    env_id: str,
+    num_envs: int,
+    mode: AutoresetMode,
+    render_mode: str | None = None,
+    **settings: Any,  # noqa: ANN401
+) -> VectorEnv[Any, Any, Any]:
+    """Make worlds of an environment, stepped one after the other, that give the task reward.
+
+    Args:
+        env_id: Any id; the package that registers it is imported if it is known.
+        num_envs: Number of worlds.
+        mode: When worlds are reset.
+        render_mode: As in `gym.make`.
+        **settings: What else `gym.make` takes.
+
+    Raises:
+        gymnasium.error.Error: If it is not registered.
+    """
+    hides = "reward" in find(env_id).kwargs and env_id.startswith("prefgym/")
+    rewarded = {"reward": "task"} if hides else {}
+    drawn = {} if render_mode is None else {"render_mode": render_mode}  # not all constructors take it
+    make = partial(_make_world, env_id, {**drawn, **rewarded, **settings})
+    probe = make()
+    kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
+    if isinstance(probe.unwrapped, Stateful):
+        kind = StatefulVectorEnv
+    probe.close()
+    return kind([make] * num_envs, autoreset_mode=mode)
+
+
+def _make_world(env_id: str, settings: Mapping[str, Any]) -> gym.Env[Any, Any]:
+    # the checker would warn of what we cannot mend
+    env = gym.make(env_id, disable_env_checker=True, **settings)
+    return World(env) if physics_of(env) is None else env
+
+
+class TellsPhysics(Protocol):
+    """A world that tells what it takes to draw it, and what its reward is made of."""
+
+    state_size: int
+    model: Any
+    camera: Mapping[str, Any]
+
+    def physics_state(self, final: bool = False) -> FloatArray:
+        """Copy its state, or that before the reset within the last step. Shape: (1, state_size)."""
+        ...
+
+    def factors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the factors of the last step; none where they are not known. Shape of each: (1,)."""
+        ...
+
+
+def physics_of(env: gym.Env[Any, Any]) -> TellsPhysics | None:
+    """Return who tells the states of a world: the environment itself, or a `World` around it; None if nobody can."""
+    if hasattr(env.unwrapped, "physics_state"):
+        return cast(TellsPhysics, env.unwrapped)
+    return cast(TellsPhysics, env) if isinstance(env, World) and env.has_physics else None
+
+
+def draw(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], height: int) -> Frames:
+    """Let worlds draw themselves as they are now, and make the pictures smaller.
+
+    Args:
+        env: Made with `render_mode="rgb_array"`; a single environment counts as one world.
+        height: Pictures are this high, or as high as they were drawn if that is less.
+
+    Returns:
+        Pictures of even height and width, as videos need. Shape: (N, H, W, 3).
+
+    Raises:
+        ValueError: If what is drawn is no picture.
+    """
+    drawn = cast(Any, env.render())
+    return np.stack([shrink(picture, height) for picture in (drawn if isinstance(env, VectorEnv) else (drawn,))])
+
+
+def shrink(picture: Any, height: int) -> Frames:  # noqa: ANN401
+    """Make a picture smaller, in proportion, and its sizes even. Shape: (H, W, 3).
+
+    >>> shrink(np.zeros((400, 600, 3), np.uint8), 96).shape
+    (96, 144, 3)
+    >>> shrink(np.zeros((85, 85, 3), np.uint8), 96).shape
+    (84, 84, 3)
+
+    Raises:
+        ValueError: If it is none.
+    """
+    from PIL import Image
+
+    drawn: Frames = np.asarray(picture)
+    if drawn.dtype != np.uint8 or drawn.shape[2:] != (3,):
+        raise ValueError(f"pictures must be uint8 of shape (H, W, 3), not {drawn.dtype} of shape {drawn.shape}")
+    drawn_height, drawn_width, _ = drawn.shape
+    height = max(min(height, drawn_height) // 2 * 2, 2)
+    width = max(drawn_width * height // drawn_height // 2 * 2, 2)
+    return np.asarray(Image.fromarray(drawn).resize((width, height), Image.Resampling.BOX))
+
+
+class World(gym.Wrapper[Any, Any, Any, Any]):
+    """One world with flat observations, which remembers the state an episode ended in when it is reset."""
+
+    def __init__(self, env: gym.Env[Any, Any]) -> None:
+        super().__init__(FlattenObservation(env) if isinstance(env.observation_space, gym.spaces.Dict) else env)
+        self._final: FloatArray | None = None
+        self._is_running = False
+
+    @property
+    def has_physics(self) -> bool:
+        """Return whether MuJoCo simulates it, so that it can tell its state."""
+        return isinstance(self._physics()[0], mujoco.MjModel)
+
+    def _physics(self) -> tuple[Any, Any]:
+        base = cast(Any, self.unwrapped)
+        if engine := getattr(getattr(base, "_env", None), "physics", None):  # as shimmy wraps dm_control
+            return engine.model.ptr, engine.data.ptr
+        return getattr(base, "model", None), getattr(base, "data", None)
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401
+        """Return what the states are states of."""
+        return self._physics()[0]
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from: as the environment says, by the model's first camera, or from afar."""
+        drawer = getattr(self.unwrapped, "mujoco_renderer", None)
+        if config := getattr(drawer, "default_cam_config", None):
+            return {"trackbodyid": -1, **config}
+        fixed = {"type": mujoco.mjtCamera.mjCAMERA_FIXED.value, "fixedcamid": 0} if self.model.ncam else {}
+        return {"trackbodyid": -1, **fixed}
+
+    @property
+    def state_size(self) -> int:
+        """Columns of `physics_state`."""
+        return mujoco.mj_stateSize(self.model, STATE_SPEC) + self.model.site_pos.size
+
+    def physics_state(self, final: bool = False) -> FloatArray:
+        """Copy what it takes to draw the world: its state, and where its sites are, which may mark goals.
+
+        Args:
+            final: Whether the state before a reset is meant, until the next step.
+
+        Returns:
+            `STATE_SPEC`, then the positions of the sites. Shape: (1, S).
+        """
+        if final and self._final is not None:
+            return self._final
+        model, data = self._physics()
+        state = np.empty(mujoco.mj_stateSize(model, STATE_SPEC))
+        mujoco.mj_getState(model, data, state, STATE_SPEC)
+        return np.concatenate([state, model.site_pos.ravel()])[None]
+
+    def factors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return no terms: what the reward is made of is not known."""
+        return {}
+
+    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
+        """Start an episode."""
+        self._final = self.physics_state() if self._is_running and self.has_physics else None
+        self._is_running = True
+        if seed is not None and (task := getattr(getattr(self.unwrapped, "_env", None), "task", None)) is not None:
+            task.random.seed(seed)  # shimmy 2.0.1 seeds a generator that dm_control does not look at
+        told = self.env.reset(seed=seed, options=options)
+        if mark_goal := getattr(self.unwrapped, "_render_callback", None):
+            mark_goal()  # Gymnasium-Robotics moves the mark only when it draws
+        return told
+
+    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        """Take a step."""
+        self._final = None
+        return self.env.step(action)
+
+
+class PhysicsVectorEnv(SyncVectorEnv):
+    """Worlds that MuJoCo simulates, and that tell their states."""
+
+    @property
+    def _worlds(self) -> list[TellsPhysics]:
+        return [told for env in self.envs if (told := physics_of(env)) is not None]
+
+    def physics_state(self, final: bool = False) -> FloatArray:
+        """Copy the states of all worlds; `final` gives those before a reset within the last step. Shape: (N, S)."""
+        return np.concatenate([world.physics_state(final) for world in self._worlds])
+
+    @property
+    def state_size(self) -> int:
+        """Columns of `physics_state`."""
+        return self._worlds[0].state_size
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401
+        """Return what the states are states of."""
+        return self._worlds[0].model
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from."""
+        return self._worlds[0].camera
+
+    @property
+    def task(self) -> Any:  # noqa: ANN401
+        """Return what the worlds are about: its `ranking` names their factors by importance; None if they tell none."""
+        return getattr(self._worlds[0], "task", None)
+
+    def factors(self) -> dict[str, npt.NDArray[Any]]:
+        """Return the factors of the last step, before any reset, where worlds tell them. Shape of each: (N,)."""
+        told = [world.factors() for world in self._worlds]
+        return {name: np.concatenate([world[name] for world in told]) for name in told[0]}
+
+
+class StatefulVectorEnv(PhysicsVectorEnv):
+    """Worlds that can go on where others like them were stopped; which they do only after a first reset."""
+
+    def state_dict(self) -> State:
+        """Return the state to resume from: of each world, its steps since the last reset, and who is reset next."""
+        worlds = {str(index): cast(Stateful, env.unwrapped).state_dict() for index, env in enumerate(self.envs)}
+        steps = [env.get_wrapper_attr("_elapsed_steps") for env in self.envs]
+        return {"worlds": worlds, "steps": steps, "autoreset": self._autoreset_envs}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        for index, (env, steps) in enumerate(zip(self.envs, state["steps"], strict=True)):
+            cast(Stateful, env.unwrapped).load_state_dict(state["worlds"][str(index)])
+            env.set_wrapper_attr("_elapsed_steps", steps)
+        self._autoreset_envs[:] = np.asarray(state["autoreset"])

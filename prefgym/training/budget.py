@@ -1,0 +1,140 @@
+"""Budget accounting: what was asked, what came back, and what may still be asked."""
+
+import math
+from dataclasses import dataclass
+from typing import Literal
+
+import torch
+
+from prefgym.common.limits import Count, Positive, Share, check
+from prefgym.core.preferences import Preferences
+from prefgym.core.queries import Queries
+from prefgym.common.states import State
+
+Counts = Literal["asked", "answered"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class ScheduleCfg:
+    """When sessions are held and how large they are."""
+
+    num_sessions: Count = 10
+    """Sessions over which the budget is spread evenly; if only answers count, later sessions make up for skips."""
+    first: Share = 0.016
+    """Share of the training after which the first session is held; until then the agent has no reward, unless it began
+    with preferences."""
+    last: Share = 0.7
+    """Share of the training after which the last session is held; chosen on Hopper, as was the spacing."""
+    spacing: Positive = 2.0
+    """Exponent of the sessions' times: 1 spaces them evenly, more holds early ones closer together."""
+
+    def __post_init__(self) -> None:
+        check(self)
+        if self.first > self.last:
+            raise ValueError(f"the first session cannot be held after {self.first:g} and the last after {self.last:g}")
+
+
+class Schedule:
+    """Say how many queries are due.
+
+    A budget of 100 over three sessions, after 100, 300 and 500 of 1000 steps:
+
+    >>> schedule = Schedule(ScheduleCfg(num_sessions=3, first=0.1, last=0.5, spacing=1.0), budget=100, steps=1000)
+    >>> schedule.due(50, left=100), schedule.due(100, left=100)
+    (0, 34)
+    >>> schedule.hold(100)
+    >>> schedule.due(120, left=66), schedule.due(300, left=66), schedule.due(500, left=66)
+    (0, 33, 66)
+    """
+
+    def __init__(self, cfg: ScheduleCfg, budget: int, steps: int) -> None:
+        num = min(cfg.num_sessions, budget)
+        # t_k = first + (last - first) (k / (n - 1))^spacing
+        shares = [cfg.first + (cfg.last - cfg.first) * (k / max(num - 1, 1)) ** cfg.spacing for k in range(num)]
+        self.times = [math.floor(share * steps) for share in shares]
+        self.num_done = 0
+
+    def due(self, steps: int, left: int) -> int:
+        """Return how many queries to ask now: what is left, spread over the sessions that are."""
+        due = 0
+        for session in range(self.num_done, self._num_due(steps)):
+            due += math.ceil((left - due) / (len(self.times) - session))
+        return due
+
+    def mark_done(self, steps: int) -> None:
+        """Note that what was due is asked, so that it does not come due again."""
+        self.num_done = self._num_due(steps)
+
+    def state_dict(self) -> State:
+        """Return the state to resume from."""
+        return {"num_held": self.num_done}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.num_done = state["num_held"]
+
+    def _num_due(self, steps: int) -> int:
+        return sum(time <= steps for time in self.times)
+
+
+class Budget:
+    """Count queries by their number, so that late, double and missing answers are all accounted for.
+
+    Raises:
+        ValueError: If the limit is not positive.
+    """
+
+    def __init__(self, limit: int, counts: Counts = "asked") -> None:
+        if limit < 1:
+            raise ValueError(f"the budget must be at least 1 query, not {limit}")
+        self.limit, self.counts = limit, counts
+        self.num_asked = self.num_answered = 0
+        self._pending: set[int] = set()
+
+    @property
+    def num_pending(self) -> int:
+        """Return how many queries have not come back."""
+        return len(self._pending)
+
+    @property
+    def left(self) -> int:
+        """Return how many queries may still be asked; what is pending is reckoned as answered."""
+        spent = self.num_asked if self.counts == "asked" else self.num_answered + self.num_pending
+        return max(self.limit - spent, 0)
+
+    def ask(self, queries: Queries) -> Queries:
+        """Enter queries as asked.
+
+        Raises:
+            ValueError: If they exceed the budget, or a number was used before.
+        """
+        numbers = [int(number) for number in queries.query_id]
+        if len(numbers) > self.left:
+            raise ValueError(f"{len(numbers)} queries exceed what is left of the budget: {self.left}")
+        if numbers != list(range(self.num_asked, self.num_asked + len(numbers))):
+            raise ValueError("queries must be numbered on from the last one asked")
+        self.num_asked += len(numbers)
+        self._pending.update(numbers)
+        return queries
+
+    def receive(self, preferences: Preferences) -> Preferences | None:
+        """Enter what came back; answers to a query that has come back before, or was never asked, are dropped."""
+        fresh: list[int] = []
+        for row, number in enumerate(map(int, preferences.query_id)):
+            if number in self._pending:
+                self._pending.remove(number)
+                fresh.append(row)
+        if not fresh:
+            return None
+        kept = preferences[torch.tensor(fresh)]
+        self.num_answered += int(kept.answers.answered.sum())
+        return kept
+
+    def state_dict(self) -> State:
+        """Return the state to resume from."""
+        return {"num_asked": self.num_asked, "num_answered": self.num_answered, "pending": sorted(self._pending)}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.num_asked, self.num_answered = state["num_asked"], state["num_answered"]
+        self._pending = set(state["pending"])

@@ -1,0 +1,194 @@
+"""What a training run is made of."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+from prefgym.training.budget import Counts, ScheduleCfg
+from prefgym.buffers.recorder import RecorderCfg
+from prefgym.common.limits import Count, Positive, Seed, Threads, check
+from prefgym.sim.threads import usable_cpus
+
+
+class UserError(ValueError):
+    """Something that the user can mend; told in one sentence, without a traceback."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvalCfg:
+    """How the true return is measured."""
+
+    every: Count = 100_000
+    """Environment steps between two evaluations; the last policy is always evaluated."""
+    episodes: Count = 10
+    """Episodes of each evaluation on the way."""
+    final_episodes: Count = 20
+    """Episodes of the last one, which is the score."""
+    keep: bool = False
+    """Whether the policy of each evaluation is kept in `policies/`."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
+class CheckpointCfg:
+    """How often the state to resume from is saved, so that `--resume` can go on from there."""
+
+    every: Count = 100_000
+    """Environment steps between two checkpoints."""
+    minutes: Positive = 10.0
+    """Minutes after which there is one in any case."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
+class WarpCfg:
+    """How much room there is in environments on a GPU, and how they are made; tasks know how much they need."""
+
+    num_contacts: Count | None = None
+    """Contacts an environment may have on the average."""
+    num_constraints: Count | None = None
+    """Constraints each environment may have."""
+    compiled: bool | None = None
+    """Whether torch compiles the formulas of observation and reward; on GPUs unless said."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainCfg:
+    """Train an agent on a reward that is learned from preferences.
+
+    Raises:
+        ValueError: If a number lies outside its limits.
+    """
+
+    env: str = "prefgym/HalfCheetah-v0"
+    """Environment id."""
+    rater: str = "oracle"
+    """Who answers; `none` trains on the task reward."""
+    agent: str = "ppo"
+    """Who learns to act."""
+    reward: str = "ensemble"
+    """What is fitted to the answers."""
+    sampler: str = "disagreement"
+    """Which segments are asked about."""
+    preferences: Path | None = None
+    """Preferences to begin with, beside what the rater is asked: a folder that `prefgym feedback export` wrote."""
+    budget: Count = 500
+    """Queries that may be asked."""
+    budget_counts: Counts = "asked"
+    """Whether skipped and failed queries count against the budget, or only answered ones."""
+    steps: Count = 1_000_000
+    """Environment steps."""
+    seed: Seed = 0
+    """Seed of every generator."""
+    backend: Literal["cpu", "warp"] = "cpu"
+    """What simulates the environments: processors, or MuJoCo Warp on `--device`, for thousands of them."""
+    device: str = "cpu"
+    """Where networks are trained."""
+    threads: Threads | None = None
+    """Threads of simulation and networks; all cores unless said."""
+    out: Path | None = None
+    """Run folder, which must not exist; named by task, rater and time unless said."""
+    report: bool = True
+    """Whether the report is written at the end."""
+    schedule: ScheduleCfg = field(default_factory=ScheduleCfg)
+    """When questions are asked."""
+    recorder: RecorderCfg = field(default_factory=RecorderCfg)
+    """How much is recorded."""
+    warp: WarpCfg = field(default_factory=WarpCfg)
+    """How much room there is in environments on a GPU."""
+    checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
+    """How a stopped run can go on."""
+    eval: EvalCfg = field(default_factory=EvalCfg)
+    """How the true return is measured."""
+    rater_cfg: Any = None
+    """Settings of the rater."""
+    agent_cfg: Any = None
+    """Settings of the agent."""
+    sampler_cfg: Any = None
+    """Settings of the sampler."""
+    reward_cfg: Any = None
+    """Settings of the reward learner."""
+    command: tuple[str, ...] = field(default=())
+    """The command line that asked for this run."""
+
+    @property
+    def num_threads(self) -> int:
+        """Return how many threads are used."""
+        return self.threads or usable_cpus()
+
+    @property
+    def title(self) -> str:
+        """Name the run, but for the time."""
+        return f"{self.env.split('/')[-1]}-{self.rater}"
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineEvalCfg(EvalCfg):
+    """How the true return is measured."""
+
+    every: Count = 5000
+    """Updates between two evaluations; the last policy is always evaluated."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineCheckpointCfg(CheckpointCfg):
+    """How often the state to resume from is saved, so that `--resume` can go on from there."""
+
+    every: Count = 5000
+    """Updates between two checkpoints."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class OfflineCfg:
+    """Train an agent on what is recorded: preferences, demonstrations, or both.
+
+    Raises:
+        ValueError: If a number lies outside its limits.
+    """
+
+    agent: str = "cpl"
+    """Who learns."""
+    preferences: Path | None = None
+    """What was asked and answered: a folder that `prefgym make-preferences` or `prefgym feedback export` wrote."""
+    dataset: str | None = None
+    """Id of a Minari dataset whose steps are learned from; those of the preferences unless said."""
+    datasets: Path | None = None
+    """Folder of datasets; Minari's own unless said."""
+    env: str = ""
+    """Environment id in which the policy is evaluated; that of the preferences or of the dataset unless said."""
+    updates: Count = 10_000
+    """Gradient steps."""
+    seed: Seed = 0
+    """Seed of every generator."""
+    device: str = "cpu"
+    """Where networks are trained."""
+    threads: Threads | None = None
+    """Threads of simulation and networks; all cores unless said."""
+    out: Path | None = None
+    """Run folder, which must not exist; named by task, agent and time unless said."""
+    checkpoint: OfflineCheckpointCfg = field(default_factory=OfflineCheckpointCfg)
+    """How a stopped run can go on."""
+    eval: OfflineEvalCfg = field(default_factory=OfflineEvalCfg)
+    """How the true return is measured."""
+    agent_cfg: Any = None
+    """Settings of the agent."""
+    command: tuple[str, ...] = field(default=())
+    """The command line that asked for this run."""
+
+    @property
+    def num_threads(self) -> int:
+        """Return how many threads are used."""
+        return self.threads or usable_cpus()
+
+    @property
+    def title(self) -> str:
+        """Name the run, but for the time."""
+        return f"{self.env.split('/')[-1]}-{self.agent}"
+
+    __post_init__ = check

@@ -1,0 +1,69 @@
+"""The live display of a training run."""
+
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import Progress as Bar
+
+from prefgym.evaluation.evaluate import TRUE_RETURN
+from prefgym.rewards.health import troubles
+
+
+class Progress:
+    """Show steps, labels, true return, reward accuracy and time left; without a terminal, a line an evaluation.
+
+    Args:
+        title: What is shown in front.
+        total: Steps of the training.
+        budget: Queries that may be asked; None where nobody is asked.
+        metric: What evaluation counts in the place of the true return, if it does.
+        unit: What steps are called.
+    """
+
+    def __init__(
+        self, title: str, total: int, *, budget: int | None = None, metric: str = TRUE_RETURN, unit: str = "steps"
+    ) -> None:
+        self.total, self.budget, self.metric, self.unit = total, budget, metric, unit
+        self.console = Console(stderr=True)
+        self._labels, self._accuracy, self._true_return = "0", "-", "-"
+        self._bar = Bar(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=None),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[told]}"),
+            TimeElapsedColumn(),
+            TextColumn("left"),
+            TimeRemainingColumn(compact=True),
+            console=self.console,
+            disable=not self.console.is_terminal,
+        )
+        self._task = self._bar.add_task(title, total=total, told="")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._bar.stop()
+
+    def show(self, steps: int, metrics: Mapping[str, float | None]) -> None:
+        """Take in the newest metrics."""
+        if "feedback/num_answers" in metrics:
+            self._labels = f"{metrics['feedback/num_answers']:.0f}"
+        if (accuracy := metrics.get("reward_model/accuracy")) is not None:
+            self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
+        if (true_return := metrics.get("eval/mean_reward")) is not None:
+            self._true_return = f"{true_return:.{int(self.metric != TRUE_RETURN)}f}"
+        for sentence in troubles(metrics):
+            self.console.print(f"{steps:>10,} {self.unit}  warning: {sentence}", highlight=False)
+        told = f"{self.metric} {self._true_return}"
+        if self.budget is not None:
+            told = f"{self._labels}/{self.budget} labels  accuracy {self._accuracy}  {told}"
+        self._bar.update(self._task, completed=min(steps, self.total), told=told)
+        if not self.console.is_terminal and "eval/mean_reward" in metrics:
+            self.console.print(f"{steps:>10,} {self.unit}  {told}", highlight=False)

@@ -1,0 +1,1 @@
+"""Clips of segments and episodes."""

@@ -1,0 +1,1 @@
+"""Environments wrapped: recorded, rewarded by a learner, guarded, bridged to Stable-Baselines3."""

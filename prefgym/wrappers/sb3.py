@@ -1,0 +1,199 @@
+"""The bridge to Stable-Baselines3: its view of our envs, a replay buffer that relabels the past, and its callbacks."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import numpy.typing as npt
+import torch
+from gymnasium.vector import AutoresetMode, VectorEnv
+from stable_baselines3.common import buffers, vec_env
+from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback, ProgressBarCallback
+
+from prefgym.buffers.replay import ROWS_AT_ONCE, Batch
+from prefgym.core.protocols import Learner
+from prefgym.core.relabel import learned_reward
+from prefgym.sim.nested import to_numpy
+from prefgym.common.spaces import device_of, single_spaces
+from prefgym.common.states import State
+
+Array = npt.NDArray[Any]
+
+
+class VecEnv(vec_env.VecEnv):
+    """A Gymnasium vector environment as SB3 sees it; information is built only for environments whose episode ended.
+
+    Raises:
+        ValueError: If the environment resets in another mode than SAME_STEP, or its spaces are not Boxes of one axis.
+    """
+
+    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+        if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+            raise ValueError("Stable-Baselines3 needs an environment made with autoreset_mode='SameStep'")
+        self.env = env
+        self._is_on_device = device_of(env) is not None
+        self.render_mode = env.render_mode
+        super().__init__(env.num_envs, *single_spaces(env))  # pyright: ignore[reportUnknownMemberType]
+
+    def reset(self) -> Array:
+        """Start episodes; what was given to `seed` and `set_options` counts once. Shape: (N, O)."""
+        obs, info = self._told(self.env.reset(seed=self._seeds[0], options=self._options[0] or None))
+        self.reset_infos = [info_of(info, index) for index in range(self.num_envs)]
+        self._reset_seeds()
+        self._reset_options()
+        return obs
+
+    def step_async(self, actions: Array) -> None:
+        """Note the actions. Shape: (N, A)."""
+        self._actions = actions
+
+    def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
+        """Take the step. Shapes: (N, O), (N,), (N,), and a dictionary an environment."""
+        obs, reward, terminated, truncated, info = self._told(self.env.step(self._actions))
+        done = terminated | truncated
+        infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
+        for index in np.flatnonzero(done).tolist():
+            final = info_of(info.get("final_info", {}), index) | info_of(info, index)
+            final["terminal_observation"] = final.pop("final_obs")
+            infos[index] = final | {"TimeLimit.truncated": bool(truncated[index] and not terminated[index])}
+        return obs, np.array(reward, np.float32), done, infos  # a copy: SB3 adds to it
+
+    def _told(self, values: Any) -> Any:  # noqa: ANN401
+        """Turn tensors of environments on a device into arrays, which are all that SB3 knows."""
+        return to_numpy(values) if self._is_on_device else values
+
+    def close(self) -> None:
+        """Close the environment."""
+        self.env.close()
+
+    def get_images(self) -> Sequence[Array | None]:
+        """Draw every world."""
+        return cast("Sequence[Array]", self.env.render() or [None] * self.num_envs)
+
+    def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:  # noqa: ANN401
+        """Return an attribute of the vector environment, which all environments share."""
+        return [getattr(self.env, attr_name) for _ in self._get_indices(indices)]
+
+    def set_attr(self, attr_name: str, value: Any, indices: Any = None) -> None:  # noqa: ANN401
+        """Set an attribute of the vector environment.
+
+        Raises:
+            ValueError: If only some environments are meant.
+        """
+        if indices is not None:
+            raise ValueError("the environments of a vector environment share their attributes: leave indices out")
+        setattr(self.env, attr_name, value)
+
+    def env_method(self, method_name: str, *args: Any, indices: Any = None, **kwargs: Any) -> list[Any]:  # noqa: ANN401
+        """Call a method of the vector environment once; all environments share the result.
+
+        Raises:
+            ValueError: If only some environments are meant.
+        """
+        if indices is not None:
+            raise ValueError("the environments of a vector environment share their methods: leave indices out")
+        result = getattr(self.env, method_name)(*args, **kwargs)
+        return [result] * self.num_envs
+
+    def env_is_wrapped(self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: Any = None) -> list[bool]:  # noqa: ANN401
+        """Say no: single environments are what SB3 asks about."""
+        return [False for _ in self._get_indices(indices)]
+
+
+def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
+    """Pick one environment's entries out of a vector environment's information.
+
+    >>> world_info({"x": np.array([1.0, 2.0]), "_x": np.array([True, False])}, 0)
+    {'x': 1.0}
+    """
+    picked: dict[str, Any] = {}
+    for name, value in info.items():
+        if name.startswith("final_info") or not (f"_{name}" in info and info[f"_{name}"][index]):
+            continue
+        if isinstance(value, Mapping):
+            told = cast("Mapping[str, Any]", value)
+            picked[name] = {key: float(x[index]) for key, x in told.items() if not key.startswith("_")}
+        else:
+            picked[name] = value[index].item() if np.ndim(value[index]) == 0 else value[index]
+    return picked
+
+
+class ReplayBuffer(buffers.ReplayBuffer):
+    """SB3's replay buffer, whose past is relabelled by `relabel`: `SAC(..., replay_buffer_class=ReplayBuffer)`.
+
+    Raises:
+        ValueError: If memory is to be saved by not keeping what a step led to, which learners may want to see.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
+        super().__init__(*args, **kwargs)  # pyright: ignore[reportUnknownMemberType]
+        if self.optimize_memory_usage:
+            raise ValueError("relabelling needs optimize_memory_usage=False: learners may look at the next observation")
+
+    def __len__(self) -> int:
+        """Return how many rows are filled, each with a step of every world."""
+        return self.size()
+
+    def relabel(self, learner: Learner) -> None:
+        """Relabel every step that is kept with the present reward, also after the buffer has wrapped.
+
+        Raises:
+            NotFiniteError: If that is not finite.
+        """
+        rows_at_once = max(1, ROWS_AT_ONCE // self.n_envs)
+        for first in range(0, len(self), rows_at_once):
+            rows = slice(first, min(first + rows_at_once, len(self)))
+            self.rewards[rows] = learned_reward(learner, self.steps(rows).segments()).cpu().numpy()
+
+    def steps(self, rows: slice) -> Batch:
+        """Copy steps out, with actions as they were executed; SB3 keeps them scaled to -1..1. Shapes: (T, N, ...)."""
+        space = cast(Any, self.action_space)  # pyright: ignore[reportUnknownMemberType]
+        # as BasePolicy.unscale_action has it, to the last bit
+        executed = space.low + 0.5 * (self.actions[rows] + 1.0) * (space.high - space.low)
+        terminated = self.dones[rows] * (1 - self.timeouts[rows])
+        return Batch(
+            obs=torch.as_tensor(self.observations[rows], dtype=torch.float32),
+            action=torch.as_tensor(executed, dtype=torch.float32),
+            next_obs=torch.as_tensor(self.next_observations[rows], dtype=torch.float32),
+            reward=torch.as_tensor(self.rewards[rows]),
+            terminated=torch.as_tensor(terminated),
+            truncated=torch.as_tensor(self.timeouts[rows]),
+        )
+
+    def overwrite_latest_rewards(self, reward: Array) -> None:
+        """Replace the reward of the latest steps. Shape: (T, N)."""
+        latest = reward[-self.buffer_size :]
+        self.rewards[(self.pos - len(latest) + np.arange(len(latest))) % self.buffer_size] = latest
+
+    def state_dict(self) -> State:
+        """Return the state to resume from."""
+        columns = ("observations", "next_observations", "actions", "rewards", "dones", "timeouts")
+        return {
+            "columns": {name: getattr(self, name)[: len(self)] for name in columns},
+            "pos": self.pos,
+            "full": self.full,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        for name, column in state["columns"].items():
+            getattr(self, name)[: len(column)] = np.asarray(column)
+        self.pos, self.full = state["pos"], state["full"]
+
+
+def start_callbacks(agent: Any, callback: Any, progress_bar: bool, known: dict[str, Any]) -> BaseCallback:  # noqa: ANN401
+    """Make one callback out of what was given, and tell it that the training starts.
+
+    Args:
+        agent: With SB3's verbs.
+        callback: One of SB3's, a list of them, a function of locals and globals, or None.
+        progress_bar: Whether SB3's progress bar is added.
+        known: What callbacks may look up in `locals`.
+    """
+    given = cast("list[Any]", callback if isinstance(callback, list) else [] if callback is None else [callback])
+    callbacks = [x if isinstance(x, BaseCallback) else ConvertCallback(x) for x in given]
+    together = CallbackList([*callbacks, *([ProgressBarCallback()] if progress_bar else [])])
+    together.init_callback(agent)
+    together.on_training_start(known, {})
+    return together

@@ -1,0 +1,123 @@
+"""Preference tables on disk, and demonstrations in a recorder."""
+
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+
+from prefgym import samplers
+from prefgym.data.datasets import load_preferences, record_demos, save_preferences
+from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
+from prefgym.testing import example_preferences
+
+
+def test_everything_comes_back(tmp_path: Path) -> None:
+    """Two raters' preferences, to the last bit and in the same types."""
+    told = Preferences.cat([example_preferences("one", 0), example_preferences("two", 4)])
+    save_preferences(tmp_path / "table", told)
+    back = load_preferences(tmp_path / "table")
+    assert back.raters == told.raters
+    assert back.rater.tolist() == [0] * 4 + [1] * 4
+    for ours, theirs in ((told.answers, back.answers), (told.queries.options, back.queries.options)):
+        for f in fields(ours):
+            one, other = getattr(ours, f.name), getattr(theirs, f.name)
+            if isinstance(one, torch.Tensor):
+                assert one.dtype == other.dtype and torch.equal(one, other), f.name
+    assert torch.equal(back.queries.options.factors["speed"], told.queries.options.factors["speed"])
+    assert back.queries.asked_at.tolist() == [77] * 8
+    assert back.query_id.tolist() == list(range(8))
+
+
+def test_what_learners_see_can_be_kept_alone(tmp_path: Path) -> None:
+    """Without the truth there is no reward, factor or state in the file."""
+    save_preferences(tmp_path / "table", example_preferences("one", 0).without_truth())
+    options = load_preferences(tmp_path / "table").queries.options
+    assert isinstance(options, Segments)
+    assert options.reward is None and options.state is None and not options.factors
+
+
+@dataclass
+class Demo:
+    """An episode as Minari hands it out."""
+
+    observations: Any
+    actions: Any
+    rewards: Any
+    terminations: Any
+    infos: Any
+
+
+class Demos:
+    """A dataset of two episodes of one number: three steps to a termination, and two that were cut off."""
+
+    observation_space: gym.Space[Any] = gym.spaces.Box(-9, 9, (1,))
+    action_space: gym.Space[Any] = gym.spaces.Box(-9, 9, (1,))
+
+    def iterate_episodes(self) -> list[Demo]:
+        return [
+            Demo(
+                observations=np.array([[0.0], [1.0], [2.0], [3.0]]),
+                actions=np.array([[4.0], [5.0], [6.0]]),
+                rewards=np.array([1.0, 2.0, 3.0]),
+                terminations=np.array([False, False, True]),
+                infos={"speed": np.array([0.0, 7.0, 8.0, 9.0]), "place": np.zeros((4, 2))},
+            ),
+            Demo(
+                observations=np.array([[10.0], [11.0], [12.0]]),
+                actions=np.array([[14.0], [15.0]]),
+                rewards=np.array([10.0, 20.0]),
+                terminations=np.array([False, False]),
+                infos={"speed": np.array([0.0, 17.0, 18.0]), "place": np.zeros((3, 2))},
+            ),
+        ]
+
+
+def test_windows_of_demonstrations_lie_inside_an_episode() -> None:
+    """Of two steps: from steps 0 and 1 of the first, from step 2 cut by its end, and the second from its step 0.
+
+    From its step 1 nothing says what would have come.
+    """
+    recorder = record_demos(Demos())
+    assert (recorder.num_envs, recorder.num_steps, recorder.factor_names) == (2, 5, ("speed",))
+    windows = recorder.segments(recorder.starts(2), 2)
+    assert windows.length.tolist() == [2, 2, 1, 2]
+    assert windows.terminated.tolist() == [False, True, True, False]
+    assert windows.truncated.tolist() == [False, False, False, True]
+    assert windows.obs[..., 0].tolist() == [[0, 1, 2], [1, 2, 3], [2, 3, 0], [10, 11, 12]]
+    assert windows.action[..., 0].tolist() == [[4, 5], [5, 6], [6, 0], [14, 15]]
+    assert windows.reward is not None and windows.origin is not None
+    assert windows.reward.tolist() == [[1, 2], [2, 3], [3, 0], [10, 20]]
+    assert windows.factors["speed"].tolist() == [[7, 8], [8, 9], [9, 0], [17, 18]]
+    assert windows.origin.tolist() == [[0, 0], [0, 1], [0, 2], [1, 0]]
+    options = samplers.make("uniform", segment_length=2)(recorder, None, 3, torch.Generator().manual_seed(0))
+    assert options.batch_shape == (3, 2)
+
+
+def test_an_average_step_is_one_of_all_episodes() -> None:
+    """Twelve episodes, six of 1 + 2 + 3 and six of 10 + 20, in three and two steps: (6 + 30) / 5."""
+    demos = Demos()
+    episodes = Demos().iterate_episodes() * 6
+    demos.iterate_episodes = lambda: episodes
+    assert record_demos(demos).step_return() == pytest.approx(36 / 5)
+
+
+def test_demonstrations_that_are_no_vectors_are_refused() -> None:
+    """Pictures; dicts of vectors are put together in the order of their keys."""
+    demos = Demos()
+    demos.observation_space = gym.spaces.Box(0, 255, (8, 8, 3), np.uint8)
+    with pytest.raises(ValueError, match="segments are made of vectors"):
+        record_demos(demos)
+    demos.observation_space = gym.spaces.Dict(b=Demos.observation_space, a=gym.spaces.Box(-9, 9, (2,)))
+    episodes = Demos().iterate_episodes()
+    for episode in episodes:
+        episode.observations = {"b": episode.observations, "a": np.ones((len(episode.observations), 2))}
+    demos.iterate_episodes = lambda: episodes
+    assert record_demos(demos).segments(torch.tensor([0]), 1).obs[0].tolist() == [[1, 1, 0], [1, 1, 1]]
+    demos.iterate_episodes = list
+    with pytest.raises(ValueError, match="no episodes"):
+        record_demos(demos)

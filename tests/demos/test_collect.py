@@ -1,0 +1,233 @@
+"""Demonstrations as Minari datasets: what was played is what is read back."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy as np
+import pytest
+from commands import command, run
+from gymnasium.vector import AutoresetMode
+
+import prefgym
+from prefgym.training.config import UserError
+from prefgym.demos.policies import noisy
+from prefgym.demos.collect import Episode, collect, dataset_path, summary
+from prefgym.evaluation.evaluate import make_evaluation_env
+
+POLE, REACH = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0"
+ACTIONS = gym.spaces.Box(-3.0, 3.0, (1,), np.float32)
+
+
+@pytest.fixture
+def minari(monkeypatch: pytest.MonkeyPatch) -> Any:  # noqa: ANN401
+    """Let Minari keep its datasets in the test's own folder."""
+    monkeypatch.setenv("MINARI_DATASETS_PATH", "datasets")  # relative, as people may have it
+    return pytest.importorskip("minari")
+
+
+def lean(obs: Any, begins: Any) -> Any:  # noqa: ANN401
+    """Push the cart to where its pole falls: obs holds cart, angle, and their velocities."""
+    return np.clip(10 * obs[:, 1:2] + obs[:, 3:4], -3, 3)
+
+
+def replay(episode: Any, env: gym.Env[Any, Any], seed: int) -> None:  # noqa: ANN401
+    """Play the actions of an episode in an environment alone, and compare all that comes."""
+    obs, _ = env.reset(seed=seed)
+    assert np.array_equal(episode.observations[0], obs)
+    for step, action in enumerate(episode.actions):
+        obs, reward, terminated, truncated, _ = env.step(action)
+        assert np.array_equal(episode.observations[step + 1], obs)
+        assert episode.rewards[step] == reward
+        assert (episode.terminations[step], episode.truncations[step]) == (terminated, truncated)
+
+
+def test_episodes_are_whole_and_end_where_they_ended() -> None:
+    """Seven episodes from four envs: each begins with its seed, ends once, and is what its actions make of it."""
+    env = make_evaluation_env(POLE, 4, 1, dtype=np.float64)
+    episodes = collect(noisy(lean, 3.0, ACTIONS, 0), env, 7, seed=20)
+    assert [episode.seed for episode in episodes] == [20, 21, 22, 23, 24, 25, 26]
+    assert len({len(episode.reward) for episode in episodes}) > 1
+    single = gym.make(POLE, reward="task")
+    for episode in episodes:
+        length = len(episode.reward)
+        assert (episode.obs.shape, episode.action.shape) == ((length + 1, 4), (length, 1))
+        assert np.flatnonzero(episode.terminated | episode.truncated).tolist() == [length - 1]
+        assert episode.infos["reward_survive"].shape == (length + 1,)
+        obs, _ = single.reset(seed=episode.seed)
+        for step in range(length):
+            assert np.array_equal(episode.obs[step], obs)
+            obs = single.step(episode.action[step])[0]
+        assert np.array_equal(episode.obs[length], obs)
+
+
+def test_a_time_limit_ends_episodes_as_well() -> None:
+    envs = gym.make_vec(POLE, 2, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, max_episode_steps=3)
+    episodes = collect(lean, envs, 2, seed=0)
+    assert [episode.truncated.tolist() for episode in episodes] == [[False, False, True]] * 2
+    assert not any(episode.terminated.any() for episode in episodes)
+
+
+def test_a_summary_by_hand() -> None:
+    """Returns 2 and 4: mean 3, deviation 1; one of two ends in success."""
+    ends = np.array([False, True])
+    episodes = [
+        Episode(
+            seed=0,
+            obs=np.zeros((3, 1)),
+            action=np.zeros((2, 1)),
+            reward=np.array(reward),
+            terminated=ends,
+            truncated=ends,
+            infos={"success": np.array(success)},
+        )
+        for reward, success in (([1.0, 1.0], [0.0, 1.0, 0.0]), ([3.0, 1.0], [0.0, 0.0, 1.0]))
+    ]
+    assert summary(episodes) == {"mean_return": 3.0, "std_return": 1.0, "success_rate": 0.5}
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+    """Three episodes of a demonstrator from two environments; the environment comes back, and gives the same."""
+    flags = ["--env", REACH, "--quality", "0.5", "--episodes", "3", "--num-envs", "2", "--seed", "4", "--noise", "0.1"]
+    code, output, _ = run(capsys, "demos", *flags, "--dataset", "fetch/reach/medium-v0")
+    assert code == 0
+    assert "fetch/reach/medium-v0: 3 episodes, 150 steps of prefgym/FetchReach-v0: true return" in output
+    dataset = minari.load_dataset("fetch/reach/medium-v0")
+    assert minari.list_local_datasets().keys() == {"fetch/reach/medium-v0"}
+    assert minari.namespace.list_local_namespaces() == ["fetch", "fetch/reach"]
+    assert (dataset.total_episodes, dataset.total_steps) == (3, 150)
+    env = dataset.recover_environment()
+    assert env.observation_space == dataset.observation_space
+    returns, successes = [], []
+    for index, episode in enumerate(dataset):
+        replay(episode, env, seed=4 + index)
+        assert np.array_equal(episode.infos["success"][1:], episode.rewards)
+        assert np.allclose(
+            episode.infos["distance_penalty"][1:],
+            -np.linalg.norm(episode.observations[1:, :3] - episode.observations[1:, 3:6], axis=-1),
+        )
+        returns.append(episode.rewards.sum())
+        successes.append(episode.rewards[-1])
+    told = dataset.storage.metadata["prefgym"]
+    assert told["command"] == " ".join(["prefgym demos", *flags, "--dataset fetch/reach/medium-v0"])
+    known = {"env": REACH, "policy": ["demonstrator"], "quality": 0.5, "noise": 0.1, "seed": 4, "episodes": 3}
+    assert {name: told[name] for name in known} == known
+    assert told["version"] == prefgym.__version__
+    assert (told["mean_return"], told["success_rate"]) == (np.mean(returns), np.mean(successes))
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_the_same_seed_gives_the_same_data(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+    """In another folder, too; another seed gives others."""
+    flags = ["--env", POLE, "--policy", "random", "--episodes", "3"]
+    for seed, name, more in ((1, "a-v0", []), (1, "a-v1", ["--out", "elsewhere"]), (2, "a-v2", [])):
+        assert run(capsys, "demos", *flags, "--seed", str(seed), "--dataset", name, *more)[0] == 0
+    one, again, other = (
+        list(minari.MinariDataset(Path(root, name, "data")))
+        for root, name in (("datasets", "a-v0"), ("elsewhere", "a-v1"), ("datasets", "a-v2"))
+    )
+    for left, right in zip(one, again, strict=True):
+        assert np.array_equal(left.observations, right.observations)
+        assert np.array_equal(left.actions, right.actions)
+        assert np.array_equal(left.rewards, right.rewards)
+    assert not np.array_equal(one[0].actions[:5], other[0].actions[:5])
+
+
+def test_a_run_demonstrates(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+    """Its last policy plays as it is evaluated: with the actions it thinks best."""
+    flags = ["--env", POLE, "--rater", "none", "--steps", "200", "--agent.num-envs", "2", "--agent.num-steps", "50"]
+    flags += ["--agent.hidden", "8", "--threads", "1", "--eval.episodes", "1", "--eval.final-episodes", "1"]
+    assert command("train", *flags, "--no-report", "--out", "run") == 0
+    assert run(capsys, "demos", "--env", POLE, "--policy", "run", "--episodes", "2", "--dataset", "pole-v0")[0] == 0
+    policy = prefgym.load_policy("run")
+    for episode in minari.load_dataset("pole-v0"):
+        expected = policy.predict(episode.observations[:-1], deterministic=True)[0]
+        assert np.allclose(episode.actions, expected, atol=1e-6)
+    code, _, error = run(capsys, "demos", "--env", "prefgym/Hopper-v0", "--policy", "run", "--dataset", "hop-v0")
+    assert (code, error) == (2, f"prefgym: run was trained in {POLE}, not in prefgym/Hopper-v0.\n")
+
+
+def test_what_exists_is_left_alone(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+    flags = ["--env", POLE, "--policy", "random", "--episodes", "2", "--dataset", "pole/a-v0"]
+    assert run(capsys, "demos", *flags)[0] == 0
+    files = {path: path.read_bytes() for path in Path("datasets").rglob("*") if path.is_file()}
+    code, _, error = run(capsys, "demos", *flags, "--seed", "1")
+    folder = Path("datasets", "pole", "a-v0").absolute()
+    assert code == 2
+    assert error == f"prefgym: the dataset pole/a-v0 exists at {folder}: choose another name or version.\n"
+    assert files == {path: path.read_bytes() for path in Path("datasets").rglob("*") if path.is_file()}
+
+
+def test_nothing_half_written_is_left(
+    minari: Any,  # noqa: ANN401
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The disk is full when the episodes are written: neither the dataset nor what was begun of it is there."""
+
+    def fail(self: object, episodes: Any) -> None:  # noqa: ANN401
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("minari.dataset._storages.hdf5_storage.HDF5Storage.update_episodes", fail)
+    code, _, error = run(
+        capsys, "demos", "--env", POLE, "--policy", "random", "--episodes", "1", "--dataset", "pole/a-v0"
+    )
+    assert code == 2
+    assert "datasets/pole/a-v0 cannot be written: [Errno 28]" in error
+    assert [path.name for path in Path("datasets").rglob("*")] == ["pole"]
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (["--env", "prefgym/Hoper-v0"], "did you mean 'prefgym/Hopper-v0'?"),
+        (["--dataset", "pole"], "'pole' is no id of a dataset: write it as namespace/name-v0, "),
+        (["--dataset", "../a-v0"], "is no id of a dataset"),
+        (["--policy", "demonstrator"], f"there is no demonstrator for {POLE}: there is one for prefgym/FetchReach-v0"),
+        (["--env", "prefgym/HumanoidKneel-v0"], "has no task reward, and nobody but evaluation sees what is counted"),
+        (
+            ["--policy", "nowhere"],
+            "unknown policy 'nowhere': there is demonstrator, expert, medium, random, or a run folder.",
+        ),
+        (["--policy", *["random"] * 17], "17 policies cannot share 16 environments"),
+        (["--quality", "0.5"], "--quality belongs to --policy demonstrator, not to random."),
+        (["--episodes", "0"], "episodes must be 1 or more, not 0"),
+        (["--noise", "-1"], "noise must be 0 or more, not -1"),
+        (["--env", "CartPole-v1"], "needs a one-dimensional Box action space"),
+    ],
+)
+def test_bad_input_ends_in_one_sentence(
+    flags: list[str],
+    sentence: str,
+    minari: Any,  # noqa: ANN401
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    chosen = {"--env": [POLE], "--policy": ["random"], "--dataset": ["pole-v0"]} | {flags[0]: flags[1:]}
+    code, _, error = run(capsys, "demos", *(text for name, values in chosen.items() for text in (name, *values)))
+    assert code == 2
+    assert sentence in error
+    assert "Traceback" not in error
+    assert not Path("datasets", "pole-v0").exists()
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+    """docs/datasets.md: on two episodes of the dataset that its first command writes."""
+    page = (Path(__file__).resolve().parents[1] / "docs" / "datasets.md").read_text()
+    written = next(line for line in page.splitlines() if line.startswith("prefgym demos"))
+    assert run(capsys, "demos", *written.replace("--episodes 100", "--episodes 2").split()[2:])[0] == 0
+    examples = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
+    script = "\n".join([*examples, "print(env.spec.id, len(preferences))"])
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1:] == ["prefgym/FetchPickAndPlace-v0 100"], done.stderr
+
+
+def test_without_minari_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("prefgym.data.datasets.find_spec", lambda name: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    with pytest.raises(UserError) as told:
+        dataset_path("pole-v0", None)
+    assert str(told.value) == 'demonstrations are read and written with Minari: pip install "prefgym[demos]"'

@@ -1,0 +1,150 @@
+"""Signs that a reward model is in trouble."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from commands import command
+
+from prefgym.rewards.health import Health, troubles
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.core.fit_report import FitReport
+from prefgym.core.segments import Segments
+
+FINE = {
+    "reward_model/accuracy": 0.9,
+    "health/num_held_out": 100.0,
+    "health/spread": 0.1,
+    "health/num_choices": 50.0,
+    "health/first_share": 0.5,
+    "health/num_predicted": 50.0,
+    "health/share_predicted": 0.7,
+    "health/learned_return_change": 5.0,
+}
+
+
+def test_a_model_that_does_well_is_left_alone() -> None:
+    assert troubles(FINE) == []
+    assert troubles({}) == []
+
+
+def side(share: float) -> dict[str, float]:
+    """Say how many of 50 choices fell on the first option."""
+    return {"health/first_share": share, "health/first_deviations": (share - 1 / 2) / (1 / 4 / 50) ** 0.5}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        # 1/2 + 1.64 sqrt(1/400) = 0.582
+        ({"reward_model/accuracy": 0.58}, "predicts held-out choices no better than chance (58%)"),
+        ({"health/spread": 0.001}, "no longer differ"),
+        (side(0.8), "of the last 50 choices, 80% fell on the option shown first"),
+        (side(0.0), "of the last 50 choices, 100% fell on the option shown later"),
+        ({"health/share_predicted": 0.4}, "the reward predicted only 40% of the last 50 choices"),
+    ],
+)
+def test_each_trouble_is_one_sentence(changes: dict[str, float], sentence: str) -> None:
+    (told,) = troubles(FINE | changes)
+    assert sentence in told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"reward_model/accuracy": 0.59},
+        {"reward_model/accuracy": 0.5, "health/num_held_out": 19.0},
+        side(0.76),  # (0.76 - 1/2) / sqrt(1/4 / 50) = 3.68
+        side(1.0) | {"health/num_choices": 19.0},
+        {"health/share_predicted": 0.4, "health/learned_return_change": -1.0},
+        {"health/share_predicted": 0.0, "health/num_predicted": 19.0},
+    ],
+)
+def test_little_is_no_trouble(changes: dict[str, float]) -> None:
+    """Just beyond the limit, or too few choices to tell."""
+    assert troubles(FINE | changes) == []
+
+
+class TwoMembers:
+    """A step is worth its action; the second member thinks the opposite."""
+
+    is_fitted = True
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return nothing."""
+        return {}
+
+    def load_weights(self, weights: object) -> None:
+        """Take nothing over."""
+
+    def fit(self, preferences: Preferences) -> None:
+        """Learn nothing."""
+
+    def reward(self, segments: Segments) -> torch.Tensor:
+        """Give two members. Shape: (2, ..., T)."""
+        return torch.stack([2 * segments.action[..., 0], -segments.action[..., 0]])
+
+
+def choices(chosen: list[int]) -> Preferences:
+    """Choose between a step with action 1, shown first, and one with action 0."""
+    num = len(chosen)
+    flag = torch.zeros(num, 2, dtype=torch.bool)
+    options = Segments(
+        obs=torch.zeros(num, 2, 2, 1),
+        action=torch.tensor([1.0, 0.0]).expand(num, 2).reshape(num, 2, 1, 1),
+        length=torch.ones(num, 2, dtype=torch.long),
+        terminated=flag,
+        truncated=flag,
+    )
+    return Preferences.of(Queries.of(options), Answers.of(torch.tensor(chosen), 2), RaterInfo(name="test"))
+
+
+def test_numbers_are_what_they_say() -> None:
+    """The members' mean gives 1/2 for the first option: of the choices 0, 0, 1 it predicts two."""
+    health, fresh = Health(), choices([0, 0, 1])
+    fit = FitReport(
+        num_preferences=3, epochs=1, loss=0.0, train_accuracy=1.0, accuracy=1.0, calibration_error=0.0,
+        probability=torch.tensor([0.9, 0.5]), choice=torch.tensor([1.0, 0.5]),
+    )  # fmt: skip
+    health.record_predictions(TwoMembers(), fresh, 10.0)
+    numbers = health.measure(TwoMembers(), fresh, fresh, fit, 12.5)
+    # P(first) is 1 / (1 + exp(-2)) = 0.881 for one member and 1 / (1 + exp(1)) = 0.269 for the other
+    spread = (0.880797 - 0.268941) / 2
+    assert numbers == pytest.approx(
+        {
+            "health/num_held_out": 1.0,
+            "health/num_choices": 3.0,
+            "health/first_share": 2 / 3,
+            "health/first_deviations": (2 / 3 - 1 / 2) / (1 / 4 / 3) ** 0.5,
+            "health/num_predicted": 3.0,
+            "health/spread": spread,
+            "health/share_predicted": 2 / 3,
+            "health/learned_return_change": 2.5,
+        },
+        abs=1e-5,
+    )
+    other = Health()
+    other.load_state_dict(health.state_dict())
+    assert other.measure(TwoMembers(), fresh, fresh, fit, 12.5) == numbers
+
+
+@pytest.mark.parametrize(
+    ("flags", "sentence"),
+    [
+        (("--rater", "one-sided", "--rater.first", "1", "--budget", "40"), "100% fell on the option shown first"),
+        (("--rater", "one-sided", "--budget", "200"), "fell on the option shown first"),
+    ],
+)
+def test_a_rater_of_one_side_is_told_while_training_and_in_the_report(
+    flags: tuple[str, ...], sentence: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Twenty answers of one side only in the first of two sessions are enough; with 80 % it takes some more."""
+    small = [
+        *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--threads", "1", "--agent.num-envs", "8"),
+        *("--agent.num-steps", "32", "--segment-length", "10", "--eval.final-episodes", "1", "--reward.hidden", "8"),
+        *("--schedule.num-sessions", "2", "--schedule.first", "0.2"),
+    ]
+    assert command("train", *small, *flags, "--out", str(tmp_path / "run")) == 0
+    assert sentence in " ".join(capsys.readouterr().err.split())
+    assert sentence in (tmp_path / "run" / "report.html").read_text()

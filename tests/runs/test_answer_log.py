@@ -1,0 +1,188 @@
+"""The log of answers: appended to, never changed, and never silently wrong."""
+
+import hashlib
+import json
+import shutil
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from prefgym.runs.folder import answer_log
+from prefgym.runs.answer_log import Answer, AnswerLog, answers_of, shown_sum
+from prefgym.training.config import UserError
+from prefgym.common.files import DamageError
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.testing import example_segments
+
+FILE = Path("preferences/answers.sqlite")
+
+
+def answered(first_id: int, chosen: int = 0) -> Preferences:
+    """Make three answers: a choice, a tie and a skip."""
+    queries = Queries.of(example_segments(3, 2), first_id=first_id, asked_at=10)
+    tie, skipped = torch.tensor([False, True, False]), torch.tensor([False, False, True])
+    answers = Answers.of(torch.tensor([chosen, 0, 0]), 2, tie=tie, skipped=skipped)
+    return Preferences.of(queries, answers, RaterInfo(name="me", settings={"beta": 2.0}))
+
+
+def test_answers_are_written_in_plain_values() -> None:
+    """As anybody with SQLite reads them."""
+    AnswerLog(FILE).append(answered(5), used_at=12)
+    with closing(sqlite3.connect(FILE)) as connection:
+        names = "query_id, status, choice, tie, rater, shown_order, seconds, asked_at, used_at"
+        rows = connection.execute(f"SELECT {names} FROM answers").fetchall()
+    rater = '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}'
+    assert rows == [
+        (5, "answered", "[1.0, 0.0]", 0, rater, "[0, 1]", 0.0, 10, 12),
+        (6, "answered", "[0.5, 0.5]", 1, rater, "[0, 1]", 0.0, 10, 12),
+        (7, "skipped", "[0.0, 0.0]", 0, rater, "[0, 1]", 0.0, 10, 12),
+    ]
+
+
+def test_an_answer_is_written_once() -> None:
+    """What a resumed run asks and hears again is known; another answer to the same question is another row."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    log.append(answered(0), used_at=20)
+    assert [(row.query_id, row.used_at) for row in log.read()] == [(0, 12), (1, 12), (2, 12)]
+    log.append(answered(0, chosen=1), used_at=20)
+    assert [(row.query_id, row.choice, row.used_at) for row in log.read()[3:]] == [(0, "[0.0, 1.0]", 20)]
+
+
+@pytest.mark.parametrize("change", ["UPDATE answers SET tie = 1", "DELETE FROM answers"])
+def test_nothing_is_changed_or_deleted(change: str) -> None:
+    AnswerLog(FILE).append(answered(0), used_at=12)
+    with closing(sqlite3.connect(FILE)) as connection, pytest.raises(sqlite3.IntegrityError):
+        connection.execute(change)
+
+
+def test_what_a_checkpoint_knows_must_be_there() -> None:
+    """Later answers may be, earlier ones must; before the first there is no file."""
+    log = AnswerLog(FILE)
+    log.check(None)
+    log.append(answered(0), used_at=12)
+    log.append(answered(3), used_at=20)
+    log.check(answered(0))
+    log.check(answered(3))
+    with pytest.raises(UserError, match="is damaged: answers are missing"):
+        log.check(answered(6))
+    FILE.unlink()
+    with pytest.raises(UserError, match=r"answers\.sqlite is missing; prefgym .* --resume-from previous"):
+        log.check(answered(0))
+
+
+def test_a_lost_log_is_written_again(capsys: pytest.CaptureFixture[str]) -> None:
+    """All but when the answers were used is known; what was there is kept under another name, each time another."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    before = log.read()
+    for name in ("answers.sqlite.damaged", "answers.sqlite.damaged-2"):
+        FILE.write_bytes(FILE.read_bytes()[:5000])
+        with pytest.raises(UserError, match="is damaged"):
+            log.check(answered(0))
+        log.check(answered(0), mend=True)
+        assert f"it is set aside as {name}\n" in capsys.readouterr().err
+        assert log.read() == [replace(answer, used_at=None, created_at=None) for answer in before]
+        log.check(answered(0))  # what was mended is whole
+        assert (FILE.parent / name).is_file()
+
+
+def test_a_log_that_is_in_use_is_not_damaged() -> None:
+    """Another program holds it: nothing is set aside."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    with closing(sqlite3.connect(FILE)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        with pytest.raises(UserError, match="cannot be read: database is locked"):
+            log.check(answered(0), mend=True)
+    log.check(answered(0))
+
+
+def test_an_answer_waits_for_a_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One who looks into the log for a while does not end a run; one who never goes does."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    with closing(sqlite3.connect(FILE)) as other, ThreadPoolExecutor(1) as pool:
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM answers").fetchone()
+        written = pool.submit(log.append, answered(3), 13)
+        while not FILE.with_name(f"{FILE.name}-journal").exists():
+            assert not written.done()  # from here on it waits
+        other.rollback()
+        written.result()
+        assert len(log.read()) == 6
+        other.execute("BEGIN")
+        other.execute("SELECT * FROM answers").fetchone()
+        monkeypatch.setattr(answer_log, "PATIENCE_S", 0.1)
+        with pytest.raises(UserError, match="cannot be written: database is locked"):
+            log.append(answered(6), used_at=14)
+
+
+def test_no_flipped_bit_goes_unseen() -> None:
+    """Each bit of one byte in five that are not empty: told, or all answers are read as they were written."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    before, whole = log.read(), FILE.read_bytes()
+    num_told = 0
+    for at in [at for at, byte in enumerate(whole) if byte][::5]:
+        for bit in range(8):
+            FILE.write_bytes(whole[:at] + bytes([whole[at] ^ 1 << bit]) + whole[at + 1 :])
+            num_told += is_told(log, before)
+    assert num_told > 2000
+
+
+def test_no_cut_goes_unseen() -> None:
+    """200 of them."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    before, whole = log.read(), FILE.read_bytes()
+    generator = np.random.default_rng(0)
+    num_told = 0
+    for _ in range(200):
+        FILE.write_bytes(whole[: generator.integers(len(whole))])
+        num_told += is_told(log, before)
+    assert num_told > 190
+
+
+def is_told(log: AnswerLog, before: list[Answer]) -> bool:
+    """Say whether damage is told; otherwise nothing has changed."""
+    try:
+        log.check(answered(0))
+        assert log.read() == before
+    except DamageError as error:
+        assert f"{FILE} is damaged" in str(error)
+        return True
+    return False
+
+
+def test_an_answer_is_known_by_what_was_shown() -> None:
+    """The same choice between other segments, or between the same ones exchanged, is another answer."""
+    one = answered(0)
+    other = replace(one, queries=Queries.of(example_segments(3, 2, seed=1), asked_at=10))
+    swapped = replace(one, queries=replace(one.queries, options=one.queries.options[:, [1, 0]]))
+    ids = [[answer.event_id for answer in answers_of(told)] for told in (one, one, other, swapped)]
+    assert ids[0] == ids[1]
+    assert len({*ids[0], *ids[2], *ids[3]}) == 9
+    values = [0, "answered", "[1.0, 0.0]", 0, '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}']
+    values += ["[0, 1]", 0.0, 10, shown_sum(one.queries.options[0])]
+    assert ids[0][0] == hashlib.sha256(json.dumps(values).encode()).hexdigest()  # as docs/feedback.md says
+
+
+def test_a_kill_while_answers_are_written_leaves_all_or_none() -> None:
+    """The journal of a transaction that was cut off is beside the file, as SQLite leaves it."""
+    log = AnswerLog(FILE)
+    log.append(answered(0), used_at=12)
+    before = log.read()
+    connection = sqlite3.connect(FILE)
+    connection.execute("PRAGMA cache_spill = 1")
+    connection.execute("INSERT INTO answers (event_id, choice) SELECT 'x', hex(zeroblob(100000))")
+    shutil.copytree("preferences", "killed")
+    connection.close()
+    assert AnswerLog(Path("killed/answers.sqlite")).read() == before

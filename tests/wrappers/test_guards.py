@@ -1,0 +1,170 @@
+"""Guards: a NaN stops a run where it appears, and nothing before it is lost."""
+
+import json
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium as gym
+import numpy as np
+import pytest
+import torch
+from gymnasium.vector import AutoresetMode
+from safetensors.torch import load_file
+
+import prefgym.rewards.fit
+from prefgym import agents
+from prefgym.agents.ppo import PPO
+from prefgym.agents.residual import Residual
+from prefgym.agents.sac import SAC
+from prefgym.runs.checkpoints import Checkpoints
+from prefgym.core.choice import BradleyTerry
+from prefgym.training.config import UserError
+from prefgym.cli.flags import parse_train
+from prefgym.wrappers.guards import GuardedVectorEnv, NotFiniteError, check_finite
+from prefgym.training.loop import train
+from prefgym.rewards.ensemble import Ensemble
+from prefgym.runs.folder import Run
+from prefgym.sim.vector_env import PoolVectorEnv
+from prefgym.common.states import flatten
+from prefgym.training.online import build
+
+SMALL = [
+    *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
+    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--eval.every", "1000000"),
+    *("--reward.hidden", "16", "--schedule.num-sessions", "4", "--schedule.first", "0.1", "--checkpoint.every", "500"),
+]
+
+_SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.random-steps", "500")
+AGENTS = {
+    "residual": ("--agent.base", "zero", "--agent.random-steps", "500", "--agent.hidden", "16"),
+    "ppo": ("--agent.epochs", "2"),
+    "sac": _SAC,
+    "pebble": _SAC,
+    "sb3-ppo": ("--agent.settings", '{"n_steps": 32, "n_epochs": 2}'),
+    "sb3-sac": (
+        "--agent.settings",
+        '{"learning_starts": 500, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
+    ),
+    "sb3-td3": (
+        "--agent.settings",
+        '{"learning_starts": 500, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
+    ),
+}
+
+
+@pytest.mark.parametrize("value", [torch.tensor([1.0, torch.inf]), np.array([np.nan])])
+def test_what_is_not_finite_is_named_with_what_it_was_made_of(value: Any) -> None:  # noqa: ANN401
+    with pytest.raises(NotFiniteError, match=r"^the sum is not finite$") as told:
+        check_finite("the sum", value, summand=np.zeros(1))
+    assert set(told.value.arrays) == {"values", "summand"}
+    check_finite("the sum", value[:0])
+    check_finite("the sum", torch.full((9,), 3e38))  # finite, though their sum is not
+    for bad in ([torch.inf, -torch.inf], [torch.nan, 0.0]):
+        with pytest.raises(NotFiniteError, match="the sum is not finite"):
+            check_finite("the sum", torch.tensor(bad))
+
+
+def test_a_bad_action_never_reaches_the_physics() -> None:
+    env = GuardedVectorEnv(gym.make_vec("prefgym/Hopper-v0", 2, reward="task"), guard_reward=True)
+    env.reset(seed=0)
+    base = cast(PoolVectorEnv, env.unwrapped)
+    before = base.physics_state()
+    with pytest.raises(NotFiniteError, match="the agent's action"):
+        env.step(np.array([[0.0, 0.0, 0.0], [0.0, np.inf, 0.0]]))
+    assert np.array_equal(base.physics_state(), before)
+
+
+def test_the_last_observation_of_an_episode_is_guarded(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What autoreset hides in `info` is an observation, too."""
+    env = gym.make_vec("prefgym/Reacher-v0", 1, reward="task", autoreset_mode=AutoresetMode.SAME_STEP)
+    guarded = GuardedVectorEnv(env, guard_reward=True)
+    guarded.reset(seed=0)
+    for _ in range(49):
+        guarded.step(np.zeros((1, 2)))
+    step = PoolVectorEnv.step
+
+    def spoiled(self: PoolVectorEnv, actions: Any) -> Any:  # noqa: ANN401
+        told = step(self, actions)
+        told[4]["final_obs"][0][0] = np.nan
+        return told
+
+    monkeypatch.setattr(PoolVectorEnv, "step", spoiled)
+    with pytest.raises(NotFiniteError, match="the observation"):
+        guarded.step(np.zeros((1, 2)))
+
+
+def spoil_first(array: Any) -> None:  # noqa: ANN401
+    """Plant a NaN."""
+    array.reshape(-1)[0] = np.nan
+
+
+def spoil_gradient(told: object, members: Any, *_: object) -> None:  # noqa: ANN401
+    """Plant a NaN in the gradient of the last layer's bias."""
+    spoil_first(members.biases[-1].grad)
+
+
+Plant = tuple[object, str, Callable[..., None]]
+PLANTS: dict[str, Plant] = {
+    "the observation": (PoolVectorEnv, "step", lambda told, *_: spoil_first(told[0])),
+    "the agent's action": (GuardedVectorEnv, "step", lambda _, env, actions: spoil_first(actions)),
+    "the learned reward": (Ensemble, "reward", lambda told, *_: spoil_first(told)),
+    "the gradient of the reward model": (prefgym.rewards.fit, "accumulate", spoil_gradient),
+    "a label": (BradleyTerry, "sample", lambda told, *_: replace(told, choice=told.choice * torch.nan)),
+}
+"""Where a NaN is planted once there is a checkpoint: at the call of what, and into what it told or was given."""
+GRADIENTS: dict[str, Plant] = {
+    "ppo": (PPO, "advantages", lambda told, *_: spoil_first(told[0])),
+    "sac": (SAC, "step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
+    "pebble": (SAC, "step", lambda _, agent, batch: batch.obs.fill_(np.nan)),
+    "residual": (Residual, "step", lambda _, agent, batch: batch[0].obs.fill_(np.nan)),
+}
+"""The same for the gradient, or the loss, of agents that are ours."""
+
+
+@pytest.mark.parametrize("agent", AGENTS)
+@pytest.mark.parametrize("part", PLANTS)
+def test_a_planted_nan_stops_the_run(part: str, agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The part is named, the last checkpoint is whole, and a dump holds the NaN."""
+    stops(part, agent, PLANTS[part], tmp_path, monkeypatch)
+
+
+@pytest.mark.parametrize("agent", GRADIENTS)
+def test_a_planted_nan_in_the_gradient_of_the_agent_stops_the_run(
+    agent: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    part = "the gradient of the agent" if agent == "ppo" else "the loss of the agent"
+    stops(part, agent, GRADIENTS[agent], tmp_path, monkeypatch)
+
+
+def stops(part: str, agent: str, plant: Plant, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Plant a NaN, train, and look at what is left."""
+    owner, name, spoil = plant
+    before = name.endswith("step") and part != "the observation"  # spoil what it is given, not what it told
+    function, saved = getattr(owner, name), tmp_path / "run" / "checkpoints"
+
+    def planted(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
+        due = any(saved.glob("step-*/manifest.json"))
+        if due and before:
+            spoil(None, *args)
+        told = function(*args, **kwargs)
+        if due and not before:
+            spoil(told, *args)
+        return told
+
+    monkeypatch.setattr(owner, name, planted)
+    cfg = parse_train([*SMALL, "--agent", agent, *AGENTS[agent], "--out", str(tmp_path / "run")])
+    with (
+        closing(Run(cfg)) as run,
+        pytest.raises(UserError, match=f"^{part} is not finite, in the rollout after") as told,
+    ):
+        train(cfg, build(cfg, agents), run)
+    assert str(run.path / "dump") in str(told.value)
+    assert json.loads((run.path / "dump" / "about.json").read_text())["part"] == part
+    assert not load_file(run.path / "dump" / "arrays.safetensors")["values"].isfinite().all()
+    loaded = Checkpoints(run.path / "checkpoints").load()
+    assert loaded is not None
+    kept = flatten({"agent": loaded[0]["agent"]})[0]
+    assert all(array.isfinite().all() for array in kept.values() if array.is_floating_point())
