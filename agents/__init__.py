@@ -10,11 +10,11 @@ if TYPE_CHECKING:
 if __name__ != "prefgym.agents":
     raise ImportError("import prefgym.agents; agents/ is only its folder")
 
-__all__ = ["build", "cfg", "get", "make", "names", "register"]
+__all__ = ["build", "cfg", "get", "make", "names", "register", "registry"]
 
-_agents: "Registry[Agent]" = Registry("agent", group="prefgym.agents")
-register, names, get = _agents.register, _agents.names, _agents.get
-cfg, make, build = _agents.cfg, _agents.make, _agents.build
+registry: "Registry[Agent]" = Registry("agent", tuned="prefgym.agents.tuned:tuned")
+register, names, get = registry.register, registry.names, registry.get
+cfg, make, build = registry.cfg, registry.make, registry.build
 
 register("ppo", "prefgym.agents.ppo:PPO")
 register("sac", "prefgym.agents.sac:SAC")
@@ -30,3 +30,9 @@ register("cpl-kl", "prefgym.agents.cpl:CPL", cfg="kl")
 register("p-iql", "prefgym.agents.p_iql:PIQL")
 register("ipl", "prefgym.agents.ipl:IPL")
 register("residual", "prefgym.agents.residual:Residual")
+
+registry.alias(prefppo="ppo")
+registry.elsewhere(
+    spo="is a reward learner that goes with any agent: --reward spo --agent ppo",
+    dqn="needs discrete actions, and prefgym has continuous ones",
+)

@@ -11,11 +11,11 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from prefgym.nn.actor import ActorCfg
 from prefgym.common.limits import Count, Positive, check
-from prefgym.nn.networks import training
-from prefgym.rl.offline import OfflineAgent, OfflineData
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.nn.actor import ActorCfg
+from prefgym.nn.weights import training
+from prefgym.rl.offline import OfflineAgent, OfflineData
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,12 +12,12 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
 
-from prefgym.nn.actor import ActorCfg
 from prefgym.agents.bc import Cloning, CloningCfg
 from prefgym.common.limits import Count, NonNegative, Positive, Share
-from prefgym.nn.networks import training
-from prefgym.rl.offline import OfflineData
 from prefgym.common.states import State
+from prefgym.nn.actor import ActorCfg
+from prefgym.nn.weights import training
+from prefgym.rl.offline import OfflineData
 
 
 @dataclass(frozen=True, kw_only=True)

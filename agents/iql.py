@@ -12,12 +12,14 @@ from typing import Annotated
 import torch
 from torch import Generator, Tensor, nn
 
-from prefgym.nn.actor import ActorCfg
 from prefgym.buffers.replay import Batch
 from prefgym.common.limits import Count, NonNegative, Positive, Share, Within, check
-from prefgym.nn.networks import StackedMLP, load_merged_state_dicts, merge_state_dicts, mlp, polyak_update, training
-from prefgym.rl.offline import OfflineAgent
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.nn.actor import ActorCfg
+from prefgym.nn.mlp import mlp
+from prefgym.nn.stacked import StackedMLP
+from prefgym.nn.weights import load_merged_state_dicts, merge_state_dicts, polyak_update, training
+from prefgym.rl.offline import OfflineAgent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 from torch import Generator
 
 from prefgym.agents.iql import IQL, IQLCfg
-from prefgym.rl.offline import OfflineData
+from prefgym.common.states import State
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
-from prefgym.common.states import State
+from prefgym.rl.offline import OfflineData
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,11 +11,11 @@ import torch
 from torch import Tensor
 
 from prefgym.agents.sac import SAC, SACCfg
-from prefgym.core.rollout import Rollout
 from prefgym.common.limits import Count, Natural
-from prefgym.nn.networks import RunningNorm
-from prefgym.core.protocols import Learner
 from prefgym.common.states import State
+from prefgym.core.protocols import Learner
+from prefgym.core.rollout import Rollout
+from prefgym.nn.normalisation import RunningNorm
 
 DISTANCES_AT_ONCE = 2**22
 

@@ -13,12 +13,13 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prefgym.core.rollout import Rollout, backward_sum, forward_sum
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.common.limits import Count, NonNegative, Positive, Share, check
-from prefgym.nn.networks import Activation, RunningNorm, mlp
-from prefgym.rl.online import OnlineAgent
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.rollout import Rollout, backward_sum, forward_sum
+from prefgym.nn.mlp import Activation, mlp
+from prefgym.nn.normalisation import RunningNorm
+from prefgym.rl.online import OnlineAgent
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,18 +18,21 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from prefgym.rl.base_policy import BasedAgent, BasePolicy, append_base_actions
 from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.core.rollout import Rollout
-from prefgym.data.datasets import load_demos
-from prefgym.common.files import DamageError
+from prefgym.common.errors import DamageError
 from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.nn.networks import RunningNorm, StackedMLP, frozen, mlp, polyak_update
-from prefgym.core.protocols import Learner
 from prefgym.common.spaces import normalize_action
 from prefgym.common.states import State
+from prefgym.core.protocols import Learner
+from prefgym.core.rollout import Rollout
+from prefgym.data.minari import load_demos
+from prefgym.nn.mlp import mlp
+from prefgym.nn.normalisation import RunningNorm
+from prefgym.nn.stacked import StackedMLP
+from prefgym.nn.weights import frozen, polyak_update
+from prefgym.rl.base_policy import BasedAgent, BasePolicy, append_base_actions
 from prefgym.wrappers.preference import hides_reward
 
 Array = npt.NDArray[Any]

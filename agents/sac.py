@@ -15,13 +15,16 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.core.rollout import Rollout
 from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
-from prefgym.nn.networks import Activation, RunningNorm, StackedMLP, frozen, mlp, polyak_update
-from prefgym.core.protocols import Learner
-from prefgym.rl.off_policy import ReplayAgent
 from prefgym.common.spaces import denormalize_action, normalize_action
 from prefgym.common.states import State
+from prefgym.core.protocols import Learner
+from prefgym.core.rollout import Rollout
+from prefgym.nn.mlp import Activation, mlp
+from prefgym.nn.normalisation import RunningNorm
+from prefgym.nn.stacked import StackedMLP
+from prefgym.nn.weights import frozen, polyak_update
+from prefgym.rl.off_policy import ReplayAgent
 
 LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
 

@@ -22,16 +22,16 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 from torch import Tensor
 
-from prefgym.rl.base import config_from_json
-from prefgym.core.rollout import Rollout
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, NonNegative, check
-from prefgym.nn.networks import load_weights, save_weights
-from prefgym.core.protocols import Learner
-from prefgym.runs.folder import check_import
-from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 from prefgym.common.spaces import Spaces, check_arrays, single_spaces
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.protocols import Learner
+from prefgym.core.rollout import Rollout
+from prefgym.nn.weights import load_weights, save_weights
+from prefgym.rl.base import config_from_json
+from prefgym.runs.folder import check_import
+from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 import torch
 from torch import Tensor
 
-from prefgym.nn.actor import ActorCfg
 from prefgym.agents.bc import Cloning, CloningCfg
 from prefgym.common.limits import Share
+from prefgym.nn.actor import ActorCfg
 from prefgym.rl.offline import OfflineData
 
 

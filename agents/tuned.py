@@ -17,8 +17,6 @@ _PPO: dict[str, dict[str, Any]] = {
 }
 
 
-def tuned(env_id: str, kind: str, name: str) -> dict[str, Any]:
-    """Return what differs from the defaults of the part `name` of a `kind` on a task."""
-    if (kind, name) == ("agent", "ppo"):
-        return _PPO.get(env_id, {})
-    return {}
+def tuned(env_id: str, name: str) -> dict[str, Any]:
+    """Return the settings of the agent `name` that differ from its defaults on a task."""
+    return _PPO.get(env_id, {}) if name == "ppo" else {}

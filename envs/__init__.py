@@ -10,18 +10,18 @@ from prefgym.envs.humanoid import HUMANOID as HUMANOID
 from prefgym.envs.humanoid import HUMANOID_NEWTON as HUMANOID_NEWTON
 from prefgym.envs.humanoid import HUMANOID_STANDUP as HUMANOID_STANDUP
 from prefgym.envs.humanoid import HUMANOID_STANDUP_NEWTON as HUMANOID_STANDUP_NEWTON
+from prefgym.envs.language_tasks import ANT_CIRCLE as ANT_CIRCLE
+from prefgym.envs.language_tasks import HALF_CHEETAH_BACKFLIP as HALF_CHEETAH_BACKFLIP
+from prefgym.envs.language_tasks import HOPPER_BACKFLIP as HOPPER_BACKFLIP
+from prefgym.envs.language_tasks import HUMANOID_KNEEL as HUMANOID_KNEEL
+from prefgym.envs.language_tasks import HUMANOID_LOTUS as HUMANOID_LOTUS
+from prefgym.envs.language_tasks import HUMANOID_SPLITS as HUMANOID_SPLITS
+from prefgym.envs.language_tasks import WALKER2D_ONE_LEG as WALKER2D_ONE_LEG
 from prefgym.envs.locomotion import ANT as ANT
 from prefgym.envs.locomotion import HALF_CHEETAH as HALF_CHEETAH
 from prefgym.envs.locomotion import HOPPER as HOPPER
 from prefgym.envs.locomotion import SWIMMER as SWIMMER
 from prefgym.envs.locomotion import WALKER2D as WALKER2D
-from prefgym.envs.wishes import ANT_CIRCLE as ANT_CIRCLE
-from prefgym.envs.wishes import HALF_CHEETAH_BACKFLIP as HALF_CHEETAH_BACKFLIP
-from prefgym.envs.wishes import HOPPER_BACKFLIP as HOPPER_BACKFLIP
-from prefgym.envs.wishes import HUMANOID_KNEEL as HUMANOID_KNEEL
-from prefgym.envs.wishes import HUMANOID_LOTUS as HUMANOID_LOTUS
-from prefgym.envs.wishes import HUMANOID_SPLITS as HUMANOID_SPLITS
-from prefgym.envs.wishes import WALKER2D_ONE_LEG as WALKER2D_ONE_LEG
 from prefgym.sim.task import TaskSpec
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from prefgym.envs.fetch import ACHIEVED, DESIRED, GRIPPER, TO_OBJECT
 from prefgym.common.limits import Positive, Share, check
+from prefgym.envs.fetch import ACHIEVED, DESIRED, GRIPPER, TO_OBJECT
 
 Array = npt.NDArray[np.float64]
 

@@ -106,8 +106,8 @@ class FetchEnv(gym.Env[Any, Any]):
             raise error.DependencyNotInstalled(
                 f'prefgym/{task.name}-v0 needs Gymnasium-Robotics: pip install "prefgym[robotics]"'
             )
-        from prefgym.sim.third_party import World, find
         from prefgym.sim.render import LazyRenderer
+        from prefgym.sim.third_party import World, find
 
         self.task, self.render_mode = task, render_mode
         self._robot = cast(Any, find(task.source).make(disable_env_checker=True).unwrapped)

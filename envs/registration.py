@@ -105,8 +105,8 @@ def make_vector_env(
     env = make(spec, num_envs, reward, **kwargs)
     if reward != "learned":
         return env
-    from prefgym.wrappers.tensor import PreferenceTensorEnv
     from prefgym.wrappers.preference import PreferenceVectorEnv
+    from prefgym.wrappers.tensor import PreferenceTensorEnv
 
     return PreferenceTensorEnv(env) if backend == "warp" else PreferenceVectorEnv(env)
 

@@ -6,31 +6,47 @@ Importing prefgym registers the environments `prefgym/*` with Gymnasium; nothing
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from prefgym.common.moved import find_moved_modules
 from prefgym.envs.registration import register
 
 if TYPE_CHECKING:
+    from prefgym.core.choice import BradleyTerry as BradleyTerry
+    from prefgym.core.preferences import Answers as Answers
+    from prefgym.core.preferences import Preferences as Preferences
+    from prefgym.core.preferences import RaterInfo as RaterInfo
+    from prefgym.core.queries import Queries as Queries
+    from prefgym.core.segments import Segments as Segments
     from prefgym.data.feedback import read_feedback as read_feedback
+    from prefgym.data.feedback import write_feedback as write_feedback
     from prefgym.training.load import load_policy as load_policy
     from prefgym.training.load import load_reward as load_reward
     from prefgym.wrappers.preference import PreferenceEnv as PreferenceEnv
     from prefgym.wrappers.preference import PreferenceVectorEnv as PreferenceVectorEnv
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
-_PARTS = ("agents", "choice", "envs", "preferences", "queries", "raters", "rewards", "samplers", "scores", "segments")
+_PARTS = ("agents", "envs", "raters", "rewards", "samplers", "sb3", "testing")
 _NAMES = {
+    "Answers": "prefgym.core.preferences",
+    "BradleyTerry": "prefgym.core.choice",
     "PreferenceEnv": "prefgym.wrappers.preference",
     "PreferenceVectorEnv": "prefgym.wrappers.preference",
+    "Preferences": "prefgym.core.preferences",
+    "Queries": "prefgym.core.queries",
+    "RaterInfo": "prefgym.core.preferences",
+    "Segments": "prefgym.core.segments",
     "load_policy": "prefgym.training.load",
     "load_reward": "prefgym.training.load",
     "read_feedback": "prefgym.data.feedback",
+    "write_feedback": "prefgym.data.feedback",
 }
+"""Which module each name of the public surface comes from."""
 
 __all__ = [*_PARTS, *_NAMES, "__version__"]  # pyright: ignore[reportUnsupportedDunderAll]
 
 
-def __getattr__(name: str) -> Any:  # noqa: ANN401
-    """Import a part of the public surface when it is first asked for."""
+def __getattr__(name: str) -> Any:  # noqa: ANN401 - modules, classes and functions
+    """Import a part of the public surface when it is first used."""
     if name in _PARTS:
         return importlib.import_module(f"prefgym.{name}")
     if name in _NAMES:
@@ -38,4 +54,10 @@ def __getattr__(name: str) -> Any:  # noqa: ANN401
     raise AttributeError(f"module 'prefgym' has no attribute {name!r}")
 
 
+def __dir__() -> list[str]:
+    """List the public names."""
+    return sorted(__all__)
+
+
+find_moved_modules()
 register()

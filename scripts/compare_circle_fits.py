@@ -20,9 +20,9 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.data.datasets import load_preferences
 from prefgym.common.limits import Count, Natural
 from prefgym.core.fit_report import accuracy
+from prefgym.data.tables import load_preferences
 from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg
 from prefgym.runs.folder import read_config
 

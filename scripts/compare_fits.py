@@ -23,13 +23,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from prefgym.data.datasets import load_preferences
 from prefgym.core.preferences import Preferences
+from prefgym.core.scores import PartialReturn, masked_return
+from prefgym.core.segments import Segments
+from prefgym.data.tables import load_preferences
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.runs.folder import read_config
-from prefgym.core.scores import PartialReturn, masked_return
-from prefgym.core.segments import Segments
 
 WAYS = {
     "defaults": EnsembleCfg(),

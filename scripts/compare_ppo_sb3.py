@@ -223,7 +223,7 @@ def wanted(cfg: CompareCfg) -> Iterator[Run]:
 
 def ours(task: str) -> PPOCfg:
     """Return the configuration of our PPO for a task."""
-    return replace(PPOCfg(), **tuned(f"prefgym/{task}-v0", "agent", "ppo"))
+    return replace(PPOCfg(), **tuned(f"prefgym/{task}-v0", "ppo"))
 
 
 def read_results(path: Path) -> dict[str, dict[str, Any]]:

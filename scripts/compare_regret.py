@@ -17,11 +17,11 @@ import torch
 import tyro
 from torch import Tensor
 
+from prefgym.core.scores import PartialReturn
+from prefgym.core.segments import Segments
 from prefgym.envs import TASKS
 from prefgym.evaluation.experts import load_expert
 from prefgym.raters.regret import RegretRater, RegretRaterCfg
-from prefgym.core.scores import PartialReturn
-from prefgym.core.segments import Segments
 from prefgym.sim.continuation import Simulator
 
 

@@ -24,8 +24,8 @@ from gymnasium.vector import AutoresetMode
 from stable_baselines3.common.logger import Logger
 
 from prefgym import agents
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
 from prefgym.common.limits import Count, Natural, check
+from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -35,8 +35,8 @@ import prefgym
 from prefgym import agents
 from prefgym.bench.agreement import agree
 from prefgym.bench.stopwatch import Stopwatch
-from prefgym.envs import TASKS, VARIANTS, expert
 from prefgym.cli.flags import parse_train
+from prefgym.envs import TASKS, VARIANTS, expert
 from prefgym.sim.warp import WarpPool
 from prefgym.testing import check_vector_env
 from prefgym.training.envs import make_training_env

@@ -7,14 +7,13 @@ from typing import Any
 
 import torch
 
-from prefgym import agents
 from prefgym.bench.stopwatch import Stopwatch
 from prefgym.cli.flags import parse_train
-from prefgym.training.loop import Loop
-from prefgym.training.progress import Progress
-from prefgym.runs.folder import Run
-from prefgym.training.online import build
+from prefgym.runs.folder import RunFolder
 from prefgym.training.envs import make_training_env
+from prefgym.training.loop import Loop
+from prefgym.training.online import build
+from prefgym.training.progress import Progress
 
 
 class Reached(Exception):  # noqa: N818 - no error, as StopIteration
@@ -48,8 +47,8 @@ def train_to(goal: float, flags: Sequence[str], watch: Stopwatch | None = None) 
     with tempfile.TemporaryDirectory() as folder:
         config = parse_train([*flags, "--out", f"{folder}/run"])
         started = time.perf_counter()
-        parts = build(config, agents)
-        run = Run(config)
+        parts = build(config)
+        run = RunFolder(config)
         loop = Loop(config, parts, run)
         curve: list[list[float]] = []
         evaluate = loop.evaluate

@@ -24,10 +24,10 @@ import numpy as np
 import tyro
 
 from prefgym import raters
-from prefgym.runs.answer_log import Answer, AnswerLog
 from prefgym.cli.main import main as prefgym
 from prefgym.common.limits import Count, Natural, check
 from prefgym.raters.scripted import ScriptedRater, oracle
+from prefgym.runs.answer_log import Answer, AnswerLog
 from prefgym.testing import LateRater, LateRaterCfg
 
 WORK = {
@@ -39,10 +39,10 @@ WORK = {
     "prefgym.agents.residual:Residual.step",
     "relabelling": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.wrappers.sb3:ReplayBuffer.relabel",
     "noting answers": "prefgym.runs.answer_log:_seal",
-    "logging": "prefgym.runs.folder:Run.log",
+    "logging": "prefgym.runs.folder:RunFolder.log",
     "saving": "prefgym.runs.checkpoints:sync",
     "tidying up": "prefgym.runs.checkpoints:read_sealed_json",
-    "finishing": "prefgym.runs.folder:Run.write_json",
+    "finishing": "prefgym.runs.folder:RunFolder.write_json",
 }
 """What a run does, and the functions that do it, of which an agent uses one."""
 
@@ -137,7 +137,9 @@ def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noq
     """Call a function in a process of its own; return its exit code."""
     context = get_context("forkserver")
     # torch imports its compiler when the first optimiser is made
-    context.set_forkserver_preload(["prefgym.training.online", "prefgym.agents.sb3", "torch._dynamo", "kill_and_resume"])
+    context.set_forkserver_preload(
+        ["prefgym.training.online", "prefgym.agents.sb3", "torch._dynamo", "kill_and_resume"]
+    )
     child = context.Process(target=target, args=arguments)
     child.start()
     child.join()

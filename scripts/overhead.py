@@ -20,7 +20,7 @@ from prefgym.cli.main import main as prefgym
 PARTS = {
     "checkpoints": ("prefgym.training.loop:Loop.save",),
     "log of answers": ("prefgym.runs.answer_log:AnswerLog.append",),
-    "guards": ("prefgym.wrappers.guards:check_finite", "torch.nn.utils:get_total_norm"),
+    "guards": ("prefgym.common.finite:check_finite", "torch.nn.utils:get_total_norm"),
 }
 """What is timed, and the functions that do it; a norm is taken only to be looked at."""
 

@@ -15,8 +15,8 @@ from rich.table import Table
 
 import prefgym
 from prefgym.core.preferences import Preferences
-from prefgym.report.statistics import count_labels
 from prefgym.core.scores import PartialReturn
+from prefgym.report.statistics import count_labels
 
 
 @dataclass(frozen=True, kw_only=True)

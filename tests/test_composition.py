@@ -15,8 +15,8 @@ from stable_baselines3.common.vec_env import DummyVecEnv, VecMonitor, VecNormali
 
 import prefgym
 from prefgym.agents.ppo import PPO, PPOCfg
-from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 from prefgym.sim.third_party import find
+from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 
 SAME_STEP = AutoresetMode.SAME_STEP
 

@@ -15,17 +15,17 @@ import numpy as np
 import pytest
 from commands import command
 
-from prefgym import agents
+from prefgym.cli.flags import parse_train
+from prefgym.cli.main import main
+from prefgym.common.errors import UserError
+from prefgym.common.files import read_sealed_json
+from prefgym.common.states import flatten
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.runs.checkpoints import Which
-from prefgym.cli.main import main
-from prefgym.training.config import TrainCfg, UserError
-from prefgym.common.files import read_sealed_json
-from prefgym.cli.flags import parse_train
+from prefgym.runs.folder import RunFolder, read_config, verify_reported
+from prefgym.training.config import TrainCfg
 from prefgym.training.load import load_policy, load_reward
 from prefgym.training.loop import Loop, Parts
-from prefgym.runs.folder import Run, read_config, verify_reported
-from prefgym.common.states import flatten
 from prefgym.training.online import build
 
 TINY = [
@@ -43,7 +43,7 @@ Read = Callable[[Path], dict[str, Any]]
 def stopped(tmp_path_factory: pytest.TempPathFactory, stopped_at: Callable[..., AbstractContextManager[None]]) -> Path:
     """Make a run that was stopped when it was about to finish."""
     out = tmp_path_factory.mktemp("stopped") / "run"
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main(["train", *TINY, "--out", str(out)])
     shutil.rmtree(out / "checkpoints" / "final")  # the beginning of what it came to
     return out
@@ -61,13 +61,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def read_stopped() -> Read:
     """Make what reads a run that was stopped; the parts are made once."""
     cfg = parse_train(TINY)
-    return partial(resumed, cfg, build(cfg, agents))
+    return partial(resumed, cfg, build(cfg))
 
 
 def resumed(cfg: TrainCfg, parts: Parts, out: Path, which: Which = "latest") -> dict[str, Any]:
     """Resume a run, and say all that it goes on with."""
     config = read_config(out)
-    with closing(Run(replace(cfg, out=out), resume=True)) as run:
+    with closing(RunFolder(replace(cfg, out=out), resume=True)) as run:
         loop = Loop(cfg, parts, run)
         loop.resume(which)
     arrays, plain = flatten(loop.state_dict())
@@ -194,7 +194,7 @@ def test_a_run_that_was_mended_and_killed_goes_on(
     out = copied(stopped, tmp_path)
     for name in ("metrics.jsonl", "preferences/answers.sqlite"):
         (out / name).write_bytes((stopped / name).read_bytes()[:100])
-    for place in (Loop, "run_to_end"), (Run, "write_json"):
+    for place in (Loop, "run_to_end"), (RunFolder, "write_json"):
         with stopped_at(*place):
             main(["train", "--resume", str(out), "--resume-from", "previous"])
     assert command("train", "--resume", str(out)) == 0

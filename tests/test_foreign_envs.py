@@ -10,7 +10,7 @@ import pytest
 from commands import TINY, run
 from gymnasium.envs.registration import EnvSpec
 
-from prefgym.data.datasets import load_preferences
+from prefgym.data.tables import load_preferences
 
 
 class Plain(gym.Env[Any, Any]):

@@ -9,8 +9,8 @@ import pytest
 from commands import run
 
 from prefgym.cli.main import main
-from prefgym.data.datasets import load_preferences
-from prefgym.runs.folder import Run
+from prefgym.data.tables import load_preferences
+from prefgym.runs.folder import RunFolder
 
 TINY = (
     *("train", "--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "45", "--threads", "1", "--no-report"),
@@ -37,7 +37,7 @@ def test_a_run_goes_on_where_it_was_stopped(
     flags = (*TINY, "--reward", reward, *REWARDS[reward], "--agent", agent, *AGENTS[agent])
     assert run(capsys, *flags, "--out", "whole")[0] == 0
 
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main([*flags, "--out", "stopped"])
     assert run(capsys, "train", "--resume", "stopped", "--resume-from", "previous")[0] == 0
     for name in ("checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"):

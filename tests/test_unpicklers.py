@@ -11,8 +11,8 @@ from commands import command
 
 import prefgym
 from prefgym.cli.main import main
-from prefgym.data.datasets import load_preferences
-from prefgym.runs.folder import Run
+from prefgym.data.tables import load_preferences
+from prefgym.runs.folder import RunFolder
 
 TINY = [
     *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
@@ -55,7 +55,7 @@ def test_runs_are_resumed_and_used_without_unpicklers(
 ) -> None:
     """A run that was stopped when it was about to finish goes on; then everything that reads it is called."""
     out = tmp_path / "run"
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main([*TINY, "--agent", agent, *AGENTS[agent], "--out", str(out)])
     assert list(out.glob("checkpoints/step-*"))
     request.getfixturevalue("without_unpicklers")

@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from prefgym.training.config import UserError
-from prefgym.evaluation.evaluate import OURS
+from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, Threads, check
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
+from prefgym.evaluation.evaluate import OURS
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import accumulate, preference_loss, step_sums
 from prefgym.samplers import make as make_sampler

@@ -7,8 +7,8 @@ import torch
 from torch import Tensor
 
 from prefgym.buffers.recorder import RecorderCfg, Row, recent_depth
-from prefgym.core.segments import Segments
 from prefgym.common.states import State
+from prefgym.core.segments import Segments
 
 _COLUMNS = ("obs", "action", "reward", "factors", "state", "kind", "episode", "step")
 _COUNTERS = ("head", "num_moves", "num_episodes", "returns", "lengths", "last_return", "last_length")

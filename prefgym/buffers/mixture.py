@@ -4,8 +4,8 @@ import torch
 from torch import Generator, Tensor
 
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.core.protocols import Learner
 from prefgym.common.states import State
+from prefgym.core.protocols import Learner
 
 
 class Mixture:

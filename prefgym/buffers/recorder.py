@@ -13,8 +13,8 @@ import torch
 from torch import Tensor
 
 from prefgym.common.limits import Count, Natural, check
-from prefgym.core.segments import Segments
 from prefgym.common.states import State
+from prefgym.core.segments import Segments
 
 FloatArray = npt.NDArray[np.floating]
 BoolArray = npt.NDArray[np.bool_]

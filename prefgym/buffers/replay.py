@@ -7,11 +7,11 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
-from prefgym.core.rollout import Rollout
+from prefgym.common.states import State
 from prefgym.core.protocols import Learner
 from prefgym.core.relabel import learned_reward
+from prefgym.core.rollout import Rollout
 from prefgym.core.segments import Segments
-from prefgym.common.states import State
 
 ROWS_AT_ONCE = 2**16
 

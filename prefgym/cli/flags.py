@@ -12,16 +12,16 @@ import gymnasium as gym
 import tyro
 
 from prefgym import agents, raters, rewards, samplers
-from prefgym.rl.base import OLD_FIELDS
-from prefgym.agents.tuned import tuned
-from prefgym.runs.checkpoints import Checkpoints
-from prefgym.training.config import OfflineCfg, TrainCfg, UserError
-from prefgym.data.datasets import played_in
+from prefgym.common.errors import UserError
 from prefgym.data.feedback import read_manifest
+from prefgym.data.minari import played_in
+from prefgym.rl.base import OLD_FIELDS
 from prefgym.rl.offline import OfflineAgent
-from prefgym.training.annotate import MakePreferencesCfg
+from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.folder import has_finished, plain, read_config
 from prefgym.sim.third_party import find
+from prefgym.training.annotate import MakePreferencesCfg
+from prefgym.training.config import OfflineCfg, TrainCfg
 
 Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg, MakePreferencesCfg)
 REGISTRIES = {"rater": raters, "agent": agents, "sampler": samplers, "reward": rewards}
@@ -120,7 +120,7 @@ def _compose(
     argv = _renamed(argv)
     parts: list[tuple[str, Any, Any]] = []
     for kind, name in _names(argv, cfg, *kinds).items():
-        part = replace(REGISTRIES[kind].cfg(name), **tuned(env, kind, name))
+        part = REGISTRIES[kind].cfg(name, env=env)
         parts.append((f"{kind}_cfg", Annotated[type(part), tyro.conf.arg(name=kind)], field(default=part)))
     if "command" in (known.name for known in fields(cfg)):
         told = ("prefgym", command, *argv)

@@ -14,10 +14,6 @@ from rich.table import Table
 
 import prefgym
 from prefgym import agents
-from prefgym.runs.checkpoints import Which
-from prefgym.training.config import UserError
-from prefgym.evaluation.evaluate import FIRST_SEED
-from prefgym.data.feedback import read_manifest
 from prefgym.cli.flags import (
     REGISTRIES,
     check_env,
@@ -27,10 +23,13 @@ from prefgym.cli.flags import (
     parse_offline,
     parse_train,
 )
-from prefgym.wrappers.guards import NotFiniteError
+from prefgym.common.errors import UnknownNameError, UserError
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.limits import Count, Seed, Threads, check
 from prefgym.core.preferences import Preferences, Status
-from prefgym.common.registry import UnknownNameError
+from prefgym.data.feedback import read_manifest
+from prefgym.evaluation.evaluate import FIRST_SEED
+from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
 
 
@@ -101,18 +100,18 @@ def _train(argv: list[str]) -> int:
     from prefgym.training.online import train_and_report
 
     if not _resumes(argv):
-        return train_and_report(parse_train(argv), agents)
+        return train_and_report(parse_train(argv))
     args = tyro.cli(ResumeArgs, args=argv, prog="prefgym train")
-    return train_and_report(configuration_of(args.resume, "train", parse_train), agents, args.resume_from)
+    return train_and_report(configuration_of(args.resume, "train", parse_train), args.resume_from)
 
 
 def _train_offline(argv: list[str]) -> int:
     from prefgym.training.offline import train_offline
 
     if not _resumes(argv):
-        return train_offline(parse_offline(argv), agents)
+        return train_offline(parse_offline(argv))
     args = tyro.cli(ResumeArgs, args=argv, prog="prefgym train-offline")
-    return train_offline(configuration_of(args.resume, "train-offline", parse_offline), agents, args.resume_from)
+    return train_offline(configuration_of(args.resume, "train-offline", parse_offline), args.resume_from)
 
 
 def _make_preferences(argv: list[str]) -> int:

@@ -11,14 +11,12 @@ from typing import Any, cast
 
 from safetensors import SafetensorError
 
-from prefgym.training.config import UserError
+from prefgym.common.errors import DamageError, UserError
 
 _SEAL = "seal"
+
+
 _SEAL_LINE = "# SHA-256 of the lines above: "
-
-
-class DamageError(UserError):
-    """A file is missing, or is not what was written."""
 
 
 @contextmanager

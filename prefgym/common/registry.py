@@ -1,19 +1,37 @@
-"""Registries: parts by name, imported only when they are asked for."""
+"""Registries: parts by name, imported when they are first used."""
 
 import difflib
 import importlib
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, fields, replace
+import os
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
-from typing import Any, Generic, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
+
+from prefgym.common.errors import UnknownNameError
+from prefgym.common.names import did_you_mean
+
+if TYPE_CHECKING:
+    from prefgym.core.protocols import Agent, Learner, Rater, Sampler
 
 Part = TypeVar("Part")
+Kind = Literal["rater", "reward", "sampler", "agent"]
+
+KINDS: dict[Kind, str] = {
+    "rater": "prefgym.raters",
+    "reward": "prefgym.rewards",
+    "sampler": "prefgym.samplers",
+    "agent": "prefgym.agents",
+}
+"""The package of each kind of part, which holds its `registry`."""
 
 
-class UnknownNameError(ValueError):
-    """A name that is not registered, or a setting that a part does not have."""
+@dataclass(frozen=True, kw_only=True)
+class NoSettings:
+    """The configuration of a part that has none."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,26 +44,6 @@ class Entry:
     """What makes its default configuration: `module:FooCfg`, or `module:preset`, a function without arguments."""
 
 
-class Offers(Mapping[str, Any]):
-    """What may be given to a part, by name; each is made when a part takes it."""
-
-    def __init__(self, **makers: Callable[[], Any]) -> None:
-        self._makers = makers
-
-    def __getitem__(self, name: str) -> Any:  # noqa: ANN401
-        return self._makers[name]()
-
-    def __contains__(self, name: object) -> bool:
-        """Tell so without making it."""
-        return name in self._makers
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self._makers)
-
-    def __len__(self) -> int:
-        return len(self._makers)
-
-
 class Registry(Generic[Part]):
     """Parts of one kind by name: ours, and those that other packages declare as entry points.
 
@@ -54,17 +52,23 @@ class Registry(Generic[Part]):
 
         [project.entry-points."prefgym.raters"]
         foo = "their_package.foo:Foo"
+
+    Without an entry point, `module:Foo` is a name as well: of an installed module, or of one in the present folder.
+    There, `FooCfg` may be missing.
     """
 
-    def __init__(self, kind: str, group: str) -> None:
+    def __init__(self, kind: Kind, *, tuned: str | None = None) -> None:
         """Start empty.
 
         Args:
-            kind: What the parts are called in messages, such as `rater`.
-            group: Entry-point group that other packages use.
+            kind: What the parts are called in messages and flags.
+            tuned: Function `module:tuned(env_id, name)`, which returns the settings of a part that differ on a task.
         """
-        self.kind, self.group = kind, group
+        self.kind, self.group = kind, KINDS[kind]
+        self._tuned = tuned
         self._ours: dict[str, Entry] = {}
+        self._aliases: dict[str, str] = {}
+        self._elsewhere: dict[str, str] = {}
 
     def register(self, name: str, part: str, *, cfg: str | None = None) -> None:
         """Add the class `part` (`module:Foo`) under a name.
@@ -81,9 +85,26 @@ class Registry(Generic[Part]):
             raise ValueError(f"{self.kind} {name!r} is registered twice")
         self._ours[name] = _entry(part, cfg)
 
+    def alias(self, **names: str) -> None:
+        """Let the names of papers lead to parts: `alias(bradley_terry="partial-return")`; `_` stands for `-`."""
+        self._aliases |= {alias.replace("_", "-"): name for alias, name in names.items()}
+
+    def elsewhere(self, **sentences: str) -> None:
+        """Say where something is that people look for among these parts: name and the end of a sentence."""
+        self._elsewhere |= {name.replace("_", "-"): sentence for name, sentence in sentences.items()}
+
     def names(self) -> tuple[str, ...]:
         """List the registered names."""
         return tuple(sorted(self._ours | self._theirs))
+
+    def canonical(self, name: str) -> str:
+        """Return the registered name that a name stands for.
+
+        Raises:
+            UnknownNameError: If it stands for none.
+        """
+        self._find(name)
+        return self._aliases.get(name, name)
 
     def get(self, name: str) -> type[Part]:
         """Import the class registered under `name`.
@@ -93,15 +114,36 @@ class Registry(Generic[Part]):
         """
         return cast(type[Part], self._load(name, self._find(name).part))
 
-    def cfg(self, name: str, **settings: Any) -> Any:  # noqa: ANN401
+    def cfg(self, name: str, *, env: str = "", **settings: Any) -> Any:  # noqa: ANN401 - each part has its own type
         """Make the configuration registered under `name`, with some settings changed.
+
+        Args:
+            name: A registered name.
+            env: Environment id; settings that were tuned for it replace the defaults.
+            **settings: Fields that are changed.
 
         Raises:
             UnknownNameError: If there is no such name, or no such setting.
         """
         cfg = self._load(name, self._find(name).cfg)()
         self._check(name, settings, (f.name for f in fields(cfg)))
+        if self._tuned is not None:
+            settings = {**self._load(name, self._tuned)(env, self.canonical(name)), **settings}
         return replace(cfg, **settings)
+
+    def name_of(self, cfg: object) -> str:
+        """Return the name of the part that a configuration belongs to: of the preset that equals it, where one does.
+
+        Raises:
+            UnknownNameError: If there is none.
+        """
+        presets = {name: self._load(name, entry.cfg) for name, entry in (self._ours | self._theirs).items()}
+        equal = [name for name, preset in presets.items() if preset() == cfg]
+        own = [name for name, preset in presets.items() if preset is type(cfg)]
+        kin = [name for name, preset in presets.items() if type(preset()) is type(cfg)]
+        for name in (*equal, *own, *kin):
+            return name
+        raise UnknownNameError(f"{type(cfg).__name__} is the configuration of no {self.kind}")
 
     def make(self, name: str, **settings: Any) -> Part:  # noqa: ANN401
         """Make the part registered under `name`.
@@ -115,26 +157,38 @@ class Registry(Generic[Part]):
         """
         cfg = self.cfg(name)
         own = {f.name for f in fields(cfg)}
-        self._check(name, settings, own.union(self._takes(name)))
+        self._check(name, settings, own.union(parameter.name for parameter in self._parameters(name)))
         cfg = replace(cfg, **{key: value for key, value in settings.items() if key in own})
         return self.build(name, cfg, **{key: value for key, value in settings.items() if key not in own})
 
-    def build(self, name: str, cfg: Any, offers: Mapping[str, Any] = Offers(), **offered: Any) -> Part:  # noqa: ANN401
+    def build(self, name: str, cfg: object, context: object = None, **given: object) -> Part:
         """Make the part registered under `name` from a finished configuration.
 
         Args:
             name: A registered name.
             cfg: Its configuration.
-            offers: What the surroundings have to give; the constructor gets what it takes by keyword.
-            **offered: More of that.
+            context: What the surroundings offer (`prefgym.core.context`): the constructor gets the fields that it names
+                as keyword parameters, and all of it as `context`.
+            **given: Values by parameter, which count before those of the context.
 
         Raises:
-            UnknownNameError: If there is no such name.
+            UnknownNameError: If there is no such name, or the constructor asks for something that nobody offers.
         """
         part = cast(Callable[..., Part], self.get(name))
-        takes = self._takes(name)
-        given = {key: offers[key] for key in takes if key in offers}
-        return part(cfg, **given, **{key: offered[key] for key in takes if key in offered})
+        if not inspect.isclass(part):
+            return cast(Part, part)  # a function is the part itself
+        offers = _fields_of(context)
+        values: dict[str, object] = {}
+        for parameter in self._parameters(name):
+            if parameter.name in given:
+                values[parameter.name] = given[parameter.name]
+            elif parameter.name == "context" and context is not None:
+                values["context"] = context
+            elif parameter.name in offers:
+                values[parameter.name] = getattr(context, parameter.name)
+            else:
+                self._check_offered(name, parameter, offers)
+        return part(**values) if isinstance(cfg, NoSettings) else part(cfg, **values)
 
     @cached_property
     def _theirs(self) -> dict[str, Entry]:
@@ -148,25 +202,66 @@ class Registry(Generic[Part]):
     def _load(self, name: str, path: str) -> Any:  # noqa: ANN401
         module, _, attribute = path.partition(":")
         try:
-            return getattr(importlib.import_module(module), attribute)
+            loaded = importlib.import_module(module)
         except ModuleNotFoundError as error:
             raise UnknownNameError(f"{self.kind} {name!r} needs {error.name}, which is not installed") from error
+        if path.endswith("Cfg") and ":" in name and not hasattr(loaded, attribute):
+            return NoSettings
+        if not hasattr(loaded, attribute):
+            near = did_you_mean(attribute, [known for known in vars(loaded) if not known.startswith("_")])
+            raise UnknownNameError(f"{self.kind} {name!r}: the module {module} has no {attribute}: {near}")
+        return getattr(loaded, attribute)
 
-    def _takes(self, name: str) -> list[str]:
-        """Name what the constructor takes beside the configuration."""
-        return [*inspect.signature(self.get(name)).parameters][1:]
+    def _parameters(self, name: str) -> list[inspect.Parameter]:
+        """Return the parameters of the constructor beside the configuration."""
+        parameters = [*inspect.signature(self.get(name)).parameters.values()]
+        named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
+        return named if self._load(name, self._find(name).cfg) is NoSettings else named[1:]
 
     def _find(self, name: str) -> Entry:
+        name = self._aliases.get(name, name)
         entries = self._ours | self._theirs
-        if name not in entries:
-            raise UnknownNameError(f"unknown {self.kind} {name!r}: {_hint(name, entries)}")
-        return entries[name]
+        if name in entries:
+            return entries[name]
+        if name in self._elsewhere:
+            raise UnknownNameError(f"{self.kind} {name!r} {self._elsewhere[name]}")
+        if ":" in name:
+            _look_in_present_folder()
+            return _entry(name)
+        raise UnknownNameError(f"unknown {self.kind} {name!r}: {did_you_mean(name, [*self._aliases, *entries])}")
 
     def _check(self, name: str, settings: Iterable[str], known: Iterable[str]) -> None:
         known = sorted(known)
         for setting in settings:
             if setting not in known:
-                raise UnknownNameError(f"{self.kind} {name!r} has no setting {setting!r}: {_hint(setting, known)}")
+                near = did_you_mean(setting, known) if known else "it has none"
+                raise UnknownNameError(f"{self.kind} {name!r} has no setting {setting!r}: {near}")
+
+    def _check_offered(self, name: str, parameter: inspect.Parameter, offers: Iterable[str]) -> None:
+        """Refuse a parameter that must be given, or that seems to be a field of the context, misspelt."""
+        offers = [*offers]
+        if parameter.default is parameter.empty and parameter.name != "context":
+            raise UnknownNameError(
+                f"{self.kind} {name!r} asks for {parameter.name!r}, which nothing here offers: "
+                f"{did_you_mean(parameter.name, offers, 'give it a default')}"
+            )
+        if close := difflib.get_close_matches(parameter.name, offers, n=1, cutoff=0.85):
+            raise UnknownNameError(f"{self.kind} {name!r} asks for {parameter.name!r}: did you mean {close[0]!r}?")
+
+
+@overload
+def registry_of(kind: Literal["rater"]) -> "Registry[Rater]": ...
+@overload
+def registry_of(kind: Literal["reward"]) -> "Registry[Learner]": ...
+@overload
+def registry_of(kind: Literal["sampler"]) -> "Registry[Sampler]": ...
+@overload
+def registry_of(kind: Literal["agent"]) -> "Registry[Agent]": ...
+@overload
+def registry_of(kind: Kind) -> "Registry[Any]": ...
+def registry_of(kind: Kind) -> "Registry[Any]":
+    """Return the registry of a kind of part, imported by name: agents stand above all that trains them."""
+    return importlib.import_module(KINDS[kind]).registry
 
 
 def _entry(part: str, cfg: str | None = None) -> Entry:
@@ -174,9 +269,16 @@ def _entry(part: str, cfg: str | None = None) -> Entry:
     return Entry(part=part, cfg=f"{module}:{cfg or name + 'Cfg'}")
 
 
-def _hint(name: str, known: Iterable[str]) -> str:
-    known = list(known)
-    close = difflib.get_close_matches(name, known, n=1)
-    if close:
-        return f"did you mean {close[0]!r}?"
-    return f"choose among {', '.join(known)}" if known else "there are none"
+def _fields_of(context: object) -> Mapping[str, object]:
+    """Name the fields of a context, and its cached properties, which are made when they are read."""
+    if context is None:
+        return {}
+    assert is_dataclass(context)
+    lazy = {name for name, value in vars(type(context)).items() if isinstance(value, cached_property)}
+    return dict.fromkeys([*(field.name for field in fields(context)), *lazy])
+
+
+def _look_in_present_folder() -> None:
+    """Let modules of the present folder be imported, after all that are installed."""
+    if os.getcwd() not in sys.path:
+        sys.path.append(os.getcwd())

@@ -8,7 +8,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.core.queries import Queries
 
 

@@ -2,13 +2,18 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
 
+from gymnasium.vector import VectorEnv
+from numpy.typing import NDArray
 from torch import Generator, Tensor
 
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
+
+Array: TypeAlias = NDArray[Any]
+Env: TypeAlias = VectorEnv[Array, Array, Array]
 
 
 @runtime_checkable

@@ -2,7 +2,7 @@
 
 from torch import Tensor
 
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.core.protocols import JudgedLearner, Learner
 from prefgym.core.segments import Segments
 

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
-from prefgym.core.segments import Segments
 from prefgym.common.states import State
+from prefgym.core.segments import Segments
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

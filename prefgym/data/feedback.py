@@ -23,12 +23,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from prefgym.runs.answer_log import Answer, AnswerLog, answers_of
-from prefgym.training.config import UserError
-from prefgym.data.datasets import load_preferences, pack_segments, unpack_segments
+from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, writing
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
+from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
+from prefgym.runs.answer_log import Answer, AnswerLog, answers_of
 from prefgym.runs.folder import read_sums, verify_in
 
 _FORMAT, _VERSION = "prefgym-feedback", 1

@@ -19,14 +19,14 @@ from gymnasium.vector import VectorEnv
 from gymnasium.wrappers import FlattenObservation
 
 import prefgym
-from prefgym.training.config import UserError
-from prefgym.data.datasets import dataset_folder, minari_module
-from prefgym.demos.policies import make_policies, noisy
-from prefgym.evaluation.evaluate import make_evaluation_env, succeeded
+from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.common.limits import Count, NonNegative, Seed, Share, Threads, check
-from prefgym.rl.policy_runner import Act
 from prefgym.common.spaces import Spaces
+from prefgym.data.minari import dataset_folder, minari_module
+from prefgym.demos.policies import make_policies, noisy
+from prefgym.evaluation.evaluate import make_evaluation_env, succeeded
+from prefgym.rl.policy_runner import Act
 
 Array = npt.NDArray[Any]
 

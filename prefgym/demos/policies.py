@@ -8,12 +8,12 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
 from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
 from prefgym.evaluation.experts import LEVELS, load_expert
-from prefgym.training.load import load_policy
 from prefgym.rl.policy_runner import Act, PolicyRunner, in_turn
 from prefgym.runs.folder import read_config
+from prefgym.training.load import load_policy
 
 Array = npt.NDArray[Any]
 

@@ -10,12 +10,12 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from prefgym.training.config import UserError
-from prefgym.wrappers.guards import check_finite
-from prefgym.rl.policy_runner import PolicyRunner
+from prefgym.common.errors import UserError
+from prefgym.common.finite import check_finite
 from prefgym.core.protocols import Policy
-from prefgym.sim.third_party import find, make_vector
+from prefgym.rl.policy_runner import PolicyRunner
 from prefgym.sim.gl import mujoco
+from prefgym.sim.third_party import find, make_vector
 
 FIRST_SEED = 10_000
 OURS = "prefgym.envs.registration:make_vector_env"

@@ -16,10 +16,11 @@ import torch
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor, nn
 
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, verify, write_sealed_json
 from prefgym.common.limits import NonNegative, Within, check
-from prefgym.nn.networks import Activation, RunningNorm, mlp
+from prefgym.nn.mlp import Activation, mlp
+from prefgym.nn.normalisation import RunningNorm
 from prefgym.sim.nested import to_numpy
 
 Level = Literal["expert", "medium"]

@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.common.limits import Count, Within, check
-from prefgym.nn.networks import Activation, Dropout, RunningNorm, mlp
+from prefgym.nn.mlp import Activation, Dropout, mlp
+from prefgym.nn.normalisation import RunningNorm
 
 LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
 

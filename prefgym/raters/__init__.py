@@ -7,11 +7,11 @@ from prefgym.common.registry import Registry
 if TYPE_CHECKING:
     from prefgym.core.protocols import Rater
 
-__all__ = ["build", "cfg", "get", "make", "names", "register"]
+__all__ = ["build", "cfg", "get", "make", "names", "register", "registry"]
 
-_raters: "Registry[Rater]" = Registry("rater", group="prefgym.raters")
-register, names, get = _raters.register, _raters.names, _raters.get
-cfg, make, build = _raters.cfg, _raters.make, _raters.build
+registry: "Registry[Rater]" = Registry("rater")
+register, names, get = registry.register, registry.names, registry.get
+cfg, make, build = registry.cfg, registry.make, registry.build
 
 for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"):
     register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))
@@ -26,3 +26,10 @@ register("regret", "prefgym.raters.regret:RegretRater")
 register("hindsight", "prefgym.raters.hindsight:HindsightRater")
 register("safety", "prefgym.raters.safety:SafetyRater")
 register("none", "prefgym.raters.none:NoRater")
+
+registry.alias(bradley_terry="partial-return")
+registry.elsewhere(
+    b_pref="is six raters: oracle, stochastic, mistake, skip, equal and myopic",
+    spo="is a reward learner: --reward spo",
+    human="is not there yet: answers of people come in as files, prefgym feedback validate FOLDER",
+)

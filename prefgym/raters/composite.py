@@ -11,11 +11,11 @@ from torch import Tensor
 
 from prefgym import raters
 from prefgym.common.limits import Natural, NonNegative, Share, check
+from prefgym.common.states import State, Stateful
+from prefgym.core.context import RaterContext
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.raters.immediate import ImmediateRater, SeededRater, in_words
-from prefgym.common.registry import Offers
-from prefgym.common.states import State, Stateful
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -57,21 +57,21 @@ class MadeOfRaters(SeededRater):
         cfg: Any,  # noqa: ANN401
         *,
         seed: int = 0,
-        offers: Mapping[str, Any] = Offers(),
+        context: RaterContext | None = None,
     ) -> None:
         """Make the others.
 
         Args:
             cfg: Who they are: `kinds()` maps names to registered raters.
             seed: Seed of what is drawn here; their own seeds come from it.
-            offers: Handed to those who take it: what may be known of the task.
+            context: What they may know of the task.
 
         Raises:
             ValueError: If one is unknown, cannot judge this task, or answers late.
         """
         super().__init__(seed)
         self.cfg = cfg
-        self.people = make_raters(cfg.kinds(), seed, offers)
+        self.people = make_raters(cfg.kinds(), seed, context or RaterContext())
 
     def state_dict(self) -> State:
         """Return the state to resume from, once what was submitted is collected."""
@@ -185,7 +185,7 @@ class FallibleRater(MadeOfRaters):
         self.num_asked = state["num_asked"]
 
 
-def make_raters(kinds: Mapping[str, str], seed: int, offers: Mapping[str, Any]) -> dict[str, ImmediateRater]:
+def make_raters(kinds: Mapping[str, str], seed: int, context: RaterContext) -> dict[str, ImmediateRater]:
     """Make raters under names of their own, each with a seed of its own.
 
     Raises:
@@ -194,7 +194,7 @@ def make_raters(kinds: Mapping[str, str], seed: int, offers: Mapping[str, Any]) 
     seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
     made: dict[str, ImmediateRater] = {}
     for (name, kind), own in zip(kinds.items(), seeds):
-        rater = raters.build(kind, raters.cfg(kind), offers, seed=int(own))
+        rater = raters.build(kind, raters.cfg(kind), context, seed=int(own))
         if not isinstance(rater, ImmediateRater):
             raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be one of several")
         made[name] = rater

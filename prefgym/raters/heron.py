@@ -7,12 +7,12 @@ import torch
 from torch import Tensor
 
 from prefgym.common.limits import NonNegative, check
-from prefgym.nn.networks import RunningNorm
+from prefgym.common.states import State
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
+from prefgym.nn.normalisation import RunningNorm
 from prefgym.raters.factors import choose, factor_sums
 from prefgym.raters.immediate import ImmediateRater, in_words
-from prefgym.common.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

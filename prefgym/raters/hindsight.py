@@ -11,16 +11,16 @@ from typing import Literal
 
 from torch import Tensor
 
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.common.limits import Count, NonNegative, Share, check
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.protocols import Policy, Simulator
 from prefgym.core.queries import Queries
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
-from prefgym.raters.simulated import simulated_return
 from prefgym.core.scores import PartialReturn
 from prefgym.core.segments import Segments
+from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.raters.simulated import simulated_return
 
 
 @dataclass(frozen=True, kw_only=True)

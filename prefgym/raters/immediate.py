@@ -8,9 +8,9 @@ from typing import Any
 
 import torch
 
+from prefgym.common.states import State
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
-from prefgym.common.states import State
 
 
 def in_words(cfg: Any) -> dict[str, Any]:  # noqa: ANN401

@@ -2,12 +2,12 @@
 
 from dataclasses import dataclass
 
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.common.limits import NonNegative, Share, check
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
 from prefgym.core.scores import PeakEnd
+from prefgym.raters.immediate import SeededRater, in_words, require_reward
 
 
 @dataclass(frozen=True, kw_only=True)

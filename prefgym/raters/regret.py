@@ -11,16 +11,16 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.common.limits import NonNegative, Share, check
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.protocols import Expert, Simulator
 from prefgym.core.queries import Queries
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
-from prefgym.raters.simulated import simulated_return
 from prefgym.core.scores import Values, advantage_sum, minus_regret
 from prefgym.core.segments import Segments
+from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.raters.simulated import simulated_return
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,14 +10,14 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.common.limits import NonNegative, Number, check
+from prefgym.common.states import State
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
 from prefgym.raters.factors import choose
 from prefgym.raters.immediate import ImmediateRater, in_words
-from prefgym.core.segments import Segments
-from prefgym.common.states import State
 
 SPEED = "reward_forward"
 """The factor that tasks have a safe limit of."""

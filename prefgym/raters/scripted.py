@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import torch
 
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.common.limits import NonNegative, Share, check
+from prefgym.common.states import State
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
 from prefgym.core.scores import DiscountedReturn, PartialReturn
-from prefgym.common.states import State
+from prefgym.raters.immediate import SeededRater, in_words, require_reward
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -3,8 +3,8 @@
 Nothing here is needed for training, and importing it loads matplotlib and the video encoder.
 """
 
+from prefgym.report.page import write_report as write_report
 from prefgym.video.clips import encode_mp4 as encode_mp4
 from prefgym.video.clips import side_by_side as side_by_side
-from prefgym.report.page import write_report as write_report
 
 __all__ = ["encode_mp4", "side_by_side", "write_report"]

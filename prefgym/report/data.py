@@ -14,8 +14,8 @@ import yaml
 from numpy.typing import NDArray
 from safetensors import SafetensorError
 
+from prefgym.common.errors import DamageError
 from prefgym.evaluation.evaluate import TRUE_RETURN
-from prefgym.common.files import DamageError
 
 _safetensors: Any = safetensors.numpy
 

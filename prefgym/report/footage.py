@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, TypeGuard
 
 from prefgym.core.preferences import Preferences
-from prefgym.video.clips import Clip, Draw, Frames, choose_pace, load_clip, make_clip, segment_frames, side_by_side
 from prefgym.report.data import Episode
 from prefgym.sim.gl import MjModel, RenderingUnavailable
 from prefgym.sim.render import StateRenderer
+from prefgym.video.clips import Clip, Draw, Frames, choose_pace, load_clip, make_clip, segment_frames, side_by_side
 
 NUM_QUERIES = 6
 """Queries shown as clips."""

@@ -2,10 +2,8 @@
 
 from collections.abc import Mapping
 
-from prefgym.rewards.health import troubles
 from prefgym.core.preferences import Preferences, Status
 from prefgym.report import charts
-from prefgym.video.clips import Clip
 from prefgym.report.data import Curve, Episode, RunData
 from prefgym.report.footage import FINAL_SECONDS, Footage
 from prefgym.report.markup import (
@@ -22,6 +20,8 @@ from prefgym.report.markup import (
     video,
 )
 from prefgym.report.statistics import LabelCounts, correlation, rank_correlation, reliability, true_returns
+from prefgym.rewards.health import troubles
+from prefgym.video.clips import Clip
 
 MIN_HELD_OUT = 20
 """A reliability diagram of fewer preferences would show chance."""

@@ -8,14 +8,15 @@ import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.common.limits import Count, check
-from prefgym.nn.networks import Activation, StackedMLP
-from prefgym.core.preferences import Preferences
-from prefgym.core.fit_report import FitReport
-from prefgym.rewards.fit import FitCfg, fit, step_sums
-from prefgym.rewards.shaping import SHAPINGS, Shaping
-from prefgym.core.segments import Segments
 from prefgym.common.spaces import single_spaces
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.fit_report import FitReport
+from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
+from prefgym.nn.mlp import Activation
+from prefgym.nn.stacked import StackedMLP
+from prefgym.rewards.fit import FitCfg, fit, step_sums
+from prefgym.rewards.shaping import SHAPINGS, Shaping
 
 Product = Literal["auto", "loop", "batched"]
 

@@ -6,10 +6,10 @@ from typing import Protocol
 import torch
 from torch import Generator, Tensor
 
-from prefgym.wrappers.guards import check_finite
+from prefgym.common.finite import check_finite
 from prefgym.common.limits import Count, NonNegative, Positive, Share, check
-from prefgym.nn.networks import StackedMLP
 from prefgym.core.fit_report import FitReport, accuracy, calibration_error
+from prefgym.nn.stacked import StackedMLP
 
 NUM_FOLDS = 10
 

@@ -6,12 +6,12 @@ from collections.abc import Mapping
 
 import torch
 
+from prefgym.common.states import State
 from prefgym.core.choice import BradleyTerry
+from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Learner
-from prefgym.core.fit_report import FitReport
 from prefgym.samplers.informative import disagreement, learned_scores
-from prefgym.common.states import State
 
 WINDOW = 50
 """Latest choices that are looked at."""

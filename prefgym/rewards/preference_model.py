@@ -12,12 +12,12 @@ import torch
 from torch import Tensor
 
 from prefgym.common.limits import Count, Natural
-from prefgym.core.preferences import Preferences
+from prefgym.common.states import State
 from prefgym.core.fit_report import FitReport
+from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg, Members
 from prefgym.rewards.fit import step_sums
-from prefgym.core.segments import Segments
-from prefgym.common.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,9 +12,9 @@ import torch
 from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, check
+from prefgym.common.states import State
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.core.segments import Segments
-from prefgym.common.states import State
 
 
 @dataclass(frozen=True, kw_only=True)

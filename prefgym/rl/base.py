@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prefgym.wrappers.guards import check_finite
-from prefgym.nn.networks import load_weights, save_weights
+from prefgym.common.finite import check_finite
 from prefgym.common.spaces import Spaces, action_bounds, single_spaces
 from prefgym.common.states import State
+from prefgym.nn.weights import load_weights, save_weights
 
 
 class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration

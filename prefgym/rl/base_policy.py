@@ -12,18 +12,25 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
-from prefgym import agents
-from prefgym.rl.base import StopTraining, config_from_json
-from prefgym.core.rollout import Rollout
-from prefgym.wrappers.guards import check_finite
-from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner
-from prefgym.core.protocols import Policy
-from prefgym.rl.off_policy import ReplayAgent
-from prefgym.runs.folder import verify_part
-from prefgym.core.segments import Segments
-from prefgym.sim.nested import to_numpy
-from prefgym.common.spaces import Spaces, action_bounds, check_arrays, denormalize_action, normalize_action, single_spaces
+from prefgym.common.finite import check_finite
+from prefgym.common.registry import registry_of
+from prefgym.common.spaces import (
+    Spaces,
+    action_bounds,
+    check_arrays,
+    denormalize_action,
+    normalize_action,
+    single_spaces,
+)
 from prefgym.common.states import State, Stateful
+from prefgym.core.protocols import Policy
+from prefgym.core.rollout import Rollout
+from prefgym.core.segments import Segments
+from prefgym.rl.base import StopTraining, config_from_json
+from prefgym.rl.off_policy import ReplayAgent
+from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner
+from prefgym.runs.folder import verify_part
+from prefgym.sim.nested import to_numpy
 
 Array = npt.NDArray[Any]
 
@@ -99,7 +106,7 @@ def load_base(path: Path | str, env: Any, device: torch.device | str) -> Policy:
 
 def load_policy(path: Path, env: Any, device: torch.device | str) -> Policy:  # noqa: ANN401
     """Load a policy that any of our agents has saved."""
-    return cast(Any, agents.get(_agent_of(path))).load(path, env, device=str(device))
+    return cast(Any, registry_of("agent").get(_agent_of(path))).load(path, env, device=str(device))
 
 
 def _agent_of(path: Path) -> str:

@@ -9,10 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from prefgym.core.rollout import Rollout
-from prefgym.nn.networks import load_merged_state_dicts, merge_state_dicts
-from prefgym.rl.online import OnlineAgent
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.rollout import Rollout
+from prefgym.nn.weights import load_merged_state_dicts, merge_state_dicts
+from prefgym.rl.online import OnlineAgent
 
 BATCHES_AT_ONCE = 64
 

@@ -9,13 +9,13 @@ import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
 
-from prefgym.nn.actor import Actor
-from prefgym.rl.base import BaseAgent, StopTraining
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.core.preferences import Preferences
 from prefgym.common.spaces import denormalize_action, normalize_action
 from prefgym.common.states import State
+from prefgym.core.preferences import Preferences
+from prefgym.nn.actor import Actor
+from prefgym.rl.base import BaseAgent, StopTraining
 
 UPDATES_AT_ONCE = 100
 STARTS_AT_ONCE = 4096
@@ -32,7 +32,7 @@ class OfflineData:
     preferences: Preferences | None = None
     """What was asked and answered."""
     demos: Recorder | None = None
-    """Recorded episodes, such as `prefgym.data.datasets.record_demos` returns."""
+    """Recorded episodes, such as `prefgym.data.minari.record_demos` returns."""
 
     def __post_init__(self) -> None:
         if self.preferences is None and self.demos is None:

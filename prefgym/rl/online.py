@@ -9,10 +9,10 @@ import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 
-from prefgym.rl.base import BaseAgent, StopTraining
-from prefgym.core.rollout import Rollout
 from prefgym.common.spaces import device_of
 from prefgym.common.states import State
+from prefgym.core.rollout import Rollout
+from prefgym.rl.base import BaseAgent, StopTraining
 
 
 def final_obs(obs: np.ndarray, done: np.ndarray, info: dict[str, Any]) -> np.ndarray:

@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import torch
 
-from prefgym.core.protocols import Policy
 from prefgym.common.states import State
+from prefgym.core.protocols import Policy
 
 Array = npt.NDArray[Any]
 Act = Callable[[Array, Array], Array]

@@ -9,11 +9,11 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from prefgym.training.config import UserError
-from prefgym.common.files import DamageError, writing
+from prefgym.common.errors import DamageError, UserError
+from prefgym.common.files import writing
 from prefgym.core.preferences import Preferences, Status
-from prefgym.runs.folder import GO_ON, set_aside
 from prefgym.core.segments import Segments
+from prefgym.runs.folder import GO_ON, set_aside
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (

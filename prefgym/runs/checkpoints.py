@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, write_text, writing
 from prefgym.common.states import State, flatten, unflatten
 

@@ -9,19 +9,18 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import Field, asdict
 from importlib.metadata import version
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, Any, ClassVar, Protocol, cast
 
 import yaml
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch.utils.tensorboard.writer import SummaryWriter
 
-from prefgym.training.config import OfflineCfg, TrainCfg, UserError
+from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import (
-    DamageError,
     digest,
     read_json,
     read_sealed_json,
@@ -33,7 +32,7 @@ from prefgym.common.files import (
     write_text,
     writing,
 )
-from prefgym.wrappers.guards import NotFiniteError
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.revision import git_revision
 from prefgym.common.states import State, flatten
 
@@ -42,7 +41,28 @@ _LOCK = ".lock"
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
 
-class Run:
+class RunConfig(Protocol):
+    """What a run folder asks of a configuration: a frozen dataclass that says where the run is kept."""
+
+    __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
+
+    @property
+    def out(self) -> Path | None:
+        """Return the run folder; None for one that is named by title and time."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """Name the run, but for the time."""
+        ...
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Return the command line that began the run."""
+        ...
+
+
+class RunFolder:
     """A run folder that is being written.
 
     Args:
@@ -55,7 +75,7 @@ class Run:
     """
 
     def __init__(
-        self, cfg: TrainCfg | OfflineCfg, *, resume: bool = False, prepare: Callable[[Path], None] = lambda folder: None
+        self, cfg: RunConfig, *, resume: bool = False, prepare: Callable[[Path], None] = lambda folder: None
     ) -> None:
         self.cfg = cfg
         self.path = cfg.out or Path("runs") / f"{cfg.title}-{time.strftime('%Y%m%d-%H%M%S')}"

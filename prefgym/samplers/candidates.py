@@ -10,8 +10,8 @@ from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, Within, check
 from prefgym.core.protocols import Learner, NoSegmentError, Recorder
-from prefgym.samplers.sources import AllSteps, RecentSteps, Source
 from prefgym.core.segments import Segments
+from prefgym.samplers.sources import AllSteps, RecentSteps, Source
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -5,13 +5,13 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from prefgym.common.finite import check_finite
 from prefgym.core.choice import BradleyTerry
-from prefgym.wrappers.guards import check_finite
 from prefgym.core.protocols import Learner, Recorder, ScoringLearner
-from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
-from prefgym.samplers.sources import Source
 from prefgym.core.scores import masked_return
 from prefgym.core.segments import Segments
+from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
+from prefgym.samplers.sources import Source
 
 # Steps the learner sees at once: enough to keep its matrix products busy, few enough to stay in cache.
 CHUNK_STEPS = 2**14

@@ -9,10 +9,10 @@ from torch import Tensor
 
 from prefgym.common.limits import Within
 from prefgym.core.protocols import Learner, Recorder
+from prefgym.core.segments import Segments
 from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
 from prefgym.samplers.informative import choice_probabilities, disagreement
 from prefgym.samplers.sources import Source
-from prefgym.core.segments import Segments
 
 # Queries asked before whose distances are computed at once; bounds the memory they take.
 CHUNK_ASKED = 1024

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from torch import Generator
 
 from prefgym.core.protocols import Learner, Recorder
+from prefgym.core.segments import Segments
 from prefgym.samplers.candidates import SamplerCfg, sample_queries
 from prefgym.samplers.sources import Source
-from prefgym.core.segments import Segments
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 from torch import Tensor
 
+from prefgym.common.states import State
 from prefgym.sim.infos import check_mask
 from prefgym.sim.names import check_render_mode
 from prefgym.sim.render import LazyRenderer
@@ -18,7 +19,6 @@ from prefgym.sim.seeding import Seed
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.warp import WarpPool
 from prefgym.sim.world_draw import WorldSampler
-from prefgym.common.states import State
 
 Outcome: TypeAlias = tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]
 Step: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Any]]

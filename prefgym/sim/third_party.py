@@ -18,10 +18,10 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers import FlattenObservation
 
+from prefgym.common.states import State, Stateful
 from prefgym.sim import compat
 from prefgym.sim.gl import mujoco
 from prefgym.sim.render import STATE_SPEC
-from prefgym.common.states import State, Stateful
 
 FloatArray = npt.NDArray[np.float64]
 Frames = npt.NDArray[np.uint8]

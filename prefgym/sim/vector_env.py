@@ -10,6 +10,7 @@ from gymnasium import Space, error, logger
 from gymnasium.vector import AutoresetMode, VectorEnv
 from gymnasium.vector.utils import batch_space
 
+from prefgym.common.states import State
 from prefgym.sim.infos import check_mask, final_observations, masked
 from prefgym.sim.names import check_name, check_render_mode
 from prefgym.sim.render import LazyRenderer
@@ -17,7 +18,6 @@ from prefgym.sim.seeding import FastSeeding, ParitySeeding, Seed, Seeding, gener
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.variation import Variation
 from prefgym.sim.worlds import Array, BoolArray, FloatArray, Worlds
-from prefgym.common.states import State
 
 Step: TypeAlias = tuple[Array, FloatArray, BoolArray, BoolArray, dict[str, Any]]
 

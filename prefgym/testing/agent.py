@@ -10,10 +10,10 @@ import numpy as np
 import torch
 from gymnasium.vector import VectorEnv
 
-from prefgym.core.rollout import Rollout
-from prefgym.core.protocols import Agent
 from prefgym.common.spaces import single_spaces
 from prefgym.common.states import Stateful
+from prefgym.core.protocols import Agent
+from prefgym.core.rollout import Rollout
 from prefgym.testing.common import global_generators_untouched, require, saved_state
 from prefgym.testing.examples import example_env
 

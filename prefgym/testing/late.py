@@ -6,12 +6,12 @@ from typing import cast
 import torch
 from torch import Tensor
 
-from prefgym.data.datasets import pack_preferences, unpack_preferences
 from prefgym.common.limits import Natural, Share, check
+from prefgym.common.states import State, Stateful
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
-from prefgym.common.states import State, Stateful
+from prefgym.data.tables import pack_preferences, unpack_preferences
 
 
 @dataclass(frozen=True, kw_only=True)

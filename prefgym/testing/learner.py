@@ -7,11 +7,11 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from prefgym.common.states import Stateful
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.core.protocols import JudgedLearner, Learner
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
-from prefgym.common.states import Stateful
 from prefgym.testing.common import global_generators_untouched, require, saved_state
 from prefgym.testing.examples import example_preferences, example_segments
 
@@ -144,13 +144,13 @@ def _renumbered(preferences: Preferences) -> Queries:
     return replace(queries, query_id=queries.query_id + 1 + queries.query_id.max())
 
 
-def check_judged_learner(make: Callable[[], JudgedLearner], *, num_fragments: int = 6, num_matches: int = 10) -> None:
+def check_judged_learner(make: Callable[[], JudgedLearner], *, num_fragments: int = 6, num_comparisons: int = 10) -> None:
     """Check a learner that has the rater judge fragments of each rollout, in the place of a fit.
 
     Args:
         make: Makes a fresh learner; each call must make the same one, seed included.
         num_fragments: Fragments of each of two rollouts; the last of them is not whole.
-        num_matches: Comparisons after each rollout.
+        num_comparisons: Comparisons after each rollout.
 
     Raises:
         AssertionError: If it does not keep to what the loop relies on, saying in what.
@@ -162,26 +162,28 @@ def check_judged_learner(make: Callable[[], JudgedLearner], *, num_fragments: in
         whole = torch.arange(num_fragments) < num_fragments - 1
         for rollout in range(2):
             starts = 100 * rollout + torch.arange(num_fragments)
-            _check_matches(learner, same, starts, whole, num_matches)
+            _check_matches(learner, same, starts, whole, num_comparisons)
         state, other = saved_state(learner, "a learner"), make()
         cast(Stateful, other).load_state_dict(state)
-        _check_matches(learner, other, 200 + torch.arange(num_fragments), whole, num_matches)
+        _check_matches(learner, other, 200 + torch.arange(num_fragments), whole, num_comparisons)
 
 
-def _check_matches(one: JudgedLearner, other: JudgedLearner, starts: Tensor, whole: Tensor, num_matches: int) -> None:
+def _check_matches(one: JudgedLearner, other: JudgedLearner, starts: Tensor, whole: Tensor, num_comparisons: int) -> None:
     """Hold the matches of one rollout, the first option winning all, with two learners that must agree."""
-    matches, again = (learner.propose_comparisons(starts, whole, num_matches) for learner in (one, other))
-    told = f"match() must return ({num_matches}, 2) starts, not {tuple(matches.shape)}"
-    assert matches.shape == (num_matches, 2), told
+    matches, again = (learner.propose_comparisons(starts, whole, num_comparisons) for learner in (one, other))
+    told = f"match() must return ({num_comparisons}, 2) starts, not {tuple(matches.shape)}"
+    assert matches.shape == (num_comparisons, 2), told
     assert bool(torch.isin(matches[:, 0], starts[whole]).all()), "match() must begin with whole new fragments"
     told = "the same learner must match the same fragments: the generator is part of state_dict()"
     assert torch.equal(matches, again), told
     fragments = _fragments(len(starts))
     for learner in (one, other):
-        learner.record_outcomes(Answers.of(torch.zeros(num_matches, dtype=torch.long), 2))
+        learner.record_outcomes(Answers.of(torch.zeros(num_comparisons, dtype=torch.long), 2))
         assert learner.is_fitted, "is_fitted must be True after settle()"
     rates = one.last_win_rates(fragments)
-    assert rates.shape == starts.shape, f"last_win_rates() must have shape {tuple(starts.shape)}, not {tuple(rates.shape)}"
+    assert rates.shape == starts.shape, (
+        f"last_win_rates() must have shape {tuple(starts.shape)}, not {tuple(rates.shape)}"
+    )
     assert bool(((rates >= 0) & (rates <= 1)).all()), "last_win_rates() must lie between 0 and 1"
     assert torch.equal(rates, other.last_win_rates(fragments)), "the same learner must give the same win rates"
 

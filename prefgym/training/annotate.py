@@ -12,24 +12,24 @@ import torch
 from gymnasium.vector import VectorEnv
 
 from prefgym import raters
-from prefgym.training.budget import Budget
 from prefgym.buffers.recorder import Recorder
-from prefgym.training.config import UserError
-from prefgym.data.datasets import load_demos, played_in
-from prefgym.evaluation.evaluate import make_evaluation_env
-from prefgym.evaluation.experts import Expert, find_expert
-from prefgym.data.feedback import Card, check_new, write_feedback
-from prefgym.wrappers.guards import NotFiniteError
+from prefgym.common.errors import UserError
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.limits import Count, Seed, Threads, check
+from prefgym.common.spaces import single_spaces
+from prefgym.core.context import RaterContext
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import NoSegmentError, Policy, Rater
 from prefgym.core.queries import Queries
-from prefgym.common.registry import Offers
+from prefgym.data.feedback import Card, check_new, write_feedback
+from prefgym.data.minari import load_demos, played_in
+from prefgym.evaluation.evaluate import make_evaluation_env
+from prefgym.evaluation.experts import Expert, find_expert
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.sim.continuation import Simulator
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.threads import usable_cpus
-from prefgym.common.spaces import single_spaces
+from prefgym.training.budget import Budget
 
 WAIT_S = 0.2
 """Seconds between two looks at whether a rater that takes its time has answered."""
@@ -96,21 +96,21 @@ def make_rater(
     task: Any = getattr(env.unwrapped, "task", None)
     spec = task if isinstance(task, TaskSpec) else None  # of environments that are simulated here
     file: Path | None = getattr(cfg, "expert_file", None)
-    offers: Offers = Offers(
+    context = RaterContext(
+        seed=seed,
         # demonstrations may have been rewarded by another task than this one
-        has_reward=lambda: recorder.has_reward and "task_description" not in env.metadata,
-        task_description=lambda: env.metadata.get("task_description", ""),
-        step_return=lambda: recorder.step_return,
-        factor_names=lambda: recorder.factor_names,
-        ranking=lambda: task.ranking if task else (),
-        safe_limit=lambda: spec and spec.safe_limit,
-        expert=lambda: Expert.load(file, env_id) if file else find_expert(env_id),
-        policy=lambda: policy,
-        simulator=lambda: Simulator(spec, num_threads=num_threads) if spec and recorder.has_states else None,
-        offers=lambda: offers,
+        has_reward=recorder.has_reward and "task_description" not in env.metadata,
+        task_description=env.metadata.get("task_description", ""),
+        step_return=recorder.step_return,
+        factor_names=recorder.factor_names,
+        ranking=task.ranking if task else (),
+        safe_limit=spec.safe_limit if spec else None,
+        policy=policy,
+        make_expert=lambda: Expert.load(file, env_id) if file else find_expert(env_id),
+        make_simulator=lambda: Simulator(spec, num_threads=num_threads) if spec and recorder.has_states else None,
     )
     try:
-        return raters.build(name, cfg, offers, seed=seed)
+        return raters.build(name, cfg, context)
     except ValueError as error:
         raise UserError(f"rater {name!r} cannot judge {env_id}: {str(error).rstrip('.')}.") from error
 

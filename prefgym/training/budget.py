@@ -7,9 +7,9 @@ from typing import Literal
 import torch
 
 from prefgym.common.limits import Count, Positive, Share, check
+from prefgym.common.states import State
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
-from prefgym.common.states import State
 
 Counts = Literal["asked", "answered"]
 

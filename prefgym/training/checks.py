@@ -6,14 +6,15 @@ from pathlib import Path
 
 import torch
 
-from prefgym.training.config import TrainCfg, UserError
-from prefgym.data.datasets import played_in
-from prefgym.data.feedback import read_feedback
-from prefgym.training.loop import Parts
+from prefgym.common.errors import UserError
+from prefgym.common.spaces import single_spaces
 from prefgym.core.protocols import JudgedLearner, SelfPlayLearner
+from prefgym.data.feedback import read_feedback
+from prefgym.data.minari import played_in
 from prefgym.runs.folder import read_config
 from prefgym.sim import third_party as foreign
-from prefgym.common.spaces import single_spaces
+from prefgym.training.config import TrainCfg
+from prefgym.training.loop import Parts
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 

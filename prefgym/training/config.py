@@ -4,14 +4,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal
 
-from prefgym.training.budget import Counts, ScheduleCfg
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Positive, Seed, Threads, check
 from prefgym.sim.threads import usable_cpus
-
-
-class UserError(ValueError):
-    """Something that the user can mend; told in one sentence, without a traceback."""
+from prefgym.training.budget import Counts, ScheduleCfg
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,13 +8,14 @@ import gymnasium as gym
 import numpy as np
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from prefgym.training.config import TrainCfg, UserError
-from prefgym.evaluation.evaluate import OURS, making
-from prefgym.wrappers.guards import GuardedVectorEnv
-from prefgym.sim import third_party as foreign
+from prefgym.common.errors import UserError
 from prefgym.common.spaces import single_spaces
-from prefgym.wrappers.tensor import GuardedTensorEnv, PreferenceTensorEnv
+from prefgym.evaluation.evaluate import OURS, making
+from prefgym.sim import third_party as foreign
+from prefgym.training.config import TrainCfg
+from prefgym.wrappers.guards import GuardedVectorEnv
 from prefgym.wrappers.preference import PreferenceVectorEnv
+from prefgym.wrappers.tensor import GuardedTensorEnv, PreferenceTensorEnv
 
 
 def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:

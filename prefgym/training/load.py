@@ -6,13 +6,14 @@ from typing import Any, TypeVar
 
 from safetensors import SafetensorError
 
-from prefgym import agents, rewards
-from prefgym.rl.base import config_from_json
-from prefgym.training.config import UserError
-from prefgym.evaluation.evaluate import make_evaluation_env
+from prefgym import rewards
+from prefgym.common.errors import UserError
 from prefgym.common.files import read_json
-from prefgym.nn.networks import load_weights
+from prefgym.common.registry import registry_of
 from prefgym.core.protocols import Agent, Learner
+from prefgym.evaluation.evaluate import make_evaluation_env
+from prefgym.nn.weights import load_weights
+from prefgym.rl.base import config_from_json
 from prefgym.runs.folder import read_config, verify_part
 
 Loaded = TypeVar("Loaded")
@@ -30,7 +31,7 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
     """
     card, path = _card(Path(run), "checkpoints/final/policy" if steps is None else f"policies/{steps}")
     env = _env(Path(run))
-    return _told(path, lambda: agents.get(card["agent"]).load(path, env))
+    return _told(path, lambda: registry_of("agent").get(card["agent"]).load(path, env))
 
 
 def load_reward(run: Path | str) -> Learner:

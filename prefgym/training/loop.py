@@ -9,20 +9,13 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from prefgym.runs.answer_log import AnswerLog
-from prefgym.training.budget import Budget, Schedule
 from prefgym.buffers.recorder import Recorder
-from prefgym.core.rollout import EpisodeReturns
-from prefgym.runs.checkpoints import Checkpoints, Shard, Which
-from prefgym.training.config import TrainCfg, UserError
-from prefgym.data.datasets import pack_preferences, pack_segments, unpack_preferences, unpack_segments
-from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
-from prefgym.data.feedback import read_feedback
-from prefgym.common.files import DamageError, digest, writing
-from prefgym.wrappers.guards import NotFiniteError
-from prefgym.rewards.health import Health
+from prefgym.common.errors import DamageError, UserError
+from prefgym.common.files import digest, writing
+from prefgym.common.finite import NotFiniteError
+from prefgym.common.states import State, Stateful
+from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
-from prefgym.training.progress import Progress
 from prefgym.core.protocols import (
     Agent,
     JudgedLearner,
@@ -34,12 +27,20 @@ from prefgym.core.protocols import (
     SelfPlayLearner,
 )
 from prefgym.core.queries import Queries
-from prefgym.core.fit_report import FitReport
 from prefgym.core.relabel import learned_reward, win_rate_reward
-from prefgym.runs.folder import Run
+from prefgym.core.rollout import EpisodeReturns
 from prefgym.core.segments import Segments
+from prefgym.data.feedback import read_feedback
+from prefgym.data.tables import pack_preferences, pack_segments, unpack_preferences, unpack_segments
+from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
+from prefgym.rewards.health import Health
+from prefgym.runs.answer_log import AnswerLog
+from prefgym.runs.checkpoints import Checkpoints, Shard, Which
+from prefgym.runs.folder import RunFolder
 from prefgym.sim.pool import SimulationError
-from prefgym.common.states import State, Stateful
+from prefgym.training.budget import Budget, Schedule
+from prefgym.training.config import TrainCfg
+from prefgym.training.progress import Progress
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 INITIAL_PREFERENCES = Path("preferences") / "initial"
@@ -87,7 +88,7 @@ def stateless(parts: Parts) -> list[str]:
     return [name for name, part in parts.stateful_parts().items() if not isinstance(part, Stateful)]
 
 
-def train(cfg: TrainCfg, parts: Parts, run: Run, resume_from: Which | None = None) -> "Outcome":
+def train(cfg: TrainCfg, parts: Parts, run: RunFolder, resume_from: Which | None = None) -> "Outcome":
     """Run the loop to its end, or until Ctrl-C; what was learned so far is in the outcome either way.
 
     Args:
@@ -140,7 +141,7 @@ class Outcome:
 class Loop:
     """The state of a running loop."""
 
-    def __init__(self, cfg: TrainCfg, parts: Parts, run: Run) -> None:
+    def __init__(self, cfg: TrainCfg, parts: Parts, run: RunFolder) -> None:
         self.cfg, self.parts, self.run = cfg, parts, run
         self.steps = 0
         self.initial_preferences: Preferences | None = None

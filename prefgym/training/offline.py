@@ -4,34 +4,35 @@ import sys
 from collections.abc import Generator
 from contextlib import closing, contextmanager
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import torch
 from gymnasium.vector import VectorEnv
 
 import prefgym
-from prefgym.runs.checkpoints import Checkpoints, Which
-from prefgym.training.checks import check_device
-from prefgym.training.config import OfflineCfg, UserError
-from prefgym.data.datasets import dataset_folder, load_demos, played_in
-from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
-from prefgym.data.feedback import read_feedback, read_manifest
-from prefgym.common.files import DamageError, digest, writing
-from prefgym.wrappers.guards import NotFiniteError
-from prefgym.training.loop import initial_folder
-from prefgym.rl.offline import OfflineAgent, OfflineData
-from prefgym.training.progress import Progress
-from prefgym.runs.folder import Run, write_manifest
+from prefgym.common.errors import DamageError, UserError
+from prefgym.common.files import digest, writing
+from prefgym.common.finite import NotFiniteError
+from prefgym.common.registry import registry_of
 from prefgym.common.states import State
+from prefgym.data.feedback import read_feedback, read_manifest
+from prefgym.data.minari import dataset_folder, load_demos, played_in
+from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
+from prefgym.rl.offline import OfflineAgent, OfflineData
+from prefgym.runs.checkpoints import Checkpoints, Which
+from prefgym.runs.folder import RunFolder, write_manifest
+from prefgym.training.checks import check_device
+from prefgym.training.config import OfflineCfg
+from prefgym.training.loop import initial_folder
 from prefgym.training.online import copy_initial_preferences
+from prefgym.training.progress import Progress
 
 
-def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401
+def train_offline(cfg: OfflineCfg, resume_from: Which | None = None) -> int:
     """Train, and keep everything. Returns the exit code: 130 after Ctrl-C.
 
     Args:
         cfg: Resolved configuration.
-        agents: The registry of agents.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
 
     Raises:
@@ -40,13 +41,13 @@ def train_offline(cfg: OfflineCfg, agents: Any, resume_from: Which | None = None
     torch.set_num_threads(cfg.num_threads)
     check_device(cfg.device)
     data = read_data(cfg, resumed=resume_from is not None)
-    agent, seal = make_agent(cfg, agents, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
+    agent, seal = make_agent(cfg, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
     if resume_from is None:
         tell_other_envs(cfg)
         if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
             print(f"agent {cfg.agent!r} learns from --dataset, and not from --preferences beside it", file=sys.stderr)
     with closing(
-        Run(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
+        RunFolder(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
     ) as run:
         loop = OfflineLoop(cfg, agent, run, seal)
         interrupted = loop.run_to_end(resume_from)
@@ -99,7 +100,6 @@ def tell_other_envs(cfg: OfflineCfg) -> None:
 
 def make_agent(
     cfg: OfflineCfg,
-    agents: Any,  # noqa: ANN401
     data: OfflineData,
     env: VectorEnv[Any, Any, Any],
 ) -> OfflineAgent:
@@ -109,7 +109,9 @@ def make_agent(
         UserError: If it cannot learn from these data.
     """
     try:
-        return agents.build(cfg.agent, cfg.agent_cfg, env=env, data=data, seed=cfg.seed, device=cfg.device)
+        return cast(OfflineAgent, registry_of("agent").build(
+            cfg.agent, cfg.agent_cfg, env=env, data=data, seed=cfg.seed, device=cfg.device
+        )
     except ValueError as error:
         raise UserError(f"agent {cfg.agent!r} cannot learn from this: {str(error).rstrip('.')}.") from error
 
@@ -126,7 +128,7 @@ def seal_of(cfg: OfflineCfg) -> dict[str, str]:
 class OfflineLoop:
     """The state of a running loop."""
 
-    def __init__(self, cfg: OfflineCfg, agent: OfflineAgent, run: Run, seal: dict[str, str]) -> None:
+    def __init__(self, cfg: OfflineCfg, agent: OfflineAgent, run: RunFolder, seal: dict[str, str]) -> None:
         self.cfg, self.agent, self.run, self.seal = cfg, agent, run, seal
         self.checkpoints = Checkpoints(run.path / "checkpoints")
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
@@ -206,7 +208,7 @@ class OfflineLoop:
         self.run.rewind(state.get("run", {}), self.agent.num_timesteps, mend=which == "previous")
 
 
-def keep(cfg: OfflineCfg, agent: OfflineAgent, run: Run, evaluation: Evaluation, interrupted: bool) -> None:
+def keep(cfg: OfflineCfg, agent: OfflineAgent, run: RunFolder, evaluation: Evaluation, interrupted: bool) -> None:
     """Write what was learned, and what it came to."""
     agent.save(run.folder("checkpoints/final") / "policy")
     run.write_json(

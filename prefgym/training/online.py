@@ -16,8 +16,19 @@ from torch import Tensor
 
 import prefgym
 from prefgym import rewards, samplers
-from prefgym.training.budget import Budget, Schedule
+from prefgym.common.errors import UserError
+from prefgym.common.files import writing
+from prefgym.common.registry import registry_of
+from prefgym.core.protocols import JudgedLearner, Policy, SelfPlayLearner
+from prefgym.core.segments import Segments
+from prefgym.data.feedback import copy_feedback
+from prefgym.data.tables import load_preferences, save_preferences
+from prefgym.evaluation.evaluate import make_evaluation_env, record_episode
+from prefgym.nn.weights import save_weights
 from prefgym.runs.checkpoints import Checkpoints, Which
+from prefgym.runs.folder import RunFolder, read_config, write_manifest
+from prefgym.training.annotate import make_rater
+from prefgym.training.budget import Budget, Schedule
 from prefgym.training.checks import (
     check_base_and_demos,
     check_device,
@@ -26,30 +37,20 @@ from prefgym.training.checks import (
     check_room,
     check_self_play,
 )
-from prefgym.training.config import TrainCfg, UserError
-from prefgym.data.datasets import load_preferences, save_preferences
-from prefgym.evaluation.evaluate import make_evaluation_env, record_episode
-from prefgym.data.feedback import copy_feedback
-from prefgym.common.files import writing
-from prefgym.training.loop import INITIAL_PREFERENCES, Outcome, Parts, stateless, train
-from prefgym.nn.networks import save_weights
-from prefgym.core.protocols import JudgedLearner, Policy, SelfPlayLearner
-from prefgym.training.annotate import make_rater
-from prefgym.runs.folder import Run, read_config, write_manifest
-from prefgym.core.segments import Segments
+from prefgym.training.config import TrainCfg
 from prefgym.training.envs import make_training_env
+from prefgym.training.loop import INITIAL_PREFERENCES, Outcome, Parts, stateless, train
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 FPS = 30.0
 """Steps a second where an environment does not say."""
 
 
-def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = None) -> int:  # noqa: ANN401
+def train_and_report(cfg: TrainCfg, resume_from: Which | None = None) -> int:
     """Train, keep everything, and write the report. Returns the exit code: 130 after Ctrl-C.
 
     Args:
         cfg: Resolved configuration.
-        agents: The registry of agents.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
 
     Raises:
@@ -57,14 +58,14 @@ def train_and_report(cfg: TrainCfg, agents: Any, resume_from: Which | None = Non
     """
     torch.set_num_threads(cfg.num_threads)
     with enough_memory(cfg.device):
-        parts = build(cfg, agents)
+        parts = build(cfg)
     if cfg.preferences is not None and resume_from is None:
         check_preferences(cfg, cfg.preferences, parts)
     if names := stateless(parts):
         told = "it has no checkpoints, since these parts cannot tell their state"
         print(f"this run cannot be resumed: {told}: {', '.join(names)}", file=sys.stderr)
     with closing(
-        Run(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
+        RunFolder(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
     ) as run:
         with enough_memory(cfg.device):
             outcome = train(cfg, parts, run, resume_from)
@@ -101,12 +102,11 @@ def enough_memory(device: str) -> Generator[None]:
         raise UserError(f"the memory of {device} does not suffice: {told}.") from error
 
 
-def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
+def build(cfg: TrainCfg) -> Parts:
     """Make all parts of a run.
 
     Args:
         cfg: Resolved configuration.
-        agents: The registry of agents.
 
     Raises:
         UserError: If the parts do not fit the environment.
@@ -127,7 +127,7 @@ def build(cfg: TrainCfg, agents: Any) -> Parts:  # noqa: ANN401
     if isinstance(learner, SelfPlayLearner | JudgedLearner):
         check_self_play(cfg, learner)
     try:
-        agent = agents.build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
+        agent = registry_of("agent").build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
     except ValueError as error:
         raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
     rater = None
@@ -171,9 +171,9 @@ def film(env_id: str, policy: Policy, seed: int, file: Path) -> Path:
     Raises:
         UserError: If pictures cannot be drawn here.
     """
-    from prefgym.video.clips import choose_pace, encode_mp4
     from prefgym.sim.gl import RenderingUnavailable
     from prefgym.sim.render import render_states
+    from prefgym.video.clips import choose_pace, encode_mp4
 
     env = make_evaluation_env(env_id, 1, 1)
     base = cast(Any, env.unwrapped)
@@ -214,7 +214,7 @@ def write_run_report(run: Path) -> Path:
     return write_report(run, model=base.model, camera=base.camera, fps=fps, preferences=preferences)
 
 
-def keep(cfg: TrainCfg, parts: Parts, run: Run, outcome: Outcome) -> None:
+def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
     """Write what was learned, what was asked, and what the report needs."""
     checkpoint = run.folder("checkpoints/final")
     parts.agent.save(checkpoint / "policy")
@@ -267,7 +267,7 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
     return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
 
 
-def keep_episode(cfg: TrainCfg, parts: Parts, run: Run, has_reward: bool) -> None:
+def keep_episode(cfg: TrainCfg, parts: Parts, run: RunFolder, has_reward: bool) -> None:
     """Record one episode of the last policy for its video."""
     from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
 
@@ -310,8 +310,8 @@ def rendering_env(env_id: str) -> VectorEnv[Any, Any, Any] | None:
 
 def rendered_clip(frames: Any, fps: float) -> Any:  # noqa: ANN401
     """Encode the start of an episode as the report shows it, in even sizes. Shape: (T, H, W, 3)."""
-    from prefgym.video.clips import choose_pace, make_clip
     from prefgym.report.footage import FINAL_SECONDS
+    from prefgym.video.clips import choose_pace, make_clip
 
     pace = choose_pace(len(frames), fps)
     height, width = (size // 2 * 2 for size in frames.shape[1:3])

@@ -12,13 +12,13 @@ from gymnasium.vector import AutoresetMode, VectorEnv, VectorWrapper
 
 from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.common.spaces import device_of, single_spaces
+from prefgym.common.states import State
 from prefgym.core.protocols import Learner
 from prefgym.core.queries import Queries
 from prefgym.core.relabel import learned_reward
 from prefgym.core.segments import Segments
 from prefgym.sim.third_party import World, draw
-from prefgym.common.spaces import device_of, single_spaces
-from prefgym.common.states import State
 
 Array = npt.NDArray[Any]
 Info = dict[str, Any]
@@ -44,7 +44,7 @@ def check_order(env: Any) -> None:  # noqa: ANN401
         ValueError: If there is a wrapper that belongs around ours, or no Gymnasium environment at all.
     """
     if not isinstance(env, (gym.Env, VectorEnv)):
-        around = "what is Stable-Baselines3's goes around prefgym.wrappers.sb3.VecEnv"
+        around = "what is Stable-Baselines3's goes around prefgym.sb3.VecEnv"
         raise ValueError(f"prefgym wraps Gymnasium's environments, not {type(env).__name__}; {around}")
     for layer in layers(env):
         for name, reason in _BENEATH:

@@ -12,11 +12,11 @@ from stable_baselines3.common import buffers, vec_env
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback, ProgressBarCallback
 
 from prefgym.buffers.replay import ROWS_AT_ONCE, Batch
+from prefgym.common.spaces import device_of, single_spaces
+from prefgym.common.states import State
 from prefgym.core.protocols import Learner
 from prefgym.core.relabel import learned_reward
 from prefgym.sim.nested import to_numpy
-from prefgym.common.spaces import device_of, single_spaces
-from prefgym.common.states import State
 
 Array = npt.NDArray[Any]
 

@@ -8,11 +8,11 @@ from torch import Tensor
 
 from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.buffers.recorder import RecorderCfg
-from prefgym.wrappers.guards import NotFiniteError
-from prefgym.core.relabel import learned_reward
-from prefgym.core.segments import Segments
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.spaces import device_of
 from prefgym.common.states import State
+from prefgym.core.relabel import learned_reward
+from prefgym.core.segments import Segments
 from prefgym.wrappers.preference import Info, PreferenceVectorEnv
 
 PARTS = ("the agent's action", "the observation", "the task reward")

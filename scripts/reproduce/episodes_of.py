@@ -17,13 +17,13 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, check
-from prefgym.training.load import load_policy
-from prefgym.rl.policy_runner import PolicyRunner
-from prefgym.runs.folder import read_config
 from prefgym.core.scores import PeakEnd
 from prefgym.core.segments import Segments
+from prefgym.rl.policy_runner import PolicyRunner
+from prefgym.runs.folder import read_config
+from prefgym.training.load import load_policy
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,13 +7,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prefgym.training.config import TrainCfg
 from prefgym.cli.flags import parse_train
-from prefgym.rl.policy_runner import Act
 from prefgym.core.queries import Queries
-from prefgym.training.annotate import ask, make_rater
-from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.core.segments import Segments
+from prefgym.rl.policy_runner import Act
+from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
+from prefgym.training.annotate import ask, make_rater
+from prefgym.training.config import TrainCfg
 from prefgym.training.envs import make_training_env
 from prefgym.wrappers.preference import PreferenceVectorEnv
 

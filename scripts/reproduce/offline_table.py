@@ -30,8 +30,8 @@ from rich.table import Table
 from prefgym import agents
 from prefgym.bench.cells import Line, call, finish, in_json, read_done, read_lines, run_cells
 from prefgym.bench.statistics import iqm, over_tasks
-from prefgym.evaluation.experts import load_expert
 from prefgym.common.limits import Count, NonNegative, check
+from prefgym.evaluation.experts import load_expert
 
 AGENTS: dict[str, tuple[str, ...]] = {
     "cpl": (),

@@ -23,8 +23,8 @@ import tyro
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.envs.grid import make_delivery, make_random
 from prefgym.common.limits import Count, Natural, check
+from prefgym.envs.grid import make_delivery, make_random
 from prefgym.report.statistics import wilson
 from prefgym.theory.linear_rewards import (
     LinearCfg,

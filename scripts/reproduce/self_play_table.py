@@ -34,15 +34,15 @@ from rich.table import Table
 
 from prefgym.bench.cells import Line, finish, in_json, read_done, run_cells
 from prefgym.bench.statistics import Scores, ratio_of_iqms
-from prefgym.training.config import UserError
-from prefgym.evaluation.experts import load_expert
 from prefgym.cli.flags import parse_train
+from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, check
-from prefgym.training.load import load_policy
-from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner, in_turn
 from prefgym.core.queries import Queries
-from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.core.segments import Segments
+from prefgym.evaluation.experts import load_expert
+from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner, in_turn
+from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
+from prefgym.training.load import load_policy
 
 ARMS = {
     "reward": ("--reward", "ensemble"),

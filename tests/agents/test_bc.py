@@ -11,11 +11,11 @@ import torch
 from gymnasium.vector import VectorEnv
 
 import prefgym.agents
-from prefgym.nn.actor import ActorCfg
 from prefgym.agents.bc import BC, BCCfg
 from prefgym.buffers.recorder import Recorder
-from prefgym.rl.offline import OfflineData
 from prefgym.core.preferences import Preferences
+from prefgym.nn.actor import ActorCfg
+from prefgym.rl.offline import OfflineData
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 CFG = BCCfg(chunk=3, actor=ActorCfg(hidden=(16,)), batch_size=32)

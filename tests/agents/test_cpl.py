@@ -11,10 +11,10 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from prefgym.nn.actor import ActorCfg
 from prefgym.agents.cpl import CPL, CPLCfg, contrastive_loss, kl
-from prefgym.rl.offline import OfflineData
 from prefgym.core.preferences import Answers, Preferences
+from prefgym.nn.actor import ActorCfg
+from prefgym.rl.offline import OfflineData
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 

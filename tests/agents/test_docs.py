@@ -55,13 +55,13 @@ def test_the_examples_run(name: str, tmp_path: Path) -> None:
 def test_settings_and_what_differs_by_task_are_true(name: str) -> None:
     shown = settings(PAGES[name])
     assert shown.pop("default") == asdict(agents.cfg(name))
-    by_task = {task: tuned(f"prefgym/{task}-v0", "agent", name) for task in TASKS}
+    by_task = {task: tuned(f"prefgym/{task}-v0", name) for task in TASKS}
     assert shown == {task: different for task, different in by_task.items() if different}
 
 
 def test_settings_of_pebble_are_those_beside_sac() -> None:
     assert settings(PAGES["pebble"]) == {"default": difference(agents.cfg("pebble"), agents.cfg("sac"))}
-    assert not any(tuned(f"prefgym/{task}-v0", "agent", "pebble") for task in TASKS)
+    assert not any(tuned(f"prefgym/{task}-v0", "pebble") for task in TASKS)
 
 
 def test_settings_of_sb3_and_what_differs_by_algorithm_are_true() -> None:

@@ -10,15 +10,15 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor, nn
 
-from prefgym.nn.actor import ActorCfg
 from prefgym.agents.ipl import IPL, IPLCfg
 from prefgym.agents.iql import IQL
 from prefgym.agents.p_iql import PIQL, PIQLCfg
 from prefgym.buffers.replay import Batch
-from prefgym.rl.offline import OfflineData
 from prefgym.core.preferences import Preferences
+from prefgym.nn.actor import ActorCfg
 from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.rewards.fit import FitCfg
+from prefgym.rl.offline import OfflineData
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 

@@ -13,10 +13,10 @@ from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 
 import prefgym.agents
 from prefgym.buffers.recorder import Recorder
-from prefgym.wrappers.guards import NotFiniteError
-from prefgym.rl.offline import OfflineAgent, OfflineData
-from prefgym.core.preferences import Preferences
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.states import flatten, unflatten
+from prefgym.core.preferences import Preferences
+from prefgym.rl.offline import OfflineAgent, OfflineData
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 NAMES = ("bc", "sft", "cpl", "cpl-kl", "p-iql", "ipl")

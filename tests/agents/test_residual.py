@@ -15,16 +15,16 @@ from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 
 import prefgym.agents
-from prefgym.nn.actor import ActorCfg
 from prefgym.agents.residual import Residual, ResidualCfg
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch
-from prefgym.common.files import DamageError
-from prefgym.wrappers.guards import NotFiniteError
-from prefgym.training.load import load_policy
-from prefgym.rl.offline import OfflineData
-from prefgym.core.preferences import Preferences
+from prefgym.common.errors import DamageError
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.states import flatten, unflatten
+from prefgym.core.preferences import Preferences
+from prefgym.nn.actor import ActorCfg
+from prefgym.rl.offline import OfflineData
+from prefgym.training.load import load_policy
 from prefgym.wrappers.preference import PreferenceEnv, PreferenceVectorEnv
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]

@@ -15,7 +15,7 @@ from torch.distributions import Normal, TanhTransform, TransformedDistribution
 import prefgym.agents
 from prefgym.agents.sac import SAC, SACCfg
 from prefgym.buffers.replay import Batch
-from prefgym.wrappers.guards import NotFiniteError
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.spaces import Spaces
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]

@@ -16,7 +16,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 
 import prefgym.agents
 from prefgym.agents.sb3 import Sb3Agent, Sb3Cfg
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
 from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]

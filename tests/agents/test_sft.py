@@ -8,11 +8,11 @@ import pytest
 import torch
 from gymnasium.vector import VectorEnv
 
-from prefgym.nn.actor import ActorCfg
 from prefgym.agents.bc import BC, BCCfg
 from prefgym.agents.sft import SFT, SFTCfg
-from prefgym.rl.offline import OfflineData
 from prefgym.core.preferences import Answers, Preferences
+from prefgym.nn.actor import ActorCfg
+from prefgym.rl.offline import OfflineData
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 

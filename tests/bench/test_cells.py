@@ -11,7 +11,7 @@ import pytest
 from prefgym.bench.cells import Line, call, finish, read_done, read_lines, run_cells
 from prefgym.cli.main import main
 from prefgym.common.revision import git_revision
-from prefgym.runs.folder import Run
+from prefgym.runs.folder import RunFolder
 
 TINY = ("train", "--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
 SHORT = (*TINY, "--steps", "100", "--eval.final-episodes", "1", "--threads", "1", "--no-report")
@@ -67,7 +67,7 @@ def test_a_run_that_the_same_commit_has_begun_is_gone_on_with(
 ) -> None:
     """It comes to what a whole one comes to; what another commit has begun is begun again."""
     twice = (*SHORT, "--steps", "200", "--checkpoint.every", "100")
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main([*twice, "--out", "stopped"])
     Path("stopped.log").write_text(f"{git_revision() if is_ours else 'another'}\n")
     begun_ns = Path("stopped", "config.yaml").stat().st_mtime_ns

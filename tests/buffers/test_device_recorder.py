@@ -11,8 +11,8 @@ from torch import Tensor
 
 from prefgym.buffers.device_recorder import DeviceRecorder
 from prefgym.buffers.recorder import Recorder, RecorderCfg
-from prefgym.core.segments import Segments
 from prefgym.common.states import flatten, unflatten
+from prefgym.core.segments import Segments
 
 NUM_ENVS = 3
 MADE: dict[str, Any] = {"factor_names": ("speed", "effort"), "state_dim": 4}

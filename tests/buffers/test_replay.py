@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from prefgym.buffers.replay import Batch, ReplayBuffer
+from prefgym.common.finite import NotFiniteError
 from prefgym.core.rollout import Rollout
-from prefgym.wrappers.guards import NotFiniteError
 from prefgym.core.segments import Segments
 
 

@@ -14,11 +14,11 @@ import pytest
 import yaml
 from commands import TINY, run
 
-from prefgym.runs.checkpoints import Checkpoints
-from prefgym.data.datasets import load_preferences
-from prefgym.evaluation.experts import FOLDER
-from prefgym.common.files import read_sealed_text, write_sealed_text
 from prefgym.cli.flags import parse_train
+from prefgym.common.files import read_sealed_text, write_sealed_text
+from prefgym.data.tables import load_preferences
+from prefgym.evaluation.experts import FOLDER
+from prefgym.runs.checkpoints import Checkpoints
 
 RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
 from prefgym.common.files import (
     digest,
     read_json,

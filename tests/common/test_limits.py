@@ -8,8 +8,8 @@ from typing import Any, get_args, get_type_hints
 import pytest
 
 from prefgym import agents, raters, rewards, samplers
-from prefgym.training.config import TrainCfg
 from prefgym.common.limits import Count, NonNegative, Positive, Share, Within, check
+from prefgym.training.config import TrainCfg
 
 FREE = {"means", "limit", "log_std_init", "target_entropy"}
 """Numbers that may be anything."""

@@ -9,9 +9,11 @@ from typing import Any
 
 import pytest
 
-from prefgym import raters, samplers
+from prefgym import agents, raters, rewards, samplers
 from prefgym.common import registry
-from prefgym.common.registry import Registry, UnknownNameError
+from prefgym.common.errors import UnknownNameError
+from prefgym.common.registry import Registry
+from prefgym.core.context import RaterContext
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -42,8 +44,9 @@ class Box:
 def boxes(monkeypatch: pytest.MonkeyPatch) -> "Registry[Box]":
     """Return a registry with a part and a preset of it, both of this module."""
     module = sys.modules[__name__]
+    monkeypatch.setitem(registry.KINDS, "box", "prefgym.test_boxes")  # pyright: ignore[reportArgumentType]
     monkeypatch.setitem(sys.modules, "boxes", module)
-    found: Registry[Box] = Registry("box", group="prefgym.test_boxes")
+    found: Registry[Box] = Registry("box")  # pyright: ignore[reportArgumentType]
     found.register("box", "boxes:Box")
     found.register("blue-box", "boxes:Box", cfg="blue")
     return found
@@ -123,31 +126,93 @@ def test_raters_and_samplers_are_registered() -> None:
     assert promised <= set(raters.names())
     assert {"uniform", "disagreement", "entropy", "k-center", "disagreement-k-center"} <= set(samplers.names())
     names = ("reward_forward", "b", "c")
-    told: dict[str, Any] = {"factor_names": names, "ranking": names, "safe_limit": 1.0}
-    told |= {name: object() for name in ("expert", "policy", "simulator")}
-    assert all(raters.build(name, raters.cfg(name), told) for name in raters.names())
+    anything: Any = object()
+    context = RaterContext(
+        factor_names=names,
+        ranking=names,
+        safe_limit=1.0,
+        policy=anything,
+        make_expert=lambda: anything,
+        make_simulator=lambda: anything,
+    )
+    assert all(raters.build(name, raters.cfg(name), context) for name in raters.names())
     assert all(samplers.make(name) for name in samplers.names())
 
 
-def test_what_is_offered_is_made_once_and_only_if_it_is_taken() -> None:
-    """Asking whether there is an offer makes nothing; what goes wrong in making is not taken for no offer."""
-    made = list[str]()
-
-    def make() -> float:
-        made.append("limit")
-        return 1.0
-
-    offers = registry.Offers(safe_limit=make, expert=dict[str, Any]().popitem, factor_names=lambda: ("reward_forward",))
-    assert raters.build("safety", raters.cfg("safety"), offers)
-    assert made == ["limit"]
+def test_what_a_context_offers_is_made_only_for_those_who_ask() -> None:
+    """An expert is loaded for a rater that names it; what goes wrong in loading is not taken for no expert."""
+    context = RaterContext(factor_names=("reward_forward",), safe_limit=1.0, make_expert=dict[str, Any]().popitem)  # pyright: ignore[reportArgumentType]
+    assert raters.build("safety", raters.cfg("safety"), context)
     with pytest.raises(KeyError, match="popitem"):
-        raters.build("regret", raters.cfg("regret"), offers)
+        raters.build("regret", raters.cfg("regret"), context)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Surroundings:
+    """A context for tests."""
+
+    label: str = "x"
+
+
+class Misspelt:
+    """A part whose parameter is the misspelt field of a context."""
+
+    def __init__(self, cfg: BoxCfg, *, labell: str = "") -> None:
+        self.cfg, self.labell = cfg, labell
+
+
+class Demanding:
+    """A part that must be given something that no context has."""
+
+    def __init__(self, cfg: BoxCfg, *, hammer: object) -> None:
+        self.cfg, self.hammer = cfg, hammer
+
+
+MisspeltCfg = DemandingCfg = BoxCfg
+
+
+def test_constructors_get_the_fields_of_the_context_that_they_name(boxes: "Registry[Box]") -> None:
+    assert boxes.build("box", BoxCfg(), Surroundings(label="of the context")).label == "of the context"
+    with pytest.raises(UnknownNameError, match=r"'boxes:Misspelt' asks for 'labell': did you mean 'label'\?"):
+        boxes.build("boxes:Misspelt", BoxCfg(), Surroundings())
+    with pytest.raises(UnknownNameError, match="'boxes:Demanding' asks for 'hammer', which nothing here offers"):
+        boxes.build("boxes:Demanding", BoxCfg(), Surroundings())
+
+
+def test_parts_are_named_by_module_without_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module of the present folder is found; a class without a configuration has no settings."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "my_parts.py").write_text(
+        "class Crouch:\n    def __init__(self, *, seed=0):\n        self.seed = seed\n"
+    )
+    rater: Any = raters.build("my_parts:Crouch", raters.cfg("my_parts:Crouch"), RaterContext(seed=3))
+    assert rater.seed == 3
+    with pytest.raises(UnknownNameError, match=r"the module my_parts has no Crouhc: did you mean 'Crouch'\?"):
+        raters.get("my_parts:Crouhc")
+
+
+def test_names_of_papers_lead_to_parts() -> None:
+    assert raters.registry.canonical("bradley-terry") == "partial-return"
+    assert rewards.registry.canonical("spo") == "preference-model"
+    with pytest.raises(UnknownNameError, match="agent 'spo' is a reward learner that goes with any agent"):
+        agents.get("spo")
+    with pytest.raises(UnknownNameError, match="rater 'b-pref' is six raters: oracle"):
+        raters.cfg("b-pref")
+
+
+def test_a_configuration_knows_the_name_of_its_part() -> None:
+    assert raters.registry.name_of(raters.cfg("mistake")) == "mistake"
+    assert raters.registry.name_of(raters.cfg("heron")) == "heron"
+    assert agents.registry.name_of(agents.cfg("ppo", env="prefgym/Hopper-v0")) == "ppo"
+    assert agents.registry.name_of(agents.cfg("cpl-kl")) == "cpl-kl"
+    with pytest.raises(UnknownNameError, match="BoxCfg is the configuration of no sampler"):
+        samplers.registry.name_of(BoxCfg())
 
 
 def test_registries_import_no_part() -> None:
     """Listing names imports neither the parts nor torch."""
     code = (
-        "import sys; from prefgym import raters, samplers; raters.names(); samplers.names();"
+        "import sys; from prefgym import agents, raters, rewards, samplers; raters.names(); samplers.names();"
         "print([name for name in sys.modules if name == 'torch' or name.startswith(('prefgym.raters.',"
         " 'prefgym.samplers.'))])"
     )
@@ -156,7 +221,7 @@ def test_registries_import_no_part() -> None:
 
 
 def test_what_is_not_installed_is_named() -> None:
-    registry: Registry[object] = Registry("rater", group="prefgym.none")
+    registry: Registry[object] = Registry("rater")
     registry.register("further", "nowhere.at_all:Foo")
     with pytest.raises(UnknownNameError, match="rater 'further' needs nowhere, which is not installed"):
         registry.cfg("further")

@@ -10,9 +10,10 @@ import pytest
 import torch
 
 from prefgym import samplers
-from prefgym.data.datasets import load_preferences, record_demos, save_preferences
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
+from prefgym.data.minari import record_demos
+from prefgym.data.tables import load_preferences, save_preferences
 from prefgym.testing import example_preferences
 
 

@@ -17,15 +17,15 @@ from commands import command
 
 import prefgym
 from prefgym.agents.ppo import PPO
-from prefgym.runs.answer_log import answers_of
 from prefgym.cli.main import main
-from prefgym.training.config import UserError
-from prefgym.data.datasets import load_preferences
-from prefgym.data.feedback import Card, read_feedback, read_manifest, write_feedback
+from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, write_sealed_json
 from prefgym.core.preferences import Answers, Preferences, Status
-from prefgym.runs.folder import Run
 from prefgym.core.segments import Segments
+from prefgym.data.feedback import Card, read_feedback, read_manifest, write_feedback
+from prefgym.data.tables import load_preferences
+from prefgym.runs.answer_log import answers_of
+from prefgym.runs.folder import RunFolder
 from prefgym.testing import example_preferences
 
 parquet: Any = import_module("pyarrow.parquet")
@@ -319,7 +319,7 @@ def test_a_run_that_began_with_preferences_is_resumed(
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
     flags = (*TINY, "--preferences", "given", "--checkpoint.every", "800")
     assert command(*flags, "--out", "whole") == 0
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main([*flags, "--out", "stopped"])
     shutil.rmtree("given")
     shutil.copytree("stopped", "begun")

@@ -13,9 +13,9 @@ from commands import command, run
 from gymnasium.vector import AutoresetMode
 
 import prefgym
-from prefgym.training.config import UserError
-from prefgym.demos.policies import noisy
+from prefgym.common.errors import UserError
 from prefgym.demos.collect import Episode, collect, dataset_path, summary
+from prefgym.demos.policies import noisy
 from prefgym.evaluation.evaluate import make_evaluation_env
 
 POLE, REACH = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0"

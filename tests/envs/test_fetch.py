@@ -12,12 +12,12 @@ from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
 
 import prefgym
-from prefgym.data.datasets import load_preferences
+from prefgym.common.states import Stateful, flatten, unflatten
+from prefgym.data.tables import load_preferences
 from prefgym.envs.fetch import FETCH, FetchEnv
-from prefgym.sim.third_party import PhysicsVectorEnv, find, make_vector
 from prefgym.sim.gl import mujoco
 from prefgym.sim.render import StateRenderer
-from prefgym.common.states import Stateful, flatten, unflatten
+from prefgym.sim.third_party import PhysicsVectorEnv, find, make_vector
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 

@@ -15,16 +15,16 @@ from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
 
 from prefgym import raters
-from prefgym.runs.checkpoints import Checkpoints
+from prefgym.common.registry import Entry
+from prefgym.common.states import State
 from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.data.datasets import load_preferences
-from prefgym.envs import LANGUAGE_TASKS, registration
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
+from prefgym.data.tables import load_preferences
+from prefgym.envs import LANGUAGE_TASKS, registration
 from prefgym.raters.immediate import ImmediateRater
-from prefgym.common.registry import Entry
 from prefgym.report import write_report
-from prefgym.common.states import State
+from prefgym.runs.checkpoints import Checkpoints
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 HOPPER = "prefgym/HopperBackflip-v0"

@@ -10,11 +10,11 @@ import torch
 from commands import command
 from train_experts import table
 
-from prefgym.training.config import UserError
+from prefgym.common.errors import UserError
+from prefgym.common.files import read_sealed_json, write_sealed_json
 from prefgym.envs import expert
 from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured, load_expert
-from prefgym.common.files import read_sealed_json, write_sealed_json
 
 FOLDER = Path(__file__).resolve().parents[1] / "envs" / "experts"
 SHIPPED = sorted(file.stem for file in FOLDER.glob("*.json"))

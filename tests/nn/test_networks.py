@@ -7,15 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.nn.networks import (
-    RunningNorm,
-    StackedMLP,
-    Tanh,
+from prefgym.nn.mlp import Tanh, mlp
+from prefgym.nn.normalisation import RunningNorm
+from prefgym.nn.stacked import StackedMLP
+from prefgym.nn.weights import (
     frozen,
     load_merged_state_dicts,
     load_weights,
     merge_state_dicts,
-    mlp,
     polyak_update,
     save_weights,
     training,

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from prefgym import raters
-from prefgym.envs import TASKS, expert
 from prefgym.core.queries import Queries
-from prefgym.raters.hindsight import HindsightRater, HindsightRaterCfg
 from prefgym.core.segments import Segments
+from prefgym.envs import TASKS, expert
+from prefgym.raters.hindsight import HindsightRater, HindsightRaterCfg
 from prefgym.sim.continuation import Simulator
 from prefgym.sim.render import STATE_SPEC
 

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from prefgym import raters
 from prefgym.core.queries import Queries
-from prefgym.raters.peak_end import PeakEndRater, PeakEndRaterCfg
 from prefgym.core.scores import PeakEnd
+from prefgym.raters.peak_end import PeakEndRater, PeakEndRaterCfg
 from prefgym.testing import check_rater, example_segments
 
 

@@ -13,8 +13,8 @@ from torch import Tensor
 from prefgym import raters
 from prefgym.core.preferences import Status
 from prefgym.core.queries import Queries
-from prefgym.raters.regret import RegretRater, RegretRaterCfg
 from prefgym.core.segments import Segments
+from prefgym.raters.regret import RegretRater, RegretRaterCfg
 from prefgym.testing import example_segments
 
 GAMMA = 0.9

@@ -8,7 +8,7 @@ import pytest
 from commands import command
 
 from prefgym.cli.main import main
-from prefgym.runs.folder import Run
+from prefgym.runs.folder import RunFolder
 
 TINY = [
     *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "30", "--threads", "1", "--no-report"),
@@ -34,7 +34,7 @@ RATERS = ("heron", "cyclic", "turning", "peak-end", "mixture", "drifting", "regr
 def test_a_resumed_run_learns_the_same(rater: str, stopped_at: Callable[..., AbstractContextManager[None]]) -> None:
     """From the last of its checkpoints, after which there is another session."""
     assert command("train", *TINY, "--rater", rater, "--out", "whole") == 0
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main(["train", *TINY, "--rater", rater, "--out", "stopped"])
     assert command("train", "--resume", "stopped", "--resume-from", "previous") == 0
     kept = Path("checkpoints/final/reward.safetensors"), Path("preferences/preferences.safetensors")

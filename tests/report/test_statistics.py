@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
+from prefgym.core.fit_report import calibration_error
 from prefgym.core.preferences import Preferences
 from prefgym.report.statistics import correlation, count_labels, rank_correlation, reliability
-from prefgym.core.fit_report import calibration_error
 
 
 def test_reliability_by_hand() -> None:

@@ -8,10 +8,10 @@ import torch
 
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.rewards.shaping import Shaping
-from prefgym.core.segments import Segments
 
 
 class Spaces:

@@ -6,11 +6,11 @@ import pytest
 import torch
 from commands import command
 
-from prefgym.rewards.health import Health, troubles
+from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
-from prefgym.core.fit_report import FitReport
 from prefgym.core.segments import Segments
+from prefgym.rewards.health import Health, troubles
 
 FINE = {
     "reward_model/accuracy": 0.9,

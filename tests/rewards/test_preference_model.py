@@ -10,12 +10,12 @@ import torch
 from gymnasium.spaces import Box
 from torch import Tensor
 
+from prefgym.common.spaces import Spaces
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
 from prefgym.rewards.fit import FitCfg
 from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg, against, logit
-from prefgym.core.segments import Segments
-from prefgym.common.spaces import Spaces
 
 ENV = Spaces(Box(-1, 1, (1,), np.float32), Box(-1, 1, (1,), np.float32))
 SMALL = PreferenceModelCfg(

@@ -5,8 +5,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from prefgym.rl.policy_runner import PolicyRunner, in_turn
 from prefgym.common.states import flatten, unflatten
+from prefgym.rl.policy_runner import PolicyRunner, in_turn
 
 
 class Counter:

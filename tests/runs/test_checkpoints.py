@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import torch
 
-from prefgym.runs.checkpoints import Checkpoints, Shard
 from prefgym.cli.main import main
-from prefgym.training.config import UserError
-from prefgym.runs.folder import Run
+from prefgym.common.errors import UserError
+from prefgym.runs.checkpoints import Checkpoints, Shard
+from prefgym.runs.folder import RunFolder
 
 FOLDER = Path("checkpoints")
 
@@ -75,7 +75,7 @@ def test_a_run_that_takes_long_has_one_in_any_case(
 ) -> None:
     few = ("--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
     flags = (*few, "--steps", "200", "--threads", "1", "--no-report", "--checkpoint.minutes", minutes)
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main(["train", *flags, "--eval.final-episodes", "1", "--out", "run"])
     assert [path.name for path in Path("run/checkpoints").glob("step-*")] == ["step-000000000100"] * is_due
 

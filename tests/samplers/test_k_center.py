@@ -11,10 +11,10 @@ from torch import Tensor
 
 from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
+from prefgym.core.segments import Segments
 from prefgym.samplers.candidates import sample_queries
 from prefgym.samplers.informative import choice_probabilities, disagreement
 from prefgym.samplers.k_center import k_center
-from prefgym.core.segments import Segments
 
 Record = Callable[..., Recorder]
 Told = Callable[..., Any]

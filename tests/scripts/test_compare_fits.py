@@ -7,8 +7,8 @@ import torch
 from commands import command
 from compare_fits import CompareFitsCfg, ordered, predicted_share
 
-from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.core.segments import Segments
+from prefgym.rewards.ensemble import EnsembleCfg
 
 RUN = [
     *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "12", "--threads", "1"),

@@ -14,7 +14,7 @@ def test_rollouts_are_equally_long() -> None:
 
 
 def test_the_task_has_its_committed_settings() -> None:
-    assert ours("Hopper") == PPOCfg(**tuned("prefgym/Hopper-v0", "agent", "ppo"))
+    assert ours("Hopper") == PPOCfg(**tuned("prefgym/Hopper-v0", "ppo"))
 
 
 def test_a_run_that_has_a_line_is_not_repeated(tmp_path: Path) -> None:

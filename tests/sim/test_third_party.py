@@ -10,8 +10,8 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
-from prefgym.sim.third_party import PhysicsVectorEnv, World, draw, find, make_vector, shrink
 from prefgym.sim.render import StateRenderer
+from prefgym.sim.third_party import PhysicsVectorEnv, World, draw, find, make_vector, shrink
 
 SAME_STEP = AutoresetMode.SAME_STEP
 MUJOCO = ("FetchReachDense-v4", "dm_control/walker-walk-v0", "InvertedPendulum-v5")

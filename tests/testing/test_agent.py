@@ -11,8 +11,8 @@ from torch import Tensor
 
 from prefgym import agents
 from prefgym.agents.ppo import PPO, PPOCfg
-from prefgym.core.rollout import Rollout
 from prefgym.common.states import State
+from prefgym.core.rollout import Rollout
 from prefgym.testing import check_agent, example_env
 
 CFG = PPOCfg(num_envs=2, num_steps=8, epochs=1, minibatch_size=8, hidden=(4,))

@@ -8,15 +8,15 @@ import pytest
 import torch
 from torch import Tensor
 
+from prefgym.common.states import State
+from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Learner
-from prefgym.core.fit_report import FitReport
+from prefgym.core.segments import Segments
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg
 from prefgym.rewards.win_rate import WinRate, WinRateCfg
-from prefgym.core.segments import Segments
-from prefgym.common.states import State
 from prefgym.testing import check_judged_learner, check_learner, example_env, example_preferences, example_segments
 
 FIT = FitCfg(gradient_steps=2, minibatch_size=8, target_accuracy=1.0)
@@ -243,8 +243,8 @@ class UnevenRates(WinRate):
 class MeetsTheUnfinished(WinRate):
     """Fragments that are not whole take part."""
 
-    def propose_comparisons(self, starts: Tensor, whole: Tensor, num_matches: int) -> Tensor:
-        return super().propose_comparisons(starts, torch.ones_like(whole), num_matches)
+    def propose_comparisons(self, starts: Tensor, whole: Tensor, num_comparisons: int) -> Tensor:
+        return super().propose_comparisons(starts, torch.ones_like(whole), num_comparisons)
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from torch import Generator, Tensor
 
 from prefgym import samplers
 from prefgym.core.protocols import Learner, NoSegmentError, Recorder
-from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.core.segments import Segments
+from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.testing import check_sampler, example_recorder
 
 

@@ -4,10 +4,10 @@ import pytest
 import torch
 
 from prefgym import raters
-from prefgym.training import annotate as questions
 from prefgym.core.queries import Queries
-from prefgym.training.annotate import ask
 from prefgym.testing import LateRater, LateRaterCfg, example_segments
+from prefgym.training import annotate as questions
+from prefgym.training.annotate import ask
 
 
 def test_answers_that_come_late_and_twice_are_taken_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -5,10 +5,10 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.training.budget import Budget, Counts, Schedule, ScheduleCfg
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
+from prefgym.training.budget import Budget, Counts, Schedule, ScheduleCfg
 
 
 def make_queries(num: int, first_id: int) -> Queries:

@@ -11,12 +11,12 @@ import torch
 from commands import command
 
 import prefgym
-from prefgym.training.config import UserError
-from prefgym.data.datasets import load_preferences
+from prefgym.common.errors import UserError
+from prefgym.core.segments import Segments
+from prefgym.data.tables import load_preferences
 from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
 from prefgym.rewards.preference_model import PreferenceModel
 from prefgym.runs.folder import write_manifest
-from prefgym.core.segments import Segments
 
 TINY = [
     *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),

@@ -12,16 +12,16 @@ import torch
 import torch._dynamo  # torch's optimisers import it when first made, and that draws from `random`
 from gymnasium.vector import VectorWrapper
 
-from prefgym import agents
 from prefgym.agents.ppo import PPO
-from prefgym.training.config import TrainCfg, UserError
 from prefgym.cli.flags import parse_train
-from prefgym.training.loop import Outcome, Parts, train
+from prefgym.common.errors import UserError
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.raters.scripted import ScriptedRater, oracle
-from prefgym.runs.folder import Run
+from prefgym.runs.folder import RunFolder
 from prefgym.testing import LateRater, LateRaterCfg
+from prefgym.training.config import TrainCfg
+from prefgym.training.loop import Outcome, Parts, train
 from prefgym.training.online import build
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
@@ -70,7 +70,7 @@ def configure(out: Path, *flags: str) -> TrainCfg:
 
 def run_parts(cfg: TrainCfg, parts: Parts) -> tuple[Outcome, list[dict[str, float]]]:
     """Run the loop and return what it came to and its metrics."""
-    with closing(Run(cfg)) as run:
+    with closing(RunFolder(cfg)) as run:
         outcome = train(cfg, parts, run)
     assert cfg.out is not None
     return outcome, [json.loads(line) for line in (cfg.out / "metrics.jsonl").read_text().splitlines()]
@@ -94,7 +94,7 @@ def test_the_task_reward_reaches_nothing_but_rater_and_evaluation(tmp_path: Path
     results: list[tuple[bytes, str, bytes]] = []
     for name, factor in (("as-is", 1.0), ("turned", -1.0), ("nan", float("nan"))):
         cfg = configure(tmp_path / name)
-        parts = build(cfg, agents)
+        parts = build(cfg)
         assert isinstance(parts.env, PreferenceVectorEnv)
         parts = replace(parts, env=PreferenceVectorEnv(OtherReward(parts.env.env, factor)), rater=FixedStream())
         parts.env.reset(seed=3)
@@ -119,7 +119,7 @@ def test_one_seed_gives_one_result(two_alike_and_one_other: list[TrainCfg], no_g
     """Two runs are equal to the last bit, clock readings aside; another seed gives another."""
     results: list[tuple[bytes, str]] = []
     for cfg in two_alike_and_one_other:
-        parts = build(cfg, agents)
+        parts = build(cfg)
         _, metrics = run_parts(cfg, parts)
         results.append((learned(parts), json.dumps(without_clock(metrics))))
     assert results[0] == results[1]
@@ -129,7 +129,7 @@ def test_one_seed_gives_one_result(two_alike_and_one_other: list[TrainCfg], no_g
 def test_late_double_and_lost_answers_are_accounted_for(tmp_path: Path) -> None:
     """Each query is used at most once; what never came back stays pending; the run goes on regardless."""
     cfg = configure(tmp_path / "late", "--rater", "equal")
-    parts = build(cfg, agents)
+    parts = build(cfg)
     env = parts.env
     assert isinstance(env, PreferenceVectorEnv)
     scripted = ScriptedRater(oracle(), step_return=env.recorder.step_return)
@@ -155,7 +155,7 @@ def test_a_session_in_which_all_is_skipped_is_survived(tmp_path: Path) -> None:
             self._answered.append(Preferences.of(queries, answers, RaterInfo(name="skipper")))
 
     cfg = configure(tmp_path / "skip")
-    parts = replace(build(cfg, agents), rater=Skipper())
+    parts = replace(build(cfg), rater=Skipper())
     before = learned(parts)
     outcome, metrics = run_parts(cfg, parts)
     assert learned(parts) == before
@@ -169,7 +169,7 @@ def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Pat
     flags = ["--env", "prefgym/HalfCheetah-v0", "--agent.num-steps", "16", "--segment-length", "40"]
     sessions = ["--schedule.first", "0", "--schedule.last", "0.5", "--schedule.num-sessions", "2"]
     cfg = configure(tmp_path / "wait", *flags, *sessions)
-    outcome, _ = run_parts(cfg, build(cfg, agents))
+    outcome, _ = run_parts(cfg, build(cfg))
     assert outcome.preferences is not None
     # 8 environments: 40 steps of each are there after three rollouts of 128; the last session is due at 1500
     assert sorted(set(outcome.preferences.queries.asked_at.tolist())) == [384, 1536]
@@ -178,21 +178,21 @@ def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Pat
 def test_a_run_in_which_nothing_can_be_asked_says_so(tmp_path: Path) -> None:
     """Hopper falls within 200 steps when it acts at random: no window of 300 steps is ever whole."""
     cfg = configure(tmp_path / "never", "--segment-length", "300", "--sampler.no-keep-short")
-    with closing(Run(cfg)) as run, pytest.raises(UserError, match="the sampler found no segment"):
-        train(cfg, build(cfg, agents), run)
+    with closing(RunFolder(cfg)) as run, pytest.raises(UserError, match="the sampler found no segment"):
+        train(cfg, build(cfg), run)
 
 
 def test_evaluation_keeps_to_its_grid_whatever_episodes_do(tmp_path: Path) -> None:
     """Steps come in rollouts of 256: evaluations follow 1000 and 2000 at 1024 and 2048, and the end at 3072."""
     cfg = configure(tmp_path / "grid")
-    _, metrics = run_parts(cfg, build(cfg, agents))
+    _, metrics = run_parts(cfg, build(cfg))
     assert [line["time/total_timesteps"] for line in metrics if "eval/mean_reward" in line] == [1024, 2048, 3072]
 
 
 def test_without_a_rater_the_agent_learns_from_the_task_reward(tmp_path: Path) -> None:
     """The reference arm asks nothing and logs the task return."""
     cfg = configure(tmp_path / "none", "--rater", "none")
-    parts = build(cfg, agents)
+    parts = build(cfg)
     assert parts.rater is None
     outcome, metrics = run_parts(cfg, parts)
     assert outcome.preferences is None
@@ -205,5 +205,5 @@ def test_without_a_rater_the_agent_learns_from_the_task_reward(tmp_path: Path) -
 def test_every_sampler_takes_part(tmp_path: Path, sampler: str) -> None:
     """Each asks the whole budget."""
     cfg = configure(tmp_path / sampler, "--sampler", sampler, "--steps", "1500")
-    outcome, _ = run_parts(cfg, build(cfg, agents))
+    outcome, _ = run_parts(cfg, build(cfg))
     assert outcome.preferences is not None and len(outcome.preferences) == 40

@@ -11,13 +11,13 @@ from commands import command, run
 from safetensors.torch import load_file
 
 from prefgym import raters
-from prefgym.training import annotate as questions
 from prefgym.agents.bc import Cloning
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
-from prefgym.data.feedback import read_feedback
-from prefgym.training.load import load_policy
 from prefgym.core.preferences import Preferences
+from prefgym.data.feedback import read_feedback
+from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
 from prefgym.testing import LateRater
+from prefgym.training import annotate as questions
+from prefgym.training.load import load_policy
 
 POLE = "prefgym/InvertedPendulum-v0"
 DATASET = ("--dataset", "pole/random-v0", "--datasets", "data")

@@ -15,21 +15,21 @@ from gymnasium.vector import AutoresetMode
 from safetensors.torch import load_file
 
 import prefgym.rewards.fit
-from prefgym import agents
 from prefgym.agents.ppo import PPO
 from prefgym.agents.residual import Residual
 from prefgym.agents.sac import SAC
-from prefgym.runs.checkpoints import Checkpoints
-from prefgym.core.choice import BradleyTerry
-from prefgym.training.config import UserError
 from prefgym.cli.flags import parse_train
-from prefgym.wrappers.guards import GuardedVectorEnv, NotFiniteError, check_finite
-from prefgym.training.loop import train
-from prefgym.rewards.ensemble import Ensemble
-from prefgym.runs.folder import Run
-from prefgym.sim.vector_env import PoolVectorEnv
+from prefgym.common.errors import UserError
+from prefgym.common.finite import NotFiniteError, check_finite
 from prefgym.common.states import flatten
+from prefgym.core.choice import BradleyTerry
+from prefgym.rewards.ensemble import Ensemble
+from prefgym.runs.checkpoints import Checkpoints
+from prefgym.runs.folder import RunFolder
+from prefgym.sim.vector_env import PoolVectorEnv
+from prefgym.training.loop import train
 from prefgym.training.online import build
+from prefgym.wrappers.guards import GuardedVectorEnv
 
 SMALL = [
     *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
@@ -157,10 +157,10 @@ def stops(part: str, agent: str, plant: Plant, tmp_path: Path, monkeypatch: pyte
     monkeypatch.setattr(owner, name, planted)
     cfg = parse_train([*SMALL, "--agent", agent, *AGENTS[agent], "--out", str(tmp_path / "run")])
     with (
-        closing(Run(cfg)) as run,
+        closing(RunFolder(cfg)) as run,
         pytest.raises(UserError, match=f"^{part} is not finite, in the rollout after") as told,
     ):
-        train(cfg, build(cfg, agents), run)
+        train(cfg, build(cfg), run)
     assert str(run.path / "dump") in str(told.value)
     assert json.loads((run.path / "dump" / "about.json").read_text())["part"] == part
     assert not load_file(run.path / "dump" / "arrays.safetensors")["values"].isfinite().all()

@@ -18,14 +18,14 @@ from gymnasium.vector import VectorWrapper
 import prefgym
 from prefgym.agents.ppo import PPO
 from prefgym.buffers.device_recorder import DeviceRecorder
-from prefgym.cli.main import main
 from prefgym.cli.flags import parse_train
-from prefgym.wrappers.guards import NotFiniteError
-from prefgym.runs.folder import Run
-from prefgym.wrappers.sb3 import VecEnv
+from prefgym.cli.main import main
+from prefgym.common.finite import NotFiniteError
 from prefgym.core.segments import Segments
-from prefgym.wrappers.tensor import GuardedTensorEnv, PreferenceTensorEnv
+from prefgym.runs.folder import RunFolder
 from prefgym.training.envs import make_training_env
+from prefgym.wrappers.sb3 import VecEnv
+from prefgym.wrappers.tensor import GuardedTensorEnv, PreferenceTensorEnv
 
 pytest.importorskip("mujoco_warp")
 
@@ -138,7 +138,7 @@ def test_a_resumed_run_learns_the_same(
 ) -> None:
     """On the CPU device, from the checkpoint before the last, to the last bit; what it learned can be used."""
     assert command("train", *TINY, *settings, "--out", "whole") == 0
-    with stopped_at(Run, "write_json"):
+    with stopped_at(RunFolder, "write_json"):
         main(["train", *TINY, *settings, "--out", "stopped"])
     assert command("train", "--resume", "stopped", "--resume-from", "previous") == 0
     names = ["checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"]
@@ -250,7 +250,8 @@ def test_many_envs_have_recent_segments_too() -> None:
 def test_the_cpu_path_does_without_warp(monkeypatch: pytest.MonkeyPatch) -> None:
     """Neither training nor making envs of arrays imports it; asking for it where it is missing says how to get it."""
     code = (
-        "import sys, gymnasium, prefgym.training.online; gymnasium.make_vec('prefgym/Hopper-v0', 2); print('warp' in sys.modules)"
+        "import sys, gymnasium, prefgym.training.online; gymnasium.make_vec('prefgym/Hopper-v0', 2);"
+        "print('warp' in sys.modules)"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"

@@ -7,10 +7,10 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from prefgym.core.rollout import Rollout
 from prefgym.common.limits import Count, Positive, check
-from prefgym.rl.online import OnlineAgent
 from prefgym.common.spaces import denormalize_action
+from prefgym.core.rollout import Rollout
+from prefgym.rl.online import OnlineAgent
 
 
 @dataclass(frozen=True, kw_only=True)

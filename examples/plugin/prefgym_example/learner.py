@@ -8,11 +8,11 @@ import torch
 from torch import Tensor
 
 from prefgym.common.limits import Count, NonNegative, check
-from prefgym.core.preferences import Preferences
-from prefgym.core.fit_report import FitReport, accuracy
-from prefgym.core.segments import Segments
 from prefgym.common.spaces import single_spaces
 from prefgym.common.states import State
+from prefgym.core.fit_report import FitReport, accuracy
+from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
 
 NAN, NOTHING = float("nan"), torch.zeros(0)
 

@@ -2,8 +2,8 @@
 
 from dataclasses import asdict, dataclass
 
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.common.limits import NonNegative, check
+from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.raters.immediate import SeededRater

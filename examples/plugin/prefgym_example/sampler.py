@@ -6,8 +6,8 @@ from torch import Generator
 
 from prefgym.common.limits import Count
 from prefgym.core.protocols import Learner, Recorder
-from prefgym.samplers.candidates import SamplerCfg, sample_queries
 from prefgym.core.segments import Segments
+from prefgym.samplers.candidates import SamplerCfg, sample_queries
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -1,0 +1,88 @@
+"""Preferences and segments as named arrays, in memory and on disk."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
+from torch import Tensor
+
+from prefgym.common.errors import DamageError
+from prefgym.common.files import read_json, write_bytes, write_text
+from prefgym.common.states import State
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
+
+_SEGMENT_ARRAYS = ("obs", "action", "length", "terminated", "truncated", "reward", "state", "frames", "origin")
+
+
+_ANSWER_ARRAYS = ("status", "choice", "tie")
+
+
+_FACTOR = "factor/"
+
+
+def save_preferences(path: Path, preferences: Preferences) -> None:
+    """Write `path`.safetensors and `path`.json, each as a whole or not at all.
+
+    Raises:
+        UserError: If they cannot be written.
+    """
+    packed = pack_preferences(preferences)
+    write_bytes(path.with_suffix(".safetensors"), save(packed["arrays"]))
+    write_text(path.with_suffix(".json"), json.dumps({"raters": packed["raters"]}, indent=2) + "\n")
+
+
+def load_preferences(path: Path) -> Preferences:
+    """Read what `save_preferences` wrote.
+
+    Raises:
+        DamageError: If one of the two files is missing, or is not what was written.
+    """
+    told = read_json(path.with_suffix(".json"))
+    try:
+        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": told["raters"]})
+    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        raise DamageError(f"{path}.* cannot be read: {' '.join(str(error).split())}.") from error
+
+
+def pack_preferences(preferences: Preferences) -> State:
+    """Part preferences into arrays, by name, and what is known of the raters."""
+    answers, queries = preferences.answers, preferences.queries
+    arrays: dict[str, Tensor] = {name: getattr(answers, name) for name in _ANSWER_ARRAYS}
+    arrays |= {"query_id": preferences.query_id, "asked_at": queries.asked_at}
+    arrays |= {name: getattr(preferences, name).contiguous() for name in ("rater", "shown_order", "seconds")}
+    return {
+        "arrays": {**pack_segments(queries.options), **{name: value.contiguous() for name, value in arrays.items()}},
+        "raters": [asdict(info) for info in preferences.raters],
+    }
+
+
+def unpack_preferences(packed: State) -> Preferences:
+    """Put together what `pack_preferences` took apart."""
+    arrays: Mapping[str, Tensor] = packed["arrays"]
+    options = unpack_segments(arrays)
+    return Preferences(
+        queries=Queries(options=options, query_id=arrays["query_id"], asked_at=arrays["asked_at"]),
+        answers=Answers(**{name: arrays[name] for name in _ANSWER_ARRAYS}),
+        rater=arrays["rater"],
+        raters=tuple(RaterInfo(**info) for info in packed["raters"]),
+        shown_order=arrays["shown_order"],
+        seconds=arrays["seconds"],
+    )
+
+
+def pack_segments(segments: Segments) -> dict[str, Tensor]:
+    """Name the arrays of segments."""
+    arrays: dict[str, Tensor | None] = {name: getattr(segments, name) for name in _SEGMENT_ARRAYS}
+    arrays |= {_FACTOR + name: value for name, value in segments.factors.items()}
+    return {name: value.contiguous() for name, value in arrays.items() if value is not None}
+
+
+def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
+    """Put together what `pack_segments` took apart."""
+    factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}
+    return Segments(**{name: arrays[name] for name in _SEGMENT_ARRAYS if name in arrays}, factors=factors)

@@ -1,0 +1,4 @@
+"""The bridge to Stable-Baselines3, under its public name."""
+
+from prefgym.wrappers.sb3 import ReplayBuffer as ReplayBuffer
+from prefgym.wrappers.sb3 import VecEnv as VecEnv
