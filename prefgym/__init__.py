@@ -10,6 +10,12 @@ from prefgym.common.moved import find_moved_modules
 from prefgym.envs.registration import register
 
 if TYPE_CHECKING:
+    from prefgym import agents as agents
+    from prefgym import envs as envs
+    from prefgym import rewards as rewards
+    from prefgym import samplers as samplers
+    from prefgym import sb3 as sb3
+    from prefgym import testing as testing
     from prefgym.core.choice import BradleyTerry as BradleyTerry
     from prefgym.core.preferences import Answers as Answers
     from prefgym.core.preferences import Preferences as Preferences

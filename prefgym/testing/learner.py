@@ -144,7 +144,9 @@ def _renumbered(preferences: Preferences) -> Queries:
     return replace(queries, query_id=queries.query_id + 1 + queries.query_id.max())
 
 
-def check_judged_learner(make: Callable[[], JudgedLearner], *, num_fragments: int = 6, num_comparisons: int = 10) -> None:
+def check_judged_learner(
+    make: Callable[[], JudgedLearner], *, num_fragments: int = 6, num_comparisons: int = 10
+) -> None:
     """Check a learner that has the rater judge fragments of each rollout, in the place of a fit.
 
     Args:
@@ -168,7 +170,9 @@ def check_judged_learner(make: Callable[[], JudgedLearner], *, num_fragments: in
         _check_matches(learner, other, 200 + torch.arange(num_fragments), whole, num_comparisons)
 
 
-def _check_matches(one: JudgedLearner, other: JudgedLearner, starts: Tensor, whole: Tensor, num_comparisons: int) -> None:
+def _check_matches(
+    one: JudgedLearner, other: JudgedLearner, starts: Tensor, whole: Tensor, num_comparisons: int
+) -> None:
     """Hold the matches of one rollout, the first option winning all, with two learners that must agree."""
     matches, again = (learner.propose_comparisons(starts, whole, num_comparisons) for learner in (one, other))
     told = f"match() must return ({num_comparisons}, 2) starts, not {tuple(matches.shape)}"

@@ -15,6 +15,7 @@ from prefgym.common.files import digest, writing
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.registry import registry_of
 from prefgym.common.states import State
+from prefgym.core.context import AgentContext
 from prefgym.data.feedback import read_feedback, read_manifest
 from prefgym.data.minari import dataset_folder, load_demos, played_in
 from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
@@ -109,9 +110,8 @@ def make_agent(
         UserError: If it cannot learn from these data.
     """
     try:
-        return cast(OfflineAgent, registry_of("agent").build(
-            cfg.agent, cfg.agent_cfg, env=env, data=data, seed=cfg.seed, device=cfg.device
-        )
+        context = AgentContext(env=env, data=data, seed=cfg.seed, device=cfg.device)
+        return cast(OfflineAgent, registry_of("agent").build(cfg.agent, cfg.agent_cfg, context))
     except ValueError as error:
         raise UserError(f"agent {cfg.agent!r} cannot learn from this: {str(error).rstrip('.')}.") from error
 

@@ -7,7 +7,7 @@ them. Then there are three arms, which remember the same demonstrations; the fir
 
 - `residual` corrects the cloned policy;
 - `alone` has the same learner without a base: the correction, as large as the bounds, is all there is;
-- `preferences` corrects the cloned policy, rewarded what is learned from a simulated rater instead, who says which of
+- `preferences` corrects the cloned policy, on a reward learned from a simulated rater instead, who says which of
 two
   short segments is longer at the goal.
 

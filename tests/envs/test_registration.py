@@ -68,7 +68,7 @@ def test_time_limits_and_spaces(name: str) -> None:
 
 @REWARDS
 def test_the_reward_switch(reward: str) -> None:
-    """The learned reward is 0 until there is one, and hides the terms; the task reward is rewarded and told."""
+    """The learned reward is 0 until there is one, and hides the terms; the task reward is given and told."""
     env = gym.make_vec("prefgym/HalfCheetah-v0", num_envs=2, reward=reward)
     env.reset(seed=0)
     _, rewards, *_, infos = env.step(np.ones((2, 6), np.float32))

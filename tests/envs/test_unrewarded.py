@@ -170,7 +170,7 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     """Evaluation counts 0.125 a step, 125 an episode; preferences and checkpoints know nothing of it."""
     count_each_step(monkeypatch)
     monkeypatch.setitem(sys.modules, "coin", sys.modules[__name__])
-    monkeypatch.setitem(raters._raters._ours, "coin", Entry(part="coin:CoinRater", cfg="coin:CoinRaterCfg"))
+    monkeypatch.setitem(raters.registry._ours, "coin", Entry(part="coin:CoinRater", cfg="coin:CoinRaterCfg"))
     monkeypatch.setattr(Checkpoints, "clear", lambda self: None)  # so that they can be looked at
     assert command("train", *TINY, "--rater", "coin", "--out", "run", "--no-report") == 0
     said = capsys.readouterr()

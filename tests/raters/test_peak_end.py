@@ -1,6 +1,7 @@
 """Peak and end: against a slow reference, and what no reward of single steps can do."""
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
@@ -56,7 +57,7 @@ def test_it_complies() -> None:
 
 
 @pytest.mark.parametrize("bad", [{"peak": 1.5}, {"beta": -1.0}])
-def test_settings_have_ranges(bad: dict[str, float]) -> None:
+def test_settings_have_ranges(bad: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=next(iter(bad))):
         raters.cfg("peak-end", **bad)
 

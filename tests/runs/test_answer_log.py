@@ -16,8 +16,8 @@ import torch
 from prefgym.common.errors import DamageError, UserError
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
+from prefgym.runs import answer_log
 from prefgym.runs.answer_log import Answer, AnswerLog, answers_of, shown_sum
-from prefgym.runs.folder import answer_log
 from prefgym.testing import example_segments
 
 FILE = Path("preferences/answers.sqlite")

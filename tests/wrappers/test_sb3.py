@@ -81,7 +81,7 @@ def test_theirs_wrappers_and_algorithms_run_on_our_envs() -> None:
 
 
 def test_a_plain_script_learns_from_preferences() -> None:
-    """Without our loop: SB3's SAC asks, is rewarded what was learned, and relabels what it remembers."""
+    """Without our loop: SB3's SAC asks, is given the learned reward, and relabels what it remembers."""
     env = gym.make_vec("prefgym/Hopper-v0", 2, autoreset_mode=AutoresetMode.SAME_STEP)
     model = SAC(
         "MlpPolicy", VecEnv(env), replay_buffer_class=ReplayBuffer, learning_starts=100, buffer_size=400, seed=0

@@ -71,7 +71,7 @@ def test_what_happens_is_recorded_as_it_was() -> None:
 
 
 def test_a_learned_reward_is_rewarded() -> None:
-    """After answers, a fit and `install_reward`, steps are rewarded what the learner thinks of them."""
+    """After answers, a fit and `install_reward`, steps have the reward of the learner."""
     env = gym.make_vec("prefgym/HalfCheetah-v0", 4, **DEVICE_ENVS)
     assert isinstance(env, PreferenceTensorEnv)
     obs, _ = env.reset(seed=0)
