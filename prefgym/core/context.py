@@ -51,7 +51,7 @@ class RaterContext:
 class SamplerContext:
     """What a sampler may know of the run."""
 
-    shown_so_far: Callable[[], Segments | None] = lambda: None
+    asked: Callable[[], Segments | None] = lambda: None
     """Returns the options of all queries so far, as one batch; None before the first query."""
 
 

@@ -3,13 +3,15 @@
 import json
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
 import torch
 
-from prefgym.common.states import State
+from prefgym.common.states import State, Stateful
 from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
 
 
@@ -77,3 +79,37 @@ class SeededRater(ImmediateRater):
 
 
 PromptRater = ImmediateRater  # the name of 0.1, kept for one release
+
+
+class CallableRater(ImmediateRater):
+    """A function, or an object with `__call__`, as a rater that answers at once; its state is that of the object."""
+
+    def __init__(self, answer: Callable[[Queries], Preferences]) -> None:
+        super().__init__()
+        self.answer = answer
+
+    def __call__(self, queries: Queries) -> Preferences:
+        """Answer at once."""
+        return self.answer(queries)
+
+    def state_dict(self) -> State:
+        """Return the state of the object; a function has none."""
+        return self.answer.state_dict() if isinstance(self.answer, Stateful) else {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        if isinstance(self.answer, Stateful):
+            self.answer.load_state_dict(state)
+
+
+def as_rater(rater: Rater | Callable[[Queries], Preferences]) -> Rater:
+    """Return a rater as it is, and a plain callable as a rater that answers at once.
+
+    Raises:
+        ValueError: If it is neither.
+    """
+    if isinstance(rater, Rater):
+        return rater
+    if callable(rater):
+        return CallableRater(rater)
+    raise ValueError(f"{type(rater).__name__} is no rater: it is not callable, and has no submit() and collect()")

@@ -159,7 +159,7 @@ def load_run(run_dir: Path) -> RunData:
         config=config,
         config_text=config_text,
         command=_words(command),
-        metrics=Metrics(rows=tuple(_read_lines(run_dir / "metrics.jsonl"))),
+        metrics=Metrics(rows=tuple(read_metrics(run_dir / "metrics.jsonl"))),
         result=result,
         held_out=HeldOut(probability=held_out[0], share=held_out[1]) if held_out else None,
         reward_pairs=RewardPairs(true=pairs[0], learned=pairs[1]) if pairs else None,
@@ -210,7 +210,8 @@ def _read_arrays(path: Path, first: str, second: str) -> tuple[FloatArray, Float
     return x[finite], y[finite]
 
 
-def _read_lines(path: Path) -> Iterable[Mapping[str, float]]:
+def read_metrics(path: Path) -> Iterable[Mapping[str, float]]:
+    """Yield the lines of `metrics.jsonl`, their finite numbers by name; none if there is no such file."""
     if not path.is_file():
         return
     lines = path.read_text(encoding="utf-8", errors="replace").splitlines()

@@ -5,10 +5,11 @@ import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
+import tyro
 from gymnasium.vector import VectorEnv
 
 from prefgym import raters
@@ -61,7 +62,7 @@ class MakePreferencesCfg:
     """Threads of experts who judge; all cores unless said."""
     sampler: UniformSamplerCfg = field(default_factory=lambda: UniformSamplerCfg(recent_steps=None))
     """Which segments are asked about: any, drawn uniformly."""
-    rater_cfg: Any = None
+    rater_cfg: Annotated[object, tyro.conf.arg(name="rater")] = None
     """Settings of the rater."""
 
     __post_init__ = check

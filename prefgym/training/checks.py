@@ -3,6 +3,7 @@
 import math
 import sys
 from pathlib import Path
+from typing import Protocol, cast
 
 import torch
 
@@ -16,6 +17,24 @@ from prefgym.sim import third_party as foreign
 from prefgym.training.config import TrainCfg
 from prefgym.training.loop import Parts
 from prefgym.wrappers.preference import PreferenceVectorEnv
+
+
+class BaseAndDemos(Protocol):
+    """Settings of agents that act on top of a base policy, beside demonstrations."""
+
+    @property
+    def datasets(self) -> str:
+        """Return the folder of datasets; empty for Minari's own."""
+        ...
+
+
+class QueueSettings(Protocol):
+    """Settings of learners that compare fragments with those of recent rollouts."""
+
+    @property
+    def queue(self) -> int:
+        """Return how many fragments are kept to compare with."""
+        ...
 
 
 def check_device(device: str) -> None:
@@ -48,11 +67,12 @@ def check_base_and_demos(cfg: TrainCfg) -> None:
     Raises:
         UserError: If demonstrations tell the reward of another task. A base may be of another one, which is printed.
     """
-    base, demos = getattr(cfg.agent_cfg, "base", ""), getattr(cfg.agent_cfg, "demos", "")
+    settings = cast(BaseAndDemos, cfg.agent_cfg)
+    base, demos = getattr(settings, "base", ""), getattr(settings, "demos", "")
     if base and (Path(base) / "config.yaml").is_file() and (learned := read_config(Path(base))["env"]) != cfg.env:
         print(f"--agent.base {base} was learned in {learned}, not in {cfg.env}", file=sys.stderr)
     if demos and cfg.rater == "none":
-        folder = cfg.agent_cfg.datasets
+        folder = settings.datasets
         played = played_in(demos, Path(folder) if folder else None)
         if played not in ("", cfg.env):
             raise UserError(f"the demonstrations {demos} have the reward of {played}, and not of {cfg.env}.")
@@ -64,7 +84,7 @@ def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
     Raises:
         UserError: If they do not.
     """
-    length, kept = cfg.sampler_cfg.segment_length, env.recorder.num_rows - 1
+    length, kept = cfg.sampling.segment_length, env.recorder.num_rows - 1
     if length > kept:
         told = f"{kept} steps of each of {env.num_envs} environments are kept, and a segment has {length}"
         raise UserError(f"{told}: raise --recorder.capacity-steps and --recorder.capacity-bytes, or have fewer worlds.")
@@ -88,7 +108,7 @@ def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv, num_steps: int) -> None
         shorter = "lower --agent.num-steps, or n_steps in --agent.settings"
         raise UserError(f"--reward {cfg.reward} compares {told}: {shorter}.")
     # each rollout has a fragment of each env at least, those of older ones are left out, and a step takes two rows
-    rollouts = math.ceil(cfg.reward_cfg.queue / num_envs) + 2
+    rollouts = math.ceil(cast(QueueSettings, cfg.reward_cfg).queue / num_envs) + 2
     if env.recorder.num_rows < (rows := rollouts * (2 * num_steps + 1)):
         told = f"{rows * num_envs:,} steps, and there is room for {env.recorder.num_rows * num_envs:,}"
         raise UserError(f"--reward {cfg.reward} compares with a queue that reaches back {told}: see --recorder.")
@@ -104,7 +124,7 @@ def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
     if isinstance(parts.learner, JudgedLearner):
         raise UserError(f"--preferences cannot be used by --reward {cfg.reward}: it has each rollout judged anew.")
-    preferences, sampler = read_feedback(folder), cfg.sampler_cfg
+    preferences, sampler = read_feedback(folder), cfg.sampling
     queries = preferences.queries
     if not preferences.answers.answered.any():
         raise UserError(f"{folder} has nothing to begin with: no query in it was answered.")

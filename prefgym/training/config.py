@@ -1,13 +1,38 @@
-"""What a training run is made of."""
+"""The configuration of a run, and how it is made from names, configurations and objects."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Literal, Protocol, cast
+
+import tyro
 
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Positive, Seed, Threads, check
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Counts, ScheduleCfg
+
+
+class ActingSettings(Protocol):
+    """Settings that every agent has that acts while it learns."""
+
+    @property
+    def num_envs(self) -> int:
+        """Return how many environments it acts in at once."""
+        ...
+
+    @property
+    def num_steps(self) -> int:
+        """Return how many steps of each environment a rollout has."""
+        ...
+
+
+class SamplingSettings(Protocol):
+    """Settings that every sampler has."""
+
+    @property
+    def segment_length(self) -> int:
+        """Return the length of a segment, in steps."""
+        ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,16 +125,26 @@ class TrainCfg:
     """How a stopped run can go on."""
     eval: EvalCfg = field(default_factory=EvalCfg)
     """How the true return is measured."""
-    rater_cfg: Any = None
+    rater_cfg: Annotated[object, tyro.conf.arg(name="rater")] = None
     """Settings of the rater."""
-    agent_cfg: Any = None
+    agent_cfg: Annotated[object, tyro.conf.arg(name="agent")] = None
     """Settings of the agent."""
-    sampler_cfg: Any = None
+    sampler_cfg: Annotated[object, tyro.conf.arg(name="sampler")] = None
     """Settings of the sampler."""
-    reward_cfg: Any = None
+    reward_cfg: Annotated[object, tyro.conf.arg(name="reward")] = None
     """Settings of the reward learner."""
-    command: tuple[str, ...] = field(default=())
-    """The command line that asked for this run."""
+    command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
+    """The command line that began the run, if one did."""
+
+    @property
+    def acting(self) -> ActingSettings:
+        """Return what the settings of every agent have that acts while it learns."""
+        return cast(ActingSettings, self.agent_cfg)
+
+    @property
+    def sampling(self) -> SamplingSettings:
+        """Return what the settings of every sampler have."""
+        return cast(SamplingSettings, self.sampler_cfg)
 
     @property
     def num_threads(self) -> int:
@@ -172,10 +207,10 @@ class OfflineCfg:
     """How a stopped run can go on."""
     eval: OfflineEvalCfg = field(default_factory=OfflineEvalCfg)
     """How the true return is measured."""
-    agent_cfg: Any = None
+    agent_cfg: Annotated[object, tyro.conf.arg(name="agent")] = None
     """Settings of the agent."""
-    command: tuple[str, ...] = field(default=())
-    """The command line that asked for this run."""
+    command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
+    """The command line that began the run, if one did."""
 
     @property
     def num_threads(self) -> int:

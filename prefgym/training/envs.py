@@ -26,7 +26,7 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
             rater nor reward, the device cannot be used, or what is to be recorded cannot be: there is no room, or no
             picture.
     """
-    limit, length = foreign.find(cfg.env).max_episode_steps, cfg.sampler_cfg.segment_length
+    limit, length = foreign.find(cfg.env).max_episode_steps, cfg.sampling.segment_length
     is_recorded, is_on_device = cfg.rater != "none", cfg.backend == "warp"
     if is_recorded and limit is not None and length > limit:
         raise UserError(
@@ -58,7 +58,7 @@ def envs_of_arrays(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     Raises:
         UserError: If they cannot draw themselves.
     """
-    num_envs, mode = cfg.agent_cfg.num_envs, AutoresetMode.SAME_STEP
+    num_envs, mode = cfg.acting.num_envs, AutoresetMode.SAME_STEP
     if foreign.find(cfg.env).vector_entry_point == OURS:
         settings: dict[str, Any] = {"num_threads": cfg.num_threads, "dtype": np.float32}
         return gym.make_vec(cfg.env, num_envs, reward="recorded", autoreset_mode=mode, **settings)
@@ -88,6 +88,6 @@ def envs_on_device(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
         print("--backend warp on --device cpu is for tests: a processor is faster with --backend cpu", file=sys.stderr)
     settings: dict[str, Any] = {"reward": "recorded", "backend": "warp", "device": cfg.device, **asdict(cfg.warp)}
     try:
-        return gym.make_vec(cfg.env, cfg.agent_cfg.num_envs, **settings)
+        return gym.make_vec(cfg.env, cfg.acting.num_envs, **settings)
     except ValueError as error:
         raise UserError(f"{str(error).rstrip('.')}.") from error

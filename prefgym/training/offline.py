@@ -6,7 +6,6 @@ from contextlib import closing, contextmanager
 from functools import partial
 from typing import Any, cast
 
-import torch
 from gymnasium.vector import VectorEnv
 
 import prefgym
@@ -16,6 +15,7 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.common.registry import registry_of
 from prefgym.common.states import State
 from prefgym.core.context import AgentContext
+from prefgym.core.protocols import Agent
 from prefgym.data.feedback import read_feedback, read_manifest
 from prefgym.data.minari import dataset_folder, load_demos, played_in
 from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
@@ -25,44 +25,48 @@ from prefgym.runs.folder import RunFolder, write_manifest
 from prefgym.training.checks import check_device
 from prefgym.training.config import OfflineCfg
 from prefgym.training.loop import initial_folder
-from prefgym.training.online import copy_initial_preferences
+from prefgym.training.online import copy_initial_preferences, threads
 from prefgym.training.progress import Progress
+from prefgym.training.run import Run
 
 
-def train_offline(cfg: OfflineCfg, resume_from: Which | None = None) -> int:
-    """Train, and keep everything. Returns the exit code: 130 after Ctrl-C.
+def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Run:
+    """Train on recorded data, and keep everything.
 
     Args:
         cfg: Resolved configuration.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
 
+    Returns:
+        The run; after Ctrl-C, with what was learned so far.
+
     Raises:
         UserError: If the agent cannot learn from these data, or they are damaged.
     """
-    torch.set_num_threads(cfg.num_threads)
-    check_device(cfg.device)
-    data = read_data(cfg, resumed=resume_from is not None)
-    agent, seal = make_agent(cfg, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
-    if resume_from is None:
-        tell_other_envs(cfg)
-        if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
-            print(f"agent {cfg.agent!r} learns from --dataset, and not from --preferences beside it", file=sys.stderr)
-    with closing(
-        RunFolder(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
-    ) as run:
-        loop = OfflineLoop(cfg, agent, run, seal)
-        interrupted = loop.run_to_end(resume_from)
-        with loop.watching():
-            evaluation = loop.evaluate(cfg.eval.final_episodes)
-        run.log(agent.num_timesteps, dict(evaluation.metrics()))
-        with writing(run.path):
-            keep(cfg, agent, run, evaluation, interrupted)
-        print(f"{evaluation.in_words(0)} after {agent.num_timesteps:,} updates; see {run.path}")
-    write_manifest(run.path)  # from here on the run has finished, and needs no checkpoints
-    if interrupted:
-        return 130
-    loop.checkpoints.clear()
-    return 0
+    is_resumed = resume_from is not None
+    with threads(cfg.num_threads):
+        check_device(cfg.device)
+        data = read_data(cfg, resumed=is_resumed)
+        agent, seal = make_agent(cfg, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
+        if not is_resumed:
+            tell_other_envs(cfg)
+            if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
+                sources = "learns from --dataset, and not from --preferences beside it"
+                print(f"agent {cfg.agent!r} {sources}", file=sys.stderr)
+        prepare = partial(copy_initial_preferences, cfg.preferences)
+        with closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
+            loop = OfflineLoop(cfg, agent, folder, seal)
+            interrupted = loop.run_to_end(resume_from)
+            with loop.watching():
+                evaluation = loop.evaluate(cfg.eval.final_episodes)
+            folder.log(agent.num_timesteps, dict(evaluation.metrics()))
+            with writing(folder.path):
+                keep(cfg, agent, folder, evaluation, interrupted)
+            print(f"{evaluation.in_words(0)} after {agent.num_timesteps:,} updates; see {folder.path}")
+        write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
+    if not interrupted:
+        loop.checkpoints.clear()
+    return Run(folder.path, policy=cast(Agent, agent))
 
 
 def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:

@@ -19,12 +19,14 @@ from prefgym import rewards, samplers
 from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.common.registry import registry_of
-from prefgym.core.protocols import JudgedLearner, Policy, SelfPlayLearner
+from prefgym.core.context import AgentContext, LearnerContext, SamplerContext
+from prefgym.core.protocols import Agent, JudgedLearner, Policy, Rater, SelfPlayLearner
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import copy_feedback
 from prefgym.data.tables import load_preferences, save_preferences
 from prefgym.evaluation.evaluate import make_evaluation_env, record_episode
 from prefgym.nn.weights import save_weights
+from prefgym.raters.immediate import as_rater
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder, read_config, write_manifest
 from prefgym.training.annotate import make_rater
@@ -40,50 +42,66 @@ from prefgym.training.checks import (
 from prefgym.training.config import TrainCfg
 from prefgym.training.envs import make_training_env
 from prefgym.training.loop import INITIAL_PREFERENCES, Outcome, Parts, stateless, train
+from prefgym.training.resolve import Objects
+from prefgym.training.run import Run
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 FPS = 30.0
 """Steps a second where an environment does not say."""
 
 
-def train_and_report(cfg: TrainCfg, resume_from: Which | None = None) -> int:
-    """Train, keep everything, and write the report. Returns the exit code: 130 after Ctrl-C.
+def run_training(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: Which | None = None) -> Run:
+    """Train, keep everything, and write the report.
 
     Args:
         cfg: Resolved configuration.
+        objects: Parts that are ready-made, in the place of those that the configuration names.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+
+    Returns:
+        The run; after Ctrl-C, with what was learned so far.
 
     Raises:
         UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
     """
-    torch.set_num_threads(cfg.num_threads)
-    with enough_memory(cfg.device):
-        parts = build(cfg)
-    if cfg.preferences is not None and resume_from is None:
-        check_preferences(cfg, cfg.preferences, parts)
-    if names := stateless(parts):
-        told = "it has no checkpoints, since these parts cannot tell their state"
-        print(f"this run cannot be resumed: {told}: {', '.join(names)}", file=sys.stderr)
-    with closing(
-        RunFolder(cfg, resume=resume_from is not None, prepare=partial(copy_initial_preferences, cfg.preferences))
-    ) as run:
+    with threads(cfg.num_threads):
         with enough_memory(cfg.device):
-            outcome = train(cfg, parts, run, resume_from)
-        with writing(run.path):
-            keep(cfg, parts, run, outcome)
-        spent = f"{outcome.steps:,} steps and {parts.budget.num_asked} queries"
-        print(f"{outcome.evaluation.in_words(0)} after {spent}; see {run.path}")
-        if parts.rater is not None and parts.budget.left and not outcome.interrupted:
-            print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
-        if cfg.report and not outcome.interrupted:
-            print(f"report: {write_run_report(run.path)}")
-    write_manifest(run.path)  # from here on the run has finished, and needs no checkpoints
-    if not outcome.interrupted:
-        Checkpoints(run.path / "checkpoints").clear()
+            parts = build(cfg, objects or Objects())
+        if cfg.preferences is not None and resume_from is None:
+            check_preferences(cfg, cfg.preferences, parts)
+        if names := stateless(parts):
+            why = "it has no checkpoints, since these parts cannot tell their state"
+            print(f"this run cannot be resumed: {why}: {', '.join(names)}", file=sys.stderr)
+        is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
+        with closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
+            with enough_memory(cfg.device):
+                outcome = train(cfg, parts, folder, resume_from)
+            with writing(folder.path):
+                keep(cfg, parts, folder, outcome)
+            spent = f"{outcome.steps:,} steps and {parts.budget.num_asked} queries"
+            print(f"{outcome.evaluation.in_words(0)} after {spent}; see {folder.path}")
+            if parts.rater is not None and parts.budget.left and not outcome.interrupted:
+                print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
+            if cfg.report and not outcome.interrupted:
+                print(f"report: {write_run_report(folder.path)}")
+        write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)
-        return 130
-    return 0
+    else:
+        Checkpoints(folder.path / "checkpoints").clear()
+    learner = parts.learner if outcome.fit is not None else None
+    return Run(folder.path, policy=parts.agent, reward=learner, objects=objects)
+
+
+@contextmanager
+def threads(num_threads: int) -> Generator[None]:
+    """Let torch use so many threads, and as many as before afterwards."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(num_threads)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
 
 
 @contextmanager
@@ -102,18 +120,19 @@ def enough_memory(device: str) -> Generator[None]:
         raise UserError(f"the memory of {device} does not suffice: {told}.") from error
 
 
-def build(cfg: TrainCfg) -> Parts:
+def build(cfg: TrainCfg, objects: Objects) -> Parts:
     """Make all parts of a run.
 
     Args:
         cfg: Resolved configuration.
+        objects: Parts that are ready-made.
 
     Raises:
         UserError: If the parts do not fit the environment.
     """
     if cfg.backend != "warp":  # whose environments say more about what a GPU lacks
         check_device(cfg.device)
-    # one seed for each part that draws
+    # one seed for each part that samples
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
         int, np.random.SeedSequence(cfg.seed).generate_state(5)
     )
@@ -121,42 +140,58 @@ def build(cfg: TrainCfg) -> Parts:
     env = make_training_env(cfg)
     if isinstance(env, PreferenceVectorEnv):
         check_room(cfg, env)
-    learner = rewards.build(cfg.reward, cfg.reward_cfg, env=env, seed=learner_seed, device=cfg.device)
+    learner = objects.reward or rewards.build(
+        cfg.reward, cfg.reward_cfg, LearnerContext(env=env, seed=learner_seed, device=cfg.device)
+    )
     if cfg.rater == "none" and isinstance(learner, SelfPlayLearner | JudgedLearner):
         raise UserError(f"--reward {cfg.reward} rewards by comparisons, and without a rater nobody says who wins.")
     if isinstance(learner, SelfPlayLearner | JudgedLearner):
         check_self_play(cfg, learner)
-    try:
-        agent = registry_of("agent").build(cfg.agent, cfg.agent_cfg, env=env, seed=agent_seed, device=cfg.device)
-    except ValueError as error:
-        raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
+    agent = objects.agent or build_agent(cfg, AgentContext(env=env, seed=agent_seed, device=cfg.device))
     rater = None
     if isinstance(env, PreferenceVectorEnv):
         if isinstance(learner, JudgedLearner):
-            check_queue(cfg, env, getattr(agent, "rollout_steps", cfg.agent_cfg.num_steps))
-        rater = make_rater(
-            cfg.rater,
-            cfg.rater_cfg,
-            cfg.env,
-            env,
-            env.recorder,
-            policy=agent,
-            num_threads=cfg.num_threads,
-            seed=rater_seed,
-        )
+            check_queue(cfg, env, getattr(agent, "rollout_steps", cfg.acting.num_steps))
+        rater = as_rater(objects.rater) if objects.rater is not None else build_rater(cfg, env, agent, rater_seed)
     env.reset(seed=env_seed)
     shown: list[Segments] = []
+    context = SamplerContext(asked=lambda: Segments.cat(shown) if shown else None)
     return Parts(
         env=env,
         agent=agent,
         rater=rater,
-        sampler=samplers.build(cfg.sampler, cfg.sampler_cfg, asked=lambda: Segments.cat(shown) if shown else None),
+        sampler=objects.sampler or samplers.build(cfg.sampler, cfg.sampler_cfg, context),
         shown_so_far=shown,
         learner=learner,
         budget=Budget(cfg.budget, cfg.budget_counts),
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
         generator=torch.Generator().manual_seed(sampler_seed),
     )
+
+
+def build_agent(cfg: TrainCfg, context: AgentContext) -> Agent:
+    """Make the agent.
+
+    Raises:
+        UserError: If it cannot learn in the environment.
+    """
+    try:
+        return registry_of("agent").build(cfg.agent, cfg.agent_cfg, context)
+    except ValueError as error:
+        raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
+
+
+def build_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int) -> Rater:
+    """Make the rater.
+
+    Raises:
+        UserError: If it cannot judge the task.
+    """
+    num_threads = cfg.num_threads
+    rater = make_rater(
+        cfg.rater, cfg.rater_cfg, cfg.env, env, env.recorder, policy=agent, num_threads=num_threads, seed=seed
+    )
+    return as_rater(rater)
 
 
 def copy_initial_preferences(preferences: Path | None, into: Path) -> None:
@@ -243,7 +278,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
     if outcome.preferences is not None:
         save_preferences(run.folder("preferences") / "preferences", outcome.preferences)
     if outcome.fit is not None:
-        card = {"reward": cfg.reward, "cfg": asdict(cfg.reward_cfg)}
+        card = {"reward": cfg.reward, "cfg": asdict(cast(Any, cfg.reward_cfg))}
         save_weights(checkpoint / "reward", parts.learner.weights(), card)
         fit = outcome.fit
         held_out = {"probability": fit.probability.numpy().tolist(), "choice": fit.choice.numpy().tolist()}

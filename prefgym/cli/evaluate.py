@@ -1,0 +1,48 @@
+"""`prefgym evaluate`: measure the true return of a policy."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from prefgym.common.limits import Count, Seed, Threads, check
+from prefgym.evaluation.evaluate import FIRST_SEED, evaluate, make_evaluation_env
+from prefgym.evaluation.experts import LEVELS, load_expert
+from prefgym.runs.folder import read_config
+from prefgym.training.load import load_policy
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateArgs:
+    """Measure the true return of a run's last policy, or of an expert."""
+
+    run: tyro.conf.Positional[Path]
+    """Run folder; or `expert:ID` or `medium:ID` for what ships with prefgym, such as expert:prefgym/Hopper-v0."""
+    episodes: Count = 20
+    """Episodes, each in an environment of its own."""
+    seed: Seed = FIRST_SEED
+    """Seed of the first; the others count on from it."""
+    threads: Threads = 1
+    """Threads of the simulation."""
+    video: bool = False
+    """Whether to write a video of the first episode into the run folder; that of an expert is written here."""
+
+    __post_init__ = check
+
+
+def run(argv: list[str]) -> int:
+    """Evaluate a policy, and film it if that is wanted. Returns the exit code."""
+    from prefgym.training.online import film
+
+    args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
+    level, colon, env = str(args.run).partition(":")
+    if colon and level in LEVELS:
+        policy, file = load_expert(env, level), Path(f"{env.rpartition('/')[-1]}-{level}-{args.seed}.mp4")
+    else:
+        policy, env = load_policy(args.run), read_config(args.run)["env"]
+        file = args.run / f"episode-{args.seed}.mp4"
+    evaluation = evaluate(policy, make_evaluation_env(env, args.episodes, args.threads), args.seed)
+    print(f"{evaluation.in_words(1)} over {args.episodes} episodes")
+    if args.video:
+        print(f"video: {film(env, policy, args.seed, file)}")
+    return 0

@@ -1,0 +1,65 @@
+"""`prefgym feedback`: preferences as files that others can read."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import tyro
+
+from prefgym.common.errors import UserError
+from prefgym.core.preferences import Preferences, Status
+from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest
+from prefgym.runs.folder import read_config
+
+
+@dataclass(frozen=True, kw_only=True)
+class ExportArgs:
+    """Write what was asked and answered in a run into a folder that others can read."""
+
+    run: tyro.conf.Positional[Path]
+    """Run folder."""
+    folder: tyro.conf.Positional[Path]
+    """Folder to write, which must not exist."""
+    truth: bool = True
+    """Whether task reward, factors, physics states and pictures of the segments come along."""
+    instructions: str = ""
+    """What raters were told."""
+    licence: str = ""
+    """Under which the folder may be used."""
+    consent: str = ""
+    """What people who answered have agreed to."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ValidateArgs:
+    """Read such a folder, and check all that it says."""
+
+    folder: tyro.conf.Positional[Path]
+    """Folder to read."""
+
+
+def run(argv: list[str]) -> int:
+    """Export or validate. Returns the exit code."""
+    if argv[:1] == ["export"]:
+        args = tyro.cli(ExportArgs, args=argv[1:], prog="prefgym feedback export")
+        env = read_config(args.run)["env"]
+        card = Card(env=env, instructions=args.instructions, licence=args.licence, consent=args.consent)
+        preferences, folder = export_run(args.run, args.folder, card, truth=args.truth), args.folder
+    elif argv[:1] == ["validate"]:
+        folder = tyro.cli(ValidateArgs, args=argv[1:], prog="prefgym feedback validate").folder
+        preferences = read_feedback(folder)
+    elif argv[:1] in (["-h"], ["--help"]):
+        print("  prefgym feedback export --help\n\n  prefgym feedback validate --help")
+        return 0
+    else:
+        raise UserError("say what to do: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER")
+    print(summarize(folder, preferences))
+    return 0
+
+
+def summarize(folder: Path, preferences: Preferences) -> str:
+    """Say in a line what a folder of answers holds."""
+    env = read_manifest(folder)["env"]
+    raters = ", ".join(info.name for info in preferences.raters)
+    counts = preferences.answers.status.bincount(minlength=len(Status)).numpy().tolist()
+    answers = ", ".join(f"{count} {status.name.lower()}" for status, count in zip(Status, counts) if count)
+    return f"{folder}: {len(preferences)} queries about {env} to {raters}: {answers}"

@@ -1,0 +1,148 @@
+"""From what people name to a resolved configuration: each part by name, by configuration or as an object."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, is_dataclass, replace
+from pathlib import Path
+from types import FunctionType
+
+import gymnasium as gym
+
+from prefgym.common.errors import UserError
+from prefgym.common.names import did_you_mean
+from prefgym.common.registry import Kind, NoSettings, registry_of
+from prefgym.core.capabilities import Capability, capabilities_of
+from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import Agent, Learner, Rater, Sampler
+from prefgym.core.queries import Queries
+from prefgym.data.feedback import read_manifest
+from prefgym.data.minari import played_in
+from prefgym.sim.third_party import find
+from prefgym.training.config import OfflineCfg, TrainCfg
+
+PARTS: tuple[Kind, ...] = ("rater", "agent", "sampler", "reward")
+"""The kinds of parts of a run that acts."""
+
+Answering = Callable[[Queries], Preferences]
+"""A plain function, or an object with `__call__`, that answers queries at once."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Objects:
+    """Parts that were handed over ready-made, in the place of those that the configuration names."""
+
+    rater: Rater | Answering | None = None
+    """Answers queries."""
+    reward: Learner | None = None
+    """Is fitted to the answers."""
+    sampler: Sampler | None = None
+    """Chooses segments to ask about."""
+    agent: Agent | None = None
+    """Acts and learns."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Resolved:
+    """What one part was resolved to."""
+
+    name: str
+    """As registered, or `module:Name`."""
+    cfg: object
+    """Its configuration."""
+    part: object = None
+    """The part itself, if it was handed over."""
+
+
+def resolve(kind: Kind, choice: object, env_id: str = "") -> Resolved:
+    """Resolve a part that was named, configured or handed over.
+
+    Args:
+        kind: Kind of part.
+        choice: A registered name or `module:Name`; a configuration; a class or function; or an object.
+        env_id: Environment id, for settings that were tuned for a task; those of a configuration stay as they are.
+
+    Raises:
+        UnknownNameError: If the name or the configuration belongs to no part.
+    """
+    registry = registry_of(kind)
+    if isinstance(choice, str):
+        name = registry.canonical(choice)
+        return Resolved(name=name, cfg=registry.cfg(name, env=env_id))
+    if isinstance(choice, type | FunctionType) and "<" not in choice.__qualname__:
+        name = f"{choice.__module__}:{choice.__qualname__}"
+        return Resolved(name=name, cfg=registry.cfg(name))
+    if is_dataclass(choice) and not isinstance(choice, type) and not callable(choice):
+        return Resolved(name=registry.name_of(choice), cfg=choice)
+    named = choice if isinstance(choice, FunctionType) else choice.__class__
+    return Resolved(name=f"{named.__module__}:{named.__qualname__}", cfg=NoSettings(), part=choice)
+
+
+def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
+    """Put the parts of a run into its configuration.
+
+    Args:
+        cfg: Everything else, `env` among it.
+        **choices: The parts by kind: rater, agent, sampler, reward.
+
+    Raises:
+        UserError: If the environment is unknown, or the agent learns offline.
+        UnknownNameError: If a part is unknown.
+    """
+    check_env(cfg.env)
+    found = {kind: resolve(kind, choices[kind], cfg.env) for kind in PARTS}
+    agent = found["agent"]
+    if agent.part is None and is_offline(agent.name):
+        raise UserError(
+            f"agent {agent.name!r} learns from recorded data, and does not act: prefgym train-offline trains it."
+        )
+    names = {kind: part.name for kind, part in found.items()}
+    settings = {f"{kind}_cfg": part.cfg for kind, part in found.items()}
+    ready = {kind: part.part for kind, part in found.items()}
+    return replace(cfg, **names, **settings), Objects(**ready)  # pyright: ignore[reportArgumentType] - kinds are fields
+
+
+def resolve_offline(cfg: OfflineCfg, agent: object) -> OfflineCfg:
+    """Put the agent into the configuration of an offline run, and the environment that its data are of.
+
+    Raises:
+        UserError: If there are no data, they do not say their environment, it is unknown, or the agent acts.
+        UnknownNameError: If the agent is unknown.
+    """
+    if cfg.preferences is None and cfg.dataset is None:
+        raise UserError("there is nothing to learn from: give --preferences FOLDER, --dataset ID, or both.")
+    name = resolve("agent", agent).name
+    if not is_offline(name):
+        raise UserError(f"agent {name!r} acts while it learns: prefgym train trains it.")
+    env = cfg.env or env_of_data(cfg.preferences, cfg.dataset, cfg.datasets)
+    if not env:
+        raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")
+    check_env(env)
+    return replace(cfg, env=env, agent=name, agent_cfg=resolve("agent", agent, env).cfg)
+
+
+def is_offline(agent: str) -> bool:
+    """Return whether a registered agent learns from recorded data.
+
+    Raises:
+        UnknownNameError: If it is not registered.
+    """
+    return Capability.OFFLINE in capabilities_of(registry_of("agent").get(agent))
+
+
+def env_of_data(preferences: Path | None, dataset: str | None, datasets: Path | None) -> str:
+    """Return the id of the environment that preferences, or else a dataset, are of; empty if neither says it."""
+    if preferences is not None:
+        return read_manifest(preferences)["env"]
+    return "" if dataset is None else played_in(dataset, datasets)
+
+
+def check_env(env_id: str) -> None:
+    """Look an environment up.
+
+    Raises:
+        UserError: If it is not registered.
+    """
+    try:
+        find(env_id)
+    except gym.error.Error:
+        near = did_you_mean(env_id, list(gym.registry), "prefgym list envs shows ours")
+        raise UserError(f"unknown environment {env_id!r}: {near}") from None

@@ -1,0 +1,60 @@
+"""The configuration of a run that was stopped, as its folder holds it."""
+
+from dataclasses import fields, is_dataclass, replace
+from pathlib import Path
+from typing import Any, TypeVar, get_args, get_type_hints
+
+from prefgym.common.errors import UnknownNameError, UserError
+from prefgym.common.registry import Kind, registry_of
+from prefgym.rl.base import config_from_json
+from prefgym.runs.checkpoints import Checkpoints
+from prefgym.runs.folder import has_finished, read_config
+from prefgym.training.config import OfflineCfg, TrainCfg
+from prefgym.training.resolve import PARTS
+
+Cfg = TypeVar("Cfg")
+
+
+def configuration_of(run: Path) -> TrainCfg | OfflineCfg:
+    """Read the configuration of a run that was stopped.
+
+    Args:
+        run: Its folder.
+
+    Raises:
+        UserError: If the run has finished, or has a part or a setting that this version does not know.
+    """
+    config = read_config(run)
+    if has_finished(run):
+        Checkpoints(run / "checkpoints").clear()  # should it have been killed just before that
+        raise UserError(f"{run} has finished: there is nothing left to do.")
+    kinds: tuple[Kind, ...] = PARTS
+    default: TrainCfg | OfflineCfg = TrainCfg()
+    if "updates" in config:
+        kinds, default = ("agent",), OfflineCfg()
+    try:
+        parts: dict[str, Any] = {
+            f"{kind}_cfg": config_from_json(registry_of(kind).cfg(config[kind]), config.pop(f"{kind}_cfg"))
+            for kind in kinds
+        }
+        rest = config_from_json(default, config)
+        return replace(with_paths(rest), **{name: with_paths(part) for name, part in parts.items()}, out=run)
+    except UnknownNameError as error:
+        raise UserError(f"{run} cannot be resumed: {error}.") from error
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
+        raise UserError(f"{run} cannot be resumed: its configuration is not one of this version: {error}.") from error
+
+
+def with_paths(cfg: Cfg) -> Cfg:
+    """Turn text into paths where a configuration has paths: files know text only."""
+    if not is_dataclass(cfg) or isinstance(cfg, type):
+        return cfg
+    hints = get_type_hints(type(cfg))
+    changed: dict[str, Any] = {}
+    for field in fields(cfg):
+        value, hint = getattr(cfg, field.name), hints[field.name]
+        if isinstance(value, str) and (hint is Path or Path in get_args(hint)):
+            changed[field.name] = Path(value)
+        elif is_dataclass(value):
+            changed[field.name] = with_paths(value)
+    return replace(cfg, **changed)

@@ -1,0 +1,175 @@
+"""A run as its user sees it: what it came to, what was learned, what was answered."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from prefgym.common.errors import UserError
+from prefgym.common.files import read_json
+from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import Agent, Learner
+from prefgym.data.tables import load_preferences
+from prefgym.report.data import read_metrics
+from prefgym.runs.checkpoints import Which
+from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
+from prefgym.training.config import OfflineCfg
+from prefgym.training.load import load_policy, load_reward
+from prefgym.training.resolve import Objects
+from prefgym.training.restore import configuration_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """What a run came to."""
+
+    mean_return: float
+    """Mean true return of the last policy over the final episodes, or what the task's metric counts."""
+    std_return: float
+    """Standard deviation over these episodes."""
+    returns: tuple[float, ...]
+    """True return of each final episode."""
+    episode_lengths: tuple[int, ...]
+    """Steps of each final episode."""
+    success_rate: float | None
+    """Share of final episodes that ended in success; None where the environment does not say."""
+    steps: int
+    """Environment steps; updates of a run that learned offline."""
+    num_asked: int
+    """Queries submitted to the rater."""
+    num_answered: int
+    """Queries answered."""
+    wall_time_s: float
+    """Seconds from the first step to the last evaluation."""
+    interrupted: bool
+    """Whether Ctrl-C ended the run before its last step."""
+
+
+class Run:
+    """A run folder: `run.result`, `run.policy`, `run.reward`, `run.preferences`, `run.metrics`, `run.report()`."""
+
+    def __init__(
+        self,
+        path: Path | str,
+        *,
+        policy: Agent | None = None,
+        reward: Learner | None = None,
+        objects: Objects | None = None,
+    ) -> None:
+        """Open a run folder.
+
+        Args:
+            path: The folder.
+            policy: The agent, where it is in memory still; None loads it when it is first used.
+            reward: The reward learner, likewise.
+            objects: Parts that the run was given ready-made.
+
+        Raises:
+            UserError: If it is no run folder, or its configuration is damaged.
+        """
+        self.path = Path(path)
+        self._policy, self._reward, self._objects = policy, reward, objects or Objects()
+        self.config: dict[str, Any] = read_config(self.path)
+        """The resolved configuration, as in `config.yaml`."""
+
+    def __repr__(self) -> str:
+        return f"Run({str(self.path)!r})"
+
+    @property
+    def result(self) -> Result:
+        """Return what the run came to.
+
+        Raises:
+            UserError: If it has not ended.
+        """
+        file = self.path / "result.json"
+        if not file.is_file():
+            raise UserError(f"{self.path} has no result yet.")
+        facts = read_json(file)
+        return Result(
+            mean_return=facts["final_return_mean"],
+            std_return=facts["final_return_std"],
+            returns=tuple(facts["returns"]),
+            episode_lengths=tuple(facts["episode_lengths"]),
+            success_rate=facts.get("success_rate"),
+            steps=facts["updates"] if "updates" in facts else facts["steps"],
+            num_asked=facts.get("num_asked", 0),
+            num_answered=facts.get("num_answered", 0),
+            wall_time_s=facts["wall_time_s"],
+            interrupted=facts["interrupted"],
+        )
+
+    @property
+    def policy(self) -> Agent:
+        """Return the last policy; `run.policy.predict(obs)` chooses actions.
+
+        Raises:
+            UserError: If there is none, or a file of it is damaged.
+        """
+        if self._policy is None:
+            self._policy = load_policy(self.path)
+        return self._policy
+
+    @property
+    def reward(self) -> Learner:
+        """Return the reward learner.
+
+        Raises:
+            UserError: If there is none, or a file of it is damaged.
+        """
+        if self._reward is None:
+            self._reward = load_reward(self.path)
+        return self._reward
+
+    @property
+    def preferences(self) -> Preferences | None:
+        """Read what was answered; None if nothing was.
+
+        Raises:
+            UserError: If it is damaged.
+        """
+        name = self.path / "preferences" / "preferences"
+        return load_preferences(name) if name.with_suffix(".json").is_file() else None
+
+    @property
+    def metrics(self) -> dict[str, npt.NDArray[np.float64]]:
+        """Read the table of metrics: a column each, a row for each line of the log, NaN where a line has no value.
+
+        Raises:
+            UserError: If it is damaged.
+        """
+        rows = tuple(read_metrics(self.path / "metrics.jsonl"))
+        names = dict.fromkeys(name for row in rows for name in row)
+        return {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in names}
+
+    def report(self) -> Path:
+        """Write the report again, and return its path.
+
+        Raises:
+            UserError: If a file that it shows is missing or damaged.
+        """
+        from prefgym.training.online import write_run_report
+
+        verify_reported(self.path)
+        page = write_run_report(self.path)
+        renew_in_manifest(self.path, page.name)
+        return page
+
+    def resume(self, resume_from: Which = "latest") -> "Run":
+        """Go on with a run that was stopped, as if it had never been, and return it.
+
+        Args:
+            resume_from: Which of its two checkpoints; the previous one where a file of the latest is damaged.
+
+        Raises:
+            UserError: If the run has finished, or cannot go on.
+        """
+        from prefgym.training.offline import run_offline
+        from prefgym.training.online import run_training
+
+        cfg = configuration_of(self.path)
+        if isinstance(cfg, OfflineCfg):
+            return run_offline(cfg, resume_from=resume_from)
+        return run_training(cfg, self._objects, resume_from=resume_from)
