@@ -26,6 +26,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, NonNegative, check
 from prefgym.common.spaces import Spaces, check_arrays, single_spaces
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.capabilities import Capability
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
 from prefgym.nn.weights import load_weights, save_weights
@@ -109,6 +110,9 @@ class RecordingVecEnv(VecEnv):
 class Sb3Agent:
     """An algorithm of SB3's, on- or off-policy."""
 
+    capabilities: frozenset[Capability] = frozenset()
+    """Those of the class; an off-policy algorithm adds `OFF_POLICY`."""
+
     def __init__(self, cfg: Sb3Cfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Make an untrained one.
 
@@ -139,6 +143,7 @@ class Sb3Agent:
         except (TypeError, ValueError, AssertionError) as error:
             raise UserError(f"{cfg.algorithm} cannot be made with --agent.settings {cfg.settings}: {error}.") from None
         if self.is_off_policy:
+            self.capabilities = frozenset({Capability.OFF_POLICY})
             self._check_rounds()
         self.model.set_logger(Logger(None, []))
         self._quiet = CallbackList([])

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -10,6 +10,7 @@ from torch import Generator, Tensor, nn
 from prefgym.common.limits import Count, check
 from prefgym.common.spaces import single_spaces
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.capabilities import Capability
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
@@ -76,6 +77,8 @@ class Members(StackedMLP):
 
 class Ensemble:
     """A reward model: the members' mean, normalised after each session."""
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SCORES})
 
     def __init__(self, cfg: EnsembleCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Make unfitted members.

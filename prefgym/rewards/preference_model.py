@@ -6,13 +6,14 @@ worth depends on whom one meets, and those are fragments of the latest rollouts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Tensor
 
 from prefgym.common.limits import Count, Natural
 from prefgym.common.states import State
+from prefgym.core.capabilities import Capability
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
@@ -70,6 +71,7 @@ class PreferenceModel(Ensemble):
     fragment, this is the mean of its log odds against those in the queue, but for a number that all fragments share.
     """
 
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SELF_PLAY, Capability.SCORES})
     cfg: PreferenceModelCfg
     members: PairwiseNetworks
 

@@ -6,13 +6,14 @@ each step of it is rewarded the share of these comparisons that the fragment has
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, check
 from prefgym.common.states import State
+from prefgym.core.capabilities import Capability
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.core.segments import Segments
 
@@ -29,6 +30,8 @@ class WinRateCfg:
 
 class WinRate:
     """Rewards trajectory fragments by the share of recent fragments that the rater prefers them to."""
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.JUDGED})
 
     def __init__(self, cfg: WinRateCfg, env: Any = None, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
         """Start with an empty queue.

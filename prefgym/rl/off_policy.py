@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.capabilities import Capability
 from prefgym.core.rollout import Rollout
 from prefgym.nn.weights import load_merged_state_dicts, merge_state_dicts
 from prefgym.rl.online import OnlineAgent
@@ -23,6 +24,7 @@ class ReplayAgent(OnlineAgent):
     Its configuration has `random_steps` and `updates_per_step` beside what online agents have.
     """
 
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.OFF_POLICY})
     told: ClassVar[tuple[str, ...]]
     """Names of what `step` returns."""
 

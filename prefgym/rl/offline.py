@@ -3,7 +3,7 @@
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from torch import Generator, Tensor
@@ -13,6 +13,7 @@ from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.common.spaces import denormalize_action, normalize_action
 from prefgym.common.states import State
+from prefgym.core.capabilities import Capability
 from prefgym.core.preferences import Preferences
 from prefgym.nn.actor import Actor
 from prefgym.rl.base import BaseAgent, StopTraining
@@ -91,6 +92,7 @@ class OfflineData:
 class OfflineAgent(BaseAgent):
     """A policy that `improve` makes better; what counts as a step of `learn` is an update."""
 
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.OFFLINE})
     learns_from = ("preferences",)
 
     def __init__(
