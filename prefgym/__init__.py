@@ -24,8 +24,11 @@ if TYPE_CHECKING:
     from prefgym.core.segments import Segments as Segments
     from prefgym.data.feedback import read_feedback as read_feedback
     from prefgym.data.feedback import write_feedback as write_feedback
+    from prefgym.training.api import train as train
+    from prefgym.training.api import train_offline as train_offline
     from prefgym.training.load import load_policy as load_policy
     from prefgym.training.load import load_reward as load_reward
+    from prefgym.training.run import Run as Run
     from prefgym.wrappers.preference import PreferenceEnv as PreferenceEnv
     from prefgym.wrappers.preference import PreferenceVectorEnv as PreferenceVectorEnv
 
@@ -40,10 +43,13 @@ _NAMES = {
     "Preferences": "prefgym.core.preferences",
     "Queries": "prefgym.core.queries",
     "RaterInfo": "prefgym.core.preferences",
+    "Run": "prefgym.training.run",
     "Segments": "prefgym.core.segments",
     "load_policy": "prefgym.training.load",
     "load_reward": "prefgym.training.load",
     "read_feedback": "prefgym.data.feedback",
+    "train": "prefgym.training.api",
+    "train_offline": "prefgym.training.api",
     "write_feedback": "prefgym.data.feedback",
 }
 """Which module each name of the public surface comes from."""

@@ -6,7 +6,7 @@ import gymnasium as gym
 import pytest
 
 import prefgym  # noqa: F401 - registers the environments
-from prefgym import agents
+from prefgym import agents, samplers
 from prefgym.bench.cells import read_lines
 from prefgym.cli.flags import parse_train
 from prefgym.report.data import RunData, load_run
@@ -19,7 +19,8 @@ def test_old_flags_are_taken(capsys: pytest.CaptureFixture[str]) -> None:
     """Each is named once."""
     flags = ("--env", "prefgym/Hopper-v0", "--agent", "residual", "--agent.num-ahead=5", "--sampler.no-cut")
     cfg = parse_train(flags)
-    assert (cfg.agent_cfg.n_step, cfg.sampler_cfg.keep_short) == (5, False)
+    assert cfg.agent_cfg == agents.cfg("residual", n_step=5)
+    assert cfg.sampler_cfg == samplers.cfg("disagreement", keep_short=False)
     assert capsys.readouterr().err.splitlines() == [
         "--agent.num-ahead is called --agent.n-step now",
         "--sampler.no-cut is called --sampler.no-keep-short now",

@@ -8,8 +8,7 @@ import tyro
 from prefgym.cli.flags import parse_train, resumes
 from prefgym.common.errors import UserError
 from prefgym.runs.checkpoints import Which
-from prefgym.training.online import run_training
-from prefgym.training.run import Run
+from prefgym.training.run import Run, run_training
 
 INTERRUPTED = 130
 """The exit code after Ctrl-C."""

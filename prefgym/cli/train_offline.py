@@ -2,7 +2,7 @@
 
 from prefgym.cli.flags import parse_offline, resumes
 from prefgym.cli.train import exit_code, resume
-from prefgym.training.offline import run_offline
+from prefgym.training.run import run_offline
 
 
 def run(argv: list[str]) -> int:

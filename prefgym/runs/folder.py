@@ -329,7 +329,8 @@ def read_config(path: Path) -> dict[str, Any]:
         raise DamageError(f"{file} is damaged: it does not name an environment.")
     settings = told.get("agent_cfg")
     algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
-    for name in (told.get("env"), algorithm):
+    parts = (told.get(kind) for kind in ("rater", "reward", "sampler", "agent"))
+    for name in (told.get("env"), algorithm, *parts):
         if isinstance(name, str):
             check_import(name, file)
     return told

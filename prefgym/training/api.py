@@ -9,10 +9,8 @@ from prefgym.common.errors import UserError
 from prefgym.common.names import did_you_mean
 from prefgym.training.budget import Counts, ScheduleCfg
 from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, TrainCfg, WarpCfg
-from prefgym.training.offline import run_offline
-from prefgym.training.online import run_training
 from prefgym.training.resolve import Objects, resolve_offline, resolve_train
-from prefgym.training.run import Run
+from prefgym.training.run import Run, run_offline, run_training
 
 Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg)
 

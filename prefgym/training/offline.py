@@ -24,13 +24,13 @@ from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder, write_manifest
 from prefgym.training.checks import check_device
 from prefgym.training.config import OfflineCfg
+from prefgym.training.ended import Ended
 from prefgym.training.loop import initial_folder
 from prefgym.training.online import copy_initial_preferences, threads
 from prefgym.training.progress import Progress
-from prefgym.training.run import Run
 
 
-def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Run:
+def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Ended:
     """Train on recorded data, and keep everything.
 
     Args:
@@ -38,7 +38,7 @@ def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Run:
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
 
     Returns:
-        The run; after Ctrl-C, with what was learned so far.
+        What was trained; after Ctrl-C, as far as it came.
 
     Raises:
         UserError: If the agent cannot learn from these data, or they are damaged.
@@ -66,7 +66,7 @@ def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Run:
         write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
     if not interrupted:
         loop.checkpoints.clear()
-    return Run(folder.path, policy=cast(Agent, agent))
+    return Ended(path=folder.path, agent=cast(Agent, agent), interrupted=interrupted)
 
 
 def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:

@@ -40,17 +40,17 @@ from prefgym.training.checks import (
     check_self_play,
 )
 from prefgym.training.config import TrainCfg
+from prefgym.training.ended import Ended
 from prefgym.training.envs import make_training_env
 from prefgym.training.loop import INITIAL_PREFERENCES, Outcome, Parts, stateless, train
 from prefgym.training.resolve import Objects
-from prefgym.training.run import Run
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 FPS = 30.0
 """Steps a second where an environment does not say."""
 
 
-def run_training(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: Which | None = None) -> Run:
+def train_online(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: Which | None = None) -> Ended:
     """Train, keep everything, and write the report.
 
     Args:
@@ -59,14 +59,14 @@ def run_training(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: 
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
 
     Returns:
-        The run; after Ctrl-C, with what was learned so far.
+        What was trained; after Ctrl-C, as far as it came.
 
     Raises:
         UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
     """
     with threads(cfg.num_threads):
         with enough_memory(cfg.device):
-            parts = build(cfg, objects or Objects())
+            parts = build(cfg, objects)
         if cfg.preferences is not None and resume_from is None:
             check_preferences(cfg, cfg.preferences, parts)
         if names := stateless(parts):
@@ -90,7 +90,7 @@ def run_training(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: 
     else:
         Checkpoints(folder.path / "checkpoints").clear()
     learner = parts.learner if outcome.fit is not None else None
-    return Run(folder.path, policy=parts.agent, reward=learner, objects=objects)
+    return Ended(path=folder.path, agent=parts.agent, learner=learner, interrupted=outcome.interrupted)
 
 
 @contextmanager
@@ -120,7 +120,7 @@ def enough_memory(device: str) -> Generator[None]:
         raise UserError(f"the memory of {device} does not suffice: {told}.") from error
 
 
-def build(cfg: TrainCfg, objects: Objects) -> Parts:
+def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     """Make all parts of a run.
 
     Args:
@@ -130,6 +130,7 @@ def build(cfg: TrainCfg, objects: Objects) -> Parts:
     Raises:
         UserError: If the parts do not fit the environment.
     """
+    objects = objects or Objects()
     if cfg.backend != "warp":  # whose environments say more about what a GPU lacks
         check_device(cfg.device)
     # one seed for each part that samples

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
 from types import FunctionType
+from typing import cast
 
 import gymnasium as gym
 
@@ -70,10 +71,10 @@ def resolve(kind: Kind, choice: object, env_id: str = "") -> Resolved:
     if isinstance(choice, type | FunctionType) and "<" not in choice.__qualname__:
         name = f"{choice.__module__}:{choice.__qualname__}"
         return Resolved(name=name, cfg=registry.cfg(name))
-    if is_dataclass(choice) and not isinstance(choice, type) and not callable(choice):
+    if is_dataclass(choice) and not callable(choice):
         return Resolved(name=registry.name_of(choice), cfg=choice)
-    named = choice if isinstance(choice, FunctionType) else choice.__class__
-    return Resolved(name=f"{named.__module__}:{named.__qualname__}", cfg=NoSettings(), part=choice)
+    named: type[object] | FunctionType = choice if isinstance(choice, FunctionType) else type(cast(object, choice))
+    return Resolved(name=f"{named.__module__}:{named.__qualname__}", cfg=NoSettings(), part=cast(object, choice))
 
 
 def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:

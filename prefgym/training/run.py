@@ -15,8 +15,10 @@ from prefgym.data.tables import load_preferences
 from prefgym.report.data import read_metrics
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
-from prefgym.training.config import OfflineCfg
+from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.load import load_policy, load_reward
+from prefgym.training.offline import train_on_records
+from prefgym.training.online import train_online, write_run_report
 from prefgym.training.resolve import Objects
 from prefgym.training.restore import configuration_of
 
@@ -150,8 +152,6 @@ class Run:
         Raises:
             UserError: If a file that it shows is missing or damaged.
         """
-        from prefgym.training.online import write_run_report
-
         verify_reported(self.path)
         page = write_run_report(self.path)
         renew_in_manifest(self.path, page.name)
@@ -166,10 +166,42 @@ class Run:
         Raises:
             UserError: If the run has finished, or cannot go on.
         """
-        from prefgym.training.offline import run_offline
-        from prefgym.training.online import run_training
-
         cfg = configuration_of(self.path)
         if isinstance(cfg, OfflineCfg):
             return run_offline(cfg, resume_from=resume_from)
         return run_training(cfg, self._objects, resume_from=resume_from)
+
+
+def run_training(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: Which | None = None) -> Run:
+    """Carry out a resolved configuration.
+
+    Args:
+        cfg: The configuration.
+        objects: Parts that are ready-made, in the place of those that the configuration names.
+        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+
+    Returns:
+        The run; after Ctrl-C, with what was learned so far.
+
+    Raises:
+        UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
+    """
+    ended = train_online(cfg, objects, resume_from=resume_from)
+    return Run(ended.path, policy=ended.agent, reward=ended.learner, objects=objects)
+
+
+def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Run:
+    """Carry out a resolved configuration of a run that learns from recorded data.
+
+    Args:
+        cfg: The configuration.
+        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+
+    Returns:
+        The run; after Ctrl-C, with what was learned so far.
+
+    Raises:
+        UserError: If the agent cannot learn from these data, or they are damaged.
+    """
+    ended = train_on_records(cfg, resume_from=resume_from)
+    return Run(ended.path, policy=ended.agent)

@@ -148,7 +148,7 @@ def cells(cfg: SelfPlayTableCfg) -> Iterator[Cell]:
 @cache
 def fragment_length(task: str) -> int:
     """Return how many steps a fragment has, and a segment: those of a rollout of PPO."""
-    return parse_train(["--env", f"prefgym/{task}-v0"]).agent_cfg.num_steps
+    return parse_train(["--env", f"prefgym/{task}-v0"]).acting.num_steps
 
 
 def duels(cfg: SelfPlayTableCfg, done: dict[Cell, Line]) -> Iterator[Duel]:

@@ -14,6 +14,7 @@ import pytest
 import yaml
 from commands import TINY, run
 
+from prefgym import raters
 from prefgym.cli.flags import parse_train
 from prefgym.common.files import read_sealed_text, write_sealed_text
 from prefgym.data.tables import load_preferences
@@ -182,8 +183,9 @@ def test_what_cannot_be_resumed_says_why(capsys: pytest.CaptureFixture[str], tmp
     assert (code, "has no previous checkpoint" in error) == (2, True)
     config = yaml.safe_load(read_sealed_text(run_path / "config.yaml"))
     for changes, sentence in (
-        ({"steps": 1}, "steps would not be what it was"),
-        ({"command": []}, "it was not started from the command line"),
+        ({"stepz": 1}, "cannot be resumed: its configuration is not one of this version"),
+        ({"rater": "orakel"}, "cannot be resumed: unknown rater 'orakel': did you mean 'oracle'?"),
+        ({"rater": "unheard_of:Rater"}, "asks for the module unheard_of; if you trust it, say so: prefgym --import"),
     ):
         write_sealed_text(run_path / "config.yaml", yaml.safe_dump({**config, **changes}))
         code, _, error = run(capsys, *resume)
@@ -269,8 +271,8 @@ def test_lists_name_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
 def test_flags_of_the_chosen_parts_are_known() -> None:
     """A part's own flags appear under its kind; `--segment-length` is the sampler's."""
     cfg = parse_train(["--rater", "mistake", "--rater.eps-mistake", "0.3", "--segment-length", "20"])
-    assert cfg.rater_cfg.eps_mistake == 0.3
-    assert cfg.sampler_cfg.segment_length == 20
+    assert cfg.rater_cfg == raters.cfg("mistake", eps_mistake=0.3)
+    assert cfg.sampling.segment_length == 20
 
 
 def test_a_run_leaves_a_folder_that_can_be_used(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

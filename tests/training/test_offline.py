@@ -145,7 +145,7 @@ def test_a_run_is_not_gone_on_with_another_dataset(
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "nothing": (("train-offline",), "there is nothing to learn from: give --preferences FOLDER, --dataset ID"),
     "an agent that acts": ((*TRAIN, "--agent", "ppo"), "agent 'ppo' acts while it learns: prefgym train trains it."),
-    "an agent that does not": (("train", "--agent", "cpl"), "agent 'cpl' learns from what is recorded, and does not"),
+    "an agent that does not": (("train", "--agent", "cpl"), "agent 'cpl' learns from recorded data, and does not"),
     "no preferences": (
         ("train-offline", *DATASET, "--agent", "cpl"),
         "agent 'cpl' cannot learn from this: cpl learns from preferences, and there are none",

@@ -1,0 +1,20 @@
+"""What is in memory when a run has ended."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from prefgym.core.protocols import Agent, Learner
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ended:
+    """A run that has ended, by its last step or by Ctrl-C."""
+
+    path: Path
+    """Its folder."""
+    agent: Agent
+    """The agent, with its last policy."""
+    learner: Learner | None = None
+    """The reward learner; None where nothing was fitted."""
+    interrupted: bool
+    """Whether Ctrl-C came before the last step."""
