@@ -225,6 +225,8 @@ class Registry(Generic[Part]):
             return entries[name]
         if name in self._elsewhere:
             raise UnknownNameError(f"{self.kind} {name!r} {self._elsewhere[name]}")
+        if name.endswith("()"):
+            raise UnknownNameError(f"{self.kind} {name!r} was an object of the program that began the run")
         if ":" in name:
             _look_in_present_folder()
             return _entry(name)

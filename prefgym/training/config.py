@@ -1,5 +1,6 @@
 """The configuration of a run, and how it is made from names, configurations and objects."""
 
+import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Literal, Protocol, cast
@@ -154,7 +155,7 @@ class TrainCfg:
     @property
     def title(self) -> str:
         """Name the run, but for the time."""
-        return f"{self.env.split('/')[-1]}-{self.rater}"
+        return _file_name(self.env, self.rater)
 
     __post_init__ = check
 
@@ -220,6 +221,16 @@ class OfflineCfg:
     @property
     def title(self) -> str:
         """Name the run, but for the time."""
-        return f"{self.env.split('/')[-1]}-{self.agent}"
+        return _file_name(self.env, self.agent)
 
     __post_init__ = check
+
+
+def _file_name(*names: str) -> str:
+    """Join names to one that a folder can have: without what stands before a slash or a colon.
+
+    >>> _file_name("prefgym/Hopper-v0", "my_raters:Crouch")
+    'Hopper-v0-Crouch'
+    """
+    last = (re.split(r"[/:]", name)[-1] for name in names)
+    return "-".join(re.sub(r"[^\w.-]+", "", name) for name in last)

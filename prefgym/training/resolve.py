@@ -1,5 +1,6 @@
 """From what people name to a resolved configuration: each part by name, by configuration or as an object."""
 
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass, is_dataclass, replace
 from pathlib import Path
@@ -46,7 +47,7 @@ class Resolved:
     """What one part was resolved to."""
 
     name: str
-    """As registered, or `module:Name`."""
+    """As registered, `module:Name`, or `Name()` of an object."""
     cfg: object
     """Its configuration."""
     part: object = None
@@ -68,13 +69,19 @@ def resolve(kind: Kind, choice: object, env_id: str = "") -> Resolved:
     if isinstance(choice, str):
         name = registry.canonical(choice)
         return Resolved(name=name, cfg=registry.cfg(name, env=env_id))
-    if isinstance(choice, type | FunctionType) and "<" not in choice.__qualname__:
+    if isinstance(choice, type | FunctionType) and _is_importable(choice):
         name = f"{choice.__module__}:{choice.__qualname__}"
         return Resolved(name=name, cfg=registry.cfg(name))
     if is_dataclass(choice) and not callable(choice):
         return Resolved(name=registry.name_of(choice), cfg=choice)
     named: type[object] | FunctionType = choice if isinstance(choice, FunctionType) else type(cast(object, choice))
-    return Resolved(name=f"{named.__module__}:{named.__qualname__}", cfg=NoSettings(), part=cast(object, choice))
+    name = f"{named.__qualname__.rpartition('.')[2]}()"
+    return Resolved(name=name, cfg=NoSettings(), part=cast(object, choice))
+
+
+def _is_importable(choice: type[object] | FunctionType) -> bool:
+    """Return whether a class or function can be found again by its module and name; a lambda cannot."""
+    return getattr(sys.modules.get(choice.__module__), choice.__qualname__, None) is choice
 
 
 def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:

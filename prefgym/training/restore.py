@@ -5,21 +5,22 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from prefgym.common.errors import UnknownNameError, UserError
-from prefgym.common.registry import Kind, registry_of
+from prefgym.common.registry import Kind, NoSettings, registry_of
 from prefgym.rl.base import config_from_json
 from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.folder import has_finished, read_config
 from prefgym.training.config import OfflineCfg, TrainCfg
-from prefgym.training.resolve import PARTS
+from prefgym.training.resolve import PARTS, Objects
 
 Cfg = TypeVar("Cfg")
 
 
-def configuration_of(run: Path) -> TrainCfg | OfflineCfg:
+def configuration_of(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
     """Read the configuration of a run that was stopped.
 
     Args:
         run: Its folder.
+        objects: Parts that it was given ready-made; they have no settings.
 
     Raises:
         UserError: If the run has finished, or has a part or a setting that this version does not know.
@@ -33,16 +34,26 @@ def configuration_of(run: Path) -> TrainCfg | OfflineCfg:
     if "updates" in config:
         kinds, default = ("agent",), OfflineCfg()
     try:
-        parts: dict[str, Any] = {
-            f"{kind}_cfg": config_from_json(registry_of(kind).cfg(config[kind]), config.pop(f"{kind}_cfg"))
-            for kind in kinds
-        }
+        parts: dict[str, Any] = {f"{kind}_cfg": part_of(kind, config, objects) for kind in kinds}
         rest = config_from_json(default, config)
         return replace(with_paths(rest), **{name: with_paths(part) for name, part in parts.items()}, out=run)
     except UnknownNameError as error:
         raise UserError(f"{run} cannot be resumed: {error}.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{run} cannot be resumed: its configuration is not one of this version: {error}.") from error
+
+
+def part_of(kind: Kind, config: dict[str, Any], objects: Objects) -> object:
+    """Take the settings of a part out of a configuration.
+
+    Raises:
+        UnknownNameError: If there is no such part.
+        ValueError: If it has a setting that this version does not know.
+    """
+    settings = config.pop(f"{kind}_cfg")
+    if getattr(objects, kind) is not None:
+        return NoSettings()
+    return config_from_json(registry_of(kind).cfg(config[kind]), settings)
 
 
 def with_paths(cfg: Cfg) -> Cfg:

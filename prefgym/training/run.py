@@ -166,7 +166,7 @@ class Run:
         Raises:
             UserError: If the run has finished, or cannot go on.
         """
-        cfg = configuration_of(self.path)
+        cfg = configuration_of(self.path, self._objects)
         if isinstance(cfg, OfflineCfg):
             return run_offline(cfg, resume_from=resume_from)
         return run_training(cfg, self._objects, resume_from=resume_from)

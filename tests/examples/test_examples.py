@@ -1,0 +1,30 @@
+"""The programs in examples/ run; each is short."""
+
+import runpy
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+PROGRAMS = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+TINY: dict[str, dict[str, int]] = {
+    "offline.py": {"episodes": 4, "queries": 20, "updates": 20},
+    "own_environment.py": {"steps": 5000, "budget": 10},
+    "own_rater.py": {"steps": 5000, "budget": 10},
+    "own_reward_learner.py": {"steps": 5000, "budget": 10},
+    "stable_baselines3.py": {"steps": 800, "sessions": 2, "queries": 8},
+    "train.py": {"steps": 5000, "budget": 20},
+}
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_run(program: str) -> None:
+    main: Callable[..., Any] = runpy.run_path(str(ROOT / "examples" / program))["main"]
+    assert main(**TINY[program]) is not None
+
+
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_programs_are_short(program: str) -> None:
+    assert len((ROOT / "examples" / program).read_text().splitlines()) <= 40
