@@ -1,7 +1,6 @@
 """What recorders of arrays and of tensors share: a ring of rows, an index of windows, and statistics of episodes."""
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
 
 import torch
 from torch import Tensor
@@ -12,14 +11,12 @@ from prefgym.buffers.windows import WindowIndex
 from prefgym.common.states import State
 from prefgym.core.segments import Segments
 
-AnyStatistics = TypeVar("AnyStatistics", bound=Statistics)
 
-
-class BaseRecorder(Generic[AnyStatistics]):
+class BaseRecorder:
     """Records of N environments, from which segments are drawn; how steps are written is up to its kinds."""
 
     def __init__(
-        self, ring: RowRing, statistics: AnyStatistics, *, has_reward: bool, factor_names: tuple[str, ...]
+        self, ring: RowRing, statistics: Statistics, *, has_reward: bool, factor_names: tuple[str, ...]
     ) -> None:
         """Record into a ring.
 
@@ -31,7 +28,7 @@ class BaseRecorder(Generic[AnyStatistics]):
         """
         self.num_envs, self.has_reward, self.factor_names = ring.num_envs, has_reward, factor_names
         self.num_steps = 0
-        self._statistics = statistics
+        self._averages = statistics
         self._use(ring)
 
     def _use(self, ring: RowRing) -> None:
@@ -109,7 +106,7 @@ class BaseRecorder(Generic[AnyStatistics]):
 
     def step_return(self) -> float:
         """Return the task reward per step over the latest episodes, or over all steps before one ended."""
-        return self._statistics.step_return()
+        return self._averages.step_return()
 
     def shard(self) -> tuple[State, int]:
         """Copy the rows written since the last shard: see `RowRing`."""
@@ -122,12 +119,12 @@ class BaseRecorder(Generic[AnyStatistics]):
 
     def state_dict(self) -> State:
         """Return the state to resume from but the rows, which are in shards."""
-        return {**self._ring.state_dict(), **self._statistics.state_dict(), "num_steps": self.num_steps}
+        return {**self._ring.state_dict(), **self._averages.state_dict(), "num_steps": self.num_steps}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned; the rows come from `load_shards`."""
         self._ring.load_state_dict(state)
-        self._statistics.load_state_dict(state)
+        self._averages.load_state_dict(state)
         self.num_steps = state["num_steps"]
 
     def load_shards(self, shards: Sequence[State]) -> None:

@@ -12,7 +12,7 @@ from prefgym.buffers.statistics import DeviceEpisodeStatistics
 from prefgym.common.states import State
 
 
-class DeviceRecorder(BaseRecorder[DeviceEpisodeStatistics]):
+class DeviceRecorder(BaseRecorder):
     """Records of N environments on a device, all of which step at once.
 
     Whatever depends on what happened in an environment is written everywhere, and where nothing happened once more what
@@ -47,6 +47,7 @@ class DeviceRecorder(BaseRecorder[DeviceEpisodeStatistics]):
         }
         room = {"capacity_steps": self.cfg.capacity_steps, "capacity_bytes": self.cfg.capacity_bytes}
         ring, statistics = RowRing(num_envs, layout, device=device, **room), DeviceEpisodeStatistics(num_envs, device)
+        self._statistics = statistics
         super().__init__(ring, statistics, has_reward=has_reward, factor_names=factor_names)
         self._num_episodes = torch.zeros((), dtype=torch.int64, device=device)
 

@@ -37,7 +37,7 @@ class RecorderCfg:
     __post_init__ = check
 
 
-class Recorder(BaseRecorder[EpisodeStatistics]):
+class Recorder(BaseRecorder):
     """Records of N environments of arrays, in any of which a step is taken.
 
     Where pictures are kept, a row has that of its observation; the rows are made anew, and fewer, when the first
@@ -72,6 +72,7 @@ class Recorder(BaseRecorder[EpisodeStatistics]):
             "step": ((), torch.int32),
         }
         ring, statistics = self._make_ring(num_envs, (0, 0, 3)), EpisodeStatistics(num_envs, num_averaged)
+        self._statistics = statistics
         super().__init__(ring, statistics, has_reward=has_reward, factor_names=factor_names)
         self._num_episodes = 0
 

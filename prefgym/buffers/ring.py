@@ -99,7 +99,9 @@ class RowRing:
         ages = torch.arange(int(num_new.max()), device=self.device)
         rows = self._of_age(ages)[ages < num_new.unsqueeze(-1)]
         self._num_moves_saved = self.num_moves.clone()
-        return {"rows": rows, **{name: column[rows] for name, column in self.columns.items()}}, int(self.num_moves.max())
+        return {"rows": rows, **{name: column[rows] for name, column in self.columns.items()}}, int(
+            self.num_moves.max()
+        )
 
     @property
     def horizon(self) -> int:
@@ -132,4 +134,4 @@ def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> 
     """Make a column of zeros; on a CPU, pages of memory are taken when they are written, as NumPy does."""
     if device.type != "cpu":
         return torch.zeros(shape, dtype=dtype, device=device)
-    return torch.from_numpy(np.zeros(shape, torch.empty(0, dtype=dtype).numpy().dtype))
+    return torch.as_tensor(np.zeros(shape, torch.empty(0, dtype=dtype).numpy().dtype))

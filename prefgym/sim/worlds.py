@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from prefgym.common.names import check_name
 from prefgym.sim.cpu import CpuPool
-from prefgym.sim.names import check_name
 from prefgym.sim.task import Metric, StepFacts, TaskSpec
 from prefgym.sim.variation import Variation
 
