@@ -28,20 +28,20 @@ class RecorderCfg:
     capacity_bytes: Count = 2**30
     """Memory the recorder may take, in bytes; the smaller of the two capacities holds."""
     state: bool = True
-    """Whether physics states are kept, for clips of the segments that were asked about."""
+    """Whether physics states are kept, for clips of the segments in queries."""
     frame_height: Natural = 0
-    """Height in pixels of the pictures kept of every step, for the same clips where envs cannot tell their states; 0
-    keeps none. Pictures are made smaller, never larger, than envs draw them, and count as memory; envs that tell
-    their states are not drawn."""
+    """Height in pixels of the pictures kept of every step, for the same clips where environments have no physics
+    states; 0 keeps none. Pictures are made smaller, never larger, than environments draw them, and count as memory;
+    environments with physics states are not drawn."""
 
     __post_init__ = check
 
 
 class Recorder(BaseRecorder):
-    """Records of N environments of arrays, in any of which a step is taken.
+    """Records of N environments of arrays; a step may be taken in some of them only.
 
-    Where pictures are kept, a row has that of its observation; the rows are made anew, and fewer, when the first
-    pictures tell their size.
+    Where pictures are kept, a row has that of its observation. Their size is known with the first ones: the rows are
+    made anew then, and fewer.
 
     Raises:
         ValueError: If the capacities leave fewer than two rows an environment.

@@ -8,6 +8,7 @@
     threads        the number of threads that make sense
     contact_batch  MuJoCo's batch, with contact forces
     warp           a pool on a GPU
+    warp_device    devices and models for which there is such a pool
     contact_frames contact frames on a GPU as on a CPU
     worlds         worlds of one task on the CPU: a pool, and the formulas
     seeding        the randomness of initial states

@@ -25,13 +25,13 @@ Step: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Any]]
 class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
     """Worlds of one task that step together on a device, from reset to reward without a look at the host.
 
-    Behaves as `PoolVectorEnv` does in SAME_STEP mode with float32 observations, but for what it hands out: tensors on
-    the device. `infos["final_obs"]` is one, too: what the step led to, before any reset, in every world. Infos tell the
-    velocities and the terms of the reward, but not where worlds are. Whatever it hands out is the caller's to keep and
-    to change.
+    Behaves as `PoolVectorEnv` does in SAME_STEP mode with float32 observations, but returns tensors on the device.
+    `infos["final_obs"]` is one, too: the observations after the step, before any reset, of every world. Infos have the
+    velocities and the terms of the reward, but nothing else about the state. The tensors it returns are the caller's to
+    keep and to change.
 
     Args:
-        task: What is simulated, observed, rewarded and final.
+        task: The task.
         num_envs: Number of worlds N.
         device: As torch names it.
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
@@ -114,7 +114,7 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         """Take an action in every world; worlds whose episode ends are reset.
 
         Args:
-            actions: A tensor, or what can be made one; not clipped. Shape: (N, A).
+            actions: A tensor or an array; not clipped. Shape: (N, A).
 
         Returns:
             Observations (N, O), rewards, whether the state is final, whether the time is up (N,), and infos.
@@ -136,7 +136,7 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         return self._obs.clone(), reward.clone(), terminated, truncated, infos
 
     def _restart(self, mask: Tensor) -> None:
-        """Start episodes in the worlds in `mask`; what others observe stays as it is."""
+        """Start episodes in the worlds in `mask`; the observations of others stay as they are."""
         self._sampler.begin(mask)
         qpos, qvel = self.task.initial(self.task, self._sampler, self.num_envs, self.pool.qpos0, self.pool.qvel0)
         self.pool.reset(mask, qpos, qvel)
@@ -146,10 +146,10 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         self._elapsed = torch.where(mask, 0, self._elapsed)
 
     def _judge(self, actions: Tensor, before: Tensor) -> Outcome:
-        """Say what a step led to and what it is worth, by the formulas of the task: pure, so that it can be compiled.
+        """Compute observation and reward after a step, by the formulas of the task: pure, so that it can be compiled.
 
         Args:
-            actions: As they came. Shape: (N, A).
+            actions: Not clipped. Shape: (N, A).
             before: Positions before the step. Shape: (N, D).
 
         Returns:
@@ -170,7 +170,7 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         return obs, position, reward, terms, terminated
 
     def _observe(self) -> tuple[Tensor, Tensor]:
-        """Look at all worlds: what agents see, and the point whose velocity is rewarded; new tensors."""
+        """Return the observations, and the points whose velocities are rewarded; new tensors."""
         return torch.cat(self.task.observation(self.task, self.pool.views, torch), -1), self._place()
 
     def _place(self) -> Tensor:
@@ -191,7 +191,7 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         return states.double().cpu().numpy()
 
     def check(self) -> None:
-        """See that the simulator had room for all contacts and constraints since the last call.
+        """Check that the simulator had room for all contacts and constraints since the last call.
 
         Raises:
             SimulationError: If it had not.
@@ -235,7 +235,7 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
 
 
 def _divided(values: dict[str, Tensor], ended: Tensor) -> dict[str, Any]:
-    """Tell of steps in the worlds that go on, and in `final_info` of those that ended; zeros in the others."""
+    """Put values into the infos of worlds that go on, and into `final_info` of those that ended; zeros elsewhere."""
     if not values:
         return {}
     every = torch.stack(list(values.values()))

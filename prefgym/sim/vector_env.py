@@ -44,17 +44,17 @@ class VectorSnapshot:
 class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
     """Worlds of one task that step together on a pool of threads.
 
-    Behaves as `gymnasium.vector.SyncVectorEnv` does over the same environments; with `seeding="parity"` it gives the
-    same numbers, to the last bit. Whatever it hands out is the caller's to keep and to change.
+    Behaves as `gymnasium.vector.SyncVectorEnv` does over the same environments; with `seeding="parity"` the
+    numbers are the same, to the last bit. The arrays it returns are the caller's to keep and to change.
 
     Args:
-        task: What is simulated, observed, rewarded and final.
+        task: The task.
         num_envs: Number of worlds N.
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
         num_threads: Threads that step the worlds, the caller's included; None for one per CPU this process may use.
             Results do not depend on it.
         seeding: "fast" draws all initial states from one generator, "parity" has a generator for each world and draws
-            what Gymnasium would.
+            as Gymnasium does.
         autoreset_mode: When worlds whose episode ended start the next one.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures from `render`.
@@ -176,7 +176,7 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
         return self._observation(), worlds.reward, worlds.terminated, truncated, infos
 
     def _finish_and_restart(self, ended: BoolArray) -> dict[str, Any]:
-        """Start episodes in the worlds that just ended; what they came to goes to `final_obs` and `final_info`."""
+        """Start episodes in the worlds whose last one just ended; its end goes to `final_obs` and `final_info`."""
         worlds, going_on = self._worlds, ~ended
         infos: dict[str, Any] = {
             "final_obs": final_observations(worlds.observation, ended, self._dtype),
@@ -218,7 +218,7 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
 
     @property
     def returns_metric(self) -> bool:
-        """Return whether rewards are what the task's measure counts."""
+        """Return whether rewards are the metric of the task."""
         return self._worlds.metric is not None
 
     def snapshot(self) -> VectorSnapshot:
