@@ -1,4 +1,4 @@
-"""What an environment declares beside Gymnasium's interface: physics states, and a task without a reward.
+"""Capabilities that an environment declares beside Gymnasium's interface: physics states, and a task without a reward.
 
 This is the one place where the two are looked up.
 """
@@ -15,7 +15,7 @@ AnyEnv = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
 
 
 class HasPhysics(Protocol):
-    """One or N environments that return what it takes to draw them, and what their reward is made of."""
+    """One or N environments with physics states, from which pictures are rendered, and factors of their reward."""
 
     state_size: int
     """Columns of `physics_state`, S."""
@@ -34,7 +34,7 @@ class HasPhysics(Protocol):
 
 
 def physics_of(env: AnyEnv) -> HasPhysics | None:
-    """Return what has the physics states of an environment: the environment itself, or the `World` around it.
+    """Return the layer of an environment that has its physics states: the environment itself, or the `World` around it.
 
     An environment of another package declares them by a method `physics_state`; a `World` has the method in any case,
     and says by `has_physics` whether MuJoCo simulates what it wraps.
