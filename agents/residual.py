@@ -33,7 +33,7 @@ from prefgym.nn.normalisation import RunningNorm
 from prefgym.nn.stacked import StackedMLP
 from prefgym.nn.weights import frozen, polyak_update
 from prefgym.rl.base_policy import BasedAgent, BasePolicy, append_base_actions
-from prefgym.wrappers.preference import hides_reward
+from prefgym.wrappers.order import hides_reward
 
 Array = npt.NDArray[Any]
 

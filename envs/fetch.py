@@ -15,7 +15,8 @@ import numpy.typing as npt
 from gymnasium import error, logger
 from gymnasium.vector import AutoresetMode, VectorEnv
 
-from prefgym.sim.names import REWARDS, check_name, check_render_mode
+from prefgym.common.names import check_name
+from prefgym.sim.names import REWARDS, check_render_mode
 from prefgym.sim.task import Factor
 
 if TYPE_CHECKING:

@@ -9,8 +9,9 @@ from typing import Any
 import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
+from prefgym.common.names import check_name
 from prefgym.envs import LANGUAGE_TASKS, TASKS, VARIANTS, fetch
-from prefgym.sim.names import REWARDS, check_name
+from prefgym.sim.names import REWARDS
 from prefgym.sim.task import TaskSpec
 
 _SPECS = TASKS | VARIANTS | LANGUAGE_TASKS

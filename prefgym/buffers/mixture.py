@@ -1,4 +1,4 @@
-"""Steps that were tried, and demonstrations beside them: both are drawn from, and both are rewarded."""
+"""Steps of the agent and steps of demonstrations: batches are drawn from both, and both are relabelled."""
 
 import torch
 from torch import Generator, Tensor
@@ -9,32 +9,32 @@ from prefgym.core.protocols import Learner
 
 
 class Mixture:
-    """Two replay buffers, of which each batch takes its shares (Ball et al., arXiv:2302.02948)."""
+    """Two replay buffers; each batch has a share of either (Ball et al., arXiv:2302.02948)."""
 
     def __init__(self, tried: ReplayBuffer, demos: ReplayBuffer, demo_share: float) -> None:
         """Join them.
 
         Args:
-            tried: A ring of the latest steps.
-            demos: Steps that stay; there may be none.
-            demo_share: Share of a batch that is drawn from the demonstrations, where there are any.
+            tried: The latest steps of the agent.
+            demos: Steps of demonstrations, which stay; there may be none.
+            demo_share: Share of demonstrations in a batch, if there are any.
         """
         self.tried, self.demos, self.demo_share = tried, demos, demo_share
 
     def sample_ahead(
         self, num_batches: int, batch_size: int, generator: Generator, num_steps: int, gamma: float
     ) -> tuple[Batch, Tensor]:
-        """Draw batches of steps, each with what followed it: see `ReplayBuffer.sample_ahead`.
+        """Draw batches of steps, each with the steps that followed: see `ReplayBuffer.sample_ahead`.
 
         Args:
             num_batches: B.
-            batch_size: M; demonstrations are the last ones of a batch.
+            batch_size: M; demonstrations come last in a batch.
             generator: Draws the steps.
             num_steps: n.
             gamma: Discount per step.
 
         Returns:
-            Batch shape: (B, M), and by what the value after it is discounted. Shape: (B, M).
+            Steps of batch shape (B, M), and the discounts of the values after them. Shape: (B, M).
         """
         num_demos = round(self.demo_share * batch_size) if len(self.demos) else 0
         shares = ((self.tried, batch_size - num_demos), (self.demos, num_demos))

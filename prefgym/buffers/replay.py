@@ -1,4 +1,4 @@
-"""The replay buffer: a ring of the latest steps, which are relabelled whenever the learner changes its mind."""
+"""The replay buffer: a ring of the latest steps, which are relabelled after each fit of the learner."""
 
 import math
 from dataclasses import dataclass, replace
@@ -27,9 +27,9 @@ class Batch:
     next_obs: Tensor
     """What the step led to, before any reset. Shape: (..., O)."""
     reward: Tensor
-    """What the learner thinks now, or the environment's reward. Shape: (...,)."""
+    """The present learned reward, or the environment's reward. Shape: (...,)."""
     terminated: Tensor
-    """1 where the episode terminated, 0 elsewhere, at time limits, too. Shape: (...,), float."""
+    """1 where the episode terminated; 0 elsewhere, also at time limits. Shape: (...,), float."""
     truncated: Tensor
     """1 where the episode was truncated. Shape: (...,), float."""
 
@@ -78,7 +78,7 @@ class ReplayBuffer:
             obs_dim: O.
             action_dim: A.
             device: Where the steps are kept.
-            num_seen: How many numbers of an observation learners see, the first ones; what follows them is the agent's
+            num_seen: How many numbers of an observation learners see, the first ones; those that follow are the agent's
                 own. None for all.
         """
         self.capacity, self._num_seen = capacity, num_seen
@@ -94,13 +94,13 @@ class ReplayBuffer:
         return min(self.num_steps, self.capacity)
 
     def add(self, rollout: Rollout) -> None:
-        """Take in a rollout, step by step and environment by environment."""
+        """Append a rollout: step after step, and within a step one environment after the other."""
         self._num_envs = rollout.reward.shape[1]
         parts = (rollout.obs, rollout.executed, rollout.next_obs)
         self._append(*parts, rollout.reward, rollout.terminated, rollout.truncated)
 
     def extend(self, steps: Batch) -> None:
-        """Take in steps in their order."""
+        """Append steps in their order."""
         self._append(steps.obs, steps.action, steps.next_obs, steps.reward, steps.terminated, steps.truncated)
 
     def _append(self, obs: Tensor, action: Tensor, next_obs: Tensor, *ended: Tensor) -> None:
@@ -123,12 +123,12 @@ class ReplayBuffer:
     def sample_ahead(
         self, shape: tuple[int, ...], generator: Generator, num_steps: int, gamma: float
     ) -> tuple[Batch, Tensor]:
-        """Draw steps uniformly, each with what followed it in its world.
+        """Draw steps uniformly, each with the steps that followed in its environment.
 
         Args:
             shape: Of the batch.
             generator: Draws the steps.
-            num_steps: n; fewer where an episode ends, or nothing is known yet.
+            num_steps: n; fewer where an episode ends, or the next step is not taken yet.
             gamma: Discount per step.
 
         Returns:
@@ -177,7 +177,7 @@ class ReplayBuffer:
         )
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel every step that is kept with the present reward.
+        """Relabel all steps with the present reward.
 
         Raises:
             NotFiniteError: If that is not finite.
@@ -188,7 +188,7 @@ class ReplayBuffer:
             self._rows[first:last, self._reward_column] = reward.to(self._rows.device)
 
     def _seen(self, steps: Batch) -> Batch:
-        """Leave out what learners do not see."""
+        """Drop the numbers of observations that learners do not see."""
         return replace(steps, obs=steps.obs[..., : self._num_seen], next_obs=steps.next_obs[..., : self._num_seen])
 
     def state_dict(self) -> State:

@@ -13,36 +13,36 @@ from prefgym.core.queries import Queries
 
 
 class Status(IntEnum):
-    """What became of a query: four different things."""
+    """The outcome of a query."""
 
     ANSWERED = 0
     """A choice or a tie was given."""
     SKIPPED = 1
-    """The rater declined: the options cannot be compared."""
+    """The rater declined, since the options cannot be compared."""
     FAILED = 2
-    """No answer came."""
+    """There is no answer."""
     INVALID = 3
-    """An answer came that makes no sense."""
+    """There is an answer, but it makes no sense."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class RaterInfo:
-    """Who answered."""
+    """A rater, as recorded with its answers."""
 
     name: str
     """Registered name, such as `partial-return`."""
     settings: dict[str, Any] = field(default_factory=dict[str, Any])
     """Its configuration, JSON-serialisable."""
     kind: Literal["simulated", "human", "vlm"] = "simulated"
-    """What it is: a program, a person, or a vision-language model."""
+    """A program, a person, or a vision-language model."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Answers:
-    """What was chosen in B queries of K options.
+    """The answers to B queries of K options.
 
     Raises:
-        NotFiniteError: If a choice is not.
+        NotFiniteError: If a choice is not finite.
         ValueError: If shapes disagree, a tie is not an answer, or an answered row of `choice` is no distribution.
     """
 
@@ -51,7 +51,7 @@ class Answers:
     choice: Tensor
     """Share of the choice on each option; rows sum to 1 where answered and are 0 elsewhere. Shape: (B, K)."""
     tie: Tensor
-    """Whether the options were called equally good. Shape: (B,), bool."""
+    """Whether the rater called the options equally good. Shape: (B,), bool."""
 
     def __post_init__(self) -> None:
         if self.choice.shape[:1] != self.status.shape or self.tie.shape != self.status.shape:
@@ -81,7 +81,7 @@ class Answers:
 
     @classmethod
     def of_best(cls, best: Tensor) -> "Answers":
-        """Build answers that share the choice among the best options; a tie where that is all. Shape: (B, K), bool."""
+        """Build answers that share the choice among the best options; a tie where all are best. Shape: (B, K), bool."""
         status = torch.full(best.shape[:1], int(Status.ANSWERED))
         return cls(status=status, choice=best / best.sum(-1, keepdim=True), tie=best.all(-1))
 
@@ -102,7 +102,7 @@ class Preferences:
     queries: Queries
     answers: Answers
     rater: Tensor
-    """Who answered, an index into `raters`. Shape: (B,), int64."""
+    """The rater of each query, an index into `raters`. Shape: (B,), int64."""
     raters: tuple[RaterInfo, ...]
     shown_order: Tensor
     """Options in the order in which the rater saw them. Shape: (B, K), int64."""
@@ -125,7 +125,7 @@ class Preferences:
 
     @classmethod
     def of(cls, queries: Queries, answers: Answers, rater: RaterInfo) -> "Preferences":
-        """Attribute `answers` to one rater who saw the options in order and took no time."""
+        """Attribute `answers` to one rater that saw the options in order and took no time."""
         num_queries, num_options = len(queries), queries.num_options
         return cls(
             queries=queries,
@@ -138,7 +138,7 @@ class Preferences:
 
     @property
     def query_id(self) -> Tensor:
-        """Return the questions' numbers. Shape: (B,), int64."""
+        """Return the numbers of the queries. Shape: (B,), int64."""
         return self.queries.query_id
 
     def __len__(self) -> int:
@@ -161,7 +161,7 @@ class Preferences:
         return f"Preferences({len(self)}: {counts}, {int(self.answers.tie.sum())} ties, {self.queries!r})"
 
     def without_truth(self) -> "Preferences":
-        """Drop task reward, factors, physics state and pictures: what a learner may see."""
+        """Drop task reward, factors, physics state and pictures, which a learner must not see."""
         return replace(self, queries=self.queries.without_truth())
 
     @classmethod

@@ -1,4 +1,4 @@
-"""Queries: K segments shown together, the unit that is asked and counted."""
+"""Queries: K segments shown together, the unit in which feedback is requested and counted."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -12,14 +12,14 @@ from prefgym.core.segments import Segments
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Queries:
-    """B questions, each showing K segments.
+    """B queries of K segments each.
 
     Raises:
-        ValueError: If `options` has not the two batch axes (B, K) with K >= 2, or the others do not fit B.
+        ValueError: If `options` lacks the two batch axes (B, K) with K >= 2, or the others do not fit B.
     """
 
     options: Segments
-    """What is shown. Batch shape: (B, K)."""
+    """The segments to choose from. Batch shape: (B, K)."""
     query_id: Tensor
     """A number that is never used twice in a run. Shape: (B,), int64."""
     asked_at: Tensor
@@ -35,7 +35,7 @@ class Queries:
 
     @classmethod
     def of(cls, options: Segments, first_id: int = 0, asked_at: int = 0) -> "Queries":
-        """Number the questions `options` (B, K) from `first_id` on."""
+        """Make queries of `options` (B, K), numbered from `first_id` on."""
         num_queries = options.batch_shape[0]
         query_id = torch.arange(first_id, first_id + num_queries)
         return cls(options=options, query_id=query_id, asked_at=torch.full((num_queries,), asked_at))
@@ -49,7 +49,7 @@ class Queries:
         return self.options.batch_shape[0]
 
     def __getitem__(self, index: Any) -> "Queries":  # noqa: ANN401
-        """Select questions by a slice, mask or index tensor over B."""
+        """Select queries by a slice, mask or index tensor over B."""
         return Queries(options=self.options[index], query_id=self.query_id[index], asked_at=self.asked_at[index])
 
     def __repr__(self) -> str:
@@ -61,7 +61,7 @@ class Queries:
 
     @classmethod
     def cat(cls, parts: Sequence["Queries"]) -> "Queries":
-        """Concatenate questions."""
+        """Concatenate queries."""
         return cls(
             options=Segments.cat([part.options for part in parts]),
             query_id=torch.cat([part.query_id for part in parts]),

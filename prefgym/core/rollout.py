@@ -1,4 +1,4 @@
-"""Rollouts: what an on-policy agent collects between two updates."""
+"""Rollouts: the steps that an agent collects between two updates."""
 
 from dataclasses import dataclass, replace
 
@@ -20,7 +20,7 @@ class Rollout:
     executed: Tensor
     """The same, clipped to the action space: what the environment, the recorder and learners see. Shape: (T, N, A)."""
     next_obs: Tensor
-    """What the step led to, before any reset. Shape: (T, N, O)."""
+    """After the step, before any reset. Shape: (T, N, O)."""
     reward: Tensor
     """The environment's reward. Shape: (T, N)."""
     terminated: Tensor
@@ -28,7 +28,7 @@ class Rollout:
     truncated: Tensor
     """Shape: (T, N), bool."""
     log_prob: Tensor
-    """Under the policy that acted. Shape: (T, N)."""
+    """Of the action, under the policy that drew it. Shape: (T, N)."""
 
     @property
     def num_steps(self) -> int:
@@ -47,11 +47,12 @@ class Rollout:
         """Cut the rollout where episodes end.
 
         Returns:
-            The fragments, env by env, padded to T steps, and the number of the fragment that each step belongs to.
+            The fragments, one environment after the other, padded to T steps, and the number of the fragment that each
+            step belongs to.
             Batch shape: (M,). Shape: (T, N).
         """
         num_steps, num_envs = self.terminated.shape
-        # a fragment begins with the first step, and after each end; env by env, steps in their order: (N, T)
+        # a fragment begins with the first step, and after each end; one environment after the other: (N, T)
         begins = torch.ones(num_envs, num_steps, dtype=torch.bool, device=self.terminated.device)
         begins[:, 1:] = (self.terminated | self.truncated)[:-1].T
         fragment = begins.flatten().cumsum(0).view_as(begins) - 1
@@ -110,14 +111,14 @@ def forward_sum(values: Tensor, decay: Tensor, carry: Tensor) -> Tensor:
 
 
 class EpisodeReturns:
-    """Sum what is rewarded over whole episodes, across rollouts; the latest hundred are kept."""
+    """Sum the reward over whole episodes, across rollouts; the latest hundred returns are kept."""
 
     def __init__(self) -> None:
         self._running: Tensor | None = None
         self._finished = torch.zeros(0)
 
     def add(self, rollout: Rollout) -> None:
-        """Take in a rollout with its reward."""
+        """Add a rollout with its reward."""
         ended = rollout.terminated | rollout.truncated
         before = torch.cat([torch.zeros_like(ended[:1]), ended[:-1]])
         running = torch.zeros_like(rollout.reward[0]) if self._running is None else self._running.to(ended.device)

@@ -67,12 +67,15 @@ class Segments:
 
     @classmethod
     def of_steps(cls, obs: Tensor, action: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor) -> Self:
-        """View each step as a segment of its own, as learners see it.
+        """View each step as a segment of its own: a batch of steps in the form that learners take.
+
+        A learner thus has one method for all uses: the reward of a rollout, of a replay buffer, and of whole segments
+        in its own fit. The price is one copy of the observations.
 
         Args:
             obs: Before the step. Shape: (..., O).
             action: As executed. Shape: (..., A).
-            next_obs: What the step led to, before any reset. Shape: (..., O).
+            next_obs: After the step, before any reset. Shape: (..., O).
             terminated: Shape: (...,), bool.
             truncated: Shape: (...,), bool.
         """
@@ -100,7 +103,7 @@ class Segments:
         return torch.arange(self.num_steps, device=self.length.device) < self.length.unsqueeze(-1)
 
     def ends(self, array: Tensor) -> tuple[Tensor, Tensor]:
-        """Pick what an array holds before the first step and after the last valid one.
+        """Pick the values of an array before the first step and after the last valid one.
 
         Args:
             array: `obs` or `state`. Shape: (..., T+1, X).
@@ -127,17 +130,17 @@ class Segments:
         return f"Segments({', '.join(shape for shape in shapes if not shape.endswith('=None'))})"
 
     def without_truth(self) -> Self:
-        """Drop what a learner must not see: task reward, factors, physics state and pictures."""
+        """Drop everything a learner must not see: task reward, factors, physics state and pictures."""
         return replace(self, reward=None, factors={}, state=None, frames=None)
 
     @classmethod
     def cat(cls, parts: Sequence["Segments"], dim: int = 0) -> "Segments":
-        """Concatenate along a batch axis; what one part lacks is dropped from all."""
+        """Concatenate along a batch axis; an array that one part lacks is dropped from all."""
         return parts[0]._combine(parts, lambda arrays: torch.cat(arrays, dim))
 
     @classmethod
     def stack(cls, parts: Sequence["Segments"], dim: int = 0) -> "Segments":
-        """Stack along a new batch axis; what one part lacks is dropped from all."""
+        """Stack along a new batch axis; an array that one part lacks is dropped from all."""
         return parts[0]._combine(parts, lambda arrays: torch.stack(arrays, dim))
 
     def _combine(self, parts: Sequence["Segments"], fn: Callable[[list[Tensor]], Tensor]) -> Self:

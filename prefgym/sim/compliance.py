@@ -1,4 +1,4 @@
-"""Does a vector environment keep Gymnasium's contract? Each check complains in one sentence.
+"""Checks that a vector environment keeps Gymnasium's contract; each fails with one sentence.
 
 The checks know nothing about the environment: they run it, run an equal one a little differently, and compare.
 """
@@ -69,7 +69,7 @@ def check_spaces(env: AnyVectorEnv) -> None:
 
 
 def check_outcomes(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
-    """Check shapes, types and masks of what `reset` and `step` return, and that actions stay as they are."""
+    """Check shapes, types and masks of the arrays that `reset` and `step` return, and that actions stay as they are."""
     obs, infos = env.reset(seed=seed)
     _check_observation(env, obs, "reset()")
     _check_infos(env, infos, "reset()")
@@ -102,7 +102,7 @@ def check_seeding(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed: i
 
 
 def check_ownership(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed: int) -> None:
-    """Check that what is handed out is the caller's: never used again, whatever the caller does to it."""
+    """Check that returned arrays are the caller's: never used again, whatever the caller does to them."""
     held: Any = env.reset(seed=seed)
     twin.reset(seed=seed)
     for actions in _actions(env, num_steps, seed):
@@ -135,7 +135,7 @@ def check_next_step(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed:
 
 
 def check_same_step(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
-    """Check that the step that ends an episode resets, and says what the episode came to."""
+    """Check that the step that ends an episode resets, and has its end in the infos."""
     env.reset(seed=seed)
     nobody = np.zeros(env.num_envs, np.bool_)
     for actions in _actions(env, num_steps, seed):

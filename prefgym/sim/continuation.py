@@ -1,4 +1,4 @@
-"""What would have come next: recorded physics states, and a policy that plays on from them."""
+"""Continuations: the steps of a policy from recorded physics states on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, fields

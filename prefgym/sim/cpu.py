@@ -22,7 +22,7 @@ BoolArray = npt.NDArray[np.bool_]
 batch: Any = importlib.import_module("mujoco.batch")
 
 PHYSICS_STATE = int(mujoco.mjtState.mjSTATE_FULLPHYSICS) | int(mujoco.mjtState.mjSTATE_WARMSTART)
-"""What `physics_state` holds: bits of `mujoco.mjtState`, in the order of `mj_getState`."""
+"""The content of `physics_state`: bits of `mujoco.mjtState`, in the order of `mj_getState`."""
 
 
 def load_model(task: TaskSpec) -> MjModel:
@@ -53,7 +53,7 @@ class CpuPool:
     Results do not depend on the number of threads.
 
     Args:
-        task: What is simulated.
+        task: The task.
         num_worlds: Number of worlds N.
         num_threads: Threads, the caller's included; None for one per CPU this process may use.
         variation: How worlds differ; None for not at all.
@@ -121,7 +121,7 @@ class CpuPool:
         return self._state[:, self._physics].copy()
 
     def put(self, mask: BoolArray, state: FloatArray) -> None:
-        """Put the k worlds in `mask` to physics states, (k, state_size), and compute what follows from them.
+        """Put the k worlds in `mask` to physics states, (k, state_size), and compute the fields that follow from them.
 
         Raises:
             SimulationError: If MuJoCo gave up on some worlds.
@@ -172,7 +172,7 @@ class CpuPool:
         return ids
 
     def _derive(self, ids: npt.NDArray[np.int32]) -> None:
-        """Compute what the formulas read and the state does not hold."""
+        """Compute the fields that formulas read and the state does not hold."""
         if self.task.reads_state_only:
             return
         try:
@@ -205,7 +205,7 @@ class CpuPool:
 
 
 def _physics_columns(model: MjModel) -> slice | npt.NDArray[np.intp]:
-    """Say which columns of an integration state make up a physics state; a slice where they are adjacent."""
+    """Return which columns of an integration state make up a physics state; a slice where they are adjacent."""
     first, columns = 0, list[int]()
     for bit in (1 << k for k in range(int(mujoco.mjtState.mjNSTATE))):
         size = int(mujoco.mj_stateSize(model, bit))

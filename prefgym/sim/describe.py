@@ -1,4 +1,4 @@
-"""What each number of an observation and of an action is, in words and units: out of the task and its model."""
+"""The meaning of each number of an observation or action, in words and units, from the task and its model."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,9 +53,9 @@ class Number:
     meaning: str
     unit: str
     low: float = -inf
-    """What it cannot fall below."""
+    """Its lower bound."""
     high: float = inf
-    """What it cannot exceed."""
+    """Its upper bound."""
     limits: tuple[float, float] | None = None
     """Where the joint's limits are, which push back and may be passed a little."""
     of: str = ""

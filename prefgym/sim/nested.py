@@ -1,4 +1,4 @@
-"""What environments hand out: arrays or tensors, in dicts and tuples."""
+"""Nested values, as environments return them: arrays or tensors, in dicts and tuples."""
 
 from collections.abc import Sequence
 from typing import Any, TypeAlias, TypeGuard
@@ -12,17 +12,17 @@ Array: TypeAlias = npt.NDArray[Any]
 
 
 def is_dict(value: object) -> TypeGuard[dict[str, Any]]:
-    """Say whether this is a dict."""
+    """Return whether this is a dict."""
     return isinstance(value, dict)
 
 
 def is_sequence(value: object) -> TypeGuard[Sequence[Any]]:
-    """Say whether this is a tuple or a list."""
+    """Return whether this is a tuple or a list."""
     return isinstance(value, tuple | list)
 
 
 def is_array(value: object) -> TypeGuard[Array]:
-    """Say whether this is a NumPy array."""
+    """Return whether this is a NumPy array."""
     return isinstance(value, np.ndarray)
 
 
@@ -36,7 +36,7 @@ def to_numpy(values: Any) -> Any:  # noqa: ANN401
 
 
 def same(a: object, b: object) -> bool:
-    """Say whether two things are equal to the last bit.
+    """Return whether two things are equal to the last bit.
 
     >>> same({"reward": np.array([0.0])}, {"reward": np.array([0.0])}), same(np.array([0.0]), np.array([-0.0]))
     (True, False)

@@ -1,78 +1,28 @@
-"""The pool protocol: many worlds of one model that step together."""
+"""Pools: many worlds of one model that step together, in arrays on the CPU or in tensors on a device."""
 
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
-from prefgym.sim.task import Array, Views
+from prefgym.sim.task import Array
+
+if TYPE_CHECKING:
+    from prefgym.sim.gl import MjModel
+
+AnyArray = TypeVar("AnyArray")
+ReadArray = TypeVar("ReadArray", covariant=True)
 
 
-class Pool(Protocol):
-    """Many worlds of one model."""
+class Pool(Protocol[ReadArray]):
+    """What `CpuPool` and `WarpPool` share: how worlds are stepped and reset differs between processors and devices."""
 
-    @property
-    def num_worlds(self) -> int:
-        """Number of worlds N."""
-        ...
+    num_worlds: int
+    """Number of worlds N."""
+    model: "MjModel"
+    """What the physics states are states of."""
+    state_size: int
+    """Columns of `physics_state`, S."""
 
-    @property
-    def views(self) -> Views:
-        """What formulas read; it is live, so whoever hands it on copies it."""
-        ...
-
-    @property
-    def state_size(self) -> int:
-        """Columns of `physics_state`."""
-        ...
-
-    def set_ctrl(self, ctrl: Array) -> None:
-        """Set the controls of all worlds. Shape: (N, nu)."""
-        ...
-
-    def step(self, mask: Array | None = None) -> None:
-        """Advance the worlds in `mask`, all if None, by one action each.
-
-        Args:
-            mask: Shape: (N,), bool; True somewhere.
-
-        Raises:
-            SimulationError: If the simulator gave up on some worlds.
-        """
-        ...
-
-    def reset(self, mask: Array, qpos: Array, qvel: Array) -> None:
-        """Put the k worlds in `mask` to new states; all else about them starts from zero.
-
-        Args:
-            mask: Shape: (N,), bool; True somewhere.
-            qpos: Positions. Shape: (k, nq).
-            qvel: Velocities. Shape: (k, nv).
-
-        Raises:
-            SimulationError: If the simulator gave up on some worlds.
-        """
-        ...
-
-    def physics_state(self) -> Array:
-        """Copy what it takes to restore, continue and render worlds later. Shape: (N, state_size), float64."""
-        ...
-
-    def put(self, mask: Array, state: Array) -> None:
-        """Put the k worlds in `mask` to physics states, and compute what follows from them.
-
-        Args:
-            mask: Shape: (N,), bool; True somewhere.
-            state: As `physics_state` returned them. Shape: (k, state_size).
-
-        Raises:
-            SimulationError: If the simulator gave up on some worlds.
-        """
-        ...
-
-    def snapshot(self) -> Array:
-        """Copy the integration states: all that a step depends on. Shape: (N, any)."""
-        ...
-
-    def restore(self, snapshot: Array) -> None:
-        """Put all worlds back to a snapshot. Derived fields in `views` follow at the next step."""
+    def physics_state(self) -> ReadArray:
+        """Copy what it takes to restore, continue and render worlds later. Shape: (N, S)."""
         ...
 
     def close(self) -> None:

@@ -16,7 +16,7 @@ from prefgym.sim.gl import GLContext, MjModel, mujoco, open_gl
 from prefgym.sim.gl import RenderingUnavailable as RenderingUnavailable
 
 STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE_WARMSTART.value
-"""What a recorded state holds: bits of `mujoco.mjtState`."""
+"""The content of a recorded state: bits of `mujoco.mjtState`."""
 
 
 class StateRenderer:
@@ -77,7 +77,7 @@ class StateRenderer:
         return self._thread.submit(self._draw, states, *self._resources[1:]).result()
 
     def close(self) -> None:
-        """Give back what OpenGL holds; closing twice does nothing."""
+        """Free the resources of OpenGL; closing twice does nothing."""
         if self._resources is not None:
             gl, context, _ = self._resources
             # In this order: freed under another context, it would free that one's objects.
@@ -112,7 +112,7 @@ class LazyRenderer:
     """Draws worlds from when the first picture is wanted; until then it costs nothing, and needs no OpenGL."""
 
     def __init__(self, camera: Mapping[str, Any], width: int, height: int) -> None:
-        """Keep what pictures are like: see `StateRenderer`."""
+        """Keep the camera and the size of pictures: see `StateRenderer`."""
         self._camera, self._size = camera, (width, height)
         self._renderer: StateRenderer | None = None
 
@@ -124,7 +124,7 @@ class LazyRenderer:
         return self._renderer(states)
 
     def close(self) -> None:
-        """Give back what OpenGL holds, if anything was drawn; closing twice does nothing."""
+        """Free the resources of OpenGL, if anything was drawn; closing twice does nothing."""
         if self._renderer is not None:
             self._renderer.close()
 

@@ -1,4 +1,4 @@
-"""Where the randomness of initial states comes from."""
+"""The randomness of initial states."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, Protocol, TypeAlias
@@ -32,7 +32,7 @@ class Seeding(Protocol):
     """Draws the states in which episodes start."""
 
     seeds: tuple[int, ...]
-    """What the generators were started with."""
+    """The seeds of the generators."""
     generators: tuple[np.random.Generator, ...]
 
     def seed(self, seed: Seed, mask: BoolArray) -> None:

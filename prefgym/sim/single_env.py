@@ -20,12 +20,12 @@ class PoolEnv(gym.Env[Array, Array]):
     It has no time limit: `gym.make` puts one around it.
 
     Args:
-        task: What is simulated, observed, rewarded and final.
+        task: The task.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures.
         width: Of pictures, in pixels.
         height: Of pictures, in pixels.
-        measured: Whether what the task's measure counts is rewarded in the place of the reward, if it has a measure.
+        returns_metric: Whether the task's metric, if it has one, is returned in the place of the reward.
 
     Raises:
         ValueError: If an argument is unknown.
@@ -84,7 +84,7 @@ class PoolEnv(gym.Env[Array, Array]):
 
     @property
     def returns_metric(self) -> bool:
-        """Return whether rewards are what the task's measure counts."""
+        """Return whether rewards are the metric of the task."""
         return self._worlds.metric is not None
 
     @property

@@ -1,4 +1,4 @@
-"""What a task is: data about a MuJoCo model, and formulas over arrays that serve NumPy and torch alike.
+"""A task: data about a MuJoCo model, and formulas over arrays that serve NumPy and torch alike.
 
 A formula gets the task it belongs to, what it may read of the worlds, and the array module `xp` (numpy or torch).
 Whatever it reads has the world axis first, so one call computes all worlds.
@@ -40,9 +40,9 @@ class Factor:
     name: str
     """Its key in `info` and in `PoolVectorEnv.factors`."""
     unit: str
-    """What it is measured in, after weighting; "1" where it is a pure number."""
+    """Its unit, after weighting; "1" where it is a pure number."""
     doc: str
-    """What it rewards, as an equation."""
+    """The term as an equation."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -64,7 +64,7 @@ class ObservationPart:
 
 
 class Observation(Protocol):
-    """What the agent sees."""
+    """The observation of the agent."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> tuple[Array, ...]:
         """Return the parts of the observation, in order. Shape of each: (N, any)."""
@@ -72,7 +72,7 @@ class Observation(Protocol):
 
 
 class Position(Protocol):
-    """The point whose velocity the task gives for."""
+    """The point whose velocity the task rewards."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
         """Return it. Shape: (N, 1) for x, (N, 2) for x and y, in m."""
@@ -96,31 +96,31 @@ class RewardTerms(Protocol):
 
 
 class MetricBegin(Protocol):
-    """What a measure remembers when an episode starts."""
+    """The memory of a metric when an episode starts."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
-        """Return it. Shape: (N, any), no columns where nothing is remembered; it may be a view."""
+        """Return it. Shape: (N, any), no columns where there is no memory; it may be a view."""
         ...
 
 
 class MetricStep(Protocol):
-    """What a step counts, by the state it led to and what is remembered of those before."""
+    """The metric of a step, by the state after it and the memory of those before."""
 
     def __call__(self, task: "TaskSpec", views: Views, memory: Array, xp: ModuleType, /) -> tuple[Array, Array]:
-        """Return what is remembered from here on, (N, any), maybe a view, and what the step counts, (N,)."""
+        """Return the memory from here on, (N, any), maybe a view, and the metric of the step, (N,)."""
         ...
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Metric:
-    """What evaluation counts in a task without a reward, as a sum over the steps of an episode."""
+    """The metric of evaluation in a task without a reward, a sum over the steps of an episode."""
 
     name: str
-    """What is counted, such as `backflips`."""
+    """The quantity that is counted, such as `backflips`."""
     unit: str
-    """What an episode's sum is measured in; "1" for a pure number."""
+    """Unit of the sum of an episode; "1" for a pure number."""
     doc: str
-    """What counts, with its bounds."""
+    """The rule by which steps count, with its bounds."""
     reads: tuple[str, ...] = ()
     """MjData fields it reads beside those of the task."""
     constants: tuple[str, ...] = ()
@@ -141,10 +141,10 @@ class Initial(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class StepFacts:
-    """What a step did, beside the state it led to."""
+    """Facts about a step, beside the state after it."""
 
     action: Array
-    """What was asked for, as it came. Shape: (N, A)."""
+    """Not clipped. Shape: (N, A)."""
     velocity: Array
     """How fast the position moved, in m/s. Shape: (N, D), where D is 0 in tasks without a position."""
     terminated: Array
@@ -160,20 +160,20 @@ def sum_in_order(terms: Mapping[str, Array]) -> Array:
 
 
 def nothing_more(task: "TaskSpec", views: Views, xp: ModuleType) -> dict[str, Array]:
-    """Say nothing about where the worlds are."""
+    """Return no infos about the state."""
     return {}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class TaskSpec:
-    """One task: what is simulated, observed, rewarded and final."""
+    """One task: its model, observation, reward and final states."""
 
     name: str
     """Its name, without namespace and version."""
     model: str
     """The model's file among the assets of the installed Gymnasium."""
     solver: Literal["", "Newton"] = ""
-    """What solves for contact forces; empty for what the model says."""
+    """The solver for contact forces; empty for that of the model."""
     frame_skip: int
     """Simulation steps per action."""
     timestep: float
@@ -187,7 +187,7 @@ class TaskSpec:
     weights: Mapping[str, float] = field(default_factory=dict[str, float])
     """Weights of the reward terms."""
     ranges: Mapping[str, tuple[float, float]] = field(default_factory=dict[str, tuple[float, float]])
-    """Bounds: of a healthy state, and of what is clipped."""
+    """Bounds of a healthy state, and of clipped quantities."""
     reset_noise: float = 0.0
     """Scale of the noise on initial states."""
     num_contacts: int = 24
@@ -199,13 +199,13 @@ class TaskSpec:
     camera: Mapping[str, Any] = field(default_factory=dict[str, Any])
     """Where pictures are taken from: fields of mujoco.MjvCamera."""
     task_description: str = ""
-    """What is wanted, in a sentence, where no reward says it."""
+    """The task in a sentence, where there is no reward."""
     metric: Metric | None = None
-    """What evaluation counts; None for the reward."""
+    """The metric of evaluation; None for the reward."""
     factors: tuple[Factor, ...] = ()
     """The reward terms, in the order of `reward_terms`."""
     ranking: tuple[str, ...] = ()
-    """Names of the factors by importance, for raters who rank them."""
+    """Names of the factors by importance, for raters that rank them."""
     observation_parts: tuple[ObservationPart, ...] = ()
     """The parts of the observation, in order."""
     starts: str = ""
@@ -221,7 +221,7 @@ class TaskSpec:
     reward: Callable[[Mapping[str, Array]], Array] = sum_in_order
     """The reward out of its terms; the order of additions is Gymnasium's, so that results agree to the last bit."""
     info: Callable[["TaskSpec", Views, ModuleType], dict[str, Array]] = nothing_more
-    """What `info` says of the state, at resets too. The arrays may be views."""
+    """Infos about the state, at resets too. The arrays may be views."""
     initial: Initial
 
     @property
@@ -231,14 +231,14 @@ class TaskSpec:
 
     @property
     def safe_limit(self) -> float | None:
-        """Return what factor `reward_forward` is at the safe speed; None where nothing says what is safe."""
+        """Return factor `reward_forward` at the safe speed; None where no safe speed is known."""
         if self.safe_speed is None or "forward" not in self.weights:
             return None
         return self.safe_speed * self.weights["forward"]
 
     @property
     def about(self) -> dict[str, str]:
-        """What the metadata of its environments says: what is wanted, and what is counted, where there is no reward."""
+        """Entries of the metadata of its environments: the description and the metric, where there is no reward."""
         return {} if self.metric is None else {"task_description": self.task_description, "metric": self.metric.name}
 
     @property

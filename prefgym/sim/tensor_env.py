@@ -1,20 +1,18 @@
 """Many worlds on a device as one Gymnasium vector environment, with tensors in and out."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from gymnasium import Space, error, logger, spaces
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium import spaces
+from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 from prefgym.common.states import State
+from prefgym.sim.base_env import BaseVectorEnv
 from prefgym.sim.infos import check_mask
-from prefgym.sim.names import check_render_mode
-from prefgym.sim.render import LazyRenderer
 from prefgym.sim.seeding import Seed
 from prefgym.sim.task import StepFacts, TaskSpec
 from prefgym.sim.warp import WarpPool
@@ -24,16 +22,16 @@ Outcome: TypeAlias = tuple[Tensor, Tensor, Tensor, dict[str, Tensor], Tensor]
 Step: TypeAlias = tuple[Tensor, Tensor, Tensor, Tensor, dict[str, Any]]
 
 
-class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
+class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
     """Worlds of one task that step together on a device, from reset to reward without a look at the host.
 
-    Behaves as `PoolVectorEnv` does in SAME_STEP mode with float32 observations, but for what it hands out: tensors on
-    the device. `infos["final_obs"]` is one, too: what the step led to, before any reset, in every world. Infos tell the
-    velocities and the terms of the reward, but not where worlds are. Whatever it hands out is the caller's to keep and
-    to change.
+    Behaves as `PoolVectorEnv` does in SAME_STEP mode with float32 observations, but returns tensors on the device.
+    `infos["final_obs"]` is one, too: the observations after the step, before any reset, of every world. Infos have the
+    velocities and the terms of the reward, but nothing else about the state. The tensors it returns are the caller's to
+    keep and to change.
 
     Args:
-        task: What is simulated, observed, rewarded and final.
+        task: The task.
         num_envs: Number of worlds N.
         device: As torch names it.
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
@@ -47,11 +45,6 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
     Raises:
         ValueError: If an argument is out of range or unknown, or the device cannot be used.
     """
-
-    observation_space: Space[Any]
-    action_space: Space[Any]
-    single_observation_space: Space[Any]
-    single_action_space: Space[Any]
 
     def __init__(
         self,
@@ -67,27 +60,23 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         height: int = 480,
         **pool: Any,  # noqa: ANN401
     ) -> None:
-        limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
-        if limit < 1 and limit != -1:
-            raise ValueError(f"max_episode_steps must be positive, or -1 for no limit, not {limit}")
         if AutoresetMode(autoreset_mode) is not AutoresetMode.SAME_STEP:
             raise ValueError("on a device, worlds reset in the step that ends an episode: autoreset_mode='SameStep'")
-        check_render_mode(render_mode)
         if unknown := {"num_threads", "dtype", "seeding"} & set(pool):
             raise ValueError(f"worlds on a device have one kind of each: leave {', '.join(sorted(unknown))} out")
-        self.task, self.num_envs, self.render_mode = task, num_envs, render_mode
-        self.max_episode_steps = limit if limit > 0 else np.iinfo(np.int64).max
+        super().__init__(
+            task,
+            num_envs,
+            max_episode_steps=max_episode_steps,
+            autoreset_mode=AutoresetMode.SAME_STEP,
+            render_mode=render_mode,
+            width=width,
+            height=height,
+        )
         self.pool = WarpPool(task, num_envs, device, **pool)
         self.device = self.pool.device
-        self.metadata = {
-            "autoreset_mode": AutoresetMode.SAME_STEP,
-            "render_modes": ["rgb_array"],
-            "render_fps": round(1.0 / task.dt),
-            "device": self.device,  # says that tensors go in and out
-            **task.about,
-        }
+        self.metadata["device"] = self.device  # says that tensors go in and out
         self._sampler = WorldSampler(num_envs, self.device)
-        self._render = LazyRenderer(task.camera, width, height)
         is_compiled = self.device.type == "cuda" if compiled is None else compiled
         judge: Any = torch.compile(self._judge, dynamic=False) if is_compiled else self._judge  # pyright: ignore[reportUnknownMemberType]
         self._outcome: Callable[..., Outcome] = judge
@@ -96,17 +85,9 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         self._terms: dict[str, Tensor] = {factor.name: zeros.clone() for factor in task.factors}
         self._elapsed = torch.zeros(num_envs, dtype=torch.int64, device=self.device)
         self._everyone = torch.ones(num_envs, dtype=torch.bool, device=self.device)
-        self._final_state: Tensor | None = None
-        self._started = False
-        self._make_spaces()
-
-    def _make_spaces(self) -> None:
-        obs_dim, (low, high) = self._obs.shape[1], np.asarray(self.pool.model.actuator_ctrlrange, np.float32).T
-        self.single_observation_space = spaces.Box(-np.inf, np.inf, (obs_dim,), np.float32)
-        self.single_action_space = spaces.Box(low, high, dtype=np.float32)
-        self.observation_space = batch_space(self.single_observation_space, self.num_envs)
-        self.action_space = batch_space(self.single_action_space, self.num_envs)
-        self._action_shape = (self.num_envs, len(low))
+        low, high = np.asarray(self.pool.model.actuator_ctrlrange, np.float32).T
+        observation = spaces.Box(-np.inf, np.inf, self._obs.shape[1:], np.float32)
+        self._set_spaces(observation, spaces.Box(low, high, dtype=np.float32))
 
     def reset(self, *, seed: Seed = None, options: dict[str, Any] | None = None) -> tuple[Tensor, dict[str, Any]]:
         """Start episodes in all worlds, or in those of `options["reset_mask"]`.
@@ -133,7 +114,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         """Take an action in every world; worlds whose episode ends are reset.
 
         Args:
-            actions: A tensor, or what can be made one; not clipped. Shape: (N, A).
+            actions: A tensor or an array; not clipped. Shape: (N, A).
 
         Returns:
             Observations (N, O), rewards, whether the state is final, whether the time is up (N,), and infos.
@@ -155,7 +136,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         return self._obs.clone(), reward.clone(), terminated, truncated, infos
 
     def _restart(self, mask: Tensor) -> None:
-        """Start episodes in the worlds in `mask`; what others observe stays as it is."""
+        """Start episodes in the worlds in `mask`; the observations of others stay as they are."""
         self._sampler.begin(mask)
         qpos, qvel = self.task.initial(self.task, self._sampler, self.num_envs, self.pool.qpos0, self.pool.qvel0)
         self.pool.reset(mask, qpos, qvel)
@@ -165,10 +146,10 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         self._elapsed = torch.where(mask, 0, self._elapsed)
 
     def _judge(self, actions: Tensor, before: Tensor) -> Outcome:
-        """Say what a step led to and what it is worth, by the formulas of the task: pure, so that it can be compiled.
+        """Compute observation and reward after a step, by the formulas of the task: pure, so that it can be compiled.
 
         Args:
-            actions: As they came. Shape: (N, A).
+            actions: Not clipped. Shape: (N, A).
             before: Positions before the step. Shape: (N, D).
 
         Returns:
@@ -189,7 +170,7 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         return obs, position, reward, terms, terminated
 
     def _observe(self) -> tuple[Tensor, Tensor]:
-        """Look at all worlds: what agents see, and the point whose velocity is rewarded; new tensors."""
+        """Return the observations, and the points whose velocities are rewarded; new tensors."""
         return torch.cat(self.task.observation(self.task, self.pool.views, torch), -1), self._place()
 
     def _place(self) -> Tensor:
@@ -198,18 +179,19 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         return self.task.position(self.task, self.pool.views, torch).clone()
 
     def _check_actions(self, actions: Any) -> Tensor:  # noqa: ANN401
-        if not self._started:
-            raise error.ResetNeeded("call reset() before step()")
-        if self.closed:
-            raise error.ClosedEnvironmentError("this environment is closed: make another one")
+        self._check_running()
         actions = torch.as_tensor(actions, dtype=torch.float32, device=self.device).detach()
-        if actions.shape != self._action_shape:
-            told = f"actions of shape {self._action_shape}, not {tuple(actions.shape)}"
-            raise ValueError(f"{self.task.name} takes {told}")
+        self._check_shape(tuple(actions.shape))
         return actions
 
+    def _copied(self, array: Tensor) -> Tensor:
+        return array.clone()
+
+    def _on_host(self, states: Tensor) -> npt.NDArray[np.float64]:
+        return states.double().cpu().numpy()
+
     def check(self) -> None:
-        """See that the simulator had room for all contacts and constraints since the last call.
+        """Check that the simulator had room for all contacts and constraints since the last call.
 
         Raises:
             SimulationError: If it had not.
@@ -219,34 +201,6 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
     def factors(self) -> dict[str, Tensor]:
         """Copy the terms of the reward at the last step, before any autoreset. Shape of each: (N,)."""
         return {name: term.clone() for name, term in self._terms.items()}
-
-    @property
-    def model(self) -> Any:  # noqa: ANN401
-        """Return what the physics states are states of."""
-        return self.pool.model
-
-    @property
-    def camera(self) -> Mapping[str, Any]:
-        """Return where pictures are taken from; see `StateRenderer`."""
-        return self.task.camera
-
-    @property
-    def state_size(self) -> int:
-        """Columns of `physics_state`."""
-        return self.pool.state_size
-
-    def physics_state(self, final: bool = False) -> Tensor:
-        """Copy what it takes to restore, continue and render the worlds later, on a CPU too.
-
-        Args:
-            final: Whether worlds that were reset within the last step give the state before the reset.
-
-        Returns:
-            `mjSTATE_FULLPHYSICS` and the warm start, in the order of `mj_getState`. Shape: (N, state_size), float32.
-        """
-        if final and self._final_state is not None:
-            return self._final_state.clone()
-        return self.pool.physics_state()
 
     def snapshot(self) -> State:
         """Copy the whole state, so that `restore` goes on from there."""
@@ -279,25 +233,9 @@ class TensorVectorEnv(VectorEnv[Tensor, Any, Tensor]):
         """Go on from what `state_dict` returned, as `restore` does."""
         self.restore(state)
 
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
-        """Draw all worlds, on the CPU. Shape of each picture: (H, W, 3)."""
-        if self.render_mode is None:
-            logger.warn("render() draws nothing without render_mode='rgb_array'")
-            return None
-        return tuple(self._render(self.pool.model, self.physics_state().double().cpu().numpy()))
-
-    def render_world(self, world: int) -> npt.NDArray[np.uint8]:
-        """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
-        return self._render(self.pool.model, self.physics_state()[world, None].double().cpu().numpy())[0]
-
-    def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
-        """Free worlds and whatever draws."""
-        self.pool.close()
-        self._render.close()
-
 
 def _divided(values: dict[str, Tensor], ended: Tensor) -> dict[str, Any]:
-    """Tell of steps in the worlds that go on, and in `final_info` of those that ended; zeros in the others."""
+    """Put values into the infos of worlds that go on, and into `final_info` of those that ended; zeros elsewhere."""
     if not values:
         return {}
     every = torch.stack(list(values.values()))

@@ -1,4 +1,4 @@
-"""How many threads make sense."""
+"""The number of threads that make sense."""
 
 import os
 

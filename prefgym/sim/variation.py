@@ -1,4 +1,4 @@
-"""Worlds that differ: masses and friction of their own, so that what is learned does not hang on one model."""
+"""Worlds that differ: masses and friction of their own, so that a policy does not depend on one model."""
 
 from dataclasses import dataclass
 

@@ -1,19 +1,19 @@
 """Many worlds as one Gymnasium vector environment."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
-from gymnasium import Space, error, logger
-from gymnasium.vector import AutoresetMode, VectorEnv
-from gymnasium.vector.utils import batch_space
+from gymnasium import error
+from gymnasium.vector import AutoresetMode
 
+from prefgym.common.names import check_name
 from prefgym.common.states import State
+from prefgym.sim.base_env import BaseVectorEnv
+from prefgym.sim.cpu import CpuPool
 from prefgym.sim.infos import check_mask, final_observations, masked
-from prefgym.sim.names import check_name, check_render_mode
-from prefgym.sim.render import LazyRenderer
 from prefgym.sim.seeding import FastSeeding, ParitySeeding, Seed, Seeding, generator_states, restore_generators
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.variation import Variation
@@ -41,36 +41,31 @@ class VectorSnapshot:
         return f"VectorSnapshot({shapes}, generators={len(self.generators)}, started={self.started})"
 
 
-class PoolVectorEnv(VectorEnv[Array, Array, Array]):
+class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
     """Worlds of one task that step together on a pool of threads.
 
-    Behaves as `gymnasium.vector.SyncVectorEnv` does over the same environments; with `seeding="parity"` it gives the
-    same numbers, to the last bit. Whatever it hands out is the caller's to keep and to change.
+    Behaves as `gymnasium.vector.SyncVectorEnv` does over the same environments; with `seeding="parity"` the
+    numbers are the same, to the last bit. The arrays it returns are the caller's to keep and to change.
 
     Args:
-        task: What is simulated, observed, rewarded and final.
+        task: The task.
         num_envs: Number of worlds N.
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
         num_threads: Threads that step the worlds, the caller's included; None for one per CPU this process may use.
             Results do not depend on it.
         seeding: "fast" draws all initial states from one generator, "parity" has a generator for each world and draws
-            what Gymnasium would.
+            as Gymnasium does.
         autoreset_mode: When worlds whose episode ended start the next one.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures from `render`.
         width: Of pictures, in pixels.
         height: Of pictures, in pixels.
-        measured: Whether what the task's measure counts is rewarded in the place of the reward, if it has a measure.
+        returns_metric: Whether the task's metric, if it has one, is returned in the place of the reward.
         variation: How the masses and the friction of the worlds differ; None for not at all.
 
     Raises:
         ValueError: If an argument is out of range or unknown.
     """
-
-    observation_space: Space[Array]
-    action_space: Space[Array]
-    single_observation_space: Space[Array]
-    single_action_space: Space[Array]
 
     def __init__(
         self,
@@ -88,38 +83,29 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         returns_metric: bool = False,
         variation: Variation | None = None,
     ) -> None:
-        limit = task.max_episode_steps if max_episode_steps is None else max_episode_steps
-        if limit < 1 and limit != -1:
-            raise ValueError(f"max_episode_steps must be positive, or -1 for no limit, not {limit}")
         if not isinstance(autoreset_mode, AutoresetMode):
             check_name("autoreset mode", autoreset_mode, AUTORESET_MODES)
             autoreset_mode = AUTORESET_MODES[autoreset_mode]
         check_name("seeding", seeding, SEEDINGS)
-        check_render_mode(render_mode)
-        self.task, self.num_envs = task, num_envs
-        self.max_episode_steps = limit if limit > 0 else np.iinfo(np.int64).max
+        super().__init__(
+            task,
+            num_envs,
+            max_episode_steps=max_episode_steps,
+            autoreset_mode=autoreset_mode,
+            render_mode=render_mode,
+            width=width,
+            height=height,
+        )
         self.autoreset_mode = autoreset_mode
-        self.render_mode = render_mode
-        self.metadata = {
-            "autoreset_mode": autoreset_mode,
-            "render_modes": ["rgb_array"],
-            "render_fps": round(1.0 / task.dt),
-            **task.about,
-        }
         self._worlds = Worlds(task, num_envs, num_threads, returns_metric=returns_metric, variation=variation)
+        self.pool = self._worlds.pool
         self._seeding = SEEDINGS[seeding](num_envs)
         self._np_random, self._np_random_seed = self._seeding.generators[0], self._seeding.seeds[0]
-        self._dtype, self._render = np.dtype(dtype), LazyRenderer(task.camera, width, height)
-        self.single_observation_space = self._worlds.observation_space(dtype)
-        self.single_action_space = self._worlds.action_space()
-        self.observation_space = batch_space(self.single_observation_space, num_envs)
-        self.action_space = batch_space(self.single_action_space, num_envs)
-        self._action_shape = (num_envs, *self.single_action_space.shape)
+        self._dtype = np.dtype(dtype)
+        self._set_spaces(self._worlds.observation_space(dtype), self._worlds.action_space())
         self._everyone = np.ones(num_envs, np.bool_)
         self._elapsed = np.zeros(num_envs, np.int64)
         self._ended = np.zeros(num_envs, np.bool_)  # episodes that are over and wait for a reset
-        self._final_state: FloatArray | None = None
-        self._started = False
 
     def reset(self, *, seed: Seed = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Start episodes in all worlds, or in those of `options["reset_mask"]`.
@@ -190,7 +176,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         return self._observation(), worlds.reward, worlds.terminated, truncated, infos
 
     def _finish_and_restart(self, ended: BoolArray) -> dict[str, Any]:
-        """Start episodes in the worlds that just ended; what they came to goes to `final_obs` and `final_info`."""
+        """Start episodes in the worlds whose last one just ended; its end goes to `final_obs` and `final_info`."""
         worlds, going_on = self._worlds, ~ended
         infos: dict[str, Any] = {
             "final_obs": final_observations(worlds.observation, ended, self._dtype),
@@ -198,7 +184,7 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
             "final_info": masked(worlds.state_info() | worlds.step_info(), ended),
             "_final_info": ended.copy(),
         }
-        self._final_state = worlds.pool.physics_state()
+        self._final_state = self.pool.physics_state()
         self._restart(ended)
         worlds.observe()
         infos |= masked(worlds.state_info(), self._everyone.copy())
@@ -207,22 +193,24 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         return infos
 
     def _restart(self, mask: BoolArray) -> None:
-        pool = self._worlds.pool
-        self._worlds.reset(mask, *self._seeding.initial(self.task, mask, pool.qpos0, pool.qvel0))
+        start = self._seeding.initial(self.task, mask, self.pool.qpos0, self.pool.qvel0)
+        self._worlds.reset(mask, *start)
         self._elapsed[mask] = 0
 
     def _observation(self) -> Array:
         return self._worlds.observation.astype(self._dtype)
 
     def _check_actions(self, actions: Array) -> Array:
-        if not self._started:
-            raise error.ResetNeeded("call reset() before step()")
-        if self.closed:
-            raise error.ClosedEnvironmentError("this environment is closed: make another one")
+        self._check_running()
         actions = np.asarray(actions)
-        if actions.shape != self._action_shape:
-            raise ValueError(f"{self.task.name} takes actions of shape {self._action_shape}, not {actions.shape}")
+        self._check_shape(actions.shape)
         return actions
+
+    def _copied(self, array: Array) -> Array:
+        return array.copy()
+
+    def _on_host(self, states: Array) -> FloatArray:
+        return states
 
     def factors(self) -> dict[str, Array]:
         """Copy the terms of the reward at the last step, before any autoreset. Shape of each: (N,)."""
@@ -230,36 +218,8 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
 
     @property
     def returns_metric(self) -> bool:
-        """Return whether rewards are what the task's measure counts."""
+        """Return whether rewards are the metric of the task."""
         return self._worlds.metric is not None
-
-    @property
-    def model(self) -> Any:  # noqa: ANN401
-        """Return what the physics states are states of."""
-        return self._worlds.pool.model
-
-    @property
-    def camera(self) -> Mapping[str, Any]:
-        """Return where pictures are taken from; see `StateRenderer`."""
-        return self.task.camera
-
-    @property
-    def state_size(self) -> int:
-        """Columns of `physics_state`."""
-        return self._worlds.pool.state_size
-
-    def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy what it takes to restore, continue and render the worlds later.
-
-        Args:
-            final: Whether worlds that were reset within the last step give the state before the reset.
-
-        Returns:
-            `mjSTATE_FULLPHYSICS` and the warm start, in the order of `mj_getState`. Shape: (N, state_size).
-        """
-        if final and self._final_state is not None:
-            return self._final_state.copy()
-        return self._worlds.pool.physics_state()
 
     def snapshot(self) -> VectorSnapshot:
         """Copy the whole state, so that `restore` continues to the last bit."""
@@ -291,19 +251,3 @@ class PoolVectorEnv(VectorEnv[Array, Array, Array]):
         """Go on from what `state_dict` returned, as `restore` does."""
         arrays = {name: np.asarray(array) for name, array in state["arrays"].items()}
         self.restore(VectorSnapshot(arrays=arrays, generators=tuple(state["generators"]), started=state["started"]))
-
-    def render(self) -> tuple[npt.NDArray[np.uint8], ...] | None:
-        """Draw all worlds. Shape of each picture: (H, W, 3)."""
-        if self.render_mode is None:
-            logger.warn("render() draws nothing without render_mode='rgb_array'")
-            return None
-        return tuple(self._render(self._worlds.pool.model, self.physics_state()))
-
-    def render_world(self, world: int) -> npt.NDArray[np.uint8]:
-        """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
-        return self._render(self._worlds.pool.model, self.physics_state()[world, None])[0]
-
-    def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
-        """Free worlds, threads and whatever draws."""
-        self._worlds.pool.close()
-        self._render.close()

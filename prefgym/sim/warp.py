@@ -1,4 +1,4 @@
-"""Many MuJoCo worlds on a GPU: the pool protocol on MuJoCo Warp, with tensors in the place of arrays.
+"""Many MuJoCo worlds on a GPU: a pool on MuJoCo Warp, with tensors in the place of arrays.
 
 Nothing here waits for the device: a step is one captured graph, a reset another one, and where worlds are chosen, masks
 choose them. Numbers are single precision.
@@ -10,25 +10,22 @@ from typing import Any
 
 import numpy as np
 import torch
-import warp
 from torch import Tensor
 
 from prefgym.sim.cpu import load_model
-from prefgym.sim.gl import MjModel, mujoco
 from prefgym.sim.pool import SimulationError
 from prefgym.sim.task import TaskSpec
 from prefgym.sim.variation import Variation
+from prefgym.sim.warp_device import check_solver, find_device, wp
 
-wp: Any = warp
-wp.config.log_level = wp.LOG_ERROR  # or it prints what it is, and each kernel that it compiles
 mjw: Any = importlib.import_module("mujoco_warp")
 
 from prefgym.sim.contact_frames import align_frames  # noqa: E402 - compiles nothing, but begins Warp
 
 STATE = ("time", "qpos", "qvel", "act", "ctrl", "qacc_warmstart")
-"""What a step depends on."""
+"""The fields that a step depends on."""
 PHYSICS_STATE = ("time", "qpos", "qvel", "act", "qacc_warmstart")
-"""What `physics_state` holds: in these models, the same numbers as on the CPU, in the same order."""
+"""The content of `physics_state`: in these models, the same numbers as on the CPU, in the same order."""
 
 _FOLLOW = ("body_subtreemass", "body_invweight0", "dof_invweight0", "tendon_invweight0", "actuator_acc0")
 """Fields of the model that follow from masses."""
@@ -41,7 +38,7 @@ class WarpPool:
     replaced, since captured graphs know them by address.
 
     Args:
-        task: What is simulated.
+        task: The task.
         num_worlds: Number of worlds N.
         device: As torch and Warp name it: `cuda`, `cuda:1`, or `cpu`, which is slow, and there for tests.
         num_contacts: Contacts a world may have on the average; None for the task's own number.
@@ -67,7 +64,7 @@ class WarpPool:
             raise ValueError(f"there must be at least one world, not {num_worlds}")
         self.task, self.num_worlds = task, num_worlds
         self.model = load_model(task)
-        _check_solver(task, self.model)
+        check_solver(task, self.model)
         self.device, self._wp_device = find_device(device)
         sizes = {
             "nconmax": task.num_contacts if num_contacts is None else num_contacts,
@@ -137,7 +134,7 @@ class WarpPool:
         return torch.cat([self._state[name].view(self.num_worlds, -1) for name in PHYSICS_STATE], -1)
 
     def put(self, mask: Tensor, state: Tensor) -> None:
-        """Put the worlds in `mask` to physics states, and compute what follows from them.
+        """Put the worlds in `mask` to physics states, and compute the fields that follow from them.
 
         Args:
             mask: Shape: (N,), bool.
@@ -223,12 +220,12 @@ class WarpPool:
         return launch
 
     def _wait(self) -> None:
-        """Wait for a GPU: before work of torch's is seen on Warp's stream, or Warp frees what torch may be reading."""
+        """Wait for a GPU: before Warp's stream sees work of torch, or Warp frees memory that torch may be reading."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def _derive(self, mask: Tensor) -> None:
-        """Compute what formulas read and states do not hold, where worlds were put; elsewhere it stays as it was."""
+        """Compute the fields that formulas read and states do not hold, in the worlds in `mask` only."""
         if self._contact_forces is not None:
             _put(self._contact_forces, mask, torch.zeros_like(self._contact_forces))
         if self.task.reads_state_only:
@@ -267,39 +264,6 @@ _ROOM = int(
     mjw.OverflowType.NEFC | mjw.OverflowType.NJMAX_NNZ | mjw.OverflowType.BROADPHASE | mjw.OverflowType.NARROWPHASE
 )
 """Overflows by which forces are left out; a solver that stops early is none."""
-
-
-def find_device(name: str) -> tuple[torch.device, Any]:
-    """Find a device by its name: torch's and Warp's.
-
-    Raises:
-        ValueError: If it cannot be used, saying what to do.
-    """
-    wp.init()
-    try:
-        device = torch.device(name)
-    except RuntimeError:
-        raise ValueError(f"there is no device {name!r}: use 'cuda', 'cuda:1' or 'cpu'") from None
-    if device.type == "cpu":
-        return device, wp.get_device("cpu")
-    if device.type != "cuda":
-        raise ValueError(f"MuJoCo Warp simulates on NVIDIA's GPUs, not on {name!r}: use device='cuda' or backend='cpu'")
-    if getattr(torch.version, "cuda", None) is None:
-        raise ValueError("this torch is built for CPUs only: install a CUDA build of it, or use backend='cpu'")
-    if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"no GPU {name!r} is to be had here: see what nvidia-smi says, or use backend='cpu'")
-    if not wp.is_cuda_available():
-        raise ValueError("torch can use this GPU, and Warp cannot: its NVIDIA driver is too old, see docs/gpu.md")
-    device = torch.device("cuda", device.index if ":" in name else torch.cuda.current_device())
-    return device, wp.device_from_torch(device)
-
-
-def _check_solver(task: TaskSpec, model: MjModel) -> None:
-    if model.opt.solver == mujoco.mjtSolver.mjSOL_PGS:
-        told = f"{task.name} is solved by PGS, which is not on GPUs"
-        raise ValueError(
-            f"{told}: use backend='cpu', or a task with Newton's solver, such as prefgym/HumanoidNewton-v0"
-        )
 
 
 def _put(now: Tensor, mask: Tensor, new: Tensor) -> None:

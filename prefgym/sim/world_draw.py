@@ -17,7 +17,7 @@ from prefgym.sim.task import Bounds
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed number
 _FIRST, _SECOND = -4658895280553007687, -7723592293110705685
 CANDIDATES = 32
-"""How often what may be refused is drawn; the chance that all are is below 1e-13 where 38 % are."""
+"""Draws where some are refused; the chance that all are is below 1e-13 where 38 % are."""
 
 
 def scrambled(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Worlds of one task: a pool, and what the task's formulas make of it."""
+"""Worlds of one task on the CPU: a pool, and the formulas of the task."""
 
 from dataclasses import replace
 from typing import Any
@@ -7,8 +7,8 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium import spaces
 
+from prefgym.common.names import check_name
 from prefgym.sim.cpu import CpuPool
-from prefgym.sim.names import check_name
 from prefgym.sim.task import Metric, StepFacts, TaskSpec
 from prefgym.sim.variation import Variation
 
@@ -24,10 +24,10 @@ class Worlds:
     `observe` refreshes the buffer `observation`, which whoever hands it out copies.
 
     Args:
-        task: What is simulated, observed, rewarded and final.
+        task: The task.
         num_worlds: Number of worlds N.
         num_threads: Threads that step them; None for one per CPU this process may use.
-        measured: Whether what the task's measure counts stands in the place of the reward, if it has a measure.
+        returns_metric: Whether the task's metric, if it has one, stands in the place of the reward.
         variation: How worlds differ; None for not at all.
 
     Raises:
@@ -35,7 +35,7 @@ class Worlds:
     """
 
     reward: FloatArray
-    """Task reward of the last step, 0 in tasks without one, or what the measure counts. Shape: (N,)."""
+    """Task reward of the last step, 0 in tasks without one, or the metric. Shape: (N,)."""
     terminated: BoolArray
     """Whether the last step led to a final state. Shape: (N,)."""
     terms: dict[str, Array]
@@ -74,10 +74,10 @@ class Worlds:
         self.pool.step(mask)
 
     def evaluate(self, action: Array) -> None:
-        """Compute what the last step is worth, and whether it led to a final state.
+        """Compute the reward of the last step, and whether it led to a final state.
 
         Args:
-            action: The actions as they came. Shape: (N, A).
+            action: The actions, not clipped. Shape: (N, A).
         """
         task, views, xp = self.task, self._views, self._xp
         self._velocity = (self._positioned() - self._position) / task.dt
@@ -96,14 +96,14 @@ class Worlds:
             self._memory, self.reward = np.array(memory), counted.astype(np.float64)
 
     def discount(self, mask: BoolArray) -> None:
-        """Let the last step count for nothing in the worlds in `mask`: they did not take it."""
+        """Set reward and terms to zero in the worlds in `mask`, which did not take the last step."""
         self.reward[mask] = 0.0
         self.terminated[mask] = False
         for term in self.terms.values():
             term[mask] = 0
 
     def observe(self, mask: BoolArray | None = None) -> None:
-        """Refresh the observations, of the worlds in `mask` if given, and where they count velocities from."""
+        """Refresh the observations, of the worlds in `mask` if given, and the positions that velocities refer to."""
         if mask is None:
             np.concatenate(self._observed(), axis=-1, out=self.observation)
             self._position[:] = self._positioned()
@@ -112,11 +112,11 @@ class Worlds:
             self._position[mask] = self._positioned()[mask]
 
     def state_info(self) -> dict[str, Array]:
-        """Say where the worlds are; new arrays."""
+        """Return the infos about the states; new arrays."""
         return {name: value.copy() for name, value in self.task.info(self.task, self._views, self._xp).items()}
 
     def step_info(self) -> dict[str, Array]:
-        """Say what the last step did: velocities in m/s, then the terms of the reward; new arrays."""
+        """Return the infos about the last step: velocities in m/s, then the terms of the reward; new arrays."""
         info = {name: self._velocity[:, axis].copy() for axis, name in enumerate(self._velocity_names)}
         for name, term in self.terms.items():
             info[name] = term.copy()
@@ -151,7 +151,7 @@ class Worlds:
         self.terms = {factor.name: arrays[f"terms/{factor.name}"].copy() for factor in self.task.factors}
 
     def put(self, mask: BoolArray, state: FloatArray) -> None:
-        """Put the k worlds in `mask` to physics states of this task; what they observe there is refreshed, too.
+        """Put the k worlds in `mask` to physics states of this task, and refresh their observations.
 
         Contact forces are not part of a state: where a task observes them, they are zero until the next step.
 
@@ -195,5 +195,5 @@ class Worlds:
 
 
 def _reading(task: TaskSpec, metric: Metric) -> TaskSpec:
-    """Let a task read what its measure reads, too."""
+    """Let a task read the fields of its metric, too."""
     return replace(task, reads=(*task.reads, *metric.reads), constants=(*task.constants, *metric.constants))

@@ -13,7 +13,7 @@ import tyro
 from gymnasium.vector import VectorEnv
 
 from prefgym import raters
-from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.limits import Count, Seed, Threads, check
@@ -73,7 +73,7 @@ def make_rater(
     cfg: Any,  # noqa: ANN401
     env_id: str,
     env: VectorEnv[Any, Any, Any],
-    recorder: Recorder,
+    recorder: BaseRecorder,
     *,
     policy: Policy | None,
     num_threads: int,

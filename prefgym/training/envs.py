@@ -13,9 +13,9 @@ from prefgym.common.spaces import single_spaces
 from prefgym.evaluation.evaluate import OURS, making
 from prefgym.sim import third_party as foreign
 from prefgym.training.config import TrainCfg
-from prefgym.wrappers.guards import GuardedVectorEnv
+from prefgym.wrappers.guards import GuardedTensorEnv, GuardedVectorEnv
 from prefgym.wrappers.preference import PreferenceVectorEnv
-from prefgym.wrappers.tensor import GuardedTensorEnv, PreferenceTensorEnv
+from prefgym.wrappers.tensor import PreferenceTensorEnv
 
 
 def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:

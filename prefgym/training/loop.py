@@ -9,7 +9,7 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import digest, writing
 from prefgym.common.finite import NotFiniteError
@@ -70,7 +70,7 @@ class Parts:
     """What was asked about so far, for samplers that spread their questions."""
 
     @property
-    def recorder(self) -> Recorder | None:
+    def recorder(self) -> BaseRecorder | None:
         """Return what segments are drawn from; None without a rater."""
         return self.env.recorder if isinstance(self.env, PreferenceVectorEnv) else None
 

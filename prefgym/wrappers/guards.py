@@ -1,49 +1,108 @@
-"""Guards: what is not finite stops a run where it appears, and is named."""
+"""Guards: a NaN or an infinity stops a run where it appears, and the error names the part that gave it."""
 
-from typing import Any, cast
+from typing import Any, Protocol, TypeAlias, cast
 
 import numpy as np
+import torch
 from gymnasium.vector import VectorEnv, VectorWrapper
+from torch import Tensor
 
 from prefgym.common.finite import NotFiniteError, check_finite
+from prefgym.common.spaces import device_of
+from prefgym.core.protocols import Array, Env
+from prefgym.sim.capabilities import physics_of
+from prefgym.sim.seeding import Seed
+
+Info: TypeAlias = dict[str, Any]
+TensorEnv: TypeAlias = VectorEnv[Tensor, Any, Tensor]
+
+ACTION, OBSERVATION, REWARD = "the agent's action", "the observation", "the task reward"
+PARTS = (ACTION, OBSERVATION, REWARD)
+"""The parts that a guard distinguishes, in the order in which one spoils the next."""
 
 
-class GuardedVectorEnv(VectorWrapper):
+class Checked(Protocol):
+    """An environment on a device, which finds out about errors only when somebody waits for it."""
+
+    def check(self) -> None:
+        """Raise what went wrong since the last call."""
+        ...
+
+
+class _Guard(VectorWrapper):
+    def __init__(self, env: Env | TensorEnv, *, guard_reward: bool) -> None:
+        """Guard an environment.
+
+        Args:
+            env: The environment.
+            guard_reward: Whether rewards are guarded, too: where the agent learns from them.
+        """
+        super().__init__(env)
+        self._guard_reward = guard_reward
+
+
+class GuardedVectorEnv(_Guard):
     """Let nothing but finite actions in, and nothing but finite observations out.
 
     Raises:
         NotFiniteError: Before the physics sees such an action, or the agent such an observation.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any], *, guard_reward: bool) -> None:
-        """Guard an environment.
-
-        Args:
-            env: What is guarded.
-            guard_reward: Whether rewards are guarded, too: where they are learned from.
-        """
-        super().__init__(env)
-        self._guard_reward = guard_reward
-
-    def reset(self, *, seed: Any = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+    def reset(self, *, seed: Seed = None, options: dict[str, Any] | None = None) -> tuple[Array, Info]:
         """Start episodes."""
-        obs, info = self.env.reset(seed=seed, options=options)
-        check_finite("the observation", obs)
+        # vector environments take a seed for each environment, though VectorEnv.reset does not say so
+        obs, info = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
+        check_finite(OBSERVATION, obs)
         return obs, info
 
-    def step(self, actions: Any) -> tuple[Any, Any, Any, Any, dict[str, Any]]:  # noqa: ANN401
-        """Take a step in every world."""
-        check_finite("the agent's action", actions)
+    def step(self, actions: Array) -> tuple[Array, Array, Array, Array, Info]:
+        """Take a step in every environment."""
+        check_finite(ACTION, actions)
         obs, reward, terminated, truncated, info = self.env.step(actions)
         try:
-            check_finite("the observation", obs, action=actions)
+            check_finite(OBSERVATION, obs, action=actions)
             if (ended := info.get("_final_obs")) is not None and ended.any():
-                check_finite("the observation", np.stack(list(info["final_obs"][ended])), action=actions)
+                check_finite(OBSERVATION, np.stack(list(info["final_obs"][ended])), action=actions)
             if self._guard_reward:
-                check_finite("the task reward", reward, action=actions, obs=obs)
+                check_finite(REWARD, reward, action=actions, obs=obs)
         except NotFiniteError as error:
-            base = cast(Any, self.unwrapped)
-            if hasattr(base, "physics_state"):
-                error.arrays["physics_state"] = base.physics_state(final=True)
+            if physics := physics_of(self.env):
+                error.arrays["physics_state"] = physics.physics_state(final=True)
             raise
         return obs, reward, terminated, truncated, info
+
+
+class GuardedTensorEnv(_Guard):
+    """Watch that actions, observations and rewards are finite; `check` raises if they were not.
+
+    A look at each step would wait for the device, so that what is not finite is found after the rollout, and the part
+    is named that was first.
+    """
+
+    def __init__(self, env: TensorEnv, *, guard_reward: bool) -> None:
+        """Guard environments on a device; arguments as those of `GuardedVectorEnv`."""
+        super().__init__(env, guard_reward=guard_reward)
+        self._first = torch.zeros((), dtype=torch.int8, device=device_of(env))  # 1 + its number in PARTS, or 0
+        self._given: dict[str, Tensor] = {}
+
+    def step(self, actions: Array | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Info]:
+        """Take a step in every environment."""
+        obs, reward, terminated, truncated, info = self.env.step(actions)
+        self._given = {"action": torch.as_tensor(actions), "obs": info["final_obs"], "reward": reward}
+        seen = list(self._given.values())[: 3 if self._guard_reward else 2]
+        first = torch.zeros_like(self._first)
+        for number, values in reversed(list(enumerate(seen, 1))):
+            first = torch.where(torch.isfinite(values).all().to(first.device), first, number)
+        self._first = torch.where(self._first > 0, self._first, first)
+        return obs, reward, terminated, truncated, info
+
+    def check(self) -> None:
+        """See whether all was finite since the last call; this waits for the device.
+
+        Raises:
+            NotFiniteError: If something was not; it carries the arrays of the last step.
+            SimulationError: See `TensorVectorEnv.check`.
+        """
+        cast(Checked, self.env).check()
+        if first := int(self._first):
+            raise NotFiniteError(PARTS[first - 1], {name: value.cpu() for name, value in self._given.items()})

@@ -42,7 +42,7 @@ def test_misuse_is_answered_in_one_sentence() -> None:
     env.reset()
     with pytest.raises(ValueError, match=r"Hopper takes actions of shape \(3,\), not \(2,\)"):
         env.step(np.zeros(2, np.float32))
-    with pytest.raises(ValueError, match="unknown render mode 'human': there is rgb_array"):
+    with pytest.raises(ValueError, match="unknown render mode 'human': choose among rgb_array"):
         PoolEnv(HOPPER, render_mode="human")
     env.close()
     env.close()

@@ -257,8 +257,8 @@ def test_misuse_is_answered_in_one_sentence() -> None:
     [
         ({"seeding": "fats"}, "unknown seeding 'fats': did you mean 'fast'?"),
         ({"autoreset_mode": "SameStp"}, "unknown autoreset mode 'SameStp': did you mean 'SameStep'?"),
-        ({"render_mode": "human"}, "unknown render mode 'human': there is rgb_array"),
-        ({"dtype": "int32"}, "unknown observation dtype 'int32': there is float64, float32"),
+        ({"render_mode": "human"}, "unknown render mode 'human': choose among rgb_array"),
+        ({"dtype": "int32"}, "unknown observation dtype 'int32': choose among float64, float32"),
         ({"max_episode_steps": 0}, "max_episode_steps must be positive, or -1 for no limit, not 0"),
     ],
 )

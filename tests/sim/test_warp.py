@@ -24,7 +24,8 @@ pytest.importorskip("mujoco_warp")
 import prefgym.sim.warp
 from prefgym.bench.agreement import agree
 from prefgym.sim.tensor_env import TensorVectorEnv
-from prefgym.sim.warp import WarpPool, find_device
+from prefgym.sim.warp import WarpPool
+from prefgym.sim.warp_device import find_device
 
 COMPILING = pytest.mark.filterwarnings("ignore:`torch.jit.script_method` is deprecated:DeprecationWarning")
 """torch warns of itself when it compiles."""
@@ -168,7 +169,7 @@ def test_what_cannot_be_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -
             find_device(name)
     with pytest.raises(ValueError, match="such as prefgym/HumanoidNewton-v0"):
         WarpPool(HUMANOID, 2, "cpu")
-    with pytest.raises(ValueError, match="a GPU is for many worlds"):
+    with pytest.raises(ValueError, match="a GPU is for many environments"):
         gym.make("prefgym/HalfCheetah-v0", backend="warp")
     with pytest.raises(ValueError, match="autoreset_mode='SameStep'"):
         TensorVectorEnv(HALF_CHEETAH, 2, device="cpu", autoreset_mode="NextStep")

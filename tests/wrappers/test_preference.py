@@ -12,6 +12,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv
 from gymnasium.wrappers import TimeLimit
 
 import prefgym
+from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
@@ -37,7 +38,7 @@ def there(array: torch.Tensor | None) -> torch.Tensor:
     return array
 
 
-def recorded(recorder: Recorder, index: int) -> list[tuple[Any, ...]]:
+def recorded(recorder: BaseRecorder, index: int) -> list[tuple[Any, ...]]:
     """List the finished episodes of one environment: observations, actions, rewards, and how they ended."""
     starts = recorder.starts(1)
     starts = starts[starts // recorder.num_rows == index]
@@ -74,7 +75,7 @@ def play_single(env: gym.Env[Any, Any], index: int) -> Recorder:
     return env.get_wrapper_attr("recorder")
 
 
-def play_vector(mode: AutoresetMode, num_envs: int) -> Recorder:
+def play_vector(mode: AutoresetMode, num_envs: int) -> BaseRecorder:
     """Act in a vector of environments until each has taken STEPS steps; autoreset steps use up no action."""
     venv = gym.make_vec("prefgym/Hopper-v0", num_envs, autoreset_mode=mode, seeding="parity", max_episode_steps=LIMIT)
     assert isinstance(venv, prefgym.PreferenceVectorEnv)
@@ -240,7 +241,7 @@ class Shade(gym.Env[np.ndarray, np.ndarray]):
 SHOWN = RecorderCfg(frame_height=4)
 
 
-def check_pictures(recorder: Recorder, num_envs: int) -> None:
+def check_pictures(recorder: BaseRecorder, num_envs: int) -> None:
     """Compare each picture with the observation of its step, in two episodes of each environment at least."""
     steps = recorder.segments(recorder.starts(3), 3)
     frames = there(steps.frames)

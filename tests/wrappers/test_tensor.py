@@ -24,8 +24,9 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.core.segments import Segments
 from prefgym.runs.folder import RunFolder
 from prefgym.training.envs import make_training_env
+from prefgym.wrappers.guards import GuardedTensorEnv
 from prefgym.wrappers.sb3 import VecEnv
-from prefgym.wrappers.tensor import GuardedTensorEnv, PreferenceTensorEnv
+from prefgym.wrappers.tensor import PreferenceTensorEnv
 
 pytest.importorskip("mujoco_warp")
 
@@ -189,7 +190,7 @@ def test_too_little_memory_ends_in_one_sentence(
     def full(*_: Any, **__: Any) -> None:  # noqa: ANN401
         raise torch.OutOfMemoryError("CUDA out of memory")
 
-    monkeypatch.setattr(DeviceRecorder, "_make_rows", full)
+    monkeypatch.setattr(DeviceRecorder, "__init__", full)
     assert command("train", *TINY, "--out", "run") == 2
     assert "the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
     assert not Path("run").exists()

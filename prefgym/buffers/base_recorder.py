@@ -1,0 +1,132 @@
+"""What recorders of arrays and of tensors share: a ring of rows, an index of windows, and statistics of episodes."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from prefgym.buffers.ring import Row, RowRing
+from prefgym.buffers.statistics import Statistics
+from prefgym.buffers.windows import WindowIndex
+from prefgym.common.states import State
+from prefgym.core.segments import Segments
+
+
+class BaseRecorder:
+    """Records of N environments, from which segments are drawn; how steps are written is up to its kinds."""
+
+    def __init__(
+        self, ring: RowRing, statistics: Statistics, *, has_reward: bool, factor_names: tuple[str, ...]
+    ) -> None:
+        """Record into a ring.
+
+        Args:
+            ring: Rows with the columns obs, action, reward, factors, state, kind, episode and step.
+            statistics: Of the episodes.
+            has_reward: Whether there is a task reward.
+            factor_names: Names of the columns of `factors`.
+        """
+        self.num_envs, self.has_reward, self.factor_names = ring.num_envs, has_reward, factor_names
+        self.num_steps = 0
+        self._averages = statistics
+        self._use(ring)
+
+    def _use(self, ring: RowRing) -> None:
+        self._ring, self._index = ring, WindowIndex(ring)
+
+    def starts(self, length: int, *, keep_short: bool = True, last_steps: int | None = None) -> Tensor:
+        """List the steps at which a segment of at most `length` steps may start: see `WindowIndex`. Shape: (M,)."""
+        return self._index.starts(length, keep_short=keep_short, last_steps=last_steps)
+
+    def fragments(self, num_steps: int) -> Tensor:
+        """List where the fragments begin that the latest steps are made of: see `WindowIndex`. Shape: (M,), int64.
+
+        Raises:
+            ValueError: If not so many steps are kept.
+        """
+        return self._index.fragments(num_steps)
+
+    def segments(self, starts: Tensor, length: int, *, truth: bool = True) -> Segments:
+        """Copy out the segments that begin at `starts`; batch shape is that of `starts`.
+
+        Args:
+            starts: Row numbers as given by `starts`.
+            length: Longest segment, in steps; shorter where the episode ends.
+            truth: Whether task reward, factors, physics state and pictures come along, as far as there are any.
+        """
+        columns, windows = self._ring.columns, self._index.windows(starts, length)
+        first = windows.rows[..., 0]
+        has_frames = truth and "frames" in columns and columns["frames"].numel() > 0
+        return Segments(
+            obs=windows.take(columns["obs"], after=True),
+            action=windows.take(columns["action"], after=False),
+            length=windows.length,
+            terminated=windows.last_kind == Row.TERMINATED,
+            truncated=windows.last_kind == Row.TRUNCATED,
+            reward=windows.take(columns["reward"], after=False).float() if truth and self.has_reward else None,
+            factors={
+                name: windows.take(columns["factors"][:, column], after=False)
+                for column, name in enumerate(self.factor_names if truth else ())
+            },
+            state=windows.take(columns["state"], after=True).double() if truth and self.has_states else None,
+            frames=windows.take(columns["frames"], after=False) if has_frames else None,
+            origin=torch.stack([columns["episode"][first].long(), columns["step"][first].long()], -1),
+        )
+
+    def episodes(self, length: int | None = None, *, truth: bool = True) -> Segments:
+        """Copy out all episodes of which the beginning is kept.
+
+        Args:
+            length: Longest that may be, in steps; None for that of the longest one.
+            truth: As in `segments`.
+
+        Raises:
+            ValueError: If there is none.
+        """
+        starts = self.starts(1)
+        steps = self._ring.columns["step"][starts]
+        if not (steps == 0).any():
+            raise ValueError("there is no episode of which the beginning is recorded")
+        return self.segments(starts[steps == 0], length or int(steps.max()) + 1, truth=truth)
+
+    @property
+    def num_rows(self) -> int:
+        """Return how many rows are kept of each environment: an episode takes one more than it has steps."""
+        return self._ring.num_rows
+
+    @property
+    def sizes(self) -> tuple[int, int]:
+        """Return how many numbers an observation and an action have."""
+        return self._ring.columns["obs"].shape[1], self._ring.columns["action"].shape[1]
+
+    @property
+    def has_states(self) -> bool:
+        """Return whether physics states are kept."""
+        return self._ring.columns["state"].shape[1] > 0
+
+    def step_return(self) -> float:
+        """Return the task reward per step over the latest episodes, or over all steps before one ended."""
+        return self._averages.step_return()
+
+    def shard(self) -> tuple[State, int]:
+        """Copy the rows written since the last shard: see `RowRing`."""
+        return self._ring.shard()
+
+    @property
+    def horizon(self) -> int:
+        """Return up to where everything has been overwritten, in the units in which shards end."""
+        return self._ring.horizon
+
+    def state_dict(self) -> State:
+        """Return the state to resume from but the rows, which are in shards."""
+        return {**self._ring.state_dict(), **self._averages.state_dict(), "num_steps": self.num_steps}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned; the rows come from `load_shards`."""
+        self._ring.load_state_dict(state)
+        self._averages.load_state_dict(state)
+        self.num_steps = state["num_steps"]
+
+    def load_shards(self, shards: Sequence[State]) -> None:
+        """Write the rows of shards, the oldest first."""
+        self._ring.load_shards(shards)

@@ -1,0 +1,53 @@
+"""The order of wrappers: which ones may be beneath those that record preferences."""
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+import gymnasium as gym
+from gymnasium.vector import VectorEnv
+
+AnyEnv: TypeAlias = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
+
+_MOVES = "its statistics move, so that {what} recorded at different times could not be compared: put it around"
+_TWICE = "the task reward is hidden already, and its reward is no task reward: wrap once"
+_BENEATH = {
+    "NormalizeReward": _MOVES.format(what="task rewards"),
+    "NormalizeObservation": _MOVES.format(what="observations"),
+    "PreferenceEnv": _TWICE,
+    "PreferenceVectorEnv": _TWICE,
+}
+"""Wrappers, single and vectorised, that must not be beneath ours, and why."""
+
+
+def check_order(env: AnyEnv) -> None:
+    """Look at all layers beneath a wrapper that records preferences, in the first of several environments, too.
+
+    Raises:
+        ValueError: If there is a wrapper that belongs around ours, or no Gymnasium environment at all.
+    """
+    if not isinstance(env, (gym.Env, VectorEnv)):  # pyright: ignore[reportUnnecessaryIsInstance] - users wrap anything
+        around = "what is Stable-Baselines3's goes around prefgym.sb3.VecEnv"
+        raise ValueError(f"prefgym wraps Gymnasium's environments, not {type(env).__name__}; {around}")
+    for layer in layers(env):
+        name = type(layer).__name__
+        if name in _BENEATH:
+            raise ValueError(f"{name} cannot be beneath a wrapper that records preferences: {_BENEATH[name]}")
+        if getattr(layer, "returns_metric", False):
+            raise ValueError(
+                "what evaluation counts must not be recorded, or raters would see it: make the "
+                "environment with reward='recorded'"
+            )
+
+
+def layers(env: AnyEnv) -> Iterator[AnyEnv]:
+    """List an environment and all that is beneath it, in the first of several environments, too."""
+    layer: AnyEnv | None = env
+    while layer is not None:
+        yield layer
+        each = getattr(layer, "envs", None)  # of Gymnasium's SyncVectorEnv
+        layer = each[0] if each else getattr(layer, "env", None)
+
+
+def hides_reward(env: AnyEnv) -> bool:
+    """Return whether the task reward is hidden: whether a wrapper says so by its attribute `hides_task_reward`."""
+    return any(getattr(layer, "hides_task_reward", False) for layer in layers(env))
