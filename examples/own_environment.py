@@ -28,12 +28,12 @@ class Point(gym.Env[np.ndarray, np.ndarray]):
         return self.position.copy(), -float(np.linalg.norm(self.position)), False, False, {}
 
 
-gym.register("Point-v0", entry_point=Point, max_episode_steps=50)
+gym.register("Point-v0", entry_point=lambda: Point(), max_episode_steps=50)
 
 
 def main(steps: int = 100_000, budget: int = 200) -> prefgym.Run:
     """Train on preferences between segments of 20 steps."""
-    sampler = prefgym.samplers.cfg("disagreement", segment_length=20)
+    sampler = prefgym.samplers.cfg("uniform", segment_length=20)
     return prefgym.train("Point-v0", sampler=sampler, budget=budget, steps=steps)
 
 

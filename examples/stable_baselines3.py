@@ -10,8 +10,9 @@ from prefgym.sb3 import ReplayBuffer, VecEnv
 
 def main(steps: int = 100_000, sessions: int = 10, queries: int = 50) -> SAC:
     """Alternate between training, asking and fitting; the replay buffer is relabelled after each fit."""
-    env = gym.make_vec("prefgym/Hopper-v0", 4, autoreset_mode="SameStep")  # hides the task reward
+    env = prefgym.PreferenceVectorEnv(gym.make_vec("Hopper-v5", 4, vector_kwargs={"autoreset_mode": "SameStep"}))
     model = SAC("MlpPolicy", VecEnv(env), replay_buffer_class=ReplayBuffer, learning_starts=100, seed=0)
+    assert isinstance(model.replay_buffer, ReplayBuffer)
     rater, reward = prefgym.raters.make("oracle"), prefgym.rewards.make("ensemble", env=env)
     answers: list[Preferences] = []
     for _ in range(sessions):
