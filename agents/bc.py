@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, Positive, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
-from prefgym.core.arrays import Array, PolicyState
+from prefgym.core.arrays import Array, ArrayLike, PolicyState
 from prefgym.nn.actor import ActorCfg
 from prefgym.nn.weights import training
 from prefgym.rl.offline import OfflineAgent, OfflineData
@@ -116,7 +116,7 @@ class BC(Cloning[BCCfg]):
 
     def predict(
         self,
-        observation: Array,
+        observation: ArrayLike,
         state: PolicyState = None,
         episode_start: Array | None = None,
         deterministic: bool = False,

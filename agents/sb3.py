@@ -269,12 +269,12 @@ class Sb3Agent:
         """Go on from what `state_dict` returned."""
         model = self.model
         self._started = state["started"]
-        model._last_obs, model._last_episode_starts = (
-            None if state[name] is None else np.asarray(state[name]) for name in ("obs", "episode_starts")
-        )
+        obs, starts = (None if x is None else np.asarray(x) for x in (state["obs"], state["episode_starts"]))
+        model._last_obs, model._last_episode_starts = obs, starts
         if self._started:
+            assert obs is not None
             model._setup_learn(1, None, reset_num_timesteps=False)  # does not reset the environments
-            self.recording_env.start(model._last_obs)
+            self.recording_env.start(obs)
         load_model_state(model, state)
         if self.is_off_policy:
             model.replay_buffer.load_state_dict(state["buffer"])

@@ -55,8 +55,8 @@ class FitReport:
         values = {name: value for name, value in state.items() if name != "extra"}
         numbers: dict[str, Any] = {name: value.item() for name, value in values.items() if value.dim() == 0}
         numbers |= {name: int(numbers[name]) for name in ("num_preferences", "epochs")}
-        extra = {name: float(value) for name, value in state.get("extra", {}).items()}
-        return cls(**{**values, **numbers, "extra": extra})
+        numbers["extra"] = {name: float(value) for name, value in state.get("extra", {}).items()}
+        return cls(**{**values, **numbers})
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers under the names they are logged with."""

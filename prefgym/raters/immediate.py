@@ -5,12 +5,12 @@ import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 
 from prefgym.common.states import State, Stateful
-from prefgym.core.capabilities import Capability
+from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
@@ -100,12 +100,16 @@ class CallableRater(ImmediateRater):
 
     def state_dict(self) -> State:
         """Return the state of the object; a function has none."""
-        return self.answer.state_dict() if isinstance(self.answer, Stateful) else {}
+        return cast(Stateful, self.answer).state_dict() if self._has_state else {}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        if isinstance(self.answer, Stateful):
-            self.answer.load_state_dict(state)
+        if self._has_state:
+            cast(Stateful, self.answer).load_state_dict(state)
+
+    @property
+    def _has_state(self) -> bool:
+        return Capability.STATEFUL in capabilities_of(self.answer)
 
 
 def as_rater(rater: Rater | Callable[[Queries], Preferences]) -> Rater:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import Any, ClassVar, TypeVar, cast
+from typing import ClassVar, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -72,11 +72,11 @@ class RewardLearner(ABC):
         self.is_fitted = state["is_fitted"]
 
     def _attributes(self, kind: type[Part]) -> dict[str, Part]:
-        named = cast("dict[str, Any]", vars(self))
-        return {name: value for name, value in named.items() if isinstance(value, kind) and not name.startswith("_")}
+        public = ((name, value) for name, value in vars(self).items() if not name.startswith("_"))
+        return {name: value for name, value in public if isinstance(value, kind)}
 
     def _networks(self) -> dict[str, nn.Module]:
-        return cast("dict[str, nn.Module]", self._attributes(nn.Module))  # pyright: ignore[reportUnnecessaryCast]
+        return self._attributes(nn.Module)
 
     def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
         return self._attributes(torch.optim.Optimizer)

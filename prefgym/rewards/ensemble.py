@@ -9,7 +9,7 @@ from torch import Generator, Tensor, nn
 
 from prefgym.common.limits import Count, check
 from prefgym.common.spaces import single_spaces
-from prefgym.core.arrays import Env
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
@@ -81,12 +81,12 @@ class Ensemble(RewardLearner):
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SCORES})
 
-    def __init__(self, cfg: EnsembleCfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(self, cfg: EnsembleCfg, env: HasSpaces, *, seed: int = 0, device: str = "cpu") -> None:
         """Make unfitted members.
 
         Args:
             cfg: Sizes, and how to fit.
-            env: Environments whose spaces are one-dimensional Boxes.
+            env: Environments, or spaces, that are one-dimensional Boxes.
             seed: Seed of weights and of the order of the data.
             device: Where the members are.
         """

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from prefgym.common.limits import Count, Natural
 from prefgym.common.states import State
-from prefgym.core.arrays import Env
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
@@ -76,7 +76,7 @@ class PreferenceModel(Ensemble):
     cfg: PreferenceModelCfg
     members: PairwiseNetworks
 
-    def __init__(self, cfg: PreferenceModelCfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(self, cfg: PreferenceModelCfg, env: HasSpaces, *, seed: int = 0, device: str = "cpu") -> None:
         """Make unfitted members; see `Ensemble`."""
         super().__init__(cfg, env, seed=seed, device=device)
         # the latest fragments, oldest first: what is seen of their steps, and how much each counts

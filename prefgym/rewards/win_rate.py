@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, check
 from prefgym.common.states import State
-from prefgym.core.arrays import Env
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.core.segments import Segments
@@ -34,7 +34,7 @@ class WinRate:
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.JUDGED})
 
-    def __init__(self, cfg: WinRateCfg, env: Env | None = None, *, seed: int = 0, device: str = "cpu") -> None:
+    def __init__(self, cfg: WinRateCfg, env: HasSpaces | None = None, *, seed: int = 0, device: str = "cpu") -> None:
         """Start with an empty queue.
 
         Args:

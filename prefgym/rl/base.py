@@ -3,23 +3,23 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import ClassVar, Generic, Self, TypeVar, cast
+from typing import Any, ClassVar, Generic, Self, cast
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from prefgym.common.finite import check_finite
 from prefgym.common.spaces import action_bounds, single_spaces
 from prefgym.common.states import State
-from prefgym.core.arrays import Array, Env, PolicyState
+from prefgym.core.arrays import Array, ArrayLike, Env, PolicyState
 from prefgym.core.capabilities import Capability, DataSource
 from prefgym.rl.files import config_from_json, env_of, read_agent, save_agent
 from prefgym.rl.sb3_verbs import Sb3Verbs
 from prefgym.rl.settings import AgentSettings
 
-Cfg = TypeVar("Cfg", bound=AgentSettings)
+Cfg = TypeVar("Cfg", bound=AgentSettings, default=Any)
 
 
 class BaseAgent(Sb3Verbs, Generic[Cfg]):
@@ -73,7 +73,7 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
 
     def predict(
         self,
-        observation: Array,
+        observation: ArrayLike,
         state: PolicyState = None,
         episode_start: Array | None = None,
         deterministic: bool = False,
@@ -108,7 +108,7 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
         torch.autograd.backward(loss)
         optimizer.step()
 
-    def tensor(self, array: npt.ArrayLike | Tensor) -> Tensor:
+    def tensor(self, array: ArrayLike) -> Tensor:
         """Return an array as float32 on the agent's device, in memory of torch's own.
 
         Matrix products differ in their last bits with how their inputs are aligned, and NumPy aligns to 16 bytes only.

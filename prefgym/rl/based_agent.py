@@ -4,17 +4,18 @@ from abc import abstractmethod
 from dataclasses import replace
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Generic, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Self, cast
 
 import numpy as np
 import torch
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch
 from prefgym.common.finite import check_finite
 from prefgym.common.spaces import check_arrays, denormalize_action, normalize_action
-from prefgym.core.arrays import Array, BoolArray, Env, PolicyState
+from prefgym.core.arrays import Array, ArrayLike, BoolArray, Env, PolicyState
 from prefgym.core.rollout import Rollout
 from prefgym.rl.base_policy import (
     ZERO,
@@ -35,7 +36,7 @@ from prefgym.wrappers.order import hides_reward
 if TYPE_CHECKING:
     from stable_baselines3.common.callbacks import BaseCallback
 
-Cfg = TypeVar("Cfg", bound=BasedSettings)
+Cfg = TypeVar("Cfg", bound=BasedSettings, default=Any)
 
 
 class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
@@ -113,7 +114,7 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
 
     def predict(
         self,
-        observation: Array,
+        observation: ArrayLike,
         state: PolicyState = None,
         episode_start: Array | None = None,
         deterministic: bool = False,

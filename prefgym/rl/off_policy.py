@@ -3,11 +3,12 @@
 import math
 from abc import abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, Generic, TypeVar
+from typing import Any, ClassVar, Generic
 
 import numpy as np
 import torch
 from torch import Tensor, nn
+from typing_extensions import TypeVar
 
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
 from prefgym.core.arrays import Env
@@ -19,8 +20,8 @@ from prefgym.rl.settings import ReplaySettings
 
 BATCHES_AT_ONCE = 64
 
-Cfg = TypeVar("Cfg", bound=ReplaySettings)
-BatchT = TypeVar("BatchT")
+Cfg = TypeVar("Cfg", bound=ReplaySettings, default=Any)
+BatchT = TypeVar("BatchT", default=Any)
 """What one update learns from."""
 
 

@@ -3,11 +3,12 @@
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
+from typing_extensions import TypeVar
 
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 UPDATES_AT_ONCE = 100
 STARTS_AT_ONCE = 4096
 
-Cfg = TypeVar("Cfg", bound=OfflineSettings)
+Cfg = TypeVar("Cfg", bound=OfflineSettings, default=Any)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -3,12 +3,13 @@
 from abc import abstractmethod
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from prefgym.common.spaces import device_of
 from prefgym.common.states import State
@@ -21,7 +22,7 @@ from prefgym.rl.settings import OnlineSettings
 if TYPE_CHECKING:
     from stable_baselines3.common.callbacks import BaseCallback
 
-Cfg = TypeVar("Cfg", bound=OnlineSettings)
+Cfg = TypeVar("Cfg", bound=OnlineSettings, default=Any)
 
 
 class _DeviceEnv(Protocol):
@@ -89,8 +90,9 @@ class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
             ValueError: If the environment resets in another mode.
             StopTraining: If the callback wants no more steps.
         """
-        vector_env: object = env  # of a single environment, say so
-        if not isinstance(vector_env, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+        # scripts may hand over a single environment
+        is_vector = isinstance(cast(object, env), VectorEnv)
+        if not is_vector or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
         if self._obs is None:
             self._obs = self.tensor(env.reset(seed=None)[0])

@@ -235,7 +235,7 @@ def start_callbacks(agent: "Sb3Verbs", callback: Callbacks, progress_bar: bool, 
         progress_bar: Whether SB3's progress bar is added.
         known: What callbacks may look up in `locals`.
     """
-    several = callback if isinstance(callback, list) else [] if callback is None else [callback]
+    several = cast("list[Callback]", callback if isinstance(callback, list) else [callback] if callback else [])
     callbacks = [x if isinstance(x, BaseCallback) else ConvertCallback(x) for x in several]
     together = CallbackList([*callbacks, *([ProgressBarCallback()] if progress_bar else [])])
     together.init_callback(cast(BaseAlgorithm, agent))  # it has what callbacks use of one

@@ -50,7 +50,7 @@ def shared_generators(model: "BaseAlgorithm") -> State:
         "python": list(cast("tuple[int, ...]", random.getstate()[1])),
         "numpy": np.random.get_state(legacy=False),
         "torch": torch.get_rng_state(),
-        "actions": model.action_space.np_random.bit_generator.state,
+        "actions": _action_generator(model).state,
     }
 
 
@@ -59,7 +59,11 @@ def load_shared_generators(model: "BaseAlgorithm", state: State) -> None:
     random.setstate((3, tuple(state["python"]), None))
     np.random.set_state(_numpy_state(state["numpy"]))
     torch.set_rng_state(state["torch"])
-    model.action_space.np_random.bit_generator.state = state["actions"]
+    _action_generator(model).state = state["actions"]
+
+
+def _action_generator(model: "BaseAlgorithm") -> np.random.BitGenerator:
+    return cast(Any, model).action_space.np_random.bit_generator
 
 
 def _numpy_state(state: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,9 +2,9 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import torch
-from stable_baselines3.common.callbacks import BaseCallback
 from torch import Tensor
 
 from prefgym.common.limits import Count, Positive, check
@@ -12,6 +12,9 @@ from prefgym.common.spaces import denormalize_action
 from prefgym.core.arrays import Env
 from prefgym.core.rollout import Rollout
 from prefgym.rl.online import OnlineAgent
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.callbacks import BaseCallback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -56,7 +59,7 @@ class RandomSearch(OnlineAgent[RandomSearchCfg]):
         noise = self.cfg.noise * self.directions
         return self.action(self.matrix + torch.cat([noise, -noise]), obs)
 
-    def collect(self, env: Env, callback: BaseCallback | None = None) -> Rollout:
+    def collect(self, env: Env, callback: "BaseCallback | None" = None) -> Rollout:
         """Step every environment `num_steps` times, in a new direction."""
         shape = (env.num_envs // 2, *self.matrix.shape)
         self.directions = torch.randn(shape, generator=self.generator, device=self.device)

@@ -7,7 +7,7 @@ from torch import Tensor
 
 from prefgym.common.limits import Count, NonNegative, check
 from prefgym.common.spaces import single_spaces
-from prefgym.core.arrays import Env
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.fit_report import FitReport, accuracy
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
@@ -29,7 +29,7 @@ class LinearRewardCfg:
 class LinearReward(RewardLearner):
     """r(s, a) = w . (s, a)."""
 
-    def __init__(self, cfg: LinearRewardCfg, env: Env, *, device: str = "cpu") -> None:
+    def __init__(self, cfg: LinearRewardCfg, env: HasSpaces, *, device: str = "cpu") -> None:
         observation, action = single_spaces(env)
         self.cfg = cfg
         self.w = torch.zeros(observation.shape[0] + action.shape[0], device=device)
