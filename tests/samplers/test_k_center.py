@@ -76,7 +76,7 @@ def test_options_asked_before_are_kept_away_from(name: str, record: Record, told
     recorder, learner = record(50), told(torch.sin, torch.cos)
 
     def ask(asked: Segments | None) -> list[float]:
-        sampler = samplers.make(name, segment_length=1, shown_so_far=lambda: asked)
+        sampler = samplers.make(name, segment_length=1, asked=lambda: asked)
         return sampler(recorder, learner, 3, torch.Generator().manual_seed(2)).obs[:, :, 0, 0].tolist()
 
     first = ask(None)
