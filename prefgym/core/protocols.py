@@ -77,7 +77,6 @@ class Learner(Protocol):
         ...
 
 
-@runtime_checkable
 class ScoringLearner(Learner, Protocol):
     """A learner that predicts choices by numbers other than the sum of its reward, such as that before normalising."""
 

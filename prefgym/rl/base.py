@@ -16,8 +16,10 @@ from prefgym.common.states import State
 from prefgym.core.arrays import Array, ArrayLike, Env, PolicyState
 from prefgym.core.capabilities import Capability, DataSource
 from prefgym.rl.files import config_from_json, env_of, read_agent, save_agent
-from prefgym.rl.sb3_verbs import Sb3Verbs
+from prefgym.rl.sb3_verbs import Sb3Verbs, StopTraining
 from prefgym.rl.settings import AgentSettings
+
+__all__ = ["BaseAgent", "StopTraining"]
 
 Cfg = TypeVar("Cfg", bound=AgentSettings, default=Any)
 
