@@ -65,7 +65,7 @@ def _check_predictions(agent: Agent, env: Env, obs: np.ndarray) -> None:
             answer: object = agent.predict(shown, deterministic=deterministic)
             told = "predict() must return actions and the state of a recurrent policy, None without one"
             assert isinstance(answer, tuple) and len(cast("tuple[object, ...]", answer)) == 2, told
-            action = cast(np.ndarray, answer[0])
+            action = answer[0]
             told = f"predict() must return actions as an array, not {type(action).__name__}"
             assert isinstance(cast(object, action), np.ndarray), told
             assert action.shape == wanted, f"actions must have shape {wanted} for these observations: {action.shape}"
