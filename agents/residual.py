@@ -15,8 +15,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
+from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.mixture import Mixture
-from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.common.errors import DamageError
 from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
@@ -110,7 +110,7 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         env: Env,
         *,
         base_policy: BasePolicy = None,
-        demonstrations: Recorder | None = None,
+        demonstrations: BaseRecorder | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
@@ -199,7 +199,7 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
 
     # --- store -------------------------------------------------------------------------------------------------------
 
-    def _store_demos(self, recorder: Recorder) -> ReplayBuffer:
+    def _store_demos(self, recorder: BaseRecorder) -> ReplayBuffer:
         steps = self.demo_steps(recorder)
         self.obs_norm.update(steps.obs.to(self.device))
         buffer = self._make_buffer(len(steps.reward))

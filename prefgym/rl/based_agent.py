@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from typing_extensions import TypeVar
 
-from prefgym.buffers.recorder import Recorder
+from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.replay import Batch
 from prefgym.common.finite import check_finite
 from prefgym.common.spaces import check_arrays, denormalize_action, normalize_action
@@ -68,7 +68,7 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
     def mark_truncated(self) -> None:
         """Mark the latest stored steps as truncated: the next ones do not follow them."""
 
-    def demo_steps(self, recorder: Recorder) -> Batch:
+    def demo_steps(self, recorder: BaseRecorder) -> Batch:
         """List the steps of whole recorded episodes, with the actions of the base in their observations.
 
         Raises:
