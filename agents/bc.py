@@ -5,7 +5,7 @@ It is also how CPL and SFT begin. Acting, and what is learned from, are those of
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import TypeVar
 
 import numpy as np
 import torch
@@ -13,6 +13,7 @@ from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, Positive, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.arrays import Array, ArrayLike, PolicyState
 from prefgym.nn.actor import ActorCfg
 from prefgym.nn.weights import training
 from prefgym.rl.offline import OfflineAgent, OfflineData
@@ -20,7 +21,7 @@ from prefgym.rl.offline import OfflineAgent, OfflineData
 
 @dataclass(frozen=True, kw_only=True)
 class CloningCfg:
-    """Hyperparameters of whatever clones."""
+    """Hyperparameters of all agents that clone."""
 
     actor: ActorCfg = field(default_factory=ActorCfg)
     """The policy."""
@@ -40,10 +41,11 @@ class BCCfg(CloningCfg):
     """Steps that are planned at once, and carried out before the next look."""
 
 
-class Cloning(OfflineAgent):
-    """A policy that maximises the likelihood of what was done."""
+Cfg = TypeVar("Cfg", bound=CloningCfg)
 
-    cfg: CloningCfg
+
+class Cloning(OfflineAgent[Cfg]):
+    """A policy that maximises the likelihood of recorded actions."""
 
     def build(self, draws: Generator) -> None:
         """Make the optimiser."""
@@ -58,7 +60,7 @@ class Cloning(OfflineAgent):
     # --- improve -----------------------------------------------------------------------------------------------------
 
     def improve(self, num_updates: int) -> dict[str, float]:
-        """Clone what was done: L = -E[log pi(a|s)]."""
+        """Clone the recorded actions: L = -E[log pi(a|s)]."""
         with training(self.actor):
             losses = [self._clone() for _ in range(num_updates)]
         return {"train/cloning_loss": float(torch.stack(losses).mean())}
@@ -76,7 +78,7 @@ class Cloning(OfflineAgent):
         return dict(self.actor.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         self.actor.load_state_dict(weights)
 
     def state_dict(self) -> State:
@@ -89,10 +91,9 @@ class Cloning(OfflineAgent):
         load_optimizer_state(self.optimizer, state["optimizer"])
 
 
-class BC(Cloning):
-    """A policy that says what to do for the next C steps, and then looks again."""
+class BC(Cloning[BCCfg]):
+    """A policy that plans the next C actions, and then looks again."""
 
-    cfg: BCCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "bc", BCCfg()
     learns_from = ("preferences", "demonstrations")
 
@@ -104,27 +105,27 @@ class BC(Cloning):
     # --- act ---------------------------------------------------------------------------------------------------------
 
     def plan(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw plans in -1..1 and their log-probabilities. Shapes: (N, C, A), (N,)."""
+        """Sample plans in -1..1 and their log-probabilities. Shapes: (N, C, A), (N,)."""
         plan, log_prob = self.actor.sample(obs, deterministic)
         return plan.view(-1, self.cfg.chunk, self.action_dim), log_prob
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw the first actions of plans, and the log-probabilities of these. Shapes: (N, A), (N,)."""
+        """Sample the first actions of plans, and the log-probabilities of the plans. Shapes: (N, A), (N,)."""
         plan, log_prob = self.plan(obs, deterministic)
         return plan[:, 0], log_prob
 
     def predict(
         self,
-        observation: Any,  # noqa: ANN401
-        state: Any = None,  # noqa: ANN401
-        episode_start: Any = None,  # noqa: ANN401
+        observation: ArrayLike,
+        state: PolicyState = None,
+        episode_start: Array | None = None,
         deterministic: bool = False,
-    ) -> tuple[np.ndarray, Any]:
-        """Choose actions within bounds; whoever hands the state back has plans carried out. Shape: (A,) or (N, A).
+    ) -> tuple[Array, PolicyState]:
+        """Choose actions within bounds; plans are carried out where the state is handed back. Shape: (A,) or (N, A).
 
         Args:
             observation: Of one environment or of several.
-            state: Plans, and how much of them is done; None to plan anew. Shapes: (N, C, A), (N,).
+            state: Plans, and the steps of them that are done; None to plan anew. Shapes: (N, C, A), (N,).
             episode_start: Where to plan anew. Shape: (N,), bool.
             deterministic: Whether the most likely plan is made.
         """

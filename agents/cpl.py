@@ -69,10 +69,9 @@ def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
     return -(choice * logsigmoid(margin)).sum(-1).mean()
 
 
-class CPL(Cloning):
+class CPL(Cloning[CPLCfg]):
     """A policy whose log-probabilities say what was chosen."""
 
-    cfg: CPLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "cpl", CPLCfg()
     learns_from = ("preferences",)
 

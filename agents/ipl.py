@@ -25,10 +25,9 @@ class IPLCfg(IQLCfg):
     """Weight of the squared rewards, without which they could be of any size."""
 
 
-class IPL(IQL):
+class IPL(IQL[IPLCfg]):
     """IQL whose critics are fitted to preferences."""
 
-    cfg: IPLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "ipl", IPLCfg()
 
     def take(self, data: OfflineData) -> None:

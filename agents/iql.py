@@ -1,13 +1,13 @@
 """Implicit Q-learning (Kostrikov, Nair, Levine, arXiv:2110.06169): values and a policy from recorded steps alone.
 
-Read from top to bottom: configuration, networks, the three losses. It is rewarded by whoever builds on it: see
-`p_iql.py`, where a reward model gives, and `ipl.py`, where the values themselves imply what steps were worth.
+Read from top to bottom: configuration, networks, the three losses. Two agents build on it: in
+`p_iql.py` a reward model rewards the steps, and in `ipl.py` the values themselves imply the reward.
 """
 
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from typing import Annotated
+from typing import Annotated, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
@@ -48,10 +48,11 @@ class IQLCfg:
     __post_init__ = check
 
 
-class IQL(OfflineAgent):
-    """A policy that does what was done, the better the more; how steps are rewarded is up to those who build on it."""
+Cfg = TypeVar("Cfg", bound=IQLCfg)
 
-    cfg: IQLCfg
+
+class IQL(OfflineAgent[Cfg]):
+    """A policy that imitates recorded actions, better ones more; subclasses say how steps are rewarded."""
 
     def build(self, draws: Generator) -> None:
         """Make values and optimisers."""
@@ -132,7 +133,7 @@ class IQL(OfflineAgent):
         return merge_state_dicts(self._nets())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         load_merged_state_dicts(self._nets(), weights)
 
     def state_dict(self) -> State:

@@ -24,10 +24,9 @@ class PIQLCfg(IQLCfg):
     """The reward model."""
 
 
-class PIQL(IQL):
+class PIQL(IQL[PIQLCfg]):
     """IQL on the rewards of a model."""
 
-    cfg: PIQLCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "p-iql", PIQLCfg()
 
     def build(self, draws: Generator) -> None:

@@ -5,7 +5,6 @@ rewarded anew; after the first one, the critics, which have learned the worth of
 """
 
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
@@ -13,6 +12,7 @@ from torch import Tensor
 from prefgym.agents.sac import SAC, SACCfg
 from prefgym.common.limits import Count, Natural
 from prefgym.common.states import State
+from prefgym.core.arrays import Env
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
 from prefgym.nn.normalisation import RunningNorm
@@ -37,7 +37,7 @@ class Pebble(SAC):
 
     name, default = "pebble", PebbleCfg()
 
-    def __init__(self, cfg: PebbleCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: PebbleCfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
         """Make untrained networks that fit `env`.
 
         Args:
@@ -53,7 +53,7 @@ class Pebble(SAC):
 
     @torch.no_grad()
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Give steps by how far from all earlier states they led, and learn from that.
+        """Reward steps by the distance of their states from all earlier ones, and learn from that.
 
         The distance of a state is taken once, when it is new: r(s) = ||s - its k-th nearest neighbour|| (sec. 4.1,
         without the logarithm, as the authors' code has it), divided by the deviation of all such distances.
@@ -68,7 +68,7 @@ class Pebble(SAC):
             return self.update(rollout.with_reward(reward.view_as(rollout.reward)), 0.0)
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel all that is remembered; the first time, the critics start afresh (Algorithm 2)."""
+        """Relabel the replay buffer; the first time, the critics start afresh (Algorithm 2)."""
         super().relabel(learner)
         if self.has_reward:
             return

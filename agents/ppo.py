@@ -1,22 +1,22 @@
 """Proximal policy optimisation for continuous actions (Schulman et al., arXiv:1707.06347).
 
-Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping the envs and SB3's verbs are
-those of `prefgym.rl.online` and `prefgym.rl.base`.
+Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping environments, and
+SB3's verbs, are those of `prefgym.rl.online` and `prefgym.rl.sb3_verbs`.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from prefgym.common.finite import check_finite
 from prefgym.common.limits import Count, NonNegative, Positive, Share, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.arrays import Env
 from prefgym.core.rollout import Rollout, backward_sum, forward_sum
+from prefgym.nn.gaussian import gaussian_log_prob
 from prefgym.nn.mlp import Activation, mlp
 from prefgym.nn.normalisation import RunningNorm
 from prefgym.rl.online import OnlineAgent
@@ -66,13 +66,13 @@ class PPOCfg:
     __post_init__ = check
 
 
-class PPO(OnlineAgent):
+class PPO(OnlineAgent[PPOCfg]):
     """An on-policy agent."""
 
     name, default = "ppo", PPOCfg()
     needs_bounds = False
 
-    def __init__(self, cfg: PPOCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: PPOCfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
         """Make untrained networks that fit `env`.
 
         Args:
@@ -82,7 +82,6 @@ class PPO(OnlineAgent):
             device: Where the networks are.
         """
         super().__init__(cfg, env, seed=seed, device=device)
-        self.cfg: PPOCfg = cfg
         obs_dim, action_dim = self.obs_dim, self.action_dim
         weights = torch.Generator().manual_seed(seed)
         network = partial(mlp, activation=cfg.activation, generator=weights, orthogonal=cfg.orthogonal)
@@ -105,14 +104,12 @@ class PPO(OnlineAgent):
 
     @torch.no_grad()
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw actions and their log-probabilities. Shapes: (N, A), (N,)."""
+        """Sample actions and their log-probabilities. Shapes: (N, A), (N,)."""
         mean = self.actor(self._normalized(obs))
         if deterministic:
             return mean, torch.zeros(len(mean), device=mean.device)
         noise = torch.empty_like(mean).normal_(generator=self.generator)
-        # log N(a; mean, std) = -(a - mean)^2 / (2 std^2) - log std - log(2 pi) / 2
-        log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
-        return mean + self.log_std.exp() * noise, log_prob
+        return mean + self.log_std.exp() * noise, gaussian_log_prob(noise, self.log_std).sum(-1)
 
     def start_over(self) -> None:
         """Forget where the environments are, and the returns so far."""
@@ -188,8 +185,7 @@ class PPO(OnlineAgent):
         if len(advantage) > 1:  # one alone has no deviation
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         noise = (action - self.actor(obs)) / self.log_std.exp()
-        log_prob = -(0.5 * noise.square() + self.log_std + 0.5 * np.log(2 * np.pi)).sum(-1)
-        log_ratio = log_prob - old_log_prob
+        log_ratio = gaussian_log_prob(noise, self.log_std).sum(-1) - old_log_prob
         ratio = log_ratio.exp()
         # L = -min(ratio A, clip(ratio, 1 - eps, 1 + eps) A)   (eq. 7)
         policy_loss = -torch.minimum(advantage * ratio, advantage * ratio.clamp(1 - cfg.clip, 1 + cfg.clip)).mean()
@@ -213,7 +209,7 @@ class PPO(OnlineAgent):
         return {**self.nets.state_dict(), "log_std": self.log_std.detach()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         learned = dict(weights)
         self.log_std.data = learned.pop("log_std").to(self.device)
         self.nets.load_state_dict(learned)

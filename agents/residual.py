@@ -3,28 +3,26 @@
 The base policy is a black box: all that is seen of it is what it does. The correction is an actor that sees the
 observation and the base's action; critics judge the sum of both. Demonstrations are remembered beside what was tried.
 
-Read from top to bottom: configuration, networks, `act`, remembering and relabelling, `step`. The base, and acting on
-top of it, are those of `prefgym.rl.base_policy`; stepping the envs, rounds of updates and SB3's verbs are those of
-`prefgym.rl.online`, `prefgym.rl.off_policy` and `prefgym.rl.base`.
+Read from top to bottom: configuration, networks, `act`, storing and relabelling, `step`. Acting on top of a base is in
+`prefgym.rl.based_agent`; stepping environments, rounds of updates and SB3's verbs are in `prefgym.rl.online`,
+`prefgym.rl.off_policy` and `prefgym.rl.sb3_verbs`.
 """
 
 from copy import deepcopy
 from dataclasses import dataclass, replace
-from hashlib import sha256
 from pathlib import Path
-from typing import Any
 
-import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.mixture import Mixture
-from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.common.errors import DamageError
 from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.common.spaces import normalize_action
 from prefgym.common.states import State
+from prefgym.core.arrays import Env
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
 from prefgym.data.minari import load_demos
@@ -32,10 +30,9 @@ from prefgym.nn.mlp import mlp
 from prefgym.nn.normalisation import RunningNorm
 from prefgym.nn.stacked import StackedMLP
 from prefgym.nn.weights import frozen, polyak_update
-from prefgym.rl.base_policy import BasedAgent, BasePolicy, append_base_actions
+from prefgym.rl.base_policy import BasePolicy
+from prefgym.rl.based_agent import BasedAgent
 from prefgym.wrappers.order import hides_reward
-
-Array = npt.NDArray[Any]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -100,20 +97,20 @@ class ResidualCfg:
             )
 
 
-class Residual(BasedAgent):
-    """A base policy and what is learned to correct it."""
+class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
+    """A base policy and its learned correction."""
 
     name, default = "residual", ResidualCfg()
     learns_from = ("reward", "demonstrations")
-    told = ("critic_loss", "value", "actor_loss", "correction")
+    metric_names = ("critic_loss", "value", "actor_loss", "correction")
 
     def __init__(
         self,
         cfg: ResidualCfg,
-        env: Any,  # noqa: ANN401
+        env: Env,
         *,
         base_policy: BasePolicy = None,
-        demonstrations: Recorder | None = None,
+        demonstrations: BaseRecorder | None = None,
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
@@ -122,19 +119,16 @@ class Residual(BasedAgent):
         Args:
             cfg: Hyperparameters.
             env: Where `learn` acts; its spaces are one-dimensional Boxes.
-            base_policy: What is corrected: anything with SB3's `predict`, or a function of observations. None for what
-                `cfg` names.
-            demonstrations: Recorded episodes of the task; None for what `cfg` names.
+            base_policy: A policy, or a function of observations; None for the one that `cfg` names.
+            demonstrations: Recorded episodes of the task; None for those that `cfg` names.
             seed: Seed of weights, actions and batches.
             device: Where networks and replay buffers are.
 
         Raises:
-            ValueError: If there is no base, actions are not bounded, or the demonstrations are of other worlds.
+            ValueError: If there is no base, actions are not bounded, or the demonstrations are of other environments.
             UserError: If what `cfg` names is missing or damaged.
         """
         super().__init__(cfg, env, base_policy, seed=seed, device=device)
-        self.cfg: ResidualCfg = cfg
-        self.demos_seal: str | None = None
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim + self.action_dim, *cfg.hidden)
         self.obs_norm = RunningNorm(sizes[0]).to(self.device)
         # a last layer of zeros: the first correction is none
@@ -145,7 +139,7 @@ class Residual(BasedAgent):
         self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), lr=cfg.critic_learning_rate, fused=True)
         if demonstrations is None and cfg.demos:
             demonstrations = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None)
-        demos = self._make_buffer(0) if demonstrations is None else self._remember_demos(demonstrations)
+        demos = self._make_buffer(0) if demonstrations is None else self._store_demos(demonstrations)
         self.memory = Mixture(self._make_buffer(cfg.capacity_steps), demos, cfg.demo_share)
 
     def _make_buffer(self, capacity: int) -> ReplayBuffer:
@@ -155,10 +149,10 @@ class Residual(BasedAgent):
     # --- act ---------------------------------------------------------------------------------------------------------
 
     def policy(self, seen: Tensor) -> Tensor:
-        """Correct what the base does: a = clip(a_b + scale tanh(mu(s, a_b)), -1, 1).
+        """Correct the action of the base: a = clip(a_b + scale tanh(mu(s, a_b)), -1, 1).
 
         Args:
-            seen: Observations, and what the base does there, in -1..1. Shape: (..., O+A).
+            seen: Observations, and the actions of the base there, in -1..1. Shape: (..., O+A).
 
         Returns:
             Shape: (..., A).
@@ -167,7 +161,7 @@ class Residual(BasedAgent):
         return (seen[..., self.obs_dim :] + correction).clamp(-1, 1)
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw actions in -1..1; `obs` ends with what the base does. Shapes: (N, O+A) to (N, A), (N,)."""
+        """Sample actions in -1..1; `obs` ends with the action of the base. Shapes: (N, O+A) to (N, A), (N,)."""
         action = self.policy(obs)
         if not deterministic:
             action = (action + self._noise(action)).clamp(-1, 1)
@@ -178,7 +172,7 @@ class Residual(BasedAgent):
         return noise.clamp(-self.cfg.noise_clip, self.cfg.noise_clip)
 
     def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Do so while collecting: with uniform corrections until the first update. Shapes: (N, O) to (N, A), (N,)."""
+        """Sample the actions to take; before the first update, from uniform corrections. Shapes: (N, A), (N,)."""
         base = self.base_runner.act(obs.cpu().numpy())
         if self.num_updates:
             return self.act(torch.cat([obs, base], -1))
@@ -186,14 +180,14 @@ class Residual(BasedAgent):
         return (base + self.cfg.scale * uniform).clamp(-1, 1), torch.zeros(len(base), device=self.device)
 
     def mark_truncated(self) -> None:
-        """Remember that what comes next does not follow on what came last."""
+        """Mark the latest stored steps as truncated: the next ones do not follow them."""
         self.memory.tried.mark_truncated()
 
-    def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
-        """Let `learn` act in other envs, as many as before; where they hide the task reward, demonstrations do, too.
+    def set_env(self, env: Env, force_reset: bool = True) -> None:
+        """Let `learn` act in as many other environments; where they hide the task reward, demonstrations do, too.
 
         Raises:
-            ValueError: If the spaces are others, or the number of worlds.
+            ValueError: If the spaces are others, or the number of environments.
         """
         if len(self.memory.tried) and env.num_envs != self.env.num_envs:
             raise ValueError(
@@ -203,25 +197,17 @@ class Residual(BasedAgent):
         if hides_reward(env):
             self.memory.demos.clear_rewards()
 
-    # --- remember ----------------------------------------------------------------------------------------------------
+    # --- store -------------------------------------------------------------------------------------------------------
 
-    def _remember_demos(self, recorder: Recorder) -> ReplayBuffer:
-        """Remember whole episodes, beside what the base would have done in each step of them."""
-        # in environments that hide it, demonstrations do not tell the task reward either
-        episodes = recorder.episodes(truth=not hides_reward(self.env))
-        if (told := (episodes.obs.shape[-1], episodes.action.shape[-1])) != (here := (self.obs_dim, self.action_dim)):
-            raise ValueError(
-                f"the demonstrations have {told} numbers an observation and an action, the environments {here}"
-            )
-        self.demos_seal = sha256(episodes.obs.numpy().tobytes() + episodes.action.numpy().tobytes()).hexdigest()
-        steps = Batch.of(append_base_actions(episodes, self.base, self._unit))
+    def _store_demos(self, recorder: BaseRecorder) -> ReplayBuffer:
+        steps = self.demo_steps(recorder)
         self.obs_norm.update(steps.obs.to(self.device))
         buffer = self._make_buffer(len(steps.reward))
         buffer.extend(steps)
         return buffer
 
     def remember(self, rollout: Rollout) -> int:
-        """Take in a rollout and what the base did in it; return how many steps have been remembered so far."""
+        """Store a rollout and the actions of the base in it; return the number of steps stored so far."""
         base, next_base = self.base_runner.rollout()
         obs, next_obs = torch.cat([rollout.obs, base], -1), torch.cat([rollout.next_obs, next_base], -1)
         if not self.num_updates:
@@ -230,13 +216,13 @@ class Residual(BasedAgent):
         return self.memory.tried.num_steps
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel all that is remembered with the present reward, the demonstrations included."""
+        """Relabel the replay buffer with the present reward, the demonstrations included."""
         self.memory.relabel(learner)
 
     # --- improve -----------------------------------------------------------------------------------------------------
 
     def sample_batches(self, num_batches: int) -> list[tuple[Batch, Tensor]]:
-        """Draw steps, each with what followed it, and what the value after it is discounted by."""
+        """Sample steps, each with its n-step return and the discount of the value after it."""
         size, ahead = self.cfg.batch_size, (self.cfg.n_step, self.cfg.gamma)
         batches, discounts = self.memory.sample_ahead(num_batches, size, self.generator, *ahead)
         return [(batches[index], discounts[index]) for index in range(num_batches)]
@@ -278,16 +264,9 @@ class Residual(BasedAgent):
         return loss.detach(), (action.detach() - batch.obs[..., self.obs_dim :]).abs().mean()
 
     def values(self, critics: StackedMLP, seen: Tensor, action: Tensor, members: Tensor | None = None) -> Tensor:
-        """Ask critics what actions are worth; of what is seen, they look at the observation only.
+        """Return the values of actions, by the members named; critics use the observation in `seen` only.
 
-        Args:
-            critics: All of them.
-            seen: Shape: (M, O+A).
-            action: In -1..1. Shape: (M, A).
-            members: Whom to ask, by number; None for all. Shape: (E,).
-
-        Returns:
-            Shape: (E, M).
+        Shapes: (M, O+A), (M, A) to (E, M).
         """
         inputs = torch.cat([self.obs_norm(seen)[..., : self.obs_dim], action], -1)
         return critics.ask(inputs, members, product=self.cfg.product)
@@ -295,7 +274,7 @@ class Residual(BasedAgent):
     # --- keeping -----------------------------------------------------------------------------------------------------
 
     def nets(self) -> dict[str, nn.Module]:
-        """Name the networks, and what normalises."""
+        """Name the networks, and the normalisation."""
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets, "obs_norm": self.obs_norm}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:

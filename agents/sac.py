@@ -1,13 +1,12 @@
 """Soft actor-critic (Haarnoja et al., arXiv:1801.01290), with a learned temperature (arXiv:1812.05905).
 
-Read from top to bottom: configuration, networks, `act`, remembering and relabelling, `step`. Stepping the envs, rounds
-of updates and SB3's verbs are those of `prefgym.rl.online`, `prefgym.rl.off_policy` and `prefgym.rl.base`.
+Read from top to bottom: configuration, networks, `act`, storing and relabelling, `step`. Stepping environments,
+rounds of updates and SB3's verbs are those of `prefgym.rl.online`, `prefgym.rl.off_policy` and `prefgym.rl.sb3_verbs`.
 """
 
 from collections.abc import Mapping
 from copy import deepcopy
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,15 +17,17 @@ from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
 from prefgym.common.spaces import denormalize_action, normalize_action
 from prefgym.common.states import State
+from prefgym.core.arrays import Env
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
+from prefgym.nn.gaussian import gaussian_log_prob
 from prefgym.nn.mlp import Activation, mlp
 from prefgym.nn.normalisation import RunningNorm
 from prefgym.nn.stacked import StackedMLP
 from prefgym.nn.weights import frozen, polyak_update
 from prefgym.rl.off_policy import ReplayAgent
 
-LOG_STD_MIN, LOG_STD_MAX = -20.0, 2.0
+LOG_STD_RANGE = -20.0, 2.0  # as in the authors' code
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,13 +70,13 @@ class SACCfg:
     __post_init__ = check
 
 
-class SAC(ReplayAgent):
+class SAC(ReplayAgent[SACCfg, Batch]):
     """An off-policy agent."""
 
     name, default = "sac", SACCfg()
-    told = ("actor_loss", "critic_loss", "entropy", "ent_coef")
+    metric_names = ("actor_loss", "critic_loss", "entropy", "ent_coef")
 
-    def __init__(self, cfg: SACCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: SACCfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
         """Make untrained networks that fit `env`.
 
         Args:
@@ -88,7 +89,6 @@ class SAC(ReplayAgent):
             UserError: If actions are not bounded.
         """
         super().__init__(cfg, env, seed=seed, device=device)
-        self.cfg: SACCfg = cfg
         draws = torch.Generator().manual_seed(seed)
         sizes = (self.obs_dim, *cfg.hidden, 2 * self.action_dim)
         self.actor = mlp(sizes, cfg.activation, draws, orthogonal=False).to(self.device)
@@ -101,7 +101,7 @@ class SAC(ReplayAgent):
         self.renew_critics(draws)
 
     def renew_critics(self, generator: torch.Generator) -> None:
-        """Draw new critics, with targets and an optimiser of their own."""
+        """Initialise new critics, with targets and an optimiser of their own."""
         cfg, sizes = self.cfg, (self.obs_dim + self.action_dim, *self.cfg.hidden, 1)
         self.critics = StackedMLP(sizes, 2, cfg.activation, generator, orthogonal=False, layer_norm=cfg.layer_norm).to(
             self.device
@@ -115,11 +115,11 @@ class SAC(ReplayAgent):
     # --- act ---------------------------------------------------------------------------------------------------------
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
+        """Sample actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
         return self.policy(obs, deterministic)
 
     def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Do so while collecting: uniformly until the first update. Shapes: (N, A), (N,)."""
+        """Sample the actions to take while collecting: uniform ones until the first update. Shapes: (N, A), (N,)."""
         if self.num_updates:
             return self.policy(obs)
         uniform = torch.rand(len(obs), self.action_dim, generator=self.generator, device=self.device)
@@ -127,39 +127,38 @@ class SAC(ReplayAgent):
         return 2 * uniform - 1, torch.full((len(obs),), -self.action_dim * float(np.log(2)), device=self.device)
 
     def policy(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw from the squashed Gaussian; gradients reach the actor. Shapes: (N, A), (N,)."""
+        """Sample from the squashed Gaussian; gradients reach the actor. Shapes: (N, A), (N,)."""
         mean, log_std = self.actor(self._normalized(obs)).chunk(2, -1)
         if deterministic:
             return mean.tanh(), torch.zeros(len(mean), device=mean.device)
-        log_std = log_std.clamp(LOG_STD_MIN, LOG_STD_MAX)
+        log_std = log_std.clamp(*LOG_STD_RANGE)
         noise = torch.empty_like(mean).normal_(generator=self.generator)
         u = mean + log_std.exp() * noise
         # log pi(tanh u) = log N(u; mean, std) - sum log(1 - tanh^2 u)   (arXiv:1801.01290, eq. 21), where
         # log(1 - tanh^2 u) = 2 (log 2 - u - softplus(-2 u))
-        log_gaussian = -0.5 * noise.square() - log_std - 0.5 * np.log(2 * np.pi)
-        return u.tanh(), (log_gaussian - 2 * (np.log(2) - u - softplus(-2 * u))).sum(-1)
+        return u.tanh(), (gaussian_log_prob(noise, log_std) - 2 * (np.log(2) - u - softplus(-2 * u))).sum(-1)
 
     def executed(self, action: Tensor) -> Tensor:
-        """Stretch actions from -1..1 to what the environments take. Shape as given."""
+        """Scale actions from -1..1 to the bounds of the environments. Shape as given."""
         return denormalize_action(action, self.action_low, self.action_high)
 
-    # --- remember ----------------------------------------------------------------------------------------------------
+    # --- store -------------------------------------------------------------------------------------------------------
 
     def remember(self, rollout: Rollout) -> int:
-        """Take in a rollout; return how many steps have been remembered so far."""
+        """Store a rollout; return the number of steps stored so far."""
         self.buffer.add(rollout)
         if self.cfg.normalize_obs:
             self.obs_norm.update(rollout.obs)
         return self.buffer.num_steps
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel all that is remembered with the present reward."""
+        """Relabel the replay buffer with the present reward."""
         self.buffer.relabel(learner)
 
     # --- update ------------------------------------------------------------------------------------------------------
 
     def sample_batches(self, num_batches: int) -> list[Batch]:
-        """Draw steps uniformly."""
+        """Sample steps uniformly."""
         batches = self.buffer.sample((num_batches, self.cfg.batch_size), self.generator)
         return [batches[index] for index in range(num_batches)]
 
@@ -204,7 +203,7 @@ class SAC(ReplayAgent):
     # --- keeping -----------------------------------------------------------------------------------------------------
 
     def nets(self) -> dict[str, nn.Module]:
-        """Name the networks, and what normalises."""
+        """Name the networks, and the normalisation."""
         norm: dict[str, nn.Module] = {"obs_norm": self.obs_norm} if self.cfg.normalize_obs else {}
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets, **norm}
 
@@ -221,7 +220,7 @@ class SAC(ReplayAgent):
         return {**super().weights(), "log_temperature": self.log_temperature.detach()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         self.log_temperature.data = weights["log_temperature"].to(self.device)
         super().load_weights(weights)
 

@@ -5,11 +5,9 @@ Rollouts are collected and learned from by SB3's own `collect_rollouts` and `tra
 
 import importlib
 import json
-import random
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Self, cast
+from typing import Any, ClassVar, Self, cast
 
 import numpy as np
 import torch
@@ -20,19 +18,20 @@ from stable_baselines3.common.noise import NormalActionNoise
 from stable_baselines3.common.off_policy_algorithm import OffPolicyAlgorithm
 from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
-from torch import Tensor
 
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, NonNegative, check
 from prefgym.common.spaces import Spaces, check_arrays, single_spaces
-from prefgym.common.states import State, load_optimizer_state, optimizer_state
-from prefgym.core.capabilities import Capability
+from prefgym.common.states import State
+from prefgym.core.arrays import Array, Env, PolicyState
+from prefgym.core.capabilities import Capability, DataSource
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
 from prefgym.nn.weights import load_weights, save_weights
-from prefgym.rl.base import config_from_json
+from prefgym.rl.files import config_from_json
 from prefgym.runs.folder import check_import
-from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
+from prefgym.wrappers.sb3 import RecordingVecEnv, ReplayBuffer
+from prefgym.wrappers.sb3_state import load_model_state, load_shared_generators, model_state, shared_generators
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,50 +69,14 @@ def td3() -> Sb3Cfg:
     return Sb3Cfg(algorithm="stable_baselines3:TD3", action_noise=0.1)
 
 
-class RecordingVecEnv(VecEnv):
-    """Environments that note their steps."""
-
-    def reset(self) -> Any:  # noqa: ANN401
-        """Start episodes."""
-        obs = super().reset()
-        self.start(obs)
-        return obs
-
-    def start(self, obs: Any) -> None:  # noqa: ANN401
-        """Note where the environments are."""
-        self._obs = obs
-        self._steps: list[tuple[Any, ...]] = []
-
-    def step_wait(self) -> tuple[Any, Any, Any, list[dict[str, Any]]]:
-        """Take a step, and note it."""
-        obs, reward, done, infos = super().step_wait()
-        next_obs = obs.copy()
-        truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos])
-        for index in np.flatnonzero(done):
-            next_obs[index] = infos[index]["terminal_observation"]
-        told = (self._obs, self._actions, self._actions, next_obs, reward.copy(), done & ~truncated, truncated)
-        self._steps.append(told)
-        self._obs = obs
-        return obs, reward, done, infos
-
-    def take(self) -> Rollout:
-        """Hand over the steps since the last call. Shapes: (T, N, ...)."""
-        columns = [np.stack(column) for column in zip(*self._steps)]
-        self._steps = []
-        names = ("obs", "action", "executed", "next_obs", "reward")
-        told = {name: torch.as_tensor(x, dtype=torch.float32) for name, x in zip(names, columns)}
-        terminated, truncated = (torch.as_tensor(x) for x in columns[5:])
-        zeros = torch.zeros_like(told["reward"])  # SB3 keeps the log-probabilities itself
-        return Rollout(**told, terminated=terminated, truncated=truncated, log_prob=zeros)
-
-
 class Sb3Agent:
     """An algorithm of SB3's, on- or off-policy."""
 
-    capabilities: frozenset[Capability] = frozenset()
+    capabilities: frozenset[Capability] = frozenset({Capability.PORTABLE})
     """Those of the class; an off-policy algorithm adds `OFF_POLICY`."""
+    learns_from: ClassVar[tuple[DataSource, ...]] = ("reward",)
 
-    def __init__(self, cfg: Sb3Cfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: Sb3Cfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
         """Make an untrained one.
 
         Args:
@@ -143,7 +106,7 @@ class Sb3Agent:
         except (TypeError, ValueError, AssertionError) as error:
             raise UserError(f"{cfg.algorithm} cannot be made with --agent.settings {cfg.settings}: {error}.") from None
         if self.is_off_policy:
-            self.capabilities = frozenset({Capability.OFF_POLICY})
+            self.capabilities = type(self).capabilities | {Capability.OFF_POLICY}
             self._check_rounds()
         self.model.set_logger(Logger(None, []))
         self._quiet = CallbackList([])
@@ -167,12 +130,12 @@ class Sb3Agent:
 
     @property
     def num_timesteps(self) -> int:
-        """Return the steps taken so far, over all worlds."""
+        """Return the steps taken so far, over all environments."""
         return self.model.num_timesteps
 
     # --- our loop's verbs --------------------------------------------------------------------------------------------
 
-    def collect(self, env: Any) -> Rollout:  # noqa: ANN401
+    def collect(self, env: Env) -> Rollout:
         """Let SB3 step the environments the agent was made for."""
         assert env is self.env, "SB3's algorithms act in the environments they were made for"
         model = self.model
@@ -190,12 +153,12 @@ class Sb3Agent:
         return rollout
 
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Leave a rollout without a reward yet where SB3 has put it."""
+        """Leave a rollout for which there is no reward yet where SB3 has stored it."""
         del rollout
         return {}
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel all that is remembered with the present reward."""
+        """Relabel the replay buffer with the present reward."""
         if self.is_off_policy:
             self.model.replay_buffer.relabel(learner)
 
@@ -222,9 +185,9 @@ class Sb3Agent:
                 self._reward_on_policy(rollout)
             model.train()
         logged = cast("dict[str, Any]", model.logger.name_to_value)
-        told = {name: float(x) for name, x in logged.items() if not isinstance(x, str)}
+        metrics = {name: float(x) for name, x in logged.items() if not isinstance(x, str)}
         logged.clear()
-        return told
+        return metrics
 
     def _reward_on_policy(self, rollout: Rollout) -> None:
         model = self.model
@@ -240,21 +203,21 @@ class Sb3Agent:
     # --- SB3's verbs -------------------------------------------------------------------------------------------------
 
     def learn(self, *args: Any, **kwargs: Any) -> Self:  # noqa: ANN401
-        """Train on what the environment gives, as SB3 does."""
+        """Train on the reward of the environment, as SB3 does."""
         self.model.learn(*args, **kwargs)
         return self
 
     def predict(
         self,
-        observation: Any,  # noqa: ANN401
-        state: Any = None,  # noqa: ANN401
-        episode_start: Any = None,  # noqa: ANN401
+        observation: Array,
+        state: PolicyState = None,
+        episode_start: Array | None = None,
         deterministic: bool = False,
-    ) -> tuple[np.ndarray, Any]:
+    ) -> tuple[Array, PolicyState]:
         """Choose actions within bounds, as SB3 does."""
         return self.model.predict(observation, state, episode_start, deterministic)
 
-    def set_env(self, env: Any, force_reset: bool = True) -> None:  # noqa: ANN401
+    def set_env(self, env: Env, force_reset: bool = True) -> None:
         """Act in other environments with the same spaces."""
         self.env, self.recording_env = env, RecordingVecEnv(env)
         self.model.set_env(self.recording_env, force_reset)
@@ -266,8 +229,8 @@ class Sb3Agent:
         save_weights(Path(path), self.model.policy.state_dict(), card)
 
     @classmethod
-    def load(cls, path: Path | str, env: Any, device: str = "cpu") -> Self:  # noqa: ANN401
-        """Make the agent that `save` wrote.
+    def load(cls, path: Path | str, env: Env, device: str = "cpu") -> Self:
+        """Load the agent that `save` wrote.
 
         Args:
             path: As given to `save`.
@@ -290,72 +253,32 @@ class Sb3Agent:
 
     # --- resuming ----------------------------------------------------------------------------------------------------
 
-    def _learned(self) -> tuple[dict[str, Any], dict[str, Tensor | None]]:
-        """Return networks and optimisers, and the tensors beside them, by SB3's names."""
-        with_state, tensors = self.model._get_torch_save_params()
-
-        def find_in(name: str) -> Any:  # noqa: ANN401
-            part = self.model
-            for attribute in name.split("."):
-                part = getattr(part, attribute)
-            return part
-
-        return {name: find_in(name) for name in with_state}, {name: find_in(name) for name in tensors}
-
     def state_dict(self) -> State:
         """Return the state to resume from, the process's shared generators included."""
         model = self.model
-        parts, tensors = self._learned()
-        learned = {
-            name: optimizer_state(part) if isinstance(part, torch.optim.Optimizer) else part.state_dict()
-            for name, part in parts.items()
-        }
-        counters = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_remaining")
         return {
-            "learned": learned,
-            "tensors": {name: value.detach() for name, value in tensors.items() if value is not None},
-            "counters": {name: getattr(model, name) for name in counters if hasattr(model, name)},
+            **model_state(model),
             "started": self._started,
             "obs": model._last_obs,
             "episode_starts": model._last_episode_starts,
             "buffer": model.replay_buffer.state_dict() if self.is_off_policy else {},
-            "python": list(cast("tuple[Any, ...]", random.getstate()[1])),
-            "numpy": np.random.get_state(legacy=False),
-            "torch": torch.get_rng_state(),
-            "actions": model.action_space.np_random.bit_generator.state,
+            **shared_generators(model),
         }
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         model = self.model
         self._started = state["started"]
-        model._last_obs, model._last_episode_starts = (
-            None if state[name] is None else np.asarray(state[name]) for name in ("obs", "episode_starts")
-        )
+        obs, starts = (None if x is None else np.asarray(x) for x in (state["obs"], state["episode_starts"]))
+        model._last_obs, model._last_episode_starts = obs, starts
         if self._started:
+            assert obs is not None
             model._setup_learn(1, None, reset_num_timesteps=False)  # does not reset the environments
-            self.recording_env.start(model._last_obs)
-        parts, tensors = self._learned()
-        for name, part in parts.items():
-            if isinstance(part, torch.optim.Optimizer):
-                load_optimizer_state(part, state["learned"][name])
-            else:
-                part.load_state_dict(state["learned"][name])
-        for name, value in tensors.items():
-            if value is not None:
-                value.data = state["tensors"][name].to(value.device)
-        for name, value in state["counters"].items():
-            setattr(model, name, value)
+            self.recording_env.start(obs)
+        load_model_state(model, state)
         if self.is_off_policy:
             model.replay_buffer.load_state_dict(state["buffer"])
-        random.setstate((3, tuple(state["python"]), None))
-        np.random.set_state(_numpy_state(state["numpy"]))
-        torch.set_rng_state(state["torch"])
-        model.action_space.np_random.bit_generator.state = state["actions"]
-
-
-def _numpy_state(state: Mapping[str, Any]) -> dict[str, Any]:
-    return {**state, "state": {**state["state"], "key": np.asarray(state["state"]["key"])}}
+        load_shared_generators(model, state)
 
 
 def find(path: str) -> type[BaseAlgorithm]:

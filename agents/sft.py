@@ -24,10 +24,9 @@ class SFTCfg(CloningCfg):
     """Share of the updates in which all segments are cloned."""
 
 
-class SFT(Cloning):
+class SFT(Cloning[SFTCfg]):
     """A policy that does what was preferred."""
 
-    cfg: SFTCfg  # pyright: ignore[reportIncompatibleVariableOverride] - narrower, and set once
     name, default = "sft", SFTCfg()
     learns_from = ("preferences",)
 

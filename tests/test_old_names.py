@@ -11,7 +11,7 @@ from prefgym.bench.cells import read_lines
 from prefgym.cli.flags import parse_train
 from prefgym.report.data import RunData, load_run
 from prefgym.rewards.health import troubles
-from prefgym.rl.base import config_from_json
+from prefgym.rl.files import config_from_json
 from prefgym.training.loop import initial_folder
 
 

@@ -1,6 +1,8 @@
 """How good a reward model is: accuracy and calibration on preferences it was not fitted to."""
 
-from dataclasses import dataclass, fields
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import torch
@@ -11,44 +13,63 @@ from prefgym.common.states import State
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FitReport:
-    """What a fit came to. Numbers are NaN where there was nothing to measure."""
+    """The outcome of a fit. Numbers are NaN where there was nothing to measure.
 
-    num_preferences: int
+    Raises:
+        ValueError: If a name in `extra` is that of a field.
+    """
+
+    num_preferences: int = 0
     """Answered preferences fitted to."""
-    epochs: int
+    epochs: int = 0
     """Passes over them."""
-    loss: float
+    loss: float = math.nan
     """Mean cross-entropy in the last pass, in nats."""
-    train_accuracy: float
+    train_accuracy: float = math.nan
     """Share of fitted choices that the members predict; ties are left out."""
-    accuracy: float
+    accuracy: float = math.nan
     """The same on choices that the predicting member did not see."""
-    calibration_error: float
+    calibration_error: float = math.nan
     """Expected calibration error on those, ties counted as 1/2."""
-    probability: Tensor
-    """Predicted chance of the first option on preferences the member did not see. Shape: (H,)."""
-    choice: Tensor
+    probability: Tensor = field(default_factory=lambda: torch.zeros(0))
+    """Predicted probability of the first option on preferences that the member did not see. Shape: (H,)."""
+    choice: Tensor = field(default_factory=lambda: torch.zeros(0))
     """Share of the choice on the first option there. Shape: (H,)."""
+    extra: Mapping[str, float] = field(default_factory=dict[str, float])
+    """Numbers of the learner's own, logged as `reward_model/<name>`."""
+
+    def __post_init__(self) -> None:
+        if taken := sorted({one.name for one in fields(self)} & set(self.extra)):
+            raise ValueError(f"extra holds {', '.join(taken)}, which every report has as a field")
 
     def state_dict(self) -> State:
         """Return it as a tree; the numbers as tensors, since JSON knows no NaN."""
-        told = {field.name: getattr(self, field.name) for field in fields(self)}
-        return {
-            name: value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
-            for name, value in told.items()
+        values: dict[str, float | Tensor] = {
+            one.name: getattr(self, one.name) for one in fields(self) if one.name != "extra"
         }
+        return {**_as_tensors(values), "extra": _as_tensors(self.extra)}
 
     @classmethod
     def from_state(cls, state: State) -> "FitReport":
-        """Make it again from what `state_dict` returned."""
-        numbers: dict[str, Any] = {name: value.item() for name, value in state.items() if value.dim() == 0}
+        """Restore what `state_dict` returned; earlier versions had no `extra`."""
+        values = {name: value for name, value in state.items() if name != "extra"}
+        numbers: dict[str, Any] = {name: value.item() for name, value in values.items() if value.dim() == 0}
         numbers |= {name: int(numbers[name]) for name in ("num_preferences", "epochs")}
-        return cls(**{**state, **numbers})
+        numbers["extra"] = {name: float(value) for name, value in state.get("extra", {}).items()}
+        return cls(**{**values, **numbers})
 
     def metrics(self) -> dict[str, float]:
         """Return the numbers under the names they are logged with."""
         names = ("loss", "train_accuracy", "accuracy", "calibration_error", "epochs")
-        return {f"reward_model/{name}": float(getattr(self, name)) for name in names}
+        own = {name: float(getattr(self, name)) for name in names}
+        return {f"reward_model/{name}": value for name, value in {**own, **self.extra}.items()}
+
+
+def _as_tensors(values: Mapping[str, float | Tensor]) -> dict[str, Tensor]:
+    return {
+        name: value if isinstance(value, Tensor) else torch.tensor(value, dtype=torch.float64)
+        for name, value in values.items()
+    }
 
 
 def accuracy(log_prob: Tensor, choice: Tensor) -> float:
@@ -59,7 +80,7 @@ def accuracy(log_prob: Tensor, choice: Tensor) -> float:
 
 
 def calibration_error(probability: Tensor, choice: Tensor, num_bins: int = 10) -> float:
-    """Return the expected calibration error of predicted chances. Shapes: (H,), (H,).
+    """Return the expected calibration error of predicted probabilities. Shapes: (H,), (H,).
 
     ECE = sum_b (n_b / n) |mean choice in b - mean probability in b|   (Naeini et al., AAAI 2015)
 

@@ -1,24 +1,22 @@
-"""What the parts may ask of each other."""
+"""What the parts may ask of each other. What a part can do beyond its protocol, it declares: see `capabilities`."""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Protocol, Self, TypeAlias, runtime_checkable
+from typing import Protocol, Self, runtime_checkable
 
-from gymnasium.vector import VectorEnv
-from numpy.typing import NDArray
 from torch import Generator, Tensor
 
+from prefgym.core.arrays import Array, Env, PolicyState
+from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.core.queries import Queries
+from prefgym.core.rollout import Rollout
 from prefgym.core.segments import Segments
-
-Array: TypeAlias = NDArray[Any]
-Env: TypeAlias = VectorEnv[Array, Array, Array]
 
 
 @runtime_checkable
 class Rater(Protocol):
-    """Whoever answers queries: at once, late, out of order, or never."""
+    """A source of answers to queries: at once, late, out of order, or never."""
 
     def submit(self, queries: Queries) -> None:
         """Hand over questions; answers are fetched with `collect`."""
@@ -30,7 +28,7 @@ class Rater(Protocol):
 
 
 class Recorder(Protocol):
-    """Where recorded steps can be drawn from. A start is a row number of a recorded step."""
+    """Recorded steps, from which segments are sampled. A start is the row number of a recorded step."""
 
     def starts(self, length: int, *, keep_short: bool = True, last_steps: int | None = None) -> Tensor:
         """List the steps at which a segment of at most `length` steps may start. Shape: (M,), int64.
@@ -55,11 +53,11 @@ class Recorder(Protocol):
 
 
 class Learner(Protocol):
-    """What is fitted to preferences and gives the agent."""
+    """A reward learner: fitted to preferences, it rewards the agent."""
 
     @property
     def is_fitted(self) -> bool:
-        """Return whether there was anything to fit to yet."""
+        """Return whether it has been fitted."""
         ...
 
     def weights(self) -> dict[str, Tensor]:
@@ -67,24 +65,23 @@ class Learner(Protocol):
         ...
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         ...
 
-    def fit(self, preferences: Preferences) -> Any:  # noqa: ANN401
+    def fit(self, preferences: Preferences) -> FitReport:
         """Fit to all preferences so far and report how well that went."""
         ...
 
     def reward(self, segments: Segments) -> Tensor:
-        """Say what each member thinks the steps are worth. Shape: (E, ..., T)."""
+        """Predict the reward of each step, by each member. Shape: (E, ..., T)."""
         ...
 
 
-@runtime_checkable
 class ScoringLearner(Learner, Protocol):
-    """A learner that chooses by other numbers than the sum of the reward it gives, such as the one not normalised."""
+    """A learner that predicts choices by numbers other than the sum of its reward, such as that before normalising."""
 
     def score(self, segments: Segments) -> Tensor:
-        """Score options so that the softmax over the last axis of the batch is what is expected to be chosen.
+        """Score options, so that the softmax over the last axis of the batch is the predicted choice.
 
         Shape: (E, ..., K).
         """
@@ -93,19 +90,19 @@ class ScoringLearner(Learner, Protocol):
 
 @runtime_checkable
 class SelfPlayLearner(Learner, Protocol):
-    """A learner that gives for what wins against fragments of the latest rollouts."""
+    """A learner whose reward is for winning against fragments of the latest rollouts."""
 
     def observe_fragments(self, fragments: Segments) -> None:
-        """Take note of the latest fragments, with a reward or without. Batch shape: (M,)."""
+        """Remember the latest trajectory fragments, with a reward or without. Batch shape: (M,)."""
         ...
 
 
 @runtime_checkable
 class JudgedLearner(Learner, Protocol):
-    """One that has each rollout judged by the rater, in the place of sessions and fits, and gives whole fragments."""
+    """A learner that has the rater judge each rollout, in place of sessions and fits, and rewards whole fragments."""
 
     def last_win_rates(self, segments: Segments) -> Tensor:
-        """Say in what share of comparisons with the latest fragments each was preferred. Shape: that of the batch."""
+        """Return the share of its comparisons that each fragment has won. Shape: that of the batch."""
         ...
 
     def propose_comparisons(self, starts: Tensor, whole: Tensor, num_comparisons: int) -> Tensor:
@@ -124,7 +121,7 @@ class JudgedLearner(Learner, Protocol):
 
 
 class NoSegmentError(ValueError):
-    """Nothing has been recorded yet that a segment could be drawn from."""
+    """No segment can be sampled yet: too little has been recorded."""
 
 
 class Sampler(Protocol):
@@ -148,32 +145,32 @@ class Score(Protocol):
 
 
 class Policy(Protocol):
-    """Whatever chooses actions, as SB3's models do."""
+    """Anything that chooses actions, with the signature of SB3's models."""
 
     def predict(
         self,
-        observation: Any,  # noqa: ANN401
+        observation: Array,
         /,
-        state: Any = None,  # noqa: ANN401
-        episode_start: Any = None,  # noqa: ANN401
+        state: PolicyState = None,
+        episode_start: Array | None = None,
         deterministic: bool = False,
-    ) -> tuple[Any, Any]:
+    ) -> tuple[Array, PolicyState]:
         """Choose actions for a batch of observations. Shape: (N, A).
 
         Args:
             observation: Shape: (N, O).
-            state: What was returned beside the last actions, by those who remember something: a tuple of arrays.
-            episode_start: Where an episode begins, so that nothing is remembered. Shape: (N,), bool.
+            state: What a recurrent policy returned beside its last actions; None at first.
+            episode_start: Where an episode begins, so that the state is reset. Shape: (N,), bool.
             deterministic: Whether the most likely actions are chosen.
 
         Returns:
-            The actions, and what is to be remembered.
+            The actions, and the state of a recurrent policy, which goes into the next call.
         """
         ...
 
 
 class Expert(Policy, Protocol):
-    """A policy that was trained on the task reward, and what states and actions are worth to it."""
+    """A policy that was trained on the task reward, with its values of states and actions."""
 
     @property
     def gamma(self) -> float:
@@ -182,7 +179,7 @@ class Expert(Policy, Protocol):
 
     @property
     def horizon(self) -> int:
-        """Return H, the steps after which a reward hardly counts."""
+        """Return H, the number of steps after which a reward hardly counts."""
         ...
 
     def value(self, obs: Tensor) -> Tensor:
@@ -197,28 +194,28 @@ class Expert(Policy, Protocol):
 class Continuation(Protocol):
     """The steps that followed some states: M of them."""
 
-    def discounted(self, gamma: float) -> Any:  # noqa: ANN401
+    def discounted(self, gamma: float) -> Array:
         """Return sum_t gamma^t r_t. Shape: (M,)."""
         ...
 
 
 class Simulator(Protocol):
-    """Where recorded states can be gone on from."""
+    """Environments that continue from recorded states."""
 
-    def play_on(self, state: Any, obs: Any, policy: Policy, num_steps: int) -> Continuation:  # noqa: ANN401
-        """Let a policy go on from each state for at most `num_steps` steps. Shapes: (M, S), (M, O)."""
+    def play_on(self, state: Array, obs: Array, policy: Policy, num_steps: int) -> Continuation:
+        """Let a policy act from each state on, for at most `num_steps` steps. Shapes: (M, S), (M, O)."""
         ...
 
 
 class Agent(Policy, Protocol):
-    """What acts and learns from what its steps are rewarded."""
+    """A policy that acts, and learns from the reward of its steps."""
 
-    def collect(self, env: Any) -> Any:  # noqa: ANN401
-        """Step the environment and return what happened."""
+    def collect(self, env: Env) -> Rollout:
+        """Step the environments, and return the steps."""
         ...
 
-    def update(self, rollout: Any, progress: float) -> Mapping[str, float]:  # noqa: ANN401
-        """Learn from a rollout with its reward; `progress` is the share of the training that is done."""
+    def update(self, rollout: Rollout, progress: float) -> Mapping[str, float]:
+        """Learn from a rollout with its reward; `progress` is the share of the training that is done, for schedules."""
         ...
 
     def save(self, path: Path | str) -> None:
@@ -226,19 +223,19 @@ class Agent(Policy, Protocol):
         ...
 
     @classmethod
-    def load(cls, path: Path | str, env: Any, device: str = "cpu") -> Self:  # noqa: ANN401
-        """Make the agent that `save` wrote."""
+    def load(cls, path: Path | str, env: Env, device: str = "cpu") -> Self:
+        """Load the agent that `save` wrote."""
         ...
 
 
 @runtime_checkable
 class OffPolicyAgent(Protocol):
-    """An agent that learns from the past again, and wants it relabelled when the learner changes its mind."""
+    """An agent that learns from a replay buffer, which is relabelled when the learned reward has changed."""
 
-    def explore(self, rollout: Any) -> Mapping[str, float]:  # noqa: ANN401
-        """Remember a rollout without a reward yet."""
+    def explore(self, rollout: Rollout) -> Mapping[str, float]:
+        """Remember a rollout for which there is no reward yet."""
         ...
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel all that is remembered with the present reward."""
+        """Relabel the replay buffer with the present reward."""
         ...

@@ -1,6 +1,5 @@
 """A policy over actions in -1..1 whose likelihood can be learned from: Gaussian, or deterministic."""
 
-import math
 from dataclasses import dataclass
 from typing import Annotated, Literal
 
@@ -8,10 +7,11 @@ import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.common.limits import Count, Within, check
+from prefgym.nn.gaussian import gaussian_log_prob
 from prefgym.nn.mlp import Activation, Dropout, mlp
 from prefgym.nn.normalisation import RunningNorm
 
-LOG_STD_MIN, LOG_STD_MAX = -5.0, 2.0
+LOG_STD_RANGE = -5.0, 2.0  # a deviation that shrinks to nothing would make all likelihoods infinite
 
 Head = Literal["gaussian", "deterministic"]
 
@@ -63,7 +63,7 @@ class Actor(nn.Module):
     @property
     def std(self) -> Tensor:
         """Return the deviation of a Gaussian. Shape: (A,)."""
-        return self.log_std.clamp(LOG_STD_MIN, LOG_STD_MAX).exp()
+        return self.log_std.clamp(*LOG_STD_RANGE).exp()
 
     def log_prob(self, obs: Tensor, action: Tensor, known: Tensor | None = None) -> Tensor:
         """Return log pi(a|s).
@@ -80,13 +80,12 @@ class Actor(nn.Module):
         # log pi := -||mu(s) - a||^2: a Gaussian's of fixed deviation, but for a constant
         terms = -error.square()
         if self.cfg.head == "gaussian":
-            # log N(a; mu, std) = -(a - mu)^2 / (2 std^2) - log std - log(2 pi) / 2
-            terms = -(0.5 * (error / self.std).square() + self.std.log() + 0.5 * math.log(2 * math.pi))
+            terms = gaussian_log_prob(error / self.std, self.std.log())
         return (terms if known is None else terms * known).sum(-1)
 
     @torch.no_grad()
     def sample(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw actions and their log-probabilities. Shapes: (N, O) to (N, A), (N,)."""
+        """Sample actions and their log-probabilities. Shapes: (N, O) to (N, A), (N,)."""
         mean = self(obs)
         if deterministic or self.cfg.head == "deterministic":
             return mean, torch.zeros(len(mean), device=mean.device)

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Generic, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
@@ -12,6 +12,7 @@ from torch import Tensor
 from prefgym import raters
 from prefgym.common.limits import Natural, NonNegative, Share, check
 from prefgym.common.states import State, Stateful
+from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import RaterContext
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
@@ -29,7 +30,7 @@ class MixtureRaterCfg:
     users: str = "oracle,myopic"
     """Raters, separated by commas; `ann=oracle` names one."""
     shares: tuple[NonNegative, ...] = (1.0,)
-    """How often each is asked, in proportion; one number for all alike."""
+    """Share of the queries that each answers, in proportion; one number for all alike."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -42,28 +43,33 @@ class MixtureRaterCfg:
         Raises:
             ValueError: If two have one name.
         """
-        told = [[part.strip() for part in user.rpartition("=")[::2]] for user in self.users.split(",")]
-        kinds = {name or kind: kind for name, kind in told}
-        if len(kinds) < len(told):
+        pairs = [[part.strip() for part in user.rpartition("=")[::2]] for user in self.users.split(",")]
+        kinds = {name or kind: kind for name, kind in pairs}
+        if len(kinds) < len(pairs):
             raise ValueError(f"two users have one name: {self.users}")
         return kinds
 
 
-class MadeOfRaters(SeededRater):
-    """A rater behind whom there are others."""
+class NamesRaters(Protocol):
+    """The configuration of a rater made of others."""
 
-    def __init__(
-        self,
-        cfg: Any,  # noqa: ANN401
-        *,
-        seed: int = 0,
-        context: RaterContext | None = None,
-    ) -> None:
-        """Make the others.
+    def kinds(self) -> dict[str, str]:
+        """Map names to registered raters."""
+        ...
+
+
+Cfg = TypeVar("Cfg", bound=NamesRaters)
+
+
+class CompositeRater(SeededRater, Generic[Cfg]):
+    """A rater made of other raters."""
+
+    def __init__(self, cfg: Cfg, *, seed: int = 0, context: RaterContext | None = None) -> None:
+        """Make the other raters.
 
         Args:
-            cfg: Who they are: `kinds()` maps names to registered raters.
-            seed: Seed of what is drawn here; their own seeds come from it.
+            cfg: Names them.
+            seed: Seed of what is sampled here; their own seeds come from it.
             context: What they may know of the task.
 
         Raises:
@@ -75,24 +81,25 @@ class MadeOfRaters(SeededRater):
 
     def state_dict(self) -> State:
         """Return the state to resume from, once what was submitted is collected."""
-        people = {name: rater.state_dict() for name, rater in self.people.items() if isinstance(rater, Stateful)}
+        people = {name: rater.state_dict() for name, rater in self._stateful().items()}
         return {**super().state_dict(), "people": people}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
         super().load_state_dict(state)
-        for name, rater in self.people.items():
-            if isinstance(rater, Stateful):
-                rater.load_state_dict(state["people"][name])
+        for name, rater in self._stateful().items():
+            rater.load_state_dict(state["people"][name])
+
+    def _stateful(self) -> dict[str, Stateful]:
+        stateful = {name: one for name, one in self.people.items() if Capability.STATEFUL in capabilities_of(one)}
+        return cast("dict[str, Stateful]", stateful)
 
 
-class MixtureRater(MadeOfRaters):
-    """Let one of several raters answer each query; the answers say who did."""
-
-    cfg: MixtureRaterCfg
+class MixtureRater(CompositeRater[MixtureRaterCfg]):
+    """Let one of several raters answer each query; the answers name the rater."""
 
     def __call__(self, queries: Queries) -> Preferences:
-        """Let each answer what falls to them.
+        """Sample a rater for each query, and let it answer.
 
         Raises:
             ValueError: If the queries carry nothing to judge by.
@@ -106,18 +113,18 @@ class MixtureRater(MadeOfRaters):
 
 @dataclass(frozen=True, kw_only=True)
 class FallibleRaterCfg:
-    """A person who judges like another rater, but is not always attentive, and may come to judge like a third."""
+    """A person who judges like another rater, with lapses of attention, and may drift to the judgement of a third."""
 
     judges: str = "oracle"
-    """Whom this person judges like."""
+    """Rater whose judgement this person has."""
     lapse: Share = 0.0
     """Probability of an answer at random."""
     first: Share = 0.0
     """Probability of naming the option shown first, whatever it shows."""
     drifts_to: str = ""
-    """Whom this person comes to judge like; nobody else unless said."""
+    """Rater whose judgement this person drifts to; no drift unless said."""
     drift_queries: Natural = 500
-    """Queries after which that has happened; until then it happens more and more often."""
+    """Queries until the drift is complete; its probability rises linearly."""
 
     __post_init__ = check
 
@@ -144,10 +151,9 @@ def drifting() -> FallibleRaterCfg:
     return FallibleRaterCfg(drifts_to="myopic")
 
 
-class FallibleRater(MadeOfRaters):
+class FallibleRater(CompositeRater[FallibleRaterCfg]):
     """Answer like another rater, with lapses, a preferred side, and drift."""
 
-    cfg: FallibleRaterCfg
     num_asked = 0
     """Queries so far."""
 
@@ -195,28 +201,28 @@ def make_raters(kinds: Mapping[str, str], seed: int, context: RaterContext) -> d
     made: dict[str, ImmediateRater] = {}
     for (name, kind), own in zip(kinds.items(), seeds):
         rater = raters.build(kind, raters.cfg(kind), context, seed=int(own))
-        if not isinstance(rater, ImmediateRater):
+        if Capability.IMMEDIATE not in capabilities_of(rater):
             raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be one of several")
-        made[name] = rater
+        made[name] = cast(ImmediateRater, rater)
     return made
 
 
 def shared_out(queries: Queries, who: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:
-    """Let each of several people answer what falls to them, and put the answers in order.
+    """Let each of several raters answer its queries, and restore the order.
 
     Args:
         queries: At least one.
-        who: The number of the one who is asked. Shape: (B,).
-        people: By name, under which answers are filed.
+        who: Number of the rater of each query. Shape: (B,).
+        people: Raters by name, under which answers are filed.
     """
     parts: list[Preferences] = []
     rows: list[Tensor] = []
     for number, (name, rater) in enumerate(people.items()):
         mine = (who == number).nonzero().squeeze(-1)
         if len(mine):
-            told = rater(queries[mine])
-            settings = [{"judges": info.name, **info.settings} for info in told.raters]
-            parts.append(replace(told, raters=tuple(RaterInfo(name=name, settings=told) for told in settings)))
+            answered = rater(queries[mine])
+            settings = [{"judges": info.name, **info.settings} for info in answered.raters]
+            parts.append(replace(answered, raters=tuple(RaterInfo(name=name, settings=own) for own in settings)))
             rows.append(mine)
     return Preferences.cat(parts)[torch.cat(rows).argsort()]
 

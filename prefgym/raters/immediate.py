@@ -1,26 +1,30 @@
-"""Raters who answer at once: all that is simulated."""
+"""Raters that answer at once: all simulated ones."""
 
 import json
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 
 from prefgym.common.states import State, Stateful
+from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
 
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
-def in_words(cfg: Any) -> dict[str, Any]:  # noqa: ANN401
+
+def in_words(cfg: "DataclassInstance") -> dict[str, object]:
     """Write the settings of a rater as they come back from a file: tuples as lists, paths and infinity as words."""
-    told: dict[str, Any] = json.loads(json.dumps(asdict(cfg), default=str))
+    settings: dict[str, object] = json.loads(json.dumps(asdict(cfg), default=str))
     return {
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
-        for name, value in told.items()
+        for name, value in settings.items()
     }
 
 
@@ -35,7 +39,9 @@ def require_reward(has_reward: bool) -> None:
 
 
 class ImmediateRater(ABC):
-    """A rater who is called with queries and returns the answers; what is submitted is answered at once."""
+    """A rater that is called with queries and returns the answers; what is submitted is answered at once."""
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.IMMEDIATE})
 
     def __init__(self) -> None:
         self._answered: list[Preferences] = []
@@ -63,7 +69,7 @@ class ImmediateRater(ABC):
 
 
 class SeededRater(ImmediateRater):
-    """A rater whose only state is a generator, which is its own."""
+    """A rater whose only state is a random number generator of its own."""
 
     def __init__(self, seed: int) -> None:
         super().__init__()
@@ -94,12 +100,16 @@ class CallableRater(ImmediateRater):
 
     def state_dict(self) -> State:
         """Return the state of the object; a function has none."""
-        return self.answer.state_dict() if isinstance(self.answer, Stateful) else {}
+        return cast(Stateful, self.answer).state_dict() if self._has_state else {}
 
     def load_state_dict(self, state: State) -> None:
         """Go on from what `state_dict` returned."""
-        if isinstance(self.answer, Stateful):
-            self.answer.load_state_dict(state)
+        if self._has_state:
+            cast(Stateful, self.answer).load_state_dict(state)
+
+    @property
+    def _has_state(self) -> bool:
+        return Capability.STATEFUL in capabilities_of(self.answer)
 
 
 def as_rater(rater: Rater | Callable[[Queries], Preferences]) -> Rater:

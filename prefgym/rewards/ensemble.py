@@ -2,20 +2,21 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, ClassVar, Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.common.limits import Count, check
 from prefgym.common.spaces import single_spaces
-from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 from prefgym.nn.mlp import Activation
 from prefgym.nn.stacked import StackedMLP
+from prefgym.rewards.base import RewardLearner
 from prefgym.rewards.fit import FitCfg, fit, step_sums
 from prefgym.rewards.shaping import SHAPINGS, Shaping
 
@@ -75,17 +76,17 @@ class Members(StackedMLP):
         return step_sums(self, index, inputs, mask)
 
 
-class Ensemble:
+class Ensemble(RewardLearner):
     """A reward model: the members' mean, normalised after each session."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SCORES})
 
-    def __init__(self, cfg: EnsembleCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: EnsembleCfg, env: HasSpaces, *, seed: int = 0, device: str = "cpu") -> None:
         """Make unfitted members.
 
         Args:
             cfg: Sizes, and how to fit.
-            env: An environment, single or vectorised, whose spaces are one-dimensional Boxes.
+            env: Environments, or spaces, that are one-dimensional Boxes.
             seed: Seed of weights and of the order of the data.
             device: Where the members are.
         """
@@ -103,7 +104,6 @@ class Ensemble:
         # reward = (output - shift) / scale, per member
         self.shift = torch.zeros(cfg.num_members, device=self.device)
         self.scale = torch.ones(cfg.num_members, device=self.device)
-        self.is_fitted = False
 
     def make_members(self, input_dim: int) -> Members:
         """Make untrained networks."""
@@ -146,7 +146,7 @@ class Ensemble:
 
     @torch.no_grad()
     def reward(self, segments: Segments) -> Tensor:
-        """Say what each member thinks the steps are worth, normalised. Shape: (E, ..., T)."""
+        """Predict the reward of each step, by each member, normalised. Shape: (E, ..., T)."""
         outputs = self._segment_outputs(segments)
         shape = (-1, *[1] * (outputs.dim() - 1))
         return (outputs - self.shift.view(shape)) / self.scale.view(shape)
@@ -162,7 +162,7 @@ class Ensemble:
         return self.outputs(flat).reshape(-1, *inputs.shape[:-1])
 
     def outputs(self, standardized: Tensor) -> Tensor:
-        """Say what each member thinks steps are worth, not normalised. Shapes: (M, inputs) to (E, M)."""
+        """Predict the reward of steps, by each member, not normalised. Shapes: (M, inputs) to (E, M)."""
         return self.run(standardized)
 
     @torch.no_grad()
@@ -180,21 +180,9 @@ class Ensemble:
         return {**self.members.state_dict(), **learned, "shift": self.shift, "scale": self.scale}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         learned = dict(weights)
         for name in ("input_mean", "input_scale", "shift", "scale"):
             setattr(self, name, learned.pop(name).to(self.device))
         self.members.load_state_dict(learned)
         self.is_fitted = True
-
-    def state_dict(self) -> State:
-        """Return the state to resume from."""
-        generator, optimizer = self.generator.get_state(), optimizer_state(self.optimizer)
-        return {"weights": self.weights(), "optimizer": optimizer, "generator": generator, "is_fitted": self.is_fitted}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self.load_weights(state["weights"])
-        load_optimizer_state(self.optimizer, state["optimizer"])
-        self.generator.set_state(state["generator"])
-        self.is_fitted = state["is_fitted"]

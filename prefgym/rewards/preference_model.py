@@ -6,13 +6,14 @@ worth depends on whom one meets, and those are fragments of the latest rollouts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 
 from prefgym.common.limits import Count, Natural
 from prefgym.common.states import State
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
@@ -75,7 +76,7 @@ class PreferenceModel(Ensemble):
     cfg: PreferenceModelCfg
     members: PairwiseNetworks
 
-    def __init__(self, cfg: PreferenceModelCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: PreferenceModelCfg, env: HasSpaces, *, seed: int = 0, device: str = "cpu") -> None:
         """Make unfitted members; see `Ensemble`."""
         super().__init__(cfg, env, seed=seed, device=device)
         # the latest fragments, oldest first: what is seen of their steps, and how much each counts
@@ -149,18 +150,18 @@ class PreferenceModel(Ensemble):
         return self._opponent
 
     def outputs(self, standardized: Tensor) -> Tensor:
-        """Say what each member thinks steps are worth against the queue. Shapes: (M, inputs) to (E, M)."""
+        """Predict the reward of steps against the queue, by each member. Shapes: (M, inputs) to (E, M)."""
         return (self._each(standardized) * against(self.opponent).unsqueeze(1)).sum(-1)
 
     def _each(self, standardized: Tensor) -> Tensor:
         return self.run(standardized).view(self.cfg.num_members, len(standardized), self.members.num_outputs)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned, and what is compared with."""
+        """Return everything that was learned, and the queue of opponents."""
         return {**super().weights(), "queue": self.queue, "queue_weight": self.queue_weight}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         learned = dict(weights)
         self.queue, self.queue_weight = (learned.pop(name).to(self.device) for name in ("queue", "queue_weight"))
         self._opponent = None

@@ -6,13 +6,14 @@ each step of it is rewarded the share of these comparisons that the fragment has
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar, NoReturn
 
 import torch
 from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, check
 from prefgym.common.states import State
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.core.segments import Segments
@@ -33,7 +34,7 @@ class WinRate:
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.JUDGED})
 
-    def __init__(self, cfg: WinRateCfg, env: Any = None, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: WinRateCfg, env: HasSpaces | None = None, *, seed: int = 0, device: str = "cpu") -> None:
         """Start with an empty queue.
 
         Args:
@@ -112,13 +113,13 @@ class WinRate:
         return self.rates.to(self.device)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return nothing: what wins is not learned here."""
+        """Return nothing: there are no networks."""
         return {}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over nothing."""
+        """Load nothing."""
 
-    def fit(self, preferences: Preferences) -> None:
+    def fit(self, preferences: Preferences) -> NoReturn:
         """Refuse: there is nothing to fit.
 
         Raises:
@@ -126,7 +127,7 @@ class WinRate:
         """
         raise ValueError("a win rate is not fitted to initial preferences: the rater is asked")
 
-    def reward(self, segments: Segments) -> Tensor:
+    def reward(self, segments: Segments) -> NoReturn:
         """Refuse: single steps win nothing.
 
         Raises:

@@ -1,37 +1,46 @@
-"""What agents share that learn from what is recorded, and do not act meanwhile."""
+"""The base of agents that learn from records, and do not act meanwhile."""
 
 import math
 from abc import abstractmethod
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic
 
 import torch
 from torch import Generator, Tensor
 from torch.nn.functional import pad
+from typing_extensions import TypeVar
 
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.common.spaces import denormalize_action, normalize_action
 from prefgym.common.states import State
+from prefgym.core.arrays import Env
 from prefgym.core.capabilities import Capability
 from prefgym.core.preferences import Preferences
 from prefgym.nn.actor import Actor
-from prefgym.rl.base import BaseAgent, StopTraining
+from prefgym.rl.base import BaseAgent
+from prefgym.rl.sb3_verbs import StopTraining
+from prefgym.rl.settings import OfflineSettings
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.callbacks import BaseCallback
 
 UPDATES_AT_ONCE = 100
 STARTS_AT_ONCE = 4096
 
+Cfg = TypeVar("Cfg", bound=OfflineSettings, default=Any)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OfflineData:
-    """What is learned from.
+    """Records to learn from.
 
     Raises:
-        ValueError: If that is nothing.
+        ValueError: If there are none.
     """
 
     preferences: Preferences | None = None
-    """What was asked and answered."""
+    """Queries and answers."""
     demos: Recorder | None = None
     """Recorded episodes, such as `prefgym.data.minari.record_demos` returns."""
 
@@ -43,7 +52,7 @@ class OfflineData:
         """Return the preferences that were answered, without the truth.
 
         Args:
-            agent: Who asks.
+            agent: Name of the agent, for the message.
 
         Raises:
             ValueError: If there are none.
@@ -89,29 +98,23 @@ class OfflineData:
         return action[options.mask], taken[options.mask]
 
 
-class OfflineAgent(BaseAgent):
+class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
     """A policy that `improve` makes better; what counts as a step of `learn` is an update."""
 
-    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.OFFLINE})
+    capabilities: ClassVar[frozenset[Capability]] = BaseAgent.capabilities | {Capability.OFFLINE}
     learns_from = ("preferences",)
 
     def __init__(
-        self,
-        cfg: Any,  # noqa: ANN401
-        env: Any,  # noqa: ANN401
-        *,
-        data: OfflineData | None = None,
-        seed: int = 0,
-        device: str = "cpu",
+        self, cfg: Cfg, env: Env, *, data: OfflineData | None = None, seed: int = 0, device: str = "cpu"
     ) -> None:
         """Make an untrained policy.
 
         Args:
-            cfg: Hyperparameters, `actor` among them.
+            cfg: Hyperparameters.
             env: Environments of the task, for their spaces.
-            data: What is learned from: preferences, and the steps of demonstrations or else of the same segments. None
+            data: Records to learn from: preferences, and the steps of demonstrations or else of the same segments. None
                 for an agent that only predicts.
-            seed: Seed of weights and of all that is drawn.
+            seed: Seed of weights and of all that is sampled.
             device: Where the networks are.
 
         Raises:
@@ -119,16 +122,16 @@ class OfflineAgent(BaseAgent):
         """
         super().__init__(cfg, env, seed=seed, device=device)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim, self.action_dim)
-        told = self.obs_dim, self.num_planned * self.action_dim
-        self.actor = Actor(cfg.actor, *told, draws, self.generator).to(self.device).eval()
+        planned = self.num_planned * self.action_dim
+        self.actor = Actor(cfg.actor, self.obs_dim, planned, draws, self.generator).to(self.device).eval()
         self.buffer = ReplayBuffer(0, *sizes, self.device)
         self.is_second = False
         self.build(draws)
         if data is not None:
-            for kind, told in data.sizes().items():
-                if told != sizes:
+            for kind, recorded in data.sizes().items():
+                if recorded != sizes:
                     raise ValueError(
-                        f"the {kind} have {told} numbers an observation and an action, the environments {sizes}"
+                        f"the {kind} have {recorded} numbers an observation and an action, the environments {sizes}"
                     )
             steps = data.steps()
             self.buffer = ReplayBuffer(len(steps.obs), *sizes, self.device)
@@ -138,12 +141,12 @@ class OfflineAgent(BaseAgent):
 
     @property
     def num_planned(self) -> int:
-        """Return for how many steps the actor says what to do."""
+        """Return the number of steps that the actor plans at once."""
         return 1
 
     @abstractmethod
     def build(self, draws: Generator) -> None:
-        """Make what else there is to be learned, and optimisers; `draws` gives first weights."""
+        """Make further networks and the optimisers; `draws` initialises weights."""
 
     def take(self, data: OfflineData) -> None:
         """Take in more than the recorded steps, which are in `buffer`.
@@ -153,11 +156,11 @@ class OfflineAgent(BaseAgent):
         """
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Draw actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
+        """Sample actions in -1..1 and their log-probabilities. Shapes: (N, A), (N,)."""
         return self.actor.sample(obs, deterministic)
 
     def executed(self, action: Tensor) -> Tensor:
-        """Stretch actions from -1..1 to what the environments take. Shape as given."""
+        """Scale actions from -1..1 to the bounds of the environments. Shape as given."""
         return denormalize_action(action, self.action_low, self.action_high)
 
     def unit(self, action: Tensor) -> Tensor:
@@ -173,22 +176,22 @@ class OfflineAgent(BaseAgent):
         return 1.0
 
     def enter(self) -> None:
-        """Begin the second part of the training. What a further call of `learn` begins with is the second part, too."""
+        """Begin the second part of the training; a further call of `learn` goes on with it."""
 
     def advance(
         self,
         left: int,
         progress: float,
-        callback: Any = None,  # noqa: ANN401
+        callback: "BaseCallback | None" = None,
         at_once: int = UPDATES_AT_ONCE,
     ) -> dict[str, float]:
-        """Take some updates; with a callback one, so that it is told of each.
+        """Take some updates; with a callback one, so that it is called after each.
 
         Args:
             left: Updates to the end of the training.
             progress: Share of the training that is done.
-            callback: SB3's, told of each update; None tells nobody.
-            at_once: Most updates that are taken.
+            callback: SB3's, called after each update; None for none.
+            at_once: Most updates to take.
 
         Raises:
             ValueError: If there is nothing to learn from.

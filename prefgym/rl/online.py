@@ -1,21 +1,39 @@
-"""What agents share that act while they learn: stepping worlds."""
+"""The base of agents that act while they learn: stepping environments."""
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
+from typing_extensions import TypeVar
 
 from prefgym.common.spaces import device_of
 from prefgym.common.states import State
+from prefgym.core.arrays import Array, BoolArray, Env
 from prefgym.core.rollout import Rollout
-from prefgym.rl.base import BaseAgent, StopTraining
+from prefgym.rl.base import BaseAgent
+from prefgym.rl.sb3_verbs import StopTraining
+from prefgym.rl.settings import OnlineSettings
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.callbacks import BaseCallback
+
+Cfg = TypeVar("Cfg", bound=OnlineSettings, default=Any)
 
 
-def final_obs(obs: np.ndarray, done: np.ndarray, info: dict[str, Any]) -> np.ndarray:
+class _DeviceEnv(Protocol):
+    """Environments on a device, which note errors there."""
+
+    def check(self) -> None:
+        """Raise what was noted."""
+        ...
+
+
+def final_obs(obs: Array, done: BoolArray, info: Mapping[str, Any]) -> Array:
     """Return what a step in SAME_STEP mode led to, before any reset. Shape: (N, O)."""
     if not done.any():
         return obs
@@ -24,13 +42,13 @@ def final_obs(obs: np.ndarray, done: np.ndarray, info: dict[str, Any]) -> np.nda
     return reached
 
 
-class OnlineAgent(BaseAgent):
-    """An agent made of `act` and `update`; its configuration has `num_envs` and `num_steps`."""
+class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
+    """An agent made of `act` and `update`."""
 
     learns_from = ("reward",)
 
-    def __init__(self, cfg: Any, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
-        """Note what the environments are like.
+    def __init__(self, cfg: Cfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
+        """Read the spaces of the environments.
 
         Args:
             cfg: Hyperparameters.
@@ -41,34 +59,40 @@ class OnlineAgent(BaseAgent):
         super().__init__(cfg, env, seed=seed, device=device)
         self._obs: Tensor | None = None
 
+    @property
+    def rollout_steps(self) -> int:
+        """Return the steps of each environment between two updates."""
+        return self.cfg.num_steps
+
     @abstractmethod
     def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
         """Learn from a rollout with its reward; `progress` is the share of the training that is done."""
 
     def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Draw the actions that are tried out while collecting. Shapes: (N, A), (N,)."""
+        """Sample the actions to take while collecting, and their log-probabilities. Shapes: (N, A), (N,)."""
         return self.act(obs)
 
-    def reached(self, next_obs: np.ndarray, done: np.ndarray) -> None:
-        """Take note of where a step of collecting has led, before any reset, and where episodes ended with it."""
+    def reached(self, next_obs: Array, done: BoolArray) -> None:
+        """Note where a step of collecting has led, before any reset, and where it ended episodes."""
 
     def start_over(self) -> None:
         """Forget where the environments are, which are reset before the next step."""
         self._obs = None
 
-    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
+    def collect(self, env: Env, callback: "BaseCallback | None" = None) -> Rollout:
         """Step every environment of `env`, in SAME_STEP mode, `num_steps` times.
 
         Args:
-            env: The environments; those on a device take and give tensors, and are not waited for before the end.
-            callback: SB3's, told of each step; None tells nobody.
+            env: The environments; those on a device take and return tensors, and are not waited for before the end.
+            callback: SB3's, called after each step; None for none.
 
         Raises:
             ValueError: If the environment resets in another mode.
             StopTraining: If the callback wants no more steps.
         """
-        vector_env: Any = env
-        if not isinstance(vector_env, VectorEnv) or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
+        # scripts may hand over a single environment
+        is_vector = isinstance(cast(object, env), VectorEnv)
+        if not is_vector or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
         if self._obs is None:
             self._obs = self.tensor(env.reset(seed=None)[0])
@@ -78,11 +102,12 @@ class OnlineAgent(BaseAgent):
             with torch.no_grad():
                 action, log_prob = self.sample(self._obs)
                 executed = self.executed(action)
-            obs, reward, terminated, truncated, info = env.step(executed if on_device else executed.cpu().numpy())
+            taken = cast(Array, executed) if on_device else executed.cpu().numpy()
+            obs, reward, terminated, truncated, info = env.step(taken)
             done = terminated | truncated
             next_obs = info["final_obs"] if on_device else final_obs(obs, done, info)
-            told = (self.tensor(x) for x in (next_obs, reward, terminated, truncated))
-            steps.append((self._obs, action, executed, *told, log_prob))
+            after = (self.tensor(x) for x in (next_obs, reward, terminated, truncated))
+            steps.append((self._obs, action, executed, *after, log_prob))
             self._obs = self.tensor(obs)
             self.reached(next_obs, done)
             self.num_timesteps += env.num_envs
@@ -91,13 +116,13 @@ class OnlineAgent(BaseAgent):
                 if not callback.on_step():
                     raise StopTraining
         if on_device:
-            env.check()  # the first look at the device since the rollout began
+            cast(_DeviceEnv, env).check()  # the first look at the device since the rollout began
         names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
         rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
         return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
 
-    def advance(self, left: int, progress: float, callback: Any = None) -> dict[str, float]:  # noqa: ANN401
-        """Learn from one rollout, and what the environment rewarded for it."""
+    def advance(self, left: int, progress: float, callback: "BaseCallback | None" = None) -> dict[str, float]:
+        """Learn from one rollout and the reward of the environment."""
         rollout = self.collect(self.env, callback)
         if callback is not None:
             callback.on_rollout_end()

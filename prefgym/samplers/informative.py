@@ -1,11 +1,13 @@
 """Ask where the learner is unsure: its members disagree, or each of them wavers."""
 
 from dataclasses import dataclass
+from typing import cast
 
 import torch
 from torch import Tensor
 
 from prefgym.common.finite import check_finite
+from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.choice import BradleyTerry
 from prefgym.core.protocols import Learner, Recorder, ScoringLearner
 from prefgym.core.scores import masked_return
@@ -103,6 +105,6 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
 
 def learned_scores(learner: Learner, segments: Segments) -> Tensor:
     """Score segments as the learner's members choose between them. Shape: (E, ...)."""
-    if isinstance(learner, ScoringLearner):
-        return learner.score(segments)
+    if Capability.SCORES in capabilities_of(learner):
+        return cast(ScoringLearner, learner).score(segments)
     return masked_return(learner.reward(segments), segments)

@@ -43,14 +43,14 @@ class KCenterSampler(CandidateSampler):
         cfg: KCenterSamplerCfg | DisagreementKCenterSamplerCfg | None = None,
         *,
         source: Source | None = None,
-        asked: Callable[[], Segments | None] | None = None,
+        asked: Callable[[], Segments | None] = lambda: None,
     ) -> None:
         """Keep the settings.
 
         Args:
             cfg: What queries look like and how many candidates are drawn.
             source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
-            asked: Says which options were asked about before, of batch shape (M, K); they count as covered.
+            asked: Returns the options of all earlier queries, of batch shape (M, K); they count as covered.
         """
         super().__init__(cfg or KCenterSamplerCfg(), source=source)
         self.asked = asked
@@ -58,7 +58,7 @@ class KCenterSampler(CandidateSampler):
     def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
         """Choose the candidates that cover the others. Shape: (num_queries,), int64."""
         features = _features(recorder.segments(candidates, self.cfg.segment_length, truth=False))
-        asked = None if self.asked is None else self.asked()
+        asked = self.asked()
         return k_center(features, num_queries, covered=features[:0] if asked is None else _features(asked).to(features))
 
 
@@ -70,14 +70,14 @@ class DisagreementKCenterSampler(KCenterSampler):
         cfg: DisagreementKCenterSamplerCfg | None = None,
         *,
         source: Source | None = None,
-        asked: Callable[[], Segments | None] | None = None,
+        asked: Callable[[], Segments | None] = lambda: None,
     ) -> None:
         """Keep the settings.
 
         Args:
             cfg: What queries look like, how many candidates are drawn and how many of them are kept.
             source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
-            asked: Says which options were asked about before, of batch shape (M, K); they count as covered.
+            asked: Returns the options of all earlier queries, of batch shape (M, K); they count as covered.
         """
         cfg = cfg or DisagreementKCenterSamplerCfg()
         super().__init__(cfg, source=source, asked=asked)

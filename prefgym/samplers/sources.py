@@ -35,7 +35,7 @@ class RecentSteps:
     """
 
     num_steps: Count
-    """How many of the most recent steps, counted over all worlds."""
+    """How many of the most recent steps, counted over all environments."""
 
     __post_init__ = check
 

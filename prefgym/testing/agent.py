@@ -4,20 +4,19 @@ import math
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import numpy as np
 import torch
-from gymnasium.vector import VectorEnv
 
 from prefgym.common.spaces import single_spaces
 from prefgym.common.states import Stateful
+from prefgym.core.arrays import Env
 from prefgym.core.protocols import Agent
 from prefgym.core.rollout import Rollout
 from prefgym.testing.common import global_generators_untouched, require, saved_state
 from prefgym.testing.examples import example_env
 
-Env = VectorEnv[Any, Any, Any]
 Make = Callable[[Env], Agent]
 NUM_OBS = 7
 
@@ -63,10 +62,10 @@ def _check_predictions(agent: Agent, env: Env, obs: np.ndarray) -> None:
     for shown in (obs, obs[0]):
         wanted = (*shown.shape[:-1], *space.shape)
         for deterministic in (False, True):
-            answer: Any = agent.predict(shown, deterministic=deterministic)
+            answer: object = agent.predict(shown, deterministic=deterministic)
             told = "predict() must return actions and the state of a recurrent policy, None without one"
-            assert isinstance(answer, tuple) and len(cast(tuple[Any, ...], answer)) == 2, told
-            action = cast(np.ndarray, answer[0])
+            assert isinstance(answer, tuple) and len(cast("tuple[object, ...]", answer)) == 2, told
+            action = answer[0]
             told = f"predict() must return actions as an array, not {type(action).__name__}"
             assert isinstance(cast(object, action), np.ndarray), told
             assert action.shape == wanted, f"actions must have shape {wanted} for these observations: {action.shape}"
@@ -81,8 +80,9 @@ def _decided(agent: Agent, obs: np.ndarray) -> np.ndarray:
     return np.asarray(agent.predict(obs, deterministic=True)[0])
 
 
-def _check_rollout(rollout: Any, env: Env) -> None:  # noqa: ANN401
-    assert isinstance(rollout, Rollout), f"collect() must return a Rollout, not {type(rollout).__name__}"
+def _check_rollout(rollout: Rollout, env: Env) -> None:
+    told = f"collect() must return a Rollout, not {type(rollout).__name__}"
+    assert isinstance(cast(object, rollout), Rollout), told
     shape = tuple(rollout.reward.shape)
     told = f"a rollout must have reward of shape (T, {env.num_envs}), a step or more, not {shape}"
     assert len(shape) == 2 and shape[0] and shape[1] == env.num_envs, told

@@ -23,7 +23,7 @@ def check_learner(make: Make, preferences: Preferences | None = None, *, resumab
 
     Args:
         make: Makes a fresh learner; each call must make the same one, seed included. A learner of self-play comes
-            with fragments that it was shown by `watch`.
+            with fragments that it has observed.
         preferences: What to fit; None for 16 answers about random segments with 3 numbers an observation, 2 an action.
         resumable: Whether runs with it must be able to go on after they were stopped.
 

@@ -6,6 +6,7 @@ from typing import cast
 import torch
 from torch import Tensor
 
+from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Learner, NoSegmentError, Recorder, Sampler
 from prefgym.core.segments import Segments
@@ -28,8 +29,9 @@ class _ExampleLearner:
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Take nothing over."""
 
-    def fit(self, preferences: Preferences) -> None:
+    def fit(self, preferences: Preferences) -> FitReport:
         """Learn nothing."""
+        return FitReport()
 
     def reward(self, segments: Segments) -> Tensor:
         """Return the first and the last number of each observation. Shape: (2, ..., T)."""

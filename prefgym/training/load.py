@@ -13,7 +13,7 @@ from prefgym.common.registry import registry_of
 from prefgym.core.protocols import Agent, Learner
 from prefgym.evaluation.evaluate import make_evaluation_env
 from prefgym.nn.weights import load_weights
-from prefgym.rl.base import config_from_json
+from prefgym.rl.files import config_from_json
 from prefgym.runs.folder import read_config, verify_part
 
 Loaded = TypeVar("Loaded")

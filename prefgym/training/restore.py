@@ -6,7 +6,7 @@ from typing import Any, TypeVar, get_args, get_type_hints
 
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.registry import Kind, NoSettings, registry_of
-from prefgym.rl.base import config_from_json
+from prefgym.rl.files import config_from_json
 from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.folder import has_finished, read_config
 from prefgym.training.config import OfflineCfg, TrainCfg

@@ -1,24 +1,31 @@
 """The bridge to Stable-Baselines3: its view of our envs, a replay buffer that relabels the past, and its callbacks."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, cast
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import gymnasium as gym
 import numpy as np
-import numpy.typing as npt
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode
 from stable_baselines3.common import buffers, vec_env
+from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback, ProgressBarCallback
 
 from prefgym.buffers.replay import ROWS_AT_ONCE, Batch
 from prefgym.common.spaces import device_of, single_spaces
 from prefgym.common.states import State
+from prefgym.core.arrays import Array, Env
 from prefgym.core.protocols import Learner
 from prefgym.core.relabel import learned_reward
+from prefgym.core.rollout import Rollout
 from prefgym.sim.nested import to_numpy
 
-Array = npt.NDArray[Any]
+if TYPE_CHECKING:
+    from prefgym.rl.sb3_verbs import Sb3Verbs
+
+Callback: TypeAlias = BaseCallback | Callable[[dict[str, Any], dict[str, Any]], bool]
+"""SB3's: an object, or a function of locals and globals."""
+Callbacks: TypeAlias = Callback | list[Callback] | None
 
 
 class VecEnv(vec_env.VecEnv):
@@ -28,7 +35,7 @@ class VecEnv(vec_env.VecEnv):
         ValueError: If the environment resets in another mode than SAME_STEP, or its spaces are not Boxes of one axis.
     """
 
-    def __init__(self, env: VectorEnv[Any, Any, Any]) -> None:
+    def __init__(self, env: Env) -> None:
         if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise ValueError("Stable-Baselines3 needs an environment made with autoreset_mode='SameStep'")
         self.env = env
@@ -38,7 +45,7 @@ class VecEnv(vec_env.VecEnv):
 
     def reset(self) -> Array:
         """Start episodes; what was given to `seed` and `set_options` counts once. Shape: (N, O)."""
-        obs, info = self._told(self.env.reset(seed=self._seeds[0], options=self._options[0] or None))
+        obs, info = self._arrays(self.env.reset(seed=self._seeds[0], options=self._options[0] or None))
         self.reset_infos = [info_of(info, index) for index in range(self.num_envs)]
         self._reset_seeds()
         self._reset_options()
@@ -50,7 +57,7 @@ class VecEnv(vec_env.VecEnv):
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
         """Take the step. Shapes: (N, O), (N,), (N,), and a dictionary an environment."""
-        obs, reward, terminated, truncated, info = self._told(self.env.step(self._actions))
+        obs, reward, terminated, truncated, info = self._arrays(self.env.step(self._actions))
         done = terminated | truncated
         infos: list[dict[str, Any]] = [{} for _ in range(self.num_envs)]
         for index in np.flatnonzero(done).tolist():
@@ -59,7 +66,7 @@ class VecEnv(vec_env.VecEnv):
             infos[index] = final | {"TimeLimit.truncated": bool(truncated[index] and not terminated[index])}
         return obs, np.array(reward, np.float32), done, infos  # a copy: SB3 adds to it
 
-    def _told(self, values: Any) -> Any:  # noqa: ANN401
+    def _arrays(self, values: Any) -> Any:  # noqa: ANN401 - whatever is nested in an environment's answer
         """Turn tensors of environments on a device into arrays, which are all that SB3 knows."""
         return to_numpy(values) if self._is_on_device else values
 
@@ -68,7 +75,7 @@ class VecEnv(vec_env.VecEnv):
         self.env.close()
 
     def get_images(self) -> Sequence[Array | None]:
-        """Draw every world."""
+        """Render every environment."""
         return cast("Sequence[Array]", self.env.render() or [None] * self.num_envs)
 
     def get_attr(self, attr_name: str, indices: Any = None) -> list[Any]:  # noqa: ANN401
@@ -101,10 +108,47 @@ class VecEnv(vec_env.VecEnv):
         return [False for _ in self._get_indices(indices)]
 
 
+class RecordingVecEnv(VecEnv):
+    """Environments that record their steps as rollouts."""
+
+    def reset(self) -> Array:
+        """Start episodes."""
+        obs = super().reset()
+        self.start(obs)
+        return obs
+
+    def start(self, obs: Array) -> None:
+        """Note where the environments are."""
+        self._obs = obs
+        self._steps: list[tuple[Array, ...]] = []
+
+    def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
+        """Take a step, and record it."""
+        obs, reward, done, infos = super().step_wait()
+        next_obs = obs.copy()
+        truncated = np.array([info.get("TimeLimit.truncated", False) for info in infos])
+        for index in np.flatnonzero(done):
+            next_obs[index] = infos[index]["terminal_observation"]
+        ended = done & ~truncated, truncated
+        self._steps.append((self._obs, self._actions, self._actions, next_obs, reward.copy(), *ended))
+        self._obs = obs
+        return obs, reward, done, infos
+
+    def take(self) -> Rollout:
+        """Return the steps since the last call. Shapes: (T, N, ...)."""
+        columns = [np.stack(column) for column in zip(*self._steps)]
+        self._steps = []
+        names = ("obs", "action", "executed", "next_obs", "reward")
+        floats = {name: torch.as_tensor(x, dtype=torch.float32) for name, x in zip(names, columns)}
+        terminated, truncated = (torch.as_tensor(x) for x in columns[5:])
+        zeros = torch.zeros_like(floats["reward"])  # SB3 keeps the log-probabilities itself
+        return Rollout(**floats, terminated=terminated, truncated=truncated, log_prob=zeros)
+
+
 def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
     """Pick one environment's entries out of a vector environment's information.
 
-    >>> world_info({"x": np.array([1.0, 2.0]), "_x": np.array([True, False])}, 0)
+    >>> info_of({"x": np.array([1.0, 2.0]), "_x": np.array([True, False])}, 0)
     {'x': 1.0}
     """
     picked: dict[str, Any] = {}
@@ -112,8 +156,8 @@ def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
         if name.startswith("final_info") or not (f"_{name}" in info and info[f"_{name}"][index]):
             continue
         if isinstance(value, Mapping):
-            told = cast("Mapping[str, Any]", value)
-            picked[name] = {key: float(x[index]) for key, x in told.items() if not key.startswith("_")}
+            inner = cast("Mapping[str, Any]", value)
+            picked[name] = {key: float(x[index]) for key, x in inner.items() if not key.startswith("_")}
         else:
             picked[name] = value[index].item() if np.ndim(value[index]) == 0 else value[index]
     return picked
@@ -132,7 +176,7 @@ class ReplayBuffer(buffers.ReplayBuffer):
             raise ValueError("relabelling needs optimize_memory_usage=False: learners may look at the next observation")
 
     def __len__(self) -> int:
-        """Return how many rows are filled, each with a step of every world."""
+        """Return how many rows are filled, each with a step of every environment."""
         return self.size()
 
     def relabel(self, learner: Learner) -> None:
@@ -182,18 +226,18 @@ class ReplayBuffer(buffers.ReplayBuffer):
         self.pos, self.full = state["pos"], state["full"]
 
 
-def start_callbacks(agent: Any, callback: Any, progress_bar: bool, known: dict[str, Any]) -> BaseCallback:  # noqa: ANN401
-    """Make one callback out of what was given, and tell it that the training starts.
+def start_callbacks(agent: "Sb3Verbs", callback: Callbacks, progress_bar: bool, known: dict[str, Any]) -> BaseCallback:
+    """Join callbacks to one, and begin the training with it.
 
     Args:
         agent: With SB3's verbs.
-        callback: One of SB3's, a list of them, a function of locals and globals, or None.
+        callback: SB3's.
         progress_bar: Whether SB3's progress bar is added.
         known: What callbacks may look up in `locals`.
     """
-    given = cast("list[Any]", callback if isinstance(callback, list) else [] if callback is None else [callback])
-    callbacks = [x if isinstance(x, BaseCallback) else ConvertCallback(x) for x in given]
+    several = cast("list[Callback]", callback if isinstance(callback, list) else [callback] if callback else [])
+    callbacks = [x if isinstance(x, BaseCallback) else ConvertCallback(x) for x in several]
     together = CallbackList([*callbacks, *([ProgressBarCallback()] if progress_bar else [])])
-    together.init_callback(agent)
+    together.init_callback(cast(BaseAlgorithm, agent))  # it has what callbacks use of one
     together.on_training_start(known, {})
     return together

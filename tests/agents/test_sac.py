@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -17,6 +17,7 @@ from prefgym.agents.sac import SAC, SACCfg
 from prefgym.buffers.replay import Batch
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.spaces import Spaces
+from prefgym.core.arrays import Env
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 
@@ -105,7 +106,7 @@ def test_unbounded_actions_are_refused() -> None:
     high = np.array([np.inf], np.float32)
     spaces = Spaces(gym.spaces.Box(-1, 1, (1,)), gym.spaces.Box(-high, high))
     with pytest.raises(ValueError, match="sac needs actions within finite bounds"):
-        SAC(SMALL, spaces)
+        SAC(SMALL, cast(Env, spaces))
 
 
 def test_two_agents_with_one_seed_are_equal_to_the_last_bit(make_env: MakeEnv) -> None:

@@ -17,6 +17,7 @@ from stable_baselines3.common.noise import NormalActionNoise
 import prefgym.agents
 from prefgym.agents.sb3 import Sb3Agent, Sb3Cfg
 from prefgym.common.errors import UserError
+from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
@@ -67,6 +68,11 @@ def test_our_loop_does_what_theirs_does(name: str, make_env: MakeEnv) -> None:
     train(ours, 5 if name == "ppo" else 80)
     theirs = THEIRS[name](VecEnv(make_env())).learn(320)
     assert torch.equal(flat(ours.model.policy), flat(theirs.policy))
+
+
+@pytest.mark.parametrize(("name", "expected"), [("ppo", False), ("sac", True), ("td3", True)])
+def test_what_an_algorithm_can_do_depends_on_the_algorithm(name: str, expected: bool, make_env: MakeEnv) -> None:
+    assert (Capability.OFF_POLICY in capabilities_of(Sb3Agent(CFGS[name], make_env()))) == expected
 
 
 def test_what_is_rewarded_later_is_as_if_it_had_been_rewarded_at_once(make_env: MakeEnv) -> None:

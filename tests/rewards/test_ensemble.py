@@ -6,6 +6,7 @@ import gymnasium as gym
 import pytest
 import torch
 
+from prefgym.common.spaces import Spaces
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
@@ -13,15 +14,7 @@ from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.rewards.shaping import Shaping
 
-
-class Spaces:
-    """An environment as far as a learner looks at it."""
-
-    observation_space = gym.spaces.Box(-1, 1, (2,))
-    action_space = gym.spaces.Box(-1, 1, (1,))
-
-
-ENV = Spaces()
+ENV = Spaces(gym.spaces.Box(-1, 1, (2,)), gym.spaces.Box(-1, 1, (1,)))
 CFG = EnsembleCfg(hidden=(16, 16), fit=FitCfg(learning_rate=1e-2))
 
 

@@ -78,8 +78,9 @@ class TwoMembers:
     def load_weights(self, weights: object) -> None:
         """Take nothing over."""
 
-    def fit(self, preferences: Preferences) -> None:
+    def fit(self, preferences: Preferences) -> FitReport:
         """Learn nothing."""
+        return FitReport()
 
     def reward(self, segments: Segments) -> torch.Tensor:
         """Give two members. Shape: (2, ..., T)."""

@@ -1,13 +1,13 @@
 """Rounds of updates: how many there are, what they are told, and when they begin."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import gymnasium as gym
 import pytest
 import torch
 from torch import Tensor, nn
 
+from prefgym.core.arrays import Env
 from prefgym.core.rollout import Rollout
 from prefgym.rl.off_policy import ReplayAgent
 
@@ -22,12 +22,12 @@ class CountingCfg:
     updates_per_step: float = 7.0
 
 
-class Counting(ReplayAgent):
+class Counting(ReplayAgent[CountingCfg, int]):
     """Learns nothing, and counts."""
 
-    name, default, told = "counting", CountingCfg(), ("number", "odd")
+    name, default, metric_names = "counting", CountingCfg(), ("number", "odd")
 
-    def __init__(self, env: Any, updates_per_step: float = 7.0) -> None:  # noqa: ANN401
+    def __init__(self, env: Env, updates_per_step: float = 7.0) -> None:
         super().__init__(CountingCfg(updates_per_step=updates_per_step), env)
         self.drawn: list[int] = []
         self.remembered = 0

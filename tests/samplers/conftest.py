@@ -1,6 +1,7 @@
 """Recorded episodes to draw from, and a learner that thinks what it is told."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import ClassVar
 
 import numpy as np
 import pytest
@@ -8,6 +9,7 @@ import torch
 from torch import Tensor
 
 from prefgym.buffers.recorder import Recorder
+from prefgym.core.capabilities import Capability
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 
@@ -66,6 +68,8 @@ class ToldLearner:
 
 class ScoringToldLearner(ToldLearner):
     """A learner that chooses by ten times what it gives."""
+
+    capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SCORES})
 
     def score(self, segments: Segments) -> Tensor:
         """Score by ten times the reward."""

@@ -14,6 +14,7 @@ from gymnasium.wrappers import TimeLimit
 import prefgym
 from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 
@@ -142,8 +143,9 @@ class Learner:
     def load_weights(self, weights: Mapping[str, torch.Tensor]) -> None:
         """Take nothing over."""
 
-    def fit(self, preferences: Preferences) -> None:
+    def fit(self, preferences: Preferences) -> FitReport:
         """Learn nothing."""
+        return FitReport()
 
     def reward(self, segments: Segments) -> torch.Tensor:
         """Give two members alike. Shape: (2, ..., T)."""

@@ -2,15 +2,19 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor
 
 from prefgym.common.limits import Count, Positive, check
 from prefgym.common.spaces import denormalize_action
+from prefgym.core.arrays import Env
 from prefgym.core.rollout import Rollout
 from prefgym.rl.online import OnlineAgent
+
+if TYPE_CHECKING:
+    from stable_baselines3.common.callbacks import BaseCallback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,16 +33,15 @@ class RandomSearchCfg:
     __post_init__ = check
 
 
-class RandomSearch(OnlineAgent):
+class RandomSearch(OnlineAgent[RandomSearchCfg]):
     """a = tanh(M s), scaled to the bounds of actions."""
 
     name, default = "random-search", RandomSearchCfg()
 
-    def __init__(self, cfg: RandomSearchCfg, env: Any, *, seed: int = 0, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: RandomSearchCfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
         super().__init__(cfg, env, seed=seed, device=device)
         if cfg.num_envs % 2:
             raise ValueError(f"num_envs must be even, not {cfg.num_envs}: two environments try each direction")
-        self.cfg: RandomSearchCfg = cfg
         self.matrix = torch.zeros(self.action_dim, self.obs_dim, device=self.device)
         self.directions = torch.zeros(0, self.action_dim, self.obs_dim, device=self.device)
 
@@ -56,7 +59,7 @@ class RandomSearch(OnlineAgent):
         noise = self.cfg.noise * self.directions
         return self.action(self.matrix + torch.cat([noise, -noise]), obs)
 
-    def collect(self, env: Any, callback: Any = None) -> Rollout:  # noqa: ANN401
+    def collect(self, env: Env, callback: "BaseCallback | None" = None) -> Rollout:
         """Step every environment `num_steps` times, in a new direction."""
         shape = (env.num_envs // 2, *self.matrix.shape)
         self.directions = torch.randn(shape, generator=self.generator, device=self.device)
@@ -76,5 +79,5 @@ class RandomSearch(OnlineAgent):
         return {"matrix": self.matrix}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
+        """Load what `weights` returned."""
         self.matrix = weights["matrix"].to(self.matrix)

@@ -1,20 +1,17 @@
 """A reward that is linear in observation and action, fitted to choices by maximum likelihood (Bradley-Terry)."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor
 
 from prefgym.common.limits import Count, NonNegative, check
 from prefgym.common.spaces import single_spaces
-from prefgym.common.states import State
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.fit_report import FitReport, accuracy
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
-
-NAN, NOTHING = float("nan"), torch.zeros(0)
+from prefgym.rewards.base import RewardLearner
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,12 +26,12 @@ class LinearRewardCfg:
     __post_init__ = check
 
 
-class LinearReward:
+class LinearReward(RewardLearner):
     """r(s, a) = w . (s, a)."""
 
-    def __init__(self, cfg: LinearRewardCfg, env: Any, *, device: str = "cpu") -> None:  # noqa: ANN401
+    def __init__(self, cfg: LinearRewardCfg, env: HasSpaces, *, device: str = "cpu") -> None:
         observation, action = single_spaces(env)
-        self.cfg, self.is_fitted = cfg, False
+        self.cfg = cfg
         self.w = torch.zeros(observation.shape[0] + action.shape[0], device=device)
 
     def fit(self, preferences: Preferences) -> FitReport:
@@ -56,13 +53,9 @@ class LinearReward:
         self.w, self.is_fitted = w.detach(), True
         return FitReport(
             num_preferences=len(preferences),
-            epochs=1,
             loss=float(closure().detach()),
             train_accuracy=accuracy((sums @ self.w).log_softmax(-1), choice),
-            accuracy=NAN,  # nothing is held out
-            calibration_error=NAN,
-            probability=NOTHING,
-            choice=NOTHING,
+            extra={"norm": float(self.w.norm())},
         )
 
     def features(self, segments: Segments) -> Tensor:
@@ -72,19 +65,3 @@ class LinearReward:
     def reward(self, segments: Segments) -> Tensor:
         """Return the reward of each step; there is one member. Shape: (1, ..., T)."""
         return (self.features(segments) @ self.w).unsqueeze(0)
-
-    def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
-        return {"w": self.w}
-
-    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take over what `weights` returned."""
-        self.w, self.is_fitted = weights["w"].to(self.w), True
-
-    def state_dict(self) -> State:
-        """Return the state to resume from."""
-        return {"w": self.w, "is_fitted": self.is_fitted}
-
-    def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
-        self.w, self.is_fitted = state["w"].to(self.w), state["is_fitted"]

@@ -1,0 +1,82 @@
+"""The base of reward learners: a learner writes `fit` and `reward`, and inherits what saves and restores it."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from typing import ClassVar, TypeVar
+
+import torch
+from torch import Generator, Tensor, nn
+
+from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.capabilities import NONE, Capability
+from prefgym.core.fit_report import FitReport
+from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
+from prefgym.nn.weights import load_merged_state_dicts, merge_state_dicts
+
+Part = TypeVar("Part")
+
+
+class RewardLearner(ABC):
+    """A reward learner whose weights and state are found among its attributes.
+
+    Weights are the tensors and networks; the state to resume from adds optimisers and generators. Attributes whose
+    names begin with an underscore belong to neither: they are what can be computed again.
+    """
+
+    capabilities: ClassVar[frozenset[Capability]] = NONE
+    is_fitted: bool = False
+    """Whether it has been fitted; `fit` sets it."""
+
+    @abstractmethod
+    def fit(self, preferences: Preferences) -> FitReport:
+        """Fit to all preferences so far, set `is_fitted`, and report how well that went."""
+
+    @abstractmethod
+    def reward(self, segments: Segments) -> Tensor:
+        """Predict the reward of each step, by each of E members, without a gradient. Shape: (E, ..., T)."""
+
+    def weights(self) -> dict[str, Tensor]:
+        """Return everything that was learned."""
+        tensors = {name: value.detach() for name, value in self._attributes(Tensor).items()}
+        return {**tensors, **merge_state_dicts(self._networks())}
+
+    def load_weights(self, weights: Mapping[str, Tensor]) -> None:
+        """Load what `weights` returned.
+
+        Raises:
+            ValueError: If the networks have other shapes.
+        """
+        load_merged_state_dicts(self._networks(), weights)
+        for name, tensor in self._attributes(Tensor).items():
+            loaded = weights[name].to(tensor, copy=True)
+            if isinstance(tensor, nn.Parameter):
+                tensor.data = loaded  # its optimiser knows it by identity
+            else:
+                setattr(self, name, loaded)
+        self.is_fitted = True
+
+    def state_dict(self) -> State:
+        """Return the state to resume from; a learner with more to restore adds it."""
+        optimizers = {name: optimizer_state(one) for name, one in self._optimizers().items()}
+        generators = {name: one.get_state() for name, one in self._attributes(Generator).items()}
+        return {"weights": self.weights(), **optimizers, **generators, "is_fitted": self.is_fitted}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.load_weights(state["weights"])
+        for name, optimizer in self._optimizers().items():
+            load_optimizer_state(optimizer, state[name])
+        for name, generator in self._attributes(Generator).items():
+            generator.set_state(state[name])
+        self.is_fitted = state["is_fitted"]
+
+    def _attributes(self, kind: type[Part]) -> dict[str, Part]:
+        public = ((name, value) for name, value in vars(self).items() if not name.startswith("_"))
+        return {name: value for name, value in public if isinstance(value, kind)}
+
+    def _networks(self) -> dict[str, nn.Module]:
+        return self._attributes(nn.Module)
+
+    def _optimizers(self) -> dict[str, torch.optim.Optimizer]:
+        return self._attributes(torch.optim.Optimizer)
