@@ -31,7 +31,7 @@ from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
 from prefgym.nn.weights import load_weights, save_weights
 from prefgym.rl.base import config_from_json
-from prefgym.runs.folder import check_import
+from prefgym.runs.config_file import check_import
 from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 
 

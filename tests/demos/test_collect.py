@@ -16,7 +16,7 @@ import prefgym
 from prefgym.common.errors import UserError
 from prefgym.demos.collect import Episode, collect, dataset_path, summary
 from prefgym.demos.policies import noisy
-from prefgym.evaluation.evaluate import make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
 
 POLE, REACH = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0"
 ACTIONS = gym.spaces.Box(-3.0, 3.0, (1,), np.float32)

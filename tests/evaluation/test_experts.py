@@ -13,7 +13,8 @@ from train_experts import table
 from prefgym.common.errors import UserError
 from prefgym.common.files import read_sealed_json, write_sealed_json
 from prefgym.envs import expert
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured, load_expert
 
 FOLDER = Path(__file__).resolve().parents[1] / "envs" / "experts"
