@@ -112,7 +112,7 @@ class EnvSource:
         """Return the time limit of an episode; None where there is none."""
         with making(self):
             limit = self.cfg.kwargs.get("max_episode_steps", self.spec.max_episode_steps)
-            if limit is None and callable(self.spec.entry_point):  # a function may set one itself
+            if limit is None and self.spec.entry_point in (self.name, self.given):  # a function may set one itself
                 env = self.make_one()
                 limit = env.spec.max_episode_steps if env.spec else None
                 env.close()

@@ -116,7 +116,7 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
 
     Args:
         cfg: Resolved configuration.
-        objects: Parts that are ready-made.
+        objects: Parts that are ready-made; None for none.
 
     Raises:
         UserError: If the parts do not fit the environment.

@@ -3,6 +3,7 @@
 import json
 import sys
 from collections.abc import Callable, Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,18 @@ from commands import TINY, run
 from gymnasium.envs.registration import EnvSpec
 
 import prefgym
+from prefgym import agents, samplers
 from prefgym.common.errors import UserError
 from prefgym.common.files import read_sealed_text, write_sealed_text
 from prefgym.common.modules import trust
 from prefgym.evaluation.envs import make_evaluation_env, source_of_run
 from prefgym.evaluation.evaluate import record_episode
+from prefgym.rl.base import config_from_json
+from prefgym.runs.folder import plain
 from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.third_party import PhysicsVectorEnv
+from prefgym.training.api import train, train_cfg
+from prefgym.training.config import EvalCfg, TrainCfg
 
 POLE = "prefgym/InvertedPendulum-v0"
 MODULE = '''
@@ -99,7 +105,7 @@ def test_a_module_of_the_present_folder_is_named_by_an_id_or_a_function(theirs: 
     by_id = EnvSource.of(f"{theirs}:theirs/Line-v0")
     assert (rewards_of(by_id), by_id.max_episode_steps, by_id.is_ours) == ([1.0] * 5, 5, False)
     by_function = EnvSource.of(f"{theirs}:make_line", EnvCfg(kwargs={"length": 3, "per_step": 4.0}))
-    assert rewards_of(by_function) == [4.0] * 3
+    assert (rewards_of(by_function), by_function.max_episode_steps) == ([4.0] * 3, 3)
     by_class = EnvSource.of(f"{theirs}:Line", EnvCfg(kwargs={"max_episode_steps": 2}))
     assert (rewards_of(by_class), by_class.max_episode_steps) == ([1.0] * 2, 2)
 
@@ -214,6 +220,29 @@ def test_a_run_is_trained_evaluated_and_reported_with_the_same_keyword_arguments
     assert source_of_run(Path("run")).cfg.kwargs == {"length": 6, "per_step": 2}
     assert run(capsys, "report", "run")[0] == 0
     assert prefgym.load_policy("run").predict(np.zeros((1, 1), np.float32))[0].shape == (1, 1)
+
+
+def test_python_trains_in_what_a_function_makes(theirs: str) -> None:
+    """A function with a name is kept by its name; another one is kept in memory alone."""
+    rewards_of(f"{theirs}:make_line")
+    make: Callable[..., gym.Env[Any, Any]] = sys.modules[theirs].make_line
+    few: dict[str, Any] = {
+        **{"agent": agents.cfg("ppo", num_envs=2, num_steps=50), "sampler": samplers.cfg("uniform", segment_length=3)},
+        **{"budget": 2, "steps": 200, "threads": 1, "report": False},
+        **{"eval": EvalCfg(episodes=1, final_episodes=2), "env_cfg": EnvCfg(kwargs={"per_step": 3})},
+    }
+    ran = train(make, out="named", **few)
+    assert (ran.config["env"], ran.result.returns) == (f"{theirs}:make_line", (21.0, 21.0))
+    assert source_of_run(ran.path).cfg.kwargs == {"per_step": 3}
+    ran = train(lambda per_step: make(4, per_step=per_step), out="unnamed", **few)
+    assert ran.config["env"].endswith("<lambda>") and ran.result.returns == (12.0, 12.0)
+    with pytest.raises(UserError, match="a configuration holds no objects: give env by name"):
+        train_cfg(lambda: make(), **few)
+
+
+def test_a_configuration_is_read_from_a_file_as_it_was_written() -> None:
+    cfg = TrainCfg(env_cfg=EnvCfg(kwargs={"size": [3, 4], "fast": True}, wrappers=("a:B", "c:D")))
+    assert config_from_json(TrainCfg(), {"env_cfg": plain(asdict(cfg))["env_cfg"]}) == cfg
 
 
 @pytest.mark.parametrize(
