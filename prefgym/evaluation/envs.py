@@ -24,7 +24,7 @@ def make_evaluation_env(
     """Make environments that return the task reward, or the metric of a task without one, seeded as Gymnasium's own.
 
     Args:
-        env: What they are made of, or its name.
+        env: Their builder, or a name.
         num_envs: Number of environments.
         num_threads: Threads that step those that prefgym simulates.
         render_mode: As in `gym.make`.
@@ -40,7 +40,7 @@ def make_evaluation_env(
 
 
 def source_of_run(run: Path) -> EnvSource:
-    """Return what the environments of a run are made of, as its `config.yaml` says.
+    """Return the builder of the environments of a run, as its `config.yaml` says.
 
     Raises:
         UserError: If `run` is no run folder, its configuration is damaged, or using it would import a module that the

@@ -31,22 +31,22 @@ MakeEnv = Callable[..., gym.Env[Any, Any]]
 
 @dataclass(frozen=True, eq=False)
 class EnvSource:
-    """What environments are made of; it is looked up when it is first used.
+    """A builder of environments: an id, a specification or a function, looked up when it is first used.
 
     Each task of prefgym is simulated as one batch. All others, and tasks of prefgym with wrappers around them, are
     made one by one and stepped one after the other.
     """
 
     name: str
-    """A Gymnasium id, `module:EnvId`, or `module:function`; what files and messages call the environment."""
+    """A Gymnasium id, `module:EnvId`, or `module:function`, as in files and messages."""
     cfg: EnvCfg = field(default_factory=EnvCfg)
     """Keyword arguments and wrappers."""
     given: EnvSpec | MakeEnv | None = None
-    """What Python gave in place of a name."""
+    """A specification or a function that Python passed in place of a name."""
 
     @classmethod
     def of(cls, env: "str | EnvSpec | MakeEnv | EnvSource", cfg: EnvCfg | None = None) -> "EnvSource":
-        """Wrap what a user names or gives.
+        """Make the builder of a user's environment.
 
         Args:
             env: A name, as for `--env`, a Gymnasium `EnvSpec`, or a function or class that makes one environment.
@@ -58,7 +58,7 @@ class EnvSource:
         if isinstance(env, str):
             return cls(env, cfg)
         if isinstance(env, EnvSpec):
-            return cls(env.id, replace(cfg, kwargs={**_told_by(env), **cfg.kwargs}), env)
+            return cls(env.id, replace(cfg, kwargs={**_changes_of(env), **cfg.kwargs}), env)
         trust(env.__module__)
         return cls(f"{env.__module__}:{getattr(env, '__qualname__', type(env).__qualname__)}", cfg, env)
 
@@ -119,11 +119,11 @@ class EnvSource:
         return limit if isinstance(limit, int) and limit > 0 else None
 
     def check(self) -> None:
-        """Look up all that is named, without making an environment.
+        """Look up the environment and its wrappers, without making them.
 
         Raises:
             gymnasium.error.Error: If the id is not registered.
-            UserError: If a module, a wrapper or a keyword argument cannot be found.
+            UserError: If a module cannot be imported, or lacks a name.
         """
         _ = self.spec
         for name in self.cfg.wrappers:
@@ -144,7 +144,7 @@ class EnvSource:
 
         Args:
             num_envs: Number of environments.
-            reward: What tasks of prefgym return; all others return the task reward.
+            reward: Reward of tasks of prefgym; all others return the task reward.
             mode: When environments whose episode ended start the next one.
             num_threads: Threads of a batch.
             dtype: Of the observations of tasks of prefgym.
@@ -223,7 +223,7 @@ def making(source: EnvSource) -> Generator[None]:
     """Say in one sentence why environments cannot be made.
 
     Raises:
-        gymnasium.error.DependencyNotInstalled: If something that they need is missing, and that says it.
+        gymnasium.error.DependencyNotInstalled: If a package is missing; the message has its name.
         UserError: If they cannot be made otherwise, since nobody has registered them, since something else is missing,
             or since they do not take the keyword arguments.
     """
@@ -281,8 +281,8 @@ def _parameters_of(source: EnvSource) -> Iterable[str]:
     return [*inspect.signature(creator).parameters, "max_episode_steps"]
 
 
-def _told_by(spec: EnvSpec) -> dict[str, object]:
-    """Return where a specification differs from the registered one in what a file can keep."""
+def _changes_of(spec: EnvSpec) -> dict[str, object]:
+    """Return the arguments in which a specification differs from the registered one, and which a file can keep."""
     registered = gym.registry.get(spec.id)
     if registered is None:
         return {}

@@ -95,7 +95,7 @@ def check_queue(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, num_
 
     Args:
         cfg: Of the run.
-        source: What its environments are made of.
+        source: Builder of its environments.
         env: These environments.
         num_steps: Steps of each environment in a rollout of its agent.
 

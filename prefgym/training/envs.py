@@ -18,7 +18,7 @@ from prefgym.wrappers.tensor import PreferenceTensorEnv
 
 
 def source_of(cfg: TrainCfg | OfflineCfg) -> EnvSource:
-    """Return what the environments of a configuration are made of."""
+    """Return the builder of the environments of a configuration."""
     return EnvSource.of(cfg.env, cfg.env_cfg)
 
 
@@ -27,7 +27,7 @@ def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorE
 
     Args:
         cfg: Resolved configuration.
-        source: What they are made of; None for what `cfg` names.
+        source: Builder of environments; None for the one that `cfg` names.
 
     Raises:
         UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, there is neither

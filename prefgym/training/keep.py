@@ -1,4 +1,4 @@
-"""What is kept of a run when it ends: its result, policy, preferences and reward, and what the report shows."""
+"""Files of a run at its end: result, policy, preferences and reward, and the data of its report."""
 
 from dataclasses import asdict
 from typing import Any, cast
@@ -21,7 +21,7 @@ from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
 def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
-    """Write what was learned, what was asked, and what the report needs."""
+    """Write result, policy, preferences and reward, and the data of the report."""
     checkpoint = run.folder("checkpoints/final")
     parts.agent.save(checkpoint / "policy")
     evaluation = outcome.evaluation
@@ -60,7 +60,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
 
 
 def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]] | None:
-    """Sample recorded steps: what they were worth, and what the learner thinks; None if none has a reward."""
+    """Sample recorded steps, and return their task reward and their learned reward; None if none has a task reward."""
     recorder = cast(PreferenceVectorEnv, parts.env).recorder
     starts = recorder.starts(1)
     if not len(starts):

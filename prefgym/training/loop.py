@@ -60,7 +60,7 @@ class Parts:
     """Everything that takes part in a run; without a rater the agent is given the task reward."""
 
     source: EnvSource
-    """What its environments are made of."""
+    """Makes further environments, for evaluation."""
     env: VectorEnv[Any, Any, Any]
     agent: Agent
     rater: Rater | None

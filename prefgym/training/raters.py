@@ -1,4 +1,4 @@
-"""Making the rater: it is handed what may be known of the task, and of the agent in training."""
+"""Making the rater, with the facts of the task and of the agent that it may know."""
 
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -72,7 +72,7 @@ def rater_context(
     seed: int,
     expert_file: Path | None = None,
 ) -> RaterContext:
-    """Collect what a rater may know; arguments as in `make_rater`, and the file of an expert."""
+    """Collect the facts that a rater may know; arguments as in `make_rater`, and the file of an expert."""
     task: Any = getattr(env.unwrapped, "task", None)
     spec = task if isinstance(task, TaskSpec) else None  # only tasks of prefgym have one
 
