@@ -17,7 +17,7 @@ from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import evaluate
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured, load_expert
 
-FOLDER = Path(__file__).resolve().parents[1] / "envs" / "experts"
+FOLDER = Path(__file__).resolve().parents[2] / "envs" / "experts"
 SHIPPED = sorted(file.stem for file in FOLDER.glob("*.json"))
 LEAST = {
     "Ant": 3500,
