@@ -29,7 +29,7 @@ from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
 from prefgym.nn.weights import load_weights, save_weights
 from prefgym.rl.files import config_from_json
-from prefgym.runs.folder import check_import
+from prefgym.runs.config_file import check_import
 from prefgym.wrappers.sb3 import RecordingVecEnv, ReplayBuffer
 from prefgym.wrappers.sb3_state import load_model_state, load_shared_generators, model_state, shared_generators
 

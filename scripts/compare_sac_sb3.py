@@ -25,7 +25,8 @@ from stable_baselines3.common.logger import Logger
 
 from prefgym import agents
 from prefgym.common.limits import Count, Natural, check
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import evaluate
 
 
 @dataclass(frozen=True, kw_only=True)

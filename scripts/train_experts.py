@@ -33,7 +33,8 @@ from prefgym.agents.ppo import PPO
 from prefgym.core.rollout import backward_sum
 from prefgym.envs import TASKS
 from prefgym.envs.registration import make_vector_env
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Level, Measured
 from prefgym.runs.folder import has_finished
 from prefgym.sim.continuation import Simulator

@@ -15,8 +15,8 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("core", "nn", "theory"),
     ("sim", "buffers", "samplers", "runs"),
     ("raters", "rewards"),
-    ("wrappers", "rl", "data", "video", "sb3"),
-    ("evaluation",),
+    ("wrappers", "rl", "data", "sb3"),
+    ("evaluation", "video"),
     ("report",),
     ("training",),
     ("testing", "bench"),
@@ -28,6 +28,7 @@ LADDER: tuple[tuple[str, ...], ...] = (
 SAME_RUNG = {
     ("rl", "wrappers"),
     ("sb3", "wrappers"),
+    ("video", "evaluation"),
     ("cli", "demos"),
     ("__main__", "cli"),
 }
@@ -47,7 +48,10 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
     ),
     "report": (
         frozenset(
-            {"report", "common", "core", "runs", "video", "evaluation", "rewards.health", "sim.gl", "sim.render"}
+            {
+                *("report", "common", "core", "runs", "data.tables", "video", "evaluation", "rewards.health"),
+                *("sim.gl", "sim.render", "sim.capabilities"),
+            }
         ),
         "a report shows what a run folder holds",
     ),

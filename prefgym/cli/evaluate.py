@@ -6,9 +6,10 @@ from pathlib import Path
 import tyro
 
 from prefgym.common.limits import Count, Seed, Threads, check
-from prefgym.evaluation.evaluate import FIRST_SEED, evaluate, make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.evaluation.evaluate import FIRST_SEED, evaluate
 from prefgym.evaluation.experts import LEVELS, load_expert
-from prefgym.runs.folder import read_config
+from prefgym.sim.source import EnvSource
 from prefgym.training.load import load_policy
 
 
@@ -32,17 +33,18 @@ class EvaluateArgs:
 
 def run(argv: list[str]) -> int:
     """Evaluate a policy, and film it if that is wanted. Returns the exit code."""
-    from prefgym.training.online import film
+    from prefgym.video.film import film
 
     args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
     level, colon, env = str(args.run).partition(":")
     if colon and level in LEVELS:
+        source = EnvSource.of(env)
         policy, file = load_expert(env, level), Path(f"{env.rpartition('/')[-1]}-{level}-{args.seed}.mp4")
     else:
-        policy, env = load_policy(args.run), read_config(args.run)["env"]
+        policy, source = load_policy(args.run), source_of_run(args.run)
         file = args.run / f"episode-{args.seed}.mp4"
-    evaluation = evaluate(policy, make_evaluation_env(env, args.episodes, args.threads), args.seed)
+    evaluation = evaluate(policy, make_evaluation_env(source, args.episodes, args.threads), args.seed)
     print(f"{evaluation.in_words(1)} over {args.episodes} episodes")
     if args.video:
-        print(f"video: {film(env, policy, args.seed, file)}")
+        print(f"video: {film(source, policy, args.seed, file)}")
     return 0

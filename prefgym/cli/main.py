@@ -9,6 +9,7 @@ import gymnasium as gym
 import prefgym
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.finite import NotFiniteError
+from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
 
 COMMANDS = {
@@ -50,6 +51,7 @@ def _import(argv: list[str]) -> list[str]:
             import_module(argv[1])
         except ImportError as error:
             raise UserError(f"--import {argv[1]}: {error}.") from None
+        trust(argv[1])
         argv = argv[2:]
     return argv
 

@@ -3,8 +3,6 @@
 import difflib
 import importlib
 import inspect
-import os
-import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
@@ -12,6 +10,7 @@ from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 
 from prefgym.common.errors import UnknownNameError
+from prefgym.common.modules import look_in_present_folder
 from prefgym.common.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -228,7 +227,7 @@ class Registry(Generic[Part]):
         if name.endswith("()"):
             raise UnknownNameError(f"{self.kind} {name!r} was an object of the program that began the run")
         if ":" in name:
-            _look_in_present_folder()
+            look_in_present_folder()
             return _entry(name)
         raise UnknownNameError(f"unknown {self.kind} {name!r}: {did_you_mean(name, [*self._aliases, *entries])}")
 
@@ -278,9 +277,3 @@ def _fields_of(context: object) -> Mapping[str, object]:
     assert is_dataclass(context)
     lazy = {name for name, value in vars(type(context)).items() if isinstance(value, cached_property)}
     return dict.fromkeys([*(field.name for field in fields(context)), *lazy])
-
-
-def _look_in_present_folder() -> None:
-    """Let modules of the present folder be imported, after all that are installed."""
-    if os.getcwd() not in sys.path:
-        sys.path.append(os.getcwd())

@@ -7,16 +7,16 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, cast
+from typing import Annotated, Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
+import tyro
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
-from gymnasium.wrappers import FlattenObservation
 
 import prefgym
 from prefgym.common.errors import UserError
@@ -25,8 +25,12 @@ from prefgym.common.limits import Count, NonNegative, Seed, Share, Threads, chec
 from prefgym.common.spaces import Spaces
 from prefgym.data.minari import dataset_folder, minari_module
 from prefgym.demos.policies import make_policies, noisy
-from prefgym.evaluation.evaluate import make_evaluation_env, succeeded
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import succeeded
 from prefgym.rl.policy_runner import Act
+from prefgym.sim.capabilities import has_task_reward, physics_of
+from prefgym.sim.source import EnvCfg, EnvSource
+from prefgym.sim.third_party import World
 
 Array = npt.NDArray[Any]
 
@@ -40,7 +44,9 @@ class DemosCfg:
     """
 
     env: str
-    """Environment id."""
+    """Environment id, or `module:EnvId`, or `module:function` of a function or class that makes one environment."""
+    env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
+    """Keyword arguments of the environment, and wrappers around it."""
     dataset: str
     """Id of the dataset, which must not exist: `namespace/name-v0`."""
     policy: tuple[str, ...] = ("demonstrator",)
@@ -104,9 +110,10 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         UserError: If Minari is missing, the dataset exists or cannot be written, or the policy does not fit.
     """
     path = dataset_path(cfg.dataset, cfg.out)
-    env = make_evaluation_env(cfg.env, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
+    source = EnvSource.of(cfg.env, cfg.env_cfg)
+    env = make_evaluation_env(source, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
     with closing(env):
-        if "task_description" in env.metadata:
+        if not has_task_reward(env):
             raise UserError(f"{cfg.env} has no task reward, and nobody but evaluation sees what is counted there.")
         try:
             spaces = Spaces.of(env)
@@ -122,7 +129,7 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         settings["quality"] = 1.0 if cfg.quality is None else cfg.quality
     card = {"version": prefgym.__version__, "command": shlex.join(command), **settings, **told}
     with writing(path):
-        _write(path, cfg, spaces, episodes, card)
+        _write(path, cfg, _spec(source), spaces, episodes, card)
     success = "" if told["success_rate"] is None else f", success in {told['success_rate']:.0%}"
     steps = sum(len(episode.reward) for episode in episodes)
     print(
@@ -175,8 +182,8 @@ def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episod
 
 def _told(env: VectorEnv[Any, Any, Any], info: dict[str, Any], ended: Array) -> dict[str, Array]:
     """Return the factors of a step, and whether it led to success, where the environment tells. Shape of each: (N,)."""
-    base = cast(Any, env.unwrapped)
-    told: dict[str, Array] = dict(base.factors()) if hasattr(base, "factors") else {}
+    physics = physics_of(env)
+    told: dict[str, Array] = dict(physics.factors()) if physics else {}
     if (success := succeeded(info, ended)) is not None:
         told["success"] = success
     return {name: np.asarray(values, np.float32) for name, values in told.items()}
@@ -210,7 +217,9 @@ def dataset_path(dataset: str, root: Path | None) -> Path:
     return path
 
 
-def _write(path: Path, cfg: DemosCfg, spaces: Spaces, episodes: list[Episode], card: dict[str, Any]) -> None:
+def _write(
+    path: Path, cfg: DemosCfg, spec: EnvSpec | None, spaces: Spaces, episodes: list[Episode], card: dict[str, Any]
+) -> None:
     """Write a dataset into a folder beside its own, and then give it its name."""
     minari = minari_module("minari")
     buffer = minari_module("minari.data_collector.episode_buffer").EpisodeBuffer
@@ -222,7 +231,7 @@ def _write(path: Path, cfg: DemosCfg, spaces: Spaces, episodes: list[Episode], c
             folder / "data",
             observation_space=spaces.single_observation_space,
             action_space=spaces.single_action_space,
-            env_spec=_spec(cfg.env),
+            env_spec=spec,
         )
         storage.update_metadata(
             {
@@ -257,11 +266,9 @@ def _announce(path: Path, dataset: str) -> None:
             (folder / name).write_text("{}")
 
 
-def _spec(env_id: str) -> Any:  # noqa: ANN401
+def _spec(source: EnvSource) -> EnvSpec | None:
     """Return what makes one environment as it was played: it gives the task reward, and its observations are flat."""
-    rewarded: dict[str, Any] = {"reward": "task"} if env_id.startswith("prefgym/") else {}
-    env = gym.make(env_id, disable_env_checker=True, **rewarded)
-    flat = FlattenObservation(env) if isinstance(env.observation_space, gym.spaces.Dict) else env
-    spec = flat.spec
+    env = source.make_one()
+    spec = (env.env if isinstance(env, World) else env).spec
     env.close()
     return spec

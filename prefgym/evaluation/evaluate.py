@@ -1,25 +1,19 @@
 """True return: the task reward of a policy, on environments of its own, or what the task's measure counts."""
 
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 
-from prefgym.common.errors import UserError
 from prefgym.common.finite import check_finite
 from prefgym.core.protocols import Policy
 from prefgym.rl.policy_runner import PolicyRunner
-from prefgym.sim.gl import mujoco
-from prefgym.sim.third_party import find, make_vector
+from prefgym.sim.capabilities import physics_of
 
 FIRST_SEED = 10_000
-OURS = "prefgym.envs.registration:make_vector_env"
-"""What makes the environments that are simulated here."""
 TRUE_RETURN = "true return"
 """What is measured where there is a task reward."""
 
@@ -120,61 +114,6 @@ def metric_of(env: VectorEnv[Any, Any, Any]) -> str:
     return env.metadata.get("metric", TRUE_RETURN)
 
 
-@contextmanager
-def making(env_id: str) -> Generator[None]:
-    """Say why environments of an environment cannot be made.
-
-    Raises:
-        gymnasium.error.DependencyNotInstalled: If something that they need is missing, and that says it.
-        UserError: If they cannot be made otherwise, since nobody has registered them, or something else is missing.
-    """
-    try:
-        yield
-    except gym.error.DependencyNotInstalled:
-        raise
-    except gym.error.UnregisteredEnv as error:
-        told = f"{str(error).rstrip('.')}; prefgym --import MODULE imports what registers it"
-        raise UserError(f"{env_id} cannot be made: {told}.") from error
-    except (gym.error.Error, ImportError, mujoco.FatalError) as error:
-        raise UserError(f"{env_id} cannot be made: {str(error).rstrip('.')}.") from error
-
-
-def make_evaluation_env(
-    env_id: str,
-    num_envs: int,
-    num_threads: int,
-    *,
-    render_mode: str | None = None,
-    dtype: npt.DTypeLike = np.float32,
-) -> VectorEnv[Any, Any, Any]:
-    """Make envs that give the task reward, or what the task's measure counts, and are seeded as Gymnasium's own.
-
-    Args:
-        env_id: Any id.
-        num_envs: Number of worlds.
-        num_threads: Threads that step those that are simulated here.
-        render_mode: As in `gym.make`.
-        dtype: Type of the observations of environments that are simulated here; others have their own.
-
-    Raises:
-        gymnasium.error.DependencyNotInstalled: If something that they need is missing.
-        UserError: If they cannot be made otherwise.
-    """
-    with making(env_id):
-        if find(env_id).vector_entry_point == OURS:
-            return gym.make_vec(
-                env_id,
-                num_envs,
-                reward="metric",
-                seeding="parity",
-                num_threads=num_threads,
-                dtype=dtype,
-                autoreset_mode=AutoresetMode.SAME_STEP,
-                render_mode=render_mode,
-            )
-        return make_vector(env_id, num_envs, AutoresetMode.SAME_STEP, render_mode)
-
-
 def record_episode(
     policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED
 ) -> dict[str, npt.NDArray[Any]]:
@@ -185,20 +124,20 @@ def record_episode(
         can tell it, or `frames` (T, H, W, 3) of those that were made to draw themselves.
     """
     obs, _ = env.reset(seed=seed)
-    state = getattr(env.unwrapped, "physics_state", None)
+    physics = physics_of(env)
     observations, actions, rewards = [obs[0]], list[Any](), list[float]()
-    states, frames = [state()[0]] if state else list[Any](), list[Any]()
+    states, frames = [physics.physics_state()[0]] if physics else list[Any](), list[Any]()
     player, begins, ended = PolicyRunner(policy), np.ones(1, np.bool_), False
     while not ended:
-        if not state and env.render_mode is not None:
+        if not physics and env.render_mode is not None:
             frames.append(cast(Any, env.render())[0])
         action = player.act(obs, begins)
         obs, reward, terminated, truncated, info = env.step(action)
         begins = np.zeros(1, np.bool_)
         ended = bool(terminated[0] | truncated[0])
         observations.append(info["final_obs"][0] if ended and "final_obs" in info else obs[0])
-        if state:
-            states.append(state(final=True)[0])
+        if physics:
+            states.append(physics.physics_state(final=True)[0])
         actions.append(action[0])
         rewards.append(float(reward[0]))
     arrays = {"state": states, "frames": frames, "obs": observations, "action": actions, "reward": rewards}

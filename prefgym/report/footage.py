@@ -10,7 +10,17 @@ from prefgym.core.preferences import Preferences
 from prefgym.report.data import Episode
 from prefgym.sim.gl import MjModel, RenderingUnavailable
 from prefgym.sim.render import StateRenderer
-from prefgym.video.clips import Clip, Draw, Frames, choose_pace, load_clip, make_clip, segment_frames, side_by_side
+from prefgym.video.clips import (
+    FINAL_SECONDS,
+    Clip,
+    Draw,
+    Frames,
+    choose_pace,
+    load_clip,
+    make_clip,
+    segment_frames,
+    side_by_side,
+)
 
 NUM_QUERIES = 6
 """Queries shown as clips."""
@@ -18,8 +28,6 @@ QUERY_WIDTH = 512
 """Width of all options of a query together, in pixels."""
 FINAL_SIZE = (512, 288)
 """Width and height of the final policy's video, in pixels."""
-FINAL_SECONDS = 10.0
-"""The final policy's video shows no more of the episode than this."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

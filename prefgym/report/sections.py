@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from prefgym.core.preferences import Preferences, Status
 from prefgym.report import charts
 from prefgym.report.data import Curve, Episode, RunData
-from prefgym.report.footage import FINAL_SECONDS, Footage
+from prefgym.report.footage import Footage
 from prefgym.report.markup import (
     bar,
     card,
@@ -21,7 +21,7 @@ from prefgym.report.markup import (
 )
 from prefgym.report.statistics import LabelCounts, correlation, rank_correlation, reliability, true_returns
 from prefgym.rewards.health import troubles
-from prefgym.video.clips import Clip
+from prefgym.video.clips import FINAL_SECONDS, Clip
 
 MIN_HELD_OUT = 20
 """A reliability diagram of fewer preferences would show chance."""

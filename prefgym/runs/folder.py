@@ -24,7 +24,6 @@ from prefgym.common.files import (
     digest,
     read_json,
     read_sealed_json,
-    read_sealed_text,
     sync,
     verify,
     write_sealed_json,
@@ -33,8 +32,10 @@ from prefgym.common.files import (
     writing,
 )
 from prefgym.common.finite import NotFiniteError
+from prefgym.common.modules import trust
 from prefgym.common.revision import git_revision
 from prefgym.common.states import State, flatten
+from prefgym.runs.config_file import made_by, read_config
 
 GO_ON = "prefgym train --resume RUN --resume-from previous goes on without what is lost"
 _LOCK = ".lock"
@@ -84,6 +85,8 @@ class RunFolder:
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=resume)
             if not resume:
+                for name in made_by(plain(asdict(cfg))):  # what this process was given, it may read again
+                    trust(name)
                 prepare(self.path)
                 write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
             self._metrics = self.path / "metrics.jsonl"
@@ -306,45 +309,6 @@ def has_finished(path: Path) -> bool:
         return False
     verify_in(path, result.name)
     return not read_json(result)["interrupted"]
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Read the resolved configuration of a run.
-
-    Raises:
-        UserError: If `path` is no run folder, the configuration is damaged, or using it would import a module that
-            nobody here has asked for.
-    """
-    file = path / "config.yaml"
-    if not file.is_file():
-        raise UserError(f"{path} is not a run folder: it has no config.yaml.")
-    try:
-        config = yaml.safe_load(read_sealed_text(file))
-    except yaml.YAMLError:
-        config = None
-    if not isinstance(config, dict):
-        raise DamageError(f"{file} is damaged: it cannot be read.")
-    told = cast(dict[str, Any], config)
-    if not isinstance(told.get("env"), str):
-        raise DamageError(f"{file} is damaged: it does not name an environment.")
-    settings = told.get("agent_cfg")
-    algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
-    parts = (told.get(kind) for kind in ("rater", "reward", "sampler", "agent"))
-    for name in (told.get("env"), algorithm, *parts):
-        if isinstance(name, str):
-            check_import(name, file)
-    return told
-
-
-def check_import(name: str, file: Path) -> None:
-    """Allow `module:Name` in a file only if the module is imported already: loading a file runs no code.
-
-    Raises:
-        UserError: If it is not.
-    """
-    module, colon, _ = name.partition(":")
-    if colon and module not in {*sys.modules, "stable_baselines3"}:
-        raise UserError(f"{file} asks for the module {module}; if you trust it, say so: prefgym --import {module} ...")
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

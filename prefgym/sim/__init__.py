@@ -19,6 +19,8 @@
     vector_env     many worlds as one vector environment, of arrays
     tensor_env     many worlds as one vector environment, of tensors on a device
     single_env     one world as an environment
+    source         the builder of all environments, from an id, a specification or a function
+    env_cfg        keyword arguments of an environment, and wrappers around it
     third_party    environments of other packages
     compat         what other packages lack on MuJoCo 4
     capabilities   what environments declare: physics states, a task without a reward

@@ -50,11 +50,14 @@ class PoolEnv(gym.Env[Array, Array]):
         self.observation_space = self._worlds.observation_space(dtype)
         self.action_space = self._worlds.action_space()
         self._closed = False
+        self._final: FloatArray | None = None
+        self._is_running = False
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Array, dict[str, Any]]:
         """Start an episode."""
         super().reset(seed=seed)
         pool = self._worlds.pool
+        self._final, self._is_running = pool.physics_state() if self._is_running else None, True
         start = self.task.initial(self.task, HostSampler(self.np_random), 1, pool.qpos0, pool.qvel0)
         self._worlds.reset(np.ones(1, np.bool_), *start)
         self._worlds.observe()
@@ -71,7 +74,7 @@ class PoolEnv(gym.Env[Array, Array]):
         actions = np.asarray(action)[None]
         if actions.shape[1:] != self.action_space.shape:
             raise ValueError(f"{self.task.name} takes actions of shape {self.action_space.shape}, not {action.shape}")
-        worlds = self._worlds
+        worlds, self._final = self._worlds, None
         worlds.step(actions)
         worlds.evaluate(actions)
         worlds.observe()
@@ -93,8 +96,12 @@ class PoolEnv(gym.Env[Array, Array]):
         return self._worlds.pool.state_size
 
     def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy what it takes to restore, continue and render the world later. Shape: (1, state_size)."""
-        return self._worlds.pool.physics_state()
+        """Copy what it takes to restore, continue and render the world later. Shape: (1, state_size).
+
+        Args:
+            final: Whether the state before a reset is meant, until the next step.
+        """
+        return self._final if final and self._final is not None else self._worlds.pool.physics_state()
 
     def render(self) -> Any:  # noqa: ANN401
         """Draw the world. Shape: (H, W, 3), uint8."""

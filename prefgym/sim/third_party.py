@@ -7,19 +7,19 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Mapping
-from functools import partial
 from importlib.util import find_spec
-from typing import Any, Protocol, SupportsFloat, cast
+from typing import Any, SupportsFloat, cast
 
 import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
-from gymnasium.wrappers import FlattenObservation
+from gymnasium.wrappers import FlattenObservation, OrderEnforcing, TimeLimit
 
 from prefgym.common.states import State, Stateful
 from prefgym.sim import compat
+from prefgym.sim.capabilities import HasPhysics, physics_of
 from prefgym.sim.gl import mujoco
 from prefgym.sim.render import STATE_SPEC
 
@@ -44,10 +44,15 @@ def find(env_id: str) -> EnvSpec:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")  # such as that of a screen that is not there
                 gym.register_envs(importlib.import_module(provider))
-    for provider, mend in PROVIDERS.items():
-        if provider in sys.modules:
-            mend()
+    mend()
     return gym.spec(env_id)
+
+
+def mend() -> None:
+    """Give the packages that are imported what they lack."""
+    for provider, mend_it in PROVIDERS.items():
+        if provider in sys.modules:
+            mend_it()
 
 
 def _is_registered(env_id: str) -> bool:
@@ -65,57 +70,59 @@ def make_vector(
     render_mode: str | None = None,
     **settings: Any,  # noqa: ANN401
 ) -> VectorEnv[Any, Any, Any]:
-    """Make worlds of an environment, stepped one after the other, that give the task reward.
+    """Make environments of an id, stepped one after the other, that return the task reward.
 
     Args:
         env_id: Any id; the package that registers it is imported if it is known.
-        num_envs: Number of worlds.
-        mode: When worlds are reset.
+        num_envs: Number of environments.
+        mode: When environments are reset.
         render_mode: As in `gym.make`.
         **settings: What else `gym.make` takes.
 
     Raises:
         gymnasium.error.Error: If it is not registered.
     """
-    hides = "reward" in find(env_id).kwargs and env_id.startswith("prefgym/")
-    rewarded = {"reward": "task"} if hides else {}
+    rewarded = {"reward": "task"} if "reward" in find(env_id).kwargs and env_id.startswith("prefgym/") else {}
     drawn = {} if render_mode is None else {"render_mode": render_mode}  # not all constructors take it
-    make = partial(_make_world, env_id, {**drawn, **rewarded, **settings})
+
+    def make() -> gym.Env[Any, Any]:
+        return with_physics(gym.make(env_id, disable_env_checker=True, **drawn, **rewarded, **settings))
+
+    return vector_of(make, num_envs, mode)
+
+
+def vector_of(make: Callable[[], gym.Env[Any, Any]], num_envs: int, mode: AutoresetMode) -> VectorEnv[Any, Any, Any]:
+    """Make environments with a function, stepped one after the other.
+
+    Args:
+        make: Makes one of them, as `with_physics` returns it.
+        num_envs: Number of environments.
+        mode: When environments are reset.
+    """
     probe = make()
     kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
-    if isinstance(probe.unwrapped, Stateful):
+    if _is_stateful(probe):
         kind = StatefulVectorEnv
     probe.close()
     return kind([make] * num_envs, autoreset_mode=mode)
 
 
-def _make_world(env_id: str, settings: Mapping[str, Any]) -> gym.Env[Any, Any]:
-    # the checker would warn of what we cannot mend
-    env = gym.make(env_id, disable_env_checker=True, **settings)
+def _is_stateful(env: gym.Env[Any, Any]) -> bool:
+    """Return whether an environment and all around it can be resumed: no wrapper but the time limit has a state."""
+    layers: list[type] = []
+    while env is not env.unwrapped:
+        layers.append(type(env))
+        env = cast("gym.Wrapper[Any, Any, Any, Any]", env).env
+    return (
+        isinstance(env, Stateful)
+        and TimeLimit in layers
+        and set(layers) <= {TimeLimit, OrderEnforcing, FlattenObservation, World}
+    )
+
+
+def with_physics(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
+    """Flatten observations and keep the last state of an episode, unless the environment does so itself."""
     return World(env) if physics_of(env) is None else env
-
-
-class TellsPhysics(Protocol):
-    """A world that tells what it takes to draw it, and what its reward is made of."""
-
-    state_size: int
-    model: Any
-    camera: Mapping[str, Any]
-
-    def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy its state, or that before the reset within the last step. Shape: (1, state_size)."""
-        ...
-
-    def factors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the factors of the last step; none where they are not known. Shape of each: (1,)."""
-        ...
-
-
-def physics_of(env: gym.Env[Any, Any]) -> TellsPhysics | None:
-    """Return who tells the states of a world: the environment itself, or a `World` around it; None if nobody can."""
-    if hasattr(env.unwrapped, "physics_state"):
-        return cast(TellsPhysics, env.unwrapped)
-    return cast(TellsPhysics, env) if isinstance(env, World) and env.has_physics else None
 
 
 def draw(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], height: int) -> Frames:
@@ -236,7 +243,7 @@ class PhysicsVectorEnv(SyncVectorEnv):
     """Worlds that MuJoCo simulates, and that tell their states."""
 
     @property
-    def _worlds(self) -> list[TellsPhysics]:
+    def _worlds(self) -> list[HasPhysics]:
         return [told for env in self.envs if (told := physics_of(env)) is not None]
 
     def physics_state(self, final: bool = False) -> FloatArray:

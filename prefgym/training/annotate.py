@@ -1,36 +1,32 @@
-"""Who answers, with what may be known of the task; and `prefgym make-preferences`: asking about recorded episodes."""
+"""`prefgym make-preferences`: a rater is asked about recorded episodes."""
 
 import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
 import numpy as np
 import torch
 import tyro
-from gymnasium.vector import VectorEnv
 
-from prefgym import raters
-from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.limits import Count, Seed, Threads, check
 from prefgym.common.spaces import single_spaces
-from prefgym.core.context import RaterContext
 from prefgym.core.preferences import Preferences
-from prefgym.core.protocols import NoSegmentError, Policy, Rater
+from prefgym.core.protocols import NoSegmentError, Rater
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, check_new, write_feedback
-from prefgym.data.minari import load_demos, played_in
-from prefgym.evaluation.evaluate import make_evaluation_env
-from prefgym.evaluation.experts import Expert, find_expert
+from prefgym.data.minari import dataset_folder, load_demos, played_in
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.runs.config_file import check_call
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
-from prefgym.sim.continuation import Simulator
-from prefgym.sim.task import TaskSpec
+from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Budget
+from prefgym.training.raters import make_rater
 
 WAIT_S = 0.2
 """Seconds between two looks at whether a rater that takes its time has answered."""
@@ -55,7 +51,9 @@ class MakePreferencesCfg:
     datasets: Path | None = None
     """Folder of datasets; Minari's own unless said."""
     env: str = ""
-    """Environment id that the rater judges by; that of the dataset unless said."""
+    """Environment that the rater judges by; that of the dataset unless said."""
+    env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
+    """Keyword arguments of the environment, and wrappers around it."""
     seed: Seed = 0
     """Seed of what is asked and of what the rater draws."""
     threads: Threads | None = None
@@ -66,54 +64,6 @@ class MakePreferencesCfg:
     """Settings of the rater."""
 
     __post_init__ = check
-
-
-def make_rater(
-    name: str,
-    cfg: Any,  # noqa: ANN401
-    env_id: str,
-    env: VectorEnv[Any, Any, Any],
-    recorder: BaseRecorder,
-    *,
-    policy: Policy | None,
-    num_threads: int,
-    seed: int,
-) -> Rater:
-    """Make who answers, and give what may be known of the task, and who is trained.
-
-    Args:
-        name: As registered.
-        cfg: Its settings.
-        env_id: Environment id.
-        env: Environments of it.
-        recorder: Where the segments are from.
-        policy: Who is trained, if somebody is.
-        num_threads: Threads of simulations of its own.
-        seed: Of all that it draws.
-
-    Raises:
-        UserError: If the settings do not fit the task.
-    """
-    task: Any = getattr(env.unwrapped, "task", None)
-    spec = task if isinstance(task, TaskSpec) else None  # of environments that are simulated here
-    file: Path | None = getattr(cfg, "expert_file", None)
-    context = RaterContext(
-        seed=seed,
-        # demonstrations may have been rewarded by another task than this one
-        has_reward=recorder.has_reward and "task_description" not in env.metadata,
-        task_description=env.metadata.get("task_description", ""),
-        step_return=recorder.step_return,
-        factor_names=recorder.factor_names,
-        ranking=task.ranking if task else (),
-        safe_limit=spec.safe_limit if spec else None,
-        policy=policy,
-        make_expert=lambda: Expert.load(file, env_id) if file else find_expert(env_id),
-        make_simulator=lambda: Simulator(spec, num_threads=num_threads) if spec and recorder.has_states else None,
-    )
-    try:
-        return raters.build(name, cfg, context)
-    except ValueError as error:
-        raise UserError(f"rater {name!r} cannot judge {env_id}: {str(error).rstrip('.')}.") from error
 
 
 def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
@@ -130,8 +80,10 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         raise UserError("--rater none: somebody must answer.")
     if not env_id:
         raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")
+    if not cfg.env:
+        check_call(env_id, dataset_folder(cfg.dataset, cfg.datasets))
     try:
-        env = make_evaluation_env(env_id, 1, 1)
+        env = make_evaluation_env(EnvSource.of(env_id, cfg.env_cfg), 1, 1)
         told, wanted = recorder.sizes, tuple(space.shape[0] for space in single_spaces(env))
     except ValueError as error:  # it cannot be made, or has other spaces than Boxes
         told = str(error).rstrip(".")

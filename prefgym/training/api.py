@@ -4,9 +4,12 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
+from gymnasium.envs.registration import EnvSpec
+
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.errors import UserError
 from prefgym.common.names import did_you_mean
+from prefgym.sim.source import EnvCfg, EnvSource, MakeEnv
 from prefgym.training.budget import Counts, ScheduleCfg
 from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, TrainCfg, WarpCfg
 from prefgym.training.resolve import Objects, resolve_offline, resolve_train
@@ -18,6 +21,7 @@ Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg)
 class TrainSettings(TypedDict, total=False):
     """What `prefgym.train` takes beside the parts: fields of `TrainCfg`, whose docstrings say what they are."""
 
+    env_cfg: EnvCfg
     preferences: Path | str | None
     budget: int
     budget_counts: Counts
@@ -38,6 +42,7 @@ class TrainSettings(TypedDict, total=False):
 class OfflineSettings(TypedDict, total=False):
     """What `prefgym.train_offline` takes beside the agent: fields of `OfflineCfg`."""
 
+    env_cfg: EnvCfg
     preferences: Path | str | None
     dataset: str | None
     datasets: Path | str | None
@@ -51,7 +56,7 @@ class OfflineSettings(TypedDict, total=False):
 
 
 def train(
-    env: str = TrainCfg.env,
+    env: str | EnvSpec | MakeEnv = TrainCfg.env,
     *,
     rater: object = TrainCfg.rater,
     reward: object = TrainCfg.reward,
@@ -65,7 +70,7 @@ def train(
     class, or an object.
 
     Args:
-        env: Environment id.
+        env: Environment id, `module:EnvId`, `module:function`, an `EnvSpec`, or a function that makes one environment.
         rater: Answers queries; a plain function from `Queries` to `Preferences` will do.
         reward: Is fitted to the answers.
         sampler: Chooses segments to ask about.
@@ -83,7 +88,7 @@ def train(
 
 
 def train_cfg(
-    env: str = TrainCfg.env,
+    env: str | EnvSpec | MakeEnv = TrainCfg.env,
     *,
     rater: object = TrainCfg.rater,
     reward: object = TrainCfg.reward,
@@ -134,10 +139,12 @@ def offline_cfg(*, agent: object = OfflineCfg.agent, env: str = "", **settings: 
 
 
 def _resolved(
-    env: str, rater: object, reward: object, sampler: object, agent: object, settings: TrainSettings
+    env: str | EnvSpec | MakeEnv, rater: object, reward: object, sampler: object, agent: object, settings: TrainSettings
 ) -> tuple[TrainCfg, Objects]:
-    cfg = _with_settings(TrainCfg, {**settings, "env": env})
-    return resolve_train(cfg, rater=rater, reward=reward, sampler=sampler, agent=agent)
+    source = EnvSource.of(env, settings.get("env_cfg"))
+    cfg = _with_settings(TrainCfg, {**settings, "env": source.name, "env_cfg": source.cfg})
+    given = None if source.is_named else source
+    return resolve_train(cfg, rater=rater, reward=reward, sampler=sampler, agent=agent, env=given)
 
 
 def _with_settings(cfg: type[Cfg], settings: dict[str, Any]) -> Cfg:

@@ -13,7 +13,7 @@ from prefgym.core.protocols import JudgedLearner, SelfPlayLearner
 from prefgym.data.feedback import read_feedback
 from prefgym.data.minari import played_in
 from prefgym.runs.folder import read_config
-from prefgym.sim import third_party as foreign
+from prefgym.sim.source import EnvSource
 from prefgym.training.config import TrainCfg
 from prefgym.training.loop import Parts
 from prefgym.wrappers.preference import PreferenceVectorEnv
@@ -90,19 +90,20 @@ def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
         raise UserError(f"{told}: raise --recorder.capacity-steps and --recorder.capacity-bytes, or have fewer worlds.")
 
 
-def check_queue(cfg: TrainCfg, env: PreferenceVectorEnv, num_steps: int) -> None:
+def check_queue(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, num_steps: int) -> None:
     """See that fragments are as long as a rollout, and stay recorded while others are compared with them.
 
     Args:
         cfg: Of the run.
-        env: Its worlds.
+        source: Builder of its environments.
+        env: These environments.
         num_steps: Steps of each environment in a rollout of its agent.
 
     Raises:
         UserError: If episodes end before, or there is too little room.
     """
     num_envs = env.num_envs
-    limit = foreign.find(cfg.env).max_episode_steps
+    limit = source.max_episode_steps
     if limit is not None and limit < num_steps:
         told = f"fragments of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
         shorter = "lower --agent.num-steps, or n_steps in --agent.settings"

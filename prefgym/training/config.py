@@ -9,6 +9,7 @@ import tyro
 
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Positive, Seed, Threads, check
+from prefgym.sim.source import EnvCfg
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Counts, ScheduleCfg
 
@@ -87,7 +88,9 @@ class TrainCfg:
     """
 
     env: str = "prefgym/HalfCheetah-v0"
-    """Environment id."""
+    """Environment id, or `module:EnvId`, or `module:function` of a function or class that makes one environment."""
+    env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
+    """Keyword arguments of the environment, and wrappers around it."""
     rater: str = "oracle"
     """Who answers; `none` trains on the task reward."""
     agent: str = "ppo"
@@ -193,7 +196,9 @@ class OfflineCfg:
     datasets: Path | None = None
     """Folder of datasets; Minari's own unless said."""
     env: str = ""
-    """Environment id in which the policy is evaluated; that of the preferences or of the dataset unless said."""
+    """Environment in which the policy is evaluated; that of the preferences or of the dataset unless said."""
+    env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
+    """Keyword arguments of the environment, and wrappers around it."""
     updates: Count = 10_000
     """Gradient steps."""
     seed: Seed = 0

@@ -1,46 +1,55 @@
-"""The environments in which an agent learns: on processors or a GPU, guarded, and recorded where anybody is asked."""
+"""The environments in which an agent learns: on processors or a GPU, guarded, and recorded where a rater is asked."""
 
 import sys
 from dataclasses import asdict
 from typing import Any
 
 import gymnasium as gym
-import numpy as np
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
 from prefgym.common.spaces import single_spaces
-from prefgym.evaluation.evaluate import OURS, making
-from prefgym.sim import third_party as foreign
-from prefgym.training.config import TrainCfg
+from prefgym.sim.capabilities import has_task_reward, physics_of
+from prefgym.sim.source import EnvSource, making
+from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.wrappers.guards import GuardedTensorEnv, GuardedVectorEnv
 from prefgym.wrappers.preference import PreferenceVectorEnv
 from prefgym.wrappers.tensor import PreferenceTensorEnv
 
 
-def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
+def source_of(cfg: TrainCfg | OfflineCfg) -> EnvSource:
+    """Return the builder of the environments of a configuration."""
+    return EnvSource.of(cfg.env, cfg.env_cfg)
+
+
+def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorEnv[Any, Any, Any]:
     """Make the environments in which the agent learns; with a rater they hide the task reward.
+
+    Args:
+        cfg: Resolved configuration.
+        source: Builder of environments; None for the one that `cfg` names.
 
     Raises:
         UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, there is neither
             rater nor reward, the device cannot be used, or what is to be recorded cannot be: there is no room, or no
             picture.
     """
-    limit, length = foreign.find(cfg.env).max_episode_steps, cfg.sampling.segment_length
+    source = source or source_of(cfg)
+    limit, length = source.max_episode_steps, cfg.sampling.segment_length
     is_recorded, is_on_device = cfg.rater != "none", cfg.backend == "warp"
     if is_recorded and limit is not None and length > limit:
         raise UserError(
             f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
         )
-    with making(cfg.env):
-        env = envs_on_device(cfg) if is_on_device else envs_of_arrays(cfg)
+    with making(source):
+        env = envs_on_device(cfg, source) if is_on_device else envs_of_arrays(cfg, source)
     try:
         single_spaces(env)
     except ValueError as error:
         raise UserError(f"{cfg.env} cannot be used: {error}.") from None
     guarded = (GuardedTensorEnv if is_on_device else GuardedVectorEnv)(env, guard_reward=not is_recorded)
     if not is_recorded:
-        if "task_description" in env.metadata:
+        if not has_task_reward(env):
             raise UserError(f"{cfg.env} has no task reward: without a rater there is nothing to learn from.")
         return guarded
     try:
@@ -52,42 +61,33 @@ def make_training_env(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
     return recording
 
 
-def envs_of_arrays(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
+def envs_of_arrays(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]:
     """Make environments that processors simulate; they draw themselves if pictures are to be recorded.
 
     Raises:
         UserError: If they cannot draw themselves.
     """
-    num_envs, mode = cfg.acting.num_envs, AutoresetMode.SAME_STEP
-    if foreign.find(cfg.env).vector_entry_point == OURS:
-        settings: dict[str, Any] = {"num_threads": cfg.num_threads, "dtype": np.float32}
-        return gym.make_vec(cfg.env, num_envs, reward="recorded", autoreset_mode=mode, **settings)
-    env = foreign.make_vector(cfg.env, num_envs, mode)
+    num_envs, num_threads = cfg.acting.num_envs, cfg.num_threads
+    env = source.make_vec(num_envs, reward="recorded", num_threads=num_threads)
     if not is_drawn(cfg, env):
         return env
     if "rgb_array" not in env.metadata.get("render_modes", ()):
         raise UserError(f"{cfg.env} cannot draw itself: leave --recorder.frame-height out.")
     env.close()
-    return foreign.make_vector(cfg.env, num_envs, mode, render_mode="rgb_array")
+    return source.make_vec(num_envs, reward="recorded", num_threads=num_threads, render_mode="rgb_array")
 
 
 def is_drawn(cfg: TrainCfg, env: VectorEnv[Any, Any, Any]) -> bool:
-    """Tell whether pictures are to be recorded: where they are wanted, and no states tell what happened."""
-    return cfg.rater != "none" and cfg.recorder.frame_height > 0 and not hasattr(env.unwrapped, "physics_state")
+    """Tell whether pictures are to be recorded: where they are wanted, and there are no states to draw later."""
+    return cfg.rater != "none" and cfg.recorder.frame_height > 0 and physics_of(env) is None
 
 
-def envs_on_device(cfg: TrainCfg) -> VectorEnv[Any, Any, Any]:
+def envs_on_device(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]:
     """Make environments that MuJoCo Warp simulates, where the networks are.
 
     Raises:
-        UserError: If they are not simulated here, or the device cannot be used.
+        UserError: If they are not simulated by prefgym, or the device cannot be used.
     """
-    if foreign.find(cfg.env).vector_entry_point != OURS:
-        raise UserError(f"{cfg.env} is not simulated by prefgym, so it cannot be on a GPU: use --backend cpu.")
-    if cfg.device == "cpu":
+    if source.is_ours and cfg.device == "cpu":
         print("--backend warp on --device cpu is for tests: a processor is faster with --backend cpu", file=sys.stderr)
-    settings: dict[str, Any] = {"reward": "recorded", "backend": "warp", "device": cfg.device, **asdict(cfg.warp)}
-    try:
-        return gym.make_vec(cfg.env, cfg.acting.num_envs, **settings)
-    except ValueError as error:
-        raise UserError(f"{str(error).rstrip('.')}.") from error
+    return source.make_on_device(cfg.acting.num_envs, device=cfg.device, **asdict(cfg.warp))

@@ -11,10 +11,10 @@ from prefgym.common.errors import UserError
 from prefgym.common.files import read_json
 from prefgym.common.registry import registry_of
 from prefgym.core.protocols import Agent, Learner
-from prefgym.evaluation.evaluate import make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env, source_of_run
 from prefgym.nn.weights import load_weights
 from prefgym.rl.files import config_from_json
-from prefgym.runs.folder import read_config, verify_part
+from prefgym.runs.folder import verify_part
 
 Loaded = TypeVar("Loaded")
 
@@ -72,4 +72,4 @@ def _told(path: Path, load: Callable[[], Loaded]) -> Loaded:
 
 
 def _env(run: Path) -> Any:  # noqa: ANN401
-    return make_evaluation_env(read_config(run)["env"], 1, 1)
+    return make_evaluation_env(source_of_run(run), 1, 1)

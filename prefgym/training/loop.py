@@ -32,12 +32,14 @@ from prefgym.core.rollout import EpisodeReturns
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import read_feedback
 from prefgym.data.tables import pack_preferences, pack_segments, unpack_preferences, unpack_segments
-from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import Evaluation, evaluate, metric_of
 from prefgym.rewards.health import Health
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.runs.checkpoints import Checkpoints, Shard, Which
 from prefgym.runs.folder import RunFolder
 from prefgym.sim.pool import SimulationError
+from prefgym.sim.source import EnvSource
 from prefgym.training.budget import Budget, Schedule
 from prefgym.training.config import TrainCfg
 from prefgym.training.progress import Progress
@@ -57,6 +59,8 @@ def initial_folder(run: Path) -> Path:
 class Parts:
     """Everything that takes part in a run; without a rater the agent is given the task reward."""
 
+    source: EnvSource
+    """Makes further environments, for evaluation."""
     env: VectorEnv[Any, Any, Any]
     agent: Agent
     rater: Rater | None
@@ -335,7 +339,7 @@ class Loop:
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy."""
         if episodes not in self._eval_envs:
-            self._eval_envs[episodes] = make_evaluation_env(self.cfg.env, episodes, self.cfg.num_threads)
+            self._eval_envs[episodes] = make_evaluation_env(self.parts.source, episodes, self.cfg.num_threads)
         return evaluate(self.parts.agent, self._eval_envs[episodes])
 
     def keep_policy(self) -> None:

@@ -18,13 +18,15 @@ from prefgym.core.context import AgentContext
 from prefgym.core.protocols import Agent
 from prefgym.data.feedback import read_feedback, read_manifest
 from prefgym.data.minari import dataset_folder, load_demos, played_in
-from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, metric_of
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import Evaluation, evaluate, metric_of
 from prefgym.rl.offline import OfflineAgent, OfflineData
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder, write_manifest
 from prefgym.training.checks import check_device
 from prefgym.training.config import OfflineCfg
 from prefgym.training.ended import Ended
+from prefgym.training.envs import source_of
 from prefgym.training.loop import initial_folder
 from prefgym.training.online import copy_initial_preferences, threads
 from prefgym.training.progress import Progress
@@ -47,7 +49,7 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None) -> En
     with threads(cfg.num_threads):
         check_device(cfg.device)
         data = read_data(cfg, resumed=is_resumed)
-        agent, seal = make_agent(cfg, data, make_evaluation_env(cfg.env, 1, 1)), seal_of(cfg)
+        agent, seal = make_agent(cfg, data, make_evaluation_env(source_of(cfg), 1, 1)), seal_of(cfg)
         if not is_resumed:
             tell_other_envs(cfg)
             if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
@@ -144,7 +146,7 @@ class OfflineLoop:
             UserError: If something was not finite, or a checkpoint is damaged.
         """
         cfg, agent = self.cfg, self.agent
-        metric = metric_of(make_evaluation_env(cfg.env, 1, 1))
+        metric = metric_of(make_evaluation_env(source_of(cfg), 1, 1))
         with Progress(cfg.env, cfg.updates, metric=metric, unit="updates") as progress:
             try:
                 if resume_from is not None:
@@ -194,7 +196,7 @@ class OfflineLoop:
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy."""
         if episodes not in self._eval_envs:
-            self._eval_envs[episodes] = make_evaluation_env(self.cfg.env, episodes, self.cfg.num_threads)
+            self._eval_envs[episodes] = make_evaluation_env(source_of(self.cfg), episodes, self.cfg.num_threads)
         return evaluate(self.agent, self._eval_envs[episodes])
 
     def resume(self, which: Which) -> None:

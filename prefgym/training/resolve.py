@@ -17,8 +17,9 @@ from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Agent, Learner, Rater, Sampler
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import read_manifest
-from prefgym.data.minari import played_in
-from prefgym.sim.third_party import find
+from prefgym.data.minari import dataset_folder, played_in
+from prefgym.runs.config_file import check_call
+from prefgym.sim.source import EnvSource
 from prefgym.training.config import OfflineCfg, TrainCfg
 
 PARTS: tuple[Kind, ...] = ("rater", "agent", "sampler", "reward")
@@ -40,6 +41,8 @@ class Objects:
     """Chooses segments to ask about."""
     agent: Agent | None = None
     """Acts and learns."""
+    env: EnvSource | None = None
+    """Makes the environments."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -89,13 +92,16 @@ def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
 
     Args:
         cfg: Everything else, `env` among it.
-        **choices: The parts by kind: rater, agent, sampler, reward.
+        **choices: The parts by kind: rater, agent, sampler, reward; and env, if its name does not lead to it.
 
     Raises:
         UserError: If the environment is unknown, or the agent learns offline.
         UnknownNameError: If a part is unknown.
     """
-    check_env(cfg.env)
+    source = choices.get("env")
+    assert source is None or isinstance(source, EnvSource)
+    if source is None:
+        check_env(EnvSource.of(cfg.env, cfg.env_cfg))
     found = {kind: resolve(kind, choices[kind], cfg.env) for kind in PARTS}
     agent = found["agent"]
     if agent.part is None and is_offline(agent.name):
@@ -104,7 +110,7 @@ def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
         )
     names = {kind: part.name for kind, part in found.items()}
     settings = {f"{kind}_cfg": part.cfg for kind, part in found.items()}
-    ready = {kind: part.part for kind, part in found.items()}
+    ready = {kind: part.part for kind, part in found.items()} | {"env": source}
     return replace(cfg, **names, **settings), Objects(**ready)  # pyright: ignore[reportArgumentType] - kinds are fields
 
 
@@ -123,7 +129,7 @@ def resolve_offline(cfg: OfflineCfg, agent: object) -> OfflineCfg:
     env = cfg.env or env_of_data(cfg.preferences, cfg.dataset, cfg.datasets)
     if not env:
         raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")
-    check_env(env)
+    check_env(EnvSource.of(env, cfg.env_cfg))
     return replace(cfg, env=env, agent=name, agent_cfg=resolve("agent", agent, env).cfg)
 
 
@@ -139,18 +145,24 @@ def is_offline(agent: str) -> bool:
 def env_of_data(preferences: Path | None, dataset: str | None, datasets: Path | None) -> str:
     """Return the id of the environment that preferences, or else a dataset, are of; empty if neither says it."""
     if preferences is not None:
-        return read_manifest(preferences)["env"]
-    return "" if dataset is None else played_in(dataset, datasets)
+        env, file = read_manifest(preferences)["env"], preferences
+    elif dataset is not None:
+        env, file = played_in(dataset, datasets), dataset_folder(dataset, datasets)
+    else:
+        return ""
+    check_call(env, file)  # reading a file imports no module
+    return env
 
 
-def check_env(env_id: str) -> None:
-    """Look an environment up.
+def check_env(env: EnvSource | str) -> None:
+    """Look an environment up, and its wrappers.
 
     Raises:
-        UserError: If it is not registered.
+        UserError: If it is not registered, or a module lacks a name.
     """
+    source = EnvSource.of(env)
     try:
-        find(env_id)
+        source.check()
     except gym.error.Error:
-        near = did_you_mean(env_id, list(gym.registry), "prefgym list envs shows ours")
-        raise UserError(f"unknown environment {env_id!r}: {near}") from None
+        near = did_you_mean(source.name, list(gym.registry), "prefgym list envs shows ours")
+        raise UserError(f"unknown environment {source.name!r}: {near}") from None

@@ -12,13 +12,14 @@ from prefgym.common.files import read_json
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Agent, Learner
 from prefgym.data.tables import load_preferences
+from prefgym.report.collect import write_run_report
 from prefgym.report.data import read_metrics
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.load import load_policy, load_reward
 from prefgym.training.offline import train_on_records
-from prefgym.training.online import train_online, write_run_report
+from prefgym.training.online import train_online
 from prefgym.training.resolve import Objects
 from prefgym.training.restore import configuration_of
 

@@ -30,6 +30,8 @@ MIN_SECONDS = 2.0
 """Clips that would be over sooner are shown in slow motion."""
 MIN_FPS = 12.0
 """Slow motion does not go below this many pictures a second."""
+FINAL_SECONDS = 10.0
+"""A report shows no more of the final policy's episode than this."""
 
 _ENCODER = {"preset": "veryfast", "crf": "25", "mbtree": "0"}  # with mbtree, small videos differ from run to run
 _GAP, _BORDER = 6, 5

@@ -16,7 +16,7 @@ import prefgym
 from prefgym.common.errors import UserError
 from prefgym.demos.collect import Episode, collect, dataset_path, summary
 from prefgym.demos.policies import noisy
-from prefgym.evaluation.evaluate import make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
 
 POLE, REACH = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0"
 ACTIONS = gym.spaces.Box(-3.0, 3.0, (1,), np.float32)
@@ -217,7 +217,7 @@ def test_bad_input_ends_in_one_sentence(
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
     """docs/datasets.md: on two episodes of the dataset that its first command writes."""
-    page = (Path(__file__).resolve().parents[1] / "docs" / "datasets.md").read_text()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "datasets.md").read_text()
     written = next(line for line in page.splitlines() if line.startswith("prefgym demos"))
     assert run(capsys, "demos", *written.replace("--episodes 100", "--episodes 2").split()[2:])[0] == 0
     examples = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
@@ -227,7 +227,7 @@ def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[st
 
 
 def test_without_minari_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prefgym.data.datasets.find_spec", lambda name: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
+    monkeypatch.setattr("prefgym.data.minari.find_spec", lambda name: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     with pytest.raises(UserError) as told:
         dataset_path("pole-v0", None)
     assert str(told.value) == 'demonstrations are read and written with Minari: pip install "prefgym[demos]"'

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from prefgym.envs.demonstrators import CONTROLLERS, Demonstrator, DemonstratorCfg
-from prefgym.evaluation.evaluate import make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
 
 REACH, PUSH, PICK = "prefgym/FetchReach-v0", "prefgym/FetchPush-v0", "prefgym/FetchPickAndPlace-v0"
 

@@ -8,7 +8,8 @@ import pytest
 import torch
 
 from prefgym.envs.demonstrators import Demonstrator
-from prefgym.evaluation.evaluate import Evaluation, evaluate, make_evaluation_env, record_episode, succeeded
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import Evaluation, evaluate, record_episode, succeeded
 
 
 class Push:

@@ -13,10 +13,11 @@ from train_experts import table
 from prefgym.common.errors import UserError
 from prefgym.common.files import read_sealed_json, write_sealed_json
 from prefgym.envs import expert
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured, load_expert
 
-FOLDER = Path(__file__).resolve().parents[1] / "envs" / "experts"
+FOLDER = Path(__file__).resolve().parents[2] / "envs" / "experts"
 SHIPPED = sorted(file.stem for file in FOLDER.glob("*.json"))
 LEAST = {
     "Ant": 3500,

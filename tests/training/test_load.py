@@ -14,7 +14,8 @@ import prefgym
 from prefgym.common.errors import UserError
 from prefgym.core.segments import Segments
 from prefgym.data.tables import load_preferences
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.rewards.preference_model import PreferenceModel
 from prefgym.runs.folder import write_manifest
 

@@ -14,7 +14,8 @@ from prefgym import raters
 from prefgym.agents.bc import Cloning
 from prefgym.core.preferences import Preferences
 from prefgym.data.feedback import read_feedback
-from prefgym.evaluation.evaluate import evaluate, make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.testing import LateRater
 from prefgym.training import annotate as questions
 from prefgym.training.load import load_policy

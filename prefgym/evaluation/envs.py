@@ -1,0 +1,61 @@
+"""The environments in which policies are evaluated, and those of a run folder."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from gymnasium.vector import VectorEnv
+
+from prefgym.common.errors import DamageError
+from prefgym.runs.folder import read_config
+from prefgym.sim.source import EnvCfg, EnvSource
+
+
+def make_evaluation_env(
+    env: EnvSource | str,
+    num_envs: int,
+    num_threads: int,
+    *,
+    render_mode: str | None = None,
+    dtype: npt.DTypeLike = np.float32,
+) -> VectorEnv[Any, Any, Any]:
+    """Make environments that return the task reward, or the metric of a task without one, seeded as Gymnasium's own.
+
+    Args:
+        env: Their builder, or a name.
+        num_envs: Number of environments.
+        num_threads: Threads that step those that prefgym simulates.
+        render_mode: As in `gym.make`.
+        dtype: Type of the observations of environments that prefgym simulates; others have their own.
+
+    Raises:
+        gymnasium.error.DependencyNotInstalled: If something that they need is missing.
+        UserError: If they cannot be made otherwise.
+    """
+    return EnvSource.of(env).make_vec(
+        num_envs, reward="metric", seeding="parity", num_threads=num_threads, dtype=dtype, render_mode=render_mode
+    )
+
+
+def source_of_run(run: Path) -> EnvSource:
+    """Return the builder of the environments of a run, as its `config.yaml` says.
+
+    Raises:
+        UserError: If `run` is no run folder, its configuration is damaged, or using it would import a module that the
+            user has not named.
+    """
+    return source_of_config(read_config(run), run)
+
+
+def source_of_config(config: Mapping[str, Any], run: Path) -> EnvSource:
+    """Return the same of a configuration that is read already.
+
+    Raises:
+        UserError: If it is damaged.
+    """
+    try:
+        return EnvSource.of(config["env"], EnvCfg.from_json(config.get("env_cfg")))
+    except ValueError as error:
+        raise DamageError(f"{run / 'config.yaml'} is damaged: {error}.") from error

@@ -1,0 +1,25 @@
+"""The report of a run folder: its preferences, and the model and camera of its environment, put together."""
+
+from pathlib import Path
+
+from prefgym.data.tables import load_preferences
+from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.report.page import write_report
+from prefgym.sim.capabilities import physics_of
+from prefgym.video.film import fps_of
+
+
+def write_run_report(run: Path) -> Path:
+    """Write the report of a run and return its path.
+
+    Raises:
+        UserError: If `run` is no run folder, or its environment cannot be made.
+    """
+    source, asked = source_of_run(run), run / "preferences" / "preferences"
+    preferences = load_preferences(asked) if asked.with_suffix(".json").is_file() else None
+    env = make_evaluation_env(source, 1, 1)
+    physics = physics_of(env)
+    fps = fps_of(env)
+    if physics is None:
+        return write_report(run, model=None, camera={}, fps=fps, preferences=preferences)
+    return write_report(run, model=physics.model, camera=physics.camera, fps=fps, preferences=preferences)

@@ -1,0 +1,83 @@
+"""The configuration of a run folder, read as data: no module is imported, and no function called, that a file names."""
+
+import sys
+from collections.abc import Mapping
+from functools import reduce
+from pathlib import Path
+from typing import Any, cast
+
+import gymnasium as gym
+import yaml
+
+from prefgym.common.errors import DamageError, UserError
+from prefgym.common.files import read_sealed_text
+from prefgym.common.modules import is_trusted
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Read the resolved configuration of a run.
+
+    Raises:
+        UserError: If `path` is no run folder, the configuration is damaged, or using it would import a module that
+            nobody here has asked for.
+    """
+    file = path / "config.yaml"
+    if not file.is_file():
+        raise UserError(f"{path} is not a run folder: it has no config.yaml.")
+    try:
+        config = yaml.safe_load(read_sealed_text(file))
+    except yaml.YAMLError:
+        config = None
+    if not isinstance(config, dict):
+        raise DamageError(f"{file} is damaged: it cannot be read.")
+    told = cast(dict[str, Any], config)
+    if not isinstance(told.get("env"), str):
+        raise DamageError(f"{file} is damaged: it does not name an environment.")
+    settings = told.get("agent_cfg")
+    algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
+    for name in (algorithm, *(told.get(kind) for kind in ("rater", "reward", "sampler", "agent"))):
+        if isinstance(name, str):
+            check_import(name, file)
+    for name in made_by(told):
+        check_call(name, file)
+    return told
+
+
+def made_by(config: Mapping[str, Any]) -> list[str]:
+    """Name what makes the environments of a configuration: the environment, and the wrappers around it."""
+    settings: object = config.get("env_cfg")
+    wrappers = cast("dict[str, Any]", settings).get("wrappers", ()) if isinstance(settings, dict) else ()
+    return [str(name) for name in (config.get("env", ""), *wrappers)]
+
+
+def check_import(name: str, file: Path) -> None:
+    """Allow `module:Name` in a file only if the module is imported already: loading a file runs no code.
+
+    Raises:
+        UserError: If it is not.
+    """
+    module, colon, _ = name.partition(":")
+    if colon and module not in {*sys.modules, "stable_baselines3"}:
+        raise UserError(_ask_to_import(module, file))
+
+
+def check_call(name: str, file: Path) -> None:
+    """Allow `module:EnvId`, or what makes an environment, in a file: as `check_import`, and no function is called.
+
+    A function of an imported module could be any, such as `os:system`. It is called only if the user of this process
+    has named its module: by `--import`, or for a run of this process.
+
+    Raises:
+        UserError: If the user has to name the module first.
+    """
+    module, colon, path = name.partition(":")
+    if not colon or is_trusted(module):
+        return
+    check_import(name, file)
+    part = reduce(lambda found, step: getattr(found, step, None), path.split("."), cast(Any, sys.modules.get(module)))
+    if path not in gym.registry and not (isinstance(part, type) and issubclass(part, gym.Env)):
+        raise UserError(_ask_to_import(module, file))
+
+
+def _ask_to_import(module: str, file: Path) -> str:
+    return f"{file} asks for the module {module}; if you trust it, say so: prefgym --import {module} ..."

@@ -1,0 +1,100 @@
+"""Files of a run at its end: result, policy, preferences and reward, and the data of its report."""
+
+from dataclasses import asdict
+from typing import Any, cast
+
+import numpy as np
+import torch
+from torch import Tensor
+
+import prefgym
+from prefgym.core.segments import Segments
+from prefgym.data.tables import save_preferences
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import record_episode
+from prefgym.nn.weights import save_weights
+from prefgym.runs.folder import RunFolder
+from prefgym.sim.capabilities import physics_of
+from prefgym.training.config import TrainCfg
+from prefgym.training.loop import Outcome, Parts
+from prefgym.wrappers.preference import PreferenceVectorEnv
+
+
+def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
+    """Write result, policy, preferences and reward, and the data of the report."""
+    checkpoint = run.folder("checkpoints/final")
+    parts.agent.save(checkpoint / "policy")
+    evaluation = outcome.evaluation
+    run.write_json(
+        "result.json",
+        {
+            "final_return_mean": evaluation.mean,
+            "final_return_std": evaluation.std,
+            "returns": evaluation.returns,
+            "episode_lengths": evaluation.lengths,
+            "success_rate": evaluation.success_rate,
+            "num_asked": parts.budget.num_asked,
+            "num_answered": parts.budget.num_answered,
+            "steps": outcome.steps,
+            "interrupted": outcome.interrupted,
+            "wall_time_s": run.wall_time_s,
+            "env": cfg.env,
+            "rater": cfg.rater,
+            "agent": cfg.agent,
+            "seed": cfg.seed,
+            "version": prefgym.__version__,
+            **{name: parts.env.metadata[name] for name in ("task_description", "metric") if name in parts.env.metadata},
+        },
+    )
+    if outcome.preferences is not None:
+        save_preferences(run.folder("preferences") / "preferences", outcome.preferences)
+    if outcome.fit is not None:
+        card = {"reward": cfg.reward, "cfg": asdict(cast(Any, cfg.reward_cfg))}
+        save_weights(checkpoint / "reward", parts.learner.weights(), card)
+        fit = outcome.fit
+        held_out = {"probability": fit.probability.numpy().tolist(), "choice": fit.choice.numpy().tolist()}
+        run.write_json("report/held_out.json", held_out)
+        if (pairs := reward_scatter(parts)) is not None:
+            run.write_json("report/reward_scatter.json", pairs)
+    keep_episode(parts, run, has_reward=outcome.fit is not None)
+
+
+def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]] | None:
+    """Sample recorded steps, and return their task reward and their learned reward; None if none has a task reward."""
+    recorder = cast(PreferenceVectorEnv, parts.env).recorder
+    starts = recorder.starts(1)
+    if not len(starts):
+        return None
+    drawn = starts[torch.randint(len(starts), (num_steps,), generator=parts.generator)]
+    steps = recorder.segments(drawn, 1).map(Tensor.cpu)
+    if steps.reward is None:
+        return None
+    learned = parts.learner.reward(steps.without_truth()).mean(0)[..., 0]
+    return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
+
+
+def keep_episode(parts: Parts, run: RunFolder, has_reward: bool) -> None:
+    """Record one episode of the last policy for its video."""
+    from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
+
+    from prefgym.video.clips import save_clip
+    from prefgym.video.film import fps_of, rendered_clip, rendering_env
+
+    env = make_evaluation_env(parts.source, 1, 1)
+    if physics_of(env) is None:
+        env = rendering_env(parts.source) or env
+    episode = record_episode(parts.agent, env)
+    if has_reward:
+        num_steps = len(episode["reward"])
+        steps = Segments(
+            obs=torch.as_tensor(episode["obs"], dtype=torch.float32)[None],
+            action=torch.as_tensor(episode["action"], dtype=torch.float32)[None],
+            length=torch.tensor([num_steps]),
+            terminated=torch.tensor([False]),
+            truncated=torch.tensor([False]),
+        )
+        episode["learned"] = parts.learner.reward(steps).mean(0)[0].cpu().numpy()
+    folder = run.folder("report")
+    if (frames := episode.pop("frames", None)) is not None:
+        save_clip(folder / "final_clip.safetensors", rendered_clip(frames, fps_of(env)))
+    save_file({k: np.ascontiguousarray(v) for k, v in episode.items()}, folder / "final_episode.safetensors")

@@ -1,0 +1,97 @@
+"""Making the rater, with the facts of the task and of the agent that it may know."""
+
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
+
+from gymnasium.vector import VectorEnv
+
+from prefgym import raters
+from prefgym.buffers.base_recorder import BaseRecorder
+from prefgym.common.errors import UserError
+from prefgym.core.context import RaterContext
+from prefgym.core.protocols import Policy, Rater
+from prefgym.evaluation.experts import Expert, find_expert
+from prefgym.sim.capabilities import has_task_reward, task_description_of
+from prefgym.sim.continuation import Simulator
+from prefgym.sim.task import TaskSpec
+
+
+@runtime_checkable
+class ExpertSettings(Protocol):
+    """Settings of a rater that judges by an expert."""
+
+    @property
+    def expert_file(self) -> Path | None:
+        """Return the file of the expert; None for the one of the task."""
+        ...
+
+
+def make_rater(
+    name: str,
+    cfg: object,
+    env_id: str,
+    env: VectorEnv[Any, Any, Any],
+    recorder: BaseRecorder,
+    *,
+    policy: Policy | None,
+    num_threads: int,
+    seed: int,
+) -> Rater:
+    """Make the rater.
+
+    Args:
+        name: As registered.
+        cfg: Its settings.
+        env_id: Name of the environment.
+        env: Environments of that name.
+        recorder: Where the segments come from.
+        policy: The agent in training, if there is one.
+        num_threads: Threads of simulations of its own.
+        seed: Seed of its random numbers.
+
+    Raises:
+        UserError: If the settings do not fit the task.
+    """
+    context = rater_context(
+        env_id, env, recorder, policy=policy, num_threads=num_threads, seed=seed,
+        expert_file=cfg.expert_file if isinstance(cfg, ExpertSettings) else None,
+    )  # fmt: skip
+    try:
+        return raters.build(name, cfg, context)
+    except ValueError as error:
+        raise UserError(f"rater {name!r} cannot judge {env_id}: {str(error).rstrip('.')}.") from error
+
+
+def rater_context(
+    env_id: str,
+    env: VectorEnv[Any, Any, Any],
+    recorder: BaseRecorder,
+    *,
+    policy: Policy | None,
+    num_threads: int,
+    seed: int,
+    expert_file: Path | None = None,
+) -> RaterContext:
+    """Collect the facts that a rater may know; arguments as in `make_rater`, and the file of an expert."""
+    task: Any = getattr(env.unwrapped, "task", None)
+    spec = task if isinstance(task, TaskSpec) else None  # only tasks of prefgym have one
+
+    def make_expert() -> Expert | None:
+        return Expert.load(expert_file, env_id) if expert_file else find_expert(env_id)
+
+    def make_simulator() -> Simulator | None:
+        return Simulator(spec, num_threads=num_threads) if spec and recorder.has_states else None
+
+    return RaterContext(
+        seed=seed,
+        # demonstrations may have the reward of another task
+        has_reward=recorder.has_reward and has_task_reward(env),
+        task_description=task_description_of(env),
+        step_return=recorder.step_return,
+        factor_names=recorder.factor_names,
+        ranking=task.ranking if task else (),
+        safe_limit=spec.safe_limit if spec else None,
+        policy=policy,
+        make_expert=make_expert,
+        make_simulator=make_simulator,
+    )

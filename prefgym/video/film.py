@@ -1,0 +1,76 @@
+"""Videos of a policy: one episode drawn from its physics states, or by the environment itself."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import gymnasium as gym
+import numpy.typing as npt
+from gymnasium.vector import VectorEnv
+
+from prefgym.common.errors import UserError
+from prefgym.core.protocols import Policy
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import record_episode
+from prefgym.sim.capabilities import physics_of
+from prefgym.sim.gl import RenderingUnavailable
+from prefgym.sim.render import render_states
+from prefgym.sim.source import EnvSource
+from prefgym.video.clips import FINAL_SECONDS, Clip, choose_pace, encode_mp4, make_clip
+
+FPS = 30.0
+"""Steps a second where an environment does not say."""
+
+
+def film(env: EnvSource | str, policy: Policy, seed: int, file: Path) -> Path:
+    """Write a video of one episode of a policy; return its path.
+
+    Raises:
+        UserError: If pictures cannot be drawn here.
+    """
+    source = EnvSource.of(env)
+    looked_at = make_evaluation_env(source, 1, 1)
+    physics = physics_of(looked_at)
+    if physics is None:
+        drawing = rendering_env(source)
+        if drawing is None:
+            raise UserError(f"{source.name} cannot be filmed.")
+        frames = record_episode(policy, drawing, seed)["frames"]
+        file.write_bytes(rendered_clip(frames, fps_of(drawing)).mp4)
+        return file
+    states = record_episode(policy, looked_at, seed)["state"]
+    pace = choose_pace(len(states), fps_of(looked_at))
+    try:
+        frames = render_states(physics.model, states[:: pace.stride], camera=physics.camera)
+    except RenderingUnavailable as error:
+        raise UserError(str(error)) from None
+    file.write_bytes(encode_mp4(frames, pace.fps))
+    return file
+
+
+def fps_of(env: VectorEnv[Any, Any, Any]) -> float:
+    """Return the steps of an environment in a second of its own time."""
+    return env.metadata.get("render_fps", FPS)
+
+
+def rendering_env(env: EnvSource | str) -> VectorEnv[Any, Any, Any] | None:
+    """Make one environment that draws itself; None, with a word to the user, where it cannot."""
+    source = EnvSource.of(env)
+    if "rgb_array" not in make_evaluation_env(source, 1, 1).metadata.get("render_modes", ()):
+        print(f"no video: {source.name} has no render mode rgb_array", file=sys.stderr)
+        return None
+    try:
+        drawing = make_evaluation_env(source, 1, 1, render_mode="rgb_array")
+        drawing.reset()
+        drawing.render()
+    except (UserError, gym.error.Error, NotImplementedError) as error:
+        print(f"no video: {source.name} cannot draw itself: {error}", file=sys.stderr)
+        return None
+    return drawing
+
+
+def rendered_clip(frames: npt.NDArray[Any], fps: float) -> Clip:
+    """Encode the start of an episode as the report shows it, in even sizes. Shape: (T, H, W, 3)."""
+    pace = choose_pace(len(frames), fps)
+    height, width = (size // 2 * 2 for size in frames.shape[1:3])
+    return make_clip(frames[: round(FINAL_SECONDS * fps) + 1 : pace.stride, :height, :width], pace)
