@@ -14,7 +14,10 @@ def main(episodes: int = 100, queries: int = 2000, updates: int = 10_000) -> pre
     write_demos(
         DemosCfg(env="prefgym/Hopper-v0", dataset=name, out=datasets, policy=policies, noise=0.1, episodes=episodes)
     )
-    make_preferences(MakePreferencesCfg(dataset=name, datasets=datasets, out=preferences, queries=queries))
+    pairs = prefgym.samplers.cfg("uniform", recent_steps=None, keep_short=False)  # of equal length, as CPL needs them
+    make_preferences(
+        MakePreferencesCfg(dataset=name, datasets=datasets, out=preferences, queries=queries, sampler=pairs)
+    )
     return prefgym.train_offline(agent="cpl", preferences=preferences, updates=updates)
 
 

@@ -1,4 +1,4 @@
-"""Learn a reward for an environment of one's own: register it with Gymnasium, and give its id."""
+"""Learn a reward for an environment of one's own: give a function that makes it, or an id of Gymnasium's."""
 
 from typing import Any
 
@@ -8,6 +8,7 @@ import numpy as np
 import prefgym
 
 Info = dict[str, Any]
+SHORT = prefgym.samplers.cfg("uniform", segment_length=20)
 
 
 class Point(gym.Env[np.ndarray, np.ndarray]):
@@ -28,13 +29,14 @@ class Point(gym.Env[np.ndarray, np.ndarray]):
         return self.position.copy(), -float(np.linalg.norm(self.position)), False, False, {}
 
 
-gym.register("Point-v0", entry_point=lambda: Point(), max_episode_steps=50)
+def point() -> gym.Env[np.ndarray, np.ndarray]:
+    """Make one, with episodes of 50 steps."""
+    return gym.wrappers.TimeLimit(Point(), max_episode_steps=50)
 
 
 def main(steps: int = 100_000, budget: int = 200) -> prefgym.Run:
     """Train on preferences between segments of 20 steps."""
-    sampler = prefgym.samplers.cfg("uniform", segment_length=20)
-    return prefgym.train("Point-v0", sampler=sampler, budget=budget, steps=steps)
+    return prefgym.train(point, sampler=SHORT, budget=budget, steps=steps)
 
 
 if __name__ == "__main__":

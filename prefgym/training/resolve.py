@@ -75,6 +75,10 @@ def resolve(kind: Kind, choice: object, env_id: str = "") -> Resolved:
     if isinstance(choice, type | FunctionType) and _is_importable(choice):
         name = f"{choice.__module__}:{choice.__qualname__}"
         return Resolved(name=name, cfg=registry.cfg(name))
+    if isinstance(choice, type):
+        raise UserError(
+            f"the {kind} {choice.__qualname__} cannot be imported from {choice.__module__}: give an object."
+        )
     if is_dataclass(choice) and not callable(choice):
         return Resolved(name=registry.name_of(choice), cfg=choice)
     named: type[object] | FunctionType = choice if isinstance(choice, FunctionType) else type(cast(object, choice))
