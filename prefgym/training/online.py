@@ -33,7 +33,9 @@ from prefgym.training.config import TrainCfg
 from prefgym.training.ended import Ended
 from prefgym.training.envs import make_training_env, source_of
 from prefgym.training.keep import keep
-from prefgym.training.loop import INITIAL_PREFERENCES, Parts, stateless, train
+from prefgym.training.history import INITIAL_PREFERENCES
+from prefgym.training.loop import train
+from prefgym.training.parts import Parts, stateless
 from prefgym.training.raters import make_rater
 from prefgym.training.resolve import Objects
 from prefgym.wrappers.preference import PreferenceVectorEnv
