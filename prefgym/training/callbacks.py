@@ -15,14 +15,16 @@ class Callback:
     """Base of callbacks: override the hooks that matter, the others do nothing.
 
     A hook may read `loop.steps`, `loop.total`, `loop.agent`, `loop.run` (the run folder), and `loop.is_running`. To end
-    the training early, raise `prefgym.rl.base.StopTraining` in any hook: the other callbacks still see the step, the
+    the training early, raise `prefgym.StopTraining` in any hook: the other callbacks still see the step, the
     policy is evaluated, and the run finishes as usual. Any other exception ends the run with an error that names the
     callback. Callbacks have no state in checkpoints: a run that is resumed starts with new ones.
 
-        class UntilGood(Callback):
+        class UntilGood(prefgym.Callback):
             def on_evaluation(self, loop, evaluation):
                 if evaluation.mean > 3000:
-                    raise StopTraining
+                    raise prefgym.StopTraining
+
+        prefgym.train("prefgym/Hopper-v0", callbacks=[UntilGood()])
     """
 
     def on_start(self, loop: "Loop") -> None:

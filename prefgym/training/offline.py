@@ -33,9 +33,7 @@ from prefgym.training.results import write_result
 from prefgym.training.sources import OfflineSource
 
 
-def train_on_records(
-    cfg: OfflineCfg, *, resume_from: Which | None = None, callbacks: Sequence[Callback] = ()
-) -> Ended:
+def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callbacks: Sequence[Callback] = ()) -> Ended:
     """Train on recorded data, and keep everything.
 
     Args:

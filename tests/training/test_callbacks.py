@@ -9,16 +9,19 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prefgym.agents.bc import BC
+from prefgym.agents.bc import BC, BCCfg
 from prefgym.cli.flags import parse_train
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.states import State
-from prefgym.evaluation.evaluate import Evaluation, make_evaluation_env
+from prefgym.core.protocols import Array, PolicyState
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import Evaluation
 from prefgym.rl.base import StopTraining
 from prefgym.rl.offline import OfflineData
 from prefgym.runs.checkpoints import Shard
 from prefgym.runs.folder import RunFolder
+from prefgym.sim.source import EnvSource
 from prefgym.testing.examples import example_preferences
 from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.config import OfflineCfg, OfflineEvalCfg, TrainCfg
@@ -42,8 +45,13 @@ class Still:
     """A policy that pushes nothing."""
 
     def predict(
-        self, observation: np.ndarray, state: object = None, episode_start: object = None, deterministic: bool = False
-    ) -> tuple[np.ndarray, object]:
+        self,
+        observation: Array,
+        /,
+        state: PolicyState = None,
+        episode_start: Array | None = None,
+        deterministic: bool = False,
+    ) -> tuple[Array, PolicyState]:
         """Return zeros. Shape: (N, 1)."""
         del episode_start, deterministic
         return np.zeros((len(observation), 1)), state
@@ -58,6 +66,7 @@ class Counter:
 
     unit, total, steps, place = "steps", 10, 0, "while counting"
     agent: SavedPolicy = Still()
+    env_source = EnvSource.of("prefgym/InvertedPendulum-v0")
 
     def begin(self) -> Metrics:
         """Log the beginning."""
@@ -235,7 +244,7 @@ def test_a_run_on_records_calls_the_same_hooks(tmp_path: Path) -> None:
     cfg = replace(OFFLINE, env="prefgym/InvertedPendulum-v0", out=tmp_path / "run")
     env, diary = make_evaluation_env(cfg.env, 1, 1), Diary(StopTraining(), "on_step", 220)
     data = OfflineData(preferences=example_preferences(obs_dim=4, action_dim=1))
-    source = OfflineSource(cfg, BC(BC.default, env, data=data), {})
+    source = OfflineSource(cfg, BC(BCCfg(), env, data=data), {})
     with closing(RunFolder(cfg)) as run:
         outcome = Loop(cfg, source, run, [*standard_callbacks(cfg.eval, cfg.checkpoint, Callback()), diary]).train()
     assert outcome.steps == 220
