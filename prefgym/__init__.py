@@ -24,8 +24,10 @@ if TYPE_CHECKING:
     from prefgym.core.segments import Segments as Segments
     from prefgym.data.feedback import read_feedback as read_feedback
     from prefgym.data.feedback import write_feedback as write_feedback
+    from prefgym.rl.base import StopTraining as StopTraining
     from prefgym.training.api import train as train
     from prefgym.training.api import train_offline as train_offline
+    from prefgym.training.callbacks import Callback as Callback
     from prefgym.training.load import load_policy as load_policy
     from prefgym.training.load import load_reward as load_reward
     from prefgym.training.run import Run as Run
@@ -38,6 +40,7 @@ _PARTS = ("agents", "envs", "raters", "rewards", "samplers", "sb3", "testing")
 _NAMES = {
     "Answers": "prefgym.core.preferences",
     "BradleyTerry": "prefgym.core.choice",
+    "Callback": "prefgym.training.callbacks",
     "PreferenceEnv": "prefgym.wrappers.preference",
     "PreferenceVectorEnv": "prefgym.wrappers.preference",
     "Preferences": "prefgym.core.preferences",
@@ -45,6 +48,7 @@ _NAMES = {
     "RaterInfo": "prefgym.core.preferences",
     "Run": "prefgym.training.run",
     "Segments": "prefgym.core.segments",
+    "StopTraining": "prefgym.rl.base",
     "load_policy": "prefgym.training.load",
     "load_reward": "prefgym.training.load",
     "read_feedback": "prefgym.data.feedback",

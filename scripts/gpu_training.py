@@ -3,21 +3,42 @@
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import closing, nullcontext
 from typing import Any
 
 import torch
 
 from prefgym.bench.stopwatch import Stopwatch
 from prefgym.cli.flags import parse_train
+from prefgym.evaluation.evaluate import Evaluation
+from prefgym.rl.base import StopTraining
 from prefgym.runs.folder import RunFolder
+from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.envs import make_training_env
 from prefgym.training.loop import Loop
 from prefgym.training.online import build
 from prefgym.training.progress import Progress
+from prefgym.training.sources import OnlineSource
 
 
-class Reached(Exception):  # noqa: N818 - no error, as StopIteration
-    """The goal of a training was reached."""
+class UntilGoal(Callback):
+    """Notes each evaluation, and stops the training when one reaches a goal.
+
+    Args:
+        goal: True return.
+    """
+
+    def __init__(self, goal: float) -> None:
+        self.goal, self.reached = goal, False
+        self.curve: list[tuple[float, float, float]] = []
+        self._started = time.perf_counter()
+
+    def on_evaluation(self, loop: Loop, evaluation: Evaluation) -> None:
+        """Note steps, seconds and true return."""
+        self.curve.append((loop.steps, time.perf_counter() - self._started, evaluation.mean))
+        if evaluation.mean >= self.goal:
+            self.reached = True
+            raise StopTraining
 
 
 def warm_up(flags: Sequence[str]) -> None:
@@ -46,50 +67,34 @@ def train_to(goal: float, flags: Sequence[str], watch: Stopwatch | None = None) 
     """
     with tempfile.TemporaryDirectory() as folder:
         config = parse_train([*flags, "--out", f"{folder}/run"])
-        started = time.perf_counter()
+        until = UntilGoal(goal)
         parts = build(config)
         run = RunFolder(config)
-        loop = Loop(config, parts, run)
-        curve: list[list[float]] = []
-        evaluate = loop.evaluate
-
-        def watched(episodes: int) -> Any:  # noqa: ANN401
-            evaluation = evaluate(episodes)
-            curve.append([loop.steps, time.perf_counter() - started, evaluation.mean])
-            if evaluation.mean >= goal:
-                raise Reached
-            return evaluation
-
-        loop.evaluate = watched
+        source = OnlineSource(config, parts, run)
+        progress = Progress(config.env, config.steps, budget=config.budget)
+        loop = Loop(config, source, run, [*standard_callbacks(config.eval, config.checkpoint, progress), until])
         if watch is not None:
-            take_the_time(watch, loop)
-        reached = False
-        try:
-            with Progress(config.env, config.steps, budget=config.budget) as progress:
-                if watch is None:
-                    loop.run_to_end(progress)
-                else:
-                    with watch("rest"):
-                        loop.run_to_end(progress)
-            watched(config.eval.final_episodes)
-        except Reached:
-            reached = True
-        seconds = time.perf_counter() - started
-        run.close()
-        told = {"steps": loop.steps, "seconds": seconds, "reached": reached, "curve": curve}
+            take_the_time(watch, loop, source)
+        with closing(run):
+            with nullcontext() if watch is None else watch("rest"):
+                loop.begin()
+                loop.run_to_end()
+            if not until.reached:
+                loop.evaluate(config.eval.final_episodes)
+        progress.on_end(loop)
+        told = {"steps": loop.steps, "seconds": until.curve[-1][1], "reached": until.reached, "curve": until.curve}
         return told | {"num_asked": parts.budget.num_asked, "goal": goal}
 
 
-def take_the_time(watch: Stopwatch, loop: Loop) -> None:
+def take_the_time(watch: Stopwatch, loop: Loop, source: OnlineSource) -> None:
     """Have a stopwatch count what physics, policy, gradients, reward model and evaluation take."""
-    base: Any = loop.parts.env.unwrapped
+    base: Any = source.parts.env.unwrapped
     for owner, name, part in (
         (base.pool, "step", "physics"),
         (base.pool, "reset", "physics"),
-        (loop.parts.agent, "update", "gradients"),
-        (loop.parts.agent, "sample", "policy"),
-        (loop, "run_session", "reward model"),
-        (loop, "learned_reward", "reward model"),
+        (source.parts.agent, "update", "gradients"),
+        (source.parts.agent, "sample", "policy"),
+        (source.feedback, "after_rollout", "reward model"),
         (loop, "evaluate", "evaluation"),
     ):
         watch.around(owner, name, part)

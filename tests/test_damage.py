@@ -25,8 +25,10 @@ from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import RunFolder, read_config, verify_reported
 from prefgym.training.config import TrainCfg
 from prefgym.training.load import load_policy, load_reward
-from prefgym.training.loop import Loop, Parts
+from prefgym.training.loop import Loop
 from prefgym.training.online import build
+from prefgym.training.parts import Parts
+from prefgym.training.sources import OnlineSource
 
 TINY = [
     *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1", "--no-report"),
@@ -68,7 +70,8 @@ def resumed(cfg: TrainCfg, parts: Parts, out: Path, which: Which = "latest") -> 
     """Resume a run, and say all that it goes on with."""
     config = read_config(out)
     with closing(RunFolder(replace(cfg, out=out), resume=True)) as run:
-        loop = Loop(cfg, parts, run)
+        source = OnlineSource(cfg, parts, run)
+        loop = Loop(cfg, source, run)
         loop.resume(which)
     arrays, plain = flatten(loop.state_dict())
     del plain["run"]["wall_time_s"]
@@ -77,7 +80,7 @@ def resumed(cfg: TrainCfg, parts: Parts, out: Path, which: Which = "latest") -> 
     shown = {
         name: array.numpy().tobytes() for name, array in {**arrays, "rows": rows.obs, "action": rows.action}.items()
     }
-    return {**shown, "plain": repr(plain), "config": config, "answers": loop.answers.read()}
+    return {**shown, "plain": repr(plain), "config": config, "answers": source.history.log.read()}
 
 
 def read_finished(out: Path) -> dict[str, Any]:

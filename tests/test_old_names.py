@@ -12,7 +12,7 @@ from prefgym.cli.flags import parse_train
 from prefgym.report.data import RunData, load_run
 from prefgym.rewards.health import troubles
 from prefgym.rl.files import config_from_json
-from prefgym.training.loop import initial_folder
+from prefgym.training.history import initial_folder
 
 
 def test_old_flags_are_taken(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 """The way in from Python: `prefgym.train` and `prefgym.train_offline`. The command line ends in the same calls."""
 
+from collections.abc import Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
@@ -11,6 +12,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.names import did_you_mean
 from prefgym.sim.source import EnvCfg, EnvSource, MakeEnv
 from prefgym.training.budget import Counts, ScheduleCfg
+from prefgym.training.callbacks import Callback
 from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, TrainCfg, WarpCfg
 from prefgym.training.resolve import Objects, resolve_offline, resolve_train
 from prefgym.training.run import Run, run_offline, run_training
@@ -62,6 +64,7 @@ def train(
     reward: object = TrainCfg.reward,
     sampler: object = TrainCfg.sampler,
     agent: object = TrainCfg.agent,
+    callbacks: Sequence[Callback] = (),
     **settings: Unpack[TrainSettings],
 ) -> Run:
     """Train an agent on a reward that is learned from preferences, and keep everything in a run folder.
@@ -75,6 +78,7 @@ def train(
         reward: Is fitted to the answers.
         sampler: Chooses segments to ask about.
         agent: Learns to act.
+        callbacks: Called at each step, session and evaluation (`prefgym.Callback`).
         **settings: Fields of `TrainCfg`: `budget`, `steps`, `seed`, `out` and so on.
 
     Returns:
@@ -84,7 +88,7 @@ def train(
         UserError: If the parts do not fit, the environment is unknown, or a part gave what is not finite.
         UnknownNameError: If there is no such part.
     """
-    return run_training(*_resolved(env, rater, reward, sampler, agent, settings))
+    return run_training(*_resolved(env, rater, reward, sampler, agent, settings), callbacks=callbacks)
 
 
 def train_cfg(
@@ -110,12 +114,19 @@ def train_cfg(
     return cfg
 
 
-def train_offline(*, agent: object = OfflineCfg.agent, env: str = "", **settings: Unpack[OfflineSettings]) -> Run:
+def train_offline(
+    *,
+    agent: object = OfflineCfg.agent,
+    env: str = "",
+    callbacks: Sequence[Callback] = (),
+    **settings: Unpack[OfflineSettings],
+) -> Run:
     """Train an agent on recorded preferences, demonstrations, or both, and keep everything in a run folder.
 
     Args:
         agent: Learns: a name, a configuration or a class.
         env: Environment id in which the policy is evaluated; that of the data unless said.
+        callbacks: Called at each step, session and evaluation (`prefgym.Callback`).
         **settings: Fields of `OfflineCfg`: `preferences`, `dataset`, `updates`, `seed`, `out` and so on.
 
     Returns:
@@ -125,7 +136,7 @@ def train_offline(*, agent: object = OfflineCfg.agent, env: str = "", **settings
         UserError: If there are no data, they are damaged, or the agent cannot learn from them.
         UnknownNameError: If there is no such agent.
     """
-    return run_offline(offline_cfg(agent=agent, env=env, **settings))
+    return run_offline(offline_cfg(agent=agent, env=env, **settings), callbacks=callbacks)
 
 
 def offline_cfg(*, agent: object = OfflineCfg.agent, env: str = "", **settings: Unpack[OfflineSettings]) -> OfflineCfg:

@@ -9,13 +9,14 @@ import torch
 
 from prefgym.common.errors import UserError
 from prefgym.common.spaces import single_spaces
-from prefgym.core.protocols import JudgedLearner, SelfPlayLearner
+from prefgym.core.capabilities import Capability, capabilities_of
+from prefgym.core.protocols import Learner
 from prefgym.data.feedback import read_feedback
 from prefgym.data.minari import played_in
 from prefgym.runs.folder import read_config
 from prefgym.sim.source import EnvSource
 from prefgym.training.config import TrainCfg
-from prefgym.training.loop import Parts
+from prefgym.training.parts import Parts
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
@@ -49,15 +50,16 @@ def check_device(device: str) -> None:
         raise UserError(f"--device {device} cannot be used here.") from None
 
 
-def check_self_play(cfg: TrainCfg, learner: SelfPlayLearner | JudgedLearner) -> None:
-    """See that a learner by comparisons is asked for pairs, and not for the reward of demonstrations.
+def check_self_play(cfg: TrainCfg, learner: Learner) -> None:
+    """Check that a learner by comparisons gets pairs, and no demonstrations whose steps it would have to reward.
 
     Raises:
         UserError: If it is not.
     """
-    if isinstance(learner, JudgedLearner) and getattr(cfg.agent_cfg, "demos", ""):
+    can = capabilities_of(learner)
+    if Capability.JUDGED in can and getattr(cfg.agent_cfg, "demos", ""):
         raise UserError(f"--reward {cfg.reward} rewards by comparisons, which demonstrations take no part in.")
-    if isinstance(learner, SelfPlayLearner) and getattr(cfg.sampler_cfg, "num_options", 2) != 2:
+    if Capability.SELF_PLAY in can and getattr(cfg.sampler_cfg, "num_options", 2) != 2:
         raise UserError(f"--reward {cfg.reward} compares two options: leave --sampler.num-options out.")
 
 
@@ -123,7 +125,7 @@ def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
     """
     if parts.rater is None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
-    if isinstance(parts.learner, JudgedLearner):
+    if Capability.JUDGED in capabilities_of(parts.learner):
         raise UserError(f"--preferences cannot be used by --reward {cfg.reward}: it has each rollout judged anew.")
     preferences, sampler = read_feedback(folder), cfg.sampling
     queries = preferences.queries

@@ -7,7 +7,6 @@ import numpy as np
 import torch
 from torch import Tensor
 
-import prefgym
 from prefgym.core.segments import Segments
 from prefgym.data.tables import save_preferences
 from prefgym.evaluation.envs import make_evaluation_env
@@ -16,7 +15,9 @@ from prefgym.nn.weights import save_weights
 from prefgym.runs.folder import RunFolder
 from prefgym.sim.capabilities import physics_of
 from prefgym.training.config import TrainCfg
-from prefgym.training.loop import Outcome, Parts
+from prefgym.training.loop import Outcome
+from prefgym.training.parts import Parts
+from prefgym.training.results import write_result
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
@@ -24,28 +25,11 @@ def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
     """Write result, policy, preferences and reward, and the data of the report."""
     checkpoint = run.folder("checkpoints/final")
     parts.agent.save(checkpoint / "policy")
-    evaluation = outcome.evaluation
-    run.write_json(
-        "result.json",
-        {
-            "final_return_mean": evaluation.mean,
-            "final_return_std": evaluation.std,
-            "returns": evaluation.returns,
-            "episode_lengths": evaluation.lengths,
-            "success_rate": evaluation.success_rate,
-            "num_asked": parts.budget.num_asked,
-            "num_answered": parts.budget.num_answered,
-            "steps": outcome.steps,
-            "interrupted": outcome.interrupted,
-            "wall_time_s": run.wall_time_s,
-            "env": cfg.env,
-            "rater": cfg.rater,
-            "agent": cfg.agent,
-            "seed": cfg.seed,
-            "version": prefgym.__version__,
-            **{name: parts.env.metadata[name] for name in ("task_description", "metric") if name in parts.env.metadata},
-        },
-    )
+    counts = {"num_asked": parts.budget.num_asked, "num_answered": parts.budget.num_answered, "steps": outcome.steps}
+    names = {"env": cfg.env, "rater": cfg.rater, "agent": cfg.agent}
+    metadata = parts.env.metadata
+    task = {name: metadata[name] for name in ("task_description", "metric") if name in metadata}
+    write_result(run, outcome, counts=counts, names=names, seed=cfg.seed, task=task)
     if outcome.preferences is not None:
         save_preferences(run.folder("preferences") / "preferences", outcome.preferences)
     if outcome.fit is not None:

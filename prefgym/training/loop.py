@@ -1,134 +1,105 @@
-"""The online loop: act, ask, fit, reward, update."""
+"""The driver of a training: advance a source of data to its end, and call callbacks."""
 
-import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
-import torch
 from gymnasium.vector import VectorEnv
-from torch import Tensor
 
-from prefgym.buffers.base_recorder import BaseRecorder
-from prefgym.common.errors import DamageError, UserError
-from prefgym.common.files import digest, writing
+from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
-from prefgym.common.states import State, Stateful
+from prefgym.common.states import State
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
-from prefgym.core.protocols import (
-    Agent,
-    JudgedLearner,
-    Learner,
-    NoSegmentError,
-    OffPolicyAgent,
-    Rater,
-    Sampler,
-    SelfPlayLearner,
-)
-from prefgym.core.queries import Queries
-from prefgym.core.relabel import learned_reward, win_rate_reward
-from prefgym.core.rollout import EpisodeReturns
-from prefgym.core.segments import Segments
-from prefgym.data.feedback import read_feedback
-from prefgym.data.tables import pack_preferences, pack_segments, unpack_preferences, unpack_segments
+from prefgym.core.protocols import Policy
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import Evaluation, evaluate, metric_of
-from prefgym.rewards.health import Health
-from prefgym.runs.answer_log import AnswerLog
+from prefgym.rl.base import StopTraining
 from prefgym.runs.checkpoints import Checkpoints, Shard, Which
 from prefgym.runs.folder import RunFolder
 from prefgym.sim.pool import SimulationError
 from prefgym.sim.source import EnvSource
-from prefgym.training.budget import Budget, Schedule
-from prefgym.training.config import TrainCfg
+from prefgym.training.callbacks import Callback, standard_callbacks
+from prefgym.training.config import OfflineCfg, TrainCfg
+from prefgym.training.parts import Advance, Metrics, Parts
 from prefgym.training.progress import Progress
-from prefgym.wrappers.preference import PreferenceVectorEnv
-
-INITIAL_PREFERENCES = Path("preferences") / "initial"
-"""Where a run keeps the preferences that it began with."""
+from prefgym.training.sources import OnlineSource
 
 
-def initial_folder(run: Path) -> Path:
-    """Say where a run keeps the preferences that it began with; earlier versions called the folder `brought`."""
-    old = run / "preferences" / "brought"
-    return old if old.is_dir() else run / INITIAL_PREFERENCES
+class SavedPolicy(Policy, Protocol):
+    """A policy that can be written to a file."""
+
+    def save(self, path: Path | str) -> None:
+        """Write what was learned."""
+        ...
 
 
-@dataclass(eq=False, kw_only=True)
-class Parts:
-    """Everything that takes part in a run; without a rater the agent is given the task reward."""
+class Source(Protocol):
+    """What the driver advances: data come in, and the agent learns from them."""
 
-    source: EnvSource
-    """Makes further environments, for evaluation."""
-    env: VectorEnv[Any, Any, Any]
-    agent: Agent
-    rater: Rater | None
-    sampler: Sampler
-    learner: Learner
-    budget: Budget
-    schedule: Schedule
-    generator: torch.Generator
-    """Draws the queries."""
-    shown_so_far: list[Segments]
-    """What was asked about so far, for samplers that spread their questions."""
+    unit: str
+    """What is counted: `steps` or `updates`."""
+    total: int
+    """How many of them make a training."""
+    env_source: EnvSource
+    """Makes the environments in which the policy is evaluated."""
 
     @property
-    def recorder(self) -> BaseRecorder | None:
-        """Return what segments are drawn from; None without a rater."""
-        return self.env.recorder if isinstance(self.env, PreferenceVectorEnv) else None
+    def agent(self) -> SavedPolicy:
+        """Return the policy that is trained."""
+        ...
 
-    def stateful_parts(self) -> dict[str, Any]:
-        """Name the parts that move: all of these must be `Stateful` for a run to be resumed."""
-        wrapper = {"wrapper": self.env} if isinstance(self.env, PreferenceVectorEnv) else {}
-        rater = {} if self.rater is None else {"rater": self.rater}
-        sampler = {"sampler": self.sampler} if isinstance(self.sampler, Stateful) else {}  # most remember nothing
-        counters = {"budget": self.budget, "schedule": self.schedule, **sampler}
-        return {"env": self.env.unwrapped, **wrapper, "agent": self.agent, **rater, "learner": self.learner, **counters}
+    @property
+    def steps(self) -> int:
+        """Return how many steps, or updates, are done."""
+        ...
 
+    @property
+    def place(self) -> str:
+        """Say in words where the training is, for messages about errors."""
+        ...
 
-def stateless(parts: Parts) -> list[str]:
-    """Name the parts that do not tell their state."""
-    return [name for name, part in parts.stateful_parts().items() if not isinstance(part, Stateful)]
+    def begin(self) -> Metrics:
+        """Start from the beginning; return what is logged before the first step."""
+        ...
 
+    def advance(self) -> Advance:
+        """Let data come in, and the agent learn from them; `steps` grows."""
+        ...
 
-def train(cfg: TrainCfg, parts: Parts, run: RunFolder, resume_from: Which | None = None) -> "Outcome":
-    """Run the loop to its end, or until Ctrl-C; what was learned so far is in the outcome either way.
+    def finish(self) -> None:
+        """Check that the training came to something.
 
-    Args:
-        cfg: Resolved configuration.
-        parts: What takes part, as it was when the run began.
-        run: Where it is written.
-        resume_from: Which checkpoint of the run folder to go on from; None begins.
+        Raises:
+            UserError: If it did not.
+        """
+        ...
 
-    Raises:
-        UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
-    """
-    loop = Loop(cfg, parts, run)
-    interrupted = False
-    budget = None if cfg.rater == "none" else cfg.budget
-    try:
-        with Progress(cfg.env, cfg.steps, budget=budget, metric=metric_of(parts.env)) as progress:
-            try:
-                if resume_from is None:
-                    loop.begin()
-                else:
-                    loop.resume(resume_from)
-                loop.run_to_end(progress)
-            except KeyboardInterrupt:
-                interrupted = True
-        return replace(loop.outcome(), interrupted=interrupted)
-    except NotFiniteError as error:
-        folder = run.dump(error, loop.steps)
-        raise UserError(f"{error}, in the rollout after {loop.steps:,} steps; see {folder}.") from error
-    except SimulationError as error:
-        raise UserError(f"{error}, in the rollout after {loop.steps:,} steps.") from error
+    def stateless(self) -> list[str]:
+        """Name the parts that have no state to save: the run has checkpoints if there are none."""
+        ...
 
+    def shard(self) -> tuple[Shard | None, int]:
+        """Return what was recorded since the last call, and how far back records are still needed."""
+        ...
 
-def without_pictures(preferences: Preferences) -> Preferences:
-    """Drop what segments can be drawn from: of thousands of matches nobody looks at each."""
-    queries = preferences.queries
-    return replace(preferences, queries=replace(queries, options=replace(queries.options, state=None, frames=None)))
+    def state_dict(self) -> State:
+        """Return the state to resume from, but for records, which are in shards."""
+        ...
+
+    def resume(self, state: State, shards: list[State], *, mend: bool) -> None:
+        """Go on from what `state_dict` and `shard` returned.
+
+        Args:
+            state: As of `state_dict`.
+            shards: All that are still needed, oldest first.
+            mend: Whether a damaged log of answers is set aside; otherwise it is refused.
+
+        Raises:
+            UserError: If something in the run folder is not what it was.
+        """
+        ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -136,276 +107,181 @@ class Outcome:
     """What a run came to."""
 
     steps: int
+    """Environment steps, or updates."""
     evaluation: Evaluation
-    preferences: Preferences | None
-    fit: FitReport | None
+    """Of the last policy."""
     interrupted: bool = False
+    """Whether Ctrl-C came before the end."""
+    preferences: Preferences | None = None
+    """All answers since the run began."""
+    fit: FitReport | None = None
+    """Report of the last fit of the reward."""
 
 
 class Loop:
-    """The state of a running loop."""
+    """A training: advances a source until its steps are used up.
 
-    def __init__(self, cfg: TrainCfg, parts: Parts, run: RunFolder) -> None:
-        self.cfg, self.parts, self.run = cfg, parts, run
-        self.steps = 0
-        self.initial_preferences: Preferences | None = None
-        """What it began with."""
-        self.initial_seal: str | None = None
-        """A checksum of that."""
-        self.answered_so_far: list[Preferences] = []
-        """What was answered since, in the order of the answers."""
-        self._num_ties = 0
-        self.fit: FitReport | None = None
-        self.returns = EpisodeReturns()
-        self.health = Health()
+    Args:
+        cfg: Of the run: how the policy is evaluated.
+        source: Where data come from.
+        run: Where the run is written.
+        callbacks: Called in their order.
+    """
+
+    def __init__(
+        self, cfg: TrainCfg | OfflineCfg, source: Source, run: RunFolder, callbacks: Sequence[Callback] = ()
+    ) -> None:
+        self.cfg, self.source, self.run, self.callbacks = cfg, source, run, callbacks
         self.checkpoints = Checkpoints(run.path / "checkpoints")
-        self.answers = AnswerLog(run.path / "preferences" / "answers.sqlite")
+        self.is_running = False
+        """Whether steps are being taken: not before the first, nor after the last."""
+        self._stops = False
+        self._steps_before = 0
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
-    def begin(self) -> None:
-        """Fit the reward to the initial preferences, if there are any.
-
-        Raises:
-            UserError: If they are damaged.
-        """
-        self.initial_preferences = self.read_initial_preferences()
-        if self.initial_preferences is not None:
-            self.run.log(0, self.fit_reward(self.initial_preferences).metrics())
-
-    def read_initial_preferences(self) -> Preferences | None:
-        """Read the initial preferences.
-
-        Raises:
-            UserError: If they are damaged.
-        """
-        if self.cfg.preferences is None:
-            return None
-        initial_preferences = read_feedback(initial_folder(self.run.path)).without_truth()
-        self.initial_seal = digest(initial_folder(self.run.path) / "manifest.json")
-        return initial_preferences
-
-    def run_to_end(self, progress: Progress) -> None:
-        """Act, ask, fit, reward and update until the steps are used up."""
-        cfg, parts = self.cfg, self.parts
-        while self.steps < cfg.steps:
-            rollout = parts.agent.collect(parts.env)
-            evaluation_is_due = self._passes(cfg.eval.every, rollout.num_steps)
-            checkpoint_is_due = self._passes(cfg.checkpoint.every, rollout.num_steps)
-            metrics: dict[str, float | None] = {}
-            if parts.rater is not None:
-                after = self.steps + rollout.num_steps
-                if isinstance(parts.learner, JudgedLearner):
-                    metrics |= self.run_comparisons(parts.rater, parts.learner, after, len(rollout.reward))
-                else:
-                    if isinstance(parts.learner, SelfPlayLearner):
-                        parts.learner.observe_fragments(rollout.fragments()[0])
-                    metrics |= self.run_session(parts.rater, after)
-                rollout = rollout.with_reward(self.learned_reward(rollout))
-            if self.has_reward:
-                metrics |= parts.agent.update(rollout, self.steps / cfg.steps)
-                self.returns.add(rollout)
-                metrics["rollout/ep_rew_mean"] = self.returns.mean
-            elif isinstance(parts.agent, OffPolicyAgent):  # before the first session there is no reward
-                metrics |= parts.agent.explore(rollout)
-            self.steps += rollout.num_steps
-            if evaluation_is_due and self.steps < cfg.steps:
-                metrics |= self.evaluate(cfg.eval.episodes).metrics()
-                if cfg.eval.keep:
-                    self.keep_policy()
-            self.run.log(self.steps, metrics)
-            progress.show(self.steps, metrics)
-            if self.steps < cfg.steps and (
-                checkpoint_is_due or self.checkpoints.are_older_than(cfg.checkpoint.minutes)
-            ):
-                self.save()
-        if parts.rater is not None and parts.budget.num_asked == 0 and self.initial_preferences is None:
-            raise UserError(
-                f"Nothing could be asked: the sampler found no segment in {self.steps:,} steps of {parts.env.num_envs} "
-                "worlds; lower --segment-length or --schedule.first, or raise --steps or --sampler.recent-steps."
-            )
-
-    def _passes(self, every: int, num_steps: int) -> bool:
-        """Tell whether a multiple of `every` steps is reached by the next `num_steps`."""
-        return self.steps // every < (self.steps + num_steps) // every
+    @property
+    def agent(self) -> SavedPolicy:
+        """Return the policy that is trained."""
+        return self.source.agent
 
     @property
-    def has_reward(self) -> bool:
-        """Return whether there is a reward to learn from."""
-        return self.parts.rater is None or self.parts.learner.is_fitted
-
-    def run_session(self, rater: Rater, steps: int) -> dict[str, float | None]:
-        """Ask what is due, ingest what was answered, and fit if anything was."""
-        parts = self.parts
-        if num_queries := parts.schedule.due(steps, parts.budget.left):
-            self.ask(rater, num_queries, steps)
-        answers = rater.collect()
-        fresh = parts.budget.receive(answers) if answers else None
-        if fresh is None:
-            return {}
-        counts = self.ingest(fresh, steps)
-        counts["feedback/session"] = parts.schedule.num_done
-        preferences = self.preferences
-        assert preferences is not None  # fresh ones are among them
-        if not preferences.answers.answered.any():  # all skipped so far: nothing to fit
-            return counts
-        learned_return = self.returns.mean
-        self.health.record_predictions(parts.learner, fresh, learned_return)
-        report = self.fit_reward(
-            Preferences.cat([self.initial_preferences, preferences]) if self.initial_preferences else preferences
-        )
-        return (
-            counts | report.metrics() | self.health.measure(parts.learner, preferences, fresh, report, learned_return)
-        )
-
-    def ingest(self, fresh: Preferences, steps: int) -> dict[str, float | None]:
-        """Log new answers, keep them, and count all so far."""
-        self.answers.append(fresh, steps)
-        self.answered_so_far.append(fresh)
-        self._num_ties += int(fresh.answers.tie.sum())
-        budget = self.parts.budget
-        return {
-            "feedback/num_asked": budget.num_asked,
-            "feedback/num_answers": budget.num_answered,
-            "feedback/num_pending": budget.num_pending,
-            "feedback/tie_fraction": self._num_ties / max(budget.num_answered, 1),
-        }
+    def steps(self) -> int:
+        """Return how many steps, or updates, are done."""
+        return self.source.steps
 
     @property
-    def preferences(self) -> Preferences | None:
-        """Return what was answered since the run began; None if nothing was."""
-        if len(self.answered_so_far) > 1:
-            self.answered_so_far = [Preferences.cat(self.answered_so_far)]
-        return self.answered_so_far[0] if self.answered_so_far else None
+    def total(self) -> int:
+        """Return how many steps, or updates, make the training."""
+        return self.source.total
 
-    def run_comparisons(
-        self, rater: Rater, learner: JudgedLearner, steps: int, num_steps: int
-    ) -> dict[str, float | None]:
-        """Let the rater compare the fragments of this rollout with recent ones; the budget is spread over all steps.
+    def has_passed(self, every: int) -> bool:
+        """Tell whether the latest advance reached or passed a multiple of `every` steps."""
+        return self._steps_before // every < self.steps // every
+
+    def train(self, resume_from: Which | None = None) -> Outcome:
+        """Train to the end, or until Ctrl-C, and evaluate the last policy.
+
+        Args:
+            resume_from: Which checkpoint of the run folder to go on from; None begins.
 
         Raises:
-            UserError: If not all answers come at once.
+            UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
         """
-        parts = self.parts
-        assert parts.recorder is not None  # where there is a rater, there is a recorder
-        budget = parts.budget
-        # budget steps / all steps, less what was spent so far
-        due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
-        starts = parts.recorder.fragments(num_steps)
-        fragments = parts.recorder.segments(starts, num_steps, truth=False)
-        whole = (fragments.length == num_steps) | fragments.terminated
-        comparisons = learner.propose_comparisons(starts.cpu(), whole.cpu(), max(due, 0))
-        if not len(comparisons):
-            return {}
-        options = parts.recorder.segments(comparisons, num_steps).map(Tensor.cpu)
-        rater.submit(budget.ask(Queries.of(options, first_id=budget.num_asked, asked_at=steps)))
-        answers = rater.collect()
-        fresh = budget.receive(answers) if answers else None
-        counts = {} if fresh is None else self.ingest(without_pictures(fresh), steps)
-        if fresh is None or len(fresh) < len(options):
-            raise UserError(f"--reward {self.cfg.reward} needs a rater who answers at once, unlike {self.cfg.rater}.")
-        learner.record_outcomes(fresh[fresh.query_id.argsort()].answers)
-        return counts
-
-    def fit_reward(self, preferences: Preferences) -> FitReport:
-        """Fit the learner, and relabel what is remembered."""
-        report: FitReport = self.parts.learner.fit(preferences)
-        self.fit = report
-        if isinstance(self.parts.agent, OffPolicyAgent):
-            self.parts.agent.relabel(self.parts.learner)
-        return report
-
-    def ask(self, rater: Rater, num_queries: int, steps: int) -> None:
-        """Submit queries; while no episode is long enough to draw from, they stay due."""
-        parts = self.parts
-        assert parts.recorder is not None  # where there is a rater, there is a recorder
+        interrupted = False
         try:
-            options = parts.sampler(parts.recorder, parts.learner, num_queries, parts.generator).map(Tensor.cpu)
-        except NoSegmentError:
-            return
-        parts.schedule.mark_done(steps)
-        parts.shown_so_far.append(options.without_truth())
-        rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
+            try:
+                if resume_from is None:
+                    self.begin()
+                else:
+                    self.resume(resume_from)
+                self.run_to_end()
+            except KeyboardInterrupt:
+                interrupted = True
+            self.is_running = False
+            evaluation = self.evaluate(self.cfg.eval.final_episodes)
+            self.run.log(self.steps, evaluation.metrics())
+            return Outcome(steps=self.steps, evaluation=evaluation, interrupted=interrupted)
+        except NotFiniteError as error:
+            folder = self.run.dump(error, self.steps)
+            raise UserError(f"{error}, {self.source.place}; see {folder}.") from error
+        except SimulationError as error:
+            raise UserError(f"{error}, {self.source.place}.") from error
+        finally:
+            self._call("on_end", lambda callback: callback.on_end(self))
 
-    def learned_reward(self, rollout: Any) -> torch.Tensor:  # noqa: ANN401
-        """Return what the learner thinks of each step; zeros before the first fit. Shape: (T, N)."""
-        if not self.has_reward:
-            return torch.zeros_like(rollout.reward)
-        learner = self.parts.learner
-        if isinstance(learner, JudgedLearner):
-            fragments, fragment = rollout.fragments()
-            return win_rate_reward(learner, fragments)[fragment]
-        return learned_reward(learner, rollout.steps())
+    def begin(self) -> None:
+        """Start from the beginning."""
+        if metrics := self.source.begin():
+            self.run.log(self.steps, metrics)
+
+    def run_to_end(self) -> None:
+        """Advance until the steps are used up, or a callback stops the training."""
+        self.is_running = True
+        self._call("on_start", lambda callback: callback.on_start(self))
+        while self.steps < self.total and not self._stops:
+            self.advance()
+        if not self._stops:
+            self.source.finish()
+
+    def advance(self) -> None:
+        """Advance the source once, and call `on_session` and `on_step`."""
+        self._steps_before = self.steps
+        advance = self.source.advance()
+        if advance.session:
+            self._call("on_session", lambda callback: callback.on_session(self, advance.session))
+        metrics: Metrics = {**advance.session, **advance.learning}
+        self._call("on_step", lambda callback: callback.on_step(self, metrics))
+
+    def _call(self, hook: str, call: Callable[[Callback], None]) -> None:
+        """Call a hook of all callbacks; note who raised, and whether one stops the training."""
+        for callback in self.callbacks:
+            try:
+                call(callback)
+            except StopTraining:
+                self._stops = True
+            except Exception as error:
+                error.add_note(f"raised in {hook} of the callback {type(callback).__name__}")
+                raise
 
     def evaluate(self, episodes: int) -> Evaluation:
-        """Measure the true return of the present policy."""
+        """Measure the true return of the present policy, and call `on_evaluation`."""
         if episodes not in self._eval_envs:
-            self._eval_envs[episodes] = make_evaluation_env(self.parts.source, episodes, self.cfg.num_threads)
-        return evaluate(self.parts.agent, self._eval_envs[episodes])
-
-    def keep_policy(self) -> None:
-        """Write the present policy beside those of earlier evaluations."""
-        with writing(self.run.path):
-            self.parts.agent.save(self.run.folder("policies") / str(self.steps))
+            self._eval_envs[episodes] = make_evaluation_env(self.source.env_source, episodes, self.cfg.num_threads)
+        evaluation = evaluate(self.agent, self._eval_envs[episodes])
+        self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluation))
+        return evaluation
 
     def save(self) -> None:
-        """Write a checkpoint; a run of which a part cannot tell its state has none."""
-        if stateless(self.parts):
-            return
-        recorder = self.parts.recorder
-        shard, horizon = (None, 0) if recorder is None else (Shard(*recorder.shard()), recorder.horizon)
-        self.checkpoints.save(self.steps, self.state_dict(), shard, horizon)
+        """Write a checkpoint; a run of which a part has no state to save has none."""
+        if not self.source.stateless():
+            shard, horizon = self.source.shard()
+            self.checkpoints.save(self.steps, self.state_dict(), shard, horizon)
 
     def state_dict(self) -> State:
-        """Return the state to resume from, but for what the recorder has in shards."""
-        return {
-            **{name: part.state_dict() for name, part in self.parts.stateful_parts().items()},
-            "steps": self.steps,
-            "generator": self.parts.generator.get_state(),
-            "asked": {str(number): pack_segments(options) for number, options in enumerate(self.parts.shown_so_far)},
-            "preferences": None if self.preferences is None else pack_preferences(self.preferences),
-            "fit": None if self.fit is None else self.fit.state_dict(),
-            "returns": self.returns.state_dict(),
-            "health": self.health.state_dict(),
-            "given": self.initial_seal,
-            "run": self.run.state_dict(),
-        }
+        """Return the state to resume from, but for what is in shards."""
+        return {**self.source.state_dict(), "run": self.run.state_dict()}
 
     def resume(self, which: Which) -> None:
         """Go on from a checkpoint; from the beginning if the run was stopped before its first.
 
         Raises:
-            UserError: If a part does not tell its state, or the checkpoint is damaged.
+            UserError: If a part has no state, or the checkpoint is damaged.
         """
-        if names := stateless(self.parts):
+        if names := self.source.stateless():
             raise UserError(f"{self.run.path} cannot be resumed: {' and '.join(names)} cannot tell the state.")
         loaded = self.checkpoints.load(which)
         if loaded is None:
-            self.answers.check(None, mend=True)
             self.run.rewind({}, 0)
             self.begin()
             return
         state, shards = loaded
-        for name, part in self.parts.stateful_parts().items():
-            part.load_state_dict(state[name])
-        if self.parts.recorder is not None:
-            self.parts.recorder.load_shards(shards)
-        self.steps = state["steps"]
-        self.parts.generator.set_state(state["generator"])
-        self.parts.shown_so_far[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
-        self.initial_preferences = self.read_initial_preferences()
-        if self.initial_seal != state["given"]:
-            raise DamageError(f"{initial_folder(self.run.path)} is not what the run began with.")
-        self.answered_so_far = [] if state["preferences"] is None else [unpack_preferences(state["preferences"])]
-        self._num_ties = sum(int(answered.answers.tie.sum()) for answered in self.answered_so_far)
-        self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])
-        self.returns.load_state_dict(state["returns"])
-        self.health.load_state_dict(state["health"])
         mend = which == "previous"
-        self.answers.check(self.preferences, mend=mend)
+        self.source.resume(state, shards, mend=mend)
         self.run.rewind(state["run"], self.steps, mend=mend)
 
-    def outcome(self) -> Outcome:
-        """Evaluate the last policy and hand everything over."""
-        evaluation = self.evaluate(self.cfg.eval.final_episodes)
-        self.run.log(self.steps, dict(evaluation.metrics()))
-        return Outcome(steps=self.steps, evaluation=evaluation, preferences=self.preferences, fit=self.fit)
+
+def train(
+    cfg: TrainCfg,
+    parts: Parts,
+    run: RunFolder,
+    resume_from: Which | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Outcome:
+    """Train an agent in environments to the end, or until Ctrl-C.
+
+    Args:
+        cfg: Resolved configuration.
+        parts: What takes part, as it was when the run began.
+        run: Where it is written.
+        resume_from: Which checkpoint of the run folder to go on from; None begins.
+        callbacks: Called after those of every run.
+
+    Raises:
+        UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
+    """
+    source = OnlineSource(cfg, parts, run)
+    budget = None if cfg.rater == "none" else cfg.budget
+    progress = Progress(cfg.env, cfg.steps, budget=budget, metric=metric_of(parts.env))
+    standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
+    outcome = Loop(cfg, source, run, [*standard, *callbacks]).train(resume_from)
+    return replace(outcome, preferences=source.history.preferences, fit=source.history.fit)

@@ -1,43 +1,45 @@
 """A run that learns from what is recorded: read the data, improve the policy, keep what came out."""
 
 import sys
-from collections.abc import Generator
-from contextlib import closing, contextmanager
+from collections.abc import Sequence
+from contextlib import closing
 from functools import partial
 from typing import Any, cast
 
 from gymnasium.vector import VectorEnv
 
-import prefgym
-from prefgym.common.errors import DamageError, UserError
+from prefgym.common.errors import UserError
 from prefgym.common.files import digest, writing
-from prefgym.common.finite import NotFiniteError
 from prefgym.common.registry import registry_of
-from prefgym.common.states import State
 from prefgym.core.context import AgentContext
 from prefgym.core.protocols import Agent
 from prefgym.data.feedback import read_feedback, read_manifest
 from prefgym.data.minari import dataset_folder, load_demos, played_in
 from prefgym.evaluation.envs import make_evaluation_env
-from prefgym.evaluation.evaluate import Evaluation, evaluate, metric_of
+from prefgym.evaluation.evaluate import metric_of
 from prefgym.rl.offline import OfflineAgent, OfflineData
-from prefgym.runs.checkpoints import Checkpoints, Which
+from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import RunFolder, write_manifest
+from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.checks import check_device
 from prefgym.training.config import OfflineCfg
 from prefgym.training.ended import Ended
 from prefgym.training.envs import source_of
-from prefgym.training.loop import initial_folder
+from prefgym.training.history import initial_folder
+from prefgym.training.loop import Loop
 from prefgym.training.online import copy_initial_preferences, threads
 from prefgym.training.progress import Progress
+from prefgym.training.results import write_result
+from prefgym.training.sources import OfflineSource
 
 
-def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Ended:
+def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callbacks: Sequence[Callback] = ()) -> Ended:
     """Train on recorded data, and keep everything.
 
     Args:
         cfg: Resolved configuration.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+        callbacks: Called after those of every run.
 
     Returns:
         What was trained; after Ctrl-C, as far as it came.
@@ -48,8 +50,8 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None) -> En
     is_resumed = resume_from is not None
     with threads(cfg.num_threads):
         check_device(cfg.device)
-        data = read_data(cfg, resumed=is_resumed)
-        agent, seal = make_agent(cfg, data, make_evaluation_env(source_of(cfg), 1, 1)), seal_of(cfg)
+        data, env = read_data(cfg, resumed=is_resumed), make_evaluation_env(source_of(cfg), 1, 1)
+        agent, seal = make_agent(cfg, data, env), seal_of(cfg)
         if not is_resumed:
             tell_other_envs(cfg)
             if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
@@ -57,18 +59,19 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None) -> En
                 print(f"agent {cfg.agent!r} {sources}", file=sys.stderr)
         prepare = partial(copy_initial_preferences, cfg.preferences)
         with closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
-            loop = OfflineLoop(cfg, agent, folder, seal)
-            interrupted = loop.run_to_end(resume_from)
-            with loop.watching():
-                evaluation = loop.evaluate(cfg.eval.final_episodes)
-            folder.log(agent.num_timesteps, dict(evaluation.metrics()))
+            progress = Progress(cfg.env, cfg.updates, metric=metric_of(env), unit="updates")
+            standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
+            loop = Loop(cfg, OfflineSource(cfg, agent, seal), folder, [*standard, *callbacks])
+            outcome = loop.train(resume_from)
             with writing(folder.path):
-                keep(cfg, agent, folder, evaluation, interrupted)
-            print(f"{evaluation.in_words(0)} after {agent.num_timesteps:,} updates; see {folder.path}")
+                agent.save(folder.folder("checkpoints/final") / "policy")
+                names = {"env": cfg.env, "agent": cfg.agent}
+                write_result(folder, outcome, counts={"updates": outcome.steps}, names=names, seed=cfg.seed)
+            print(f"{outcome.evaluation.in_words(0)} after {outcome.steps:,} updates; see {folder.path}")
         write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
-    if not interrupted:
+    if not outcome.interrupted:
         loop.checkpoints.clear()
-    return Ended(path=folder.path, agent=cast(Agent, agent), interrupted=interrupted)
+    return Ended(path=folder.path, agent=cast(Agent, agent), interrupted=outcome.interrupted)
 
 
 def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
@@ -129,108 +132,3 @@ def seal_of(cfg: OfflineCfg) -> dict[str, str]:
     folder = dataset_folder(cfg.dataset, cfg.datasets) / "data"
     files = sorted(file for file in folder.rglob("*") if file.is_file())
     return {str(file.relative_to(folder)): digest(file) for file in files}
-
-
-class OfflineLoop:
-    """The state of a running loop."""
-
-    def __init__(self, cfg: OfflineCfg, agent: OfflineAgent, run: RunFolder, seal: dict[str, str]) -> None:
-        self.cfg, self.agent, self.run, self.seal = cfg, agent, run, seal
-        self.checkpoints = Checkpoints(run.path / "checkpoints")
-        self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
-
-    def run_to_end(self, resume_from: Which | None) -> bool:
-        """Improve the policy until the updates are used up; return whether Ctrl-C came before that.
-
-        Raises:
-            UserError: If something was not finite, or a checkpoint is damaged.
-        """
-        cfg, agent = self.cfg, self.agent
-        metric = metric_of(make_evaluation_env(source_of(cfg), 1, 1))
-        with Progress(cfg.env, cfg.updates, metric=metric, unit="updates") as progress:
-            try:
-                if resume_from is not None:
-                    self.resume(resume_from)
-                with self.watching():
-                    while agent.num_timesteps < cfg.updates:
-                        self.advance(progress)
-            except KeyboardInterrupt:
-                return True
-        return False
-
-    @contextmanager
-    def watching(self) -> Generator[None]:
-        """Keep what was not finite beside the run, and say so.
-
-        Raises:
-            UserError: If something was not.
-        """
-        try:
-            yield
-        except NotFiniteError as error:
-            updates = self.agent.num_timesteps
-            folder = self.run.dump(error, updates)
-            raise UserError(f"{error}, after {updates:,} updates; see {folder}.") from error
-
-    def advance(self, progress: Progress) -> None:
-        """Take some updates; evaluate and save where that is due."""
-        cfg, agent = self.cfg, self.agent
-        before = agent.num_timesteps
-        # as far as whatever is due next
-        at_once = min(every - before % every for every in (cfg.eval.every, cfg.checkpoint.every))
-        left, done = cfg.updates - before, before / cfg.updates
-        metrics: dict[str, float | None] = {**agent.advance(left, done, at_once=at_once)}
-        updates = agent.num_timesteps
-        if updates < cfg.updates and before // cfg.eval.every < updates // cfg.eval.every:
-            metrics |= self.evaluate(cfg.eval.episodes).metrics()
-            if cfg.eval.keep:
-                with writing(self.run.path):
-                    agent.save(self.run.folder("policies") / str(updates))
-        self.run.log(updates, metrics)
-        progress.show(updates, metrics)
-        checkpoint_is_due = before // cfg.checkpoint.every < updates // cfg.checkpoint.every
-        if updates < cfg.updates and (checkpoint_is_due or self.checkpoints.are_older_than(cfg.checkpoint.minutes)):
-            state = {"agent": agent.state_dict(), "dataset": self.seal, "run": self.run.state_dict()}
-            self.checkpoints.save(updates, state)
-
-    def evaluate(self, episodes: int) -> Evaluation:
-        """Measure the true return of the present policy."""
-        if episodes not in self._eval_envs:
-            self._eval_envs[episodes] = make_evaluation_env(source_of(self.cfg), episodes, self.cfg.num_threads)
-        return evaluate(self.agent, self._eval_envs[episodes])
-
-    def resume(self, which: Which) -> None:
-        """Go on from a checkpoint; from the beginning if the run was stopped before its first.
-
-        Raises:
-            UserError: If the checkpoint is damaged, or the dataset is no longer what it was.
-        """
-        loaded = self.checkpoints.load(which)
-        state: State = {} if loaded is None else loaded[0]
-        if state:
-            if state["dataset"] != self.seal:
-                raise DamageError(f"the dataset {self.cfg.dataset} is not what it was when the run began.")
-            self.agent.load_state_dict(state["agent"])
-        self.run.rewind(state.get("run", {}), self.agent.num_timesteps, mend=which == "previous")
-
-
-def keep(cfg: OfflineCfg, agent: OfflineAgent, run: RunFolder, evaluation: Evaluation, interrupted: bool) -> None:
-    """Write what was learned, and what it came to."""
-    agent.save(run.folder("checkpoints/final") / "policy")
-    run.write_json(
-        "result.json",
-        {
-            "final_return_mean": evaluation.mean,
-            "final_return_std": evaluation.std,
-            "returns": evaluation.returns,
-            "episode_lengths": evaluation.lengths,
-            "success_rate": evaluation.success_rate,
-            "updates": agent.num_timesteps,
-            "interrupted": interrupted,
-            "wall_time_s": run.wall_time_s,
-            "env": cfg.env,
-            "agent": cfg.agent,
-            "seed": cfg.seed,
-            "version": prefgym.__version__,
-        },
-    )

@@ -1,7 +1,7 @@
 """A training run from configuration to report: make the parts, run the loop, keep what came out."""
 
 import sys
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
@@ -13,14 +13,16 @@ from prefgym import rewards, samplers
 from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.common.registry import registry_of
+from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import AgentContext, LearnerContext, SamplerContext
-from prefgym.core.protocols import Agent, JudgedLearner, Rater, SelfPlayLearner
+from prefgym.core.protocols import Agent, Rater
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import copy_feedback
 from prefgym.raters.immediate import as_rater
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder, write_manifest
 from prefgym.training.budget import Budget, Schedule
+from prefgym.training.callbacks import Callback
 from prefgym.training.checks import (
     check_base_and_demos,
     check_device,
@@ -32,20 +34,29 @@ from prefgym.training.checks import (
 from prefgym.training.config import TrainCfg
 from prefgym.training.ended import Ended
 from prefgym.training.envs import make_training_env, source_of
+from prefgym.training.history import INITIAL_PREFERENCES
 from prefgym.training.keep import keep
-from prefgym.training.loop import INITIAL_PREFERENCES, Parts, stateless, train
+from prefgym.training.loop import train
+from prefgym.training.parts import Parts, stateless
 from prefgym.training.raters import make_rater
 from prefgym.training.resolve import Objects
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
-def train_online(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: Which | None = None) -> Ended:
+def train_online(
+    cfg: TrainCfg,
+    objects: Objects | None = None,
+    *,
+    resume_from: Which | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Ended:
     """Train, keep everything, and write the report.
 
     Args:
         cfg: Resolved configuration.
         objects: Parts that are ready-made, in the place of those that the configuration names.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+        callbacks: Called after those of every run.
 
     Returns:
         What was trained; after Ctrl-C, as far as it came.
@@ -64,7 +75,7 @@ def train_online(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: 
         is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
         with closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             with enough_memory(cfg.device):
-                outcome = train(cfg, parts, folder, resume_from)
+                outcome = train(cfg, parts, folder, resume_from, callbacks)
             with writing(folder.path):
                 keep(cfg, parts, folder, outcome)
             spent = f"{outcome.steps:,} steps and {parts.budget.num_asked} queries"
@@ -136,14 +147,14 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     learner = objects.reward or rewards.build(
         cfg.reward, cfg.reward_cfg, LearnerContext(env=env, seed=learner_seed, device=cfg.device)
     )
-    if cfg.rater == "none" and isinstance(learner, SelfPlayLearner | JudgedLearner):
+    can = capabilities_of(learner)
+    if cfg.rater == "none" and can & {Capability.SELF_PLAY, Capability.JUDGED}:
         raise UserError(f"--reward {cfg.reward} rewards by comparisons, and without a rater nobody says who wins.")
-    if isinstance(learner, SelfPlayLearner | JudgedLearner):
-        check_self_play(cfg, learner)
+    check_self_play(cfg, learner)
     agent = objects.agent or build_agent(cfg, AgentContext(env=env, seed=agent_seed, device=cfg.device))
     rater = None
     if isinstance(env, PreferenceVectorEnv):
-        if isinstance(learner, JudgedLearner):
+        if Capability.JUDGED in can:
             check_queue(cfg, source, env, getattr(agent, "rollout_steps", cfg.acting.num_steps))
         rater = as_rater(objects.rater) if objects.rater is not None else build_rater(cfg, env, agent, rater_seed)
     env.reset(seed=env_seed)

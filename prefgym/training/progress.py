@@ -1,8 +1,7 @@
 """The live display of a training run."""
 
 from collections.abc import Mapping
-from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -10,9 +9,14 @@ from rich.progress import Progress as Bar
 
 from prefgym.evaluation.evaluate import TRUE_RETURN
 from prefgym.rewards.health import troubles
+from prefgym.training.callbacks import Callback
+from prefgym.training.parts import Metrics
+
+if TYPE_CHECKING:
+    from prefgym.training.loop import Loop
 
 
-class Progress:
+class Progress(Callback):
     """Show steps, labels, true return, reward accuracy and time left; without a terminal, a line an evaluation.
 
     Args:
@@ -42,13 +46,18 @@ class Progress:
         )
         self._task = self._bar.add_task(title, total=total, told="")
 
-    def __enter__(self) -> Self:
+    def on_start(self, loop: "Loop") -> None:
+        """Start the display."""
+        del loop
         self._bar.start()
-        return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def on_step(self, loop: "Loop", metrics: Metrics) -> None:
+        """Show the newest metrics."""
+        self.show(loop.steps, metrics)
+
+    def on_end(self, loop: "Loop") -> None:
+        """Stop the display."""
+        del loop
         self._bar.stop()
 
     def show(self, steps: int, metrics: Mapping[str, float | None]) -> None:

@@ -1,5 +1,6 @@
 """A run as its user sees it: what it came to, what was learned, what was answered."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from prefgym.report.collect import write_run_report
 from prefgym.report.data import read_metrics
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
+from prefgym.training.callbacks import Callback
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.load import load_policy, load_reward
 from prefgym.training.offline import train_on_records
@@ -158,28 +160,36 @@ class Run:
         renew_in_manifest(self.path, page.name)
         return page
 
-    def resume(self, resume_from: Which = "latest") -> "Run":
+    def resume(self, resume_from: Which = "latest", *, callbacks: Sequence[Callback] = ()) -> "Run":
         """Go on with a run that was stopped, as if it had never been, and return it.
 
         Args:
             resume_from: Which of its two checkpoints; the previous one where a file of the latest is damaged.
+            callbacks: Called after those of every run; they begin anew.
 
         Raises:
             UserError: If the run has finished, or cannot go on.
         """
         cfg = configuration_of(self.path, self._objects)
         if isinstance(cfg, OfflineCfg):
-            return run_offline(cfg, resume_from=resume_from)
-        return run_training(cfg, self._objects, resume_from=resume_from)
+            return run_offline(cfg, resume_from=resume_from, callbacks=callbacks)
+        return run_training(cfg, self._objects, resume_from=resume_from, callbacks=callbacks)
 
 
-def run_training(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: Which | None = None) -> Run:
+def run_training(
+    cfg: TrainCfg,
+    objects: Objects | None = None,
+    *,
+    resume_from: Which | None = None,
+    callbacks: Sequence[Callback] = (),
+) -> Run:
     """Carry out a resolved configuration.
 
     Args:
         cfg: The configuration.
         objects: Parts that are ready-made, in the place of those that the configuration names.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+        callbacks: Called after those of every run.
 
     Returns:
         The run; after Ctrl-C, with what was learned so far.
@@ -187,16 +197,17 @@ def run_training(cfg: TrainCfg, objects: Objects | None = None, *, resume_from: 
     Raises:
         UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
     """
-    ended = train_online(cfg, objects, resume_from=resume_from)
+    ended = train_online(cfg, objects, resume_from=resume_from, callbacks=callbacks)
     return Run(ended.path, policy=ended.agent, reward=ended.learner, objects=objects)
 
 
-def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Run:
+def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None, callbacks: Sequence[Callback] = ()) -> Run:
     """Carry out a resolved configuration of a run that learns from recorded data.
 
     Args:
         cfg: The configuration.
         resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
+        callbacks: Called after those of every run.
 
     Returns:
         The run; after Ctrl-C, with what was learned so far.
@@ -204,5 +215,5 @@ def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None) -> Run:
     Raises:
         UserError: If the agent cannot learn from these data, or they are damaged.
     """
-    ended = train_on_records(cfg, resume_from=resume_from)
+    ended = train_on_records(cfg, resume_from=resume_from, callbacks=callbacks)
     return Run(ended.path, policy=ended.agent)

@@ -21,8 +21,9 @@ from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.runs.folder import RunFolder
 from prefgym.testing import LateRater, LateRaterCfg
 from prefgym.training.config import TrainCfg
-from prefgym.training.loop import Outcome, Parts, train
+from prefgym.training.loop import Outcome, train
 from prefgym.training.online import build
+from prefgym.training.parts import Parts
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 SMALL = [

@@ -1,0 +1,117 @@
+"""The history of a run's feedback: initial preferences, all answers since, and the last fit."""
+
+from pathlib import Path
+
+from prefgym.common.errors import DamageError
+from prefgym.common.files import digest
+from prefgym.common.states import State
+from prefgym.core.fit_report import FitReport
+from prefgym.core.preferences import Preferences
+from prefgym.data.feedback import read_feedback
+from prefgym.data.tables import pack_preferences, unpack_preferences
+from prefgym.runs.answer_log import AnswerLog
+from prefgym.training.budget import Budget
+from prefgym.training.parts import Metrics
+
+INITIAL_PREFERENCES = Path("preferences") / "initial"
+"""Where a run keeps its initial preferences."""
+
+
+def initial_folder(run: Path) -> Path:
+    """Return where a run keeps its initial preferences; earlier versions called the folder `brought`."""
+    old = run / "preferences" / "brought"
+    return old if old.is_dir() else run / INITIAL_PREFERENCES
+
+
+class FeedbackHistory:
+    """Keeps answers in memory, and in the log of the run folder before they are used.
+
+    Args:
+        run: Run folder.
+        budget: Counts the queries.
+        has_initial: Whether the run folder holds initial preferences.
+    """
+
+    def __init__(self, run: Path, budget: Budget, *, has_initial: bool) -> None:
+        self.run, self.budget, self.has_initial = run, budget, has_initial
+        self.log = AnswerLog(run / "preferences" / "answers.sqlite")
+        self.initial: Preferences | None = None
+        """Preferences from before the run, without the truth."""
+        self.fit: FitReport | None = None
+        """Report of the last fit."""
+        self._initial_seal: str | None = None
+        self._answered: list[Preferences] = []
+        self._num_ties = 0
+
+    @property
+    def preferences(self) -> Preferences | None:
+        """Return all answers since the run began, in the order in which they came; None before the first."""
+        if len(self._answered) > 1:
+            self._answered = [Preferences.cat(self._answered)]
+        return self._answered[0] if self._answered else None
+
+    @property
+    def everything(self) -> Preferences | None:
+        """Return the initial preferences and all answers since; None if there are neither."""
+        known = [preferences for preferences in (self.initial, self.preferences) if preferences is not None]
+        return Preferences.cat(known) if len(known) > 1 else next(iter(known), None)
+
+    def read_initial(self) -> None:
+        """Read the initial preferences, if there are any.
+
+        Raises:
+            UserError: If they are damaged.
+        """
+        if self.has_initial:
+            folder = initial_folder(self.run)
+            self.initial = read_feedback(folder).without_truth()
+            self._initial_seal = digest(folder / "manifest.json")
+
+    def add(self, fresh: Preferences, steps: int) -> Metrics:
+        """Log new answers, keep them, and return the counts of all so far.
+
+        Args:
+            fresh: Answers that came in now.
+            steps: Environment steps so far.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        self.log.append(fresh, steps)
+        self._answered.append(fresh)
+        self._num_ties += int(fresh.answers.tie.sum())
+        return {
+            "feedback/num_asked": self.budget.num_asked,
+            "feedback/num_answers": self.budget.num_answered,
+            "feedback/num_pending": self.budget.num_pending,
+            "feedback/tie_fraction": self._num_ties / max(self.budget.num_answered, 1),
+        }
+
+    def check(self, *, mend: bool) -> None:
+        """Compare the log with the answers in memory; see `AnswerLog.check`.
+
+        Raises:
+            UserError: If it is damaged or missing.
+        """
+        self.log.check(self.preferences, mend=mend)
+
+    def state_dict(self) -> State:
+        """Return the state to resume from."""
+        return {
+            "preferences": None if self.preferences is None else pack_preferences(self.preferences),
+            "fit": None if self.fit is None else self.fit.state_dict(),
+            "given": self._initial_seal,
+        }
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned.
+
+        Raises:
+            DamageError: If the initial preferences in the run folder are no longer the same.
+        """
+        self.read_initial()
+        if self._initial_seal != state["given"]:
+            raise DamageError(f"{initial_folder(self.run)} is not what the run began with.")
+        self._answered = [] if state["preferences"] is None else [unpack_preferences(state["preferences"])]
+        self._num_ties = sum(int(answered.answers.tie.sum()) for answered in self._answered)
+        self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])

@@ -1,0 +1,96 @@
+"""Feedback by matches: the rater compares the fragments of each rollout with recent ones (SPO, arXiv:2401.04056)."""
+
+import math
+from dataclasses import replace
+from typing import cast
+
+from torch import Tensor
+
+from prefgym.common.errors import UserError
+from prefgym.common.states import State
+from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import JudgedLearner
+from prefgym.core.queries import Queries
+from prefgym.core.relabel import win_rate_reward
+from prefgym.core.rollout import Rollout
+from prefgym.training.config import TrainCfg
+from prefgym.training.history import FeedbackHistory
+from prefgym.training.parts import Metrics, Parts
+
+
+class MatchFeedback:
+    """Spreads the budget evenly over all steps, and rewards each fragment with its win rate.
+
+    Args:
+        cfg: Of the run.
+        parts: With a rater, environments that record, and a learner of capability `JUDGED`.
+        history: Where answers are kept.
+
+    Raises:
+        ValueError: If there is no rater, or nothing is recorded.
+    """
+
+    def __init__(self, cfg: TrainCfg, parts: Parts, history: FeedbackHistory) -> None:
+        if parts.rater is None or parts.recorder is None:
+            raise ValueError("matches need a rater, and environments that record fragments")
+        self.cfg, self.history, self.budget = cfg, history, parts.budget
+        self.rater, self.recorder = parts.rater, parts.recorder
+        self.learner = cast(JudgedLearner, parts.learner)
+
+    def begin(self) -> Metrics:
+        """Use nothing: initial preferences were refused before the run began."""
+        return {}
+
+    def after_rollout(self, rollout: Rollout, steps: int) -> tuple[Tensor | None, Metrics]:
+        """Have fragments of the rollout compared, and return the win rates. Shape: (T, N).
+
+        Args:
+            rollout: The latest; its own reward is not looked at.
+            steps: Environment steps so far, those of the rollout included.
+
+        Raises:
+            UserError: If not all answers come at once.
+        """
+        metrics = self.compare(steps, len(rollout.reward))
+        if not self.learner.is_fitted:
+            return None, metrics
+        fragments, fragment = rollout.fragments()
+        return win_rate_reward(self.learner, fragments)[fragment], metrics
+
+    def compare(self, steps: int, num_steps: int) -> Metrics:
+        """Let the rater compare the fragments of the latest `num_steps` steps with recent ones.
+
+        Raises:
+            UserError: If not all answers come at once.
+        """
+        budget = self.budget
+        # budget steps / all steps, less what was spent so far
+        due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
+        starts = self.recorder.fragments(num_steps)
+        fragments = self.recorder.segments(starts, num_steps, truth=False)
+        whole = (fragments.length == num_steps) | fragments.terminated
+        comparisons = self.learner.propose_comparisons(starts.cpu(), whole.cpu(), max(due, 0))
+        if not len(comparisons):
+            return {}
+        options = self.recorder.segments(comparisons, num_steps).map(Tensor.cpu)
+        self.rater.submit(budget.ask(Queries.of(options, first_id=budget.num_asked, asked_at=steps)))
+        answers = self.rater.collect()
+        fresh = budget.receive(answers) if answers else None
+        metrics = {} if fresh is None else self.history.add(without_pictures(fresh), steps)
+        if fresh is None or len(fresh) < len(options):
+            raise UserError(f"--reward {self.cfg.reward} needs a rater who answers at once, unlike {self.cfg.rater}.")
+        self.learner.record_outcomes(fresh[fresh.query_id.argsort()].answers)
+        return metrics
+
+    def state_dict(self) -> State:
+        """Return nothing: the learner, the budget and the history have states of their own."""
+        return {}
+
+    def load_state_dict(self, state: State) -> None:
+        """Take nothing."""
+
+
+def without_pictures(preferences: Preferences) -> Preferences:
+    """Drop what segments can be rendered from: of thousands of matches nobody looks at each."""
+    queries = preferences.queries
+    return replace(preferences, queries=replace(queries, options=replace(queries.options, state=None, frames=None)))

@@ -1,0 +1,107 @@
+"""Feedback in sessions: query the rater at scheduled times, and fit the reward to all answers so far."""
+
+from typing import cast
+
+from torch import Tensor
+
+from prefgym.common.states import State
+from prefgym.core.capabilities import Capability, capabilities_of
+from prefgym.core.fit_report import FitReport
+from prefgym.core.preferences import Preferences
+from prefgym.core.protocols import NoSegmentError, OffPolicyAgent, SelfPlayLearner
+from prefgym.core.queries import Queries
+from prefgym.core.relabel import learned_reward
+from prefgym.core.rollout import EpisodeReturns, Rollout
+from prefgym.data.tables import pack_segments, unpack_segments
+from prefgym.rewards.health import Health
+from prefgym.training.history import FeedbackHistory
+from prefgym.training.parts import Metrics, Parts
+
+
+class SessionFeedback:
+    """Submits queries when the schedule says so, and fits the learner whenever answers come in.
+
+    Args:
+        parts: With a rater, and environments that record.
+        history: Where answers are kept.
+        returns: Learned returns of the latest episodes, as the driver counts them.
+
+    Raises:
+        ValueError: If there is no rater, or nothing is recorded.
+    """
+
+    def __init__(self, parts: Parts, history: FeedbackHistory, returns: EpisodeReturns) -> None:
+        if parts.rater is None or parts.recorder is None:
+            raise ValueError("sessions need a rater, and environments that record segments")
+        self.parts, self.history, self.returns = parts, history, returns
+        self.rater, self.recorder = parts.rater, parts.recorder
+        self.health = Health()
+
+    def begin(self) -> Metrics:
+        """Fit the learner to the initial preferences, if there are any."""
+        initial = self.history.initial
+        return {} if initial is None else {**self.fit(initial).metrics()}
+
+    def after_rollout(self, rollout: Rollout, steps: int) -> tuple[Tensor | None, Metrics]:
+        """Hold a session if one is due, use new answers, and return the learned reward. Shape: (T, N).
+
+        Args:
+            rollout: The latest; its own reward is not looked at.
+            steps: Environment steps so far, those of the rollout included.
+        """
+        learner = self.parts.learner
+        if Capability.SELF_PLAY in capabilities_of(learner):
+            cast(SelfPlayLearner, learner).observe_fragments(rollout.fragments()[0])
+        if num_queries := self.parts.schedule.due(steps, self.parts.budget.left):
+            self.submit(num_queries, steps)
+        metrics = self.receive(steps)
+        return (learned_reward(learner, rollout.steps()) if learner.is_fitted else None), metrics
+
+    def submit(self, num_queries: int, steps: int) -> None:
+        """Submit queries; while no episode is long enough to draw from, they stay due."""
+        parts = self.parts
+        try:
+            options = parts.sampler(self.recorder, parts.learner, num_queries, parts.generator).map(Tensor.cpu)
+        except NoSegmentError:
+            return
+        parts.schedule.mark_done(steps)
+        parts.shown_so_far.append(options.without_truth())
+        self.rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
+
+    def receive(self, steps: int) -> Metrics:
+        """Collect answers, and fit the learner if any came; return what is logged of them."""
+        parts = self.parts
+        answers = self.rater.collect()
+        fresh = parts.budget.receive(answers) if answers else None
+        if fresh is None:
+            return {}
+        metrics = self.history.add(fresh, steps)
+        metrics["feedback/session"] = parts.schedule.num_done
+        preferences, everything = self.history.preferences, self.history.everything
+        assert preferences is not None and everything is not None  # fresh ones are among them
+        if not preferences.answers.answered.any():  # all skipped so far: nothing to fit
+            return metrics
+        learned_return = self.returns.mean
+        self.health.record_predictions(parts.learner, fresh, learned_return)
+        report = self.fit(everything)
+        health = self.health.measure(parts.learner, preferences, fresh, report, learned_return)
+        return metrics | report.metrics() | health
+
+    def fit(self, preferences: Preferences) -> FitReport:
+        """Fit the learner, and have an off-policy agent relabel what it remembers."""
+        learner, agent = self.parts.learner, self.parts.agent
+        report: FitReport = learner.fit(preferences)
+        self.history.fit = report
+        if Capability.OFF_POLICY in capabilities_of(agent):
+            cast(OffPolicyAgent, agent).relabel(learner)
+        return report
+
+    def state_dict(self) -> State:
+        """Return the state to resume from."""
+        shown = {str(number): pack_segments(options) for number, options in enumerate(self.parts.shown_so_far)}
+        return {"asked": shown, "health": self.health.state_dict()}
+
+    def load_state_dict(self, state: State) -> None:
+        """Go on from what `state_dict` returned."""
+        self.parts.shown_so_far[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
+        self.health.load_state_dict(state["health"])
