@@ -8,14 +8,12 @@ import numpy as np
 import prefgym
 
 Info = dict[str, Any]
-SHORT = prefgym.samplers.cfg("uniform", segment_length=20)
 
 
 class Point(gym.Env[np.ndarray, np.ndarray]):
     """A point in the plane that is to go to the origin. Its reward is hidden from the agent, and shown to the rater."""
 
-    observation_space = gym.spaces.Box(-2.0, 2.0, (2,))
-    action_space = gym.spaces.Box(-1.0, 1.0, (2,))
+    observation_space, action_space = gym.spaces.Box(-2.0, 2.0, (2,)), gym.spaces.Box(-1.0, 1.0, (2,))
 
     def reset(self, *, seed: int | None = None, options: Info | None = None) -> tuple[np.ndarray, Info]:
         """Begin anywhere in the unit square."""
@@ -29,14 +27,9 @@ class Point(gym.Env[np.ndarray, np.ndarray]):
         return self.position.copy(), -float(np.linalg.norm(self.position)), False, False, {}
 
 
-def point() -> gym.Env[np.ndarray, np.ndarray]:
-    """Make one, with episodes of 50 steps."""
-    return gym.wrappers.TimeLimit(Point(), max_episode_steps=50)
-
-
 def main(steps: int = 100_000, budget: int = 200) -> prefgym.Run:
-    """Train on preferences between segments of 20 steps."""
-    return prefgym.train(point, sampler=SHORT, budget=budget, steps=steps)
+    """Train on preferences in episodes of 50 steps."""
+    return prefgym.train(lambda: gym.wrappers.TimeLimit(Point(), 50), budget=budget, steps=steps)
 
 
 if __name__ == "__main__":

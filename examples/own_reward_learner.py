@@ -23,11 +23,10 @@ class LinearReward(RewardLearner):
     def fit(self, preferences: Preferences) -> FitReport:
         """Climb the log-likelihood of all answers so far: d log P / d w = sum_k (c_k - P_k) phi_k."""
         options, choice = preferences.queries.options, preferences.answers.choice.float()
-        steps = torch.cat([options.obs[..., :-1, :], options.action], -1)
-        features = (steps * options.mask.unsqueeze(-1)).sum(-2)  # (B, K, F)
+        steps = torch.cat([options.obs[..., :-1, :], options.action], -1) * options.mask.unsqueeze(-1)
         for _ in range(200):
-            error = choice - (features @ self.w).softmax(-1)  # (B, K)
-            self.w = self.w + 0.01 * (error.unsqueeze(-1) * features).sum(1).mean(0)
+            error = choice - (steps.sum(-2) @ self.w).softmax(-1)  # (B, K)
+            self.w = self.w + 0.01 * (error.unsqueeze(-1) * steps.sum(-2)).sum(1).mean(0)
         self.is_fitted = True
         return FitReport(num_preferences=len(preferences))
 
