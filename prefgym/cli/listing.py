@@ -8,6 +8,7 @@ from rich.table import Table
 
 from prefgym.common.errors import UserError
 from prefgym.common.registry import KINDS, registry_of
+from prefgym.core.capabilities import learns_from, needs_bounds
 
 
 def run(argv: list[str]) -> int:
@@ -33,8 +34,8 @@ def matrix() -> Table:
     table = Table("agent", "command", "task reward", "learned reward", "preferences", "demonstrations", "actions")
     agents = registry_of("agent")
     for name in agents.names():
-        agent = agents.get(name)  # other people's, and SB3's, may say less
-        sources, bounds = getattr(agent, "learns_from", ("reward",)), getattr(agent, "needs_bounds", None)
+        agent = agents.get(name)
+        sources, bounds = learns_from(agent), needs_bounds(agent)
         acts = "reward" in sources
         table.add_row(
             name,

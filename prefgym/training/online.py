@@ -5,6 +5,7 @@ from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
+from typing import cast
 
 import numpy as np
 import torch
@@ -142,8 +143,9 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     check_base_and_demos(cfg)
     source = objects.env or source_of(cfg)
     env = make_training_env(cfg, source)
-    if isinstance(env, PreferenceVectorEnv):
-        check_room(cfg, env)
+    recording = None if cfg.rater == "none" else cast(PreferenceVectorEnv, env)
+    if recording is not None:
+        check_room(cfg, recording)
     learner = objects.reward or rewards.build(
         cfg.reward, cfg.reward_cfg, LearnerContext(env=env, seed=learner_seed, device=cfg.device)
     )
@@ -153,10 +155,11 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     check_self_play(cfg, learner)
     agent = objects.agent or build_agent(cfg, AgentContext(env=env, seed=agent_seed, device=cfg.device))
     rater = None
-    if isinstance(env, PreferenceVectorEnv):
+    if recording is not None:
         if Capability.JUDGED in can:
-            check_queue(cfg, source, env, getattr(agent, "rollout_steps", cfg.acting.num_steps))
-        rater = as_rater(objects.rater) if objects.rater is not None else build_rater(cfg, env, agent, rater_seed)
+            check_queue(cfg, source, recording, getattr(agent, "rollout_steps", cfg.acting.num_steps))
+        given = objects.rater
+        rater = build_rater(cfg, recording, agent, rater_seed) if given is None else as_rater(given)
     env.reset(seed=env_seed)
     shown: list[Segments] = []
     context = SamplerContext(asked=lambda: Segments.cat(shown) if shown else None)

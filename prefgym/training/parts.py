@@ -1,7 +1,7 @@
 """The parts of a training run."""
 
 from dataclasses import dataclass, field
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import torch
 from gymnasium.vector import VectorEnv
@@ -49,16 +49,15 @@ class Parts:
     @property
     def recorder(self) -> BaseRecorder | None:
         """Return what segments are drawn from; None without a rater."""
-        return self.env.recorder if isinstance(self.env, PreferenceVectorEnv) else None
+        return None if self.rater is None else cast(PreferenceVectorEnv, self.env).recorder
 
     def stateful_parts(self) -> dict[str, Any]:
         """Name the parts that change: all of these must be `Stateful` for a run to be resumed."""
-        wrapper = {"wrapper": self.env} if isinstance(self.env, PreferenceVectorEnv) else {}
-        rater = {} if self.rater is None else {"rater": self.rater}
+        rater = {} if self.rater is None else {"wrapper": self.env, "rater": self.rater}
         has_memory = Capability.STATEFUL in capabilities_of(self.sampler)  # most samplers remember nothing
         sampler = {"sampler": self.sampler} if has_memory else {}
         counters = {"budget": self.budget, "schedule": self.schedule, **sampler}
-        return {"env": self.env.unwrapped, **wrapper, "agent": self.agent, **rater, "learner": self.learner, **counters}
+        return {"env": self.env.unwrapped, "agent": self.agent, **rater, "learner": self.learner, **counters}
 
 
 def stateless(parts: Parts) -> list[str]:
