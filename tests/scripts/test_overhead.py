@@ -18,7 +18,7 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
         for step in owners:
             owner = getattr(owner, step)
         function = getattr(owner, name)
-        for user in [owner, *(m for m in sys.modules.values() if getattr(m, name, None) is function)]:
+        for user in [owner, *(m for m in sys.modules.values() if vars(m).get(name) is function)]:
             monkeypatch.setattr(user, name, function)
 
 
