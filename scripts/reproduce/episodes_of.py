@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tyro
-from head_to_head import play
+from head_to_head import Judge, play
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -75,7 +75,7 @@ def episodes_of(run: Path, num_episodes: int) -> Segments:
         UserError: If there is no such run, or it has no policy.
     """
     act = PolicyRunner(load_policy(run), deterministic=False).act
-    return play(["--env", read_config(run)["env"], "--rater", "oracle"], act, num_episodes, fragment_length=1)[0]
+    return play(Judge(read_config(run)["env"]), act, num_episodes, fragment_length=1)[0]
 
 
 def told_of(episodes: Segments) -> Told:
