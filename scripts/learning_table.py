@@ -23,7 +23,8 @@ from prefgym.bench.grid import GridCfg, TrainingGrid
 from prefgym.bench.statistics import Scores, average, label_of, ratio
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Natural
-from prefgym.training.config import TrainCfg, train_cfg
+from prefgym.training.api import train_cfg
+from prefgym.training.config import TrainCfg
 
 
 @dataclass(frozen=True, kw_only=True)

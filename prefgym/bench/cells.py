@@ -13,11 +13,10 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
 from prefgym.common.errors import UserError
 from prefgym.common.revision import git_revision
-from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import has_finished, plain
 from prefgym.training.config import OfflineCfg, TrainCfg
-from prefgym.training.offline import train_offline
-from prefgym.training.online import train_and_report
+from prefgym.training.offline import run_offline
+from prefgym.training.online import run_training
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
@@ -149,7 +148,11 @@ def finish(folder: Path, cfg: TrainCfg | OfflineCfg) -> Line:
             folder.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(commit)
         with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
-            _train(replace(cfg, out=folder), "latest" if resumes else None)
+            cfg, resume_from = replace(cfg, out=folder), "latest" if resumes else None
+            if isinstance(cfg, TrainCfg):
+                run_training(cfg, resume_from=resume_from)
+            else:
+                run_offline(cfg, resume_from=resume_from)
     return read_result(folder)
 
 
@@ -163,13 +166,6 @@ def read_result(folder: Path) -> Line:
         raise UserError(f"{folder} has not finished, see {folder}.log")
     manifest = json.loads((folder / "manifest.json").read_text())
     return {**json.loads((folder / "result.json").read_text()), "git_revision": manifest["git_revision"]}
-
-
-def _train(cfg: TrainCfg | OfflineCfg, resume_from: Which | None) -> None:
-    if isinstance(cfg, TrainCfg):
-        train_and_report(cfg, resume_from)
-    else:
-        train_offline(cfg, resume_from)
 
 
 def find_lines(lines: Sequence[Line], wanted: Mapping[Key, Line]) -> dict[Key, Line]:
@@ -210,5 +206,7 @@ def _present(line: Line) -> Line:
     named: Line = {}
     for name, value in line.items():
         prefix, dot, last = name.rpartition(".")
-        named[prefix + dot + OLD_NAMES.get(last, last)] = _present(value) if isinstance(value, dict) else value
+        named[prefix + dot + OLD_NAMES.get(last, last)] = (
+            _present(cast(Line, value)) if isinstance(value, dict) else value
+        )
     return named

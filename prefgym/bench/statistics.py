@@ -1,8 +1,8 @@
 """Statistics over seeds: averages, ratios of averages and their intervals.
 
-From `SEEDS_FOR_INTERVAL` seeds an arm there is an interquartile mean and a 95 % percentile bootstrap interval; of two equal
-arms with normally distributed returns it holds the true ratio in 93 to 96 % of repetitions. With three seeds it does in
-82 %, so below six there is the mean, no interval, and no verdict.
+From `SEEDS_FOR_INTERVAL` seeds an arm there is an interquartile mean and a 95 % percentile bootstrap interval. In
+repetitions with two equal arms and normally distributed returns, this interval holds the true ratio in 93 to 96 % from
+six seeds on, but in 82 % with three. So below six there is the mean, no interval, and no verdict.
 """
 
 from collections.abc import Callable, Sequence
@@ -118,19 +118,25 @@ def ratio(scores: Scores, reference: Scores, generator: np.random.Generator) -> 
     return Ratio(value, Interval(float(low), float(high)))
 
 
-def over_tasks(scores: Sequence[Scores], generator: np.random.Generator, *, num_draws: int = 10_000) -> Estimate:
-    """Average over the runs of all tasks; for the interval the seeds of each task are resampled.
-
-    Args:
-        scores: Of each task. Shapes: (seeds,).
-        generator: Draws the seeds.
-        num_draws: Resamples.
-    """
+def over_tasks(scores: Sequence[Scores], generator: np.random.Generator) -> Estimate:
+    """Average over the runs of all tasks. Shapes: (seeds,) of each task."""
     fewest = min(map(len, scores))
     average = average_for(fewest)
     value = float(average(np.concatenate(scores), -1))
-    if fewest < SEEDS_FOR_INTERVAL:
-        return Estimate(value, None)
+    return Estimate(value, None if fewest < SEEDS_FOR_INTERVAL else interval_over_tasks(scores, average, generator))
+
+
+def interval_over_tasks(
+    scores: Sequence[Scores], average: Average, generator: np.random.Generator, *, num_draws: int = 10_000
+) -> Interval:
+    """Return the interval of an average over the runs of all tasks; the seeds of each task are resampled.
+
+    Args:
+        scores: Of each task. Shapes: (seeds,).
+        average: Of all runs.
+        generator: Draws the seeds.
+        num_draws: Resamples.
+    """
     drawn = [task[generator.integers(len(task), size=(num_draws, len(task)))] for task in scores]
     low, high = np.quantile(average(np.concatenate(drawn, -1), -1), (0.025, 0.975))
-    return Estimate(value, Interval(float(low), float(high)))
+    return Interval(float(low), float(high))

@@ -17,6 +17,7 @@ from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from prefgym import raters
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, check
 from prefgym.core.scores import PeakEnd
@@ -75,7 +76,7 @@ def episodes_of(run: Path, num_episodes: int) -> Segments:
         UserError: If there is no such run, or it has no policy.
     """
     act = PolicyRunner(load_policy(run), deterministic=False).act
-    return play(Judge(read_config(run)["env"]), act, num_episodes, fragment_length=1)[0]
+    return play(Judge(read_config(run)["env"], "oracle", raters.cfg("oracle")), act, num_episodes, fragment_length=1)[0]
 
 
 def told_of(episodes: Segments) -> Told:

@@ -1,14 +1,13 @@
 """Compare policies head to head: episodes of both, and how often a rater prefers those of one."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from typing import cast
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from prefgym import agents, raters
+from prefgym import agents
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
@@ -16,26 +15,24 @@ from prefgym.core.segments import Segments
 from prefgym.rl.policy_runner import Act
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.training.annotate import ask, make_rater
-from prefgym.training.config import train_cfg
+from prefgym.training.api import train_cfg
 from prefgym.training.envs import make_training_env
 from prefgym.wrappers.preference import PreferenceVectorEnv
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 
 @dataclass(frozen=True)
 class Judge:
-    """A rater of a task by name, and its settings that differ from the defaults."""
+    """A rater of a task."""
 
     env: str
     """Environment id."""
-    rater: str = "oracle"
-    """Name."""
-    settings: Mapping[str, object] = field(default_factory=dict)
-    """Settings by name."""
-
-    @property
-    def cfg(self) -> object:
-        """Return its configuration."""
-        return raters.cfg(self.rater, **self.settings)
+    rater: str
+    """Name of the rater."""
+    cfg: "DataclassInstance"
+    """Its configuration."""
 
 
 def envs_and_rater(

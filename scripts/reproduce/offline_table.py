@@ -20,7 +20,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from itertools import product
 from pathlib import Path
@@ -39,7 +39,8 @@ from prefgym.evaluation.experts import load_expert
 from prefgym.nn.actor import ActorCfg
 from prefgym.samplers.uniform import UniformSamplerCfg
 from prefgym.training.annotate import MakePreferencesCfg, make_preferences
-from prefgym.training.config import OfflineCfg, OfflineEvalCfg, offline_cfg
+from prefgym.training.api import offline_cfg
+from prefgym.training.config import OfflineCfg, OfflineEvalCfg
 
 AGENTS: dict[str, dict[str, object]] = {
     "cpl": {},
@@ -114,7 +115,7 @@ class OfflineTable(TrainingGrid[Cell]):
         demos, questions = self.data_configs(cell.task, cell.seed)
         env = f"prefgym/{cell.task}-v0"
         return offline_cfg(
-            env,
+            env=env,
             preferences=None if cell.agent == "bc" else questions.out,
             dataset=demos.dataset,
             datasets=demos.out,
@@ -197,7 +198,9 @@ class OfflineTable(TrainingGrid[Cell]):
             recorded.append(" ".join(f"{returns[seed]:.0f}" for seed in sorted(returns)))
         table.add_row(*recorded)
         for agent in cfg.agents:
-            by_task = [[done[c] for c in self.cells() if (c.task, c.agent) == (t, agent) and c in done] for t in cfg.tasks]
+            by_task = [
+                [done[c] for c in self.cells() if (c.task, c.agent) == (t, agent) and c in done] for t in cfg.tasks
+            ]
             if any(by_task):
                 table.add_row(agent, *row(by_task))
         return table

@@ -31,12 +31,12 @@ from rich.table import Table
 from prefgym import agents, raters, rewards, samplers
 from prefgym.bench.cells import Line, Settings, finish, in_processes, read_lines, settings, without
 from prefgym.bench.grid import GridCfg, TrainingGrid, digest, train_cell
-
 from prefgym.common.limits import Count, Positive
 from prefgym.demos.collect import DemosCfg, write_demos
 from prefgym.rewards.fit import FitCfg
+from prefgym.training.api import offline_cfg, train_cfg
 from prefgym.training.budget import ScheduleCfg
-from prefgym.training.config import EvalCfg, OfflineCfg, OfflineEvalCfg, TrainCfg, offline_cfg, train_cfg
+from prefgym.training.config import EvalCfg, OfflineCfg, OfflineEvalCfg, TrainCfg
 
 GOAL = 0.9
 """Share of successes that is aimed at."""
@@ -148,9 +148,7 @@ class ResidualTable(TrainingGrid[Cell]):
 
     def settings(self, cell: Cell) -> Settings:
         """Return the settings of demonstrations, cloning and training, but for where the files are."""
-        train = without(
-            settings(self.config(cell)), *(f"agent_cfg.{name}" for name in ("base", "demos", "datasets"))
-        )
+        train = without(settings(self.config(cell)), *(f"agent_cfg.{name}" for name in ("base", "demos", "datasets")))
         base = {"base": "zero" if cell.arm == "alone" else "cloned"}
         return train | base | self.base_settings(cell.seed)
 
@@ -167,7 +165,7 @@ class ResidualTable(TrainingGrid[Cell]):
         cfg = self.cfg
         demos = DemosCfg(env=cfg.env, dataset=DATASET, episodes=cfg.demos, seed=1000 * seed)
         cloning = offline_cfg(
-            cfg.env,
+            env=cfg.env,
             dataset=DATASET,
             agent=agents.cfg("bc", env=cfg.env, chunk=cfg.chunk, batch_size=256),
             updates=cfg.updates,
@@ -191,9 +189,7 @@ class ResidualTable(TrainingGrid[Cell]):
     def task(self, cell: Cell) -> Callable[[], Line]:
         """Return the function that runs a cell."""
         base = self.base_folder(cell.seed) / "base"
-        return partial(
-            run, self.folder(cell), self.config(cell), base, wanted=self.wanted(cell), names=self.results
-        )
+        return partial(run, self.folder(cell), self.config(cell), base, wanted=self.wanted(cell), names=self.results)
 
     def describe(self, line: Line) -> str:
         """Write the result of a cell in a few words."""

@@ -22,7 +22,7 @@ from dataclasses import dataclass, replace
 from functools import cache, lru_cache, partial
 from itertools import product
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
@@ -30,7 +30,7 @@ import tyro
 from head_to_head import Judge, envs_and_rater, play, preferred, shuffled, worst
 from rich.table import Table
 
-from prefgym import agents, samplers
+from prefgym import agents, raters
 from prefgym.bench.cells import Line, Settings
 from prefgym.bench.cells import settings as settings_of
 from prefgym.bench.grid import Grid, GridCfg, TrainingGrid
@@ -41,21 +41,27 @@ from prefgym.common.limits import Count
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.evaluation.experts import load_expert
+from prefgym.raters.turning import RotationalRater, RotationalRaterCfg
 from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner, in_turn
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
-from prefgym.training.config import EvalCfg, TrainCfg, train_cfg
+from prefgym.training.api import train_cfg
+from prefgym.training.config import EvalCfg, TrainCfg
 from prefgym.training.load import load_policy
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 ARMS = {"reward": "ensemble", "model": "preference-model", "rater": "win-rate"}
 """Arms, and the reward learner of each."""
-RATERS: dict[str, dict[str, object]] = {
-    "oracle": {},
-    "mistake": {"eps_mistake": 0.2},
-    "stochastic": {},
-    "turning": {"factors": "ctrl,forward"},
-    "peak-end": {},
+TURNING = RotationalRaterCfg(factors="ctrl,forward")
+RATERS: "dict[str, DataclassInstance]" = {
+    "oracle": raters.cfg("oracle"),
+    "mistake": raters.cfg("mistake", eps_mistake=0.2),
+    "stochastic": raters.cfg("stochastic"),
+    "turning": TURNING,
+    "peak-end": raters.cfg("peak-end"),
 }
-"""Raters, and their settings that differ from the defaults."""
+"""Raters and their configurations; `turning` is given what is usual in a task."""
 JUDGES = {"mistake": "oracle"}
 """Raters that compare final policies in the place of others."""
 RATES = {
@@ -127,22 +133,23 @@ def fragment_length(task: str) -> int:
 
 
 def judge_of(task: str, rater: str) -> Judge:
-    """Return a rater of a task with its settings."""
-    settings = RATERS[rater] | (USUAL.get(task) or usual(task) if rater == "turning" else {})
-    return Judge(f"prefgym/{task}-v0", rater, settings)
+    """Return a rater of a task."""
+    cfg = (USUAL.get(task) or usual(task)) if rater == "turning" else RATERS[rater]
+    return Judge(f"prefgym/{task}-v0", rater, cfg)
 
 
 USUAL = {
-    "HalfCheetah": {"means": (-0.137, 2.11), "deviations": (0.0833, 2.19)},
-    "Walker2d": {"means": (-0.00125, 1.21), "deviations": (0.0013, 1.52)},
+    "HalfCheetah": replace(TURNING, means=(-0.137, 2.11), deviations=(0.0833, 2.19)),
+    "Walker2d": replace(TURNING, means=(-0.00125, 1.21), deviations=(0.0013, 1.52)),
 }
 """What `usual` measured on the machine of docs/benchmarks/self_play.md; the last digits differ between processors."""
 
 
 @cache
-def usual(task: str) -> dict[str, tuple[float, ...]]:
-    """Return the usual means and deviations of factors: of random actions, small to large, and the medium policy."""
-    env, rater = envs_and_rater(Judge(f"prefgym/{task}-v0", "turning", RATERS["turning"]), num_envs=16)
+def usual(task: str) -> RotationalRaterCfg:
+    """Fix means and deviations of factors: those of random actions, small to large, and the medium policy."""
+    env, rater = envs_and_rater(Judge(f"prefgym/{task}-v0", "turning", TURNING), num_envs=16)
+    assert isinstance(rater, RotationalRater)
     env.action_space.seed(0)
     obs, _ = env.reset(seed=0)
     reach = np.linspace(0, 1, env.num_envs)[:, None]
@@ -156,7 +163,7 @@ def usual(task: str) -> dict[str, tuple[float, ...]]:
     means, deviations = (
         tuple(float(f"{x:.3g}") for x in numbers.tolist()) for numbers in (state["mean"], state["var"].sqrt())
     )
-    return {"means": means, "deviations": deviations}
+    return replace(TURNING, means=means, deviations=deviations)
 
 
 @dataclass(frozen=True)
@@ -210,12 +217,14 @@ class Runs(TrainingGrid[Cell]):
     def config(self, cell: Cell) -> TrainCfg:
         """Return the configuration of a cell."""
         judge = judge_of(cell.task, cell.rater)
-        length = {} if cell.arm == "rater" else {"segment_length": fragment_length(cell.task)}
+        sampler = UniformSamplerCfg()
+        if cell.arm != "rater":
+            sampler = UniformSamplerCfg(segment_length=fragment_length(cell.task))
         config = train_cfg(
             judge.env,
             rater=judge.rater,
             reward=ARMS[cell.arm],
-            sampler=samplers.cfg("uniform", **length),
+            sampler=sampler,
             budget=cell.budget,
             steps=self.cfg.steps,
             seed=cell.seed,

@@ -6,9 +6,10 @@ import pytest
 import torch
 from episodes_of import EpisodesOfCfg, episodes_of, main, told_of
 
-from prefgym.cli.flags import parse_train
 from prefgym.core.segments import Segments
-from prefgym.training.run import run_training
+from prefgym.training.api import train
+
+HALF_CHEETAH = "prefgym/HalfCheetah-v0"
 
 
 def test_what_is_told_by_hand() -> None:
@@ -23,8 +24,7 @@ def test_what_is_told_by_hand() -> None:
 
 def test_a_run_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of HalfCheetah, whose episodes last 1000 steps."""
-    flags = ["--env", "prefgym/HalfCheetah-v0", "--rater", "none", "--steps", "2048", "--no-report", "--threads", "1"]
-    run_training(parse_train([*flags, "--out", str(tmp_path / "run")]))
+    train(HALF_CHEETAH, rater="none", steps=2048, threads=1, report=False, out=tmp_path / "run")
     assert main(EpisodesOfCfg(runs=(tmp_path / "run",), episodes=2)) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ run"))
     told = [float(cell) for cell in row.strip("│").split("│")[1:]]
