@@ -33,8 +33,7 @@ from prefgym.testing import LateRater, LateRaterCfg
 from prefgym.training.api import train_cfg
 from prefgym.training.budget import ScheduleCfg
 from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg
-from prefgym.training.online import run_training
-from prefgym.training.run import Run
+from prefgym.training.run import Run, run_training
 
 WORK = {
     "acting": "prefgym.rl.online:OnlineAgent.collect prefgym.agents.sb3:Sb3Agent.collect",

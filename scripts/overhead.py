@@ -22,7 +22,7 @@ from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.limits import Count, Threads, check
 from prefgym.training.api import train_cfg
 from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg
-from prefgym.training.online import run_training
+from prefgym.training.run import run_training
 
 PARTS = {
     "checkpoints": ("prefgym.training.loop:Loop.save",),

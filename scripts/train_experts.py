@@ -40,8 +40,7 @@ from prefgym.runs.folder import has_finished
 from prefgym.sim.continuation import Simulator
 from prefgym.training.api import train_cfg
 from prefgym.training.config import EvalCfg, TrainCfg
-from prefgym.training.online import run_training
-from prefgym.training.run import Run
+from prefgym.training.run import Run, run_training
 
 SHIPPED = Path(prefgym.__file__).parents[1] / "envs" / "experts"
 MOST_NUMBERS = 60_000_000

@@ -15,8 +15,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.revision import git_revision
 from prefgym.runs.folder import has_finished, plain
 from prefgym.training.config import OfflineCfg, TrainCfg
-from prefgym.training.offline import run_offline
-from prefgym.training.online import run_training
+from prefgym.training.run import run_offline, run_training
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance

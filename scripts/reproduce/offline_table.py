@@ -119,7 +119,7 @@ class OfflineTable(TrainingGrid[Cell]):
             preferences=None if cell.agent == "bc" else questions.out,
             dataset=demos.dataset,
             datasets=demos.out,
-            agent=agents.cfg(cell.agent, env=env, **AGENTS[cell.agent]),
+            agent=agents.cfg(cell.agent, env=env, **AGENTS.get(cell.agent, {})),
             updates=self.cfg.updates,
             seed=cell.seed,
             threads=1,

@@ -67,7 +67,7 @@ JUDGES = {"mistake": "oracle"}
 RATES = {
     "win_rate": "preferred",
     "fragment_win_rate": "in fragments",
-    "kept_win_rate": "kept policies",
+    "kept_win_rate": "kept policies preferred",
     "worst": "their worst match",
     "their_worst": "that of the first arm",
 }

@@ -17,7 +17,7 @@ from prefgym.common.revision import git_revision
 from prefgym.runs.folder import RunFolder
 from prefgym.training.api import train_cfg
 from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, TrainCfg
-from prefgym.training.online import run_training
+from prefgym.training.run import run_training
 
 
 def tiny(steps: int = 100, checkpoint: CheckpointCfg | None = None) -> TrainCfg:
