@@ -78,10 +78,10 @@ class TrainingCfg:
 
 @dataclass(frozen=True, kw_only=True)
 class GpuCheckCfg:
-    """What is checked, and how much of it."""
+    """The checks and their sizes."""
 
     device: str = "cuda"
-    """As torch names it."""
+    """Device, as torch names it."""
     only: tuple[Part, ...] = PARTS
     """Parts to run; those in the file stay as they are."""
     tasks: tuple[str, ...] = tuple(ON_BOTH)
@@ -126,7 +126,7 @@ TINY = GpuCheckCfg(
 
 
 def main(cfg: GpuCheckCfg) -> int:
-    """Run the parts that were asked for, and print all that is known; return how many fall short."""
+    """Run the chosen parts, and print all known numbers; return how many fall short."""
     if cfg.tiny:
         cfg = replace(TINY, device=cfg.device, only=cfg.only, compiled=cfg.compiled, out=cfg.out, tiny=True)
     name = torch.cuda.get_device_name(cfg.device) if cfg.device.startswith("cuda") else "cpu"

@@ -1,4 +1,4 @@
-"""Kill a short run at random moments, go on with it, and compare what it comes to with a run that was never stopped.
+"""Kill a short run at random moments, resume it, and compare its results with those of a run that was never stopped.
 
     python scripts/kill_and_resume.py --moments 30
 
@@ -49,7 +49,7 @@ WORK = {
     "tidying up": "prefgym.runs.checkpoints:read_sealed_json",
     "finishing": "prefgym.runs.folder:RunFolder.write_json",
 }
-"""What a run does, and the functions that do it, of which an agent uses one."""
+"""Kinds of work in a run, and the functions that do it, of which an agent uses one."""
 
 _ENV = "prefgym/Hopper-v0"
 _SB3 = {"learning_starts": 200, "buffer_size": 2000, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}
@@ -88,12 +88,12 @@ def short(agent: str, rater: str, out: Path) -> TrainCfg:
 
 @dataclass(frozen=True, kw_only=True)
 class KillAndResumeCfg:
-    """What is killed, and how often."""
+    """Agents and raters of the runs, and the number of kills."""
 
     raters: tuple[str, ...] = ("oracle", "late-oracle", "none")
-    """Who answers: at once, late and out of order, or nobody."""
+    """Raters: at once, late and out of order, or none."""
     agents: tuple[str, ...] = ("ppo", "pebble", "sb3-sac")
-    """Who learns."""
+    """Agents."""
     moments: Count = 30
     """Random moments of each agent, spread over what a run does and over the raters."""
     seed: Natural = 0
@@ -113,7 +113,7 @@ late_oracle = LateRaterCfg
 
 
 def main(cfg: KillAndResumeCfg) -> int:
-    """Print a line for each moment; return how many runs came to something else."""
+    """Print a line for each moment; return the number of runs that differ."""
     failures = 0
     for agent in cfg.agents:
         with TemporaryDirectory() as folder:

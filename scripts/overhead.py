@@ -29,7 +29,7 @@ PARTS = {
     "log of answers": ("prefgym.runs.answer_log:AnswerLog.append",),
     "guards": ("prefgym.common.finite:check_finite", "torch.nn.utils:get_total_norm"),
 }
-"""What is timed, and the functions that do it; a norm is taken only to be looked at."""
+"""Parts that are timed, and their functions; norms are computed for guards only."""
 
 
 class Clock:
@@ -53,7 +53,7 @@ class Clock:
 
 
 def watch(places: Sequence[str]) -> Clock:
-    """Time functions, each named as `module:path`, in all that is run from here on, whoever has imported them."""
+    """Time functions, each named as `module:path`, from here on, also where they are imported already."""
     clock = Clock()
     for place in places:
         module, _, path = place.partition(":")

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
+from typing import Any
 
 import gymnasium as gym
 import torch
@@ -15,7 +16,6 @@ from torch import Tensor
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, Threads, check
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
-from prefgym.core.protocols import Env
 from prefgym.core.queries import Queries
 from prefgym.evaluation.evaluate import OURS
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
@@ -88,7 +88,7 @@ def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
 def _record(cfg: BenchRewardCfg) -> PreferenceVectorEnv:
     if find(cfg.env).vector_entry_point != OURS or "task_description" in gym.make_vec(cfg.env, 1).metadata:
         raise UserError(f"{cfg.env} cannot be measured: it takes a task that is simulated here and has a task reward.")
-    task_env: Env = gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads)
+    task_env: Any = gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads)
     env = PreferenceVectorEnv(task_env)
     env.reset(seed=0)
     task_env.action_space.seed(0)
