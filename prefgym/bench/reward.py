@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
-import gymnasium as gym
+import numpy as np
 import torch
+from gymnasium.vector import AutoresetMode
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
@@ -17,11 +18,11 @@ from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, Threads, check
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
-from prefgym.evaluation.evaluate import OURS
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import accumulate, preference_loss, step_sums
 from prefgym.samplers import make as make_sampler
-from prefgym.sim.third_party import find
+from prefgym.sim.capabilities import has_task_reward
+from prefgym.sim.source import EnvSource
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
@@ -86,9 +87,10 @@ def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
 
 
 def _record(cfg: BenchRewardCfg) -> PreferenceVectorEnv:
-    if find(cfg.env).vector_entry_point != OURS or "task_description" in gym.make_vec(cfg.env, 1).metadata:
+    source = EnvSource.of(cfg.env)
+    if not source.is_ours or not has_task_reward(source.make_vec(1, reward="recorded")):
         raise UserError(f"{cfg.env} cannot be measured: it takes a task that is simulated here and has a task reward.")
-    task_env: Any = gym.make_vec(cfg.env, 64, reward="task", num_threads=cfg.threads)
+    task_env: Any = source.make_vec(64, num_threads=cfg.threads, dtype=np.float64, mode=AutoresetMode.NEXT_STEP)
     env = PreferenceVectorEnv(task_env)
     env.reset(seed=0)
     task_env.action_space.seed(0)

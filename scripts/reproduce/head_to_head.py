@@ -14,9 +14,10 @@ from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.rl.policy_runner import Act
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
-from prefgym.training.annotate import ask, make_rater
+from prefgym.training.annotate import ask
 from prefgym.training.api import train_cfg
 from prefgym.training.envs import make_training_env
+from prefgym.training.raters import make_rater
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 if TYPE_CHECKING:
