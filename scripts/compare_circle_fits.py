@@ -1,12 +1,12 @@
-"""Compare ways to fit a preference model by what it makes of answers that it was not fitted to.
+"""Compare ways to fit a preference model by its predictions of held-out answers.
 
     python scripts/reproduce/self_play_table.py --tasks HalfCheetah --raters turning mistake --arms reward --seeds 1
     python scripts/compare_circle_fits.py --runs runs/self-play/HalfCheetah-{turning,mistake}-20000-reward-0-*[0-9a-f]
 
 The first answers of finished runs are gone through in four sessions; in each, a model with today's defaults, changed in
-how it is fitted, goes on with all so far. Two figures tell what it makes of those that follow: the share that it
-predicts, and the correlation of what it gives the steps with the task reward, which nobody can predict by one number a
-step where the rater goes round in a circle.
+how it is fitted, goes on with all so far. There are two figures: the share of the following answers that it
+predicts, and the correlation of its reward with the task reward. An intransitive rater cannot be predicted by one
+number a step.
 """
 
 import sys
@@ -31,7 +31,7 @@ NUM_SESSIONS = 4
 
 @dataclass(frozen=True, kw_only=True)
 class CompareCircleFitsCfg:
-    """Whose answers to fit to, and how."""
+    """Runs whose answers are fitted to, and the ways to fit."""
 
     runs: tuple[Path, ...]
     """Folders of finished runs."""

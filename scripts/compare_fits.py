@@ -46,7 +46,7 @@ WAYS = {
 
 @dataclass(frozen=True, kw_only=True)
 class CompareFitsCfg:
-    """Whose preferences to fit to."""
+    """Runs whose preferences are fitted to."""
 
     runs: tuple[Path, ...]
     """Folders of finished runs."""
@@ -57,7 +57,7 @@ class CompareFitsCfg:
 
 
 class RewardsSteps(Protocol):
-    """What is asked of a learner here."""
+    """A learner that rewards steps."""
 
     def reward(self, segments: Segments) -> Tensor:
         """Say what each member thinks the steps are worth. Shape: (E, ..., T)."""

@@ -3,20 +3,19 @@
     python scripts/compare_ppo_sb3.py --settings equal zoo --seeds 0 1 2
 
 `equal` has the hyperparameters that `prefgym train` takes for the task, on 8 environments of SB3's own kind; `zoo` has
-those that RL Zoo tuned for it. Each run adds one line to the results file; runs that have a line there are skipped, so
-the script can be stopped and started again. The table puts them beside ours, the cells of `learning_table.py` that see
-the task reward.
+those that RL Zoo tuned for it. Each run has a process with one thread, and adds one line to the results file; runs that
+have a line there are skipped. The table puts them beside ours, the cells of `learning_table.py` that see the task
+reward. Speeds are comparable only with `--jobs 1`, and if nothing else runs.
 """
 
-import json
 import os
-from collections.abc import Iterator
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from dataclasses import asdict, dataclass, fields, replace
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from importlib.metadata import version
 from itertools import product
-from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Literal
@@ -24,12 +23,10 @@ from typing import Any, Literal
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported: one thread a process
 
 import gymnasium as gym
-import learning_table
 import numpy as np
 import torch
 import tyro
-from learning_table import LearningTableCfg, column
-from rich.console import Console
+from learning_table import LearningTable, LearningTableCfg
 from rich.table import Table
 from stable_baselines3 import PPO
 from stable_baselines3.common.env_util import make_vec_env
@@ -38,7 +35,10 @@ from torch import nn
 
 from prefgym.agents.ppo import PPOCfg
 from prefgym.agents.tuned import tuned
-from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
+from prefgym.bench.cells import Line, Settings, settings
+from prefgym.bench.grid import Grid, GridCfg
+from prefgym.bench.statistics import Scores, average, label_of, ratio
+from prefgym.common.limits import Count
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 FIRST_EVALUATION_SEED = 10_000
@@ -46,7 +46,7 @@ FIRST_EVALUATION_SEED = 10_000
 
 @dataclass(frozen=True, kw_only=True)
 class Setting:
-    """Everything that SB3's PPO is told; plain values, so that it can be written down and compared."""
+    """The hyperparameters of SB3's PPO; plain values, so that they can be written down and compared."""
 
     num_envs: int
     normalize_obs: bool
@@ -120,70 +120,120 @@ def zoo(task: str) -> Setting:
 
 
 @dataclass(frozen=True, kw_only=True)
-class CompareCfg:
+class CompareCfg(GridCfg):
     """Train SB3's PPO, evaluate its last policy, and add a line a run to a results file."""
 
     tasks: tuple[Literal["HalfCheetah", "Hopper", "Walker2d"], ...] = ("HalfCheetah", "Hopper", "Walker2d")
     """Names of tasks; SB3 trains on Gymnasium's own environments of version 5."""
     settings: tuple[Literal["equal", "zoo"], ...] = ("equal", "zoo")
-    """Whose hyperparameters: those of our PPO, or RL Zoo's."""
+    """Hyperparameters: those of our PPO, or RL Zoo's."""
     seeds: tuple[int, ...] = (0, 1, 2)
     """Seeds, each a run."""
-    steps: int = 1_000_000
+    steps: Count = 1_000_000
     """Environment steps of a run; SB3 rounds up to whole rollouts."""
-    episodes: int = 20
+    episodes: Count = 20
     """Episodes of the evaluation, seeded 10000, 10001, ..."""
-    jobs: int = 1
-    """Processes at once, of one thread each. Speeds are comparable only if nothing else runs."""
+    jobs: Count = 1
+    """Runs at the same time."""
     results: Path = Path("benchmarks/compare_ppo_sb3.jsonl")
     """Results file, a line for each finished run."""
     ours: Path = Path("benchmarks/learning.jsonl")
     """Results file of `learning_table.py`."""
-    print_only: bool = False
-    """Print what is there and run nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Run:
-    """One training run: what identifies its line in the results file."""
+    """One training run."""
 
     env: str
     setting: str
     seed: int
-    steps: int
-    episodes: int
-    hyperparameters: Setting
 
-    def key(self) -> str:
-        """Write the run as it stands in its line."""
-        return json.dumps(asdict(self), sort_keys=True)
+    @property
+    def name(self) -> str:
+        """Name it."""
+        return f"{self.env} {self.setting} {self.seed}"
+
+    @property
+    def task(self) -> str:
+        """Return the name of the task."""
+        return self.env.removesuffix("-v5")
 
 
-def train_and_evaluate(run: Run) -> dict[str, Any]:
-    """Train one policy from its seed and measure the return of the last one."""
+class PPOTable(Grid[Run]):
+    """Tasks by hyperparameters."""
+
+    def __init__(self, cfg: CompareCfg) -> None:
+        super().__init__(cfg)
+        self.cfg = cfg
+
+    def cells(self) -> Iterator[Run]:
+        """List the runs, all of a seed before those of the next."""
+        for seed, task, name in product(self.cfg.seeds, self.cfg.tasks, self.cfg.settings):
+            yield Run(env=f"{task}-v5", setting=name, seed=seed)
+
+    def setting(self, cell: Run) -> Setting:
+        """Return the hyperparameters of a run."""
+        return zoo(cell.task) if cell.setting == "zoo" else equal(ours(cell.task))
+
+    def settings(self, cell: Run) -> Settings:
+        """Return hyperparameters, and sizes of training and evaluation."""
+        sizes = {"steps": str(self.cfg.steps), "episodes": str(self.cfg.episodes)}
+        return sizes | settings(self.setting(cell))
+
+    def task(self, cell: Run) -> Callable[[], Line]:
+        """Return the function that trains."""
+        return partial(
+            train_and_evaluate, cell, self.setting(cell), self.cfg.steps, self.cfg.episodes, self.wanted(cell)
+        )
+
+    def describe(self, line: Line) -> str:
+        """Write the result of a run in a few words."""
+        speed = f"{line['steps_per_second']:,.0f} steps per second"
+        return f"{line['return_mean']:.0f} in {line['train_seconds']:.0f} s, {speed}"
+
+    def table(self, done: dict[Run, Line]) -> Table:
+        """Lay out the returns of SB3's settings and of ours, and the ratio of ours to each."""
+        rows: list[list[str]] = []
+        sizes: list[int] = []
+        for task in self.cfg.tasks:
+            table = LearningTable(
+                LearningTableCfg(tasks=(task,), budgets=(0,), steps=self.cfg.steps, results=self.cfg.ours)
+            )
+            mine = table.scores(table.read(), task, "none", 0)
+            rows.append([task, "prefgym", *show(mine)])
+            sizes.append(len(mine))
+            for name in self.cfg.settings:
+                theirs = np.array(
+                    [line["return_mean"] for run, line in done.items() if (run.task, run.setting) == (task, name)]
+                )
+                sizes.append(len(theirs))
+                row = [task, f"SB3, {name}", *show(theirs)]
+                if len(mine) and len(theirs):
+                    over = ratio(mine, theirs, np.random.default_rng(0))
+                    row += [f"{over.value:.2f}", over.shown_interval]
+                rows.append(row)
+        label = label_of([size for size in sizes if size])
+        table = Table("task", "PPO", "runs", label, "all seeds", "ours / this", "95 % interval")
+        table.title = f"task return after {self.cfg.steps:,} steps"
+        for row in rows:
+            table.add_row(*row)
+        return table
+
+
+def train_and_evaluate(run: Run, h: Setting, steps: int, episodes: int, wanted: Line) -> Line:
+    """Train one policy from its seed; return the line with the returns of the last one."""
     torch.set_num_threads(1)
-    h = run.hyperparameters
-    venv = make_vec_env(run.env, h.num_envs, seed=run.seed)
     gamma = h.ppo["gamma"]
+    venv = make_vec_env(run.env, h.num_envs, seed=run.seed)
     venv = VecNormalize(venv, norm_obs=h.normalize_obs, norm_reward=h.normalize_reward, gamma=gamma)
-    arguments: dict[str, Any] = dict(h.ppo)
-    if h.anneal:
-        first = arguments["learning_rate"]
-        arguments["learning_rate"] = lambda left: first * left
-    layers = list(h.hidden)
-    policy = dict(
-        net_arch=dict(pi=layers, vf=layers),
-        activation_fn=ACTIVATIONS[h.activation],
-        ortho_init=h.ortho_init,
-        log_std_init=h.log_std_init,
-    )
-    model = PPO("MlpPolicy", venv, policy_kwargs=policy, seed=run.seed, device="cpu", **arguments)
+    model = make_ppo(h, venv, run.seed)
     start = perf_counter()
-    model.learn(run.steps)
+    model.learn(steps)
     seconds = perf_counter() - start
-    returns = evaluate(model, venv, run.env, run.episodes)
+    returns = evaluate(model, venv, run.env, episodes)
     return {
-        **asdict(run),
+        **wanted,
         "num_timesteps": model.num_timesteps,
         "train_seconds": round(seconds, 2),
         "steps_per_second": round(model.num_timesteps / seconds, 1),
@@ -193,6 +243,22 @@ def train_and_evaluate(run: Run) -> dict[str, Any]:
         "versions": {name: version(name) for name in ("stable-baselines3", "torch", "gymnasium", "mujoco", "numpy")},
         "date": datetime.now(UTC).date().isoformat(),
     }
+
+
+def make_ppo(h: Setting, venv: VecNormalize, seed: int) -> PPO:
+    """Make SB3's PPO with these hyperparameters."""
+    arguments: dict[str, Any] = dict(h.ppo)
+    if h.anneal:
+        first = h.ppo["learning_rate"]
+        arguments["learning_rate"] = lambda left: first * left
+    layers = list(h.hidden)
+    policy = dict(
+        net_arch=dict(pi=layers, vf=layers),
+        activation_fn=ACTIVATIONS[h.activation],
+        ortho_init=h.ortho_init,
+        log_std_init=h.log_std_init,
+    )
+    return PPO("MlpPolicy", venv, policy_kwargs=policy, seed=seed, device="cpu", **arguments)
 
 
 def evaluate(model: PPO, normalizer: VecNormalize, env: str, episodes: int) -> list[float]:
@@ -212,72 +278,16 @@ def evaluate(model: PPO, normalizer: VecNormalize, env: str, episodes: int) -> l
     return total.tolist()
 
 
-def wanted(cfg: CompareCfg) -> Iterator[Run]:
-    """List the runs, all of a seed before those of the next."""
-    for seed, task, name in product(cfg.seeds, cfg.tasks, cfg.settings):
-        yield Run(
-            env=f"{task}-v5", setting=name, seed=seed, steps=cfg.steps, episodes=cfg.episodes,
-            hyperparameters=zoo(task) if name == "zoo" else equal(ours(task)),
-        )  # fmt: skip
-
-
 def ours(task: str) -> PPOCfg:
     """Return the configuration of our PPO for a task."""
     return replace(PPOCfg(), **tuned(f"prefgym/{task}-v0", "ppo"))
 
 
-def read_results(path: Path) -> dict[str, dict[str, Any]]:
-    """Read the lines of the runs that are finished, by their keys."""
-    if not path.is_file():
-        return {}
-    lines = [json.loads(line) for line in path.read_text().splitlines()]
-    names = [f.name for f in fields(Run)]
-    return {json.dumps({name: line[name] for name in names}, sort_keys=True): line for line in lines}
-
-
-def summarize(cfg: CompareCfg, done: dict[str, dict[str, Any]]) -> Table:
-    """Lay out the returns of SB3's settings and of ours, and how ours compare."""
-    table = Table("task", "PPO", "runs", "IQM", "all seeds", "ours / this", "95 % interval")
-    table.title = f"task return after {cfg.steps:,} steps"
-    for task in cfg.tasks:
-        cells = LearningTableCfg(tasks=(task,), budgets=(0,), steps=cfg.steps, results=cfg.ours)
-        told = column(cells, learning_table.read_results(cells), task, "none", 0)
-        table.add_row(task, "prefgym", *show(told))
-        for name in cfg.settings:
-            runs = (run for run in wanted(cfg) if (run.env, run.setting) == (f"{task}-v5", name))
-            theirs = np.array([done[run.key()]["return_mean"] for run in runs if run.key() in done])
-            row = [task, f"SB3, {name}", *show(theirs)]
-            if min(len(told), len(theirs)) >= 2:
-                ratio = ratio_of_iqms(told, theirs, np.random.default_rng(0))
-                row += [f"{ratio.value:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"]
-            table.add_row(*row)
-    return table
-
-
 def show(scores: Scores) -> tuple[str, str, str]:
-    """Write the number of runs, their IQM and each score."""
-    return str(len(scores)), f"{iqm(scores):.0f}" if len(scores) else "", " ".join(f"{score:.0f}" for score in scores)
-
-
-def main(cfg: CompareCfg) -> None:
-    """Do what is missing, add a line for each, and print the table."""
-    cfg.results.parent.mkdir(parents=True, exist_ok=True)
-    done = read_results(cfg.results)
-    missing = [run for run in wanted(cfg) if run.key() not in done and not cfg.print_only]
-    with ProcessPoolExecutor(cfg.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
-        running = {pool.submit(train_and_evaluate, run): run for run in missing}
-        for future in as_completed(running):
-            run, told = running[future], future.result()
-            done[run.key()] = json.loads(json.dumps(told))
-            with cfg.results.open("a") as file:
-                file.write(json.dumps(told) + "\n")
-            print(
-                f"{run.env} {run.setting} {run.seed}: {told['return_mean']:.0f} in {told['train_seconds']:.0f} s, "
-                f"{told['steps_per_second']:,.0f} steps per second",
-                flush=True,
-            )
-    Console(width=120).print(summarize(cfg, done))
+    """Write the number of runs, their average and each score."""
+    value = f"{average(scores):.0f}" if len(scores) else ""
+    return str(len(scores)), value, " ".join(f"{score:.0f}" for score in scores)
 
 
 if __name__ == "__main__":
-    main(tyro.cli(CompareCfg, description=__doc__))
+    sys.exit(PPOTable(tyro.cli(CompareCfg, description=__doc__)).make() > 0)

@@ -2,8 +2,8 @@
 
     python scripts/compare_regret.py --tasks HalfCheetah Hopper Walker2d
 
-Queries are pairs of segments of the medium policy, in envs with more and less noise on its actions. The table has the
-share of queries in which two ways to judge name the same option, and the time that simulation took.
+Queries are pairs of segments of the medium policy, in environments with more and less noise on its actions. The table
+has the share of queries in which two ways to judge name the same option, and the time that simulation took.
 """
 
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Compare our SAC with Stable-Baselines3's: updates per second in turns, and returns over seeds.
 
-Both have SB3's defaults: 2x256, batches of 256, a learning rate of 3e-4, one update a step. SB3 steps one env, ours
-`num_envs` environments, so that updates follow in blocks.
+Both have SB3's defaults: 2x256, batches of 256, a learning rate of 3e-4, one update a step. SB3 steps one environment,
+ours `num_envs` environments, so that updates follow in blocks.
 
     python scripts/compare_sac_sb3.py --rounds 5                      # speed
     python scripts/compare_sac_sb3.py --steps 50_000 --seeds 0 1 2    # returns as well
@@ -31,7 +31,7 @@ from prefgym.evaluation.evaluate import evaluate
 
 @dataclass(frozen=True, kw_only=True)
 class CompareSACCfg:
-    """What is compared."""
+    """Sizes of the comparison."""
 
     task: str = "HalfCheetah"
     """Name of the task."""

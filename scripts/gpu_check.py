@@ -15,7 +15,7 @@ import sys
 import time
 import traceback
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from importlib.metadata import version
@@ -32,13 +32,17 @@ from rich.table import Table
 from scipy.stats import ks_2samp
 
 import prefgym
-from prefgym import agents
+from prefgym import agents, samplers
 from prefgym.bench.agreement import agree
 from prefgym.bench.stopwatch import Stopwatch
-from prefgym.cli.flags import parse_train
+from prefgym.buffers.recorder import RecorderCfg
+from prefgym.common.limits import Count, Share, check
 from prefgym.envs import TASKS, VARIANTS, expert
 from prefgym.sim.warp import WarpPool
 from prefgym.testing import check_vector_env
+from prefgym.training.api import train_cfg
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg, WarpCfg
 from prefgym.training.envs import make_training_env
 
 Part = Literal["agreement", "contract", "sync", "speed", "training", "distribution"]
@@ -48,21 +52,36 @@ PARTS: tuple[Part, ...] = ("sync", "training", "speed", "agreement", "contract",
 """Those first of which least is known."""
 ON_BOTH = {name: task for name, task in (TASKS | VARIANTS).items() if name not in ("Humanoid", "HumanoidStandup")}
 """The tasks that both back ends simulate."""
-TRAIN = [
-    *("--env", "prefgym/HalfCheetah-v0", "--budget", "1000", "--no-report", "--recorder.no-state"),
-    *("--agent.num-envs", "4096", "--agent.num-steps", "16", "--agent.minibatch-size", "8192", "--agent.epochs", "5"),
-    *("--agent.gamma", "0.98", "--agent.gae-lambda", "0.92", "--agent.hidden", "128", "128"),
-    *("--steps", "40_000_000", "--eval.every", "2_000_000", "--checkpoint.every", "1_000_000_000"),
-    *("--recorder.capacity-steps", "2_000_000", "--sampler.recent-steps", "1_000_000"),
-]
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingCfg:
+    """The training on a GPU: HalfCheetah from 1000 preferences."""
+
+    num_envs: Count = 4096
+    """Environments."""
+    minibatch_size: Count = 8192
+    """Steps of a gradient of PPO."""
+    steps: Count = 40_000_000
+    """Environment steps at most."""
+    budget: Count = 1000
+    """Queries."""
+    segment_length: Count = 50
+    """Steps of a segment."""
+    first: Share = 0.016
+    """Share of the training after which the first session is held."""
+    eval: EvalCfg = field(default_factory=lambda: EvalCfg(every=2_000_000))
+    """Evaluations, of which one ends the training when it reaches the goal."""
+
+    __post_init__ = check
 
 
 @dataclass(frozen=True, kw_only=True)
 class GpuCheckCfg:
-    """What is checked, and how much of it."""
+    """The checks and their sizes."""
 
     device: str = "cuda"
-    """As torch names it."""
+    """Device, as torch names it."""
     only: tuple[Part, ...] = PARTS
     """Parts to run; those in the file stay as they are."""
     tasks: tuple[str, ...] = tuple(ON_BOTH)
@@ -85,8 +104,8 @@ class GpuCheckCfg:
     """Steps after which these end."""
     goal: float = 5000.0
     """True return at which the clock of the training stops."""
-    train: tuple[str, ...] = ()
-    """Settings of the training that differ, such as `agent.num-envs=8192`."""
+    train: TrainingCfg = field(default_factory=TrainingCfg)
+    """The training."""
     compiled: bool | None = None
     """Whether torch compiles the formulas of observation and reward; on GPUs unless said."""
     out: Path = Path("benchmarks/gpu")
@@ -99,13 +118,15 @@ TINY = GpuCheckCfg(
     tasks=("HalfCheetah",), watched=(("HalfCheetah", "ppo"), ("HalfCheetah", "sac")),
     states=32, envs=(8,), timed=("HalfCheetah",), steps=4,
     played=("Hopper",), episodes=4, episode_steps=40,
-    train=("agent.num-envs=8", "agent.minibatch-size=64", "steps=1000", "budget=20", "segment-length=10",
-           "schedule.first=0.3", "eval.every=400", "eval.final-episodes=1", "eval.episodes=1"),
+    train=TrainingCfg(
+        num_envs=8, minibatch_size=64, steps=1000, budget=20, segment_length=10, first=0.3,
+        eval=EvalCfg(every=400, episodes=1, final_episodes=1),
+    ),
 )  # fmt: skip
 
 
 def main(cfg: GpuCheckCfg) -> int:
-    """Run the parts that were asked for, and print all that is known; return how many fall short."""
+    """Run the chosen parts, and print all known numbers; return how many fall short."""
     if cfg.tiny:
         cfg = replace(TINY, device=cfg.device, only=cfg.only, compiled=cfg.compiled, out=cfg.out, tiny=True)
     name = torch.cuda.get_device_name(cfg.device) if cfg.device.startswith("cuda") else "cpu"
@@ -221,11 +242,6 @@ def envs(name: str, num: int, cfg: GpuCheckCfg, **settings: Any) -> Any:  # noqa
     return gym.make_vec(f"prefgym/{name}-v0", num, **settings)
 
 
-def flags_of(cfg: GpuCheckCfg) -> list[str]:
-    """Say to `prefgym train` where and how environments are made."""
-    return ["--backend", "warp", "--device", cfg.device, "--warp.compiled", str(cfg.compiled)]
-
-
 def waiter(cfg: GpuCheckCfg) -> Callable[[], None]:
     """Return what waits for the device."""
     return partial(torch.cuda.synchronize, cfg.device) if cfg.device.startswith("cuda") else lambda: None
@@ -242,8 +258,14 @@ def sync(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
 
 def watch_rollout(name: str, agent_name: str, cfg: GpuCheckCfg) -> None:
     """Collect one rollout of a task as a training does; torch raises where anything waits."""
-    size = ("--agent.num-envs", "8" if cfg.tiny else "64", "--agent.num-steps", "32")
-    config = parse_train(["--env", f"prefgym/{name}-v0", *flags_of(cfg), "--agent", agent_name, *size])
+    env_id, num_envs = f"prefgym/{name}-v0", 8 if cfg.tiny else 64
+    config = train_cfg(
+        env_id,
+        agent=agents.cfg(agent_name, env=env_id, num_envs=num_envs, num_steps=32),
+        backend="warp",
+        device=cfg.device,
+        warp=WarpCfg(compiled=cfg.compiled),
+    )
     env: Any = make_training_env(config)
     agent: Any = agents.build(config.agent, config.agent_cfg, env=env, seed=0, device=cfg.device)
     agent.num_updates = 1  # or SAC draws at random
@@ -319,16 +341,47 @@ def time_steps(env: Any, cfg: GpuCheckCfg, wait: Callable[[], None]) -> float:  
 
 
 def training(cfg: GpuCheckCfg) -> Iterator[dict[str, Any]]:
-    """Train HalfCheetah from 1000 preferences twice: once for the time to the goal, once for where time goes."""
-    flags = [*TRAIN, *flags_of(cfg), *(f"--{told}" for told in cfg.train)]
+    """Train HalfCheetah from preferences twice: once for the time to the goal, once for where time goes."""
+    config = training_config(cfg)
     started = time.perf_counter()
-    warm_up(flags)
-    fast = {"warm_up_s": time.perf_counter() - started} | train_to(cfg.goal, flags)
+    warm_up(config)
+    fast = {"warm_up_s": time.perf_counter() - started} | train_to(cfg.goal, config)
     yield fast
     watch = Stopwatch(waiter(cfg))
-    train_to(cfg.goal, flags, watch)
+    train_to(cfg.goal, config, watch)
     total = sum(watch.seconds.values())
     yield fast | {"shares": {part: seconds / total for part, seconds in watch.seconds.items()}}
+
+
+def training_config(cfg: GpuCheckCfg) -> TrainCfg:
+    """Return the configuration of the training."""
+    env_id, train = "prefgym/HalfCheetah-v0", cfg.train
+    ppo = agents.cfg(
+        "ppo",
+        env=env_id,
+        num_envs=train.num_envs,
+        num_steps=16,
+        minibatch_size=train.minibatch_size,
+        epochs=5,
+        gamma=0.98,
+        gae_lambda=0.92,
+        hidden=(128, 128),
+    )
+    return train_cfg(
+        env_id,
+        agent=ppo,
+        sampler=samplers.cfg("disagreement", segment_length=train.segment_length, recent_steps=1_000_000),
+        budget=train.budget,
+        steps=train.steps,
+        backend="warp",
+        device=cfg.device,
+        report=False,
+        warp=WarpCfg(compiled=cfg.compiled),
+        schedule=ScheduleCfg(first=train.first),
+        recorder=RecorderCfg(state=False, capacity_steps=2_000_000),
+        checkpoint=CheckpointCfg(every=1_000_000_000),
+        eval=train.eval,
+    )
 
 
 CHECKS: dict[Part, Callable[[GpuCheckCfg], Iterator[dict[str, Any]]]] = {

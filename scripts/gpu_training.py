@@ -2,18 +2,19 @@
 
 import tempfile
 import time
-from collections.abc import Sequence
 from contextlib import closing, nullcontext
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from prefgym.bench.stopwatch import Stopwatch
-from prefgym.cli.flags import parse_train
 from prefgym.evaluation.evaluate import Evaluation
 from prefgym.rl.base import StopTraining
 from prefgym.runs.folder import RunFolder
 from prefgym.training.callbacks import Callback, standard_callbacks
+from prefgym.training.config import TrainCfg
 from prefgym.training.envs import make_training_env
 from prefgym.training.loop import Loop
 from prefgym.training.online import build
@@ -41,32 +42,27 @@ class UntilGoal(Callback):
             raise StopTraining
 
 
-def warm_up(flags: Sequence[str]) -> None:
-    """Take a step in the environments of a training, so that all that is compiled once and kept is compiled.
-
-    Args:
-        flags: Of `prefgym train`.
-    """
-    config = parse_train(flags)
+def warm_up(config: TrainCfg) -> None:
+    """Take a step in the environments of a training, so that all that is compiled once and kept is compiled."""
     env = make_training_env(config)
     env.reset(seed=0)
     env.step(torch.zeros(env.action_space.shape or (), device=config.device))
     env.close()
 
 
-def train_to(goal: float, flags: Sequence[str], watch: Stopwatch | None = None) -> dict[str, Any]:
+def train_to(goal: float, config: TrainCfg, watch: Stopwatch | None = None) -> dict[str, Any]:
     """Train until an evaluation reaches a goal; say when.
 
     Args:
         goal: True return.
-        flags: Of `prefgym train`.
+        config: Of the training.
         watch: Counts what the parts take; None lets them run as they do.
 
     Returns:
         Steps, seconds, whether the goal was reached, and of each evaluation steps, seconds and true return.
     """
     with tempfile.TemporaryDirectory() as folder:
-        config = parse_train([*flags, "--out", f"{folder}/run"])
+        config = replace(config, out=Path(folder) / "run")
         until = UntilGoal(goal)
         parts = build(config)
         run = RunFolder(config)

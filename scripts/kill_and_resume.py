@@ -1,4 +1,4 @@
-"""Kill a short run at random moments, go on with it, and compare what it comes to with a run that was never stopped.
+"""Kill a short run at random moments, resume it, and compare its results with those of a run that was never stopped.
 
     python scripts/kill_and_resume.py --moments 30
 
@@ -23,12 +23,17 @@ from typing import Any
 import numpy as np
 import tyro
 
-from prefgym import raters
-from prefgym.cli.main import main as prefgym
+from prefgym import agents, raters, rewards, samplers
+from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Natural, check
 from prefgym.raters.scripted import ScriptedRater, oracle
+from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.runs.answer_log import Answer, AnswerLog
 from prefgym.testing import LateRater, LateRaterCfg
+from prefgym.training.api import train_cfg
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg
+from prefgym.training.run import Run, run_training
 
 WORK = {
     "acting": "prefgym.rl.online:OnlineAgent.collect prefgym.agents.sb3:Sb3Agent.collect",
@@ -44,37 +49,51 @@ WORK = {
     "tidying up": "prefgym.runs.checkpoints:read_sealed_json",
     "finishing": "prefgym.runs.folder:RunFolder.write_json",
 }
-"""What a run does, and the functions that do it, of which an agent uses one."""
+"""Kinds of work in a run, and the functions that do it, of which an agent uses one."""
 
-SHORT = [
-    *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
-    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--eval.every", "1000"),
-    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--reward.hidden", "16", "--schedule.num-sessions", "3"),
-    *("--schedule.first", "0.1", "--reward.fit.gradient-steps", "10", "--checkpoint.every", "500"),
-    *("--recorder.capacity-steps", "1600", "--no-report"),
-]
-"""A run of a second or two, in which the recorder's ring is filled twice."""
+_ENV = "prefgym/Hopper-v0"
 _SB3 = {"learning_starts": 200, "buffer_size": 2000, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}
-_SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.capacity-steps", "2000")
-AGENTS = {
-    "ppo": ("--agent.epochs", "2"),
+_SAC = {"hidden": (16,), "updates_per_step": 0.1, "capacity_steps": 2000}
+AGENTS: dict[str, dict[str, Any]] = {
+    "ppo": {"epochs": 2},
     "sac": _SAC,
     "pebble": _SAC,
-    "residual": ("--agent.base", "zero", "--agent.random-steps", "500", "--agent.critic-updates", "50", *_SAC),
-    "sb3-ppo": ("--agent.settings", '{"n_steps": 32}'),
-    "sb3-sac": ("--agent.settings", json.dumps(_SB3)),
+    "residual": {"base": "zero", "random_steps": 500, "critic_updates": 50, **_SAC},
+    "sb3-ppo": {"settings": json.dumps({"n_steps": 32})},
+    "sb3-sac": {"settings": json.dumps(_SB3)},
 }
 """Settings of the agents; where the past is remembered, the ring is filled as well."""
 
 
+def short(agent: str, rater: str, out: Path) -> TrainCfg:
+    """Return the configuration of a run of a second or two, in which the recorder's ring is filled twice."""
+    ensemble: EnsembleCfg = rewards.cfg("ensemble", hidden=(16,))
+    return train_cfg(
+        _ENV,
+        rater=rater,
+        agent=agents.cfg(agent, env=_ENV, num_envs=8, num_steps=32, **AGENTS[agent]),
+        sampler=samplers.cfg("disagreement", segment_length=10),
+        reward=replace(ensemble, fit=replace(ensemble.fit, gradient_steps=10)),
+        steps=3000,
+        budget=40,
+        threads=1,
+        report=False,
+        out=out,
+        schedule=ScheduleCfg(num_sessions=3, first=0.1),
+        recorder=RecorderCfg(capacity_steps=1600),
+        checkpoint=CheckpointCfg(every=500),
+        eval=EvalCfg(every=1000, episodes=2, final_episodes=2),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class KillAndResumeCfg:
-    """What is killed, and how often."""
+    """Agents and raters of the runs, and the number of kills."""
 
     raters: tuple[str, ...] = ("oracle", "late-oracle", "none")
-    """Who answers: at once, late and out of order, or nobody."""
+    """Raters: at once, late and out of order, or none."""
     agents: tuple[str, ...] = ("ppo", "pebble", "sb3-sac")
-    """Who learns."""
+    """Agents."""
     moments: Count = 30
     """Random moments of each agent, spread over what a run does and over the raters."""
     seed: Natural = 0
@@ -94,7 +113,7 @@ late_oracle = LateRaterCfg
 
 
 def main(cfg: KillAndResumeCfg) -> int:
-    """Print a line for each moment; return how many runs came to something else."""
+    """Print a line for each moment; return the number of runs that differ."""
     failures = 0
     for agent in cfg.agents:
         with TemporaryDirectory() as folder:
@@ -151,7 +170,7 @@ def train(agent: str, rater: str, out: Path, work: str | None, call: int) -> Non
     prepare()
     counters = {name: watch(places, call if name == work else 0) for name, places in WORK.items()}
     try:
-        prefgym(["train", *SHORT, "--agent", agent, *AGENTS[agent], "--rater", rater, "--out", str(out)])
+        run_training(short(agent, rater, out))
     finally:
         Path(f"{out}-calls").write_text(json.dumps({name: next(counter) - 1 for name, counter in counters.items()}))
 
@@ -161,7 +180,7 @@ def resume(out: Path) -> None:
     prepare()
     counters = {name: watch(places, 0) for name, places in WORK.items()}
     try:
-        prefgym(["train", "--resume", str(out)])
+        Run(out).resume()
     finally:
         Path(f"{out}-calls").write_text(json.dumps({name: next(counter) - 1 for name, counter in counters.items()}))
 

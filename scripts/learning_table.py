@@ -1,58 +1,50 @@
 """Train every task with and without preferences over several seeds, and print the table of docs/benchmarks.md.
 
-Each cell is one `prefgym train` in a process with one thread, and adds one line to the results file. Cells that have a
-line there under the present configuration are not run again, here or on another machine.
-
     python scripts/learning_table.py --jobs 2
     python scripts/learning_table.py --budgets 0 500 --tasks HalfCheetah --raters oracle mistake --seeds 3
     python scripts/learning_table.py --budgets 0 500 --tasks Walker2d --agent pebble --steps 150_000 --seeds 3
+
+Each cell is one training in a process with one thread, and adds one line to the results file. Cells that have a line
+there under the present configuration are not run again, here or on another machine.
 """
 
-import hashlib
-import json
 import sys
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
-from functools import partial
+from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.table import Table
 
-from prefgym.bench.cells import Line, finish, read_lines, run_cells
-from prefgym.bench.statistics import Scores, iqm, ratio_of_iqms
-from prefgym.cli.flags import parse_train
-from prefgym.runs.folder import plain, read_config
+from prefgym.bench.cells import Line
+from prefgym.bench.grid import GridCfg, TrainingGrid
+from prefgym.bench.statistics import Scores, average, label_of, ratio
+from prefgym.buffers.recorder import RecorderCfg
+from prefgym.common.limits import Count, Natural
+from prefgym.training.api import train_cfg
+from prefgym.training.config import TrainCfg
 
 
 @dataclass(frozen=True, kw_only=True)
-class LearningTableCfg:
-    """Which cells to run."""
+class LearningTableCfg(GridCfg):
+    """The cells of the table."""
 
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d")
     """Names of tasks."""
-    budgets: tuple[int, ...] = (0, 500, 100, 200)
-    """Queries that may be asked; 0 trains on the task reward."""
+    budgets: tuple[Natural, ...] = (0, 500, 100, 200)
+    """Query budgets; 0 trains on the task reward."""
     raters: tuple[str, ...] = ("oracle",)
-    """Who answers."""
+    """Raters that answer the queries."""
     agent: str = "ppo"
-    """Who learns to act."""
-    seeds: int = 10
+    """Agent that learns to act."""
+    seeds: Count = 10
     """Seeds 0, 1, ... of every cell."""
-    steps: int = 1_000_000
+    steps: Count = 1_000_000
     """Environment steps."""
-    jobs: int = 2
-    """Cells run at the same time, one thread each."""
-    out: Path = Path("runs/table")
-    """Where the runs are kept, a folder each."""
     results: Path = Path("benchmarks/learning.jsonl")
     """Results file, a line for each finished cell."""
-    print_only: bool = False
-    """Print what is there and run nothing."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +55,7 @@ class Cell:
     budget: int
     seed: int
     rater: str = "oracle"
-    """Who answers; without a budget, nobody is asked, and this is `none`."""
+    """`none` where the budget is 0."""
 
     @property
     def name(self) -> str:
@@ -71,133 +63,81 @@ class Cell:
         return f"{self.task}-{self.rater}-{self.budget}-{self.seed}"
 
 
-def main(cfg: LearningTableCfg) -> int:
-    """Run what is missing, then print; return the number of cells that failed."""
-    done = read_results(cfg)
-    missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
-    done |= run_cells(missing, partial(run, cfg), cfg.results, cfg.jobs, tell)
-    Console(width=120).print(summarize(cfg, done))
-    return sum(cell not in done for cell in missing)
+class LearningTable(TrainingGrid[Cell]):
+    """Tasks by raters and budgets."""
 
+    results = (*TrainingGrid.results, "num_asked", "steps")
 
-def cells(cfg: LearningTableCfg) -> Iterator[Cell]:
-    """List the cells so that an unfinished table has about as many seeds everywhere."""
-    for budgets in (cfg.budgets[:2], cfg.budgets[2:]):
-        for seed in range(cfg.seeds):
-            for task in cfg.tasks:
-                for budget in budgets:
-                    for rater in cfg.raters if budget else ("none",):
-                        yield Cell(task=task, budget=budget, seed=seed, rater=rater)
+    def __init__(self, cfg: LearningTableCfg) -> None:
+        super().__init__(cfg)
+        self.cfg = cfg
 
+    def cells(self) -> Iterator[Cell]:
+        """List the cells so that an unfinished table has about as many seeds everywhere."""
+        cfg = self.cfg
+        for budgets in (cfg.budgets[:2], cfg.budgets[2:]):
+            for seed, task, budget in product(range(cfg.seeds), cfg.tasks, budgets):
+                for rater in cfg.raters if budget else ("none",):
+                    yield Cell(task=task, budget=budget, seed=seed, rater=rater)
 
-def arguments(cfg: LearningTableCfg, cell: Cell) -> list[str]:
-    """Say how a cell is trained."""
-    who = ["--rater", cell.rater, *(["--budget", str(cell.budget)] if cell.budget else []), "--agent", cfg.agent]
-    where = ["--env", f"prefgym/{cell.task}-v0", "--steps", str(cfg.steps), "--seed", str(cell.seed)]
-    return [*where, *who, "--threads", "1", "--no-report", "--recorder.no-state"]
+    def config(self, cell: Cell) -> TrainCfg:
+        """Return the configuration of a cell."""
+        return train_cfg(
+            f"prefgym/{cell.task}-v0",
+            rater=cell.rater,
+            agent=self.cfg.agent,
+            budget=cell.budget or TrainCfg.budget,
+            steps=self.cfg.steps,
+            seed=cell.seed,
+            threads=1,
+            report=False,
+            recorder=RecorderCfg(state=False),
+        )
 
+    def scores(self, done: dict[Cell, Line], task: str, rater: str, budget: int) -> Scores:
+        """Collect the true returns of the finished seeds."""
+        seeds = (Cell(task=task, rater=rater, budget=budget, seed=seed) for seed in range(self.cfg.seeds))
+        return np.array([done[cell]["final_return_mean"] for cell in seeds if cell in done])
 
-def settings(config: dict[str, Any], prefix: str = "") -> dict[str, str]:
-    """Write a resolved configuration as words, but for where the run is kept and how it was asked for."""
-    told: dict[str, str] = {}
-    for name, value in config.items():
-        if isinstance(value, dict):
-            told |= settings(value, f"{prefix}{name}.")
-        elif prefix + name not in ("out", "command"):
-            told[prefix + name] = str(value)
-    return told
+    def time_ratios(self, done: dict[Cell, Line], task: str, rater: str, budget: int) -> Scores:
+        """Divide wall times with and without preferences, seed by seed, where both were run at one commit."""
+        ratios: list[float] = []
+        for seed in range(self.cfg.seeds):
+            asked = done.get(Cell(task=task, rater=rater, budget=budget, seed=seed))
+            base = done.get(Cell(task=task, rater="none", budget=0, seed=seed))
+            if asked and base and asked["git_revision"] == base["git_revision"]:
+                ratios.append(asked["wall_time_s"] / base["wall_time_s"])
+        return np.array(ratios)
 
+    def table(self, done: dict[Cell, Line]) -> Table:
+        """Lay out average, seeds, ratio to the task reward and its interval, and wall time."""
+        commits = sorted({str(line["git_revision"])[:7] for line in done.values()})
+        title = f"true return of {self.cfg.agent} after {self.cfg.steps:,} steps; run at {', '.join(commits)}"
+        rows: list[list[str]] = []
+        sizes: list[int] = []
+        for task, budget in product(self.cfg.tasks, sorted(self.cfg.budgets)):
+            for rater in self.cfg.raters if budget else ("none",):
+                if len(scores := self.scores(done, task, rater, budget)):
+                    sizes.append(len(scores))
+                    rows.append([task, rater, str(budget or "task reward"), *self.row(done, task, rater, budget)])
+        table = Table(title=title)
+        names = ("task", "rater", "labels", "runs", label_of(sizes), "all seeds")
+        for name in (*names, "ratio", "95 % interval", "wall time, ratio"):
+            table.add_column(name, justify="left" if name in ("task", "rater", "all seeds") else "right")
+        for row in rows:
+            table.add_row(*row)
+        return table
 
-def wanted(cfg: LearningTableCfg, cell: Cell) -> dict[str, str]:
-    """Return the settings of a cell under the present configuration."""
-    return settings(plain(asdict(parse_train(arguments(cfg, cell)))))
-
-
-def read_results(cfg: LearningTableCfg) -> dict[Cell, Line]:
-    """Read the lines of the results file that were made under the present configuration.
-
-    Settings that a line does not know came later; their defaults are taken to change nothing. Without a rater nothing
-    is asked or fitted, so it does not matter how it would have been.
-    """
-    lines = read_lines(cfg.results)
-    present = {cell: wanted(cfg, cell).items() for cell in cells(cfg)}
-    return {
-        cell: line for cell, items in present.items() for line in lines if relevant(line["settings"]).items() <= items
-    }
-
-
-def relevant(told: dict[str, str]) -> dict[str, str]:
-    """Leave out how questions are asked and rewards are fitted where there is no rater."""
-    unused = ("budget", "schedule.", "recorder.", "sampler", "reward") if told["rater"] == "none" else ()
-    return {name: value for name, value in told.items() if not name.startswith(unused)}
-
-
-def tell(line: Line) -> str:
-    """Say what a cell came to."""
-    return f"{line['final_return_mean']:.0f} in {line['wall_time_s']:.0f} s"
-
-
-def run(cfg: LearningTableCfg, cell: Cell) -> Line:
-    """Run one cell unless its folder is there, and return its line.
-
-    Raises:
-        RuntimeError: If it fails.
-    """
-    digest = hashlib.sha256(json.dumps(wanted(cfg, cell), sort_keys=True).encode()).hexdigest()
-    folder = cfg.out / f"{cell.name}-{digest[:8]}"
-    result = finish(folder, "train", *arguments(cfg, cell))
-    return {
-        **{name: result[name] for name in ("env", "rater", "seed", "num_asked", "steps")},
-        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version", "git_revision")},
-        "settings": settings(read_config(folder)),
-    }
-
-
-def column(cfg: LearningTableCfg, done: dict[Cell, Line], task: str, rater: str, budget: int) -> Scores:
-    """Collect the scores of the seeds that are finished."""
-    seeds = (Cell(task=task, rater=rater, budget=budget, seed=seed) for seed in range(cfg.seeds))
-    return np.array([done[cell]["final_return_mean"] for cell in seeds if cell in done])
-
-
-def time_ratios(cfg: LearningTableCfg, done: dict[Cell, Line], task: str, rater: str, budget: int) -> Scores:
-    """Divide wall times with and without preferences, seed by seed, where one call made both: at the same commit."""
-    ratios: list[float] = []
-    for seed in range(cfg.seeds):
-        asked = done.get(Cell(task=task, rater=rater, budget=budget, seed=seed))
-        base = done.get(Cell(task=task, rater="none", budget=0, seed=seed))
-        if asked and base and asked["git_revision"] == base["git_revision"]:
-            ratios.append(asked["wall_time_s"] / base["wall_time_s"])
-    return np.array(ratios)
-
-
-def summarize(cfg: LearningTableCfg, done: dict[Cell, Line]) -> Table:
-    """Lay out IQM, seeds, ratio to the task reward and its interval, and wall time."""
-    commits = sorted({str(told["git_revision"])[:7] for told in done.values()})
-    table = Table(title=f"true return of {cfg.agent} after {cfg.steps:,} steps; run at {', '.join(commits)}")
-    for name in ("task", "rater", "labels", "runs", "IQM", "all seeds", "ratio", "95 % interval", "wall time, ratio"):
-        table.add_column(name, justify="left" if name in ("task", "rater", "all seeds") else "right")
-    for task, budget in product(cfg.tasks, sorted(cfg.budgets)):
-        for rater in cfg.raters if budget else ("none",):
-            row = summarize_cells(cfg, done, task, rater, budget)
-            if row:
-                table.add_row(*row)
-    return table
-
-
-def summarize_cells(cfg: LearningTableCfg, done: dict[Cell, Line], task: str, rater: str, budget: int) -> list[str]:
-    """Write one row; none where there are fewer than two seeds."""
-    scores, base = column(cfg, done, task, rater, budget), column(cfg, done, task, "none", 0)
-    if len(scores) < 2 or len(base) < 2:
-        return []
-    row = [task, rater, str(budget) if budget else "task reward", str(len(scores)), f"{iqm(scores):.0f}"]
-    row.append(" ".join(f"{score:.0f}" for score in scores))
-    if budget:
-        ratio = ratio_of_iqms(scores, base, np.random.default_rng(0))
-        times = time_ratios(cfg, done, task, rater, budget)
-        row += [f"{ratio.value:.2f}", f"{ratio.low:.2f} to {ratio.high:.2f}"]
-        row.append(f"{np.median(times):.2f}" if len(times) else "")
-    return row
+    def row(self, done: dict[Cell, Line], task: str, rater: str, budget: int) -> list[str]:
+        """Write the runs of one row, and their ratio to those on the task reward where there are some."""
+        scores, base = self.scores(done, task, rater, budget), self.scores(done, task, "none", 0)
+        row = [str(len(scores)), f"{average(scores):.0f}", " ".join(f"{score:.0f}" for score in scores)]
+        if not budget or not len(base):
+            return row
+        to_base = ratio(scores, base, np.random.default_rng(0))
+        times = self.time_ratios(done, task, rater, budget)
+        return [*row, f"{to_base.value:.2f}", to_base.shown_interval, f"{np.median(times):.2f}" if len(times) else ""]
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(LearningTableCfg)) > 0)
+    sys.exit(LearningTable(tyro.cli(LearningTableCfg, description=__doc__)).make() > 0)

@@ -1,28 +1,35 @@
-"""Measure what a run spends on not losing anything: checkpoints, the log of answers, and guards.
+"""Measure the share of a run that goes into checkpoints, the log of answers, and guards against what is not finite.
 
     python scripts/overhead.py
     python scripts/overhead.py --agent pebble --steps 20_000
 
-Takes the flags of `prefgym train`; without any, it is the main job. Timed are the loop and, within it, all calls of the
+Without flags, it is the training of `make demo` without its report. Timed are the loop and, within it, all calls of the
 functions that save and guard.
 """
 
 import importlib
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import Any
 
-from prefgym.cli.main import main as prefgym
+import tyro
+
+from prefgym.common.errors import UnknownNameError, UserError
+from prefgym.common.limits import Count, Threads, check
+from prefgym.training.api import train_cfg
+from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg
+from prefgym.training.run import run_training
 
 PARTS = {
     "checkpoints": ("prefgym.training.loop:Loop.save",),
     "log of answers": ("prefgym.runs.answer_log:AnswerLog.append",),
     "guards": ("prefgym.common.finite:check_finite", "torch.nn.utils:get_total_norm"),
 }
-"""What is timed, and the functions that do it; a norm is taken only to be looked at."""
+"""Parts that are timed, and their functions; norms are computed for guards only."""
 
 
 class Clock:
@@ -46,7 +53,7 @@ class Clock:
 
 
 def watch(places: Sequence[str]) -> Clock:
-    """Time functions, each named as `module:path`, in all that is run from here on, whoever has imported them."""
+    """Time functions, each named as `module:path`, from here on, also where they are imported already."""
     clock = Clock()
     for place in places:
         module, _, path = place.partition(":")
@@ -63,22 +70,54 @@ def watch(places: Sequence[str]) -> Clock:
     return clock
 
 
-def main(flags: Sequence[str]) -> int:
-    """Train once, and print the shares; return the exit code of the run."""
-    clocks = {name: watch(places) for name, places in PARTS.items()}
-    loop = watch(["prefgym.training.online:train"])
-    with TemporaryDirectory() as folder:
-        out = Path(folder) / "run"
-        try:
-            prefgym(["train", *flags, "--no-report", "--out", str(out)])
-        except SystemExit as ended:
-            if ended.code:
-                return int(ended.code)
-    for name, clock in clocks.items():
-        share = clock.seconds / loop.seconds
-        print(f"{name}: {clock.calls:,} calls, {clock.seconds:.2f} s, {share:.2%} of {loop.seconds:.1f} s")
+@dataclass(frozen=True, kw_only=True)
+class OverheadCfg:
+    """The training that is timed."""
+
+    env: str = TrainCfg.env
+    """Environment id."""
+    rater: str = TrainCfg.rater
+    """Rater."""
+    agent: str = TrainCfg.agent
+    """Agent."""
+    budget: Count = TrainCfg.budget
+    """Queries."""
+    steps: Count = TrainCfg.steps
+    """Environment steps."""
+    threads: Threads | None = None
+    """Threads of simulation and networks; all cores unless said."""
+    checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
+    """Checkpoints."""
+    eval: EvalCfg = field(default_factory=EvalCfg)
+    """Evaluations."""
+
+    __post_init__ = check
+
+
+def main(cfg: OverheadCfg) -> int:
+    """Train once, and print the shares; return 2 if the training fails."""
+    try:
+        measure(train_cfg(report=False, **vars(cfg)))
+    except (UserError, UnknownNameError) as error:
+        print(error, file=sys.stderr)
+        return 2
     return 0
 
 
+def measure(cfg: TrainCfg) -> None:
+    """Train once, and print the shares.
+
+    Raises:
+        UserError: If the training fails.
+    """
+    clocks = {name: watch(places) for name, places in PARTS.items()}
+    loop = watch(["prefgym.training.online:train"])
+    with TemporaryDirectory() as folder:
+        run_training(replace(cfg, out=Path(folder) / "run"))
+    for name, clock in clocks.items():
+        share = clock.seconds / loop.seconds
+        print(f"{name}: {clock.calls:,} calls, {clock.seconds:.2f} s, {share:.2%} of {loop.seconds:.1f} s")
+
+
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main(tyro.cli(OverheadCfg, description=__doc__)))

@@ -21,7 +21,7 @@ from prefgym.report.statistics import count_labels
 
 @dataclass(frozen=True, kw_only=True)
 class RaterNoiseCfg:
-    """What is shown, and to whom."""
+    """Tasks, raters and sizes."""
 
     tasks: tuple[str, ...] = (
         "HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid", "Swimmer", "Reacher", "InvertedPendulum",

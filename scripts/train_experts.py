@@ -2,19 +2,18 @@
 
     python scripts/train_experts.py --tasks Hopper Walker2d --jobs 2
 
-One process a task. A task that was stopped goes on where it was; one whose files are there is skipped. First a run of
-`prefgym train --rater none`, which keeps the policy of each evaluation; its last policy is the expert, the kept one
+One process a task. A task that was stopped goes on where it was; one whose files are there is skipped. First a training
+on the task reward, which keeps the policy of each evaluation; its last policy is the expert, the kept one
 closest to half of the expert's return is the medium policy. Then values are fitted: policies of all qualities, with and
 without noise, take turns with the one that is to be valued.
 """
 
 import json
 import os
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from concurrent.futures import ProcessPoolExecutor
-from dataclasses import dataclass, fields, replace
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 from multiprocessing import get_context
 from pathlib import Path
@@ -29,6 +28,7 @@ from gymnasium.vector import AutoresetMode
 from torch import Tensor
 
 import prefgym
+from prefgym import agents
 from prefgym.agents.ppo import PPO
 from prefgym.core.rollout import backward_sum
 from prefgym.envs import TASKS
@@ -38,6 +38,9 @@ from prefgym.evaluation.evaluate import evaluate
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Level, Measured
 from prefgym.runs.folder import has_finished
 from prefgym.sim.continuation import Simulator
+from prefgym.training.api import train_cfg
+from prefgym.training.config import EvalCfg, TrainCfg
+from prefgym.training.run import Run, run_training
 
 SHIPPED = Path(prefgym.__file__).parents[1] / "envs" / "experts"
 MOST_NUMBERS = 60_000_000
@@ -45,25 +48,57 @@ MOST_NUMBERS = 60_000_000
 MOST_GAMMA = 0.99
 """Values look no further than this, since a horizon H with gamma^H < 0.01 has to be simulated."""
 
-_OFTEN = "--agent.num-envs 16 --agent.num-steps 256 --agent.minibatch-size 256 --agent.learning-rate 3e-4"
-_GENTLY = "--agent.minibatch-size 1024 --agent.learning-rate 3e-4 --agent.hidden 128 128"
-FLAGS: dict[str, str] = {
-    "Ant": f"--steps 5_000_000 --eval.every 100_000 {_GENTLY}",
-    "HalfCheetah": "--steps 2_000_000 --eval.every 50_000",
-    "Hopper": "--steps 2_000_000 --eval.every 50_000",
-    "Humanoid": f"--steps 3_000_000 --eval.every 100_000 {_GENTLY}",
-    "HumanoidStandup": f"--steps 500_000 --eval.every 50_000 {_OFTEN}",
-    "InvertedDoublePendulum": "--steps 500_000 --eval.every 4_000",
-    "InvertedPendulum": "--steps 50_000 --eval.every 500 --agent.num-envs 8 --agent.num-steps 64 "
-    "--agent.minibatch-size 128",
-    "Pusher": "--steps 2_000_000 --eval.every 50_000",
-    "Reacher": "--steps 1_000_000 --eval.every 20_000",
-    "Swimmer": "--steps 1_000_000 --eval.every 50_000 --agent.num-envs 4 --agent.num-steps 1024 "
-    "--agent.minibatch-size 256 --agent.learning-rate 6e-4 --agent.gamma 0.9999 --agent.gae-lambda 0.98 "
-    "--agent.log-std-init 0",
-    "Walker2d": "--steps 3_000_000 --eval.every 100_000",
+
+@dataclass(frozen=True, kw_only=True)
+class Training:
+    """How an expert is trained on the task reward."""
+
+    steps: int
+    """Environment steps."""
+    every: int
+    """Environment steps between two evaluations, each of which keeps a policy."""
+    ppo: dict[str, Any] = field(default_factory=dict)
+    """Settings of PPO that differ from the defaults, and from what is tuned per task."""
+    episodes: int = 10
+    """Episodes of each evaluation on the way."""
+
+    def config(self, task: str, run: Path) -> TrainCfg:
+        """Return the configuration of a training into a run folder."""
+        env_id = f"prefgym/{task}-v0"
+        return train_cfg(
+            env_id,
+            rater="none",
+            agent=agents.cfg("ppo", env=env_id, **self.ppo),
+            steps=self.steps,
+            threads=1,
+            report=False,
+            out=run,
+            eval=EvalCfg(every=self.every, keep=True, episodes=self.episodes, final_episodes=100),
+        )
+
+
+_OFTEN = {"num_envs": 16, "num_steps": 256, "minibatch_size": 256, "learning_rate": 3e-4}
+_GENTLY = {"minibatch_size": 1024, "learning_rate": 3e-4, "hidden": (128, 128)}
+_SMALL = {"num_envs": 8, "num_steps": 64, "minibatch_size": 128}
+_FAR = {"gamma": 0.9999, "gae_lambda": 0.98, "log_std_init": 0.0}
+TRAININGS = {
+    "Ant": Training(steps=5_000_000, every=100_000, ppo=_GENTLY),
+    "HalfCheetah": Training(steps=2_000_000, every=50_000),
+    "Hopper": Training(steps=2_000_000, every=50_000),
+    "Humanoid": Training(steps=3_000_000, every=100_000, ppo=_GENTLY),
+    "HumanoidStandup": Training(steps=500_000, every=50_000, ppo=_OFTEN),
+    "InvertedDoublePendulum": Training(steps=500_000, every=4000),
+    "InvertedPendulum": Training(steps=50_000, every=500, ppo=_SMALL),
+    "Pusher": Training(steps=2_000_000, every=50_000),
+    "Reacher": Training(steps=1_000_000, every=20_000),
+    "Swimmer": Training(
+        steps=1_000_000,
+        every=50_000,
+        ppo={"num_envs": 4, "num_steps": 1024, "minibatch_size": 256, "learning_rate": 6e-4, **_FAR},
+    ),
+    "Walker2d": Training(steps=3_000_000, every=100_000),
 }
-"""What differs from the defaults, and from what is tuned per task."""
+"""The training of each task's expert."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -93,18 +128,15 @@ class TrainExpertsCfg:
 
 
 def train(task: str, run: Path) -> None:
-    """Train on the task reward, or go on with that, in a process of its own."""
+    """Train on the task reward, or go on with that; the output goes into a file beside the run folder."""
     if (run / "manifest.json").is_file() and has_finished(run):
         return
-    command = [sys.executable, "-m", "prefgym", "train"]
-    if (run / "config.yaml").is_file():
-        command += ["--resume", str(run)]
-    else:
-        command += ["--env", f"prefgym/{task}-v0", "--rater", "none", "--agent", "ppo", "--no-report", "--eval.keep"]
-        command += ["--threads", "1", "--eval.final-episodes", "100", "--out", str(run), *FLAGS[task].split()]
     run.parent.mkdir(parents=True, exist_ok=True)
-    with (run.parent / f"{task}.log").open("a") as log:
-        subprocess.run(command, check=True, stdout=log, stderr=log)
+    with (run.parent / f"{task}.log").open("a") as log, redirect_stdout(log), redirect_stderr(log):
+        if (run / "config.yaml").is_file():
+            Run(run).resume()
+        else:
+            run_training(TRAININGS[task].config(task, run))
 
 
 NEAR = 5
@@ -326,8 +358,8 @@ def make(task: str, cfg: TrainExpertsCfg) -> None:
 
 def main(cfg: TrainExpertsCfg) -> None:
     """Make the experts of each task, in a process of its own."""
-    if unknown := set(cfg.tasks) - set(FLAGS):
-        raise SystemExit(f"there is no task {', '.join(sorted(unknown))}: choose among {', '.join(FLAGS)}")
+    if unknown := set(cfg.tasks) - set(TRAININGS):
+        raise SystemExit(f"there is no task {', '.join(sorted(unknown))}: choose among {', '.join(TRAININGS)}")
     with ProcessPoolExecutor(cfg.jobs, mp_context=get_context("spawn"), max_tasks_per_child=1) as pool:
         for made in [pool.submit(make, task, cfg) for task in cfg.tasks]:
             made.result()

@@ -45,9 +45,9 @@ def test_old_folders_and_results_are_read(tmp_path: Path) -> None:
     run: RunData = load_run(tmp_path)
     assert (run.fact("task_description"), run.metric) == ("Flip.", "backflips")
     file = tmp_path / "lines.jsonl"
-    file.write_text('{"flags": ["--agent.num-ahead=5", "--sampler.no-cut"], "defaults": {"num_judges": 2}}\n')
-    flags = ["--agent.n-step=5", "--sampler.no-keep-short"]
-    assert read_lines(file) == [{"flags": flags, "defaults": {"num_target_critics": 2}}]
+    file.write_text('{"piece_win_rate": 0.5, "settings": {"agent_cfg.num_judges": "2", "sampler_cfg.cut": "False"}}\n')
+    settings = {"agent_cfg.num_target_critics": "2", "sampler_cfg.keep_short": "False"}
+    assert read_lines(file) == [{"fragment_win_rate": 0.5, "settings": settings}]
     assert initial_folder(tmp_path) == tmp_path / "preferences" / "initial"
     (tmp_path / "preferences" / "brought").mkdir(parents=True)
     assert initial_folder(tmp_path) == tmp_path / "preferences" / "brought"

@@ -1,4 +1,6 @@
-"""What things cost on this machine; what counts is the ratio to something measured in the same run.
+"""Measurements: tables of trainings over seeds, and speeds on this machine.
 
-`sim` times environment steps against bare MuJoCo and EnvPool, `reward` times fitting rewards and drawing queries.
+`grid` runs the cells of a table in processes (`cells`) and prints averages and intervals (`statistics`). `sim` times
+environment steps against bare MuJoCo and EnvPool, `reward` times fitting rewards and sampling queries; a speed counts
+as the ratio to another one of the same run. `agreement` compares both back ends, `stopwatch` sums up times by part.
 """

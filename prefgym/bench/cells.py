@@ -1,30 +1,33 @@
-"""Cells of a table: runs in processes of their own, some at a time, a line of a results file for each."""
+"""Cells of a table: runs in processes of their own, some at a time, and the lines of results files."""
 
 import json
-import re
 import shutil
-import subprocess
-import sys
-from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor, as_completed
-from dataclasses import asdict
+import traceback
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import asdict, replace
+from multiprocessing import get_context
 from pathlib import Path
-from typing import Any, Protocol, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
 
+from prefgym.common.errors import UserError
 from prefgym.common.revision import git_revision
 from prefgym.runs.folder import has_finished, plain
+from prefgym.training.config import OfflineCfg, TrainCfg
+from prefgym.training.run import run_offline, run_training
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 Line = dict[str, Any]
-"""What a cell came to: JSON."""
-
-
-def in_json(cfg: Any) -> Line:  # noqa: ANN401
-    """Write a configuration as it comes back from a results file."""
-    return json.loads(json.dumps(plain(asdict(cfg))))
+"""A line of a results file: JSON."""
+Settings = dict[str, str]
+"""A configuration, flat: values in words by dotted names."""
 
 
 class Named(Protocol):
-    """A cell."""
+    """A cell, which can be a key."""
 
     @property
     def name(self) -> str:
@@ -33,135 +36,176 @@ class Named(Protocol):
 
 
 Cell = TypeVar("Cell", bound=Named)
+Key = TypeVar("Key")
+Result = TypeVar("Result")
+
+
+def settings(cfg: "DataclassInstance", prefix: str = "") -> Settings:
+    """Flatten a resolved configuration, but for what cannot change a result."""
+    return relevant(dict(_flat(plain(asdict(cfg)), prefix)))
+
+
+def relevant(settings: Settings) -> Settings:
+    """Leave out what cannot change a result; without a rater, also how it would be asked and a reward fitted."""
+    unused = ("out", "command", "report", "checkpoint.")
+    if settings.get("rater") == "none":
+        unused += ("budget", "schedule.", "recorder.", "sampler", "reward")
+    return {name: value for name, value in settings.items() if not name.startswith(unused)}
+
+
+def _flat(config: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
+    for name, value in config.items():
+        if isinstance(value, Mapping):
+            yield from _flat(cast(Mapping[str, object], value), f"{prefix}{name}.")
+        else:
+            yield prefix + name, str(value)
+
+
+def without(settings: Settings, *names: str) -> Settings:
+    """Leave out some settings."""
+    return {name: value for name, value in settings.items() if name not in names}
+
+
+def in_processes(tasks: Mapping[Key, Callable[[], Result]], jobs: int) -> Iterator[tuple[Key, Future[Result]]]:
+    """Call functions in processes of their own, some at a time; yield each when it has ended.
+
+    Args:
+        tasks: Functions that can be pickled, such as partials of functions of a module.
+        jobs: Processes at the same time; with 0 the functions are called here, one after the other.
+    """
+    if not jobs:
+        yield from ((key, _here(task)) for key, task in tasks.items())
+        return
+    with ThreadPoolExecutor(jobs) as pool:  # its threads wait for processes, and do nothing else
+        running = {pool.submit(_apart, task): key for key, task in tasks.items()}
+        yield from ((running[future], future) for future in as_completed(running))
+
+
+def _apart(task: Callable[[], Result]) -> Result:
+    # a pool for each task, so that a killed process takes no other with it
+    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
+        return pool.submit(task).result()
+
+
+def _here(task: Callable[[], Result]) -> Future[Result]:
+    future = Future[Result]()
+    try:
+        future.set_result(task())
+    except UserError as error:
+        future.set_exception(error)
+    return future
 
 
 def run_cells(
-    cells: Sequence[Cell], run: Callable[[Cell], Line], results: Path, jobs: int, tell: Callable[[Line], str]
+    tasks: Mapping[Cell, Callable[[], Line]], results: Path, jobs: int, describe: Callable[[Line], str]
 ) -> dict[Cell, Line]:
     """Run cells, and add a line to the results file for each one that has finished.
 
     Args:
-        cells: Which ones.
-        run: What a cell comes to; it may raise RuntimeError, which is printed.
+        tasks: The function that returns the line of each cell; an error is printed, and the other cells go on.
         results: The file.
-        jobs: Cells run at the same time.
-        tell: What is printed of a line.
+        jobs: Cells run at the same time, see `in_processes`.
+        describe: What is printed of a line.
 
     Returns:
         The lines of those that have finished.
     """
     results.parent.mkdir(parents=True, exist_ok=True)
     done: dict[Cell, Line] = {}
-    with ThreadPoolExecutor(jobs) as pool:
-        running = {pool.submit(run, cell): cell for cell in cells}
-        for finished in as_completed(running):
-            cell = running[finished]
-            try:
-                line = finished.result()
-            except RuntimeError as error:
-                print(f"{cell.name}: {error}", flush=True)
-                continue
-            done[cell] = line
-            with results.open("a") as file:
-                file.write(json.dumps(line) + "\n")
-            print(f"{cell.name}: {tell(line)}", flush=True)
+    for cell, future in in_processes(tasks, jobs):
+        error = future.exception()
+        if error is not None:
+            if not isinstance(error, UserError):
+                traceback.print_exception(error)
+            print(f"{cell.name}: {error}", flush=True)
+            continue
+        done[cell] = json.loads(json.dumps(future.result()))
+        with results.open("a") as file:
+            file.write(json.dumps(done[cell]) + "\n")
+        print(f"{cell.name}: {describe(done[cell])}", flush=True)
     return done
 
 
-def finish(folder: Path, *argv: str) -> Line:
-    """Run a command of prefgym's that makes a run folder, unless that has finished; return what it came to.
+def finish(folder: Path, cfg: TrainCfg | OfflineCfg) -> Line:
+    """Train into a run folder unless that has finished; return the result and the commit.
 
     Args:
-        folder: The run folder; one that the same commit has begun is gone on with from its last checkpoint, and any
-            other that has not finished is removed.
-        *argv: The command, but for `--out`. What it says is in `folder`.log, below the commit.
+        folder: The run folder. A run of the same commit is resumed from its last checkpoint, any other that has not
+            finished is removed. The output of training is in `folder`.log, below the commit.
+        cfg: Resolved configuration.
 
     Raises:
-        RuntimeError: If it fails.
+        UserError: If it fails, or was interrupted.
     """
     if not has_finished(folder):
         log = folder.parent / f"{folder.name}.log"
         commit = f"{git_revision()}\n"
         is_ours = log.is_file() and log.read_text().startswith(commit)
-        if is_ours and any(folder.glob("checkpoints/step-*")):
-            told = [argv[0], "--resume", str(folder)]
-        else:
+        resumes = is_ours and any(folder.glob("checkpoints/step-*"))
+        if not resumes:
             shutil.rmtree(folder, ignore_errors=True)
             folder.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(commit)
-            told = [*argv, "--out", str(folder)]
-        with log.open("a") as file:
-            done = subprocess.run(_command(*told), stdout=file, stderr=file, check=False)
-        if done.returncode:
-            raise RuntimeError(f"failed, see {log}")
+        with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
+            cfg, resume_from = replace(cfg, out=folder), "latest" if resumes else None
+            if isinstance(cfg, TrainCfg):
+                run_training(cfg, resume_from=resume_from)
+            else:
+                run_offline(cfg, resume_from=resume_from)
+    return read_result(folder)
+
+
+def read_result(folder: Path) -> Line:
+    """Read what a finished run came to, and its commit.
+
+    Raises:
+        UserError: If it has not finished.
+    """
+    if not has_finished(folder):
+        raise UserError(f"{folder} has not finished, see {folder}.log")
     manifest = json.loads((folder / "manifest.json").read_text())
     return {**json.loads((folder / "result.json").read_text()), "git_revision": manifest["git_revision"]}
 
 
-def call(*argv: str) -> None:
-    """Run a command of prefgym's.
+def find_lines(lines: Sequence[Line], wanted: Mapping[Key, Line]) -> dict[Key, Line]:
+    """Find the last line of each cell that was made under its present configuration.
 
-    Raises:
-        RuntimeError: If it fails.
-    """
-    done = subprocess.run(_command(*argv), capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"prefgym {' '.join(argv)}: {done.stderr}")
-
-
-def _command(*argv: str) -> list[str]:
-    return [sys.executable, "-m", "prefgym", *argv]
-
-
-Key = TypeVar("Key")
-
-
-def read_done(results: Path, keys: Iterable[Key], wanted: Callable[[Key], Line]) -> dict[Key, Line]:
-    """Read the lines of a results file that say what is wanted, under what they are lines of.
+    Settings that a line lacks came later; their defaults are taken to change nothing.
 
     Args:
-        results: The file.
-        keys: What may be in it.
-        wanted: All that decides what one of these comes to, which is part of its line.
+        lines: Lines of a results file.
+        wanted: By cell, a line without results: what identifies it, and its `settings`.
     """
-    lines = read_lines(results)
-    present = {key: wanted(key) for key in keys}
-    return {key: line for key, told in present.items() for line in lines if told.items() <= line.items()}
+    return {key: line for key, cell in wanted.items() for line in lines if _is_of(line, cell)}
 
 
-def read_lines(results: Path) -> list[Line]:
-    """Read a results file; one that is not there has no lines."""
-    return [_present(json.loads(line)) for line in results.read_text().splitlines()] if results.is_file() else []
+def _is_of(line: Line, cell: Line) -> bool:
+    identified = all(line.get(name, value) == value for name, value in cell.items() if name != "settings")
+    return identified and relevant(line.get("settings", {})).items() <= cell["settings"].items()
+
+
+def read_lines(file: Path) -> list[Line]:
+    """Read a results file; a missing one has no lines."""
+    return [_present(json.loads(line)) for line in file.read_text().splitlines()] if file.is_file() else []
 
 
 OLD_NAMES = {
     "num_ahead": "n_step",
     "num_judges": "num_target_critics",
     "cut": "keep_short",
-    "sampler_cfg.cut": "sampler_cfg.keep_short",
     "piece_win_rate": "fragment_win_rate",
     "wish": "task_description",
     "measure": "metric",
 }
-"""Settings and results that earlier versions called otherwise."""
-OLD_SETTINGS = {
-    f"{part}.{old.replace('_', '-')}": f"{part}.{new.replace('_', '-')}"
-    for part, old, new in (
-        ("agent", "num_ahead", "n_step"),
-        ("agent", "num_judges", "num_target_critics"),
-        ("sampler", "cut", "keep_short"),
-        ("sampler", "no_cut", "no_keep_short"),
-    )
-}
+"""Settings and results that earlier versions named otherwise."""
 
 
-def _present(value: Any) -> Any:  # noqa: ANN401
-    """Call settings and flags in a line as this version does."""
-    if isinstance(value, dict):
-        return {OLD_NAMES.get(name, name): _present(item) for name, item in cast(Line, value).items()}
-    if isinstance(value, list):
-        return [_present(item) for item in cast("list[Any]", value)]
-    if isinstance(value, str):
-        for old, new in OLD_SETTINGS.items():
-            value = re.sub(rf"(?<![\w-])--{re.escape(old)}(?![\w-])", f"--{new}", value)
-    return value
+def _present(line: Line) -> Line:
+    """Name settings and results in a line as this version does."""
+    named: Line = {}
+    for name, value in line.items():
+        prefix, dot, last = name.rpartition(".")
+        named[prefix + dot + OLD_NAMES.get(last, last)] = (
+            _present(cast(Line, value)) if isinstance(value, dict) else value
+        )
+    return named

@@ -127,7 +127,7 @@ class EnvPoolArm:
     """Whole steps of EnvPool; the calls that reset an environment are not counted as its steps."""
 
     def __init__(self, task: str, cfg: BenchSimCfg) -> None:
-        envpool: Any = importlib.import_module("envpool")
+        envpool: Any = importlib.import_module("envpool")  # which has no types
         make = envpool.make_gymnasium
         self._env = make(f"{task}-v5", num_envs=cfg.num_envs, num_threads=cfg.threads, seed=cfg.seed)
         self._env.reset()

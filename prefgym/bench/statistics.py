@@ -1,63 +1,142 @@
-"""What several seeds say: the mean of their middle half, and how sure a ratio of two such means is."""
+"""Statistics over seeds: averages, ratios of averages and their intervals.
+
+From `SEEDS_FOR_INTERVAL` seeds an arm there is an interquartile mean and a 95 % percentile bootstrap interval. In
+repetitions with two equal arms and normally distributed returns, this interval holds the true ratio in 93 to 96 % from
+six seeds on, but in 82 % with three. So below six there is the mean, no interval, and no verdict.
+"""
 
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple, cast
 
 import numpy as np
 import numpy.typing as npt
 from scipy import stats  # pyright: ignore[reportMissingTypeStubs]
 
 Scores = npt.NDArray[np.float64]
+SEEDS_FOR_INTERVAL = 6
+"""Seeds an arm from which a table has interquartile means, intervals and verdicts."""
 
 
-class Estimate(NamedTuple):
-    """A number that several seeds tell, and its 95 % bootstrap interval."""
+class Interval(NamedTuple):
+    """A 95 % bootstrap interval."""
 
-    value: float
     low: float
     high: float
 
+    def __str__(self) -> str:
+        """Write it with two digits after the point."""
+        return f"{self.low:.2f} to {self.high:.2f}"
 
-def iqm(scores: Scores, axis: int = -1) -> Any:  # noqa: ANN401
+
+@dataclass(frozen=True)
+class Estimate:
+    """An average or a ratio over seeds."""
+
+    value: float
+    interval: Interval | None
+    """None below `SEEDS_FOR_INTERVAL` seeds an arm."""
+
+    def __str__(self) -> str:
+        """Write the value, and the interval in brackets where there is one."""
+        return f"{self.value:.2f}" + (f" ({self.interval})" if self.interval else "")
+
+
+@dataclass(frozen=True)
+class Ratio(Estimate):
+    """The average of an arm over that of a reference arm."""
+
+    @property
+    def verdict(self) -> str:
+        """Return `ahead` or `behind` where the interval excludes 1; `open` where it does not, or is missing."""
+        if self.interval is None or self.interval.low <= 1 <= self.interval.high:
+            return "open"
+        return "ahead" if self.interval.low > 1 else "behind"
+
+    @property
+    def shown_interval(self) -> str:
+        """Write the interval and a verdict that it allows; nothing where there is none."""
+        verdict = "" if self.verdict == "open" else f", {self.verdict}"
+        return f"{self.interval}{verdict}" if self.interval else ""
+
+    def __str__(self) -> str:
+        """Write the value, and in brackets the interval with a verdict that it allows."""
+        return f"{self.value:.2f}" + (f" ({self.shown_interval})" if self.interval else "")
+
+
+def iqm(scores: Scores, axis: int = -1) -> Scores:
     """Return the interquartile mean, that of the middle half (Agarwal et al., arXiv:2108.13264).
+
+    Below four scores it is the mean, since a quarter of three is none.
 
     >>> float(iqm(np.array([10.0, 1.0, 3.0, 2.0])))
     2.5
     """
-    return stats.trim_mean(scores, 0.25, axis=axis)  # pyright: ignore[reportUnknownMemberType]
+    return cast(Scores, stats.trim_mean(scores, 0.25, axis=axis))  # pyright: ignore[reportUnknownMemberType]
 
 
-def ratio_of_iqms(scores: Scores, reference: Scores, generator: np.random.Generator) -> Estimate:
-    """Return IQM(scores) / IQM(reference); for its percentile interval the seeds of both arms are drawn anew.
+def mean(scores: Scores, axis: int = -1) -> Scores:
+    """Return the mean."""
+    return cast(Scores, np.mean(scores, axis=axis))
 
-    Shapes: (seeds,), two or more, and the other arm's.
+
+Average = Callable[[Scores, int], Scores]
+
+
+def average_for(num_seeds: int) -> Average:
+    """Choose the interquartile mean from `SEEDS_FOR_INTERVAL` seeds on, the mean below."""
+    return iqm if num_seeds >= SEEDS_FOR_INTERVAL else mean
+
+
+def average(scores: Scores) -> float:
+    """Return the average of an arm that a table prints. Shape: (seeds,)."""
+    return float(average_for(len(scores))(scores, -1))
+
+
+def label_of(seeds: Sequence[int]) -> str:
+    """Name the averages of arms with so many seeds: `IQM`, `mean`, or `IQM or mean` where both occur."""
+    names = {"IQM" if num >= SEEDS_FOR_INTERVAL else "mean" for num in seeds}
+    return " or ".join(sorted(names)) or "mean"
+
+
+def ratio(scores: Scores, reference: Scores, generator: np.random.Generator) -> Ratio:
+    """Divide the averages of two arms; for the interval the seeds of both arms are resampled.
+
+    Shapes: (seeds,), one or more, and the other arm's.
     """
 
-    def ratio(scores: Scores, reference: Scores, axis: int = -1) -> Any:  # noqa: ANN401
+    def of_averages(scores: Scores, reference: Scores, axis: int = -1) -> Scores:
         return iqm(scores, axis) / iqm(reference, axis)
 
-    drawn: Any = stats.bootstrap(  # pyright: ignore[reportUnknownMemberType]
-        (scores, reference), ratio, method="percentile", rng=generator, vectorized=True
+    value = average(scores) / average(reference)
+    if min(len(scores), len(reference)) < SEEDS_FOR_INTERVAL:
+        return Ratio(value, None)
+    drawn = stats.bootstrap(  # pyright: ignore[reportUnknownMemberType]
+        (scores, reference), of_averages, method="percentile", rng=generator, vectorized=True
     )
-    low, high = drawn.confidence_interval
-    return Estimate(float(ratio(scores, reference)), float(low), float(high))
+    low, high = cast("tuple[float, float]", drawn.confidence_interval)
+    return Ratio(value, Interval(float(low), float(high)))
 
 
-def over_tasks(
-    scores: Sequence[Scores],
-    generator: np.random.Generator,
-    *,
-    mean: Callable[..., Any] = iqm,
-    num_draws: int = 10_000,
-) -> Estimate:
-    """Return a mean over the runs of all tasks; for its percentile interval the seeds of each task are drawn anew.
+def over_tasks(scores: Sequence[Scores], generator: np.random.Generator) -> Estimate:
+    """Average over the runs of all tasks. Shapes: (seeds,) of each task."""
+    fewest = min(map(len, scores))
+    average = average_for(fewest)
+    value = float(average(np.concatenate(scores), -1))
+    return Estimate(value, None if fewest < SEEDS_FOR_INTERVAL else interval_over_tasks(scores, average, generator))
+
+
+def interval_over_tasks(
+    scores: Sequence[Scores], average: Average, generator: np.random.Generator, *, num_draws: int = 10_000
+) -> Interval:
+    """Return the interval of an average over the runs of all tasks; the seeds of each task are resampled.
 
     Args:
         scores: Of each task. Shapes: (seeds,).
+        average: Of all runs.
         generator: Draws the seeds.
-        mean: Which one: takes scores, and `axis`.
-        num_draws: How often.
+        num_draws: Resamples.
     """
     drawn = [task[generator.integers(len(task), size=(num_draws, len(task)))] for task in scores]
-    low, high = np.quantile(mean(np.concatenate(drawn, -1), axis=-1), (0.025, 0.975))
-    return Estimate(float(mean(np.concatenate(scores))), float(low), float(high))
+    low, high = np.quantile(average(np.concatenate(drawn, -1), -1), (0.025, 0.975))
+    return Interval(float(low), float(high))

@@ -4,7 +4,6 @@ import time
 from collections import defaultdict
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any
 
 
 class Stopwatch:
@@ -26,11 +25,11 @@ class Stopwatch:
             inner = sum(self.seconds.values()) - before
             self.seconds[part] += time.perf_counter() - started - inner
 
-    def around(self, owner: Any, name: str, part: str) -> None:  # noqa: ANN401
+    def around(self, owner: object, name: str, part: str) -> None:
         """Count each call of a method for a part."""
-        method = getattr(owner, name)
+        method: Callable[..., object] = getattr(owner, name)
 
-        def timed(*args: Any, **named: Any) -> Any:  # noqa: ANN401
+        def timed(*args: object, **named: object) -> object:
             with self(part):
                 return method(*args, **named)
 

@@ -1,9 +1,9 @@
-"""Play episodes of runs by their last policies, and tell how long they last and what their steps are rewarded.
+"""Play episodes of runs by their last policies, and print their lengths and rewards.
 
     python scripts/reproduce/episodes_of.py runs/self-play/Walker2d-peak-end-*
 
-A rater like `oracle` goes by all steps; one like `peak-end` by the best one and the last. What is rewarded is the task
-reward, whatever the run learned from.
+A rater like `oracle` judges by all steps; one like `peak-end` by the best one and the last. Rewards are the task's,
+whatever the run learned from.
 """
 
 import sys
@@ -12,11 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 import tyro
-from head_to_head import play
+from head_to_head import Judge, play
 from rich.console import Console
 from rich.table import Table
 from torch import Tensor
 
+from prefgym import raters
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Count, check
 from prefgym.core.scores import PeakEnd
@@ -28,7 +29,7 @@ from prefgym.training.load import load_policy
 
 @dataclass(frozen=True, kw_only=True)
 class EpisodesOfCfg:
-    """Whose episodes are told of."""
+    """The runs, and the number of episodes."""
 
     runs: tyro.conf.Positional[tuple[Path, ...]]
     """Run folders."""
@@ -38,8 +39,8 @@ class EpisodesOfCfg:
     __post_init__ = check
 
 
-class Told(NamedTuple):
-    """What is told of each episode; all of shape (N,)."""
+class Summary(NamedTuple):
+    """Numbers of each episode; all of shape (N,)."""
 
     length: Tensor
     """Steps."""
@@ -53,13 +54,13 @@ class Told(NamedTuple):
 
 def main(cfg: EpisodesOfCfg) -> int:
     """Print a line for each run; return 2 if one cannot be read."""
-    table = Table(title=f"means over {cfg.episodes} episodes; what steps are rewarded by the task")
+    table = Table(title=f"means over {cfg.episodes} episodes; task reward")
     for name in ("run", "steps", "a step", "best step", "last step"):
         table.add_column(name)
     try:
         for run in cfg.runs:
             table.add_row(
-                run.name, *(f"{told.double().mean():.1f}" for told in told_of(episodes_of(run, cfg.episodes)))
+                run.name, *(f"{column.double().mean():.1f}" for column in summarize(episodes_of(run, cfg.episodes)))
             )
     except UserError as error:
         print(error, file=sys.stderr)
@@ -75,18 +76,18 @@ def episodes_of(run: Path, num_episodes: int) -> Segments:
         UserError: If there is no such run, or it has no policy.
     """
     act = PolicyRunner(load_policy(run), deterministic=False).act
-    return play(["--env", read_config(run)["env"], "--rater", "oracle"], act, num_episodes, fragment_length=1)[0]
+    return play(Judge(read_config(run)["env"], "oracle", raters.cfg("oracle")), act, num_episodes, fragment_length=1)[0]
 
 
-def told_of(episodes: Segments) -> Told:
-    """Tell of each episode how long it is and what its steps are rewarded.
+def summarize(episodes: Segments) -> Summary:
+    """Return the length of each episode, and the task reward of its steps.
 
     Args:
         episodes: With task reward. Batch shape: (N,).
     """
-    assert episodes.reward is not None  # whoever may look at the task reward records it
+    assert episodes.reward is not None  # the rater looks at the task reward, so it is recorded
     total = (episodes.reward * episodes.mask).sum(-1)
-    return Told(episodes.length, total / episodes.length, PeakEnd(1.0)(episodes), PeakEnd(0.0)(episodes))
+    return Summary(episodes.length, total / episodes.length, PeakEnd(1.0)(episodes), PeakEnd(0.0)(episodes))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,15 @@
-"""Ask how well the labels of the offline table can be foretold from what was done, and from where it began.
+"""Predict the labels of the offline table from actions and from first observations.
 
     python scripts/reproduce/offline_labels.py
 
-A logistic regression foretells answers that it was not fitted to, from differences between the two segments in
+A logistic regression predicts held-out answers from differences between the two segments in
 
 - `actions`: how the actions depart from the medium policy's, by themselves and times each number of the observation;
 - `start`: the first observation and its square;
 - `both`.
 
 The answers are those of `offline_table.py`, by regret, and as an oracle would judge the same segments by their return.
-Contrastive learners explain answers by actions alone, so that `actions` tells what there is for them to find.
+Contrastive learners explain answers by actions alone, so `actions` bounds what they can find.
 """
 
 import sys
@@ -35,16 +35,16 @@ from prefgym.report.statistics import wilson
 
 @dataclass(frozen=True, kw_only=True)
 class OfflineLabelsCfg:
-    """Which answers are foretold, and how."""
+    """The answers, and how they are predicted."""
 
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Pusher")
     """Names of tasks."""
     seeds: Count = 3
     """Seeds 0, 1, ... of the answers, each fitted by itself."""
     data: Path = Path("runs/offline-table/data")
-    """Where the offline table keeps its data."""
+    """Folder of the offline table's data."""
     folds: Count = 5
-    """Parts of the answers; each is foretold by a fit to the others."""
+    """Parts of the answers; each is predicted by a fit to the others."""
     penalty: Positive = 10.0
     """Weight of the sum of squared weights."""
 
@@ -54,35 +54,37 @@ class OfflineLabelsCfg:
 def main(cfg: OfflineLabelsCfg) -> int:
     """Print the table; return 1 if data are missing."""
     folders = {task: [answers_of(cfg, task, seed) for seed in range(cfg.seeds)] for task in cfg.tasks}
-    if gone := [str(folder) for told in folders.values() for folder in told if not folder.is_dir()]:
+    if gone := [str(folder) for several in folders.values() for folder in several if not folder.is_dir()]:
         print(f"there are no answers in {', '.join(gone)}: run offline_table.py first", file=sys.stderr)
         return 1
-    table = Table(title="share of the answers foretold by fits to others, 95 % Wilson intervals")
+    table = Table(title="share of the answers predicted by fits to others, 95 % Wilson intervals")
     for name in ("task", "labels", "answers", "actions", "start", "both"):
         table.add_column(name)
     for task in cfg.tasks:
-        for labels, hits in foretell(cfg, load_expert(f"prefgym/{task}-v0", "medium"), folders[task]).items():
+        for labels, hits in predict(cfg, load_expert(f"prefgym/{task}-v0", "medium"), folders[task]).items():
             table.add_row(task, labels, f"{len(hits['start']):,}", *map(share, hits.values()))
     Console(width=120).print(table)
     return 0
 
 
 def answers_of(cfg: OfflineLabelsCfg, task: str, seed: int) -> Path:
-    """Say where the offline table keeps answers."""
+    """Return the folder of the offline table's answers."""
     return cfg.data / f"{task}-{seed}" / "preferences"
 
 
-def foretell(cfg: OfflineLabelsCfg, medium: Expert, folders: Sequence[Path]) -> dict[str, dict[str, Tensor]]:
-    """Say which answers were foretold, by who judged and by what it was foretold from. Shape of each: (b,), bool."""
-    told: dict[str, list[dict[str, Tensor]]] = {"regret": [], "return": []}
+def predict(cfg: OfflineLabelsCfg, medium: Expert, folders: Sequence[Path]) -> dict[str, dict[str, Tensor]]:
+    """Tell which answers were predicted, by labels and by inputs. Shape of each: (b,), bool."""
+    found: dict[str, list[dict[str, Tensor]]] = {"regret": [], "return": []}
     for folder in folders:
         preferences = read_feedback(folder)
         inputs = features(preferences.queries.options, medium)
         by_return = ScriptedRater(oracle())
         for labels, judged in (("regret", preferences), ("return", by_return(preferences.queries))):
             choice = judged.answers.choice[:, 0].double()
-            told[labels].append({name: foretold(x[:, 0] - x[:, 1], choice, cfg) for name, x in inputs.items()})
-    return {labels: {name: torch.cat([hit[name] for hit in hits]) for name in hits[0]} for labels, hits in told.items()}
+            found[labels].append({name: predicted(x[:, 0] - x[:, 1], choice, cfg) for name, x in inputs.items()})
+    return {
+        labels: {name: torch.cat([hit[name] for hit in hits]) for name in hits[0]} for labels, hits in found.items()
+    }
 
 
 def features(segments: Segments, policy: Expert) -> dict[str, Tensor]:
@@ -100,8 +102,8 @@ def features(segments: Segments, policy: Expert) -> dict[str, Tensor]:
     return {"actions": actions, "start": start, "both": torch.cat([actions, start], -1)}
 
 
-def foretold(x: Tensor, choice: Tensor, cfg: OfflineLabelsCfg) -> Tensor:
-    """Say which choices are foretold by fits to the others; ties are left out. Shapes: (B, F), (B,) to (b,), bool."""
+def predicted(x: Tensor, choice: Tensor, cfg: OfflineLabelsCfg) -> Tensor:
+    """Tell which choices are predicted by fits to the others; ties are left out. Shapes: (B, F), (B,) to (b,), bool."""
     clear = choice != 0.5
     x, choice = x[clear] / x[clear].std(0).clamp_min(1e-9), choice[clear]
     fold = torch.arange(len(x)) % cfg.folds

@@ -3,78 +3,83 @@
     python scripts/reproduce/offline_table.py --jobs 2
     python scripts/reproduce/offline_table.py --jobs 2 --policies medium expert --noise 0.1 --out runs/offline-mixed
 
-For each task and seed a medium policy plays with noise, or several policies do, segments of what they did are compared
-by regret, and each agent learns from the same answers and may use the same episodes. A cell is one `prefgym
-train-offline` in a process with one thread, and adds one line to the results file; cells that have a line there with
-the same flags and settings are not run again. Data that are missing are made anew, from the same seeds.
+For each task and seed a medium policy plays with noise, or several policies do, segments of these episodes are compared
+by regret, and each agent learns from the same preferences and may use the same episodes. A cell is one offline training
+in a process with one thread, and adds one line to the results file; cells that have a line there with the same settings
+are not run again. Data that are missing are made anew, from the same seeds.
 
-Returns swing from one evaluation to the next, so what counts is the mean over the last fifth of the training. A score
-is how far a policy came on the way from the medium policy, without the noise it was recorded with, to the expert.
+Returns swing from one evaluation to the next, so the mean over the last fifth of the training counts. A score is the
+fraction of the way from a return (0) to the expert's (1). There are three:
+
+- `from medium`: 0 is the medium policy without noise;
+- `from data`: 0 is the recorded return;
+- `best window`: as `from medium`, for the best mean of neighbouring evaluations, as many as a fifth.
 """
 
-import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import tyro
-from rich.console import Console
 from rich.table import Table
 
-from prefgym import agents
-from prefgym.bench.cells import Line, call, finish, in_json, read_done, read_lines, run_cells
-from prefgym.bench.statistics import iqm, over_tasks
-from prefgym.common.limits import Count, NonNegative, check
+from prefgym import agents, raters
+from prefgym.bench.cells import Line, Settings, in_processes, read_lines, settings, without
+from prefgym.bench.grid import GridCfg, TrainingGrid, train_cell
+from prefgym.bench.statistics import over_tasks
+from prefgym.common.limits import Count, NonNegative
+from prefgym.demos.collect import DemosCfg, write_demos
 from prefgym.evaluation.experts import load_expert
+from prefgym.nn.actor import ActorCfg
+from prefgym.samplers.uniform import UniformSamplerCfg
+from prefgym.training.annotate import MakePreferencesCfg, make_preferences
+from prefgym.training.api import offline_cfg
+from prefgym.training.config import OfflineCfg, OfflineEvalCfg
 
-AGENTS: dict[str, tuple[str, ...]] = {
-    "cpl": (),
-    "cpl-kl": (),
-    "sft": (),
-    "p-iql": ("--agent.batch-size", "512"),
-    "ipl": ("--agent.batch-size", "512"),
-    "bc": ("--agent.actor.head", "deterministic", "--agent.actor.dropout", "0.25"),  # as cpl and sft have it
+AGENTS: dict[str, dict[str, object]] = {
+    "cpl": {},
+    "cpl-kl": {},
+    "sft": {},
+    "p-iql": {"batch_size": 512},
+    "ipl": {"batch_size": 512},
+    "bc": {"actor": ActorCfg(head="deterministic", dropout=0.25)},  # as cpl and sft have it
 }
+"""Agents, and their settings that differ from the defaults."""
+SCORES = ("from medium", "from data", "best window")
 
 
 @dataclass(frozen=True, kw_only=True)
-class OfflineTableCfg:
-    """Which cells to run, and on what data."""
+class OfflineTableCfg(GridCfg):
+    """The cells of the table, and their data."""
 
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Pusher")
     """Names of tasks."""
     agents: tuple[str, ...] = tuple(AGENTS)
-    """Who learns."""
+    """Agents that learn."""
     seeds: Count = 3
-    """Seeds 0, 1, ... of data, answers and agents."""
+    """Seeds 0, 1, ... of data, preferences and agents."""
     policies: tuple[str, ...] = ("medium",)
-    """Who plays."""
+    """Policies that play."""
     episodes: Count = 300
     """Episodes."""
     noise: NonNegative = 0.3
-    """Standard deviation of the noise on its actions, in units of half their range."""
+    """Standard deviation of the noise on their actions, in units of half the range of actions."""
     queries: Count = 2000
-    """Answers."""
+    """Queries."""
     segment_length: Count = 64
     """Steps of a segment."""
     updates: Count = 8000
     """Gradient steps of an agent."""
-    jobs: Count = 2
-    """Cells run at the same time, one thread each."""
     out: Path = Path("runs/offline-table")
-    """Where data and runs are kept."""
+    """Folder of data and runs."""
     results: Path = Path("benchmarks/offline.jsonl")
     """Results file, a line for each finished cell."""
-    print_only: bool = False
-    """Print what is there and run nothing."""
-
-    __post_init__ = check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -91,147 +96,169 @@ class Cell:
         return f"{self.task}-{self.agent}-{self.seed}"
 
 
-def main(cfg: OfflineTableCfg) -> int:
-    """Run what is missing, then print; return the number of cells that failed."""
-    done = read_done(cfg.results, cells(cfg), partial(wanted, cfg))
-    missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
-    with ThreadPoolExecutor(cfg.jobs) as pool:
-        data = sorted({(cell.seed, cell.task) for cell in missing})
-        list(pool.map(lambda told: make_data(cfg, told[1], told[0]), data))
-    done |= run_cells(missing, partial(run, cfg), cfg.results, cfg.jobs, tell)
-    Console(width=160).print(summarize(cfg, done))
-    return sum(cell not in done for cell in missing)
+class OfflineTable(TrainingGrid[Cell]):
+    """Agents by tasks."""
 
+    width = 160
 
-def cells(cfg: OfflineTableCfg) -> Iterator[Cell]:
-    """List the cells, all of a seed before those of the next."""
-    for seed in range(cfg.seeds):
+    def __init__(self, cfg: OfflineTableCfg) -> None:
+        super().__init__(cfg)
+        self.cfg = cfg
+
+    def cells(self) -> Iterator[Cell]:
+        """List the cells, all of a seed before those of the next."""
+        for seed, task, agent in product(range(self.cfg.seeds), self.cfg.tasks, self.cfg.agents):
+            yield Cell(task=task, agent=agent, seed=seed)
+
+    def config(self, cell: Cell) -> OfflineCfg:
+        """Return the configuration of a cell."""
+        demos, questions = self.data_configs(cell.task, cell.seed)
+        env = f"prefgym/{cell.task}-v0"
+        return offline_cfg(
+            env=env,
+            preferences=None if cell.agent == "bc" else questions.out,
+            dataset=demos.dataset,
+            datasets=demos.out,
+            agent=agents.cfg(cell.agent, env=env, **AGENTS.get(cell.agent, {})),
+            updates=self.cfg.updates,
+            seed=cell.seed,
+            threads=1,
+            eval=OfflineEvalCfg(every=max(self.cfg.updates // 20, 1)),
+        )
+
+    def data_configs(self, task: str, seed: int) -> tuple[DemosCfg, MakePreferencesCfg]:
+        """Return the configurations of the episodes and of the queries about them."""
+        cfg, env = self.cfg, f"prefgym/{task}-v0"
+        folder, dataset = cfg.out / "data" / f"{task}-{seed}", f"{task.lower()}/seed{seed}-v0"
+        card = load_expert(env).card
+        half_range = float(np.mean([high - low for low, high in zip(card.action_low, card.action_high)])) / 2
+        demos = DemosCfg(
+            env=env,
+            dataset=dataset,
+            policy=cfg.policies,
+            noise=float(f"{cfg.noise * half_range:g}"),
+            episodes=cfg.episodes,
+            num_envs=100,
+            seed=1000 * seed,
+            out=folder / "datasets",
+        )
+        questions = MakePreferencesCfg(
+            dataset=dataset,
+            datasets=demos.out,
+            out=folder / "preferences",
+            env=env,
+            rater="regret",
+            rater_cfg=raters.cfg("regret"),
+            queries=cfg.queries,
+            sampler=UniformSamplerCfg(segment_length=cfg.segment_length, keep_short=False, recent_steps=None),
+            seed=seed,
+            threads=1,
+        )
+        return demos, questions
+
+    def settings(self, cell: Cell) -> Settings:
+        """Return the settings of episodes, queries and training, but for where the files are."""
+        train = without(settings(self.config(cell)), "preferences", "dataset", "datasets")
+        return train | self.data_settings(cell.task, cell.seed)
+
+    def data_settings(self, task: str, seed: int) -> Settings:
+        """Return the settings of episodes and queries."""
+        demos, questions = self.data_configs(task, seed)
+        played, asked = settings(demos, "demos."), settings(questions, "questions.")
+        names = ("dataset", "datasets", "out", "threads")
+        return without(played | asked, *(f"{part}.{name}" for part in ("demos", "questions") for name in names))
+
+    def prepare(self, cells: Sequence[Cell]) -> None:
+        """Make the missing episodes and preferences."""
+        tasks = {
+            (task, seed): partial(make_data, *self.data_configs(task, seed), self.data_settings(task, seed))
+            for seed, task in sorted({(cell.seed, cell.task) for cell in cells})
+        }
+        for _, made in in_processes(tasks, self.cfg.jobs):
+            made.result()
+
+    def task(self, cell: Cell) -> Callable[[], Line]:
+        """Return the function that runs a cell."""
+        demos, _ = self.data_configs(cell.task, cell.seed)
+        return partial(run, self.folder(cell), self.config(cell), demos, wanted=self.wanted(cell), names=self.results)
+
+    def describe(self, line: Line) -> str:
+        """Write the result of a cell in a few words."""
+        return f"{line['late_return']:.1f} in {line['wall_time_s']:.0f} s"
+
+    def table(self, done: dict[Cell, Line]) -> Table:
+        """Lay out the returns of all seeds, and the scores over all tasks."""
+        cfg = self.cfg
+        table = Table(title=f"true return in the last fifth of {cfg.updates:,} updates, and the score over all tasks")
+        for name in ("agent", *cfg.tasks, "runs", *SCORES, "longest run, s"):
+            table.add_column(name)
+        recorded = ["recorded"]
         for task in cfg.tasks:
-            for agent in cfg.agents:
-                yield Cell(task=task, agent=agent, seed=seed)
+            returns = {cell.seed: line["recorded_return"] for cell, line in done.items() if cell.task == task}
+            recorded.append(" ".join(f"{returns[seed]:.0f}" for seed in sorted(returns)))
+        table.add_row(*recorded)
+        for agent in cfg.agents:
+            by_task = [
+                [done[c] for c in self.cells() if (c.task, c.agent) == (t, agent) and c in done] for t in cfg.tasks
+            ]
+            if any(by_task):
+                table.add_row(agent, *row(by_task))
+        return table
 
 
-def demos_flags(cfg: OfflineTableCfg, task: str, seed: int) -> list[str]:
-    """Say how episodes are played."""
-    half_range = float(np.mean([high - low for low, high in zip(*action_bounds(task))])) / 2
-    what = ["--env", f"prefgym/{task}-v0", "--policy", *cfg.policies, "--noise", f"{cfg.noise * half_range:g}"]
-    return [*what, "--episodes", str(cfg.episodes), "--num-envs", "100", "--seed", str(1000 * seed)]
-
-
-def action_bounds(task: str) -> tuple[tuple[float, ...], tuple[float, ...]]:
-    """Look up the bounds of actions."""
-    card = load_expert(f"prefgym/{task}-v0").card
-    return card.action_low, card.action_high
-
-
-def question_flags(cfg: OfflineTableCfg, seed: int) -> list[str]:
-    """Say what is asked."""
-    segments = ["--sampler.segment-length", str(cfg.segment_length), "--sampler.no-keep-short"]
-    return ["--rater", "regret", "--queries", str(cfg.queries), *segments, "--seed", str(seed)]
-
-
-def train_flags(cfg: OfflineTableCfg, cell: Cell) -> list[str]:
-    """Say how an agent learns."""
-    who = ["--agent", cell.agent, *AGENTS[cell.agent], "--updates", str(cfg.updates), "--seed", str(cell.seed)]
-    return [*who, "--threads", "1", "--eval.every", str(max(cfg.updates // 20, 1)), "--eval.episodes", "10"]
-
-
-def make_data(cfg: OfflineTableCfg, task: str, seed: int) -> Path:
-    """Play and ask unless that has been done; return the folder of the answers.
+def make_data(demos: DemosCfg, questions: MakePreferencesCfg, settings: Settings) -> None:
+    """Play and ask unless that has been done with the same settings.
 
     Raises:
-        RuntimeError: If it fails.
+        UserError: If it fails.
     """
-    datasets, name = dataset_of(cfg, task, seed)
-    folder = datasets.parent
-    told = json.dumps([demos_flags(cfg, task, seed), question_flags(cfg, seed)])
-    if (folder / "told.json").is_file() and (folder / "told.json").read_text() == told:
-        return folder / "preferences"
+    folder = questions.out.parent
+    done = folder / "settings.json"
+    if done.is_file() and json.loads(done.read_text()) == settings:
+        return
     shutil.rmtree(folder, ignore_errors=True)
-    where = ["--dataset", name]
-    call("demos", *demos_flags(cfg, task, seed), *where, "--out", str(datasets), "--threads", "1")
-    asked = [*where, "--datasets", str(datasets), "--threads", "1"]
-    call("make-preferences", *asked, *question_flags(cfg, seed), "--out", str(folder / "preferences"))
-    (folder / "told.json").write_text(told)
-    return folder / "preferences"
+    write_demos(demos)
+    make_preferences(questions)
+    done.write_text(json.dumps(settings))
 
 
-def dataset_of(cfg: OfflineTableCfg, task: str, seed: int) -> tuple[Path, str]:
-    """Say where the recorded episodes are: a folder of datasets, and an id."""
-    return cfg.out / "data" / f"{task}-{seed}" / "datasets", f"{task.lower()}/seed{seed}-v0"
-
-
-def recorded_return(cfg: OfflineTableCfg, task: str, seed: int) -> float:
-    """Return the mean return of the recorded episodes."""
-    folder, name = dataset_of(cfg, task, seed)
-    return json.loads((folder / name / "data" / "metadata.json").read_text())["prefgym"]["mean_return"]
-
-
-def wanted(cfg: OfflineTableCfg, cell: Cell) -> Line:
-    """Return all that decides what a cell comes to."""
-    flags = [demos_flags(cfg, cell.task, cell.seed), question_flags(cfg, cell.seed), train_flags(cfg, cell)]
-    defaults = in_json(agents.cfg(cell.agent))
-    return {"task": cell.task, "agent": cell.agent, "seed": cell.seed, "flags": flags, "defaults": defaults}
-
-
-def tell(line: Line) -> str:
-    """Say what a cell came to."""
-    return f"{line['late_return']:.1f} in {line['wall_time_s']:.0f} s"
-
-
-def run(cfg: OfflineTableCfg, cell: Cell) -> Line:
-    """Run one cell unless its folder is there, and return its line.
+def run(folder: Path, cfg: OfflineCfg, demos: DemosCfg, *, wanted: Line, names: Sequence[str]) -> Line:
+    """Train into a run folder; return the line with the recorded return and all evaluations.
 
     Raises:
-        RuntimeError: If it fails.
+        UserError: If it fails.
     """
-    digest = hashlib.sha256(json.dumps(wanted(cfg, cell)).encode()).hexdigest()
-    answers, (datasets, name) = make_data(cfg, cell.task, cell.seed), dataset_of(cfg, cell.task, cell.seed)
-    data = ["--dataset", name, "--datasets", str(datasets)]
-    data += [] if cell.agent == "bc" else ["--preferences", str(answers)]
-    folder = cfg.out / f"{cell.name}-{digest[:8]}"
-    result = finish(folder, "train-offline", *train_flags(cfg, cell), *data)
+    line = train_cell(folder, cfg, wanted, names)
+    assert demos.out is not None  # the table keeps its data beside its runs
+    card = json.loads((demos.out / demos.dataset / "data" / "metadata.json").read_text())["prefgym"]
     curve = [line["eval/mean_reward"] for line in read_lines(folder / "metrics.jsonl") if "eval/mean_reward" in line]
-    return {
-        **wanted(cfg, cell),
-        **{name: result[name] for name in ("final_return_mean", "returns", "wall_time_s", "version", "git_revision")},
-        "recorded_return": recorded_return(cfg, cell.task, cell.seed),
-        "curve": curve,
-        "late_return": float(np.mean(curve[-max(len(curve) // 5, 1) :])),
-    }
+    late = float(np.mean(curve[-fifth(curve) :]))
+    return {**line, "recorded_return": card["mean_return"], "curve": curve, "late_return": late}
 
 
-def score(line: Line) -> float:
-    """Return how far a policy came on the way from the medium policy to the expert."""
-    env_id = f"prefgym/{line['task']}-v0"
+def fifth(curve: Sequence[float]) -> int:
+    """Count the evaluations of a fifth of the training."""
+    return max(len(curve) // 5, 1)
+
+
+def row(by_task: Sequence[Sequence[Line]]) -> list[str]:
+    """Write the returns of each task, the number of runs, the scores over all tasks, and the longest time."""
+    returns = [" ".join(f"{line['late_return']:.0f}" for line in lines) for lines in by_task]
+    lines = [line for lines in by_task for line in lines]
+    scores = [np.array([list(scores_of(line).values()) for line in lines]) for lines in by_task if lines]
+    means = [str(over_tasks([task[:, i] for task in scores], np.random.default_rng(0))) for i in range(len(SCORES))]
+    return [*returns, str(len(lines)), *means, f"{max(line['wall_time_s'] for line in lines):.0f}"]
+
+
+def scores_of(line: Line) -> dict[str, float]:
+    """Return the three scores of a run."""
+    env_id, curve = f"prefgym/{line['task']}-v0", line["curve"]
     medium, expert = load_expert(env_id, "medium").card.returns.mean, load_expert(env_id).card.returns.mean
-    return (line["late_return"] - medium) / (expert - medium)
-
-
-def summarize(cfg: OfflineTableCfg, done: dict[Cell, Line]) -> Table:
-    """Lay out the returns of all seeds, and the mean scores."""
-    table = Table(title=f"true return in the last fifth of {cfg.updates:,} updates, and the score over all tasks")
-    for name in ("agent", *cfg.tasks, "runs", "score, IQM (95 %)", "score, mean (95 %)", "longest run, s"):
-        table.add_column(name)
-    recorded = ["recorded"]
-    for task in cfg.tasks:
-        told = {cell.seed: line["recorded_return"] for cell, line in done.items() if cell.task == task}
-        recorded.append(" ".join(f"{told[seed]:.0f}" for seed in sorted(told)))
-    table.add_row(*recorded)
-    for agent in cfg.agents:
-        mine = {cell: line for cell, line in done.items() if cell.agent == agent}
-        if not mine:
-            continue
-        by_task = [[line for cell, line in mine.items() if cell.task == task] for task in cfg.tasks]
-        returns = [" ".join(f"{line['late_return']:.0f}" for line in lines) for lines in by_task]
-        longest = max(line["wall_time_s"] for line in mine.values())
-        scores = [np.array([score(line) for line in lines]) for lines in by_task if lines]
-        told = [over_tasks(scores, np.random.default_rng(0), mean=mean) for mean in (iqm, np.mean)]
-        drawn = max(map(len, scores)) > 1  # one seed tells no interval
-        means = [f"{one.value:.2f}" + f" ({one.low:.2f} to {one.high:.2f})" * drawn for one in told]
-        table.add_row(agent, *returns, str(len(mine)), *means, f"{longest:.0f}")
-    return table
+    size = fifth(curve)
+    best = max(np.mean(curve[i : i + size]) for i in range(len(curve) - size + 1))
+    pairs = (line["late_return"], medium), (line["late_return"], line["recorded_return"]), (best, medium)
+    return {name: float((value - zero) / (expert - zero)) for name, (value, zero) in zip(SCORES, pairs)}
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(OfflineTableCfg, description=__doc__)) > 0)
+    sys.exit(OfflineTable(tyro.cli(OfflineTableCfg, description=__doc__)).make() > 0)

@@ -46,7 +46,7 @@ NEAR_OPTIMAL = 0.9
 
 @dataclass(frozen=True, kw_only=True)
 class IdentifiabilityCfg:
-    """What is learned, and from how much."""
+    """Learners, and numbers of preferences."""
 
     num_random: Natural = 30
     """Random environments, beside the delivery task."""

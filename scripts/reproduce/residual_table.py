@@ -7,52 +7,50 @@ them. Then there are three arms, which remember the same demonstrations; the fir
 
 - `residual` corrects the cloned policy;
 - `alone` has the same learner without a base: the correction, as large as the bounds, is all there is;
-- `preferences` corrects the cloned policy, on a reward learned from a simulated rater instead, who says which of
-two
-  short segments is longer at the goal.
+- `preferences` corrects the cloned policy, on a reward learned from a simulated rater, which prefers the one of two
+  short segments that is longer at the goal.
 
-A cell is one `prefgym train` in a process with one thread, and adds one line to the results file; cells that have a
-line there with the same flags and defaults are not run again. Demonstrations and bases that are missing are made anew.
+A cell is one training in a process with one thread, and adds one line to the results file; cells that have a line there
+with the same settings are not run again. Demonstrations and bases that are missing are made anew.
 """
 
-import hashlib
 import json
 import shutil
 import sys
-from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
+from itertools import product
 from pathlib import Path
 
 import numpy as np
 import tyro
-from rich.console import Console
+import yaml
 from rich.table import Table
 
-from prefgym import agents
-from prefgym.bench.cells import Line, call, finish, in_json, read_done, read_lines, run_cells
-from prefgym.common.limits import Count, Positive, check
+from prefgym import agents, raters, rewards, samplers
+from prefgym.bench.cells import Line, Settings, finish, in_processes, read_lines, settings, without
+from prefgym.bench.grid import GridCfg, TrainingGrid, digest, train_cell
+from prefgym.common.limits import Count, Positive
+from prefgym.demos.collect import DemosCfg, write_demos
+from prefgym.rewards.fit import FitCfg
+from prefgym.training.api import offline_cfg, train_cfg
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import EvalCfg, OfflineCfg, OfflineEvalCfg, TrainCfg
 
 GOAL = 0.9
 """Share of successes that is aimed at."""
-LEARNED = (
-    *("--rater", "oracle", "--segment-length", "5", "--reward.tanh", "--reward.hidden", "256", "256"),
-    *("--reward.fit.weight-decay", "1", "--reward.fit.gradient-steps", "300", "--sampler.recent-steps", "10_000"),
-    *("--schedule.num-sessions", "20", "--schedule.last", "0.95", "--schedule.spacing", "1"),
-)
-"""How the third arm's reward is learned. Of a whole episode, nobody knows which step was the good one; success is all
-or nothing; and while nobody is asked, blocks come to rest where they nearly succeed."""
+DATASET = "demos/all-v0"
 
 
 @dataclass(frozen=True, kw_only=True)
-class ResidualTableCfg:
-    """Which cells to run."""
+class ResidualTableCfg(GridCfg):
+    """The cells of the table."""
 
     task: str = "FetchPickAndPlace"
     """Name of the task."""
     arms: tuple[str, ...] = ("residual", "alone")
-    """What is compared: `residual`, `alone`, `preferences`."""
+    """Arms to compare: `residual`, `alone`, `preferences`."""
     seeds: Count = 3
     """Seeds 0, 1, ... of demonstrations, bases and learners."""
     steps: Count = 40_000
@@ -71,16 +69,15 @@ class ResidualTableCfg:
     """Queries of the third arm."""
     agent: tuple[str, ...] = ()
     """Settings of the learner that differ, such as `n-step=5`."""
-    jobs: Count = 2
-    """Cells run at the same time, one thread each."""
     out: Path = Path("runs/residual")
-    """Where demonstrations and runs are kept."""
+    """Folder of demonstrations and runs."""
     results: Path = Path("benchmarks/residual.jsonl")
     """Results file, a line for each finished cell."""
-    print_only: bool = False
-    """Print what is there and run nothing."""
 
-    __post_init__ = check
+    @property
+    def env(self) -> str:
+        """Return the id of the environment."""
+        return f"prefgym/{self.task}-v0"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -96,141 +93,164 @@ class Cell:
         return f"{self.arm}-{self.seed}"
 
 
-def main(cfg: ResidualTableCfg) -> int:
-    """Run what is missing, then print; return the number of cells that failed."""
-    done = read_done(cfg.results, cells(cfg), partial(wanted, cfg))
-    missing = [cell for cell in cells(cfg) if cell not in done and not cfg.print_only]
-    with ThreadPoolExecutor(cfg.jobs) as pool:
-        list(pool.map(partial(make_base, cfg), sorted({cell.seed for cell in missing})))
-    done |= run_cells(missing, partial(run, cfg), cfg.results, cfg.jobs, tell)
-    Console(width=140).print(summarize(cfg, done))
-    return sum(cell not in done for cell in missing)
+class ResidualTable(TrainingGrid[Cell]):
+    """Arms by seeds."""
 
+    results = ("success_rate", "wall_time_s", "version", "git_revision")
+    width = 140
 
-def cells(cfg: ResidualTableCfg) -> Iterator[Cell]:
-    """List the cells, all of a seed before those of the next."""
-    for seed in range(cfg.seeds):
-        for arm in cfg.arms:
+    def __init__(self, cfg: ResidualTableCfg) -> None:
+        super().__init__(cfg)
+        self.cfg = cfg
+
+    def cells(self) -> Iterator[Cell]:
+        """List the cells, all of a seed before those of the next."""
+        for seed, arm in product(range(self.cfg.seeds), self.cfg.arms):
             yield Cell(arm=arm, seed=seed)
 
+    def config(self, cell: Cell) -> TrainCfg:
+        """Return the configuration of a cell."""
+        cfg = self.cfg
+        base = self.base_folder(cell.seed)
+        reach = {"scale": cfg.scale}
+        if cell.arm == "alone":  # it has all of the bounds to explore, and no base that does so
+            reach = {"scale": 1.0, "noise": 0.2}
+        data = {"base": "zero" if cell.arm == "alone" else str(base / "base"), "demos": DATASET, "datasets": str(base)}
+        config = train_cfg(
+            cfg.env,
+            rater="none",
+            agent=agents.cfg("residual", env=cfg.env, **{**data, **reach, **named(cfg.agent)}),
+            steps=cfg.steps,
+            seed=cell.seed,
+            threads=1,
+            report=False,
+            eval=EvalCfg(every=10_000, episodes=50, final_episodes=cfg.episodes),
+        )
+        return self.with_preferences(config) if cell.arm == "preferences" else config
 
-def demos_flags(cfg: ResidualTableCfg, seed: int) -> list[str]:
-    """Say how demonstrations are played."""
-    return ["--env", f"prefgym/{cfg.task}-v0", "--episodes", str(cfg.demos), "--seed", str(1000 * seed)]
+    def with_preferences(self, config: TrainCfg) -> TrainCfg:
+        """Learn the reward from preferences.
+
+        Segments are short, since of a whole episode the rater does not say which step was the good one. The reward is
+        bounded, since success is all or nothing. Sessions go on almost to the end: without new answers, blocks come to
+        rest where they nearly succeed.
+        """
+        ensemble = rewards.cfg("ensemble", tanh=True, hidden=(256, 256))
+        return replace(
+            config,
+            rater="oracle",
+            rater_cfg=raters.cfg("oracle"),
+            reward_cfg=replace(ensemble, fit=FitCfg(weight_decay=1.0, gradient_steps=300)),
+            sampler_cfg=samplers.cfg("disagreement", segment_length=5, recent_steps=10_000),
+            budget=self.cfg.budget,
+            schedule=ScheduleCfg(num_sessions=20, last=0.95, spacing=1.0),
+        )
+
+    def settings(self, cell: Cell) -> Settings:
+        """Return the settings of demonstrations, cloning and training, but for where the files are."""
+        train = without(settings(self.config(cell)), *(f"agent_cfg.{name}" for name in ("base", "demos", "datasets")))
+        base = {"base": "zero" if cell.arm == "alone" else "cloned"}
+        return train | base | self.base_settings(cell.seed)
+
+    def base_settings(self, seed: int) -> Settings:
+        """Return the settings of demonstrations and cloning."""
+        demos, cloning = self.base_configs(seed)
+        data = [f"cloning.{name}" for name in ("preferences", "dataset", "datasets")]
+        return without(settings(demos, "demos."), "demos.dataset", "demos.threads", "demos.out") | without(
+            settings(cloning, "cloning."), *data
+        )
+
+    def base_configs(self, seed: int) -> tuple[DemosCfg, OfflineCfg]:
+        """Return the configurations of the demonstrations and of the cloning."""
+        cfg = self.cfg
+        demos = DemosCfg(env=cfg.env, dataset=DATASET, episodes=cfg.demos, seed=1000 * seed)
+        cloning = offline_cfg(
+            env=cfg.env,
+            dataset=DATASET,
+            agent=agents.cfg("bc", env=cfg.env, chunk=cfg.chunk, batch_size=256),
+            updates=cfg.updates,
+            seed=seed,
+            threads=1,
+            eval=OfflineEvalCfg(every=10 * cfg.updates, final_episodes=cfg.episodes),
+        )
+        return demos, cloning
+
+    def base_folder(self, seed: int) -> Path:
+        """Return the folder of demonstrations and base."""
+        return self.cfg.out / "bases" / f"{self.cfg.task}-{seed}-{digest(self.base_settings(seed))}"
+
+    def prepare(self, cells: Sequence[Cell]) -> None:
+        """Make the missing demonstrations and bases."""
+        seeds = sorted({cell.seed for cell in cells})
+        tasks = {seed: partial(make_base, self.base_folder(seed), *self.base_configs(seed)) for seed in seeds}
+        for _, made in in_processes(tasks, self.cfg.jobs):
+            made.result()
+
+    def task(self, cell: Cell) -> Callable[[], Line]:
+        """Return the function that runs a cell."""
+        base = self.base_folder(cell.seed) / "base"
+        return partial(run, self.folder(cell), self.config(cell), base, wanted=self.wanted(cell), names=self.results)
+
+    def describe(self, line: Line) -> str:
+        """Write the result of a cell in a few words."""
+        return f"success in {line['success_rate']:.0%} in {line['wall_time_s']:.0f} s"
+
+    def table(self, done: dict[Cell, Line]) -> Table:
+        """Lay out successes of bases and arms, and the first evaluation that reached the goal."""
+        cfg = self.cfg
+        title = f"{cfg.task}: success after {cfg.steps:,} steps, {cfg.episodes} episodes; the goal is {GOAL:.0%}"
+        table = Table(title=title)
+        for name in ("arm", "base", "success", "mean", "first evaluation at the goal, steps", "wall time, s"):
+            table.add_column(name)
+        for arm in cfg.arms:
+            lines = [done[cell] for cell in self.cells() if cell.arm == arm and cell in done]
+            if lines:
+                table.add_row(arm, *row(lines, has_base=arm != "alone"))
+        return table
 
 
-def base_flags(cfg: ResidualTableCfg, seed: int) -> list[str]:
-    """Say how the base is cloned."""
-    what = ["--agent", "bc", "--agent.chunk", str(cfg.chunk), "--agent.batch-size", "256"]
-    how = [
-        "--updates",
-        str(cfg.updates),
-        "--eval.every",
-        str(10 * cfg.updates),
-        "--eval.final-episodes",
-        str(cfg.episodes),
-    ]
-    return [*what, *how, "--threads", "1", "--seed", str(seed)]
+def named(told: Sequence[str]) -> dict[str, object]:
+    """Read settings such as `n-step=5`."""
+    pairs = (one.partition("=") for one in told)
+    return {name.replace("-", "_"): yaml.safe_load(value) for name, _, value in pairs}
 
 
-def train_flags(cfg: ResidualTableCfg, cell: Cell) -> list[str]:
-    """Say how a cell learns, but for where its base is."""
-    rater = [*LEARNED, "--budget", str(cfg.budget)] if cell.arm == "preferences" else ["--rater", "none"]
-    what = ["--env", f"prefgym/{cfg.task}-v0", *rater, "--agent", "residual", "--steps", str(cfg.steps)]
-    reach = ["--agent.scale", f"{cfg.scale:g}"]
-    if cell.arm == "alone":  # it has all of the bounds to explore, and no base that does so
-        reach = ["--agent.scale", "1", "--agent.noise", "0.2"]
-    when = ["--eval.every", "10_000", "--eval.episodes", "50", "--eval.final-episodes", str(cfg.episodes)]
-    how = [
-        *reach,
-        *(f"--agent.{told}" for told in cfg.agent),
-        "--threads",
-        "1",
-        "--seed",
-        str(cell.seed),
-        "--no-report",
-    ]
-    return [*what, *when, *how]
-
-
-def make_base(cfg: ResidualTableCfg, seed: int) -> Path:
-    """Play demonstrations and clone a policy from them unless that has been done; return the folder of both.
+def make_base(folder: Path, demos: DemosCfg, cloning: OfflineCfg) -> None:
+    """Play demonstrations and clone a policy from them unless that has been done.
 
     Raises:
-        RuntimeError: If it fails.
+        UserError: If it fails.
     """
-    told = json.dumps([demos_flags(cfg, seed), base_flags(cfg, seed)])
-    folder = cfg.out / "bases" / f"{cfg.task}-{seed}-{_digest(told)}"
-    if not (folder / "told.json").is_file():
+    done = folder / "done"
+    if not done.is_file():
         shutil.rmtree(folder, ignore_errors=True)
-        call("demos", *demos_flags(cfg, seed), "--dataset", "demos/all-v0", "--out", str(folder))
-        finish(folder / "base", "train-offline", *base_flags(cfg, seed), *_demos_of(folder))
-        (folder / "told.json").write_text(told)
-    return folder
+        write_demos(replace(demos, out=folder))
+        finish(folder / "base", replace(cloning, datasets=folder))
+        done.touch()
 
 
-def _demos_of(folder: Path) -> list[str]:
-    return ["--dataset", "demos/all-v0", "--datasets", str(folder)]
-
-
-def _digest(told: str) -> str:
-    return hashlib.sha256(told.encode()).hexdigest()[:8]
-
-
-def wanted(cfg: ResidualTableCfg, cell: Cell) -> Line:
-    """Return all that decides what a cell comes to."""
-    flags = [demos_flags(cfg, cell.seed), base_flags(cfg, cell.seed), train_flags(cfg, cell)]
-    defaults = in_json(agents.cfg("residual"))
-    return {"task": cfg.task, "arm": cell.arm, "seed": cell.seed, "flags": flags, "defaults": defaults}
-
-
-def run(cfg: ResidualTableCfg, cell: Cell) -> Line:
-    """Run one cell unless its folder is there, and return its line.
+def run(folder: Path, cfg: TrainCfg, base: Path, *, wanted: Line, names: Sequence[str]) -> Line:
+    """Train into a run folder; return the line with successes by steps, and that of the base.
 
     Raises:
-        RuntimeError: If it fails.
+        UserError: If it fails.
     """
-    folder = make_base(cfg, cell.seed)
-    base = "zero" if cell.arm == "alone" else str(folder / "base")
-    given = ["--agent.base", base, "--agent.demos", "demos/all-v0", "--agent.datasets", str(folder)]
-    run_folder = cfg.out / f"{cell.name}-{_digest(json.dumps(wanted(cfg, cell)))}"
-    result = finish(run_folder, "train", *train_flags(cfg, cell), *given)
-    metrics = read_lines(run_folder / "metrics.jsonl")
-    told = [
-        (line["time/total_timesteps"], line["eval/success_rate"]) for line in metrics if "eval/success_rate" in line
-    ]
-    return {
-        **wanted(cfg, cell),
-        **{name: result[name] for name in ("success_rate", "wall_time_s", "version", "git_revision")},
-        "base_success_rate": json.loads((folder / "base" / "result.json").read_text())["success_rate"],
-        "success_by_steps": told,
-    }
+    line = train_cell(folder, cfg, wanted, names)
+    metrics = read_lines(folder / "metrics.jsonl")
+    curve = [(m["time/total_timesteps"], m["eval/success_rate"]) for m in metrics if "eval/success_rate" in m]
+    before = json.loads((base / "result.json").read_text())["success_rate"]
+    return {**line, "base_success_rate": before, "success_by_steps": curve}
 
 
-def tell(line: Line) -> str:
-    """Say what a cell came to."""
-    return f"success in {line['success_rate']:.0%} in {line['wall_time_s']:.0f} s"
-
-
-def summarize(cfg: ResidualTableCfg, done: dict[Cell, Line]) -> Table:
-    """Lay out successes of bases and arms, and the first evaluation that reached the goal."""
-    table = Table(
-        title=f"{cfg.task}: success after {cfg.steps:,} steps, {cfg.episodes} episodes; the goal is {GOAL:.0%}"
-    )
-    for name in ("arm", "base", "success", "mean", "first evaluation at the goal, steps", "wall time, s"):
-        table.add_column(name)
-    for arm in cfg.arms:
-        lines = [done[cell] for cell in cells(cfg) if cell.arm == arm and cell in done]
-        if not lines:
-            continue
-        bases = "" if arm == "alone" else " ".join(f"{line['base_success_rate']:.2f}" for line in lines)
-        success = [line["success_rate"] for line in lines]
-        first = [next((s for s, rate in line["success_by_steps"] if rate >= GOAL), None) for line in lines]
-        reached = " ".join("never" if steps is None else f"{steps:,}" for steps in first)
-        wall = f"{max(line['wall_time_s'] for line in lines):.0f}"
-        table.add_row(arm, bases, " ".join(f"{x:.2f}" for x in success), f"{np.mean(success):.2f}", reached, wall)
-    return table
+def row(lines: Sequence[Line], *, has_base: bool) -> list[str]:
+    """Write successes before and after, their mean, when each seed reached the goal, and the longest time."""
+    bases = " ".join(f"{line['base_success_rate']:.2f}" for line in lines) if has_base else ""
+    success = np.array([line["success_rate"] for line in lines])
+    first = [next((steps for steps, rate in line["success_by_steps"] if rate >= GOAL), None) for line in lines]
+    reached = " ".join("never" if steps is None else f"{steps:,}" for steps in first)
+    wall = f"{max(line['wall_time_s'] for line in lines):.0f}"
+    return [bases, " ".join(f"{x:.2f}" for x in success), f"{success.mean():.2f}", reached, wall]
 
 
 if __name__ == "__main__":
-    sys.exit(main(tyro.cli(ResidualTableCfg, description=__doc__)) > 0)
+    sys.exit(ResidualTable(tyro.cli(ResidualTableCfg, description=__doc__)).make() > 0)

@@ -1,4 +1,4 @@
-"""Three options that beat each other in a circle: who finds the mixture that nothing beats, and how fast.
+"""Three options that beat each other in a circle: which solvers find the mixture that nothing beats, and how fast.
 
     python scripts/reproduce/three_options.py
 

@@ -4,17 +4,14 @@ from pathlib import Path
 
 import pytest
 import torch
-from commands import command
 from compare_fits import CompareFitsCfg, ordered, predicted_share
 
+from prefgym import agents, samplers
 from prefgym.core.segments import Segments
 from prefgym.rewards.ensemble import EnsembleCfg
-
-RUN = [
-    *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "12", "--threads", "1"),
-    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--schedule.num-sessions", "3"),
-    *("--eval.episodes", "1", "--eval.final-episodes", "1", "--no-report", "--out", "run"),
-]
+from prefgym.training.api import train
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import EvalCfg
 
 
 class FirstObservation:
@@ -41,7 +38,18 @@ def test_pairs_in_the_right_order_are_counted() -> None:
 
 def test_each_later_session_of_a_run_is_predicted(capsys: pytest.CaptureFixture[str]) -> None:
     """Of three sessions two come after the first, and none after the third."""
-    assert command(*RUN) == 0
+    train(
+        "prefgym/InvertedPendulum-v0",
+        agent=agents.cfg("ppo", env="prefgym/InvertedPendulum-v0", num_envs=4, num_steps=50),
+        sampler=samplers.cfg("disagreement", segment_length=5),
+        budget=12,
+        steps=2000,
+        threads=1,
+        report=False,
+        out="run",
+        schedule=ScheduleCfg(num_sessions=3),
+        eval=EvalCfg(episodes=1, final_episodes=1),
+    )
     way = EnsembleCfg(hidden=(8,))
     shares = list(predicted_share(CompareFitsCfg(runs=(), first_session=1), Path("run"), way))
     assert len(shares) == 2

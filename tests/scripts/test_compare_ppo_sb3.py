@@ -1,8 +1,9 @@
 """The reference arm gets what ours gets."""
 
+import json
 from pathlib import Path
 
-from compare_ppo_sb3 import CompareCfg, equal, ours, read_results, wanted
+from compare_ppo_sb3 import CompareCfg, PPOTable, equal, ours
 
 from prefgym.agents.ppo import PPOCfg
 from prefgym.agents.tuned import tuned
@@ -18,8 +19,8 @@ def test_the_task_has_its_committed_settings() -> None:
 
 
 def test_a_run_that_has_a_line_is_not_repeated(tmp_path: Path) -> None:
-    cfg = CompareCfg(tasks=("Hopper",), seeds=(0, 1), results=tmp_path / "results.jsonl")
-    runs = list(wanted(cfg))
+    grid = PPOTable(CompareCfg(tasks=("Hopper",), seeds=(0, 1), results=tmp_path / "results.jsonl"))
+    runs = list(grid.cells())
     assert [(run.setting, run.seed) for run in runs] == [("equal", 0), ("zoo", 0), ("equal", 1), ("zoo", 1)]
-    cfg.results.write_text(runs[2].key() + "\n")
-    assert [run.key() in read_results(cfg.results) for run in runs] == [False, False, True, False]
+    grid.grid.results.write_text(json.dumps(grid.wanted(runs[2])) + "\n")
+    assert [run in grid.read() for run in runs] == [False, False, True, False]

@@ -1,11 +1,16 @@
-"""What a run spends on not losing anything."""
+"""The share of a run that goes into not losing anything."""
 
 import importlib
 import sys
 from itertools import chain
 
 import pytest
-from overhead import PARTS, main
+from overhead import PARTS, OverheadCfg, main, measure
+
+from prefgym import agents, rewards, samplers
+from prefgym.training.api import train_cfg
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +29,20 @@ def untouched(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_shares_of_a_real_run(capsys: pytest.CaptureFixture[str]) -> None:
     """With 2000 steps there are two checkpoints on the way and two sessions, each share below the whole."""
-    flags = ["--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--checkpoint.every", "800"]
-    flags += ["--agent.num-envs", "4", "--agent.num-steps", "50", "--schedule.num-sessions", "2", "--threads", "1"]
-    assert main([*flags, "--segment-length", "5", "--reward.hidden", "8", "--eval.final-episodes", "2"]) == 0
+    config = train_cfg(
+        "prefgym/InvertedPendulum-v0",
+        agent=agents.cfg("ppo", num_envs=4, num_steps=50),
+        sampler=samplers.cfg("disagreement", segment_length=5),
+        reward=rewards.cfg("ensemble", hidden=(8,)),
+        budget=10,
+        steps=2000,
+        threads=1,
+        report=False,
+        schedule=ScheduleCfg(num_sessions=2),
+        checkpoint=CheckpointCfg(every=800),
+        eval=EvalCfg(final_episodes=2),
+    )
+    measure(config)
     *_, saving, log, guards = capsys.readouterr().out.splitlines()
     assert saving.startswith("checkpoints: 2 calls")
     assert log.startswith("log of answers: 2 calls")
@@ -34,5 +50,6 @@ def test_shares_of_a_real_run(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(0 < float(line.split("s, ")[-1].partition("%")[0]) < 100 for line in (saving, log, guards))
 
 
-def test_a_run_that_fails_has_no_shares() -> None:
-    assert main(["--env", "nowhere"]) == 2
+def test_a_training_that_fails_has_no_shares(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(OverheadCfg(env="nowhere")) == 2
+    assert "nowhere" in capsys.readouterr().err

@@ -8,18 +8,18 @@ import numpy as np
 import pytest
 import torch
 import train_experts
-from train_experts import Steps, TrainExpertsCfg, envs_of, fit_values, half_way, make, take_turns
+from train_experts import Steps, TrainExpertsCfg, Training, envs_of, fit_values, half_way, make, take_turns
 
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured
 
-TINY = "--steps 3000 --eval.every 1000 --agent.num-envs 4 --agent.num-steps 100 --agent.hidden 8 --eval.episodes 2"
+TINY = Training(steps=3000, every=1000, episodes=2, ppo={"num_envs": 4, "num_steps": 100, "hidden": (8,)})
 
 
 def test_both_levels_are_made_and_what_is_there_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Cards tell what was measured; a second call finds nothing to do."""
-    monkeypatch.setitem(train_experts.FLAGS, "InvertedPendulum", TINY)
+    monkeypatch.setitem(train_experts.TRAININGS, "InvertedPendulum", TINY)
     sizes: dict[str, Any] = {"steps": 2000, "rounds": 2, "fits": 5, "states": 4, "episodes": 3}
     cfg = TrainExpertsCfg(runs=tmp_path / "runs", out=tmp_path / "out", value_hidden=(8,), **sizes)
     make("InvertedPendulum", cfg)

@@ -1,30 +1,30 @@
-"""How episodes of runs go."""
+"""Lengths and rewards of episodes of runs."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from episodes_of import EpisodesOfCfg, episodes_of, main, told_of
+from episodes_of import EpisodesOfCfg, episodes_of, main, summarize
 
-from prefgym.cli.flags import parse_train
 from prefgym.core.segments import Segments
-from prefgym.training.run import run_training
+from prefgym.training.api import train
+
+HALF_CHEETAH = "prefgym/HalfCheetah-v0"
 
 
 def test_what_is_told_by_hand() -> None:
     """Rewards of 1, 4, 1 and, of an episode that ends after two steps, -3, -1."""
     seen, never = torch.zeros(2, 4, 1), torch.zeros(2, dtype=torch.bool)
     length, reward = torch.tensor([3, 2]), torch.tensor([[1.0, 4.0, 1.0], [-3.0, -1.0, 0.0]])
-    told = told_of(
+    told = summarize(
         Segments(obs=seen, action=seen[:, :3], length=length, terminated=never, truncated=never, reward=reward)
     )
     assert [x.tolist() for x in told] == [[3, 2], [2.0, -2.0], [4.0, -1.0], [1.0, -1.0]]
 
 
-def test_a_run_is_told_of(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_run_is_summarize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of HalfCheetah, whose episodes last 1000 steps."""
-    flags = ["--env", "prefgym/HalfCheetah-v0", "--rater", "none", "--steps", "2048", "--no-report", "--threads", "1"]
-    run_training(parse_train([*flags, "--out", str(tmp_path / "run")]))
+    train(HALF_CHEETAH, rater="none", steps=2048, threads=1, report=False, out=tmp_path / "run")
     assert main(EpisodesOfCfg(runs=(tmp_path / "run",), episodes=2)) == 0
     row = next(line for line in capsys.readouterr().out.splitlines() if line.startswith("│ run"))
     told = [float(cell) for cell in row.strip("│").split("│")[1:]]

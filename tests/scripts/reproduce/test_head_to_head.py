@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import torch
-from head_to_head import play, preferred, shuffled, worst
+from head_to_head import Judge, play, preferred, shuffled, worst
 
 from prefgym import raters
 from prefgym.core.segments import Segments
@@ -38,8 +38,8 @@ def test_an_order_has_all_episodes_once() -> None:
 def test_whole_episodes_are_played_one_in_each_env() -> None:
     """Actions of 0 in environment 0, and of 1 in environment 1, cost nothing and 0.1 x 6 a step."""
     reach = np.arange(2.0)[:, None]
-    flags = ["--env", "prefgym/HalfCheetah-v0", "--rater", "oracle"]
-    episodes, fragments = play(flags, lambda obs, _: reach * np.ones((len(obs), 6)), 2, 50)
+    judge = Judge("prefgym/HalfCheetah-v0", "oracle", raters.cfg("oracle"))
+    episodes, fragments = play(judge, lambda obs, _: reach * np.ones((len(obs), 6)), 2, 50)
     assert episodes.batch_shape == (2,) and episodes.length.tolist() == [1000, 1000]
     assert torch.allclose(episodes.factors["reward_ctrl"].sum(-1), torch.tensor([0.0, -600.0]), atol=0.1)
     assert fragments.batch_shape == (2,) and fragments.length.tolist() == [50, 50]

@@ -1,10 +1,10 @@
-"""What foretells answers: features by hand, and answers that only one of them explains."""
+"""What predicts answers: features by hand, and answers that only one of them explains."""
 
 from pathlib import Path
 
 import pytest
 import torch
-from offline_labels import OfflineLabelsCfg, features, fit, foretold, main, share
+from offline_labels import OfflineLabelsCfg, features, fit, main, predicted, share
 
 from prefgym.evaluation.experts import load_expert
 from prefgym.testing import example_segments
@@ -39,14 +39,14 @@ def test_a_fit_is_where_the_gradient_is_zero() -> None:
     assert torch.allclose(x.T @ (choice - (x @ weights).sigmoid()), 2.0 * weights)
 
 
-def test_only_what_explains_an_answer_foretells_it() -> None:
+def test_only_what_explains_an_answer_predicts_it() -> None:
     draws = torch.Generator().manual_seed(0)
     x = torch.randn(1000, 4, generator=draws, dtype=torch.float64)
     choice = (x[:, 0] - 2 * x[:, 3] > 0).double()
-    choice[:100] = 0.5  # ties foretell nothing
-    right = foretold(x, choice, CFG)
+    choice[:100] = 0.5  # ties predict nothing
+    right = predicted(x, choice, CFG)
     assert len(right) == 900 and right.double().mean() > 0.95
-    blind = foretold(x[:, 1:3], choice, CFG)
+    blind = predicted(x[:, 1:3], choice, CFG)
     assert 0.4 < blind.double().mean() < 0.6
     assert share(torch.tensor([True, True, False, False])) == "50% (15% to 85%)"
 

@@ -2,52 +2,55 @@
 
 import json
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
-from typing import Any
 
 import pytest
-from offline_table import Cell, OfflineTableCfg, cells, main, score, train_flags, wanted
+from offline_table import Cell, OfflineTable, OfflineTableCfg, row, scores_of
 
-from prefgym.bench.cells import read_done
+from prefgym.bench.cells import Line
 from prefgym.evaluation.experts import load_expert
 
 TINY = OfflineTableCfg(
-    tasks=("Pusher",), agents=("sft", "bc"), seeds=1, episodes=4, queries=8, segment_length=20, updates=2, jobs=1
+    tasks=("Pusher",), agents=("sft", "bc"), seeds=1, episodes=4, queries=8, segment_length=20, updates=2, jobs=0
 )
 
 
 def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("minari")
     cfg = replace(TINY, out=tmp_path / "runs", results=tmp_path / "results.jsonl")
-    assert main(cfg) == 0
+    grid = OfflineTable(cfg)
+    assert grid.make() == 0
     lines = cfg.results.read_text().splitlines()
     assert [json.loads(line)["agent"] for line in lines] == ["sft", "bc"]
     assert "Pusher-bc-0" in capsys.readouterr().out
-    assert main(cfg) == 0
+    assert grid.make() == 0
     assert cfg.results.read_text().splitlines() == lines
-    other = replace(cfg, updates=3)
-    assert read_done(cfg.results, cells(other), partial(wanted, other)) == {}
-    assert len(read_done(cfg.results, cells(cfg), partial(wanted, cfg))) == 2
+    assert OfflineTable(replace(cfg, updates=3)).read() == {}
+    assert len(grid.read()) == 2
 
 
 def test_data_of_mixed_quality_are_other_cells() -> None:
     cell = Cell(task="Pusher", agent="cpl", seed=0)
     policies = ("medium",), ("medium", "expert")
-    one, mixed = (wanted(replace(TINY, policies=told), cell)["flags"][0] for told in policies)
-    assert one == [flag for flag in mixed if flag != "expert"]
-    assert one != mixed
+    one, mixed = (OfflineTable(replace(TINY, policies=names)).settings(cell) for names in policies)
+    assert {name for name in one if one[name] != mixed[name]} == {"demos.policy"}
+
+
+def a_line(late: float, curve: list[float], recorded: float = 0.0) -> Line:
+    """Write a line of Pusher."""
+    return {"task": "Pusher", "late_return": late, "curve": curve, "recorded_return": recorded, "wall_time_s": 1.0}
 
 
 def test_scores_by_hand() -> None:
-    """Half way from the medium policy to the expert."""
+    """Half way from the medium policy to the expert; the best evaluation was the expert; recorded was as good."""
     medium, expert = (load_expert("prefgym/Pusher-v0", level).card.returns.mean for level in ("medium", "expert"))
-    line: dict[str, Any] = {"task": "Pusher", "late_return": (medium + expert) / 2}
-    assert score(line) == pytest.approx(0.5)
+    half = (medium + expert) / 2
+    scores = scores_of(a_line(half, [medium, expert, half], recorded=half))
+    assert list(scores.values()) == pytest.approx([0.5, 0.0, 1.0])
+    assert row([[a_line(expert, [expert]), a_line(medium, [medium])], []])[2:4] == ["2", "0.50"]
 
 
 def test_seeds_decide_data_and_agents() -> None:
-    first, second = (wanted(TINY, Cell(task="Pusher", agent="cpl", seed=seed)) for seed in (0, 1))
-    assert all(a != b for a, b in zip(first["flags"], second["flags"]))
-    assert len(list(cells(OfflineTableCfg()))) == 4 * 6 * 3
-    assert "--agent" in train_flags(TINY, Cell(task="Pusher", agent="cpl", seed=0))
+    first, second = (OfflineTable(TINY).settings(Cell(task="Pusher", agent="cpl", seed=seed)) for seed in (0, 1))
+    assert {name for name in first if first[name] != second[name]} == {"seed", "demos.seed", "questions.seed"}
+    assert len(list(OfflineTable(OfflineTableCfg()).cells())) == 4 * 6 * 3
