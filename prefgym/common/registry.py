@@ -8,6 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
+from weakref import WeakValueDictionary
 
 from prefgym.common.errors import UnknownNameError
 from prefgym.common.modules import look_in_present_folder
@@ -66,6 +67,7 @@ class Registry(Generic[Part]):
         self.kind, self.group = kind, KINDS[kind]
         self._tuned = tuned
         self._ours: dict[str, Entry] = {}
+        self._made: WeakValueDictionary[tuple[str, int], object] = WeakValueDictionary()
         self._aliases: dict[str, str] = {}
         self._elsewhere: dict[str, str] = {}
 
@@ -128,21 +130,25 @@ class Registry(Generic[Part]):
         self._check(name, settings, (f.name for f in fields(cfg)))
         if self._tuned is not None:
             settings = {**self._load(name, self._tuned)(env, self.canonical(name)), **settings}
-        return replace(cfg, **settings)
+        made = replace(cfg, **settings)
+        self._made[self.canonical(name), id(made)] = made
+        return made
 
     def name_of(self, cfg: object) -> str:
-        """Return the name of the part that a configuration belongs to: of the preset that equals it, where one does.
+        """Return the name of the part that a configuration belongs to.
+
+        That is the name under which `cfg` made it, or else that of the preset that equals it or differs least from it.
 
         Raises:
             UnknownNameError: If there is none.
         """
-        presets = {name: self._load(name, entry.cfg) for name, entry in (self._ours | self._theirs).items()}
-        equal = [name for name, preset in presets.items() if preset() == cfg]
-        own = [name for name, preset in presets.items() if preset is type(cfg)]
-        kin = [name for name, preset in presets.items() if type(preset()) is type(cfg)]
-        for name in (*equal, *own, *kin):
-            return name
-        raise UnknownNameError(f"{type(cfg).__name__} is the configuration of no {self.kind}")
+        if names := [name for (name, _), made in self._made.items() if made is cfg]:
+            return names[0]
+        presets = {name: self._load(name, entry.cfg)() for name, entry in (self._ours | self._theirs).items()}
+        kin = {name: vars(preset) for name, preset in presets.items() if type(preset) is type(cfg)}
+        if not kin:
+            raise UnknownNameError(f"{type(cfg).__name__} is the configuration of no {self.kind}")
+        return min(kin, key=lambda name: sum(kin[name][field] != value for field, value in vars(cfg).items()))
 
     def make(self, name: str, **settings: Any) -> Part:  # noqa: ANN401
         """Make the part registered under `name`.

@@ -2,7 +2,7 @@
 
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib.metadata import EntryPoint
 from pathlib import Path
 from typing import Any
@@ -201,7 +201,8 @@ def test_names_of_papers_lead_to_parts() -> None:
 
 
 def test_a_configuration_knows_the_name_of_its_part() -> None:
-    assert raters.registry.name_of(raters.cfg("mistake")) == "mistake"
+    assert raters.registry.name_of(raters.cfg("mistake", eps_mistake=0.25)) == "mistake"
+    assert raters.registry.name_of(replace(raters.cfg("skip"), eps_mistake=0.25, eps_skip=0.5)) == "skip"
     assert raters.registry.name_of(raters.cfg("heron")) == "heron"
     assert agents.registry.name_of(agents.cfg("ppo", env="prefgym/Hopper-v0")) == "ppo"
     assert agents.registry.name_of(agents.cfg("cpl-kl")) == "cpl-kl"
