@@ -16,7 +16,7 @@ from prefgym.common.limits import Count, NonNegative, Positive, Share, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
 from prefgym.core.arrays import Env
 from prefgym.core.rollout import Rollout, backward_sum, forward_sum
-from prefgym.nn.gaussian import gaussian_log_prob
+from prefgym.nn.gaussian import gaussian_nll
 from prefgym.nn.mlp import Activation, mlp
 from prefgym.nn.normalisation import RunningNorm
 from prefgym.rl.online import OnlineAgent
@@ -109,7 +109,7 @@ class PPO(OnlineAgent[PPOCfg]):
         if deterministic:
             return mean, torch.zeros(len(mean), device=mean.device)
         noise = torch.empty_like(mean).normal_(generator=self.generator)
-        return mean + self.log_std.exp() * noise, gaussian_log_prob(noise, self.log_std).sum(-1)
+        return mean + self.log_std.exp() * noise, -gaussian_nll(noise, self.log_std).sum(-1)
 
     def start_over(self) -> None:
         """Forget where the environments are, and the returns so far."""
@@ -185,7 +185,7 @@ class PPO(OnlineAgent[PPOCfg]):
         if len(advantage) > 1:  # one alone has no deviation
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         noise = (action - self.actor(obs)) / self.log_std.exp()
-        log_ratio = gaussian_log_prob(noise, self.log_std).sum(-1) - old_log_prob
+        log_ratio = -gaussian_nll(noise, self.log_std).sum(-1) - old_log_prob
         ratio = log_ratio.exp()
         # L = -min(ratio A, clip(ratio, 1 - eps, 1 + eps) A)   (eq. 7)
         policy_loss = -torch.minimum(advantage * ratio, advantage * ratio.clamp(1 - cfg.clip, 1 + cfg.clip)).mean()

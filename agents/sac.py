@@ -20,7 +20,7 @@ from prefgym.common.states import State
 from prefgym.core.arrays import Env
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
-from prefgym.nn.gaussian import gaussian_log_prob
+from prefgym.nn.gaussian import gaussian_nll
 from prefgym.nn.mlp import Activation, mlp
 from prefgym.nn.normalisation import RunningNorm
 from prefgym.nn.stacked import StackedMLP
@@ -136,7 +136,7 @@ class SAC(ReplayAgent[SACCfg, Batch]):
         u = mean + log_std.exp() * noise
         # log pi(tanh u) = log N(u; mean, std) - sum log(1 - tanh^2 u)   (arXiv:1801.01290, eq. 21), where
         # log(1 - tanh^2 u) = 2 (log 2 - u - softplus(-2 u))
-        return u.tanh(), (gaussian_log_prob(noise, log_std) - 2 * (np.log(2) - u - softplus(-2 * u))).sum(-1)
+        return u.tanh(), (-gaussian_nll(noise, log_std) - 2 * (np.log(2) - u - softplus(-2 * u))).sum(-1)
 
     def executed(self, action: Tensor) -> Tensor:
         """Scale actions from -1..1 to the bounds of the environments. Shape as given."""

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.common.limits import Count, Within, check
-from prefgym.nn.gaussian import gaussian_log_prob
+from prefgym.nn.gaussian import gaussian_nll
 from prefgym.nn.mlp import Activation, Dropout, mlp
 from prefgym.nn.normalisation import RunningNorm
 
@@ -80,7 +80,7 @@ class Actor(nn.Module):
         # log pi := -||mu(s) - a||^2: a Gaussian's of fixed deviation, but for a constant
         terms = -error.square()
         if self.cfg.head == "gaussian":
-            terms = gaussian_log_prob(error / self.std, self.std.log())
+            terms = -gaussian_nll(error / self.std, self.std.log())
         return (terms if known is None else terms * known).sum(-1)
 
     @torch.no_grad()
