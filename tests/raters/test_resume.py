@@ -10,18 +10,8 @@ from commands import TINY, command
 from prefgym.cli.main import main
 from prefgym.runs.folder import RunFolder
 
-SESSIONS = (
-    "--steps",
-    "1000",
-    "--budget",
-    "30",
-    "--schedule.num-sessions",
-    "5",
-    "--schedule.last",
-    "0.9",
-    "--no-report",
-)
-FLAGS = (*TINY, "--env", "prefgym/Hopper-v0", *SESSIONS)
+SESSIONS = ("--budget", "30", "--schedule.num-sessions", "5", "--schedule.last", "0.9")
+FLAGS = (*TINY, "--env", "prefgym/Hopper-v0", "--steps", "1000", *SESSIONS, "--no-report")
 RATERS = ("heron", "cyclic", "turning", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety")
 
 
