@@ -41,14 +41,8 @@ SMALL = [
 _SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.random-steps", "200")
 AGENTS = {
     "residual": (
-        "--agent.base",
-        "zero",
-        "--agent.critic-updates",
-        "20",
-        "--agent.random-steps",
-        "200",
-        "--agent.hidden",
-        "16",
+        *("--agent.base", "zero", "--agent.random-steps", "200", "--agent.hidden", "16"),
+        *("--agent.critic-updates", "20", "--agent.updates-per-step", "0.5"),
     ),
     "ppo": ("--agent.epochs", "2"),
     "sac": _SAC,
