@@ -133,7 +133,15 @@ PEBBLE = ("--agent", "pebble", "--agent.random-steps", "300", "--agent.layer-nor
 SMALL = ("--reward.hidden", "8", "--reward.fit.gradient-steps", "5")
 
 
-@pytest.mark.parametrize("settings", [SMALL, (*SMALL, *PEBBLE), ("--reward", "win-rate", "--budget", "100")], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SMALL,
+        pytest.param((*SMALL, *PEBBLE), marks=pytest.mark.slow),
+        pytest.param(("--reward", "win-rate", "--budget", "100"), marks=pytest.mark.slow),
+    ],
+    ids=["ppo", "pebble", "win-rate"],
+)
 def test_a_resumed_run_learns_the_same(
     settings: tuple[str, ...], stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
