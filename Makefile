@@ -29,7 +29,7 @@ test: $(INSTALLED) ## Run the tests and the examples in docstrings, on all cores
 test-all: $(INSTALLED) ## Run the slow tests as well
 	$(PYTEST)
 
-soak: $(INSTALLED) ## Kill training runs at drawn moments, for half an hour or so; each must come to the same end
+soak: $(INSTALLED) ## Run what takes long by nature: kill 90 training runs, each of which must come to the same end
 	$(PY) scripts/kill_and_resume.py
 
 check: test-all check-rest ## Run everything that must hold before a change is taken
