@@ -13,7 +13,7 @@ TINY: dict[str, dict[str, int]] = {
     "own_environment.py": {"steps": 5000, "budget": 10},
     "own_rater.py": {"steps": 5000, "budget": 10},
     "own_reward_learner.py": {"steps": 5000, "budget": 10},
-    "stable_baselines3.py": {"steps": 800, "sessions": 2, "queries": 8},
+    "with_sb3.py": {"steps": 800, "sessions": 2, "queries": 8},
     "train.py": {"steps": 5000, "budget": 20},
 }
 
