@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check check-rest lint types wheel
+.PHONY: help install demo test test-all soak check check-rest lint types wheel
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -19,10 +19,20 @@ demo: $(INSTALLED) ## Train HalfCheetah from 500 simulated preferences; ends wit
 	$(VENV)/bin/prefgym train --env prefgym/HalfCheetah-v0 --rater oracle --agent ppo \
 		--budget 500 --steps 1_000_000 --seed 0 --out "runs/demo-$$(date +%Y-%m-%d-%H%M%S)"
 
-test: $(INSTALLED) ## Run the tests and the examples in docstrings, on all cores
-	$(PY) -m pytest -q -n auto --maxprocesses 8
+# SEED=7 runs the tests in an order of its own, the same one for the same number. Generators are left alone.
+ORDER = $(if $(SEED),-p randomly --randomly-seed=$(SEED) --randomly-dont-reset-seed)
+PYTEST = $(PY) -m pytest -q -n auto --maxprocesses 8 --dist worksteal $(ORDER)
 
-check: test check-rest ## Run everything that must hold before a change is taken
+test: $(INSTALLED) ## Run the tests and the examples in docstrings, on all cores, but for the slow ones
+	$(PYTEST) -m "not slow"
+
+test-all: $(INSTALLED) ## Run the slow tests as well
+	$(PYTEST)
+
+soak: $(INSTALLED) ## Run what takes long by nature: kill 90 training runs, each of which must come to the same end
+	$(PY) scripts/kill_and_resume.py
+
+check: test-all check-rest ## Run everything that must hold before a change is taken
 
 check-rest: lint types wheel ## Run what `make check` has beside the tests
 

@@ -12,6 +12,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and f
 import numpy as np
 import pytest
 import torch
+from commands import TINY, command
 from hypothesis import settings
 
 torch.set_num_threads(1)
@@ -45,6 +46,19 @@ def stopped_at() -> Callable[..., AbstractContextManager[None]]:
             yield
 
     return stopping
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Begin with the slow tests, so that short ones fill up what the last of them leaves idle."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
+@pytest.fixture(scope="session")
+def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Give a run folder with its report, and a policy that was kept on the way. Tests that change it copy it."""
+    out = tmp_path_factory.mktemp("finished") / "run"
+    assert command("train", *TINY, "--eval.keep", "--out", str(out)) == 0
+    return out
 
 
 @pytest.fixture

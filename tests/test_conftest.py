@@ -29,7 +29,8 @@ def test_own(no_global_rng):
 def test_draws_from_shared_generators_are_noticed(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "test_cases.py").write_text(CASES)
-    command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "-n0", "-q", str(tmp_path)]
+    flags = ("-o", f"pythonpath={Path(__file__).with_name('helpers')}", "-p", "no:cacheprovider", "-p", "no:randomly")
+    command = [sys.executable, "-m", "pytest", *flags, "-n0", "-q", str(tmp_path)]
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True)
     # A test that used a shared generator itself passes; what fails is taking its fixture down: 4 passed, 3 errors.
     assert "4 passed, 3 errors" in done.stdout, done.stdout

@@ -13,7 +13,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import command
+from commands import TINY, command
 
 from prefgym.cli.flags import parse_train
 from prefgym.cli.main import main
@@ -30,12 +30,7 @@ from prefgym.training.online import build
 from prefgym.training.parts import Parts
 from prefgym.training.sources import OnlineSource
 
-TINY = [
-    *("--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1", "--no-report"),
-    *("--segment-length", "5", "--agent.num-envs", "4", "--eval.episodes", "2", "--eval.final-episodes", "2"),
-    *("--schedule.num-sessions", "2", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5"),
-    *("--checkpoint.every", "500", "--agent.num-steps", "50", "--agent.hidden", "8"),
-]
+FLAGS = (*TINY, "--no-report")
 NOT_READ = {"tensorboard", ".lock"}
 """TensorBoard's files are for TensorBoard, and the lock is empty."""
 Read = Callable[[Path], dict[str, Any]]
@@ -46,7 +41,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, stopped_at: Callable[..., 
     """Make a run that was stopped when it was about to finish."""
     out = tmp_path_factory.mktemp("stopped") / "run"
     with stopped_at(RunFolder, "write_json"):
-        main(["train", *TINY, "--out", str(out)])
+        main(["train", *FLAGS, "--out", str(out)])
     shutil.rmtree(out / "checkpoints" / "final")  # the beginning of what it came to
     return out
 
@@ -55,14 +50,14 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, stopped_at: Callable[..., 
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make one that has finished."""
     out = tmp_path_factory.mktemp("finished") / "run"
-    assert command("train", *TINY, "--out", str(out)) == 0
+    assert command("train", *FLAGS, "--out", str(out)) == 0
     return out
 
 
 @pytest.fixture(scope="module")
 def read_stopped() -> Read:
     """Make what reads a run that was stopped; the parts are made once."""
-    cfg = parse_train(TINY)
+    cfg = parse_train(FLAGS)
     return partial(resumed, cfg, build(cfg))
 
 
@@ -118,22 +113,23 @@ def is_told(read: Read, out: Path, expected: dict[str, Any], *names: Path) -> bo
     return False
 
 
+@pytest.mark.parametrize("num", [40, pytest.param(200, marks=pytest.mark.slow)])
 @pytest.mark.parametrize("damage", ["flip", "cut"])
 @pytest.mark.parametrize("state", ["stopped", "finished"])
-def test_flips_and_cuts(state: str, damage: str, request: pytest.FixtureRequest, tmp_path: Path) -> None:
-    """200 in all kinds of files, one at a time; a kind is a place, whatever its size."""
+def test_flips_and_cuts(state: str, damage: str, num: int, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    """In all kinds of files, one at a time; a kind is a place, whatever its size."""
     run: Path = request.getfixturevalue(state)
     read: Read = request.getfixturevalue("read_stopped") if state == "stopped" else read_finished
     generator = np.random.default_rng(0)
     expected = read(copied(run, tmp_path))
     names = files_of(run)
     told = 0
-    for number in range(200):
+    for number in range(num):
         name = names[number % len(names)]
         out = copied(run, tmp_path)
         (out / name).write_bytes(harmed((run / name).read_bytes(), damage, generator))
         told += is_told(read, out, expected, name)
-    assert told > 150  # SQLite's pages are mostly empty, and metrics after the checkpoint are written again
+    assert told > 0.75 * num  # SQLite's pages are mostly empty, and metrics after the checkpoint are written again
 
 
 @pytest.mark.parametrize("state", ["stopped", "finished"])
@@ -272,13 +268,14 @@ cp disk/run/checkpoints/final/policy.safetensors .
 """
 
 
+@pytest.mark.slow  # four processes; a disk that fills up in this one: tests/cli/test_main.py
 @pytest.mark.parametrize("size_kib", [40, 200])
 def test_a_full_disk(size_kib: int, finished: Path) -> None:
     """A run on a small tmpfs is told that it is full; with room again, it goes on to the same policy."""
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("a disk cannot be mounted here")
     Path("disk").mkdir()
-    script = SMALL_DISK.format(python=sys.executable, flags=" ".join(TINY))
+    script = SMALL_DISK.format(python=sys.executable, flags=" ".join(FLAGS))
     subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", str(size_kib)], check=True)
     told = Path("told").read_text()
     assert Path("code").read_text() == "2\n", told

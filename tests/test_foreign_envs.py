@@ -55,24 +55,24 @@ def test_an_environment_that_lacks_something_is_told(capsys: pytest.CaptureFixtu
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-@pytest.mark.parametrize("env_id", ["FetchReachDense-v4", "dm_control/walker-walk-v0", "Pendulum-v1"])
+@pytest.mark.parametrize(
+    "env_id",
+    ["FetchReachDense-v4", pytest.param("dm_control/walker-walk-v0", marks=pytest.mark.slow), "Pendulum-v1"],
+)
 def test_environments_that_are_not_ours_train_and_have_pictures(
     env_id: str, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    """200 labels; where MuJoCo simulates, the queries are shown as well."""
+    """Where MuJoCo simulates, the queries are shown as well."""
     if env_id.startswith("dm_control"):
         pytest.importorskip("dm_control")  # has no wheel for Python 3.13
     out = tmp_path / "run"
-    argv = ["--env", env_id, "--budget", "200", "--steps", "8192", "--eval.episodes", "1", "--eval.final-episodes", "2"]
-    code, output, error = run(
-        capsys, "train", *argv, "--threads", "1", "--reward.fit.gradient-steps", "5", "--out", str(out)
-    )
+    code, output, error = run(capsys, "train", *TINY, "--env", env_id, "--out", str(out))
     assert code == 0
-    assert "200 queries" in output
+    assert "10 queries" in output
     assert "cannot be resumed" in error
     page = (out / "report.html").read_text()
     assert page.count("<video") == (1 if env_id == "Pendulum-v1" else 7)
-    code, output, _ = run(capsys, "evaluate", str(out), "--episodes", "2", "--video")
+    code, output, _ = run(capsys, "evaluate", str(out), "--episodes", "1", "--video")
     assert code == 0
     assert "video: " in output
 
@@ -83,7 +83,7 @@ def test_queries_that_are_not_ours_are_shown_if_pictures_are_recorded(
 ) -> None:
     """Six of ten queries, and the final policy; the page can be written again, and nothing else has changed."""
     out, blind = tmp_path / "run", tmp_path / "blind"
-    argv = ["train", *TINY, "--env", "Pendulum-v1", "--steps", "800", "--out"]
+    argv = ["train", *TINY, "--env", "Pendulum-v1", "--out"]
     code, output, _ = run(capsys, *argv, str(out), "--recorder.frame-height", "32")
     assert (code, "10 queries" in output) == (0, True)
     assert run(capsys, *argv, str(blind), "--no-report")[0] == 0

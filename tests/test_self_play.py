@@ -6,7 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from commands import run
+from commands import TINY_REWARD, run
 
 from prefgym.cli.main import main
 from prefgym.data.tables import load_preferences
@@ -17,9 +17,9 @@ TINY = (
     *("--segment-length", "20", "--agent.num-envs", "4", "--agent.num-steps", "20", "--agent.hidden", "8"),
     *("--eval.episodes", "2", "--eval.final-episodes", "2", "--checkpoint.every", "500"),
 )
-REWARDS = {"win-rate": (), "preference-model": ("--reward.hidden", "8", "--schedule.num-sessions", "5")}
+REWARDS = {"win-rate": (), "preference-model": (*TINY_REWARD, "--schedule.num-sessions", "5")}
 SLOW = ("--agent.random-steps", "400", "--agent.batch-size", "16", "--agent.updates-per-step", "0.1")
-AGENTS = {"ppo": (), "sac": SLOW}
+AGENTS = {"ppo": ("--agent.epochs", "1"), "sac": SLOW}
 
 
 def metrics(folder: str) -> list[dict[str, float]]:

@@ -7,24 +7,18 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import command
+from commands import TINY_PPO, TINY_REWARD, TINY_RUN, command
 
 import prefgym
 from prefgym.cli.main import main
 from prefgym.data.tables import load_preferences
 from prefgym.runs.folder import RunFolder
 
-TINY = [
-    *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
-    *("--segment-length", "5", "--agent.num-envs", "4", "--eval.episodes", "2", "--eval.final-episodes", "2"),
-    *("--schedule.num-sessions", "2", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5"),
-    *("--checkpoint.every", "500"),
-]
 _SB3 = '{"learning_starts": 100, "gradient_steps": 1, "policy_kwargs": {"net_arch": [8]}}'
 AGENTS = {
-    "ppo": ("--agent.num-steps", "50", "--agent.hidden", "8"),
-    "pebble": ("--agent.updates-per-step", "0.1", "--agent.hidden", "8"),
-    "sb3-sac": ("--agent.settings", _SB3),
+    "ppo": TINY_PPO,
+    "pebble": ("--agent.updates-per-step", "0.1", "--agent.hidden", "8", "--agent.num-envs", "4"),
+    "sb3-sac": ("--agent.settings", _SB3, "--agent.num-envs", "4"),
 }
 UNPICKLERS = (
     *("pickle:load", "pickle:loads", "pickle:Unpickler", "pickle:_loads", "pickle:_Unpickler", "cloudpickle:loads"),
@@ -56,7 +50,7 @@ def test_runs_are_resumed_and_used_without_unpicklers(
     """A run that was stopped when it was about to finish goes on; then everything that reads it is called."""
     out = tmp_path / "run"
     with stopped_at(RunFolder, "write_json"):
-        main([*TINY, "--agent", agent, *AGENTS[agent], "--out", str(out)])
+        main(["train", *TINY_RUN, *TINY_REWARD, "--agent", agent, *AGENTS[agent], "--out", str(out)])
     assert list(out.glob("checkpoints/step-*"))
     request.getfixturevalue("without_unpicklers")
     assert command("train", "--resume", str(out)) == 0

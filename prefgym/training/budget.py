@@ -42,7 +42,7 @@ class Schedule:
     >>> schedule = Schedule(ScheduleCfg(num_sessions=3, first=0.1, last=0.5, spacing=1.0), budget=100, steps=1000)
     >>> schedule.due(50, left=100), schedule.due(100, left=100)
     (0, 34)
-    >>> schedule.hold(100)
+    >>> schedule.mark_done(100)
     >>> schedule.due(120, left=66), schedule.due(300, left=66), schedule.due(500, left=66)
     (0, 33, 66)
     """

@@ -15,7 +15,7 @@ from prefgym.common.errors import UnknownNameError
 from prefgym.common.registry import Registry
 from prefgym.core.context import RaterContext
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from commands import command
+from commands import TINY, command
 
 import prefgym
 from prefgym.agents.ppo import PPO
@@ -257,16 +257,12 @@ def test_nothing_is_overwritten(preferences: Preferences) -> None:
     assert [path.name for path in Path().iterdir()] == ["feedback"]
 
 
-TINY = [
-    *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
-    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--eval.episodes", "2"),
-    *("--schedule.num-sessions", "2", "--reward.hidden", "8", "--reward.fit.gradient-steps", "5", "--no-report"),
-]
+FLAGS = ("train", *TINY, "--no-report")
 
 
 def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     """What was answered in one run is exported, validated, and begins another: it has a reward from the start."""
-    assert command(*TINY, "--out", "one") == 0
+    assert command(*FLAGS, "--out", "one") == 0
     assert command("feedback", "export", "one", "exported", "--licence", "CC0-1.0") == 0
     assert command("feedback", "validate", "exported") == 0
     told = "exported: 10 queries about prefgym/InvertedPendulum-v0 to oracle: 10 answered\n"
@@ -275,7 +271,7 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(row["used_at"] == row["asked_at"] and row["created_at"] for row in rows)
     back, whole = prefgym.read_feedback(Path("exported")), load_preferences(Path("one/preferences/preferences"))
     assert_equal(back.queries.options, whole.queries.options)
-    assert command(*TINY, "--out", "two", "--preferences", "exported", "--checkpoint.every", "500") == 0
+    assert command(*FLAGS, "--out", "two", "--preferences", "exported") == 0
     first, second = (json.loads(line) for line in Path("two/metrics.jsonl").read_text().splitlines()[:2])
     assert first["time/total_timesteps"] == 0 and "reward_model/accuracy" in first
     assert any(name.startswith("train/") for name in second)
@@ -288,7 +284,7 @@ def test_a_run_that_can_ask_nothing_keeps_what_it_learned_from_what_it_began_wit
 ) -> None:
     """Two steps of each env, and segments of five; without preferences to begin with there is nothing to keep."""
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
-    short = (*TINY, "--steps", "8", "--agent.num-envs", "4", "--agent.num-steps", "2", "--sampler.no-keep-short")
+    short = (*FLAGS, "--steps", "8", "--agent.num-envs", "4", "--agent.num-steps", "2", "--sampler.no-keep-short")
     assert command(*short, "--out", "nothing") == 2
     assert "Nothing could be asked" in capsys.readouterr().err
     assert command(*short, "--preferences", "given", "--out", "kept") == 0
@@ -305,7 +301,7 @@ def test_a_run_that_began_with_preferences_is_interrupted_before_its_first_step(
 
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
     monkeypatch.setattr(PPO, "collect", interrupt)
-    assert command(*TINY, "--preferences", "given", "--out", "run") == 130
+    assert command(*FLAGS, "--preferences", "given", "--out", "run") == 130
     assert Path("run/manifest.json").is_file() and not Path("run/report/reward_scatter.json").exists()
 
 
@@ -317,7 +313,7 @@ def test_a_run_that_began_with_preferences_is_resumed(
     Without what it began with, or with something else in its place, it is not.
     """
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
-    flags = (*TINY, "--preferences", "given", "--checkpoint.every", "800")
+    flags = (*FLAGS, "--preferences", "given")
     assert command(*flags, "--out", "whole") == 0
     with stopped_at(RunFolder, "write_json"):
         main([*flags, "--out", "stopped"])
@@ -354,7 +350,7 @@ def test_what_does_not_fit_is_refused(flags: tuple[str, ...], told: str, capsys:
     given = example_preferences(obs_dim=4, action_dim=1)
     write_feedback(Path("given"), given, CARD)
     write_feedback(Path("unanswered"), given[given.answers.status == Status.SKIPPED], CARD)
-    assert command(*TINY, "--preferences", "given", *flags, "--out", "run") == 2
+    assert command(*FLAGS, "--preferences", "given", *flags, "--out", "run") == 2
     assert told in capsys.readouterr().err
     assert not Path("run").exists()
 
@@ -366,6 +362,6 @@ def test_what_to_do_is_said(argv: tuple[str, ...], capsys: pytest.CaptureFixture
 
 
 def test_a_run_in_which_nobody_was_asked_has_nothing_to_export(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command(*TINY, "--rater", "none", "--out", "run") == 0
+    assert command(*FLAGS, "--rater", "none", "--out", "run") == 0
     assert command("feedback", "export", "run", "exported") == 2
     assert "run has no preferences: nobody was asked" in capsys.readouterr().err

@@ -1,8 +1,5 @@
 """Demonstrations as Minari datasets: what was played is what is read back."""
 
-import re
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +8,7 @@ import numpy as np
 import pytest
 from commands import command, run
 from gymnasium.vector import AutoresetMode
+from pages import DOCS, run_examples
 
 import prefgym
 from prefgym.common.errors import UserError
@@ -215,15 +213,13 @@ def test_bad_input_ends_in_one_sentence(
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:  # noqa: ANN401
     """docs/datasets.md: on two episodes of the dataset that its first command writes."""
-    page = (Path(__file__).resolve().parents[2] / "docs" / "datasets.md").read_text()
+    page = (DOCS / "datasets.md").read_text()
     written = next(line for line in page.splitlines() if line.startswith("prefgym demos"))
     assert run(capsys, "demos", *written.replace("--episodes 100", "--episodes 2").split()[2:])[0] == 0
-    examples = re.findall(r"```python\n(.*?)```", page, flags=re.DOTALL)
-    script = "\n".join([*examples, "print(env.spec.id, len(preferences))"])
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", script], capture_output=True, text=True)
-    assert done.stdout.splitlines()[-1:] == ["prefgym/FetchPickAndPlace-v0 100"], done.stderr
+    names = run_examples("datasets.md", tmp_path)
+    assert (names["env"].spec.id, len(names["preferences"])) == ("prefgym/FetchPickAndPlace-v0", 100)
 
 
 def test_without_minari_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,6 +19,8 @@ from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured, loa
 
 FOLDER = Path(__file__).resolve().parents[2] / "envs" / "experts"
 SHIPPED = sorted(file.stem for file in FOLDER.glob("*.json"))
+QUICK = ("InvertedPendulum", "Pusher", "Reacher")
+"""Tasks whose ten episodes take less than a second or two."""
 LEAST = {
     "Ant": 3500,
     "HalfCheetah": 5000,
@@ -46,7 +48,9 @@ def small() -> Expert:
     return Expert(card)
 
 
-@pytest.mark.parametrize("name", SHIPPED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[] if name.startswith(QUICK) else pytest.mark.slow) for name in SHIPPED]
+)
 def test_an_expert_returns_what_its_card_says(name: str) -> None:
     """The mean of ten other episodes lies where the card predicts it."""
     task, _, level = name.partition("-v0-")

@@ -13,13 +13,14 @@ TINY: dict[str, dict[str, int]] = {
     "own_environment.py": {"steps": 5000, "budget": 10},
     "own_rater.py": {"steps": 5000, "budget": 10},
     "own_reward_learner.py": {"steps": 5000, "budget": 10},
-    "stable_baselines3.py": {"steps": 800, "sessions": 2, "queries": 8},
+    "with_sb3.py": {"steps": 800, "sessions": 2, "queries": 8},
     "train.py": {"steps": 5000, "budget": 20},
 }
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_run(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MUJOCO_GL", "disabled")  # tests of the report draw its videos
     name = program.removesuffix(".py")
     spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / program)
     assert spec is not None and spec.loader is not None

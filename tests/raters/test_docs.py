@@ -1,12 +1,11 @@
 """What docs/raters.md, docs/samplers.md, docs/tabular.md and docs/experts.md show works."""
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import gymnasium as gym
 import pytest
+from pages import run_examples
 
 from prefgym import raters
 from prefgym.raters.factors import resolve
@@ -15,13 +14,10 @@ from prefgym.raters.scripted import ScriptedRaterCfg
 ROOT = Path(__file__).resolve().parents[2]
 
 
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 @pytest.mark.parametrize("page", ["raters", "samplers", "tabular", "experts"])
-def test_examples_run(page: str) -> None:
-    """The Python examples of a page run one after the other."""
-    examples = re.findall(r"```python\n(.*?)```", (ROOT / "docs" / f"{page}.md").read_text(), flags=re.DOTALL)
-    assert examples
-    done = subprocess.run([sys.executable, "-c", "\n".join(examples)], cwd=ROOT, capture_output=True, text=True)
-    assert done.returncode == 0, done.stderr
+def test_examples_run(page: str, tmp_path: Path) -> None:
+    run_examples(f"{page}.md", tmp_path)
 
 
 def test_the_table_of_raters_is_true() -> None:

@@ -5,37 +5,22 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 import pytest
-from commands import command
+from commands import TINY, command
 
 from prefgym.cli.main import main
 from prefgym.runs.folder import RunFolder
 
-TINY = [
-    *("--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "30", "--threads", "1", "--no-report"),
-    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.hidden", "8"),
-    *(
-        "--eval.episodes",
-        "2",
-        "--eval.final-episodes",
-        "2",
-        "--schedule.num-sessions",
-        "5",
-        "--checkpoint.every",
-        "500",
-    ),
-    *("--reward.hidden", "8", "--reward.fit.gradient-steps", "5"),
-]
-
-
+SESSIONS = ("--budget", "30", "--schedule.num-sessions", "5", "--schedule.last", "0.9")
+FLAGS = (*TINY, "--env", "prefgym/Hopper-v0", "--steps", "1000", *SESSIONS, "--no-report")
 RATERS = ("heron", "cyclic", "turning", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety")
 
 
 @pytest.mark.parametrize("rater", RATERS)
 def test_a_resumed_run_learns_the_same(rater: str, stopped_at: Callable[..., AbstractContextManager[None]]) -> None:
     """From the last of its checkpoints, after which there is another session."""
-    assert command("train", *TINY, "--rater", rater, "--out", "whole") == 0
+    assert command("train", *FLAGS, "--rater", rater, "--out", "whole") == 0
     with stopped_at(RunFolder, "write_json"):
-        main(["train", *TINY, "--rater", rater, "--out", "stopped"])
+        main(["train", *FLAGS, "--rater", rater, "--out", "stopped"])
     assert command("train", "--resume", "stopped", "--resume-from", "previous") == 0
     kept = Path("checkpoints/final/reward.safetensors"), Path("preferences/preferences.safetensors")
     for name in kept:

@@ -13,6 +13,7 @@ from prefgym.training.budget import ScheduleCfg
 from prefgym.training.config import EvalCfg
 
 
+@pytest.mark.slow
 def test_a_good_way_predicts_more_than_one_that_shrinks_all_to_nothing(capsys: pytest.CaptureFixture[str]) -> None:
     train(
         "prefgym/HalfCheetah-v0",

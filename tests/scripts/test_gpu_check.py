@@ -10,6 +10,7 @@ pytest.importorskip("mujoco_warp")
 from gpu_check import GpuCheckCfg, main, report
 
 
+@pytest.mark.slow
 def test_parts_are_kept_as_they_come(capsys: pytest.CaptureFixture[str]) -> None:
     """Tiny sizes: a step agrees, no rollout waits, a training counts where time goes; a second call keeps the first."""
     told_first = ("agreement", "sync", "distribution")

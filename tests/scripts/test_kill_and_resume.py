@@ -6,6 +6,7 @@ import pytest
 from kill_and_resume import WORK, KillAndResumeCfg, differences, main
 
 
+@pytest.mark.slow  # a sample of `make soak`
 @pytest.mark.parametrize(("agent", "moments"), [("ppo", len(WORK) - 1), ("pebble", 4), ("sb3-sac", 4)])
 def test_killed_runs_come_to_the_same(agent: str, moments: int, capsys: pytest.CaptureFixture[str]) -> None:
     """Real runs, killed in each kind of work (ppo relabels nothing), or in some, with raters who answer late."""

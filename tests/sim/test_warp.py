@@ -74,6 +74,7 @@ def test_states_of_the_cpu_can_be_put_on_a_device() -> None:
     assert torch.equal(after[1], before[1])
 
 
+@pytest.mark.slow  # all kernels of a step, on a CPU
 def test_the_contract_of_vector_environments_is_kept() -> None:
     """check_vector_env finds nothing wrong, with tensors in the place of arrays."""
     check_vector_env(lambda: TensorVectorEnv(num_envs=3, **CHEETAH), num_steps=10)

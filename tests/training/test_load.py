@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from commands import command
+from commands import TINY, command
 
 import prefgym
 from prefgym.common.errors import UserError
@@ -19,21 +19,11 @@ from prefgym.evaluation.evaluate import evaluate
 from prefgym.rewards.preference_model import PreferenceModel
 from prefgym.runs.folder import write_manifest
 
-TINY = [
-    *("train", "--env", "prefgym/InvertedPendulum-v0", "--steps", "2000", "--budget", "10", "--threads", "1"),
-    *("--segment-length", "5", "--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.hidden", "8"),
-    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--schedule.num-sessions", "2", "--no-report"),
-    *("--reward.hidden", "8", "8", "--reward.fit.gradient-steps", "5", "--reward.num-members", "2"),
-    *("--eval.every", "1000", "--eval.keep"),
-]
 
-
-@pytest.fixture(scope="module")
-def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Train once."""
-    folder = tmp_path_factory.mktemp("load") / "run"
-    assert command(*TINY, "--out", str(folder)) == 0
-    return folder
+@pytest.fixture
+def run(finished_run: Path, tmp_path: Path) -> Path:
+    """Copy a run, so that it may be damaged."""
+    return Path(shutil.copytree(finished_run, tmp_path / "trained"))
 
 
 def test_a_policy_acts_as_it_did(run: Path) -> None:
@@ -51,7 +41,8 @@ def test_a_policy_acts_as_it_did(run: Path) -> None:
 
 def test_a_preference_model_knows_whom_it_meets(tmp_path: Path) -> None:
     """With the queue of the last rollouts; two of them are told apart by what they give the same steps."""
-    assert command(*TINY, "--reward", "preference-model", "--out", str(tmp_path / "run")) == 0
+    flags = ("--reward", "preference-model", "--no-report", "--out", str(tmp_path / "run"))
+    assert command("train", *TINY, "--steps", "1000", *flags) == 0
     learner = prefgym.load_reward(tmp_path / "run")
     assert isinstance(learner, PreferenceModel) and len(learner.queue) == 64
     options = load_preferences(tmp_path / "run" / "preferences" / "preferences").queries.options
@@ -65,8 +56,8 @@ def test_a_policy_on_the_way_is_kept(run: Path) -> None:
     """It has the return that was measured when it was kept, and the last one stays what it was."""
     lines = [json.loads(line) for line in (run / "metrics.jsonl").read_text().splitlines()]
     measured = {line["time/total_timesteps"]: line["eval/mean_reward"] for line in lines if "eval/mean_reward" in line}
-    kept = prefgym.load_policy(run, steps=1000)
-    assert evaluate(kept, make_evaluation_env("prefgym/InvertedPendulum-v0", 2, 1)).mean == measured[1000]
+    kept = prefgym.load_policy(run, steps=400)
+    assert evaluate(kept, make_evaluation_env("prefgym/InvertedPendulum-v0", 1, 1)).mean == measured[400]
     obs = np.ones((1, 4), np.float32)
     assert not np.array_equal(
         kept.predict(obs, deterministic=True)[0], prefgym.load_policy(run).predict(obs, deterministic=True)[0]

@@ -28,9 +28,9 @@ from prefgym.wrappers.preference import PreferenceVectorEnv
 
 SMALL = [
     *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
-    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "2", "--eval.every", "1000"),
+    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "1", "--eval.every", "1000"),
     *("--eval.episodes", "2", "--eval.final-episodes", "2", "--reward.hidden", "16", "--schedule.num-sessions", "4"),
-    *("--schedule.first", "0.2", "--sampler", "disagreement"),
+    *("--schedule.first", "0.2", "--sampler", "disagreement", "--reward.fit.gradient-steps", "10"),
 ]
 
 

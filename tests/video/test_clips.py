@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
 from prefgym.video.clips import MAX_FPS, MIN_FPS, Frames, choose_pace, encode_mp4, make_clip, segment_frames
 from prefgym.video.clips import side_by_side as put_side_by_side
 
@@ -118,22 +118,29 @@ def test_a_clip_knows_how_long_it_plays() -> None:
     assert clip.poster.startswith(b"\xff\xd8")
 
 
-def test_segments_show_valid_steps_only(preferences: Preferences) -> None:
-    """Query 0's second option has 3 steps of 8, and so 4 states."""
+@pytest.fixture
+def options() -> Segments:
+    """Make two segments with states, of 8 steps and of 3."""
+    zeros, flags = torch.zeros(2, 9, 3), torch.zeros(2, dtype=torch.bool)
+    length = torch.tensor([8, 3])
+    return Segments(obs=zeros, action=zeros[:, 1:], length=length, terminated=flags, truncated=flags, state=zeros)
+
+
+def test_segments_show_valid_steps_only(options: Segments) -> None:
+    """The second one has 3 steps of 8, and so 4 states."""
     seen: list[int] = []
 
     def draw(states: np.ndarray[Any, Any]) -> Frames:
         seen.append(len(states))
         return np.zeros((len(states), 4, 4, 3), dtype=np.uint8)
 
-    options = preferences.queries.options[0]
     assert [segment_frames(options[k], draw) is None for k in range(2)] == [False, False]
     segment_frames(options[0], draw, stride=3)
     assert seen == [9, 4, 3]
 
 
-def test_recorded_pictures_need_no_physics(preferences: Preferences) -> None:
-    option = replace(preferences.queries.options[0, 1], state=None, frames=torch.ones(8, 4, 6, 3, dtype=torch.uint8))
+def test_recorded_pictures_need_no_physics(options: Segments) -> None:
+    option = replace(options[1], state=None, frames=torch.ones(8, 4, 6, 3, dtype=torch.uint8))
     frames = segment_frames(option, None)
     assert frames is not None
     assert frames.shape == (3, 4, 6, 3)

@@ -32,25 +32,29 @@ from prefgym.training.online import build
 from prefgym.wrappers.guards import GuardedVectorEnv
 
 SMALL = [
-    *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
-    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--eval.every", "1000000"),
-    *("--reward.hidden", "16", "--schedule.num-sessions", "4", "--schedule.first", "0.1", "--checkpoint.every", "500"),
+    *("--env", "prefgym/Hopper-v0", "--steps", "1500", "--budget", "40", "--threads", "1", "--segment-length", "10"),
+    *("--agent.num-envs", "8", "--agent.num-steps", "16", "--eval.every", "1000000"),
+    *("--reward.hidden", "16", "--schedule.num-sessions", "4", "--schedule.first", "0.1", "--checkpoint.every", "200"),
+    *("--reward.fit.gradient-steps", "5"),
 ]
 
-_SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.random-steps", "500")
+_SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.random-steps", "200")
 AGENTS = {
-    "residual": ("--agent.base", "zero", "--agent.random-steps", "500", "--agent.hidden", "16"),
+    "residual": (
+        *("--agent.base", "zero", "--agent.random-steps", "200", "--agent.hidden", "16"),
+        *("--agent.critic-updates", "20", "--agent.updates-per-step", "0.5"),
+    ),
     "ppo": ("--agent.epochs", "2"),
     "sac": _SAC,
     "pebble": _SAC,
-    "sb3-ppo": ("--agent.settings", '{"n_steps": 32, "n_epochs": 2}'),
+    "sb3-ppo": ("--agent.settings", '{"n_steps": 16, "n_epochs": 2}'),
     "sb3-sac": (
         "--agent.settings",
-        '{"learning_starts": 500, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
+        '{"learning_starts": 200, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
     ),
     "sb3-td3": (
         "--agent.settings",
-        '{"learning_starts": 500, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
+        '{"learning_starts": 200, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
     ),
 }
 

@@ -32,10 +32,10 @@ pytest.importorskip("mujoco_warp")
 
 DEVICE_ENVS: dict[str, Any] = {"backend": "warp", "device": "cpu", "max_episode_steps": 6}
 TINY = [
-    *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--steps", "960", "--budget", "20", "--threads", "1"),
+    *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--steps", "480", "--budget", "20", "--threads", "1"),
     *("--segment-length", "5", "--agent.num-envs", "8", "--agent.num-steps", "15", "--agent.hidden", "8"),
     *("--eval.episodes", "1", "--eval.final-episodes", "1", "--schedule.num-sessions", "4", "--no-report"),
-    *("--schedule.first", "0.1", "--checkpoint.every", "240"),
+    *("--schedule.first", "0.1", "--checkpoint.every", "120"),
 ]
 
 
@@ -133,7 +133,15 @@ PEBBLE = ("--agent", "pebble", "--agent.random-steps", "300", "--agent.layer-nor
 SMALL = ("--reward.hidden", "8", "--reward.fit.gradient-steps", "5")
 
 
-@pytest.mark.parametrize("settings", [SMALL, (*SMALL, *PEBBLE), ("--reward", "win-rate", "--budget", "200")], ids=str)
+@pytest.mark.parametrize(
+    "settings",
+    [
+        SMALL,
+        pytest.param((*SMALL, *PEBBLE), marks=pytest.mark.slow),
+        pytest.param(("--reward", "win-rate", "--budget", "100"), marks=pytest.mark.slow),
+    ],
+    ids=["ppo", "pebble", "win-rate"],
+)
 def test_a_resumed_run_learns_the_same(
     settings: tuple[str, ...], stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:

@@ -22,7 +22,8 @@ def test_what_is_told_by_hand() -> None:
     assert [x.tolist() for x in told] == [[3, 2], [2.0, -2.0], [4.0, -1.0], [1.0, -1.0]]
 
 
-def test_a_run_is_summarize(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.slow  # episodes of 1000 steps
+def test_a_run_is_summarized(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Of HalfCheetah, whose episodes last 1000 steps."""
     train(HALF_CHEETAH, rater="none", steps=2048, threads=1, report=False, out=tmp_path / "run")
     assert main(EpisodesOfCfg(runs=(tmp_path / "run",), episodes=2)) == 0

@@ -8,6 +8,7 @@ import pytest
 from regret_identifiability import Cell, IdentifiabilityCfg, choose, main, read
 
 
+@pytest.mark.slow
 def test_what_was_learned_is_not_learned_again(capsys: pytest.CaptureFixture[str]) -> None:
     """Two environments, two kinds of answers, two learners; the second call only prints."""
     cfg = IdentifiabilityCfg(num_random=1, preferences=(60,), num_policies=20, results=Path("results.jsonl"))
