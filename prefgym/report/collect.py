@@ -6,18 +6,23 @@ from prefgym.data.tables import load_preferences
 from prefgym.evaluation.envs import make_evaluation_env, source_of_run
 from prefgym.report.page import write_report
 from prefgym.sim.capabilities import physics_of
+from prefgym.sim.source import EnvSource
 from prefgym.video.film import fps_of
 
 
-def write_run_report(run: Path) -> Path:
+def write_run_report(run: Path, source: EnvSource | None = None) -> Path:
     """Write the report of a run and return its path.
+
+    Args:
+        run: Its folder.
+        source: Makes its environments; None for what its `config.yaml` says.
 
     Raises:
         UserError: If `run` is no run folder, or its environment cannot be made.
     """
-    source, asked = source_of_run(run), run / "preferences" / "preferences"
+    asked = run / "preferences" / "preferences"
     preferences = load_preferences(asked) if asked.with_suffix(".json").is_file() else None
-    env = make_evaluation_env(source, 1, 1)
+    env = make_evaluation_env(source or source_of_run(run), 1, 1)
     physics = physics_of(env)
     fps = fps_of(env)
     if physics is None:

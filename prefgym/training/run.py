@@ -156,7 +156,7 @@ class Run:
             UserError: If a file that it shows is missing or damaged.
         """
         verify_reported(self.path)
-        page = write_run_report(self.path)
+        page = write_run_report(self.path, self._objects.env)
         renew_in_manifest(self.path, page.name)
         return page
 

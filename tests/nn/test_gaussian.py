@@ -9,7 +9,7 @@ from prefgym.nn.gaussian import gaussian_nll
 
 
 def test_against_torch() -> None:
-    """torch's own Normal says the same of each number."""
+    """Torch's own Normal says the same of each number."""
     mean, log_std, action = torch.tensor([0.0, 1.0]), torch.tensor([0.5, -1.0]), torch.tensor([[0.3, 0.7], [2.0, 1.0]])
     known = torch.distributions.Normal(mean, log_std.exp()).log_prob(action)
     torch.testing.assert_close(gaussian_nll((action - mean) / log_std.exp(), log_std), -known)
