@@ -88,7 +88,6 @@ def test_a_run_is_made_once(tmp_path: Path) -> None:
     assert first["git_revision"] == json.loads((folder / "manifest.json").read_text())["git_revision"]
 
 
-@pytest.mark.slow  # two processes each
 @pytest.mark.parametrize("is_ours", [True, False])
 def test_a_run_of_the_same_commit_is_resumed(
     is_ours: bool, stopped_at: Callable[..., AbstractContextManager[None]]

@@ -21,6 +21,7 @@ TINY: dict[str, dict[str, int]] = {
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_run(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUJOCO_GL", "disabled")  # tests of the report draw its videos
+    monkeypatch.setattr("prefgym.training.config.usable_cpus", lambda: 1)
     name = program.removesuffix(".py")
     spec = importlib.util.spec_from_file_location(name, ROOT / "examples" / program)
     assert spec is not None and spec.loader is not None

@@ -15,7 +15,6 @@ from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Measured
 TINY = Training(steps=3000, every=1000, episodes=2, ppo={"num_envs": 4, "num_steps": 100, "hidden": (8,)})
 
 
-@pytest.mark.slow
 def test_both_levels_are_made_and_what_is_there_is_left_alone(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

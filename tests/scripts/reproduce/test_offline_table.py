@@ -15,7 +15,6 @@ TINY = OfflineTableCfg(
 )
 
 
-@pytest.mark.slow  # trains in processes of its own
 def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     pytest.importorskip("minari")
     cfg = replace(TINY, out=tmp_path / "runs", results=tmp_path / "results.jsonl")

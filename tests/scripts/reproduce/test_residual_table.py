@@ -13,7 +13,6 @@ TINY = ResidualTableCfg(
 )
 
 
-@pytest.mark.slow  # trains in processes of its own
 def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A reaching gripper, corrected for a single rollout."""
     cfg = replace(TINY, out=tmp_path / "runs", results=tmp_path / "results.jsonl")

@@ -22,7 +22,6 @@ TINY = SelfPlayTableCfg(
 )
 
 
-@pytest.mark.slow  # trains in processes of its own
 def test_a_table_is_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Two untrained policies; the one that falls later is preferred by the oracle."""
     cfg = replace(TINY, out=tmp_path / "runs", results=tmp_path / "results.jsonl")
