@@ -50,7 +50,7 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
         frozenset(
             {
                 *("report", "common", "core", "runs", "data.tables", "video", "evaluation", "rewards.health"),
-                *("sim.gl", "sim.render", "sim.capabilities"),
+                *("sim.gl", "sim.render", "sim.capabilities", "sim.source"),
             }
         ),
         "a report shows what a run folder holds",
