@@ -12,8 +12,10 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and f
 import numpy as np
 import pytest
 import torch
-from commands import TINY, command
 from hypothesis import settings
+from tiny import tiny_run
+
+from prefgym.training.config import EvalCfg
 
 torch.set_num_threads(1)
 settings.register_profile("prefgym", deadline=None, derandomize=True, database=None)
@@ -57,8 +59,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a run folder with its report, and a policy that was kept on the way. Tests that change it copy it."""
     out = tmp_path_factory.mktemp("finished") / "run"
-    assert command("train", *TINY, "--eval.keep", "--out", str(out)) == 0
-    return out
+    return tiny_run(eval=EvalCfg(every=300, episodes=1, final_episodes=2, keep=True), out=out).path
 
 
 @pytest.fixture

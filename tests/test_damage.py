@@ -13,10 +13,9 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import TINY, command
+from commands import TINY
+from tiny import tiny_cfg, tiny_run
 
-from prefgym.cli.flags import parse_train
-from prefgym.cli.main import main
 from prefgym.common.errors import UserError
 from prefgym.common.files import read_sealed_json
 from prefgym.common.states import flatten
@@ -28,9 +27,9 @@ from prefgym.training.load import load_policy, load_reward
 from prefgym.training.loop import Loop
 from prefgym.training.online import build
 from prefgym.training.parts import Parts
+from prefgym.training.run import Run
 from prefgym.training.sources import OnlineSource
 
-FLAGS = (*TINY, "--no-report")
 NOT_READ = {"tensorboard", ".lock"}
 """TensorBoard's files are for TensorBoard, and the lock is empty."""
 Read = Callable[[Path], dict[str, Any]]
@@ -41,7 +40,7 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, stopped_at: Callable[..., 
     """Make a run that was stopped when it was about to finish."""
     out = tmp_path_factory.mktemp("stopped") / "run"
     with stopped_at(RunFolder, "write_json"):
-        main(["train", *FLAGS, "--out", str(out)])
+        tiny_run(report=False, out=out)
     shutil.rmtree(out / "checkpoints" / "final")  # the beginning of what it came to
     return out
 
@@ -50,14 +49,13 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, stopped_at: Callable[..., 
 def finished(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Make one that has finished."""
     out = tmp_path_factory.mktemp("finished") / "run"
-    assert command("train", *FLAGS, "--out", str(out)) == 0
-    return out
+    return tiny_run(report=False, out=out).path
 
 
 @pytest.fixture(scope="module")
 def read_stopped() -> Read:
     """Make what reads a run that was stopped; the parts are made once."""
-    cfg = parse_train(FLAGS)
+    cfg = tiny_cfg(report=False)
     return partial(resumed, cfg, build(cfg))
 
 
@@ -169,10 +167,8 @@ def latest(run: Path) -> Iterator[Path]:
 
 
 @pytest.mark.parametrize("how", ["cut", "missing"])
-def test_the_previous_checkpoint_goes_on(
-    how: str, stopped: Path, finished: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """The command names the file and ends with 2; with the previous checkpoint it comes to the policy it would have."""
+def test_the_previous_checkpoint_goes_on(how: str, stopped: Path, finished: Path, tmp_path: Path) -> None:
+    """The file is named; from the previous checkpoint, the run comes to the policy that it would have."""
     policy = Path("checkpoints/final/policy.safetensors")
     for name in latest(stopped):
         out = copied(stopped, tmp_path)
@@ -180,28 +176,29 @@ def test_the_previous_checkpoint_goes_on(
             (out / name).write_bytes((stopped / name).read_bytes()[:100])
         else:
             (out / name).unlink()
-        assert command("train", "--resume", str(out)) == 2
-        assert str(out / name) in capsys.readouterr().err
-        assert command("train", "--resume", str(out), "--resume-from", "previous") == 0
+        with pytest.raises(UserError) as told:
+            Run(out).resume()
+        assert str(out / name) in str(told.value)
+        Run(out).resume("previous")
         assert (out / policy).read_bytes() == (finished / policy).read_bytes()
 
 
 def test_a_run_that_was_mended_and_killed_goes_on(
     stopped: Path, finished: Path, tmp_path: Path, stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
-    """Killed again before the next checkpoint, and once more after it: the same command goes on each time."""
+    """Killed again before the next checkpoint, and once more after it: it goes on in the same way each time."""
     out = copied(stopped, tmp_path)
     for name in ("metrics.jsonl", "preferences/answers.sqlite"):
         (out / name).write_bytes((stopped / name).read_bytes()[:100])
     for place in (Loop, "run_to_end"), (RunFolder, "write_json"):
         with stopped_at(*place):
-            main(["train", "--resume", str(out), "--resume-from", "previous"])
-    assert command("train", "--resume", str(out)) == 0
+            Run(out).resume("previous")
+    Run(out).resume()
     policy = Path("checkpoints/final/policy.safetensors")
     assert (out / policy).read_bytes() == (finished / policy).read_bytes()
 
 
-def test_two_processes_cannot_write_one_run(stopped: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_two_processes_cannot_write_one_run(stopped: Path, tmp_path: Path) -> None:
     """The second is told so, and leaves everything as it is; when the first is gone, it may."""
     out = copied(stopped, tmp_path)
     code = f"import sys; from prefgym.runs.folder import lock; from pathlib import Path; f = lock(Path({str(out)!r}))"
@@ -209,10 +206,10 @@ def test_two_processes_cannot_write_one_run(stopped: Path, tmp_path: Path, capsy
     with subprocess.Popen([sys.executable, "-c", code + waiting], stdin=-1, stdout=-1) as other:
         assert other.stdout is not None
         other.stdout.readline()
-        assert command("train", "--resume", str(out)) == 2
-        assert f"{out} is being written by another process" in capsys.readouterr().err
+        with pytest.raises(UserError, match=f"{out} is being written by another process"):
+            Run(out).resume()
         other.kill()
-    assert command("train", "--resume", str(out)) == 0
+    Run(out).resume()
 
 
 def test_what_fails_costs_no_checkpoint(stopped: Path, tmp_path: Path) -> None:
@@ -220,7 +217,8 @@ def test_what_fails_costs_no_checkpoint(stopped: Path, tmp_path: Path) -> None:
     out = copied(stopped, tmp_path)
     (out / "config.yaml").unlink()
     before = sorted(out.glob("checkpoints/step-*"))
-    assert command("train", "--resume", str(out), "--resume-from", "previous") == 2
+    with pytest.raises(UserError):
+        Run(out).resume("previous")
     assert sorted(out.glob("checkpoints/step-*")) == before
 
 
@@ -231,13 +229,14 @@ def test_an_interrupted_run_keeps_its_checkpoints(
     out = copied(stopped, tmp_path)
     with monkeypatch.context() as patch:
         patch.setattr(Loop, "run_to_end", interrupt)
-        assert command("train", "--resume", str(out)) == 130
+        assert Run(out).resume().result.interrupted
     whole = (out / "result.json").read_bytes()
     (out / "result.json").write_bytes(whole.replace(b'"interrupted"', b'"hnterrupted"'))
-    assert command("train", "--resume", str(out)) == 2
+    with pytest.raises(UserError):
+        Run(out).resume()
     assert len([*out.glob("checkpoints/step-*")]) == 2
     (out / "result.json").write_bytes(whole)
-    assert command("train", "--resume", str(out)) == 0
+    Run(out).resume()
     policy = Path("checkpoints/final/policy.safetensors")
     assert (out / policy).read_bytes() == (finished / policy).read_bytes()
 
@@ -252,14 +251,14 @@ def test_a_run_that_begins_again_writes_its_log_again(stopped: Path, tmp_path: P
     out = copied(stopped, tmp_path)
     shutil.rmtree(out / "checkpoints")
     (out / "preferences/answers.sqlite").write_bytes((stopped / "preferences/answers.sqlite").read_bytes()[:5000])
-    assert command("train", "--resume", str(out)) == 0
+    Run(out).resume()
     assert len(AnswerLog(out / "preferences/answers.sqlite").read()) == 10
     assert (out / "preferences/answers.sqlite.damaged").is_file()
 
 
 SMALL_DISK = """
 mount -t tmpfs -o size=$1k tmpfs disk
-{python} -m prefgym train {flags} --out disk/run > told 2>&1
+{python} -m prefgym train {flags} --no-report --out disk/run > told 2>&1
 echo $? > code
 mount -o remount,size=64m disk
 {python} -m prefgym train --resume disk/run > told_later 2>&1
@@ -271,11 +270,11 @@ cp disk/run/checkpoints/final/policy.safetensors .
 @pytest.mark.slow  # four processes; a disk that fills up in this one: tests/cli/test_main.py
 @pytest.mark.parametrize("size_kib", [40, 200])
 def test_a_full_disk(size_kib: int, finished: Path) -> None:
-    """A run on a small tmpfs is told that it is full; with room again, it goes on to the same policy."""
+    """A run on a small tmpfs ends in exit code 2 and a sentence; with room again, it goes on to the same policy."""
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("a disk cannot be mounted here")
     Path("disk").mkdir()
-    script = SMALL_DISK.format(python=sys.executable, flags=" ".join(FLAGS))
+    script = SMALL_DISK.format(python=sys.executable, flags=" ".join(TINY))
     subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", str(size_kib)], check=True)
     told = Path("told").read_text()
     assert Path("code").read_text() == "2\n", told

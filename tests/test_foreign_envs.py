@@ -1,4 +1,4 @@
-"""Environments that are not ours, through the command line: trained in, drawn, and refused in one sentence."""
+"""Environments that are not ours: trained in, drawn, and refused in one sentence."""
 
 from functools import partial
 from pathlib import Path
@@ -7,10 +7,17 @@ from typing import Any
 import gymnasium as gym
 import numpy as np
 import pytest
-from commands import TINY, run
 from gymnasium.envs.registration import EnvSpec
+from tiny import POLE, tiny_run
 
+from prefgym.buffers.recorder import RecorderCfg
+from prefgym.common.errors import UserError
 from prefgym.data.tables import load_preferences
+from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.evaluation.evaluate import evaluate
+from prefgym.training.load import load_policy
+from prefgym.training.run import Run
+from prefgym.video.film import film
 
 
 class Plain(gym.Env[Any, Any]):
@@ -25,33 +32,28 @@ class Plain(gym.Env[Any, Any]):
         return np.zeros(1, np.float32), float(action[0]), False, False, {}
 
 
-def test_an_environment_takes_no_arguments_and_its_run_is_read_where_it_is_registered(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_an_environment_takes_no_arguments_and_its_run_is_read_where_it_is_registered() -> None:
     entry_point: Any = Plain  # made without arguments
     gym.register("Plain-v0", entry_point=entry_point, max_episode_steps=50)
     try:
-        flags = ("--env", "Plain-v0", "--no-report", "--out", str(tmp_path / "run"))
-        assert run(capsys, "train", *TINY, *flags)[0] == 0
-        assert run(capsys, "evaluate", str(tmp_path / "run"), "--episodes", "1")[0] == 0
+        ran = tiny_run("Plain-v0", report=False, out="run")
+        evaluate(load_policy(ran.path), make_evaluation_env(source_of_run(ran.path), 1, 1))
     finally:
         gym.registry.pop("Plain-v0")
-    for command in ("evaluate", "report"):
-        code, _, error = run(capsys, command, str(tmp_path / "run"))
-        told = error.splitlines()[-1]
-        assert code == 2
-        assert told.startswith("prefgym: Plain-v0 cannot be made: ")
-        assert told.endswith("prefgym --import MODULE imports what registers it.")
+    for use in (lambda: make_evaluation_env(source_of_run(ran.path), 1, 1), Run("run").report):
+        with pytest.raises(UserError, match=r"^Plain-v0 cannot be made: ") as told:
+            use()
+        assert str(told.value).endswith("prefgym --import MODULE imports what registers it.")
 
 
-def test_an_environment_that_lacks_something_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
+def test_an_environment_that_lacks_something_is_told() -> None:
     gym.register("Lacking-v0", entry_point="no_such_module:World")
     try:
-        code, _, error = run(capsys, "train", "--env", "Lacking-v0", "--out", str(tmp_path / "run"))
+        with pytest.raises(UserError, match=r"^Lacking-v0 cannot be made: No module named 'no_such_module'\.$"):
+            tiny_run("Lacking-v0", out="run")
     finally:
         gym.registry.pop("Lacking-v0")
-    assert (code, error) == (2, "prefgym: Lacking-v0 cannot be made: No module named 'no_such_module'.\n")
-    assert not (tmp_path / "run").exists()
+    assert not Path("run").exists()
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
@@ -66,34 +68,29 @@ def test_environments_that_are_not_ours_train_and_have_pictures(
     if env_id.startswith("dm_control"):
         pytest.importorskip("dm_control")  # has no wheel for Python 3.13
     out = tmp_path / "run"
-    code, output, error = run(capsys, "train", *TINY, "--env", env_id, "--out", str(out))
-    assert code == 0
+    tiny_run(env_id, out=out)
+    output, error = capsys.readouterr()
     assert "10 queries" in output
     assert "cannot be resumed" in error
     page = (out / "report.html").read_text()
     assert page.count("<video") == (1 if env_id == "Pendulum-v1" else 7)
-    code, output, _ = run(capsys, "evaluate", str(out), "--episodes", "1", "--video")
-    assert code == 0
-    assert "video: " in output
+    assert film(source_of_run(out), load_policy(out), 10_000, out / "episode.mp4").is_file()
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-def test_queries_that_are_not_ours_are_shown_if_pictures_are_recorded(
-    capsys: pytest.CaptureFixture[str], tmp_path: Path
-) -> None:
+def test_queries_that_are_not_ours_are_shown_if_pictures_are_recorded(tmp_path: Path) -> None:
     """Six of ten queries, and the final policy; the page can be written again, and nothing else has changed."""
     out, blind = tmp_path / "run", tmp_path / "blind"
-    argv = ["train", *TINY, "--env", "Pendulum-v1", "--out"]
-    code, output, _ = run(capsys, *argv, str(out), "--recorder.frame-height", "32")
-    assert (code, "10 queries" in output) == (0, True)
-    assert run(capsys, *argv, str(blind), "--no-report")[0] == 0
+    ran = tiny_run("Pendulum-v1", recorder=RecorderCfg(frame_height=32), out=out)
+    assert ran.result.num_asked == 10
+    tiny_run("Pendulum-v1", report=False, out=blind)
     policy = Path("checkpoints", "final", "policy.safetensors")
     assert (out / policy).read_bytes() == (blind / policy).read_bytes()
     options = load_preferences(out / "preferences" / "preferences").queries.options
     assert options.state is None
     assert options.frames is not None and options.frames.shape == (10, 2, 5, 32, 32, 3)
     (out / "report.html").rename(tmp_path / "first.html")
-    assert run(capsys, "report", str(out))[0] == 0
+    ran.report()
     for page in (tmp_path / "first.html", out / "report.html"):
         assert page.read_text().count("<video") == 7
 
@@ -122,29 +119,22 @@ class Unpainted(Unseen):
 
 
 @pytest.mark.parametrize(
-    ("flags", "sentence"),
+    ("env", "room", "sentence"),
     [
-        (["--env", "tests/Unseen-v0"], "tests/Unseen-v0 cannot draw itself: leave --recorder.frame-height out."),
-        (["--env", "tests/Unpainted-v0"], "tests/Unpainted-v0 cannot be recorded: there is no paint."),
+        ("tests/Unseen-v0", {}, "tests/Unseen-v0 cannot draw itself: leave --recorder.frame-height out."),
+        ("tests/Unpainted-v0", {}, "tests/Unpainted-v0 cannot be recorded: there is no paint."),
         # 4 (3 + 1) + 8 + 4 + 4 + 1 + 3 * 96 * 96 = 27681 bytes a row
-        (["--env", "Pendulum-v1", "--recorder.capacity-bytes", "200_000"], "1 rows of 27681 bytes"),
-        (["--recorder.capacity-steps", "4"], "cannot be recorded: the recorder's capacity leaves 1 rows"),
-        (["--recorder.frame-height", "-1"], "frame_height must be 0 or more, not -1"),
+        ("Pendulum-v1", {"capacity_bytes": 200_000}, "1 rows of 27681 bytes"),
+        (POLE, {"capacity_steps": 4}, "cannot be recorded: the recorder's capacity leaves 1 rows"),
+        (POLE, {"frame_height": -1}, "frame_height must be 0 or more, not -1"),
     ],
 )
 def test_pictures_that_cannot_be_recorded_are_refused_in_one_sentence(
-    flags: list[str],
-    sentence: str,
-    capsys: pytest.CaptureFixture[str],
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
+    env: str, room: dict[str, Any], sentence: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for kind in (Unseen, Unpainted):
         env_id = f"tests/{kind.__name__}-v0"
         monkeypatch.setitem(gym.registry, env_id, EnvSpec(env_id, entry_point=partial(kind)))
-    argv = [*TINY, "--out", str(tmp_path / "run"), "--recorder.frame-height", "96", *flags]
-    code, _, error = run(capsys, "train", *argv)
-    assert code == 2
-    assert sentence in error
-    assert "Traceback" not in error
-    assert not (tmp_path / "run").exists()
+    with pytest.raises(ValueError, match=sentence):
+        tiny_run(env, recorder=RecorderCfg(**{"frame_height": 96, **room}), out="run")
+    assert not Path("run").exists()

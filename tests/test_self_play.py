@@ -4,22 +4,42 @@ import json
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from commands import TINY_REWARD, run
+from tiny import tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 
-from prefgym.cli.main import main
+import prefgym
+from prefgym import agents
+from prefgym.buffers.recorder import RecorderCfg
+from prefgym.common.errors import UserError
 from prefgym.data.tables import load_preferences
 from prefgym.runs.folder import RunFolder
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg
+from prefgym.training.run import Run
 
-TINY = (
-    *("train", "--env", "prefgym/Hopper-v0", "--steps", "2000", "--budget", "45", "--threads", "1", "--no-report"),
-    *("--segment-length", "20", "--agent.num-envs", "4", "--agent.num-steps", "20", "--agent.hidden", "8"),
-    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--checkpoint.every", "500"),
-)
-REWARDS = {"win-rate": (), "preference-model": (*TINY_REWARD, "--schedule.num-sessions", "5")}
-SLOW = ("--agent.random-steps", "400", "--agent.batch-size", "16", "--agent.updates-per-step", "0.1")
-AGENTS = {"ppo": ("--agent.epochs", "1"), "sac": SLOW}
+HOPPER = "prefgym/Hopper-v0"
+REWARDS: dict[str, dict[str, Any]] = {
+    "win-rate": {"reward": "win-rate"},
+    "preference-model": {"reward": tiny_reward("preference-model"), "schedule": ScheduleCfg(num_sessions=5)},
+}
+AGENTS: dict[str, Any] = {
+    "ppo": tiny_ppo(HOPPER, num_steps=20),
+    "sac": agents.cfg(
+        "sac", num_envs=4, num_steps=20, hidden=(8,), random_steps=400, batch_size=16, updates_per_step=0.1
+    ),
+}
+
+
+def play(agent: str = "ppo", env: str = HOPPER, **changes: Any) -> Run:  # noqa: ANN401
+    """Train on 2000 steps."""
+    settings: dict[str, Any] = {
+        **{"agent": AGENTS[agent], "sampler": tiny_sampler(20), "schedule": ScheduleCfg()},
+        **{"steps": 2000, "budget": 45, "report": False},
+        **{"eval": EvalCfg(episodes=2, final_episodes=2), "checkpoint": CheckpointCfg(every=500)},
+    }
+    return tiny_run(env, **{**settings, **changes})
 
 
 def metrics(folder: str) -> list[dict[str, float]]:
@@ -31,23 +51,21 @@ def metrics(folder: str) -> list[dict[str, float]]:
 @pytest.mark.parametrize("agent", AGENTS)
 @pytest.mark.parametrize("reward", REWARDS)
 def test_a_run_goes_on_where_it_was_stopped(
-    reward: str, agent: str, capsys: pytest.CaptureFixture[str], stopped_at: Callable[..., AbstractContextManager[None]]
+    reward: str, agent: str, stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
     """From the checkpoint before the last, between which and the end fragments are compared."""
-    flags = (*TINY, "--reward", reward, *REWARDS[reward], "--agent", agent, *AGENTS[agent])
-    assert run(capsys, *flags, "--out", "whole")[0] == 0
-
+    play(agent, **REWARDS[reward], out="whole")
     with stopped_at(RunFolder, "write_json"):
-        main([*flags, "--out", "stopped"])
-    assert run(capsys, "train", "--resume", "stopped", "--resume-from", "previous")[0] == 0
+        play(agent, **REWARDS[reward], out="stopped")
+    Run("stopped").resume("previous")
     for name in ("checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"):
         assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()
     assert metrics("whole") == metrics("stopped")
 
 
-def test_each_rollout_is_judged_and_the_budget_is_spread(capsys: pytest.CaptureFixture[str]) -> None:
+def test_each_rollout_is_judged_and_the_budget_is_spread() -> None:
     """25 rollouts of 80 steps and 45 queries: after k of them, 45 k / 25 were asked, rounded up."""
-    assert run(capsys, *TINY, "--reward", "win-rate", "--out", "run")[0] == 0
+    play(reward="win-rate", out="run")
     asked = [line["feedback/num_asked"] for line in metrics("run") if "feedback/num_asked" in line]
     assert asked == [-(-45 * k // 25) for k in range(1, 26)]
     preferences = load_preferences(Path("run") / "preferences" / "preferences")
@@ -63,37 +81,53 @@ def test_each_rollout_is_judged_and_the_budget_is_spread(capsys: pytest.CaptureF
 
 
 @pytest.mark.parametrize("agent", AGENTS)
-def test_rollouts_may_be_more_than_queries(agent: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_rollouts_may_be_more_than_queries(agent: str) -> None:
     """25 rollouts and 3 queries: most rollouts have none, and give one half."""
-    flags = (*TINY, "--budget", "3", "--reward", "win-rate", "--agent", agent, *AGENTS[agent])
-    assert run(capsys, *flags, "--out", "run")[0] == 0
+    play(agent, budget=3, reward="win-rate", out="run")
     asked = [line["feedback/num_asked"] for line in metrics("run") if "feedback/num_asked" in line]
     assert asked == [1, 2, 3]
 
 
-def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    for reward in REWARDS:
-        code, _, error = run(capsys, *TINY, "--reward", reward, "--rater", "none", "--out", "none")
-        assert (code, error.count("\n")) == (2, 1)
-        assert f"--reward {reward} rewards by comparisons, and without a rater nobody says who wins" in error
+@pytest.mark.parametrize("reward", REWARDS)
+def test_comparisons_need_a_rater(reward: str) -> None:
+    sentence = f"--reward {reward} rewards by comparisons, and without a rater nobody says who wins"
+    with pytest.raises(UserError, match=sentence):
+        play(**REWARDS[reward], rater="none", out="none")
     assert not Path("none").exists()
-    wrong = {
-        ("preference-model", "--sampler.num-options", "3"): "compares two options: leave --sampler.num-options out",
-        ("win-rate", "--recorder.capacity-steps", "600"): "there is room for 600: see --recorder",
-        ("win-rate", "--env", "prefgym/Reacher-v0", "--agent.num-steps", "64"): "end after 50: lower --agent.num-steps",
-    }
-    for flags, sentence in wrong.items():
-        code, _, error = run(capsys, *TINY, "--reward", *flags, "--out", "none")
-        assert (code, error.count("\n")) == (2, 1)
-        assert sentence in error
 
 
-def test_rollouts_of_sb3_are_as_long_as_its_own_settings_say(capsys: pytest.CaptureFixture[str]) -> None:
-    flags = ("train", "--env", "prefgym/Hopper-v0", "--agent", "sb3-ppo", "--reward", "win-rate", "--out", "none")
-    code, _, error = run(capsys, *flags)
+@pytest.mark.parametrize(
+    ("settings", "sentence"),
+    [
+        (
+            {"reward": "preference-model", "sampler": tiny_sampler(20, num_options=3)},
+            "compares two options: leave --sampler.num-options out",
+        ),
+        (
+            {"reward": "win-rate", "recorder": RecorderCfg(capacity_steps=600)},
+            "there is room for 600: see --recorder",
+        ),
+        (
+            {"reward": "win-rate", "env": "prefgym/Reacher-v0", "agent": tiny_ppo(num_steps=64)},
+            "end after 50: lower --agent.num-steps",
+        ),
+    ],
+)
+def test_what_makes_no_sense_is_refused(settings: dict[str, Any], sentence: str) -> None:
+    """In one sentence."""
+    given = {"env": HOPPER, "agent": AGENTS["ppo"], "sampler": tiny_sampler(20), "steps": 2000, "budget": 45}
+    with pytest.raises(UserError) as told:
+        tiny_run(**{**given, **settings}, out="none")
+    assert sentence in str(told.value)
+    assert "\n" not in str(told.value)
+
+
+def test_rollouts_of_sb3_are_as_long_as_its_own_settings_say() -> None:
     told = (
         "fragments of 2048 steps, and episodes of prefgym/Hopper-v0 end after 1000: lower --agent.num-steps, or n_steps"
     )
-    assert (code, told in error) == (2, True)
-    code, _, error = run(capsys, *flags, "--agent.settings", '{"n_steps": 640}', "--recorder.capacity-steps", "2000")
-    assert (code, "reaches back" in error) == (2, True)  # 64 fragments of 640 steps
+    with pytest.raises(UserError, match=told):
+        prefgym.train(HOPPER, agent="sb3-ppo", reward="win-rate", out="none")
+    agent, recorder = agents.cfg("sb3-ppo", settings='{"n_steps": 640}'), RecorderCfg(capacity_steps=2000)
+    with pytest.raises(UserError, match="reaches back"):  # 64 fragments of 640 steps
+        prefgym.train(HOPPER, agent=agent, reward="win-rate", recorder=recorder, out="none")

@@ -7,18 +7,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from commands import TINY_PPO, TINY_REWARD, TINY_RUN, command
+from tiny import tiny_ppo, tiny_run
 
 import prefgym
-from prefgym.cli.main import main
+from prefgym import agents
 from prefgym.data.tables import load_preferences
+from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.runs.folder import RunFolder
+from prefgym.training.run import Run
 
 _SB3 = '{"learning_starts": 100, "gradient_steps": 1, "policy_kwargs": {"net_arch": [8]}}'
-AGENTS = {
-    "ppo": TINY_PPO,
-    "pebble": ("--agent.updates-per-step", "0.1", "--agent.hidden", "8", "--agent.num-envs", "4"),
-    "sb3-sac": ("--agent.settings", _SB3, "--agent.num-envs", "4"),
+AGENTS: dict[str, Any] = {
+    "ppo": tiny_ppo(),
+    "pebble": agents.cfg("pebble", updates_per_step=0.1, hidden=(8,), num_envs=4),
+    "sb3-sac": agents.cfg("sb3-sac", settings=_SB3, num_envs=4),
 }
 UNPICKLERS = (
     *("pickle:load", "pickle:loads", "pickle:Unpickler", "pickle:_loads", "pickle:_Unpickler", "cloudpickle:loads"),
@@ -50,13 +53,12 @@ def test_runs_are_resumed_and_used_without_unpicklers(
     """A run that was stopped when it was about to finish goes on; then everything that reads it is called."""
     out = tmp_path / "run"
     with stopped_at(RunFolder, "write_json"):
-        main(["train", *TINY_RUN, *TINY_REWARD, "--agent", agent, *AGENTS[agent], "--out", str(out)])
+        tiny_run(agent=AGENTS[agent], out=out)
     assert list(out.glob("checkpoints/step-*"))
     request.getfixturevalue("without_unpicklers")
-    assert command("train", "--resume", str(out)) == 0
-    assert command("evaluate", str(out), "--episodes", "1") == 0
-    assert command("report", str(out)) == 0
-    assert prefgym.load_policy(out) is not None
+    Run(out).resume()
+    evaluate(prefgym.load_policy(out), make_evaluation_env(source_of_run(out), 1, 1))
+    Run(out).report()
     assert prefgym.load_reward(out).is_fitted
     assert len(load_preferences(out / "preferences" / "preferences")) == 10
 

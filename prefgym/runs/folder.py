@@ -262,7 +262,7 @@ def read_sums(run: Path) -> dict[str, str]:
     config = read_config(run)  # a folder that is no run is told as such
     manifest = run / "manifest.json"
     if not manifest.is_file():
-        command = (config.get("command") or ("prefgym", "train"))[1]
+        command = "train-offline" if "updates" in config else "train"  # Python begins runs without a command line
         raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym {command} --resume {run} goes on.")
     sums = read_sealed_json(manifest).get("sha256")
     if not isinstance(sums, dict):

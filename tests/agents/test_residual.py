@@ -9,21 +9,25 @@ from typing import Any, cast
 import numpy as np
 import pytest
 import torch
-from commands import run
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers.vector import RecordEpisodeStatistics
 from stable_baselines3.common.callbacks import BaseCallback, CheckpointCallback
 
-import prefgym.agents
+import prefgym
+from prefgym import agents
 from prefgym.agents.residual import Residual, ResidualCfg
 from prefgym.buffers.recorder import Recorder
 from prefgym.buffers.replay import Batch
-from prefgym.common.errors import DamageError
+from prefgym.common.errors import DamageError, UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.states import flatten, unflatten
 from prefgym.core.preferences import Preferences
+from prefgym.demos.collect import DemosCfg, write_demos
+from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.nn.actor import ActorCfg
 from prefgym.rl.offline import OfflineData
+from prefgym.training.config import EvalCfg, OfflineEvalCfg
 from prefgym.training.load import load_policy
 from prefgym.wrappers.preference import PreferenceEnv, PreferenceVectorEnv
 
@@ -215,7 +219,7 @@ def test_other_envs_are_as_many(make_env: MakeEnv) -> None:
 def test_a_base_that_plans_ahead_is_asked_as_it_acts(make_env: MakeEnv, preferences: Preferences) -> None:
     """What it would do next, the correction aside, is what it does next; where episodes begin, it plans anew."""
     data = OfflineData(preferences=preferences)
-    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
+    base: Any = agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
     base.learn(50)
     agent = Residual(replace(SMALL, num_steps=20), make_env(), base_policy=base)
     rollout = agent.collect(agent.env)
@@ -233,7 +237,7 @@ def test_a_base_that_plans_ahead_is_asked_as_it_acts(make_env: MakeEnv, preferen
 def test_it_goes_on_where_it_was_stopped(make_env: MakeEnv, preferences: Preferences) -> None:
     """Through files, in the middle of a plan of its base; the demonstrations come from the files as well."""
     data = OfflineData(preferences=preferences)
-    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
+    base: Any = agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
     base.learn(20)
     whole = Residual(SMALL, make_env(), base_policy=base, demonstrations=recorded()).learn(160)
     env = make_env()
@@ -249,7 +253,7 @@ def test_it_goes_on_where_it_was_stopped(make_env: MakeEnv, preferences: Prefere
 
 def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, tmp_path: Path) -> None:
     data = OfflineData(preferences=preferences)
-    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
+    base: Any = agents.make("bc", env=make_env(), data=data, chunk=3, actor=ActorCfg(hidden=(8,)))
     base.learn(20)
     agent = Residual(SMALL, make_env(), base_policy=base).learn(120)
     agent.save(tmp_path / "policy")
@@ -276,7 +280,7 @@ def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, 
 def test_a_base_of_sb3_needs_envs(make_env: MakeEnv, tmp_path: Path) -> None:
     """It is saved beside the correction, and made for environments where it is loaded."""
     env = make_env()
-    agent = Residual(SMALL, env, base_policy=cast(Any, prefgym.agents.make("sb3-ppo", env=env)))
+    agent = Residual(SMALL, env, base_policy=cast(Any, agents.make("sb3-ppo", env=env)))
     agent.save(tmp_path / "policy")
     obs = np.array([[0.3], [-0.8]], np.float32)
     loaded = Residual.load(tmp_path / "policy", env)
@@ -289,7 +293,7 @@ def test_a_base_of_sb3_needs_envs(make_env: MakeEnv, tmp_path: Path) -> None:
 
 def test_callbacks_save_it_with_its_base(make_env: MakeEnv, preferences: Preferences, tmp_path: Path) -> None:
     data = OfflineData(preferences=preferences)
-    base: Any = prefgym.agents.make("bc", env=make_env(), data=data, actor=ActorCfg(hidden=(8,)))
+    base: Any = agents.make("bc", env=make_env(), data=data, actor=ActorCfg(hidden=(8,)))
     agent = Residual(SMALL, make_env(), base_policy=base)
     agent.learn(32, callback=CheckpointCallback(4, str(tmp_path)))
     (saved, *_) = sorted(tmp_path.glob("*_steps.json"))
@@ -360,37 +364,40 @@ def test_a_reward_that_is_not_finite_stops_it_before_a_weight_moves(make_env: Ma
     assert torch.isfinite(flat(agent)).all()
 
 
-def test_a_run_folder_holds_its_base(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """From demonstrations to a corrected policy by the command line; the base is gone when it is looked at."""
+def test_a_run_folder_holds_its_base(tmp_path: Path) -> None:
+    """From demonstrations to a corrected policy; the base is gone when it is looked at."""
     pytest.importorskip("minari")
 
-    env, data = ("--env", "prefgym/Reacher-v0"), ("--dataset", "reacher/some-v0")
-    base, corrected = tmp_path / "base", tmp_path / "corrected"
-    short = ("--eval.final-episodes", "2", "--threads", "1")
-    assert run(capsys, "demos", *env, *data, "--policy", "random", "--episodes", "3", "--out", str(tmp_path))[0] == 0
-    cloned = ("--agent", "bc", "--agent.chunk", "4", "--updates", "2", *short, "--out", str(base))
-    assert run(capsys, "train-offline", *data, "--datasets", str(tmp_path), *cloned)[0] == 0
-    given = ("--agent.base", str(base), "--agent.demos", "reacher/some-v0", "--agent.datasets", str(tmp_path))
-    small = ("--agent.random-steps", "40", "--agent.critic-updates", "1", "--agent.hidden", "8", "--steps", "160")
-    kept = ("--eval.every", "80", "--eval.keep", "--eval.episodes", "2", *short, "--no-report", "--out", str(corrected))
-    train = ("train", *env, "--rater", "none", "--agent", "residual", *given, *small)
-    assert run(capsys, *train, *kept)[0] == 0
+    env, base, corrected = "prefgym/Reacher-v0", tmp_path / "base", tmp_path / "corrected"
+    random = DemosCfg(env=env, dataset="reacher/some-v0", policy=("random",), episodes=3, out=tmp_path)
+    write_demos(random)
+    prefgym.train_offline(
+        agent=agents.cfg("bc", chunk=4),
+        dataset=random.dataset,
+        datasets=tmp_path,
+        updates=2,
+        threads=1,
+        out=base,
+        eval=OfflineEvalCfg(final_episodes=2),
+    )
+    small: dict[str, Any] = {"random_steps": 40, "critic_updates": 1, "hidden": (8,)}
+    given = {"base": str(base), "demos": random.dataset, "datasets": str(tmp_path)}
+    short: dict[str, Any] = {"rater": "none", "steps": 160, "threads": 1, "report": False}
+    often = EvalCfg(every=80, keep=True, episodes=2, final_episodes=2)
+    prefgym.train(env, agent=agents.cfg("residual", **given, **small), **short, eval=often, out=corrected)
     shutil.rmtree(base)
-    code, told, _ = run(capsys, "evaluate", str(corrected), "--episodes", "2")
-    assert (code, "true return" in told) == (0, True)
-    more = ("--dataset", "reacher/more-v0", "--policy", str(corrected), "--out", str(tmp_path))
-    assert run(capsys, "demos", *env, *more)[0] == 0
+    assert len(evaluate(load_policy(corrected), make_evaluation_env(env, 2, 1)).returns) == 2
+    write_demos(DemosCfg(env=env, dataset="reacher/more-v0", policy=(str(corrected),), out=tmp_path))
     early: Any = load_policy(corrected, steps=80)
     assert (early.name, early.base.name, early.base.cfg.chunk) == ("residual", "bc", 4)
-    on_top = ("--agent.base", str(corrected), *small, *short, "--no-report", "--out", str(tmp_path / "again"))
-    assert run(capsys, "train", *env, "--rater", "none", "--agent", "residual", *on_top)[0] == 0
+    on_top = agents.cfg("residual", base=str(corrected), **small)
+    prefgym.train(env, agent=on_top, **short, eval=EvalCfg(final_episodes=2), out=tmp_path / "again")
     file = corrected / "checkpoints" / "final" / "policy-base.safetensors"
     file.write_bytes(file.read_bytes()[:-1] + b"\0\0")
-    assert run(capsys, "evaluate", str(corrected))[0] == 2
-    code, _, told = run(
-        capsys, "train", *env, "--rater", "none", "--agent", "residual", *on_top[:-1], str(tmp_path / "third")
-    )
-    assert (code, "policy-base.safetensors is damaged" in told) == (2, True)
+    for use in (lambda: load_policy(corrected), lambda: prefgym.train(env, agent=on_top, **short, out=tmp_path / "3")):
+        with pytest.raises(UserError, match=r"policy-base.safetensors is damaged"):
+            use()
     # demonstrations of another task have another reward
-    code, _, told = run(capsys, "train", "--env", "prefgym/Pusher-v0", "--rater", "none", "--agent", "residual", *given)
-    assert (code, "have the reward of prefgym/Reacher-v0, and not of prefgym/Pusher-v0" in told) == (2, True)
+    other = agents.cfg("residual", **given)
+    with pytest.raises(UserError, match="have the reward of prefgym/Reacher-v0, and not of prefgym/Pusher-v0"):
+        prefgym.train("prefgym/Pusher-v0", rater="none", agent=other)

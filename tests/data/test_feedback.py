@@ -13,20 +13,21 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from commands import TINY, command
+from commands import command
+from tiny import tiny_ppo, tiny_run, tiny_sampler
 
 import prefgym
 from prefgym.agents.ppo import PPO
-from prefgym.cli.main import main
 from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, write_sealed_json
 from prefgym.core.preferences import Answers, Preferences, Status
 from prefgym.core.segments import Segments
-from prefgym.data.feedback import Card, read_feedback, read_manifest, write_feedback
+from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest, write_feedback
 from prefgym.data.tables import load_preferences
 from prefgym.runs.answer_log import answers_of
 from prefgym.runs.folder import RunFolder
 from prefgym.testing import example_preferences
+from prefgym.training.run import Run
 
 parquet: Any = import_module("pyarrow.parquet")
 FOLDER = Path("feedback")
@@ -257,12 +258,12 @@ def test_nothing_is_overwritten(preferences: Preferences) -> None:
     assert [path.name for path in Path().iterdir()] == ["feedback"]
 
 
-FLAGS = ("train", *TINY, "--no-report")
-
-
 def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
-    """What was answered in one run is exported, validated, and begins another: it has a reward from the start."""
-    assert command(*FLAGS, "--out", "one") == 0
+    """What was answered in one run is exported, validated, and begins another: it has a reward from the start.
+
+    Both are commands, for what they print.
+    """
+    tiny_run(report=False, out="one")
     assert command("feedback", "export", "one", "exported", "--licence", "CC0-1.0") == 0
     assert command("feedback", "validate", "exported") == 0
     told = "exported: 10 queries about prefgym/InvertedPendulum-v0 to oracle: 10 answered\n"
@@ -271,7 +272,7 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert all(row["used_at"] == row["asked_at"] and row["created_at"] for row in rows)
     back, whole = prefgym.read_feedback(Path("exported")), load_preferences(Path("one/preferences/preferences"))
     assert_equal(back.queries.options, whole.queries.options)
-    assert command(*FLAGS, "--out", "two", "--preferences", "exported") == 0
+    tiny_run(report=False, out="two", preferences="exported")
     first, second = (json.loads(line) for line in Path("two/metrics.jsonl").read_text().splitlines()[:2])
     assert first["time/total_timesteps"] == 0 and "reward_model/accuracy" in first
     assert any(name.startswith("train/") for name in second)
@@ -279,15 +280,13 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     assert len(read_feedback(Path("two/preferences/initial"))) == 10
 
 
-def test_a_run_that_can_ask_nothing_keeps_what_it_learned_from_what_it_began_with(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_run_that_can_ask_nothing_keeps_what_it_learned_from_what_it_began_with() -> None:
     """Two steps of each env, and segments of five; without preferences to begin with there is nothing to keep."""
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
-    short = (*FLAGS, "--steps", "8", "--agent.num-envs", "4", "--agent.num-steps", "2", "--sampler.no-keep-short")
-    assert command(*short, "--out", "nothing") == 2
-    assert "Nothing could be asked" in capsys.readouterr().err
-    assert command(*short, "--preferences", "given", "--out", "kept") == 0
+    short: dict[str, Any] = {"agent": tiny_ppo(num_steps=2), "sampler": tiny_sampler(keep_short=False), "steps": 8}
+    with pytest.raises(UserError, match="Nothing could be asked"):
+        tiny_run(**short, report=False, out="nothing")
+    tiny_run(**short, report=False, preferences="given", out="kept")
     assert Path("kept/checkpoints/final/policy.safetensors").is_file()
 
 
@@ -301,67 +300,66 @@ def test_a_run_that_began_with_preferences_is_interrupted_before_its_first_step(
 
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
     monkeypatch.setattr(PPO, "collect", interrupt)
-    assert command(*FLAGS, "--preferences", "given", "--out", "run") == 130
+    assert tiny_run(report=False, preferences="given", out="run").result.interrupted
     assert Path("run/manifest.json").is_file() and not Path("run/report/reward_scatter.json").exists()
 
 
 def test_a_run_that_began_with_preferences_is_resumed(
-    stopped_at: Callable[..., AbstractContextManager[None]], capsys: pytest.CaptureFixture[str]
+    stopped_at: Callable[..., AbstractContextManager[None]],
 ) -> None:
     """To the same bytes, from a checkpoint and from the beginning, although the folder they came from is gone.
 
     Without what it began with, or with something else in its place, it is not.
     """
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
-    flags = (*FLAGS, "--preferences", "given")
-    assert command(*flags, "--out", "whole") == 0
+    tiny_run(report=False, preferences="given", out="whole")
     with stopped_at(RunFolder, "write_json"):
-        main([*flags, "--out", "stopped"])
+        tiny_run(report=False, preferences="given", out="stopped")
     shutil.rmtree("given")
     shutil.copytree("stopped", "begun")
     shutil.rmtree("begun/checkpoints")
     shutil.copytree("stopped", "other")
     write_feedback(Path("another"), example_preferences("another", obs_dim=4, action_dim=1), CARD)
     shutil.rmtree("other/preferences/initial")
-    assert command("train", "--resume", "other") == 2
+    with pytest.raises(UserError, match="initial is not a prefgym-feedback folder"):
+        Run("other").resume()
     shutil.copytree("another", "other/preferences/initial")
-    assert command("train", "--resume", "other") == 2
-    told = capsys.readouterr().err
-    assert "initial is not a prefgym-feedback folder" in told
-    assert "initial is not what the run began with" in told
+    with pytest.raises(UserError, match="initial is not what the run began with"):
+        Run("other").resume()
     for name in ("stopped", "begun"):
-        assert command("train", "--resume", name) == 0
+        Run(name).resume()
         files = (Path(run) / "checkpoints/final/policy.safetensors" for run in ("whole", name))
         assert len({file.read_bytes() for file in files}) == 1
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("changes", "told"),
     [
-        (("--rater", "none"), "--preferences needs a rater"),
-        (("--segment-length", "6"), "does not fit: 5 steps a segment, and 6 in this run"),
-        (("--env", "prefgym/Hopper-v0"), "does not fit: 4 numbers an observation, and 11 in this run"),
-        (("--preferences", "nowhere"), "nowhere is not a prefgym-feedback folder: it has no manifest.json"),
-        (("--preferences", "unanswered"), "unanswered has nothing to begin with: no query in it was answered"),
+        ({"rater": "none"}, "--preferences needs a rater"),
+        ({"sampler": tiny_sampler(6)}, "does not fit: 5 steps a segment, and 6 in this run"),
+        ({"env": "prefgym/Hopper-v0"}, "does not fit: 4 numbers an observation, and 11 in this run"),
+        ({"preferences": "nowhere"}, "nowhere is not a prefgym-feedback folder: it has no manifest.json"),
+        ({"preferences": "unanswered"}, "unanswered has nothing to begin with: no query in it was answered"),
     ],
 )
-def test_what_does_not_fit_is_refused(flags: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_what_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> None:
     """In one sentence, before there is a run folder."""
     given = example_preferences(obs_dim=4, action_dim=1)
     write_feedback(Path("given"), given, CARD)
     write_feedback(Path("unanswered"), given[given.answers.status == Status.SKIPPED], CARD)
-    assert command(*FLAGS, "--preferences", "given", *flags, "--out", "run") == 2
-    assert told in capsys.readouterr().err
+    with pytest.raises(UserError, match=told):
+        tiny_run(**{"preferences": "given", **changes}, report=False, out="run")
     assert not Path("run").exists()
 
 
 @pytest.mark.parametrize("argv", [(), ("import",)])
 def test_what_to_do_is_said(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
+    """On the command line."""
     assert command("feedback", *argv) == 2
     assert "prefgym feedback export RUN FOLDER" in capsys.readouterr().err
 
 
-def test_a_run_in_which_nobody_was_asked_has_nothing_to_export(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command(*FLAGS, "--rater", "none", "--out", "run") == 0
-    assert command("feedback", "export", "run", "exported") == 2
-    assert "run has no preferences: nobody was asked" in capsys.readouterr().err
+def test_a_run_in_which_nobody_was_asked_has_nothing_to_export() -> None:
+    tiny_run(rater="none", report=False, out="run")
+    with pytest.raises(UserError, match="run has no preferences: nobody was asked"):
+        export_run(Path("run"), Path("exported"), CARD)

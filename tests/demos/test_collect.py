@@ -1,20 +1,23 @@
 """Demonstrations as Minari datasets: what was played is what is read back."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import gymnasium as gym
 import numpy as np
 import pytest
-from commands import command, run
+from commands import run
 from gymnasium.vector import AutoresetMode
 from pages import DOCS, run_examples
+from tiny import tiny_ppo, tiny_run
 
 import prefgym
 from prefgym.common.errors import UserError
-from prefgym.demos.collect import Episode, collect, dataset_path, summary
+from prefgym.demos.collect import DemosCfg, Episode, collect, dataset_path, summary, write_demos
 from prefgym.demos.policies import noisy
 from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.training.config import EvalCfg
 
 POLE, REACH = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0"
 ACTIONS = gym.spaces.Box(-3.0, 3.0, (1,), np.float32)
@@ -90,9 +93,9 @@ def test_a_summary_by_hand() -> None:
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
     """Three episodes of a demonstrator from two environments; the environment comes back, and gives the same."""
-    flags = ["--env", REACH, "--quality", "0.5", "--episodes", "3", "--num-envs", "2", "--seed", "4", "--noise", "0.1"]
-    code, output, _ = run(capsys, "demos", *flags, "--dataset", "fetch/reach/medium-v0")
-    assert code == 0
+    cfg = DemosCfg(env=REACH, dataset="fetch/reach/medium-v0", quality=0.5, noise=0.1, episodes=3, num_envs=2, seed=4)
+    write_demos(cfg, ("prefgym", "demos", "--env", REACH))
+    output = capsys.readouterr().out
     assert "fetch/reach/medium-v0: 3 episodes, 150 steps of prefgym/FetchReach-v0: true return" in output
     dataset = minari.load_dataset("fetch/reach/medium-v0")
     assert minari.list_local_datasets().keys() == {"fetch/reach/medium-v0"}
@@ -111,7 +114,7 @@ def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixt
         returns.append(episode.rewards.sum())
         successes.append(episode.rewards[-1])
     told = dataset.storage.metadata["prefgym"]
-    assert told["command"] == " ".join(["prefgym demos", *flags, "--dataset fetch/reach/medium-v0"])
+    assert told["command"] == f"prefgym demos --env {REACH}"
     known = {"env": REACH, "policy": ["demonstrator"], "quality": 0.5, "noise": 0.1, "seed": 4, "episodes": 3}
     assert {name: told[name] for name in known} == known
     assert told["version"] == prefgym.__version__
@@ -119,11 +122,10 @@ def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixt
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-def test_the_same_seed_gives_the_same_data(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+def test_the_same_seed_gives_the_same_data(minari: Any) -> None:  # noqa: ANN401
     """In another folder, too; another seed gives others."""
-    flags = ["--env", POLE, "--policy", "random", "--episodes", "3"]
-    for seed, name, more in ((1, "a-v0", []), (1, "a-v1", ["--out", "elsewhere"]), (2, "a-v2", [])):
-        assert run(capsys, "demos", *flags, "--seed", str(seed), "--dataset", name, *more)[0] == 0
+    for seed, name, out in ((1, "a-v0", None), (1, "a-v1", Path("elsewhere")), (2, "a-v2", None)):
+        write_demos(DemosCfg(env=POLE, policy=("random",), episodes=3, seed=seed, dataset=name, out=out))
     one, again, other = (
         list(minari.MinariDataset(Path(root, name, "data")))
         for root, name in (("datasets", "a-v0"), ("elsewhere", "a-v1"), ("datasets", "a-v2"))
@@ -135,86 +137,78 @@ def test_the_same_seed_gives_the_same_data(minari: Any, capsys: pytest.CaptureFi
     assert not np.array_equal(one[0].actions[:5], other[0].actions[:5])
 
 
-def test_a_run_demonstrates(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
+def test_a_run_demonstrates(minari: Any) -> None:  # noqa: ANN401
     """Its last policy plays as it is evaluated: with the actions it thinks best."""
-    flags = ["--env", POLE, "--rater", "none", "--steps", "200", "--agent.num-envs", "2", "--agent.num-steps", "50"]
-    flags += ["--agent.hidden", "8", "--threads", "1", "--eval.episodes", "1", "--eval.final-episodes", "1"]
-    assert command("train", *flags, "--no-report", "--out", "run") == 0
-    assert run(capsys, "demos", "--env", POLE, "--policy", "run", "--episodes", "2", "--dataset", "pole-v0")[0] == 0
+    few = EvalCfg(episodes=1, final_episodes=1)
+    tiny_run(rater="none", steps=200, agent=tiny_ppo(num_envs=2), eval=few, report=False, out="run")
+    write_demos(DemosCfg(env=POLE, policy=("run",), episodes=2, dataset="pole-v0"))
     policy = prefgym.load_policy("run")
     for episode in minari.load_dataset("pole-v0"):
         expected = policy.predict(episode.observations[:-1], deterministic=True)[0]
         assert np.allclose(episode.actions, expected, atol=1e-6)
-    code, _, error = run(capsys, "demos", "--env", "prefgym/Hopper-v0", "--policy", "run", "--dataset", "hop-v0")
-    assert (code, error) == (2, f"prefgym: run was trained in {POLE}, not in prefgym/Hopper-v0.\n")
+    with pytest.raises(UserError, match=f"^run was trained in {POLE}, not in prefgym/Hopper-v0\\.$"):
+        write_demos(DemosCfg(env="prefgym/Hopper-v0", policy=("run",), dataset="hop-v0"))
 
 
-def test_what_exists_is_left_alone(minari: Any, capsys: pytest.CaptureFixture[str]) -> None:  # noqa: ANN401
-    flags = ["--env", POLE, "--policy", "random", "--episodes", "2", "--dataset", "pole/a-v0"]
-    assert run(capsys, "demos", *flags)[0] == 0
+@pytest.mark.usefixtures("minari")
+def test_what_exists_is_left_alone() -> None:
+    cfg = DemosCfg(env=POLE, policy=("random",), episodes=2, dataset="pole/a-v0")
+    write_demos(cfg)
     files = {path: path.read_bytes() for path in Path("datasets").rglob("*") if path.is_file()}
-    code, _, error = run(capsys, "demos", *flags, "--seed", "1")
     folder = Path("datasets", "pole", "a-v0").absolute()
-    assert code == 2
-    assert error == f"prefgym: the dataset pole/a-v0 exists at {folder}: choose another name or version.\n"
+    with pytest.raises(UserError, match=f"^the dataset pole/a-v0 exists at {folder}: choose another name or version"):
+        write_demos(replace(cfg, seed=1))
     assert files == {path: path.read_bytes() for path in Path("datasets").rglob("*") if path.is_file()}
 
 
-def test_nothing_half_written_is_left(
-    minari: Any,  # noqa: ANN401
-    capsys: pytest.CaptureFixture[str],
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+@pytest.mark.usefixtures("minari")
+def test_nothing_half_written_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
     """The disk is full when the episodes are written: neither the dataset nor what was begun of it is there."""
 
     def fail(self: object, episodes: Any) -> None:  # noqa: ANN401
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("minari.dataset._storages.hdf5_storage.HDF5Storage.update_episodes", fail)
-    code, _, error = run(
-        capsys, "demos", "--env", POLE, "--policy", "random", "--episodes", "1", "--dataset", "pole/a-v0"
-    )
-    assert code == 2
-    assert "datasets/pole/a-v0 cannot be written: [Errno 28]" in error
+    with pytest.raises(UserError, match=r"datasets/pole/a-v0 cannot be written: \[Errno 28\]"):
+        write_demos(DemosCfg(env=POLE, policy=("random",), episodes=1, dataset="pole/a-v0"))
     assert [path.name for path in Path("datasets").rglob("*")] == ["pole"]
 
 
 @pytest.mark.parametrize(
-    ("flags", "sentence"),
+    ("changes", "sentence"),
     [
-        (["--env", "prefgym/Hoper-v0"], "did you mean 'prefgym/Hopper-v0'?"),
-        (["--dataset", "pole"], "'pole' is no id of a dataset: write it as namespace/name-v0, "),
-        (["--dataset", "../a-v0"], "is no id of a dataset"),
-        (["--policy", "demonstrator"], f"there is no demonstrator for {POLE}: there is one for prefgym/FetchReach-v0"),
-        (["--env", "prefgym/HumanoidKneel-v0"], "has no task reward, and nobody but evaluation sees what is counted"),
+        ({"dataset": "pole"}, "'pole' is no id of a dataset: write it as namespace/name-v0, "),
+        ({"dataset": "../a-v0"}, "is no id of a dataset"),
+        ({"policy": ("demonstrator",)}, f"there is no demonstrator for {POLE}: there is one for prefgym/FetchReach-v0"),
+        ({"env": "prefgym/HumanoidKneel-v0"}, "has no task reward, and nobody but evaluation sees what is counted"),
         (
-            ["--policy", "nowhere"],
+            {"policy": ("nowhere",)},
             "unknown policy 'nowhere': there is demonstrator, expert, medium, random, or a run folder.",
         ),
-        (["--policy", *["random"] * 17], "17 policies cannot share 16 environments"),
-        (["--quality", "0.5"], "--quality belongs to --policy demonstrator, not to random."),
-        (["--episodes", "0"], "episodes must be 1 or more, not 0"),
-        (["--noise", "-1"], "noise must be 0 or more, not -1"),
-        (["--env", "CartPole-v1"], "needs a one-dimensional Box action space"),
+        ({"policy": ("random",) * 17}, "17 policies cannot share 16 environments"),
+        ({"quality": 0.5}, "--quality belongs to --policy demonstrator, not to random."),
+        ({"episodes": 0}, "episodes must be 1 or more, not 0"),
+        ({"noise": -1.0}, "noise must be 0 or more, not -1"),
+        ({"env": "CartPole-v1"}, "needs a one-dimensional Box action space"),
     ],
 )
-def test_bad_input_ends_in_one_sentence(
-    flags: list[str],
-    sentence: str,
-    minari: Any,  # noqa: ANN401
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    chosen = {"--env": [POLE], "--policy": ["random"], "--dataset": ["pole-v0"]} | {flags[0]: flags[1:]}
-    code, _, error = run(capsys, "demos", *(text for name, values in chosen.items() for text in (name, *values)))
-    assert code == 2
-    assert sentence in error
-    assert "Traceback" not in error
+@pytest.mark.usefixtures("minari")
+def test_bad_input_ends_in_one_sentence(changes: dict[str, Any], sentence: str) -> None:
+    given: dict[str, Any] = {"env": POLE, "policy": ("random",), "dataset": "pole-v0"}
+    with pytest.raises(ValueError, match=sentence):
+        write_demos(DemosCfg(**{**given, **changes}))
     assert not Path("datasets", "pole-v0").exists()
+
+
+def test_an_unknown_environment_ends_the_command_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the command line, which looks it up before anything else."""
+    code, _, error = run(capsys, "demos", "--env", "prefgym/Hoper-v0", "--dataset", "pole-v0")
+    assert (code, "did you mean 'prefgym/Hopper-v0'?" in error) == (2, True)
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 def test_what_the_page_shows_works(minari: Any, capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:  # noqa: ANN401
-    """docs/datasets.md: on two episodes of the dataset that its first command writes."""
+    """docs/datasets.md, command line and all: on two episodes of the dataset that its first command writes."""
     page = (DOCS / "datasets.md").read_text()
     written = next(line for line in page.splitlines() if line.startswith("prefgym demos"))
     assert run(capsys, "demos", *written.replace("--episodes 100", "--episodes 2").split()[2:])[0] == 0

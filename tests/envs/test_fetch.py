@@ -7,17 +7,19 @@ from typing import Any, cast
 import gymnasium as gym
 import numpy as np
 import pytest
-from commands import command
 from gymnasium.utils.env_checker import check_env
 from gymnasium.vector import AutoresetMode
+from tiny import tiny_reward, tiny_run, tiny_sampler
 
 import prefgym
+from prefgym import agents
 from prefgym.common.states import Stateful, flatten, unflatten
 from prefgym.data.tables import load_preferences
 from prefgym.envs.fetch import FETCH, FetchEnv
 from prefgym.sim.gl import mujoco
 from prefgym.sim.render import StateRenderer
 from prefgym.sim.third_party import PhysicsVectorEnv, find, make_vector
+from prefgym.training.config import EvalCfg
 
 pytestmark = pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 
@@ -181,25 +183,21 @@ def test_unknown_values_are_answered_in_one_sentence(settings: dict[str, Any], m
         make("FetchReach", **settings)
 
 
-def test_without_gymnasium_robotics_it_is_said_what_to_install(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """In Python as an exception of Gymnasium's, on the command line as one sentence."""
+def test_without_gymnasium_robotics_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where an environment is made, and where a run begins."""
     monkeypatch.setattr("prefgym.envs.fetch.find_spec", lambda name: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     sentence = 'prefgym/FetchPush-v0 needs Gymnasium-Robotics: pip install "prefgym[robotics]"'
-    with pytest.raises(gym.error.DependencyNotInstalled) as told:
-        FetchEnv(FETCH["FetchPush"])
-    assert str(told.value) == sentence
-    assert command("train", "--env", "prefgym/FetchPush-v0", "--out", "run") == 2
-    assert capsys.readouterr().err == f"prefgym: {sentence}\n"
+    for begin in (lambda: FetchEnv(FETCH["FetchPush"]), lambda: prefgym.train("prefgym/FetchPush-v0", out="run")):
+        with pytest.raises(gym.error.DependencyNotInstalled) as told:
+            begin()
+        assert str(told.value) == sentence
 
 
 def test_they_can_be_trained_in(capsys: pytest.CaptureFixture[str]) -> None:
     """Ten queries; factors and states come along, and HERON ranks them as the task does."""
-    argv = ["--env", "prefgym/FetchReach-v0", "--rater", "heron", "--budget", "10", "--steps", "400", "--threads", "1"]
-    argv += ["--segment-length", "10", "--agent.num-envs", "2", "--agent.num-steps", "50", "--eval.episodes", "1"]
-    argv += ["--eval.final-episodes", "1", "--reward.hidden", "8", "--schedule.num-sessions", "2", "--no-report"]
-    assert command("train", *argv, "--out", "run") == 0
+    parts = {"rater": "heron", "agent": agents.cfg("ppo", num_envs=2, num_steps=50), "sampler": tiny_sampler(10)}
+    settings = {"steps": 400, "report": False, "eval": EvalCfg(episodes=1, final_episodes=1), "out": "run"}
+    tiny_run("prefgym/FetchReach-v0", **parts, reward=tiny_reward(hidden=(8,)), **settings)
     assert "10 queries" in capsys.readouterr().out
     told = load_preferences(Path("run", "preferences", "preferences"))
     assert set(told.queries.options.factors) == set(FETCH["FetchReach"].ranking)

@@ -3,11 +3,12 @@
 import gymnasium as gym
 import numpy as np
 import pytest
-from commands import command
 from gymnasium.utils.env_checker import check_env
 from hypothesis import given
 from hypothesis import strategies as st
 
+import prefgym
+from prefgym.common.errors import UserError
 from prefgym.envs.grid import CELLS, DELIVERY, FEATURES, GridEnv, grid_mdp, make_delivery, make_random, random_board
 
 UP, DOWN, LEFT, RIGHT = range(4)
@@ -115,6 +116,6 @@ def test_an_episode() -> None:
     assert info == {"gas": 0.0, "goal": 0.0, "sheep": 1.0, "coin": 0.0, "roadblock": 0.0, "brick": 0.0}
 
 
-def test_the_online_loop_says_that_it_takes_boxes(capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("train", "--env", "prefgym/Delivery-v0", "--out", "run") == 2
-    assert "prefgym/Delivery-v0 cannot be used" in capsys.readouterr().err
+def test_the_online_loop_says_that_it_takes_boxes() -> None:
+    with pytest.raises(UserError, match="prefgym/Delivery-v0 cannot be used"):
+        prefgym.train("prefgym/Delivery-v0", out="run")

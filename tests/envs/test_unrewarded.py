@@ -10,31 +10,30 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from commands import command, run
 from gymnasium.utils.env_checker import check_env
 from stable_baselines3.common.env_checker import check_env as sb3_check_env
+from tiny import tiny_reward, tiny_run
 
 from prefgym import raters
+from prefgym.common.errors import UserError
 from prefgym.common.registry import Entry
 from prefgym.common.states import State
 from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
+from prefgym.data.feedback import Card, export_run
 from prefgym.data.tables import load_preferences
 from prefgym.envs import LANGUAGE_TASKS, registration
+from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.evaluation.evaluate import evaluate
 from prefgym.raters.immediate import ImmediateRater
 from prefgym.report import write_report
 from prefgym.runs.checkpoints import Checkpoints
+from prefgym.training.load import load_policy
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 HOPPER = "prefgym/HopperBackflip-v0"
 COUNTED = 0.125
-TINY = [
-    *("--env", HOPPER, "--steps", "600", "--budget", "10", "--threads", "1", "--segment-length", "5"),
-    *("--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.hidden", "8", "--eval.every", "300"),
-    *("--eval.episodes", "1", "--eval.final-episodes", "2", "--reward.hidden", "8", "--schedule.num-sessions", "2"),
-    *("--checkpoint.every", "200", "--reward.fit.gradient-steps", "5"),
-]
 
 
 @pytest.mark.filterwarnings("ignore:.*A Box observation space m..imum value is:UserWarning")
@@ -129,12 +128,12 @@ def test_other_tasks_are_measured_by_their_reward() -> None:
         ),
     ],
 )
-def test_raters_who_need_a_reward_are_refused(rater: str, sentence: str, capsys: pytest.CaptureFixture[str]) -> None:
-    """One sentence, exit code 2, and no folder."""
-    code, _, error = run(capsys, "train", *TINY, "--rater", rater, "--out", "run")
-    assert code == 2
-    assert sentence in error
-    assert error.count("\n") == 1
+def test_raters_who_need_a_reward_are_refused(rater: str, sentence: str) -> None:
+    """In one sentence, and there is no folder."""
+    with pytest.raises(UserError) as told:
+        tiny_run(HOPPER, rater=rater, out="run")
+    assert sentence in str(told.value)
+    assert "\n" not in str(told.value)
     assert not Path("run").exists()
 
 
@@ -172,7 +171,7 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setitem(sys.modules, "coin", sys.modules[__name__])
     monkeypatch.setitem(raters.registry._ours, "coin", Entry(part="coin:CoinRater", cfg="coin:CoinRaterCfg"))
     monkeypatch.setattr(Checkpoints, "clear", lambda self: None)  # so that they can be looked at
-    assert command("train", *TINY, "--rater", "coin", "--out", "run", "--no-report") == 0
+    tiny_run(HOPPER, rater="coin", reward=tiny_reward(hidden=(8,)), report=False, out="run")
     said = capsys.readouterr()
     assert "backflips 125.0 ± 0.0 after 600 steps and 10 queries" in said.out
     assert "true return" not in said.out + said.err
@@ -204,9 +203,9 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert task_description in page
     assert "Final backflips" in page
     assert "rue return" not in page
-    assert command("evaluate", "run", "--episodes", "2") == 0
-    assert "backflips 125.00 ± 0.00 over 2 episodes" in capsys.readouterr().out
-    assert command("feedback", "export", "run", "shared") == 0
+    again = evaluate(load_policy("run"), make_evaluation_env(source_of_run(Path("run")), 2, 1))
+    assert again.in_words(1) == "backflips 125.00 ± 0.00"
+    export_run(Path("run"), Path("shared"), Card(env=HOPPER))
 
 
 def count_each_step(monkeypatch: pytest.MonkeyPatch) -> None:

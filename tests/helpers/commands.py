@@ -4,21 +4,14 @@ import pytest
 
 from prefgym.cli.main import main
 
-TINY_RUN = (
+TINY = (
     *("--env", "prefgym/InvertedPendulum-v0", "--steps", "600", "--budget", "10", "--threads", "1"),
     *("--segment-length", "5", "--eval.every", "300", "--eval.episodes", "1", "--eval.final-episodes", "2"),
     *("--schedule.num-sessions", "2", "--checkpoint.every", "200"),
+    *("--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.epochs", "1", "--agent.hidden", "8"),
+    *("--reward.hidden", "8", "8", "--reward.num-members", "2", "--reward.fit.gradient-steps", "5"),
 )
-"""Flags of a run with two sessions, two evaluations and checkpoints, but for its parts."""
-
-TINY_PPO = ("--agent.num-envs", "4", "--agent.num-steps", "50", "--agent.epochs", "1", "--agent.hidden", "8")
-"""Flags of a PPO agent with three rollouts of 200 steps in `TINY_RUN`."""
-
-TINY_REWARD = ("--reward.hidden", "8", "8", "--reward.num-members", "2", "--reward.fit.gradient-steps", "5")
-"""Flags of a small ensemble."""
-
-TINY = (*TINY_RUN, *TINY_PPO, *TINY_REWARD)
-"""What follows `train` for a run of less than a second; later flags replace earlier ones."""
+"""What follows `train` for a run of less than a second, as `tiny_run` trains; later flags replace earlier ones."""
 
 
 def command(*argv: str) -> int:

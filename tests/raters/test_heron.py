@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 import torch
-from commands import command
 from hypothesis import given
 from hypothesis import strategies as st
 
+import prefgym
 from prefgym import raters
 from prefgym.core.queries import Queries
 from prefgym.raters.heron import HeronRater, HeronRaterCfg
@@ -140,19 +140,20 @@ def test_segments_without_factors_are_refused(asking: Asking) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "told"),
+    ("env", "settings", "told"),
     [
         (
-            ("--rater.ranking", "forward,speed"),
+            "prefgym/Hopper-v0",
+            {"ranking": "forward,speed"},
             "rater 'heron' cannot judge prefgym/Hopper-v0: there is no factor 'speed'",
         ),
-        (("--rater.tolerances", "-1"), "tolerances must be 0 or more, not -1"),
-        (("--env", "Pendulum-v1"), "this environment tells none"),
+        ("prefgym/Hopper-v0", {"tolerances": (-1.0,)}, "tolerances must be 0 or more, not -1"),
+        ("Pendulum-v1", {}, "this environment tells none"),
     ],
 )
-def test_the_command_line_says_so(flags: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
-    assert command("train", "--env", "prefgym/Hopper-v0", "--rater", "heron", *flags, "--out", "run") == 2
-    assert told in capsys.readouterr().err
+def test_a_run_is_refused_in_the_same_words(env: str, settings: dict[str, Any], told: str) -> None:
+    with pytest.raises(ValueError, match=told):
+        prefgym.train(env, rater=raters.cfg("heron", **settings), out="run")
 
 
 def test_it_is_registered_under_its_name() -> None:

@@ -3,25 +3,29 @@
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any
 
 import pytest
-from commands import TINY, command
+from tiny import tiny_run
 
-from prefgym.cli.main import main
 from prefgym.runs.folder import RunFolder
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.run import Run
 
-SESSIONS = ("--budget", "30", "--schedule.num-sessions", "5", "--schedule.last", "0.9")
-FLAGS = (*TINY, "--env", "prefgym/Hopper-v0", "--steps", "1000", *SESSIONS, "--no-report")
+SETTINGS: dict[str, Any] = {
+    **{"env": "prefgym/Hopper-v0", "steps": 1000, "budget": 30, "report": False},
+    "schedule": ScheduleCfg(num_sessions=5, last=0.9),
+}
 RATERS = ("heron", "cyclic", "turning", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety")
 
 
 @pytest.mark.parametrize("rater", RATERS)
 def test_a_resumed_run_learns_the_same(rater: str, stopped_at: Callable[..., AbstractContextManager[None]]) -> None:
     """From the last of its checkpoints, after which there is another session."""
-    assert command("train", *FLAGS, "--rater", rater, "--out", "whole") == 0
+    tiny_run(**SETTINGS, rater=rater, out="whole")
     with stopped_at(RunFolder, "write_json"):
-        main(["train", *FLAGS, "--rater", rater, "--out", "stopped"])
-    assert command("train", "--resume", "stopped", "--resume-from", "previous") == 0
+        tiny_run(**SETTINGS, rater=rater, out="stopped")
+    Run("stopped").resume("previous")
     kept = Path("checkpoints/final/reward.safetensors"), Path("preferences/preferences.safetensors")
     for name in kept:
         assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()

@@ -1,16 +1,19 @@
 """Signs that a reward model is in trouble."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
-from commands import command
+from tiny import tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 
+from prefgym import raters
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.rewards.health import Health, troubles
+from prefgym.training.budget import ScheduleCfg
 
 FINE = {
     "reward_model/accuracy": 0.9,
@@ -131,27 +134,30 @@ def test_numbers_are_what_they_say() -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "sentence"),
+    ("first", "budget", "sentence"),
     [
-        (("--rater", "one-sided", "--rater.first", "1", "--budget", "40"), "100% fell on the option shown first"),
-        (("--rater", "one-sided", "--budget", "200"), "fell on the option shown first"),
+        ({"first": 1.0}, 40, "100% fell on the option shown first"),
+        ({}, 200, "fell on the option shown first"),
     ],
 )
 def test_a_rater_of_one_side_is_told_while_training_and_in_the_report(
-    flags: tuple[str, ...],
+    first: dict[str, Any],
+    budget: int,
     sentence: str,
     tmp_path: Path,
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Twenty answers of one side only in the first of two sessions are enough; with 80 % it takes some more."""
-    small = [
-        *("--env", "prefgym/Hopper-v0", "--steps", "1024", "--threads", "1", "--agent.num-envs", "8"),
-        *("--agent.num-steps", "32", "--segment-length", "10", "--eval.final-episodes", "1", "--reward.hidden", "8"),
-        *("--schedule.num-sessions", "2", "--schedule.first", "0.2", "--reward.fit.gradient-steps", "5"),
-        *("--agent.epochs", "1", "--agent.hidden", "8"),
-    ]
+    hopper = "prefgym/Hopper-v0"
+    settings: dict[str, Any] = {
+        "agent": tiny_ppo(hopper, num_envs=8, num_steps=32),
+        "sampler": tiny_sampler(10),
+        "reward": tiny_reward(hidden=(8,), num_members=3),
+        "schedule": ScheduleCfg(num_sessions=2, first=0.2),
+    }
     monkeypatch.setenv("MUJOCO_GL", "disabled")  # the sentence stands in the report without videos as well
-    assert command("train", *small, *flags, "--out", str(tmp_path / "run")) == 0
+    rater = raters.cfg("one-sided", **first)
+    tiny_run(hopper, **settings, rater=rater, budget=budget, steps=1024, out=tmp_path / "run")
     assert sentence in " ".join(capsys.readouterr().err.split())
     assert sentence in (tmp_path / "run" / "report.html").read_text()

@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 import torch
 
-from prefgym.cli.main import main
+import prefgym
+from prefgym import agents
 from prefgym.common.errors import UserError
 from prefgym.runs.checkpoints import Checkpoints, Shard
 from prefgym.runs.folder import RunFolder
+from prefgym.training.config import CheckpointCfg, EvalCfg
 
 FOLDER = Path("checkpoints")
 
@@ -69,14 +71,23 @@ def test_the_time_since_the_last_one_is_known(monkeypatch: pytest.MonkeyPatch) -
     assert checkpoints.are_older_than(10.0)
 
 
-@pytest.mark.parametrize(("minutes", "is_due"), [("1e-9", True), ("60", False)])
+@pytest.mark.parametrize(("minutes", "is_due"), [(1e-9, True), (60.0, False)])
 def test_a_run_that_takes_long_has_one_in_any_case(
-    minutes: str, is_due: bool, stopped_at: Callable[..., AbstractContextManager[None]]
+    minutes: float, is_due: bool, stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
-    few = ("--env", "prefgym/Reacher-v0", "--rater", "none", "--agent.num-envs", "2", "--agent.num-steps", "50")
-    flags = (*few, "--steps", "200", "--threads", "1", "--no-report", "--checkpoint.minutes", minutes)
+    agent = agents.cfg("ppo", num_envs=2, num_steps=50)
     with stopped_at(RunFolder, "write_json"):
-        main(["train", *flags, "--eval.final-episodes", "1", "--out", "run"])
+        prefgym.train(
+            "prefgym/Reacher-v0",
+            rater="none",
+            agent=agent,
+            steps=200,
+            threads=1,
+            report=False,
+            out="run",
+            checkpoint=CheckpointCfg(minutes=minutes),
+            eval=EvalCfg(final_episodes=1),
+        )
     assert [path.name for path in Path("run/checkpoints").glob("step-*")] == ["step-000000000100"] * is_due
 
 

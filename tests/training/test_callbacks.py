@@ -5,38 +5,42 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
+from tiny import tiny_cfg, tiny_ppo, tiny_reward, tiny_sampler
 
 from prefgym.agents.bc import BC, BCCfg
-from prefgym.cli.flags import parse_train
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.states import State
 from prefgym.core.protocols import Array, PolicyState
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import Evaluation
+from prefgym.rewards.fit import FitCfg
 from prefgym.rl.base import StopTraining
 from prefgym.rl.offline import OfflineData
 from prefgym.runs.checkpoints import Shard
 from prefgym.runs.folder import RunFolder
 from prefgym.sim.source import EnvSource
 from prefgym.testing.examples import example_preferences
+from prefgym.training.budget import ScheduleCfg
 from prefgym.training.callbacks import Callback, standard_callbacks
-from prefgym.training.config import OfflineCfg, OfflineEvalCfg, TrainCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, OfflineEvalCfg, TrainCfg
 from prefgym.training.loop import Loop, SavedPolicy, train
 from prefgym.training.online import build
 from prefgym.training.parts import Advance, Metrics
 from prefgym.training.sources import OfflineSource
 
-TINY = [
-    *("--env", "prefgym/InvertedPendulum-v0", "--steps", "400", "--budget", "6", "--threads", "1"),
-    *("--segment-length", "4", "--agent.num-envs", "2", "--agent.num-steps", "25", "--agent.hidden", "4"),
-    *("--agent.epochs", "1", "--eval.every", "200", "--eval.episodes", "1", "--eval.final-episodes", "1"),
-    *("--reward.hidden", "4", "--reward.fit.gradient-steps", "2", "--schedule.num-sessions", "2"),
-    *("--schedule.first", "0.2", "--checkpoint.every", "100"),
-]
+SETTINGS: dict[str, Any] = {
+    **{"steps": 400, "budget": 6, "checkpoint": CheckpointCfg(every=100)},
+    "agent": tiny_ppo(num_envs=2, num_steps=25, hidden=(4,)),
+    "sampler": tiny_sampler(4),
+    "reward": tiny_reward(hidden=(4,), num_members=3, fit=FitCfg(gradient_steps=2)),
+    "schedule": ScheduleCfg(num_sessions=2, first=0.2),
+    "eval": EvalCfg(every=200, episodes=1, final_episodes=1),
+}
 
 OFFLINE = OfflineCfg(agent="bc", updates=300, threads=1, eval=OfflineEvalCfg(every=120, episodes=1, final_episodes=1))
 
@@ -146,8 +150,8 @@ class Diary(Callback):
 @pytest.fixture
 def cfg(tmp_path: Path) -> TrainCfg:
     """Configure evaluations and checkpoints every four steps."""
-    flags = ["--eval.every", "4", "--checkpoint.every", "4", "--eval.keep"]
-    return parse_train([*TINY, *flags, "--out", str(tmp_path / "run")])
+    often = {"eval": EvalCfg(every=4, episodes=1, final_episodes=1, keep=True), "checkpoint": CheckpointCfg(every=4)}
+    return tiny_cfg(**{**SETTINGS, **often}, out=tmp_path / "run")
 
 
 @pytest.fixture
@@ -227,7 +231,7 @@ def test_ctrl_c_ends_in_an_evaluation(count: Count) -> None:
 
 
 def test_a_run_in_environments_calls_the_same_hooks(tmp_path: Path) -> None:
-    cfg, diary = parse_train([*TINY, "--out", str(tmp_path / "run")]), Diary(StopTraining(), "on_step", 300)
+    cfg, diary = tiny_cfg(**SETTINGS, out=tmp_path / "run"), Diary(StopTraining(), "on_step", 300)
     with closing(RunFolder(cfg)) as run:
         outcome = train(cfg, build(cfg), run, callbacks=[diary])
     assert (outcome.steps, outcome.interrupted) == (300, False)

@@ -3,17 +3,21 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from tiny import tiny_cfg, tiny_reward, tiny_sampler
 
-from prefgym.cli.flags import parse_train
+from prefgym import agents
 from prefgym.common.errors import UserError
 from prefgym.common.states import flatten
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.core.relabel import learned_reward
 from prefgym.core.rollout import EpisodeReturns, Rollout
+from prefgym.rewards.fit import FitCfg
+from prefgym.training.budget import ScheduleCfg
 from prefgym.training.config import TrainCfg
 from prefgym.training.feedback import Feedback, NoFeedback, make_feedback
 from prefgym.training.history import FeedbackHistory
@@ -22,14 +26,11 @@ from prefgym.training.online import build
 from prefgym.training.parts import Parts
 from prefgym.training.sessions import SessionFeedback
 
-TINY = [
-    *("--env", "prefgym/InvertedPendulum-v0", "--steps", "100", "--budget", "10", "--threads", "1"),
-    *("--agent.num-envs", "2", "--agent.num-steps", "10", "--agent.hidden", "4"),
-]
-SESSIONS = [
-    *("--segment-length", "4", "--schedule.num-sessions", "2", "--schedule.first", "0.4", "--schedule.last", "0.8"),
-    *("--reward.hidden", "4", "--reward.fit.gradient-steps", "2"),
-]
+SESSIONS: dict[str, Any] = {
+    "sampler": tiny_sampler(4),
+    "schedule": ScheduleCfg(num_sessions=2, first=0.4, last=0.8),
+    "reward": tiny_reward(hidden=(4,), num_members=3, fit=FitCfg(gradient_steps=2)),
+}
 
 Made = tuple[TrainCfg, Parts, FeedbackHistory, Feedback]
 
@@ -38,11 +39,11 @@ Made = tuple[TrainCfg, Parts, FeedbackHistory, Feedback]
 def make(tmp_path: Path) -> Callable[..., Made]:
     """Make what makes a strategy of feedback, and all that it needs."""
 
-    def making(*flags: str, folder: str = "run", rater: object = None) -> Made:
-        cfg = parse_train([*TINY, *flags])
+    def making(*, folder: str = "run", answering: object = None, **settings: Any) -> Made:  # noqa: ANN401
+        cfg = tiny_cfg(steps=100, agent=agents.cfg("ppo", num_envs=2, num_steps=10, hidden=(4,)), **settings)
         parts = build(cfg)
-        if rater is not None:
-            parts = replace(parts, rater=rater)
+        if answering is not None:
+            parts = replace(parts, rater=answering)
         history = FeedbackHistory(tmp_path / folder, parts.budget, has_initial=False)
         return cfg, parts, history, make_feedback(cfg, parts, history, EpisodeReturns())
 
@@ -66,7 +67,7 @@ class Silent:
 
 
 def test_no_feedback_leaves_the_task_reward(make: Callable[..., Made]) -> None:
-    _, parts, _, feedback = make("--rater", "none")
+    _, parts, _, feedback = make(rater="none")
     assert isinstance(feedback, NoFeedback)
     rollout = collect(parts)
     reward, metrics = feedback.after_rollout(rollout, 20)
@@ -75,7 +76,7 @@ def test_no_feedback_leaves_the_task_reward(make: Callable[..., Made]) -> None:
 
 def test_sessions_are_held_when_they_are_due(make: Callable[..., Made]) -> None:
     """After 40 and 80 of 100 steps, with half of the budget each; until the first there is no reward."""
-    _, parts, history, feedback = make(*SESSIONS)
+    _, parts, history, feedback = make(**SESSIONS)
     assert isinstance(feedback, SessionFeedback)
     assert feedback.begin() == {}
     asked: list[object] = []
@@ -93,10 +94,10 @@ def test_sessions_are_held_when_they_are_due(make: Callable[..., Made]) -> None:
 
 
 def test_sessions_go_on_from_a_state(make: Callable[..., Made]) -> None:
-    _, parts, history, feedback = make(*SESSIONS)
+    _, parts, history, feedback = make(**SESSIONS)
     for steps in (20, 40):
         feedback.after_rollout(collect(parts), steps)
-    _, other_parts, other_history, other = make(*SESSIONS, folder="other")
+    _, other_parts, other_history, other = make(**SESSIONS, folder="other")
     other.load_state_dict(feedback.state_dict())
     other_history.load_state_dict(history.state_dict())
     for one, two in ((feedback, other), (history, other_history)):
@@ -107,7 +108,7 @@ def test_sessions_go_on_from_a_state(make: Callable[..., Made]) -> None:
 
 
 def test_sessions_without_answers_teach_nothing(make: Callable[..., Made]) -> None:
-    _, parts, history, feedback = make(*SESSIONS, rater=Silent())
+    _, parts, history, feedback = make(**SESSIONS, answering=Silent())
     for steps in (20, 40):
         assert feedback.after_rollout(collect(parts), steps) == (None, {})
     assert (parts.budget.num_pending, history.preferences) == (5, None)
@@ -115,7 +116,7 @@ def test_sessions_without_answers_teach_nothing(make: Callable[..., Made]) -> No
 
 def test_matches_spread_the_budget_and_reward_fragments(make: Callable[..., Made]) -> None:
     """Ten queries in five rollouts: two each; steps of one fragment have one reward, a share of matches won."""
-    _, parts, history, feedback = make("--reward", "win-rate")
+    _, parts, history, feedback = make(reward="win-rate")
     assert isinstance(feedback, MatchFeedback)
     for steps in (20, 40, 60):
         rollout = collect(parts)
@@ -131,14 +132,14 @@ def test_matches_spread_the_budget_and_reward_fragments(make: Callable[..., Made
 
 
 def test_matches_need_answers_at_once(make: Callable[..., Made]) -> None:
-    _, parts, _, feedback = make("--reward", "win-rate", rater=Silent())
+    _, parts, _, feedback = make(reward="win-rate", answering=Silent())
     with pytest.raises(UserError, match="--reward win-rate needs a rater who answers at once, unlike oracle"):
         feedback.after_rollout(collect(parts), 20)
 
 
 @pytest.mark.parametrize("strategy", [SessionFeedback, MatchFeedback])
 def test_a_strategy_that_asks_needs_a_rater(make: Callable[..., Made], strategy: type) -> None:
-    cfg, parts, history, _ = make("--rater", "none")
+    cfg, parts, history, _ = make(rater="none")
     with pytest.raises(ValueError, match="need a rater"):
         if strategy is SessionFeedback:
             SessionFeedback(parts, history, EpisodeReturns())

@@ -8,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from commands import TINY, command
+from tiny import tiny_reward, tiny_run
 
 import prefgym
 from prefgym.common.errors import UserError
@@ -41,8 +41,7 @@ def test_a_policy_acts_as_it_did(run: Path) -> None:
 
 def test_a_preference_model_knows_whom_it_meets(tmp_path: Path) -> None:
     """With the queue of the last rollouts; two of them are told apart by what they give the same steps."""
-    flags = ("--reward", "preference-model", "--no-report", "--out", str(tmp_path / "run"))
-    assert command("train", *TINY, "--steps", "1000", *flags) == 0
+    tiny_run(reward=tiny_reward("preference-model"), steps=1000, report=False, out=tmp_path / "run")
     learner = prefgym.load_reward(tmp_path / "run")
     assert isinstance(learner, PreferenceModel) and len(learner.queue) == 64
     options = load_preferences(tmp_path / "run" / "preferences" / "preferences").queries.options

@@ -11,27 +11,24 @@ import pytest
 import torch
 import torch._dynamo  # torch's optimisers import it when first made, and that draws from `random`
 from gymnasium.vector import VectorWrapper
+from tiny import tiny_cfg, tiny_ppo, tiny_reward, tiny_sampler
 
 from prefgym.agents.ppo import PPO
-from prefgym.cli.flags import parse_train
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.raters.scripted import ScriptedRater, oracle
+from prefgym.rewards.fit import FitCfg
 from prefgym.runs.folder import RunFolder
 from prefgym.testing import LateRater, LateRaterCfg
-from prefgym.training.config import TrainCfg
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg
 from prefgym.training.loop import Outcome, train
 from prefgym.training.online import build
 from prefgym.training.parts import Parts
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
-SMALL = [
-    *("--env", "prefgym/Hopper-v0", "--steps", "3000", "--budget", "40", "--threads", "1", "--segment-length", "10"),
-    *("--agent.num-envs", "8", "--agent.num-steps", "32", "--agent.epochs", "1", "--eval.every", "1000"),
-    *("--eval.episodes", "2", "--eval.final-episodes", "2", "--reward.hidden", "16", "--schedule.num-sessions", "4"),
-    *("--schedule.first", "0.2", "--sampler", "disagreement", "--reward.fit.gradient-steps", "10"),
-]
+HOPPER = "prefgym/Hopper-v0"
 
 
 class FixedStream:
@@ -64,9 +61,22 @@ class OtherReward(VectorWrapper):
         return obs, reward * self._factor, terminated, truncated, info
 
 
-def configure(out: Path, *flags: str) -> TrainCfg:
-    """Read a small configuration."""
-    return parse_train([*SMALL, "--out", str(out), *flags])
+def small_ppo(env: str = HOPPER, num_steps: int = 32) -> Any:  # noqa: ANN401
+    """Configure an agent with eight environments."""
+    return tiny_ppo(env, num_envs=8, num_steps=num_steps, hidden=(64, 64))
+
+
+def configure(out: Path, **changes: Any) -> TrainCfg:  # noqa: ANN401
+    """Make a small configuration."""
+    settings: dict[str, Any] = {
+        **{"env": HOPPER, "steps": 3000, "budget": 40, "checkpoint": CheckpointCfg()},
+        "agent": small_ppo(),
+        "sampler": tiny_sampler(10),
+        "reward": tiny_reward(hidden=(16,), num_members=3, fit=FitCfg(gradient_steps=10)),
+        "schedule": ScheduleCfg(num_sessions=4, first=0.2),
+        "eval": EvalCfg(every=1000, episodes=2, final_episodes=2),
+    }
+    return tiny_cfg(**{**settings, **changes}, out=out)
 
 
 def run_parts(cfg: TrainCfg, parts: Parts) -> tuple[Outcome, list[dict[str, float]]]:
@@ -112,8 +122,8 @@ def test_the_task_reward_reaches_nothing_but_rater_and_evaluation(tmp_path: Path
 
 @pytest.fixture
 def two_alike_and_one_other(tmp_path: Path) -> list[TrainCfg]:
-    """Read configurations with seeds 0, 0 and 1, before a test watches generators: tyro draws for its cache."""
-    return [configure(tmp_path / name, "--seed", seed) for name, seed in (("a", "0"), ("b", "0"), ("c", "1"))]
+    """Make configurations with seeds 0, 0 and 1."""
+    return [configure(tmp_path / name, seed=seed) for name, seed in (("a", 0), ("b", 0), ("c", 1))]
 
 
 def test_one_seed_gives_one_result(two_alike_and_one_other: list[TrainCfg], no_global_rng: None) -> None:
@@ -129,7 +139,7 @@ def test_one_seed_gives_one_result(two_alike_and_one_other: list[TrainCfg], no_g
 
 def test_late_double_and_lost_answers_are_accounted_for(tmp_path: Path) -> None:
     """Each query is used at most once; what never came back stays pending; the run goes on regardless."""
-    cfg = configure(tmp_path / "late", "--rater", "equal")
+    cfg = configure(tmp_path / "late", rater="equal")
     parts = build(cfg)
     env = parts.env
     assert isinstance(env, PreferenceVectorEnv)
@@ -167,9 +177,10 @@ def test_a_session_in_which_all_is_skipped_is_survived(tmp_path: Path) -> None:
 
 def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Path) -> None:
     """HalfCheetah never falls, so windows of 40 steps are kept whole, and the first two rollouts of 16 hold none."""
-    flags = ["--env", "prefgym/HalfCheetah-v0", "--agent.num-steps", "16", "--segment-length", "40"]
-    sessions = ["--schedule.first", "0", "--schedule.last", "0.5", "--schedule.num-sessions", "2"]
-    cfg = configure(tmp_path / "wait", *flags, *sessions)
+    cheetah = "prefgym/HalfCheetah-v0"
+    parts = {"agent": small_ppo(cheetah, num_steps=16), "sampler": tiny_sampler(40)}
+    schedule = ScheduleCfg(num_sessions=2, first=0.0, last=0.5)
+    cfg = configure(tmp_path / "wait", env=cheetah, **parts, schedule=schedule)
     outcome, _ = run_parts(cfg, build(cfg))
     assert outcome.preferences is not None
     # 8 environments: 40 steps of each are there after three rollouts of 128; the last session is due at 1500
@@ -178,7 +189,7 @@ def test_a_session_waits_for_the_first_episode_that_is_long_enough(tmp_path: Pat
 
 def test_a_run_in_which_nothing_can_be_asked_says_so(tmp_path: Path) -> None:
     """Hopper falls within 200 steps when it acts at random: no window of 300 steps is ever whole."""
-    cfg = configure(tmp_path / "never", "--segment-length", "300", "--sampler.no-keep-short")
+    cfg = configure(tmp_path / "never", sampler=tiny_sampler(300, keep_short=False))
     with closing(RunFolder(cfg)) as run, pytest.raises(UserError, match="the sampler found no segment"):
         train(cfg, build(cfg), run)
 
@@ -192,7 +203,7 @@ def test_evaluation_keeps_to_its_grid_whatever_episodes_do(tmp_path: Path) -> No
 
 def test_without_a_rater_the_agent_learns_from_the_task_reward(tmp_path: Path) -> None:
     """The reference arm asks nothing and logs the task return."""
-    cfg = configure(tmp_path / "none", "--rater", "none")
+    cfg = configure(tmp_path / "none", rater="none")
     parts = build(cfg)
     assert parts.rater is None
     outcome, metrics = run_parts(cfg, parts)
@@ -205,6 +216,6 @@ def test_without_a_rater_the_agent_learns_from_the_task_reward(tmp_path: Path) -
 @pytest.mark.parametrize("sampler", ["uniform", "entropy", "k-center", "disagreement-k-center"])
 def test_every_sampler_takes_part(tmp_path: Path, sampler: str) -> None:
     """Each asks the whole budget."""
-    cfg = configure(tmp_path / sampler, "--sampler", sampler, "--steps", "1500")
+    cfg = configure(tmp_path / sampler, sampler=tiny_sampler(10, sampler), steps=1500)
     outcome, _ = run_parts(cfg, build(cfg))
     assert outcome.preferences is not None and len(outcome.preferences) == 40

@@ -1,29 +1,55 @@
-"""From a dataset to preferences to a policy through the command line; going on where a run was stopped; bad input."""
+"""From a dataset to preferences to a policy; going on where a run was stopped; bad input."""
 
 import json
+import re
 import shutil
+from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
 import numpy as np
 import pytest
-from commands import command, run
+from commands import run
 from safetensors.torch import load_file
 
-from prefgym import raters
+import prefgym
+from prefgym import agents, raters
 from prefgym.agents.bc import Cloning
+from prefgym.common.errors import UserError
 from prefgym.core.preferences import Preferences
 from prefgym.data.feedback import read_feedback
+from prefgym.demos.collect import DemosCfg, write_demos
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import evaluate
+from prefgym.samplers.uniform import UniformSamplerCfg
 from prefgym.testing import LateRater
 from prefgym.training import annotate as questions
+from prefgym.training.annotate import MakePreferencesCfg, make_preferences
+from prefgym.training.config import OfflineCheckpointCfg, OfflineEvalCfg
 from prefgym.training.load import load_policy
+from prefgym.training.run import Run
 
 POLE = "prefgym/InvertedPendulum-v0"
-DATASET = ("--dataset", "pole/random-v0", "--datasets", "data")
-SMALL = ("--threads", "1", "--eval.final-episodes", "2", "--agent.actor.hidden", "16")
-TRAIN = ("train-offline", "--preferences", "prefs", *SMALL)
+DATASET: dict[str, Any] = {"dataset": "pole/random-v0", "datasets": Path("data")}
+
+
+def small(agent: str = "cpl", **changes: Any) -> Any:  # noqa: ANN401
+    """Configure an agent with a small policy."""
+    return agents.cfg(agent, actor=replace(agents.cfg(agent).actor, hidden=(16,)), **changes)
+
+
+def learn(agent: str = "cpl", /, **changes: Any) -> Run:  # noqa: ANN401
+    """Train from the preferences."""
+    settings: dict[str, Any] = {"preferences": "prefs", "threads": 1, "eval": OfflineEvalCfg(final_episodes=2)}
+    return prefgym.train_offline(**{"agent": small(agent), **settings, **changes})
+
+
+def ask(out: Path | str = "new", sampler: UniformSamplerCfg | None = None, **changes: Any) -> Preferences:  # noqa: ANN401
+    """Ask about segments of the dataset."""
+    sampler = sampler or UniformSamplerCfg(recent_steps=None)
+    rater: dict[str, Any] = {"rater": "oracle", "rater_cfg": raters.cfg("oracle")}
+    return make_preferences(MakePreferencesCfg(**{**DATASET, **rater, **changes}, sampler=sampler, out=Path(out)))
 
 
 @pytest.fixture(scope="module")
@@ -31,14 +57,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Play thirty episodes of random actions, and ask 40 questions about them."""
     pytest.importorskip("minari")
     folder = tmp_path_factory.mktemp("offline")
-    demos = ("demos", "--env", POLE, "--policy", "random", "--episodes", "30", "--dataset", "pole/random-v0")
-    asked = ("--queries", "40", "--sampler.segment-length", "4", "--sampler.no-keep-short")
-    data, prefs = ("--datasets", str(folder / "data")), ("--out", str(folder / "prefs"))
-    for argv in (
-        [*demos, "--out", str(folder / "data")],
-        ["make-preferences", *DATASET[:2], *data, "--rater", "oracle", *asked, *prefs],
-    ):
-        assert command(*argv) == 0
+    write_demos(DemosCfg(env=POLE, policy=("random",), episodes=30, dataset="pole/random-v0", out=folder / "data"))
+    of_equal_length = UniformSamplerCfg(recent_steps=None, segment_length=4, keep_short=False)
+    ask(folder / "prefs", of_equal_length, datasets=folder / "data", queries=40)
     return folder
 
 
@@ -68,8 +89,8 @@ def test_answers_are_about_segments_of_the_dataset(here: Path) -> None:
 
 @pytest.mark.parametrize("agent", ["cpl", "bc"])
 def test_a_policy_is_trained_kept_and_measured(here: Path, agent: str, capsys: pytest.CaptureFixture[str]) -> None:
-    code, output, _ = run(capsys, *TRAIN, *DATASET, "--agent", agent, "--updates", "150", "--out", "run")
-    assert (code, output.split(" after")[1]) == (0, " 150 updates; see run\n")
+    learn(agent, **DATASET, updates=150, out="run")
+    assert capsys.readouterr().out.split(" after")[1] == " 150 updates; see run\n"
     result = json.loads((here / "run" / "result.json").read_text())
     assert (result["env"], result["agent"], result["updates"]) == (POLE, agent, 150)
     again = evaluate(load_policy(here / "run"), make_evaluation_env(POLE, 2, 1))
@@ -77,8 +98,6 @@ def test_a_policy_is_trained_kept_and_measured(here: Path, agent: str, capsys: p
     lines = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
     first = 60 if agent == "cpl" else 100  # where the first part ends, or a hundred updates
     assert [line["time/total_timesteps"] for line in lines] == [first, 150, 150]
-    code, output, _ = run(capsys, "evaluate", "run", "--episodes", "1")
-    assert (code, output.startswith("true return")) == (0, True)
 
 
 def told(run: Path) -> tuple[Any, ...]:
@@ -92,12 +111,13 @@ def told(run: Path) -> tuple[Any, ...]:
     )
 
 
-def test_a_run_goes_on_where_it_was_stopped(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_run_goes_on_where_it_was_stopped(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Stopped hard before the first checkpoint, and after it; the folder of the answers is not needed again."""
-    flags = (*TRAIN, *DATASET, "--agent", "sft", "--updates", "400", "--checkpoint.every", "200", "--eval.every", "200")
-    assert run(capsys, *flags, "--out", "never")[0] == 0
+    settings: dict[str, Any] = {
+        **{**DATASET, "updates": 400, "checkpoint": OfflineCheckpointCfg(every=200)},
+        "eval": OfflineEvalCfg(every=200, final_episodes=2),
+    }
+    learn("sft", **settings, out="never")
     improve = Cloning.improve
 
     def until(updates: int) -> None:
@@ -109,24 +129,20 @@ def test_a_run_goes_on_where_it_was_stopped(
         monkeypatch.setattr(Cloning, "improve", stopping)
 
     until(100)
-    assert run(capsys, *flags, "--out", "stopped")[0] == 9
+    with pytest.raises(SystemExit):
+        learn("sft", **settings, out="stopped")
     (here / "prefs").unlink()
-    for updates in (300, None):
-        if updates:
-            until(updates)
-        else:
-            monkeypatch.setattr(Cloning, "improve", improve)
-        assert run(capsys, "train-offline", "--resume", "stopped")[0] == (9 if updates else 0)
+    until(300)
+    with pytest.raises(SystemExit):
+        Run("stopped").resume()
+    monkeypatch.setattr(Cloning, "improve", improve)
+    Run("stopped").resume()
     assert told(here / "stopped") == told(here / "never")
-    assert run(capsys, "train-offline", "--resume", "stopped")[2] == (
-        "prefgym: stopped has finished: there is nothing left to do.\n"
-    )
+    with pytest.raises(UserError, match=r"^stopped has finished: there is nothing left to do\.$"):
+        Run("stopped").resume()
 
 
-def test_a_run_is_not_gone_on_with_another_dataset(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    flags = (*TRAIN, *DATASET, "--agent", "bc", "--updates", "400", "--checkpoint.every", "100", "--out", "run")
+def test_a_run_is_not_gone_on_with_another_dataset(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     improve = Cloning.improve
 
     def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
@@ -135,78 +151,89 @@ def test_a_run_is_not_gone_on_with_another_dataset(
         return improve(self, num_updates)
 
     monkeypatch.setattr(Cloning, "improve", stopping)
-    assert run(capsys, *flags)[0] == 9
+    with pytest.raises(SystemExit):
+        learn("bc", **DATASET, updates=400, checkpoint=OfflineCheckpointCfg(every=100), out="run")
     (here / "data").unlink()
-    demos = ("demos", "--env", POLE, "--policy", "random", "--episodes", "2", "--dataset", "pole/random-v0")
-    assert run(capsys, *demos, "--out", "data")[0] == 0
-    code, _, error = run(capsys, "train-offline", "--resume", "run")
-    assert (code, error) == (2, "prefgym: the dataset pole/random-v0 is not what it was when the run began.\n")
+    write_demos(DemosCfg(env=POLE, policy=("random",), episodes=2, dataset="pole/random-v0", out=Path("data")))
+    with pytest.raises(UserError, match=r"^the dataset pole/random-v0 is not what it was when the run began\.$"):
+        Run("run").resume()
 
 
-BAD: dict[str, tuple[tuple[str, ...], str]] = {
-    "nothing": (("train-offline",), "there is nothing to learn from: give --preferences FOLDER, --dataset ID"),
-    "an agent that acts": ((*TRAIN, "--agent", "ppo"), "agent 'ppo' acts while it learns: prefgym train trains it."),
-    "an agent that does not": (("train", "--agent", "cpl"), "agent 'cpl' learns from recorded data, and does not"),
+HOPPER = "prefgym/Hopper-v0"
+OFFLINE: dict[str, tuple[dict[str, Any], str]] = {
+    "nothing": ({}, "there is nothing to learn from: give --preferences FOLDER, --dataset ID"),
+    "an agent that acts": (
+        {"agent": "ppo", "preferences": "prefs"},
+        "agent 'ppo' acts while it learns: prefgym train trains it.",
+    ),
     "no preferences": (
-        ("train-offline", *DATASET, "--agent", "cpl"),
+        {**DATASET, "agent": "cpl"},
         "agent 'cpl' cannot learn from this: cpl learns from preferences, and there are none",
     ),
-    "no folder": (("train-offline", "--preferences", "nowhere"), "nowhere is not a prefgym-feedback folder"),
-    "no dataset": (
-        ("train-offline", "--dataset", "no/such-v0", *DATASET[2:]),
-        "there is no dataset no/such-v0",
+    "no folder": ({"preferences": "nowhere"}, "nowhere is not a prefgym-feedback folder"),
+    "no dataset": ({**DATASET, "dataset": "no/such-v0"}, "there is no dataset no/such-v0"),
+    "no id": ({"dataset": "such"}, "'such' is no id of a dataset"),
+    "another task": ({"preferences": "prefs", "env": HOPPER}, "the preferences have (4, 1) numbers"),
+    "no such task": (
+        {"preferences": "prefs", "env": "prefgym/Hoper-v0"},
+        "unknown environment 'prefgym/Hoper-v0': did you mean",
     ),
-    "no id": (("train-offline", "--dataset", "such"), "'such' is no id of a dataset"),
-    "another task": (
-        (*TRAIN, "--env", "prefgym/Hopper-v0"),
-        "the preferences have (4, 1) numbers",
+    "no such agent": ({"preferences": "prefs", "agent": "cpll"}, "unknown agent 'cpll': did you mean 'cpl'?"),
+    "a folder that exists": ({"preferences": "prefs", "out": "prefs"}, "The run folder prefs exists"),
+    "a device that is not there": (
+        {"preferences": "prefs", "device": "nowhere"},
+        "--device nowhere cannot be used here.",
     ),
-    "no such task": ((*TRAIN, "--env", "prefgym/Hoper-v0"), "unknown environment 'prefgym/Hoper-v0': did you mean"),
-    "no such agent": ((*TRAIN, "--agent", "cpll"), "unknown agent 'cpll': did you mean 'cpl'?"),
-    "a folder that exists": ((*TRAIN, "--out", "prefs"), "The run folder prefs exists"),
-    "answers that exist": (("make-preferences", *DATASET, "--out", "prefs"), "prefs exists: name another folder."),
+}
+ASKED: dict[str, tuple[Callable[[], object], str]] = {
+    "answers that exist": (lambda: ask("prefs"), "prefs exists: name another folder."),
     "segments that are too long": (
-        ("make-preferences", *DATASET, "--out", "new", "--sampler.segment-length", "2000", "--sampler.no-keep-short"),
+        lambda: ask(sampler=UniformSamplerCfg(recent_steps=None, segment_length=2000, keep_short=False)),
         "long enough or has terminated: lower --sampler.segment-length",
     ),
     "a rater that cannot judge it": (
-        ("make-preferences", *DATASET, "--out", "new", "--rater", "regret", "--rater.values", "simulation"),
+        lambda: ask(rater="regret", rater_cfg=raters.cfg("regret", values="simulation")),
         "rater 'regret' cannot judge prefgym/InvertedPendulum-v0: simulation needs recorded physics states",
     ),
-    "no such rater": (
-        ("make-preferences", *DATASET, "--out", "new", "--rater", "orakel"),
-        "unknown rater 'orakel': did you mean 'oracle'?",
-    ),
-    "a device that is not there": ((*TRAIN, "--device", "nowhere"), "--device nowhere cannot be used here."),
-    "nobody who answers": (("make-preferences", *DATASET, "--out", "new", "--rater", "none"), "somebody must answer"),
+    "no such rater": (lambda: ask(rater="orakel", rater_cfg=None), "unknown rater 'orakel': did you mean 'oracle'?"),
+    "nobody who answers": (lambda: ask(rater="none", rater_cfg=None), "somebody must answer"),
     "a rater of another task": (
-        ("make-preferences", *DATASET, "--out", "new", "--rater", "regret", "--env", "prefgym/Hopper-v0"),
+        lambda: ask(rater="regret", rater_cfg=raters.cfg("regret"), env=HOPPER),
         "pole/random-v0 has (4, 1) numbers an observation and an action, and prefgym/Hopper-v0 (11, 3).",
     ),
-    "a task that is judged in other numbers": (
-        ("make-preferences", *DATASET, "--out", "new", "--env", "CartPole-v1"),
-        "CartPole-v1 cannot be asked about: ",
-    ),
+    "a task that is judged in other numbers": (lambda: ask(env="CartPole-v1"), "CartPole-v1 cannot be asked about: "),
     "answers that cannot be written": (
-        ("make-preferences", *DATASET, "--out", "data/pole/random-v0/data/main_data.hdf5/new"),
+        lambda: ask("data/pole/random-v0/data/main_data.hdf5/new"),
         "cannot be written: ",
-    ),
-    "resuming with the wrong command": (
-        ("train", "--resume", "prefs"),
-        "prefs is not a run folder",
     ),
 }
 
 
-@pytest.mark.parametrize("case", BAD)
-def test_bad_input_ends_in_one_sentence(case: str, here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    argv, expected = BAD[case]
-    code, _, error = run(capsys, *argv)
-    assert code == 2
-    assert expected in error
-    assert error.splitlines()[-1].startswith("prefgym: ")  # Gymnasium-Robotics may print a notice before that
-    assert "Traceback" not in error
+@pytest.mark.parametrize("case", OFFLINE)
+@pytest.mark.usefixtures("here")
+def test_what_cannot_be_learned_from_is_refused(case: str) -> None:
+    settings, expected = OFFLINE[case]
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        prefgym.train_offline(**settings)
+
+
+@pytest.mark.parametrize("case", ASKED)
+def test_what_cannot_be_asked_is_refused(case: str, here: Path) -> None:
+    asked, expected = ASKED[case]
+    with pytest.raises(ValueError, match=re.escape(expected)):
+        asked()
     assert not (here / "new").exists()
+
+
+def test_an_agent_of_recorded_data_does_not_act() -> None:
+    with pytest.raises(UserError, match="agent 'cpl' learns from recorded data, and does not"):
+        prefgym.train(agent="cpl")
+
+
+@pytest.mark.usefixtures("here")
+def test_what_is_no_run_is_not_gone_on_with() -> None:
+    with pytest.raises(UserError, match="prefs is not a run folder"):
+        Run("prefs")
 
 
 class Leaving(LateRater):
@@ -222,76 +249,72 @@ class Leaving(LateRater):
     has_answered = False
 
 
-def test_what_came_before_an_interruption_is_kept(
-    here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_what_came_before_an_interruption_is_kept(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(questions, "make_rater", lambda *_, **__: Leaving(raters.make("oracle", seed=0)))
-    code, _, error = run(capsys, "make-preferences", *DATASET, "--queries", "40", "--out", "new")
-    assert (code, error) == (130, "prefgym: interrupted\n")
+    with pytest.raises(KeyboardInterrupt):
+        ask(queries=40)
     assert 0 < len(read_feedback(here / "new")) < 40
 
 
-def test_what_is_of_another_task_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.usefixtures("here")
+def test_what_is_of_another_task_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Gymnasium's pendulum has the same sizes, which alone would not tell."""
-    told = ("train-offline", "--agent", "bc", "--updates", "1", *SMALL, "--env", "InvertedPendulum-v5", "--out", "run")
-    code, _, error = run(capsys, *told, *DATASET, "--preferences", "prefs")
-    assert code == 0
-    assert error.splitlines() == [
+    learn("bc", **DATASET, updates=1, env="InvertedPendulum-v5", out="run")
+    assert capsys.readouterr().err.splitlines() == [
         f"--preferences prefs is of {POLE}, and the policy is evaluated in InvertedPendulum-v5",
         f"--dataset pole/random-v0 is of {POLE}, and the policy is evaluated in InvertedPendulum-v5",
         "agent 'bc' learns from --dataset, and not from --preferences beside it",
     ]
 
 
-def test_raters_judge_by_the_task_that_is_named(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_raters_judge_by_the_task_that_is_named(capsys: pytest.CaptureFixture[str]) -> None:
     """Of which the demonstrations may know nothing: a task without a reward has none, whatever they were rewarded."""
-    demos = ("demos", "--env", "prefgym/Hopper-v0", "--policy", "random", "--episodes", "2", "--dataset", "hop/a-v0")
-    assert run(capsys, *demos, "--out", "hops")[0] == 0
-    asked = ("make-preferences", "--dataset", "hop/a-v0", "--datasets", "hops", "--sampler.segment-length", "4")
+    pytest.importorskip("minari")
+    write_demos(DemosCfg(env=HOPPER, policy=("random",), episodes=2, dataset="hop/a-v0", out=Path("hops")))
+    asked: dict[str, Any] = {
+        **{"dataset": "hop/a-v0", "datasets": Path("hops")},
+        "sampler": UniformSamplerCfg(recent_steps=None, segment_length=4),
+    }
     told = "--dataset hop/a-v0 is of prefgym/Hopper-v0, and the rater judges by"
-    code, _, error = run(capsys, *asked, "--env", "prefgym/HopperBackflip-v0", "--out", "new")
-    assert (code, "it judges by the task reward, and this environment has none" in error) == (2, True)
-    assert error.startswith(f"{told} prefgym/HopperBackflip-v0\n")
-    code, _, error = run(capsys, *asked, "--env", "Hopper-v5", "--out", "new")
-    assert (code, error) == (0, f"{told} Hopper-v5\n")
+    with pytest.raises(UserError, match="it judges by the task reward, and this environment has none"):
+        ask(**asked, env="prefgym/HopperBackflip-v0")
+    assert capsys.readouterr().err == f"{told} prefgym/HopperBackflip-v0\n"
+    ask(**asked, env="Hopper-v5")
+    assert capsys.readouterr().err == f"{told} Hopper-v5\n"
 
 
-def test_a_dataset_with_a_nan_cannot_be_asked_about(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dataset_with_a_nan_cannot_be_asked_about(here: Path) -> None:
     import h5py
 
     shutil.copytree(here / "data", here / "other")
     with h5py.File(here / "other" / "pole" / "random-v0" / "data" / "main_data.hdf5", "a") as file:
         for episode in cast(Any, file).values():
             episode["rewards"][:] = np.nan
-    asked = ("make-preferences", "--dataset", "pole/random-v0", "--datasets", "other", "--out", "new")
-    code, _, error = run(capsys, *asked, "--sampler.segment-length", "4")
     told = "the task reward shown to rater 'oracle' is not finite"
-    assert (code, error) == (2, f"prefgym: pole/random-v0 cannot be asked about: {told}.\n")
+    with pytest.raises(UserError, match=rf"^pole/random-v0 cannot be asked about: {told}\.$"):
+        ask(sampler=UniformSamplerCfg(recent_steps=None, segment_length=4), datasets=Path("other"))
     assert not (here / "new").exists()
 
 
-def test_it_is_evaluated_when_it_is_said(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_it_is_evaluated_when_it_is_said(here: Path) -> None:
     """Every 40 of 100 updates, and at the end."""
-    flags = (*TRAIN, "--agent", "bc", "--updates", "100", "--eval.every", "40", "--eval.episodes", "1")
-    assert run(capsys, *flags, "--out", "run")[0] == 0
+    learn("bc", updates=100, eval=OfflineEvalCfg(every=40, episodes=1, final_episodes=2), out="run")
     lines = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
     assert [line["time/total_timesteps"] for line in lines if "eval/mean_reward" in line] == [40, 80, 100]
 
 
-def test_a_last_update_that_goes_wrong_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_last_update_that_goes_wrong_is_told(here: Path) -> None:
     """Its loss was finite, and what it left behind is not."""
-    flags = (*TRAIN, "--agent", "sft", "--updates", "1", "--agent.learning-rate", "inf", "--out", "run")
-    code, _, error = run(capsys, *flags)
-    assert (code, error) == (2, "prefgym: the agent's action is not finite, after 1 updates; see run/dump.\n")
+    with pytest.raises(UserError, match=r"^the agent's action is not finite, after 1 updates; see run/dump\.$"):
+        learn(agent=small("sft", learning_rate=np.inf), updates=1, out="run")
     assert not (here / "run" / "checkpoints" / "final").exists()
 
 
-def test_a_dataset_that_lost_its_file_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dataset_that_lost_its_file_is_told(here: Path) -> None:
     shutil.copytree(here / "data", here / "other")
     (here / "other" / "pole" / "random-v0" / "data" / "main_data.hdf5").unlink()
-    code, _, error = run(capsys, "train-offline", "--dataset", "pole/random-v0", "--datasets", "other", "--agent", "bc")
-    assert (code, error.count("\n")) == (2, 1)
-    assert "the dataset pole/random-v0 cannot be read" in error
+    with pytest.raises(UserError, match=r"^the dataset pole/random-v0 cannot be read"):
+        prefgym.train_offline(agent="bc", dataset="pole/random-v0", datasets="other")
 
 
 def change_metadata(folder: Path, **changes: Any) -> None:  # noqa: ANN401
@@ -301,44 +324,40 @@ def change_metadata(folder: Path, **changes: Any) -> None:  # noqa: ANN401
     file.write_text(json.dumps(json.loads(file.read_text()) | changes))
 
 
-def test_a_dataset_that_does_not_name_its_environment_is_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_dataset_that_does_not_name_its_environment_is_told(here: Path) -> None:
     change_metadata(here, env_spec=None)
-    dataset = ("--dataset", "pole/random-v0", "--datasets", "other")
-    for argv in (("train-offline", "--agent", "bc"), ("make-preferences", "--out", "new")):
-        code, _, error = run(capsys, *argv, *dataset)
-        assert code == 2
-        told = "prefgym: the dataset pole/random-v0 does not say what it was played in: say so with --env."
-        assert error.splitlines()[-1] == told
+    told = r"^the dataset pole/random-v0 does not say what it was played in: say so with --env\.$"
+    with pytest.raises(UserError, match=told):
+        prefgym.train_offline(agent="bc", dataset="pole/random-v0", datasets="other")
+    with pytest.raises(UserError, match=told):
+        ask(datasets=Path("other"))
 
 
-def test_a_dataset_that_promises_more_episodes_than_it_has_is_told(
-    here: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_a_dataset_that_promises_more_episodes_than_it_has_is_told(here: Path) -> None:
     change_metadata(here, total_episodes=31)
-    code, _, error = run(capsys, "train-offline", "--dataset", "pole/random-v0", "--datasets", "other", "--agent", "bc")
-    assert code == 2
-    assert error.splitlines()[-1].startswith("prefgym: the dataset pole/random-v0 cannot be learned from: ")
+    with pytest.raises(UserError, match=r"^the dataset pole/random-v0 cannot be learned from: "):
+        prefgym.train_offline(agent="bc", dataset="pole/random-v0", datasets="other")
 
 
-def test_an_unfinished_run_says_how_to_go_on(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, *TRAIN, "--agent", "bc", "--updates", "1", "--out", "run")[0] == 0
+def test_an_unfinished_run_says_how_to_go_on(here: Path) -> None:
+    learn("bc", updates=1, out="run")
     (here / "run" / "manifest.json").unlink()
-    code, _, error = run(capsys, "evaluate", "run")
-    assert (code, "if it was stopped, prefgym train-offline --resume run goes on." in error) == (2, True)
+    with pytest.raises(UserError, match=r"if it was stopped, prefgym train-offline --resume run goes on\."):
+        load_policy("run")
 
 
-def test_uneven_segments_are_refused_where_length_would_count(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    asked = ("make-preferences", *DATASET, "--queries", "30", "--sampler.segment-length", "12", "--out", "uneven")
-    assert run(capsys, *asked)[0] == 0
-    uneven = ("train-offline", "--preferences", "uneven", "--updates", "1", *SMALL, "--out", "run")
-    code, _, error = run(capsys, *uneven, "--agent", "cpl")
-    assert (code, error.count("\n")) == (2, 1)
-    assert "all segments must be of one length (--sampler.no-keep-short draws such)" in error
-    assert run(capsys, *uneven, "--agent", "sft")[0] == 0
+@pytest.mark.usefixtures("here")
+def test_uneven_segments_are_refused_where_length_would_count() -> None:
+    ask("uneven", UniformSamplerCfg(recent_steps=None, segment_length=12), queries=30)
+    told = r"all segments must be of one length \(--sampler.no-keep-short draws such\)"
+    with pytest.raises(UserError, match=told):
+        learn("cpl", preferences="uneven", updates=1, out="run")
+    learn("sft", preferences="uneven", updates=1, out="run")
 
 
 def test_a_run_is_gone_on_with_the_command_that_began_it(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(capsys, *TRAIN, "--agent", "bc", "--updates", "1", "--out", "run")[0] == 0
+    """On the command line, which has two commands that go on with runs."""
+    learn("bc", updates=1, out="run")
     (here / "run" / "manifest.json").unlink()
     code, _, error = run(capsys, "train", "--resume", "run")
     assert (code, error) == (
@@ -348,6 +367,7 @@ def test_a_run_is_gone_on_with_the_command_that_began_it(here: Path, capsys: pyt
 
 
 def test_the_matrix_says_what_agents_learn_from(capsys: pytest.CaptureFixture[str]) -> None:
+    """In what `prefgym list` prints."""
     code, output, _ = run(capsys, "list", "agents", "--matrix")
     assert code == 0
     rows = {line.split()[1]: line for line in output.splitlines() if line.startswith("│")}

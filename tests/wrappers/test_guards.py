@@ -13,12 +13,13 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode
 from safetensors.torch import load_file
+from tiny import tiny_cfg, tiny_reward, tiny_sampler
 
 import prefgym.rewards.fit
+from prefgym import agents
 from prefgym.agents.ppo import PPO
 from prefgym.agents.residual import Residual
 from prefgym.agents.sac import SAC
-from prefgym.cli.flags import parse_train
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError, check_finite
 from prefgym.common.states import flatten
@@ -27,35 +28,29 @@ from prefgym.rewards.ensemble import Ensemble
 from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.folder import RunFolder
 from prefgym.sim.vector_env import PoolVectorEnv
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import EvalCfg
 from prefgym.training.loop import train
 from prefgym.training.online import build
 from prefgym.wrappers.guards import GuardedVectorEnv
 
-SMALL = [
-    *("--env", "prefgym/Hopper-v0", "--steps", "1500", "--budget", "40", "--threads", "1", "--segment-length", "10"),
-    *("--agent.num-envs", "8", "--agent.num-steps", "16", "--eval.every", "1000000"),
-    *("--reward.hidden", "16", "--schedule.num-sessions", "4", "--schedule.first", "0.1", "--checkpoint.every", "200"),
-    *("--reward.fit.gradient-steps", "5"),
-]
+HOPPER = "prefgym/Hopper-v0"
+SMALL: dict[str, Any] = {
+    **{"env": HOPPER, "steps": 1500, "budget": 40, "sampler": tiny_sampler(10), "eval": EvalCfg(every=1_000_000)},
+    "reward": tiny_reward(hidden=(16,), num_members=3),
+    "schedule": ScheduleCfg(num_sessions=4, first=0.1),
+}
 
-_SAC = ("--agent.hidden", "16", "--agent.updates-per-step", "0.1", "--agent.random-steps", "200")
-AGENTS = {
-    "residual": (
-        *("--agent.base", "zero", "--agent.random-steps", "200", "--agent.hidden", "16"),
-        *("--agent.critic-updates", "20", "--agent.updates-per-step", "0.5"),
-    ),
-    "ppo": ("--agent.epochs", "2"),
+_SAC: dict[str, Any] = {"hidden": (16,), "updates_per_step": 0.1, "random_steps": 200}
+_SB3 = '{"learning_starts": 200, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}'
+AGENTS: dict[str, dict[str, Any]] = {
+    "residual": {"base": "zero", "random_steps": 200, "hidden": (16,), "critic_updates": 20, "updates_per_step": 0.5},
+    "ppo": {"epochs": 2},
     "sac": _SAC,
     "pebble": _SAC,
-    "sb3-ppo": ("--agent.settings", '{"n_steps": 16, "n_epochs": 2}'),
-    "sb3-sac": (
-        "--agent.settings",
-        '{"learning_starts": 200, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
-    ),
-    "sb3-td3": (
-        "--agent.settings",
-        '{"learning_starts": 200, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}',
-    ),
+    "sb3-ppo": {"settings": '{"n_steps": 16, "n_epochs": 2}'},
+    "sb3-sac": {"settings": _SB3},
+    "sb3-td3": {"settings": _SB3},
 }
 
 
@@ -159,7 +154,8 @@ def stops(part: str, agent: str, plant: Plant, tmp_path: Path, monkeypatch: pyte
         return told
 
     monkeypatch.setattr(owner, name, planted)
-    cfg = parse_train([*SMALL, "--agent", agent, *AGENTS[agent], "--out", str(tmp_path / "run")])
+    chosen = agents.cfg(agent, env=HOPPER, num_envs=8, num_steps=16, **AGENTS[agent])
+    cfg = tiny_cfg(**SMALL, agent=chosen, out=tmp_path / "run")
     with (
         closing(RunFolder(cfg)) as run,
         pytest.raises(UserError, match=f"^{part} is not finite, in the rollout after") as told,

@@ -14,16 +14,21 @@ import pytest
 import torch
 from commands import command
 from gymnasium.vector import VectorWrapper
+from tiny import tiny_cfg, tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 
 import prefgym
+from prefgym import agents
 from prefgym.agents.ppo import PPO
 from prefgym.buffers.device_recorder import DeviceRecorder
-from prefgym.cli.flags import parse_train
-from prefgym.cli.main import main
+from prefgym.buffers.recorder import RecorderCfg
+from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.core.segments import Segments
 from prefgym.runs.folder import RunFolder
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg, WarpCfg
 from prefgym.training.envs import make_training_env
+from prefgym.training.run import Run
 from prefgym.wrappers.guards import GuardedTensorEnv
 from prefgym.wrappers.sb3 import VecEnv
 from prefgym.wrappers.tensor import PreferenceTensorEnv
@@ -31,12 +36,13 @@ from prefgym.wrappers.tensor import PreferenceTensorEnv
 pytest.importorskip("mujoco_warp")
 
 DEVICE_ENVS: dict[str, Any] = {"backend": "warp", "device": "cpu", "max_episode_steps": 6}
-TINY = [
-    *("--env", "prefgym/HalfCheetah-v0", "--backend", "warp", "--steps", "480", "--budget", "20", "--threads", "1"),
-    *("--segment-length", "5", "--agent.num-envs", "8", "--agent.num-steps", "15", "--agent.hidden", "8"),
-    *("--eval.episodes", "1", "--eval.final-episodes", "1", "--schedule.num-sessions", "4", "--no-report"),
-    *("--schedule.first", "0.1", "--checkpoint.every", "120"),
-]
+CHEETAH = "prefgym/HalfCheetah-v0"
+SETTINGS: dict[str, Any] = {
+    **{"env": CHEETAH, "backend": "warp", "steps": 480, "budget": 20, "report": False},
+    **{"agent": tiny_ppo(CHEETAH, num_envs=8, num_steps=15), "reward": tiny_reward(hidden=(8,), num_members=3)},
+    **{"schedule": ScheduleCfg(num_sessions=4, first=0.1), "checkpoint": CheckpointCfg(every=120)},
+    "eval": EvalCfg(episodes=1, final_episodes=1),
+}
 
 
 def test_what_happens_is_recorded_as_it_was() -> None:
@@ -127,95 +133,97 @@ def test_the_part_that_was_first_is_named(where: str, part: str) -> None:
         env.check()
 
 
-PEBBLE = ("--agent", "pebble", "--agent.random-steps", "300", "--agent.layer-norm", "--agent.normalize-obs")
-
-
-SMALL = ("--reward.hidden", "8", "--reward.fit.gradient-steps", "5")
+PEBBLE: Any = agents.cfg(
+    "pebble", num_envs=8, num_steps=15, hidden=(8,), random_steps=300, layer_norm=True, normalize_obs=True
+)
 
 
 @pytest.mark.parametrize(
     "settings",
     [
-        SMALL,
-        pytest.param((*SMALL, *PEBBLE), marks=pytest.mark.slow),
-        pytest.param(("--reward", "win-rate", "--budget", "100"), marks=pytest.mark.slow),
+        {},
+        pytest.param({"agent": PEBBLE}, marks=pytest.mark.slow),
+        pytest.param({"reward": "win-rate", "budget": 100}, marks=pytest.mark.slow),
     ],
     ids=["ppo", "pebble", "win-rate"],
 )
 def test_a_resumed_run_learns_the_same(
-    settings: tuple[str, ...], stopped_at: Callable[..., AbstractContextManager[None]]
+    settings: dict[str, Any], stopped_at: Callable[..., AbstractContextManager[None]]
 ) -> None:
     """On the CPU device, from the checkpoint before the last, to the last bit; what it learned can be used."""
-    assert command("train", *TINY, *settings, "--out", "whole") == 0
+    tiny_run(**{**SETTINGS, **settings}, out="whole")
     with stopped_at(RunFolder, "write_json"):
-        main(["train", *TINY, *settings, "--out", "stopped"])
-    assert command("train", "--resume", "stopped", "--resume-from", "previous") == 0
+        tiny_run(**{**SETTINGS, **settings}, out="stopped")
+    Run("stopped").resume("previous")
     names = ["checkpoints/final/policy.safetensors", "preferences/preferences.safetensors"]
-    for name in names if "win-rate" in settings else [*names, "checkpoints/final/reward.safetensors"]:
+    for name in names if "reward" in settings else [*names, "checkpoints/final/reward.safetensors"]:
         assert (Path("whole") / name).read_bytes() == (Path("stopped") / name).read_bytes()
     policy = prefgym.load_policy("whole")
     assert policy.predict(np.zeros((1, 17)), deterministic=True)[0].shape == (1, 6)
 
 
 @pytest.mark.parametrize(
-    ("argv", "sentence"),
+    ("settings", "sentence"),
     [
-        (["--device", "cuda:99"], "or use backend='cpu'.\n"),
-        (["--device", "abacus"], "there is no device 'abacus': use 'cuda', 'cuda:1' or 'cpu'"),
-        (["--env", "Pendulum-v1", "--segment-length", "5"], "Pendulum-v1 is not simulated by prefgym"),
-        (["--env", "prefgym/Humanoid-v0"], "such as prefgym/HumanoidNewton-v0"),
-        (["--agent", "residual", "--agent.base", "zero"], "agent 'residual' cannot learn in"),
-        (["--agent", "sb3-ppo"], "agent 'sb3-ppo' cannot learn in"),
-        (["--recorder.capacity-steps", "2000"], "30 steps of each of 64 environments are kept, and a segment has 50"),
-        (["--warp.num-contacts", "0"], "num_contacts must be 1 or more, not 0"),
-        (["--backend", "gpu"], "Invalid choice"),
+        ({"device": "cuda:99"}, r"or use backend='cpu'\.$"),
+        ({"device": "abacus"}, "there is no device 'abacus': use 'cuda', 'cuda:1' or 'cpu'"),
+        ({"env": "Pendulum-v1", "sampler": tiny_sampler(5)}, "Pendulum-v1 is not simulated by prefgym"),
+        ({"env": "prefgym/Humanoid-v0"}, "such as prefgym/HumanoidNewton-v0"),
+        ({"agent": agents.cfg("residual", base="zero")}, "agent 'residual' cannot learn in"),
+        ({"agent": "sb3-ppo"}, "agent 'sb3-ppo' cannot learn in"),
+        (
+            {"recorder": RecorderCfg(capacity_steps=2000)},
+            "30 steps of each of 64 environments are kept, and a segment has 50",
+        ),
     ],
 )
-def test_what_cannot_be_on_a_device_ends_in_one_sentence(
-    argv: list[str], sentence: str, capsys: pytest.CaptureFixture[str]
-) -> None:
-    """Exit code 2, and no traceback."""
-    assert command("train", "--backend", "warp", *argv, "--out", "run") == 2
-    told = capsys.readouterr().err
-    assert sentence in told
-    assert "Traceback" not in told
+def test_what_cannot_be_on_a_device_is_refused(settings: dict[str, Any], sentence: str) -> None:
+    """In one sentence, and there is no folder."""
+    with pytest.raises(UserError, match=sentence):
+        prefgym.train(backend="warp", **settings, out="run")
     assert not Path("run").exists()
 
 
-def test_too_little_room_ends_a_run_in_one_sentence(capsys: pytest.CaptureFixture[str]) -> None:
+def test_room_lies_within_limits() -> None:
+    with pytest.raises(ValueError, match="num_contacts must be 1 or more, not 0"):
+        WarpCfg(num_contacts=0)
+
+
+def test_a_backend_that_is_none_ends_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    """On the command line, which alone knows the choices."""
+    assert command("train", "--backend", "gpu", "--out", "run") == 2
+    assert "Invalid choice" in capsys.readouterr().err
+
+
+def test_too_little_room_ends_a_run_in_one_sentence() -> None:
     """Two constraints are too few for a cheetah's joints; the run folder keeps what there was."""
-    assert command("train", *TINY, "--warp.num-constraints", "2", "--out", "run") == 2
-    told = capsys.readouterr().err
-    assert "make num_contacts or num_constraints larger, in the rollout after" in told
-    assert "Traceback" not in told
+    with pytest.raises(UserError, match="make num_contacts or num_constraints larger, in the rollout after"):
+        tiny_run(**SETTINGS, warp=WarpCfg(num_constraints=2), out="run")
+    assert Path("run").exists()
 
 
-def test_too_little_memory_ends_in_one_sentence(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_too_little_memory_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
     """Wherever it gives out while the parts are made: here, in the recorder."""
 
     def full(*_: Any, **__: Any) -> None:  # noqa: ANN401
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(DeviceRecorder, "__init__", full)
-    assert command("train", *TINY, "--out", "run") == 2
-    assert "the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"the memory of cpu does not suffice: have fewer --agent.num-envs"):
+        tiny_run(**SETTINGS, out="run")
     assert not Path("run").exists()
 
 
 @pytest.mark.parametrize("words", ["CUDA out of memory. Tried", "Failed to allocate 8 bytes", "launch: out of memory"])
-def test_memory_that_gives_out_later_ends_in_one_sentence(
-    words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_memory_that_gives_out_later_ends_in_one_sentence(words: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """In a rollout or an update, in torch's words or in Warp's."""
 
     def full(*_: Any) -> None:  # noqa: ANN401
         raise RuntimeError(words)
 
     monkeypatch.setattr(PPO, "update", full)
-    assert command("train", *TINY, "--rater", "none", "--out", "run") == 2
-    assert "prefgym: the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
+    with pytest.raises(UserError, match=r"^the memory of cpu does not suffice: have fewer --agent.num-envs"):
+        tiny_run(**SETTINGS, rater="none", out="run")
 
 
 @pytest.mark.parametrize("compiled", [True, False])
@@ -227,7 +235,7 @@ def test_whether_formulas_are_compiled_can_be_said(compiled: bool, monkeypatch: 
         return formulas
 
     monkeypatch.setattr(torch, "compile", compile_nothing)
-    make_training_env(parse_train([*TINY, "--warp.compiled", str(compiled)])).close()
+    make_training_env(tiny_cfg(**SETTINGS, warp=WarpCfg(compiled=compiled))).close()
     assert len(given) == compiled
 
 
