@@ -68,12 +68,12 @@ class MovedModules(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to load `prefgym.<former name>`; None for everything else."""
+        """Return the spec of `prefgym.<former name>`; None for every other module."""
         former = fullname.removeprefix("prefgym.")
         return ModuleSpec(fullname, self) if former != fullname and former in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fill the module with the names that it has today."""
+        """Fill the module with its present names."""
         name = f"prefgym.{MOVED[module.__name__.removeprefix('prefgym.')]}"
         warnings.warn(f"{module.__name__} is {name} now; the old name goes with 0.3", FutureWarning, stacklevel=2)
         today = import_module(name)
