@@ -21,7 +21,7 @@ class Queries:
     options: Segments
     """The segments to choose from. Batch shape: (B, K)."""
     query_id: Tensor
-    """A number that is never used twice in a run. Shape: (B,), int64."""
+    """A number that is unique in a run. Shape: (B,), int64."""
     asked_at: Tensor
     """Environment steps taken when the query was asked. Shape: (B,), int64."""
 
