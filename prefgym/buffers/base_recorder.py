@@ -86,9 +86,7 @@ class BaseRecorder:
         starts = self.starts(1)
         steps = self._ring.columns["step"][starts]
         if not (steps == 0).any():
-            raise ValueError(
-                "there is no episode of which the beginning is recorded: record longer, or raise the recorder's capacity"
-            )
+            raise ValueError("there is no episode of which the beginning is recorded: raise the recorder's capacity")
         return self.segments(starts[steps == 0], length or int(steps.max()) + 1, truth=truth)
 
     @property

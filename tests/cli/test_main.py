@@ -66,7 +66,7 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
             "needs recorded physics states of prefgym's own environments",
         ),
         (["--rater", "safety", "--env", "prefgym/Reacher-v0"], "there is no factor 'forward'"),
-        (["--rater", "safety", "--rater.factor", "ctrl"], "nothing says what is safe here"),
+        (["--rater", "safety", "--rater.factor", "ctrl"], "the task has no safe limit of"),
         (["--rater", "safety", "--env", "prefgym/HalfCheetahBackflip-v0"], "there is no factor 'forward'"),
         (["--agent", "residual"], "it corrects a policy, and none was named: see --agent.base"),
         (["--agent", "residual", "--agent.base", "nowhere"], "nowhere is not a run folder"),

@@ -123,7 +123,7 @@ def test_it_complies(asking: Asking) -> None:
 @pytest.mark.parametrize(
     ("ranking", "tolerances", "told"),
     [
-        ("", (0.0,), "looks at factors of the task reward, and this environment tells none"),
+        ("", (0.0,), "looks at factors of the task reward, and this environment has none"),
         ("forward,speed", (0.0,), "there is no factor 'speed': the task has forward, ctrl, survive"),
         ("forward,control,reward_ctrl", (0.0,), "names a factor twice"),
         ("forward,ctrl", (0.1, 0.1, 0.1), "3 tolerances do not fit 2 factors"),
@@ -147,7 +147,7 @@ def test_segments_without_factors_are_refused(asking: Asking) -> None:
             "rater 'heron' cannot judge prefgym/Hopper-v0: there is no factor 'speed'",
         ),
         (("--rater.tolerances", "-1"), "tolerances must be 0 or more, not -1"),
-        (("--env", "Pendulum-v1"), "this environment tells none"),
+        (("--env", "Pendulum-v1"), "this environment has none"),
     ],
 )
 def test_the_command_line_says_so(flags: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:
