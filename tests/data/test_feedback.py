@@ -138,7 +138,7 @@ def column(name: str, values: list[Any]) -> Any:  # noqa: ANN401
         (column("query_id", [0] * 8), "a query has two answers"),
         (column("choice", ["0"] * 8), "the answer to query 0 is not the one its event_id stands for"),
         (column("seconds", [1.0] * 8), "the answer to query 0 is not the one its event_id stands for"),
-        (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of what was shown"),
+        (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of the shown segments"),
         (column("share", [[1.0, 1.0]] * 8), "rows of choice must sum to 1"),
         (column("shown_order", [[0, 0]] * 8), "shown_order does not name each option once"),
         (column("shown_order", [[0]] * 8), "shown_order has shape"),
@@ -364,4 +364,4 @@ def test_what_to_do_is_said(argv: tuple[str, ...], capsys: pytest.CaptureFixture
 def test_a_run_in_which_nobody_was_asked_has_nothing_to_export(capsys: pytest.CaptureFixture[str]) -> None:
     assert command(*FLAGS, "--rater", "none", "--out", "run") == 0
     assert command("feedback", "export", "run", "exported") == 2
-    assert "run has no preferences: nobody was asked" in capsys.readouterr().err
+    assert "run has no preferences: its rater answered no queries" in capsys.readouterr().err
