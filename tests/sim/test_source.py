@@ -256,7 +256,7 @@ def test_a_configuration_is_read_from_a_file_as_it_was_written() -> None:
 )
 def test_a_file_imports_no_module_and_calls_no_function(config: dict[str, Any], module: str, tmp_path: Path) -> None:
     write_sealed_text(tmp_path / "config.yaml", yaml.safe_dump(config))
-    with pytest.raises(UserError, match=f"asks for the module {module}; if you trust it, say so: prefgym --import"):
+    with pytest.raises(UserError, match=f"asks for the module {module}; if you trust it, run prefgym --import"):
         source_of_run(tmp_path)
 
 

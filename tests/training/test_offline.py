@@ -324,7 +324,7 @@ def test_an_unfinished_run_says_how_to_go_on(here: Path, capsys: pytest.CaptureF
     assert run(capsys, *TRAIN, "--agent", "bc", "--updates", "1", "--out", "run")[0] == 0
     (here / "run" / "manifest.json").unlink()
     code, _, error = run(capsys, "evaluate", "run")
-    assert (code, "if it was stopped, prefgym train-offline --resume run goes on." in error) == (2, True)
+    assert (code, "if it was stopped, continue with prefgym train-offline --resume run." in error) == (2, True)
 
 
 def test_uneven_segments_are_refused_where_length_would_count(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
