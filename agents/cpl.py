@@ -90,8 +90,8 @@ class CPL(Cloning[CPLCfg]):
         options = preferences.queries.options
         if int(options.length.min()) < options.num_steps:
             raise ValueError(
-                f"{self.name} sums log-probabilities, which favours shorter segments: all segments must be of one "
-                "length (--sampler.no-keep-short draws such)"
+                f"{self.name} sums log-probabilities over steps: all segments must be of one "
+                "length (pass --sampler.no-keep-short when sampling them)"
             )
         self.obs, self.action = options.obs[..., :-1, :].to(self.device), self.unit(options.action)
         self.choice = preferences.answers.choice.to(self.device)

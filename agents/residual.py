@@ -293,7 +293,9 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
             DamageError: If the base or the demonstrations have changed.
         """
         if state["given"] != [self.base_seal, self.demos_seal]:
-            raise DamageError("the base policy or the demonstrations are not what they were when the run began.")
+            raise DamageError(
+                "the base policy or the demonstrations have changed since the run began: restore them to resume."
+            )
         super().load_state_dict(state)
         self.memory.load_state_dict(state["memory"])
         self.base_runner.load_state_dict(state["shadow"])

@@ -250,7 +250,7 @@ class Registry(Generic[Part]):
         offers = [*offers]
         if parameter.default is parameter.empty and parameter.name != "context":
             raise UnknownNameError(
-                f"{self.kind} {name!r} asks for {parameter.name!r}, which nothing here offers: "
+                f"{self.kind} {name!r} asks for {parameter.name!r}, which is not in the context: "
                 f"{did_you_mean(parameter.name, offers, 'give it a default')}"
             )
         if close := difflib.get_close_matches(parameter.name, offers, n=1, cutoff=0.85):

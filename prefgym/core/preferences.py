@@ -162,7 +162,7 @@ class Preferences:
         return f"Preferences({len(self)}: {counts}, {int(self.answers.tie.sum())} ties, {self.queries!r})"
 
     def without_truth(self) -> "Preferences":
-        """Drop task reward, factors, physics state and pictures, which a learner must not see."""
+        """Drop task reward, factors, physics state and images, which a learner must not see."""
         return replace(self, queries=self.queries.without_truth())
 
     @classmethod

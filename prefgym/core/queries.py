@@ -56,7 +56,7 @@ class Queries:
         return f"Queries({len(self)} of {self.num_options} options, {self.options!r})"
 
     def without_truth(self) -> "Queries":
-        """Drop task reward, factors, physics state and pictures."""
+        """Drop task reward, factors, physics state and images."""
         return replace(self, options=self.options.without_truth())
 
     @classmethod

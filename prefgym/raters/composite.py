@@ -107,8 +107,8 @@ class MixtureRater(CompositeRater[MixtureRaterCfg]):
         if not len(queries):
             return next(iter(self.people.values()))(queries)
         shares = torch.tensor(self.cfg.shares, dtype=torch.float64).expand(len(self.people))
-        who = torch.multinomial(shares, len(queries), replacement=True, generator=self.generator)
-        return shared_out(queries, who, self.people)
+        chosen = torch.multinomial(shares, len(queries), replacement=True, generator=self.generator)
+        return shared_out(queries, chosen, self.people)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -171,8 +171,8 @@ class FallibleRater(CompositeRater[FallibleRaterCfg]):
         self.num_asked += num_queries
         # P(drifted) = min(number / drift_queries, 1)
         drifted = drifting < number / cfg.drift_queries if cfg.drift_queries else torch.ones_like(number).bool()
-        who = drifted.long() if cfg.drifts_to else torch.zeros_like(number)
-        judged = shared_out(queries, who, self.people) if num_queries else self.people["0"](queries)
+        chosen = drifted.long() if cfg.drifts_to else torch.zeros_like(number)
+        judged = shared_out(queries, chosen, self.people) if num_queries else self.people["0"](queries)
         random = (blind * queries.num_options).long()
         first = judged.shown_order[:, 0]
         named = torch.where(siding < cfg.first, first, random)
@@ -207,18 +207,18 @@ def make_raters(kinds: Mapping[str, str], seed: int, context: RaterContext) -> d
     return made
 
 
-def shared_out(queries: Queries, who: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:
+def shared_out(queries: Queries, chosen: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:
     """Pass each query to its rater, and return the answers in the order of the queries.
 
     Args:
         queries: At least one.
-        who: Index of the rater of each query. Shape: (B,).
+        chosen: Index of the rater of each query. Shape: (B,).
         people: Raters by name; answers carry these names.
     """
     parts: list[Preferences] = []
     rows: list[Tensor] = []
     for number, (name, rater) in enumerate(people.items()):
-        mine = (who == number).nonzero().squeeze(-1)
+        mine = (chosen == number).nonzero().squeeze(-1)
         if len(mine):
             answered = rater(queries[mine])
             settings = [{"judges": info.name, **info.settings} for info in answered.raters]

@@ -95,10 +95,10 @@ class WinRate:
         Args:
             answers: Answers to all comparisons, in their order. Shape: (B, 2).
         """
-        who = torch.cat([self._players, self._opponents])
-        new, answered = who >= 0, answers.answered.float().repeat(2)
-        wins = torch.zeros_like(self.rates).index_add_(0, who[new], (answers.choice.T.flatten() * answered)[new])
-        played = torch.zeros_like(self.rates).index_add_(0, who[new], answered[new])
+        index = torch.cat([self._players, self._opponents])
+        new, answered = index >= 0, answers.answered.float().repeat(2)
+        wins = torch.zeros_like(self.rates).index_add_(0, index[new], (answers.choice.T.flatten() * answered)[new])
+        played = torch.zeros_like(self.rates).index_add_(0, index[new], answered[new])
         self.rates = torch.where(played > 0, wins / played.clamp_min(1), 0.5)
         self.is_fitted = True
 

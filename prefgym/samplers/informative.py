@@ -99,7 +99,7 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
         segments = recorder.segments(candidates[first : first + chunk], length, truth=False)
         scores.append(learned_scores(learner, segments).cpu())
     all_scores = torch.cat(scores, dim=1)
-    check_finite("what the learner thinks of the sampler's candidates", all_scores)
+    check_finite("the learner's score of the sampler's candidates", all_scores)
     return BradleyTerry().probabilities(all_scores)
 
 

@@ -148,12 +148,12 @@ def self_play(
     payoff = gain(preference)
     num = len(payoff)
     mixture, logits = _uniform(payoff), np.zeros(num)
-    remembered = np.zeros(0, np.int64)
+    earlier = np.zeros(0, np.int64)
     played: list[FloatArray] = []
     for _ in range(num_steps):
         drawn = generator.choice(num, batch, p=mixture)
-        remembered = np.concatenate([remembered, drawn])[-queue:]
-        opponent = generator.choice(remembered, batch)
+        earlier = np.concatenate([earlier, drawn])[-queue:]
+        opponent = generator.choice(earlier, batch)
         wins = generator.random(batch) < payoff[drawn, opponent] + 0.5
         # E[ 1(sampled = i) (win - 1/2) / p_i ] = sum_j q_j gain[i, j], q being the mixture of the queue
         logits += rate * np.bincount(drawn, (wins - 0.5) / mixture[drawn], num) / batch

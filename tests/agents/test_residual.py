@@ -304,7 +304,7 @@ def test_another_base_or_other_demonstrations_end_a_resume(other: str, make_env:
     )
     if other == "base":
         second.base_seal = "of another one"
-    with pytest.raises(DamageError, match="are not what they were when the run began"):
+    with pytest.raises(DamageError, match="have changed since the run began"):
         second.load_state_dict(first.state_dict())
 
 

@@ -333,7 +333,7 @@ def test_uneven_segments_are_refused_where_length_would_count(here: Path, capsys
     uneven = ("train-offline", "--preferences", "uneven", "--updates", "1", *SMALL, "--out", "run")
     code, _, error = run(capsys, *uneven, "--agent", "cpl")
     assert (code, error.count("\n")) == (2, 1)
-    assert "all segments must be of one length (--sampler.no-keep-short draws such)" in error
+    assert "all segments must be of one length (pass --sampler.no-keep-short when sampling them)" in error
     assert run(capsys, *uneven, "--agent", "sft")[0] == 0
 
 
