@@ -77,7 +77,7 @@ class ReplayBuffer:
             capacity: Steps kept; the oldest are overwritten.
             obs_dim: O.
             action_dim: A.
-            device: Where the steps are kept.
+            device: Device of the steps.
             num_seen: Number of leading dimensions of an observation that learners see; the others belong to the agent
                 alone. None for all.
         """

@@ -34,7 +34,7 @@ Positive = Annotated[float, Within(0, above=True)]
 Number = Annotated[float, Within(-math.inf)]
 """Any number but NaN."""
 Seed = Annotated[int, Within(0, 2**32 - 1)]
-"""As large as all that takes one allows."""
+"""A seed: at most the largest that NumPy, torch and environments accept."""
 Threads = Annotated[int, Within(1, 4096)]
 Share = Annotated[float, Within(0, 1)]
 

@@ -59,7 +59,7 @@ MOVED = {
     "tensor_wrapper": "wrappers.tensor",
     "training_env": "training.envs",
 }
-"""Where a module of version 0.1 is today, both without the leading `prefgym.`."""
+"""Present names of the modules of version 0.1, both without the leading `prefgym.`."""
 
 
 class MovedModules(MetaPathFinder, Loader):
@@ -81,5 +81,5 @@ class MovedModules(MetaPathFinder, Loader):
 
 
 def find_moved_modules() -> None:
-    """Let imports find modules under their former names, after all others."""
+    """Make modules importable under their former names, after all others."""
     sys.meta_path.append(MovedModules())

@@ -36,7 +36,7 @@ class NoSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """Where a part and its configuration are found."""
+    """Import paths of a part and its configuration."""
 
     part: str
     """The class, as `module:Foo`."""

@@ -71,7 +71,7 @@ class DiscountedReturn:
 class PeakEnd:
     """Score a segment by its best step and its last one, the peak-end rule of human memory (Kahneman et al., 1993).
 
-    No sum of rewards of single steps gives this score.
+    No sum of per-step rewards equals this score.
     """
 
     peak: float

@@ -149,7 +149,7 @@ def _flat(obs: Any) -> npt.NDArray[Any]:  # noqa: ANN401
 
 
 def _factors_of(infos: Mapping[str, Any] | None, num_steps: int) -> tuple[str, ...]:
-    """Name the infos with a number per step; they may have one more for the start."""
+    """List the names of infos with a number per step; they may have one more for the start."""
     arrays: dict[str, npt.NDArray[Any]] = {name: np.asarray(values) for name, values in (infos or {}).items()}
     sizes = ((num_steps,), (num_steps + 1,))
     return tuple(name for name, values in arrays.items() if values.shape in sizes and values.dtype.kind in "bfiu")
