@@ -1,6 +1,6 @@
-"""Behavioural cloning (Pomerleau, 1989): do what was done, a step at a time or several.
+"""Behavioural cloning (Pomerleau, 1989) of recorded actions, with optional action chunks.
 
-It is also how CPL and SFT begin. Acting, and what is learned from, are those of `prefgym.rl.offline`.
+CPL and SFT begin with it, too. Acting and the recorded data are in `prefgym.rl.offline`.
 """
 
 from collections.abc import Mapping
@@ -21,12 +21,12 @@ from prefgym.rl.offline import OfflineAgent, OfflineData
 
 @dataclass(frozen=True, kw_only=True)
 class CloningCfg:
-    """Hyperparameters of all agents that clone."""
+    """Hyperparameters of all cloning agents."""
 
     actor: ActorCfg = field(default_factory=ActorCfg)
-    """The policy."""
+    """Architecture of the policy."""
     learning_rate: Positive = 3e-4
-    """Of Adam."""
+    """Learning rate of Adam."""
     batch_size: Count = 1024
     """Steps per update of cloning."""
 
@@ -38,7 +38,7 @@ class BCCfg(CloningCfg):
     """Hyperparameters of behavioural cloning."""
 
     chunk: Count = 1
-    """Steps that are planned at once, and carried out before the next look."""
+    """Chunk length: actions predicted at once, and executed before the next prediction."""
 
 
 Cfg = TypeVar("Cfg", bound=CloningCfg)
@@ -53,7 +53,7 @@ class Cloning(OfflineAgent[Cfg]):
         self.renew_optimizer()
 
     def renew_optimizer(self) -> None:
-        """Start with an optimiser that remembers nothing."""
+        """Start with a new optimiser."""
         learned = [parameter for parameter in self.actor.parameters() if parameter.requires_grad]
         self.optimizer: torch.optim.Optimizer = torch.optim.Adam(learned, lr=self.cfg.learning_rate, fused=True)
 
@@ -74,11 +74,11 @@ class Cloning(OfflineAgent[Cfg]):
     # --- keeping -----------------------------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned tensors, by name."""
         return dict(self.actor.state_dict())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load tensors that `weights` returned."""
         self.actor.load_state_dict(weights)
 
     def state_dict(self) -> State:
@@ -86,13 +86,13 @@ class Cloning(OfflineAgent[Cfg]):
         return {**super().state_dict(), "optimizer": optimizer_state(self.optimizer)}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         load_optimizer_state(self.optimizer, state["optimizer"])
 
 
 class BC(Cloning[BCCfg]):
-    """A policy that plans the next C actions, and then looks again."""
+    """A policy that predicts chunks of C actions, and executes each in full."""
 
     name, default = "bc", BCCfg()
     learns_from = ("preferences", "demonstrations")
@@ -105,12 +105,12 @@ class BC(Cloning[BCCfg]):
     # --- act ---------------------------------------------------------------------------------------------------------
 
     def plan(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Sample plans in -1..1 and their log-probabilities. Shapes: (N, C, A), (N,)."""
+        """Sample chunks of actions in -1..1 and their log-probabilities. Shapes: (N, C, A), (N,)."""
         plan, log_prob = self.actor.sample(obs, deterministic)
         return plan.view(-1, self.cfg.chunk, self.action_dim), log_prob
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
-        """Sample the first actions of plans, and the log-probabilities of the plans. Shapes: (N, A), (N,)."""
+        """Sample the first actions of chunks, and the log-probabilities of the chunks. Shapes: (N, A), (N,)."""
         plan, log_prob = self.plan(obs, deterministic)
         return plan[:, 0], log_prob
 
@@ -121,13 +121,13 @@ class BC(Cloning[BCCfg]):
         episode_start: Array | None = None,
         deterministic: bool = False,
     ) -> tuple[Array, PolicyState]:
-        """Choose actions within bounds; plans are carried out where the state is handed back. Shape: (A,) or (N, A).
+        """Choose actions within bounds; chunks continue if their state is passed back. Shape: (A,) or (N, A).
 
         Args:
-            observation: Of one environment or of several.
-            state: Plans, and the steps of them that are done; None to plan anew. Shapes: (N, C, A), (N,).
-            episode_start: Where to plan anew. Shape: (N,), bool.
-            deterministic: Whether the most likely plan is made.
+            observation: Observation of one environment or of several.
+            state: Chunks, and the number of executed steps of each; None for new chunks. Shapes: (N, C, A), (N,).
+            episode_start: Mask of the environments that need a new chunk. Shape: (N,), bool.
+            deterministic: Whether to choose the most likely chunk.
         """
         obs = self.tensor(observation)
         rows = obs.reshape(-1, obs.shape[-1])
@@ -149,22 +149,22 @@ class BC(Cloning[BCCfg]):
     # --- improve -----------------------------------------------------------------------------------------------------
 
     def take(self, data: OfflineData) -> None:
-        """Take in what was done from each step on.
+        """Store the recorded chunk of actions from each step on.
 
         Raises:
-            ValueError: If nothing that is recorded is as long as a plan.
+            ValueError: If all recorded segments are shorter than a chunk.
         """
         plan, taken = data.plans(self.cfg.chunk)
         if not bool(taken[:, -1].any()):
             raise ValueError(f"plans of {self.cfg.chunk} steps cannot be learned: all that is recorded is shorter")
         self.plans = self.unit(plan).flatten(-2)
-        # a step that was taken counts with all numbers of its action
+        # a recorded step counts in all dimensions of its action
         self.known = taken.repeat_interleave(self.action_dim, -1).to(self.device)
 
     def _clone(self) -> Tensor:
         rows = torch.randint(len(self.plans), (self.cfg.batch_size,), generator=self.generator, device=self.device)
         obs, plan, known = self.buffer.at(rows).obs, self.plans[rows], self.known[rows]
-        # L = -E[sum_c log pi(a_(t+c)|s_t)] over the steps that were taken
+        # L = -E[sum_c log pi(a_(t+c)|s_t)] over the recorded steps
         loss = -self.actor.log_prob(obs, plan, known).mean()
         self.gradient_step(self.optimizer, loss, obs=obs, action=plan)
         return loss.detach()

@@ -1,7 +1,7 @@
 """Contrastive preference learning (Hejna et al., arXiv:2310.13639): a policy from preferences, without a reward model.
 
-People who judge by regret prefer segments of higher summed advantage, and the advantage of the best policy under
-maximum entropy is its own log-probability: A*(s, a) = alpha log pi*(a|s). So it is fitted as a reward model would be.
+Raters that judge by regret prefer segments of higher summed advantage, and the advantage of the optimal policy under
+maximum entropy is its own log-probability: A*(s, a) = alpha log pi*(a|s). So the policy is fitted like a reward model.
 
 Read from top to bottom: configuration, the loss, the options, `improve`. It begins with cloning: see `bc.py`.
 """
@@ -25,13 +25,13 @@ class CPLCfg(CloningCfg):
     """Hyperparameters of CPL, beside those of cloning."""
 
     actor: ActorCfg = field(default_factory=lambda: ActorCfg(head="deterministic", dropout=0.25))
-    """The policy."""
+    """Architecture of the policy."""
     cloning: Share = 0.4
-    """Share of the updates in which all segments are cloned, before the contrastive ones."""
+    """Share of the updates that clone all segments, before the contrastive ones."""
     alpha: Positive = 0.1
     """Temperature: the advantage of a step is alpha log pi(a|s)."""
     lam: Share = 0.5
-    """Weight of the segments that were not chosen; below 1, a policy that makes both segments likelier is better."""
+    """Weight of the segments that were not chosen; below 1, the loss favours policies under which both are likelier."""
     gamma: Share = 1.0
     """Discount of the advantages per step."""
     num_queries: Count = 16
@@ -43,7 +43,7 @@ class CPLCfg(CloningCfg):
 
 
 def kl() -> CPLCfg:
-    """Return the variant that stays near the cloned policy."""
+    """Return the variant with a penalty for leaving the cloned policy."""
     return CPLCfg(alpha=0.2, lam=0.75, kl=True)
 
 
@@ -55,7 +55,7 @@ def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
 
     Args:
         advantage: Discounted sum of the advantages of each option. Shape: (b, K).
-        choice: Share of the choice on each; a tie shares it equally. Shape: (b, K).
+        choice: Share of the choice on each option; a tie shares it equally. Shape: (b, K).
         lam: Weight of the options that were not chosen.
 
     >>> loss = contrastive_loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 0.0]]), lam=0.5)
@@ -70,18 +70,18 @@ def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
 
 
 class CPL(Cloning[CPLCfg]):
-    """A policy whose log-probabilities say what was chosen."""
+    """A policy whose log-probabilities predict the choices."""
 
     name, default = "cpl", CPLCfg()
     learns_from = ("preferences",)
 
     def build(self, draws: Generator) -> None:
-        """Begin without a reference."""
+        """Begin without a reference policy."""
         super().build(draws)
         self.reference = torch.zeros(0)
 
     def take(self, data: OfflineData) -> None:
-        """Take in the options of all queries.
+        """Store the options of all queries.
 
         Raises:
             ValueError: If there are no preferences, or their segments differ in length.
@@ -90,19 +90,19 @@ class CPL(Cloning[CPLCfg]):
         options = preferences.queries.options
         if int(options.length.min()) < options.num_steps:
             raise ValueError(
-                f"{self.name} sums log-probabilities, so that length would count as merit: all segments must be of one "
-                "length (--sampler.no-keep-short draws such)"
+                f"{self.name} sums log-probabilities over steps: all segments must be of one "
+                "length (pass --sampler.no-keep-short when sampling them)"
             )
         self.obs, self.action = options.obs[..., :-1, :].to(self.device), self.unit(options.action)
         self.choice = preferences.answers.choice.to(self.device)
         self.reference = torch.zeros(self.obs.shape[:-1], device=self.device)
 
     def switch(self) -> float:
-        """Return the share of the training in which all segments are cloned."""
+        """Return the share of the training that clones all segments."""
         return self.cfg.cloning
 
     def improve(self, num_updates: int) -> dict[str, float]:
-        """Clone in the first part of the training, contrast in the second."""
+        """Clone in the first part of the training, and minimise the contrastive loss in the second."""
         if not self.is_second:
             return super().improve(num_updates)
         with training(self.actor):
@@ -111,7 +111,7 @@ class CPL(Cloning[CPLCfg]):
 
     @torch.no_grad()
     def enter(self) -> None:
-        """Forget the moments of cloning; with `kl`, remember what the cloned policy thinks of every step."""
+        """Reset the optimiser after cloning; with `kl`, store the cloned policy's log-probability of every step."""
         self.renew_optimizer()
         if self.cfg.kl:
             parts = zip(torch.split(self.obs, 256), torch.split(self.action, 256))
@@ -137,6 +137,6 @@ class CPL(Cloning[CPLCfg]):
         return {**super().state_dict(), "reference": self.reference}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.reference = state["reference"].to(self.device)

@@ -1,6 +1,6 @@
-"""Inverse preference learning (Hejna, Sadigh, arXiv:2305.15363): values that imply what was preferred; no reward model.
+"""Inverse preference learning (Hejna, Sadigh, arXiv:2305.15363): Q-values fitted to preferences; no reward model.
 
-By the inverse Bellman operator every Q stands for a reward, r(s, a) = Q(s, a) - gamma V(s'), which is fitted to the
+By the inverse Bellman operator every Q implies a reward, r(s, a) = Q(s, a) - gamma V(s'), which is fitted to the
 preferences; V and the policy follow Q as in IQL.
 """
 
@@ -22,7 +22,7 @@ class IPLCfg(IQLCfg):
     num_queries: Count = 8
     """Queries per update."""
     regularization: NonNegative = 0.5
-    """Weight of the squared rewards, without which they could be of any size."""
+    """Weight of the penalty on squared implied rewards, which bounds their size."""
 
 
 class IPL(IQL[IPLCfg]):
@@ -31,7 +31,7 @@ class IPL(IQL[IPLCfg]):
     name, default = "ipl", IPLCfg()
 
     def take(self, data: OfflineData) -> None:
-        """Take in the options of all queries.
+        """Store the options of all queries.
 
         Raises:
             ValueError: If there are no preferences.
@@ -41,7 +41,7 @@ class IPL(IQL[IPLCfg]):
         self.choice = preferences.answers.choice.to(self.device)
 
     def critic_loss(self, batch: Batch) -> Tensor:
-        """Return the loss of both critics: how badly the rewards that they imply explain the choices.
+        """Return the loss of both critics: the cross-entropy of the choices under their implied rewards.
 
         L_Q = E[ -sum_k c_k log softmax_k( sum_t r(s_t, a_t) ) ] + c/2 ( E_preferences[r^2] + E_replay[r^2] )
         """
@@ -63,6 +63,6 @@ class IPL(IQL[IPLCfg]):
         return q - self.cfg.gamma * (1 - batch.terminated) * next_value
 
     def target_values(self, batch: Batch) -> Tensor:
-        """Return what V is pulled towards, within what rewards of size 1 / c can come to. Shape: (M,)."""
+        """Return the targets of V, clipped to the range of returns of rewards of size 1 / c. Shape: (M,)."""
         most = 1 / max(self.cfg.regularization * (1 - self.cfg.gamma), 1e-6)
         return super().target_values(batch).clamp(-most, most)

@@ -1,4 +1,4 @@
-"""Implicit Q-learning (Kostrikov, Nair, Levine, arXiv:2110.06169): values and a policy from recorded steps alone.
+"""Implicit Q-learning (Kostrikov, Nair, Levine, arXiv:2110.06169): values and a policy from recorded steps only.
 
 Read from top to bottom: configuration, networks, the three losses. Two agents build on it: in
 `p_iql.py` a reward model rewards the steps, and in `ipl.py` the values themselves imply the reward.
@@ -27,21 +27,21 @@ class IQLCfg:
     """Hyperparameters of IQL."""
 
     actor: ActorCfg = field(default_factory=ActorCfg)
-    """The policy."""
+    """Architecture of the policy."""
     hidden: tuple[Count, ...] = (256, 256)
-    """Hidden layers of the values."""
+    """Hidden layers of the value networks."""
     learning_rate: Positive = 3e-4
-    """Of Adam: values and policy."""
+    """Learning rate of Adam, for values and policy."""
     batch_size: Count = 256
     """Steps per update."""
     gamma: Share = 0.99
     """Discount per step."""
     tau: Share = 0.005
-    """How far the target critics follow the critics in one update."""
+    """Step of the target critics towards the critics in one update (Polyak averaging)."""
     expectile: Annotated[float, Within(0.5, 0.999)] = 0.7
-    """How far V lies above the mean of Q: 0.5 is the mean, 1 would be the maximum."""
+    """Expectile of Q that V approximates: 0.5 is the mean, 1 would be the maximum."""
     inverse_temperature: NonNegative = 3.0
-    """How much likelier better actions become: those of advantage A weigh exp(inverse_temperature A)."""
+    """Inverse temperature of the policy's regression: actions of advantage A have weight exp(inverse_temperature A)."""
     max_weight: Positive = 100.0
     """Largest of these weights."""
 
@@ -52,7 +52,7 @@ Cfg = TypeVar("Cfg", bound=IQLCfg)
 
 
 class IQL(OfflineAgent[Cfg]):
-    """A policy that imitates recorded actions, better ones more; subclasses say how steps are rewarded."""
+    """A policy that imitates recorded actions, weighted by advantage; subclasses define the reward of steps."""
 
     def build(self, draws: Generator) -> None:
         """Make values and optimisers."""
@@ -76,7 +76,7 @@ class IQL(OfflineAgent[Cfg]):
         return {f"train/{name}": float(value) for name, value in zip(names, stats.cpu())}
 
     def sample(self) -> Batch:
-        """Draw recorded steps, with actions in -1..1."""
+        """Sample recorded steps, with actions in -1..1."""
         batch = self.buffer.sample((self.cfg.batch_size,), self.generator)
         return replace(batch, action=self.unit(batch.action))
 
@@ -93,7 +93,7 @@ class IQL(OfflineAgent[Cfg]):
         return torch.stack([critic_loss.detach(), value_loss, actor_loss.detach(), value])
 
     def _improve_value(self, batch: Batch) -> tuple[Tensor, Tensor, Tensor]:
-        """Pull V towards an expectile of Q over what was done; return the loss, the mean of V, and Q - V."""
+        """Fit V to an expectile of Q over the recorded actions; return the loss, the mean of V, and Q - V."""
         with torch.no_grad():
             target = self.target_values(batch)
         value = self.value(batch.obs)
@@ -111,7 +111,7 @@ class IQL(OfflineAgent[Cfg]):
         return (self.values(self.q, batch.obs, batch.action) - target).square().mean(-1).sum()
 
     def target_values(self, batch: Batch) -> Tensor:
-        """Return what V is pulled towards: the smaller of both target critics. Shape: (M,)."""
+        """Return the targets of V: the smaller of both target critics. Shape: (M,)."""
         return self.values(self.targets, batch.obs, batch.action).amin(0)
 
     def value(self, obs: Tensor) -> Tensor:
@@ -119,7 +119,7 @@ class IQL(OfflineAgent[Cfg]):
         return self.v(self.actor.obs_norm(obs)).squeeze(-1)
 
     def values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
-        """Return both Q(s, a), the actions being in -1..1. Shapes: (M, O), (M, A) to (2, M)."""
+        """Return both Q(s, a), for actions in -1..1. Shapes: (M, O), (M, A) to (2, M)."""
         inputs = torch.cat([self.actor.obs_norm(obs), action], -1)
         return critics.ask(inputs)
 
@@ -129,11 +129,11 @@ class IQL(OfflineAgent[Cfg]):
         return {"actor": self.actor, "v": self.v, "q": self.q, "targets": self.targets}
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned tensors, by name."""
         return merge_state_dicts(self._nets())
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load tensors that `weights` returned."""
         load_merged_state_dicts(self._nets(), weights)
 
     def state_dict(self) -> State:
@@ -142,7 +142,7 @@ class IQL(OfflineAgent[Cfg]):
         return {**super().state_dict(), **optimizers}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         for name, optimizer in self.optimizers.items():
             load_optimizer_state(optimizer, state[f"{name}_optimizer"])

@@ -1,6 +1,6 @@
 """P-IQL: fit a reward model to the preferences, relabel all recorded steps with it, then learn from them by IQL.
 
-What offline learning from preferences is when nothing else is said (arXiv:2310.13639, sec. 4): the baseline of CPL.
+The standard method of offline learning from preferences, and a baseline of CPL (arXiv:2310.13639, sec. 4).
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ class PIQLCfg(IQLCfg):
     reward: EnsembleCfg = field(
         default_factory=lambda: EnsembleCfg(offset="centre", fit=FitCfg(gradient_steps=2000, weight_decay=0.1))
     )
-    """The reward model."""
+    """Settings of the reward model."""
 
 
 class PIQL(IQL[PIQLCfg]):
@@ -30,12 +30,12 @@ class PIQL(IQL[PIQLCfg]):
     name, default = "p-iql", PIQLCfg()
 
     def build(self, draws: Generator) -> None:
-        """Make the reward model as well; it has draws of its own."""
+        """Make the reward model as well, with a generator of its own."""
         super().build(draws)
         self.reward = Ensemble(self.cfg.reward, self.env, seed=draws.initial_seed(), device=str(self.device))
 
     def take(self, data: OfflineData) -> None:
-        """Take in the preferences.
+        """Store the preferences.
 
         Raises:
             ValueError: If there are none.
@@ -58,7 +58,7 @@ class PIQL(IQL[PIQLCfg]):
         return {**super().state_dict(), "reward": self.reward.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.reward.load_state_dict(state["reward"])
         if self.reward.is_fitted:

@@ -1,7 +1,7 @@
-"""PEBBLE (Lee, Smith, Abbeel, arXiv:2106.05091): SAC that explores before it is rewarded, and relabels the past.
+"""PEBBLE (Lee, Smith, Abbeel, arXiv:2106.05091): SAC with unsupervised exploration and relabelling.
 
-Before the first session the reward is the entropy of the states; after each session everything that is remembered is
-rewarded anew; after the first one, the critics, which have learned the worth of exploring, start afresh.
+Before the first session the reward is an estimate of the entropy of the states. After each session the replay buffer is
+relabelled. After the first session the critics, which were fitted to the exploration reward, are reset.
 """
 
 from dataclasses import dataclass
@@ -25,11 +25,11 @@ class PebbleCfg(SACCfg):
     """Hyperparameters of PEBBLE, beside those of SAC."""
 
     random_steps: Natural = 1000
-    """Steps over all environments in which actions are uniform."""
+    """Steps over all environments with uniform actions."""
     neighbours: Count = 5
-    """A state is worth the distance to so many nearest others while exploring."""
+    """k: the reward of exploration is a state's distance to its k-th nearest neighbour."""
     reset_updates: Natural = 100
-    """Updates of the new critics, right after the first session."""
+    """Updates of the new critics, directly after the first session."""
 
 
 class Pebble(SAC):
@@ -42,9 +42,9 @@ class Pebble(SAC):
 
         Args:
             cfg: Hyperparameters.
-            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            env: Environments of `learn`; their spaces are one-dimensional Boxes.
             seed: Seed of weights, actions and batches.
-            device: Where networks and replay buffer are.
+            device: Device of networks and replay buffer.
         """
         super().__init__(cfg, env, seed=seed, device=device)
         self.pebble = cfg
@@ -53,10 +53,10 @@ class Pebble(SAC):
 
     @torch.no_grad()
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Reward steps by the distance of their states from all earlier ones, and learn from that.
+        """Reward steps by the distances of their states to all earlier ones, and learn from this reward.
 
-        The distance of a state is taken once, when it is new: r(s) = ||s - its k-th nearest neighbour|| (sec. 4.1,
-        without the logarithm, as the authors' code has it), divided by the deviation of all such distances.
+        The distance of a state is computed once, when it is new: r(s) = ||s - its k-th nearest neighbour|| (sec. 4.1,
+        without the logarithm, as in the authors' code), divided by the standard deviation of all such distances.
         """
         new = rollout.next_obs.flatten(0, 1)
         known = torch.cat([self.buffer.steps(0, len(self.buffer)).next_obs, new])
@@ -68,7 +68,7 @@ class Pebble(SAC):
             return self.update(rollout.with_reward(reward.view_as(rollout.reward)), 0.0)
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel the replay buffer; the first time, the critics start afresh (Algorithm 2)."""
+        """Relabel the replay buffer; the first time, reset the critics (Algorithm 2)."""
         super().relabel(learner)
         if self.has_reward:
             return
@@ -82,21 +82,21 @@ class Pebble(SAC):
         return {**super().state_dict(), "distances": self.distance_norm.state_dict(), "is_paid": self.has_reward}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.distance_norm.load_state_dict(state["distances"])
         self.has_reward = state["is_paid"]
 
 
 def neighbour_distance(states: Tensor, known: Tensor, k: int) -> Tensor:
-    """Return how far each state is from its k-th nearest among the known ones. Shapes: (M, O), (P, O) to (M,).
+    """Return the distance of each state to its k-th nearest known one. Shapes: (M, O), (P, O) to (M,).
 
     >>> neighbour_distance(torch.tensor([[0.0]]), torch.tensor([[0.0], [3.0], [1.0]]), k=2)
     tensor([1.])
     """
     nearest = torch.full((len(states), 0), 0.0, device=states.device)
     for part in torch.split(known, max(1, DISTANCES_AT_ONCE // len(states))):
-        # products would be faster, and wrong for states that are close
+        # matrix products would be faster, but inaccurate for close states
         distance = torch.cdist(states, part, compute_mode="donot_use_mm_for_euclid_dist")
         nearest = torch.cat([nearest, distance], 1)
         nearest = nearest.topk(min(k, nearest.shape[1]), largest=False).values

@@ -1,7 +1,7 @@
 """Proximal policy optimisation for continuous actions (Schulman et al., arXiv:1707.06347).
 
-Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping environments, and
-SB3's verbs, are those of `prefgym.rl.online` and `prefgym.rl.sb3_verbs`.
+Read from top to bottom: configuration, networks, `act`, `advantages`, `update`. Stepping environments and
+SB3's methods are in `prefgym.rl.online` and `prefgym.rl.sb3_verbs`.
 """
 
 from collections.abc import Mapping
@@ -31,33 +31,33 @@ class PPOCfg:
     num_steps: Count = 64
     """Steps of each environment between two updates."""
     learning_rate: Positive = 1e-3
-    """Of Adam."""
+    """Learning rate of Adam."""
     anneal: bool = True
     """Whether the learning rate falls linearly to 0 over the training."""
     gamma: Share = 0.99
     """Discount per step."""
     gae_lambda: Share = 0.95
-    """Decay of the advantage estimate."""
+    """Decay of generalised advantage estimation."""
     clip: Positive = 0.2
-    """How far the probability ratio may leave 1."""
+    """Clipping range of the probability ratio around 1."""
     epochs: Count = 10
     """Passes over each rollout."""
     minibatch_size: Count = 1024
-    """Steps per gradient."""
+    """Steps per gradient step."""
     entropy_coef: NonNegative = 0.0
     """Weight of the entropy bonus."""
     value_coef: NonNegative = 0.5
     """Weight of the value loss."""
     max_grad_norm: Positive = 0.5
-    """Longest gradient."""
+    """Largest norm of the gradient."""
     hidden: tuple[Count, ...] = (64, 64)
     """Hidden layers of actor and of critic."""
     activation: Activation = "relu"
-    """Between the layers."""
+    """Activation between the layers."""
     orthogonal: bool = True
-    """Whether weights start orthogonal, the actor's output small."""
+    """Whether weights are initialised orthogonally, with a small output layer of the actor."""
     log_std_init: float = -1.0
-    """Logarithm of the first standard deviation of the actions."""
+    """Logarithm of the initial standard deviation of the actions."""
     normalize_obs: bool = True
     """Whether observations are normalised by their running mean and deviation."""
     normalize_reward: bool = True
@@ -77,9 +77,9 @@ class PPO(OnlineAgent[PPOCfg]):
 
         Args:
             cfg: Hyperparameters.
-            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            env: Environments of `learn`; their spaces are one-dimensional Boxes.
             seed: Seed of weights and actions.
-            device: Where the networks are.
+            device: Device of the networks.
         """
         super().__init__(cfg, env, seed=seed, device=device)
         obs_dim, action_dim = self.obs_dim, self.action_dim
@@ -112,7 +112,7 @@ class PPO(OnlineAgent[PPOCfg]):
         return mean + self.log_std.exp() * noise, -gaussian_nll(noise, self.log_std).sum(-1)
 
     def start_over(self) -> None:
-        """Forget where the environments are, and the returns so far."""
+        """Reset the state of the environments, and the running returns."""
         super().start_over()
         self._discounted = torch.zeros(0)
 
@@ -122,7 +122,7 @@ class PPO(OnlineAgent[PPOCfg]):
     def advantages(self, rollout: Rollout) -> tuple[Tensor, Tensor]:
         """Estimate advantages and returns (GAE, arXiv:1506.02438, eq. 16). Shapes: (T, N).
 
-        Time limits bootstrap from the value of the observation they cut off; terminations do not.
+        Time limits bootstrap from the value of the last observation; terminations do not.
         """
         value = self.critic(self._normalized(rollout.obs)).squeeze(-1)
         next_value = self.critic(self._normalized(rollout.next_obs)).squeeze(-1)
@@ -137,7 +137,7 @@ class PPO(OnlineAgent[PPOCfg]):
         return advantage, advantage + value
 
     def track_returns(self, rollout: Rollout) -> None:
-        """Take the discounted returns so far into the statistics that scale the reward."""
+        """Update the statistics that scale the reward with the running discounted returns."""
         ended = rollout.terminated | rollout.truncated
         if not self._discounted.numel():
             self._discounted = torch.zeros_like(rollout.reward[0])
@@ -153,8 +153,8 @@ class PPO(OnlineAgent[PPOCfg]):
         """Improve actor and critic on a rollout with its reward.
 
         Args:
-            rollout: With the reward to learn from.
-            progress: Share of the training that is done, for annealing.
+            rollout: Rollout with the reward to learn from.
+            progress: Completed share of the training, for annealing.
         """
         cfg = self.cfg
         self.optimizer.param_groups[0]["lr"] = cfg.learning_rate * (1 - progress if cfg.anneal else 1)
@@ -171,7 +171,7 @@ class PPO(OnlineAgent[PPOCfg]):
                 for batch in torch.split(order, cfg.minibatch_size)
             ]
         if cfg.normalize_obs:
-            self.obs_norm.update(rollout.obs)  # after the update: what acted is what was improved
+            self.obs_norm.update(rollout.obs)  # after the update, so that the improved policy is the one that acted
         names = ("policy_gradient_loss", "value_loss", "approx_kl", "clip_fraction")
         means = torch.stack(stats).mean(0)
         logs = {f"train/{name}": float(mean) for name, mean in zip(names, means.cpu())}
@@ -182,7 +182,7 @@ class PPO(OnlineAgent[PPOCfg]):
 
     def _step(self, obs: Tensor, action: Tensor, old_log_prob: Tensor, advantage: Tensor, returns: Tensor) -> Tensor:
         cfg = self.cfg
-        if len(advantage) > 1:  # one alone has no deviation
+        if len(advantage) > 1:  # a single step has no deviation
             advantage = (advantage - advantage.mean()) / (advantage.std() + 1e-8)
         noise = (action - self.actor(obs)) / self.log_std.exp()
         log_ratio = -gaussian_nll(noise, self.log_std).sum(-1) - old_log_prob
@@ -205,11 +205,11 @@ class PPO(OnlineAgent[PPOCfg]):
     # --- keeping ------------------------------------------------------------------------------------------------------
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned tensors, by name."""
         return {**self.nets.state_dict(), "log_std": self.log_std.detach()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load tensors that `weights` returned."""
         learned = dict(weights)
         self.log_std.data = learned.pop("log_std").to(self.device)
         self.nets.load_state_dict(learned)
@@ -220,7 +220,7 @@ class PPO(OnlineAgent[PPOCfg]):
         return {**super().state_dict(), **own}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         load_optimizer_state(self.optimizer, state["optimizer"])
         self._discounted = state["discounted"].to(self.device)

@@ -1,10 +1,10 @@
-"""Residual off-policy learning (Ankile et al., arXiv:2509.19301): a small correction of a policy that stays as it is.
+"""Residual off-policy learning (Ankile et al., arXiv:2509.19301): a learned correction of a frozen base policy.
 
-The base policy is a black box: all that is seen of it is what it does. The correction is an actor that sees the
-observation and the base's action; critics judge the sum of both. Demonstrations are remembered beside what was tried.
+The base policy is a black box: only its actions are used. The correction is an actor with the observation and the
+base's action as inputs; critics evaluate the sum of both. Batches mix the agent's steps and demonstrations.
 
 Read from top to bottom: configuration, networks, `act`, storing and relabelling, `step`. Acting on top of a base is in
-`prefgym.rl.based_agent`; stepping environments, rounds of updates and SB3's verbs are in `prefgym.rl.online`,
+`prefgym.rl.based_agent`; stepping environments, rounds of updates and SB3's methods are in `prefgym.rl.online`,
 `prefgym.rl.off_policy` and `prefgym.rl.sb3_verbs`.
 """
 
@@ -40,60 +40,60 @@ class ResidualCfg:
     """Hyperparameters of residual learning."""
 
     base: str = ""
-    """Run folder of the policy that is corrected; `zero` for actions in the middle of their bounds, so that the
-    correction is all there is."""
+    """Run folder of the base policy; `zero` stands for actions in the middle of their bounds, so that the correction
+    is the whole action."""
     demos: str = ""
-    """Id of a Minari dataset of the task, remembered beside what is tried; none unless said."""
+    """Id of a Minari dataset of demonstrations of the task; by default none."""
     datasets: str = ""
-    """Folder of datasets; Minari's own unless said."""
+    """Folder of datasets; by default Minari's own."""
     num_envs: Count = 8
     """Environments stepped at once."""
     num_steps: Count = 10
     """Steps of each environment between two rounds of updates."""
     scale: Positive = 0.3
-    """Largest correction, the bounds of actions being -1 and 1."""
+    """Largest correction, for actions in -1..1."""
     noise: NonNegative = 0.05
     """Standard deviation of the noise on actions while collecting, and of that on the actions of targets."""
     noise_clip: NonNegative = 0.3
     """Largest noise."""
     random_steps: Natural = 4000
-    """Steps over all environments before the first update; until that, corrections are uniform."""
+    """Steps over all environments before the first update; before it, corrections are uniform."""
     critic_updates: Natural = 10_000
-    """Updates at the beginning in which only the critics learn."""
+    """Updates of the critics alone at the beginning."""
     updates_per_step: NonNegative = 2.0
-    """Updates per step of an environment; those of a rollout follow it."""
+    """Updates per environment step; those of a rollout follow it."""
     actor_every: Count = 2
-    """Updates of the critics for each of the actor."""
+    """Updates of the critics per update of the actor."""
     capacity_steps: Count = 300_000
     """Steps kept for updates, beside the demonstrations; the oldest are overwritten."""
     batch_size: Count = 256
     """Steps per update."""
     demo_share: Share = 0.5
-    """Share of each batch that is drawn from the demonstrations, where there are any."""
+    """Share of each batch that is sampled from the demonstrations, if there are any."""
     actor_learning_rate: Positive = 1e-4
-    """Of Adam, for the actor."""
+    """Learning rate of Adam, for the actor."""
     critic_learning_rate: Positive = 3e-4
-    """Of Adam, for the critics."""
+    """Learning rate of Adam, for the critics."""
     gamma: Share = 0.98
     """Discount per step."""
     n_step: Count = 3
-    """Steps whose reward is summed before the critics are asked."""
+    """n of the n-step return in the critics' targets."""
     tau: Share = 0.01
-    """How far the target critics follow the critics in one update."""
+    """Step of the target critics towards the critics in one update (Polyak averaging)."""
     num_critics: Count = 5
     """Critics."""
     num_target_critics: Count = 2
-    """Target critics, drawn anew in each update, of which the least value counts."""
+    """Number of target critics, sampled anew in each update, whose minimum is the target (REDQ)."""
     hidden: tuple[Count, ...] = (256, 256)
     """Hidden layers of actor and critics, each normalised."""
     product: bool = False
-    """Whether all critics run in one batched product, which is what a GPU likes; a CPU runs them one by one."""
+    """Whether all critics run in one batched product, which is faster on a GPU; one by one is faster on a CPU."""
 
     def __post_init__(self) -> None:
         check(self)
         if self.num_target_critics > self.num_critics:
             raise ValueError(
-                f"num_target_critics is {self.num_target_critics}, and there are {self.num_critics} critics"
+                f"num_target_critics is {self.num_target_critics}, and there are {self.num_critics} critics: lower it"
             )
 
 
@@ -114,24 +114,24 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         seed: int = 0,
         device: str = "cpu",
     ) -> None:
-        """Make a correction that corrects nothing yet.
+        """Make a residual policy whose initial correction is zero.
 
         Args:
             cfg: Hyperparameters.
-            env: Where `learn` acts; its spaces are one-dimensional Boxes.
-            base_policy: A policy, or a function of observations; None for the one that `cfg` names.
-            demonstrations: Recorded episodes of the task; None for those that `cfg` names.
+            env: Environments of `learn`; their spaces are one-dimensional Boxes.
+            base_policy: A policy, or a function of observations; None for the one in `cfg`.
+            demonstrations: Recorded episodes of the task; None for those in `cfg`.
             seed: Seed of weights, actions and batches.
-            device: Where networks and replay buffers are.
+            device: Device of networks and replay buffers.
 
         Raises:
             ValueError: If there is no base, actions are not bounded, or the demonstrations are of other environments.
-            UserError: If what `cfg` names is missing or damaged.
+            UserError: If the base or the demonstrations in `cfg` are missing or damaged.
         """
         super().__init__(cfg, env, base_policy, seed=seed, device=device)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim + self.action_dim, *cfg.hidden)
         self.obs_norm = RunningNorm(sizes[0]).to(self.device)
-        # a last layer of zeros: the first correction is none
+        # a last layer of zeros, so that the initial correction is zero
         self.actor = mlp((*sizes, self.action_dim), "relu", draws, output_gain=0.0, layer_norm=True).to(self.device)
         self.critics = StackedMLP((*sizes, 1), cfg.num_critics, "relu", draws, layer_norm=True).to(self.device)
         self.targets = deepcopy(self.critics).requires_grad_(False)
@@ -152,7 +152,7 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         """Correct the action of the base: a = clip(a_b + scale tanh(mu(s, a_b)), -1, 1).
 
         Args:
-            seen: Observations, and the actions of the base there, in -1..1. Shape: (..., O+A).
+            seen: Observations, with the actions of the base appended, in -1..1. Shape: (..., O+A).
 
         Returns:
             Shape: (..., A).
@@ -172,7 +172,7 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         return noise.clamp(-self.cfg.noise_clip, self.cfg.noise_clip)
 
     def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Sample the actions to take; before the first update, from uniform corrections. Shapes: (N, A), (N,)."""
+        """Sample the actions to take; before the first update, with uniform corrections. Shapes: (N, A), (N,)."""
         base = self.base_runner.act(obs.cpu().numpy())
         if self.num_updates:
             return self.act(torch.cat([obs, base], -1))
@@ -180,18 +180,18 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         return (base + self.cfg.scale * uniform).clamp(-1, 1), torch.zeros(len(base), device=self.device)
 
     def mark_truncated(self) -> None:
-        """Mark the latest stored steps as truncated: the next ones do not follow them."""
+        """Mark the latest stored steps as truncated, since the next ones do not follow them."""
         self.memory.tried.mark_truncated()
 
     def set_env(self, env: Env, force_reset: bool = True) -> None:
-        """Let `learn` act in as many other environments; where they hide the task reward, demonstrations do, too.
+        """Replace the environments by as many others; if they hide the task reward, clear that of demonstrations.
 
         Raises:
-            ValueError: If the spaces are others, or the number of environments.
+            ValueError: If the spaces or the number of environments differ.
         """
         if len(self.memory.tried) and env.num_envs != self.env.num_envs:
             raise ValueError(
-                f"it remembers steps of {self.env.num_envs} environments, and cannot go on in {env.num_envs}"
+                f"the replay buffer has steps of {self.env.num_envs} environments: pass as many, not {env.num_envs}"
             )
         super().set_env(env, force_reset)
         if hides_reward(env):
@@ -228,7 +228,7 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         return [(batches[index], discounts[index]) for index in range(num_batches)]
 
     def step(self, batch: tuple[Batch, Tensor]) -> Tensor:
-        """Improve the critics, and in some updates the actor, which has no loss in the others. Shape: (4,)."""
+        """Improve the critics, and every `actor_every` updates the actor, whose loss is NaN otherwise. Shape: (4,)."""
         steps, discount = batch
         critic_loss, value = self._improve_critics(steps, discount)
         actor_loss = correction = torch.full((), torch.nan, device=self.device)
@@ -264,7 +264,7 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         return loss.detach(), (action.detach() - batch.obs[..., self.obs_dim :]).abs().mean()
 
     def values(self, critics: StackedMLP, seen: Tensor, action: Tensor, members: Tensor | None = None) -> Tensor:
-        """Return the values of actions, by the members named; critics use the observation in `seen` only.
+        """Return the values of actions, by some members; critics use only the observation in `seen`.
 
         Shapes: (M, O+A), (M, A) to (E, M).
         """
@@ -274,26 +274,28 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
     # --- keeping -----------------------------------------------------------------------------------------------------
 
     def nets(self) -> dict[str, nn.Module]:
-        """Name the networks, and the normalisation."""
+        """Return the networks and the normalisation, by name."""
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets, "obs_norm": self.obs_norm}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Name the optimisers."""
+        """Return the optimisers, by name."""
         return {"actor_optimizer": self.actor_optimizer, "critic_optimizer": self.critic_optimizer}
 
     def state_dict(self) -> State:
-        """Return the state to resume from; the base does not."""
+        """Return the state to resume from, with a checksum of the base and the demonstrations."""
         own = {"memory": self.memory.state_dict(), "shadow": self.base_runner.state_dict()}
         return {**super().state_dict(), **own, "given": [self.base_seal, self.demos_seal]}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned.
+        """Resume from a state that `state_dict` returned.
 
         Raises:
-            DamageError: If the base or the demonstrations are not what they were.
+            DamageError: If the base or the demonstrations have changed.
         """
         if state["given"] != [self.base_seal, self.demos_seal]:
-            raise DamageError("the base policy or the demonstrations are not what they were when the run began.")
+            raise DamageError(
+                "the base policy or the demonstrations have changed since the run began: restore them to resume."
+            )
         super().load_state_dict(state)
         self.memory.load_state_dict(state["memory"])
         self.base_runner.load_state_dict(state["shadow"])

@@ -1,7 +1,7 @@
 """Soft actor-critic (Haarnoja et al., arXiv:1801.01290), with a learned temperature (arXiv:1812.05905).
 
 Read from top to bottom: configuration, networks, `act`, storing and relabelling, `step`. Stepping environments,
-rounds of updates and SB3's verbs are those of `prefgym.rl.online`, `prefgym.rl.off_policy` and `prefgym.rl.sb3_verbs`.
+rounds of updates and SB3's methods are in `prefgym.rl.online`, `prefgym.rl.off_policy` and `prefgym.rl.sb3_verbs`.
 """
 
 from collections.abc import Mapping
@@ -39,29 +39,29 @@ class SACCfg:
     num_steps: Count = 16
     """Steps of each environment between two rounds of updates."""
     updates_per_step: NonNegative = 1.0
-    """Updates per step of an environment; those of a rollout follow it."""
+    """Updates per environment step; those of a rollout follow it."""
     random_steps: Natural = 5000
-    """Steps over all environments before the first update; until that, actions are uniform."""
+    """Steps over all environments before the first update; before it, actions are uniform."""
     capacity_steps: Count = 1_000_000
     """Steps kept for updates; the oldest are overwritten."""
     batch_size: Count = 256
     """Steps per update."""
     learning_rate: Positive = 3e-4
-    """Of Adam: actor, critics and temperature."""
+    """Learning rate of Adam, for actor, critics and temperature."""
     gamma: Share = 0.99
     """Discount per step."""
     tau: Share = 0.005
-    """How far the target critics follow the critics in one update."""
+    """Step of the target critics towards the critics in one update (Polyak averaging)."""
     init_temperature: Positive = 1.0
-    """Weight of the entropy at the start."""
+    """Initial weight of the entropy."""
     target_entropy: float | None = None
-    """Entropy that the temperature aims at; minus the number of action dimensions unless said."""
+    """Target entropy of the temperature; by default minus the number of action dimensions."""
     hidden: tuple[Count, ...] = (256, 256)
     """Hidden layers of actor and critics."""
     activation: Activation = "relu"
-    """Between the layers."""
+    """Activation between the layers."""
     product: bool = False
-    """Whether both critics run in one batched product, which is what a GPU likes; a CPU runs them one by one."""
+    """Whether both critics run in one batched product, which is faster on a GPU; one by one is faster on a CPU."""
     layer_norm: bool = False
     """Whether the critics' layers are normalised before each activation, for many environments and few updates."""
     normalize_obs: bool = False
@@ -81,9 +81,9 @@ class SAC(ReplayAgent[SACCfg, Batch]):
 
         Args:
             cfg: Hyperparameters.
-            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            env: Environments of `learn`; their spaces are one-dimensional Boxes.
             seed: Seed of weights, actions and batches.
-            device: Where networks and replay buffer are.
+            device: Device of networks and replay buffer.
 
         Raises:
             UserError: If actions are not bounded.
@@ -101,7 +101,7 @@ class SAC(ReplayAgent[SACCfg, Batch]):
         self.renew_critics(draws)
 
     def renew_critics(self, generator: torch.Generator) -> None:
-        """Initialise new critics, with targets and an optimiser of their own."""
+        """Initialise new critics, their targets and their optimiser."""
         cfg, sizes = self.cfg, (self.obs_dim + self.action_dim, *self.cfg.hidden, 1)
         self.critics = StackedMLP(sizes, 2, cfg.activation, generator, orthogonal=False, layer_norm=cfg.layer_norm).to(
             self.device
@@ -193,7 +193,7 @@ class SAC(ReplayAgent[SACCfg, Batch]):
         return loss.detach()
 
     def _values(self, critics: StackedMLP, obs: Tensor, action: Tensor) -> Tensor:
-        """Ask both critics. Shapes: (M, O), (M, A) to (2, M)."""
+        """Return the values of both critics. Shapes: (M, O), (M, A) to (2, M)."""
         inputs = torch.cat([self._normalized(obs), action], -1)
         return critics.ask(inputs, product=self.cfg.product)
 
@@ -203,12 +203,12 @@ class SAC(ReplayAgent[SACCfg, Batch]):
     # --- keeping -----------------------------------------------------------------------------------------------------
 
     def nets(self) -> dict[str, nn.Module]:
-        """Name the networks, and the normalisation."""
+        """Return the networks and the normalisation, by name."""
         norm: dict[str, nn.Module] = {"obs_norm": self.obs_norm} if self.cfg.normalize_obs else {}
         return {"actor": self.actor, "critics": self.critics, "targets": self.targets, **norm}
 
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Name the optimisers."""
+        """Return the optimisers, by name."""
         return {
             "actor_optimizer": self.actor_optimizer,
             "critic_optimizer": self.critic_optimizer,
@@ -216,11 +216,11 @@ class SAC(ReplayAgent[SACCfg, Batch]):
         }
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned tensors, by name."""
         return {**super().weights(), "log_temperature": self.log_temperature.detach()}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load tensors that `weights` returned."""
         self.log_temperature.data = weights["log_temperature"].to(self.device)
         super().load_weights(weights)
 
@@ -229,6 +229,6 @@ class SAC(ReplayAgent[SACCfg, Batch]):
         return {**super().state_dict(), "buffer": self.buffer.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.buffer.load_state_dict(state["buffer"])

@@ -1,6 +1,6 @@
-"""Stable-Baselines3's algorithms in our loop: sb3-ppo, sb3-sac, sb3-td3, and any other of their kind by import path.
+"""Stable-Baselines3's algorithms as agents: sb3-ppo, sb3-sac, sb3-td3, and any other one by import path.
 
-Rollouts are collected and learned from by SB3's own `collect_rollouts` and `train`; in between, the steps are rewarded.
+SB3's own `collect_rollouts` and `train` collect rollouts and learn; in between, the steps get the learned reward.
 """
 
 import importlib
@@ -36,57 +36,57 @@ from prefgym.wrappers.sb3_state import load_model_state, load_shared_generators,
 
 @dataclass(frozen=True, kw_only=True)
 class Sb3Cfg:
-    """Which algorithm, and its settings."""
+    """The algorithm, and its settings."""
 
     algorithm: str = "stable_baselines3:PPO"
-    """Class, as `module:Class`; it is imported."""
+    """Class of the algorithm, as `module:Class`."""
     num_envs: Count = 1
     """Environments stepped at once."""
     num_steps: Count = 64
-    """Steps of each env that an off-policy algorithm takes before the updates that are due for them; 1 is as in SB3.
-    On-policy algorithms have `n_steps` among their settings."""
+    """Steps of each environment between two rounds of updates of an off-policy algorithm; SB3's default is 1.
+    On-policy algorithms use `n_steps` of their settings."""
     settings: str = "{}"
-    """Arguments of the algorithm in JSON, such as '{"gamma": 0.98, "policy_kwargs": {"net_arch": [256, 256]}}'; what is
-    not said is as in SB3."""
+    """Arguments of the algorithm in JSON, such as '{"gamma": 0.98, "policy_kwargs": {"net_arch": [256, 256]}}'; the
+    others have SB3's defaults."""
     action_noise: NonNegative = 0.0
-    """Deviation of Gaussian noise on the actions of off-policy algorithms."""
+    """Standard deviation of Gaussian noise on the actions of off-policy algorithms."""
 
     __post_init__ = check
 
 
 def ppo() -> Sb3Cfg:
-    """SB3's PPO, with its defaults."""
+    """Return SB3's PPO, with its defaults."""
     return Sb3Cfg(algorithm="stable_baselines3:PPO")
 
 
 def sac() -> Sb3Cfg:
-    """SB3's SAC, with its defaults."""
+    """Return SB3's SAC, with its defaults."""
     return Sb3Cfg(algorithm="stable_baselines3:SAC")
 
 
 def td3() -> Sb3Cfg:
-    """SB3's TD3, with its defaults and the noise it is usually given."""
+    """Return SB3's TD3, with its defaults and the usual action noise."""
     return Sb3Cfg(algorithm="stable_baselines3:TD3", action_noise=0.1)
 
 
 class Sb3Agent:
-    """An algorithm of SB3's, on- or off-policy."""
+    """An algorithm of SB3, on- or off-policy."""
 
     capabilities: frozenset[Capability] = frozenset({Capability.PORTABLE})
-    """Those of the class; an off-policy algorithm adds `OFF_POLICY`."""
+    """Capabilities of the class; an off-policy algorithm adds `OFF_POLICY`."""
     learns_from: ClassVar[tuple[DataSource, ...]] = ("reward",)
 
     def __init__(self, cfg: Sb3Cfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
-        """Make an untrained one.
+        """Make an untrained algorithm.
 
         Args:
-            cfg: Which, and its settings.
-            env: Where it acts, in SAME_STEP mode; its spaces are one-dimensional Boxes.
+            cfg: The algorithm, and its settings.
+            env: Environments in SAME_STEP mode, whose spaces are one-dimensional Boxes.
             seed: Seed of weights and actions; SB3 seeds the generators that are shared by the whole process.
-            device: Where the networks are.
+            device: Device of the networks.
 
         Raises:
-            UserError: If there is no such algorithm, or it does not take these settings.
+            UserError: If there is no such algorithm, or its settings are invalid.
         """
         check_arrays(env, "Stable-Baselines3")
         self.cfg, self.env = cfg, env
@@ -120,12 +120,12 @@ class Sb3Agent:
 
     @property
     def is_off_policy(self) -> bool:
-        """Return whether it learns from the past again."""
+        """Return whether the algorithm learns from a replay buffer."""
         return isinstance(self.model, OffPolicyAlgorithm)
 
     @property
     def rollout_steps(self) -> int:
-        """Return how many steps of each environment there are between two updates."""
+        """Return the number of steps of each environment between two updates."""
         return self.cfg.num_steps if self.is_off_policy else self.model.n_steps
 
     @property
@@ -136,7 +136,7 @@ class Sb3Agent:
     # --- our loop's verbs --------------------------------------------------------------------------------------------
 
     def collect(self, env: Env) -> Rollout:
-        """Let SB3 step the environments the agent was made for."""
+        """Step the agent's own environments with SB3."""
         assert env is self.env, "SB3's algorithms act in the environments they were made for"
         model = self.model
         if not self._started:
@@ -153,7 +153,7 @@ class Sb3Agent:
         return rollout
 
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Leave a rollout for which there is no reward yet where SB3 has stored it."""
+        """Keep a rollout without a reward in SB3's replay buffer."""
         del rollout
         return {}
 
@@ -163,11 +163,11 @@ class Sb3Agent:
             self.model.replay_buffer.relabel(learner)
 
     def update(self, rollout: Rollout, progress: float) -> dict[str, float]:
-        """Put the reward where SB3 looks for it, and let it learn.
+        """Write the reward into SB3's buffer, and train.
 
         Args:
-            rollout: The latest, with the reward to learn from.
-            progress: Share of the training that is done, for schedules.
+            rollout: The latest rollout, with the reward to learn from.
+            progress: Completed share of the training, for schedules.
         """
         model = self.model
         model._current_progress_remaining = 1 - progress
@@ -181,7 +181,7 @@ class Sb3Agent:
                 return {}
             model.train(self.cfg.num_steps // steps * per_round, model.batch_size)
         else:
-            if not torch.equal(rollout.reward, self._collected):  # else SB3 has it already
+            if not torch.equal(rollout.reward, self._collected):  # otherwise SB3 has this reward already
                 self._reward_on_policy(rollout)
             model.train()
         logged = cast("dict[str, Any]", model.logger.name_to_value)
@@ -233,13 +233,13 @@ class Sb3Agent:
         """Load the agent that `save` wrote.
 
         Args:
-            path: As given to `save`.
-            env: Where it acts.
-            device: Where the networks are.
+            path: Path that was passed to `save`.
+            env: Environments to act in.
+            device: Device of the networks.
 
         Raises:
-            UserError: If that would import a module that nobody here has asked for.
-            ValueError: If the file is of another agent, or learned in environments with other spaces.
+            UserError: If loading would import a module that the user has not named.
+            ValueError: If the file is of another agent, or of environments with other spaces.
         """
         weights, card = load_weights(Path(path))
         if card["agent"] != "sb3":
@@ -266,7 +266,7 @@ class Sb3Agent:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         model = self.model
         self._started = state["started"]
         obs, starts = (None if x is None else np.asarray(x) for x in (state["obs"], state["episode_starts"]))
@@ -285,7 +285,7 @@ def find(path: str) -> type[BaseAlgorithm]:
     """Import an algorithm.
 
     Raises:
-        UserError: If there is none at `module:Class`, or it is neither on- nor off-policy.
+        UserError: If there is none at `module:Class`, or it is neither on-policy nor off-policy.
     """
     module, _, name = path.partition(":")
     try:
@@ -293,5 +293,5 @@ def find(path: str) -> type[BaseAlgorithm]:
     except (ImportError, AttributeError, ValueError) as error:
         raise UserError(f"--agent.algorithm {path} cannot be imported: {error}.") from None
     if not (isinstance(found, type) and issubclass(found, (OnPolicyAlgorithm, OffPolicyAlgorithm))):
-        raise UserError(f"--agent.algorithm {path} is no algorithm of Stable-Baselines3's kind.")
+        raise UserError(f"--agent.algorithm {path} is not an on- or off-policy algorithm of Stable-Baselines3.")
     return found

@@ -1,6 +1,6 @@
-"""Supervised fine-tuning: clone all segments, then only those that were preferred.
+"""Supervised fine-tuning: clone all segments, then only the preferred ones.
 
-It is the simplest thing to do with preferences, and what CPL is measured against (arXiv:2310.13639, sec. 4).
+It is the simplest baseline of CPL (arXiv:2310.13639, sec. 4).
 """
 
 from dataclasses import dataclass, field
@@ -19,19 +19,19 @@ class SFTCfg(CloningCfg):
     """Hyperparameters of fine-tuning, beside those of cloning."""
 
     actor: ActorCfg = field(default_factory=lambda: ActorCfg(head="deterministic", dropout=0.25))
-    """The policy."""
+    """Architecture of the policy."""
     cloning: Share = 0.4
-    """Share of the updates in which all segments are cloned."""
+    """Share of the updates that clone all segments."""
 
 
 class SFT(Cloning[SFTCfg]):
-    """A policy that does what was preferred."""
+    """A policy that imitates preferred segments."""
 
     name, default = "sft", SFTCfg()
     learns_from = ("preferences",)
 
     def take(self, data: OfflineData) -> None:
-        """Take in the steps of the options that were preferred.
+        """Store the steps of the preferred options.
 
         Raises:
             ValueError: If there are no preferences.
@@ -41,15 +41,15 @@ class SFT(Cloning[SFTCfg]):
         valid = options.mask & (choice > 0).unsqueeze(-1)
         self.obs = options.obs[..., :-1, :][valid].to(self.device)
         self.action = self.unit(options.action[valid])
-        # c_k: ties share what a choice has to give
+        # c_k: options of a tie share the choice
         self.weight = choice.unsqueeze(-1).expand(valid.shape)[valid].to(self.device)
 
     def switch(self) -> float:
-        """Return the share of the training in which all segments are cloned."""
+        """Return the share of the training that clones all segments."""
         return self.cfg.cloning
 
     def enter(self) -> None:
-        """Forget the moments of cloning all."""
+        """Reset the optimiser after cloning all segments."""
         self.renew_optimizer()
 
     def _clone(self) -> Tensor:

@@ -1,8 +1,8 @@
-"""Settings per task that were fixed before results were measured; both arms of an experiment use the same."""
+"""Settings per task, fixed before results were measured; both arms of an experiment use the same ones."""
 
 from typing import Any
 
-# few environments and long rollouts: where episodes terminate, short ones ended learning early in many seeds
+# few environments and long rollouts: on tasks with terminations, short ones stalled learning in many seeds
 _FALLING: dict[str, Any] = {
     "num_envs": 16,
     "num_steps": 128,

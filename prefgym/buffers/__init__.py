@@ -1,4 +1,4 @@
-"""Where steps are kept: the recorder that segments are drawn from, and the replay buffers that agents learn from."""
+"""Storage of steps: recorders, from which segments are sampled, and replay buffers, from which agents learn."""
 
 from prefgym.buffers.recorder import Recorder as Recorder
 from prefgym.buffers.recorder import RecorderCfg as RecorderCfg

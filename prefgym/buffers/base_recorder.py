@@ -1,4 +1,4 @@
-"""What recorders of arrays and of tensors share: a ring of rows, an index of windows, and statistics of episodes."""
+"""The base of recorders of arrays and of tensors: a ring of rows, an index of windows, and statistics of episodes."""
 
 from collections.abc import Sequence
 
@@ -13,7 +13,7 @@ from prefgym.core.segments import Segments
 
 
 class BaseRecorder:
-    """Records of N environments, from which segments are drawn; how steps are written is up to its kinds."""
+    """Records of N environments, from which segments are sampled; subclasses write the steps."""
 
     def __init__(
         self, ring: RowRing, statistics: Statistics, *, has_reward: bool, factor_names: tuple[str, ...]
@@ -22,7 +22,7 @@ class BaseRecorder:
 
         Args:
             ring: Rows with the columns obs, action, reward, factors, state, kind, episode and step.
-            statistics: Of the episodes.
+            statistics: Statistics of the episodes.
             has_reward: Whether there is a task reward.
             factor_names: Names of the columns of `factors`.
         """
@@ -39,10 +39,10 @@ class BaseRecorder:
         return self._index.starts(length, keep_short=keep_short, last_steps=last_steps)
 
     def fragments(self, num_steps: int) -> Tensor:
-        """List where the fragments begin that the latest steps are made of: see `WindowIndex`. Shape: (M,), int64.
+        """List the starts of the fragments that make up the latest steps: see `WindowIndex`. Shape: (M,), int64.
 
         Raises:
-            ValueError: If not so many steps are kept.
+            ValueError: If fewer steps are kept.
         """
         return self._index.fragments(num_steps)
 
@@ -50,9 +50,9 @@ class BaseRecorder:
         """Copy out the segments that begin at `starts`; batch shape is that of `starts`.
 
         Args:
-            starts: Row numbers as given by `starts`.
+            starts: Row numbers from `starts`.
             length: Longest segment, in steps; shorter where the episode ends.
-            truth: Whether task reward, factors, physics state and pictures come along, as far as there are any.
+            truth: Whether to include the recorded task reward, factors, physics states and images.
         """
         columns, windows = self._ring.columns, self._index.windows(starts, length)
         first = windows.rows[..., 0]
@@ -74,10 +74,10 @@ class BaseRecorder:
         )
 
     def episodes(self, length: int | None = None, *, truth: bool = True) -> Segments:
-        """Copy out all episodes of which the beginning is kept.
+        """Copy out all episodes whose first step is still kept.
 
         Args:
-            length: Longest that may be, in steps; None for that of the longest one.
+            length: Padded length, in steps; None for the length of the longest episode.
             truth: As in `segments`.
 
         Raises:
@@ -86,17 +86,17 @@ class BaseRecorder:
         starts = self.starts(1)
         steps = self._ring.columns["step"][starts]
         if not (steps == 0).any():
-            raise ValueError("there is no episode of which the beginning is recorded")
+            raise ValueError("there is no episode of which the beginning is recorded: raise the recorder's capacity")
         return self.segments(starts[steps == 0], length or int(steps.max()) + 1, truth=truth)
 
     @property
     def num_rows(self) -> int:
-        """Return how many rows are kept of each environment: an episode takes one more than it has steps."""
+        """Return the number of rows of each environment: an episode of L steps takes L + 1."""
         return self._ring.num_rows
 
     @property
     def sizes(self) -> tuple[int, int]:
-        """Return how many numbers an observation and an action have."""
+        """Return the dimensions of observations and actions."""
         return self._ring.columns["obs"].shape[1], self._ring.columns["action"].shape[1]
 
     @property
@@ -114,15 +114,15 @@ class BaseRecorder:
 
     @property
     def horizon(self) -> int:
-        """Return up to where everything has been overwritten, in the units in which shards end."""
+        """Return the position up to which rows are overwritten, in the units of the ends of shards."""
         return self._ring.horizon
 
     def state_dict(self) -> State:
-        """Return the state to resume from but the rows, which are in shards."""
+        """Return the state to resume from, without the rows, which are in shards."""
         return {**self._ring.state_dict(), **self._averages.state_dict(), "num_steps": self.num_steps}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned; the rows come from `load_shards`."""
+        """Resume from a state that `state_dict` returned; `load_shards` loads the rows."""
         self._ring.load_state_dict(state)
         self._averages.load_state_dict(state)
         self.num_steps = state["num_steps"]

@@ -1,4 +1,4 @@
-"""The recorder of environments on a device: the same rings, written without a look at the host."""
+"""The recorder of environments on a device: the same rings, written without synchronisation with the host."""
 
 from collections.abc import Mapping
 
@@ -15,8 +15,8 @@ from prefgym.common.states import State
 class DeviceRecorder(BaseRecorder):
     """Records of N environments on a device, all of which step at once.
 
-    Whatever depends on what happened in an environment is written everywhere, and where nothing happened once more what
-    was there: choosing environments would wait for the device.
+    Conditional writes go to all environments, with the old value where the condition is false, since indexing by a
+    mask would synchronise with the device.
 
     Raises:
         ValueError: If the capacities leave fewer than two rows an environment.
@@ -86,13 +86,13 @@ class DeviceRecorder(BaseRecorder):
         factors: Mapping[str, Tensor] | None = None,
         state: Tensor | None = None,
     ) -> None:
-        """Record one step of every environment; `next_obs` and `state` are what it led to, before any reset.
+        """Record one step of every environment; `next_obs` and `state` are those after the step, before any reset.
 
         All have the leading axis N.
         """
         ring, columns = self._ring, self._ring.columns
         head, after = ring.head, ring.after()
-        ring.kind.index_fill_(0, head, int(Row.STEP))  # a number that is assigned would wait for the device
+        ring.kind.index_fill_(0, head, int(Row.STEP))  # assigning a number would synchronise with the device
         columns["action"][head], columns["reward"][head] = action, reward.float()
         if factors:
             columns["factors"][head] = torch.stack([factors[name] for name in self.factor_names], -1).float()
@@ -109,11 +109,11 @@ class DeviceRecorder(BaseRecorder):
         self.num_steps += self.num_envs
 
     def state_dict(self) -> State:
-        """Return the state to resume from but the rows, which are in shards."""
+        """Return the state to resume from, without the rows, which are in shards."""
         return {**super().state_dict(), "num_episodes": self._num_episodes}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned; the rows come from `load_shards`."""
+        """Resume from a state that `state_dict` returned; `load_shards` loads the rows."""
         super().load_state_dict(state)
         self._num_episodes = state["num_episodes"].to(self.device, copy=True)
 

@@ -1,4 +1,4 @@
-"""Steps of the agent and steps of demonstrations: batches are drawn from both, and both are relabelled."""
+"""A mixture of the agent's steps and demonstrations: batches are sampled from both, and both are relabelled."""
 
 import torch
 from torch import Generator, Tensor
@@ -9,14 +9,14 @@ from prefgym.core.protocols import Learner
 
 
 class Mixture:
-    """Two replay buffers; each batch has a share of either (Ball et al., arXiv:2302.02948)."""
+    """Two replay buffers, sampled in a fixed proportion in each batch (Ball et al., arXiv:2302.02948)."""
 
     def __init__(self, tried: ReplayBuffer, demos: ReplayBuffer, demo_share: float) -> None:
-        """Join them.
+        """Combine the buffers.
 
         Args:
             tried: The latest steps of the agent.
-            demos: Steps of demonstrations, which stay; there may be none.
+            demos: Steps of demonstrations, which are never overwritten; may be empty.
             demo_share: Share of demonstrations in a batch, if there are any.
         """
         self.tried, self.demos, self.demo_share = tried, demos, demo_share
@@ -24,17 +24,17 @@ class Mixture:
     def sample_ahead(
         self, num_batches: int, batch_size: int, generator: Generator, num_steps: int, gamma: float
     ) -> tuple[Batch, Tensor]:
-        """Draw batches of steps, each with the steps that followed: see `ReplayBuffer.sample_ahead`.
+        """Sample batches of steps, each with its n-step successors: see `ReplayBuffer.sample_ahead`.
 
         Args:
             num_batches: B.
             batch_size: M; demonstrations come last in a batch.
-            generator: Draws the steps.
+            generator: Samples the steps.
             num_steps: n.
             gamma: Discount per step.
 
         Returns:
-            Steps of batch shape (B, M), and the discounts of the values after them. Shape: (B, M).
+            Steps of batch shape (B, M), and the discounts of the following values. Shape: (B, M).
         """
         num_demos = round(self.demo_share * batch_size) if len(self.demos) else 0
         shares = ((self.tried, batch_size - num_demos), (self.demos, num_demos))
@@ -54,6 +54,6 @@ class Mixture:
         return {"tried": self.tried.state_dict(), "demos": self.demos.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self.tried.load_state_dict(state["tried"])
         self.demos.load_state_dict(state["demos"])

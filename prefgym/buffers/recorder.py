@@ -1,4 +1,4 @@
-"""The recorder: a ring of the latest steps of every environment, from which segments are drawn."""
+"""The recorder: a ring of the latest steps of every environment, from which segments are sampled."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -21,27 +21,27 @@ Frames = npt.NDArray[np.uint8]
 
 @dataclass(frozen=True, kw_only=True)
 class RecorderCfg:
-    """How much is kept."""
+    """Capacity of the recorder, and optional columns."""
 
     capacity_steps: Count = 1_000_000
     """Steps kept over all environments; the oldest are overwritten."""
     capacity_bytes: Count = 2**30
-    """Memory the recorder may take, in bytes; the smaller of the two capacities holds."""
+    """Memory of the recorder, in bytes; the smaller of the two capacities applies."""
     state: bool = True
     """Whether physics states are kept, for clips of the segments in queries."""
     frame_height: Natural = 0
-    """Height in pixels of the pictures kept of every step, for the same clips where environments have no physics
-    states; 0 keeps none. Pictures are made smaller, never larger, than environments draw them, and count as memory;
-    environments with physics states are not drawn."""
+    """Height in pixels of the images kept of every step, for the same clips if environments have no physics states; 0
+    keeps none. Images are scaled down, never up, and count as memory; environments with physics states are not
+    rendered."""
 
     __post_init__ = check
 
 
 class Recorder(BaseRecorder):
-    """Records of N environments of arrays; a step may be taken in some of them only.
+    """Records of N environments of arrays; a step may cover only some of them.
 
-    Where pictures are kept, a row has that of its observation. Their size is known with the first ones: the rows are
-    made anew then, and fewer.
+    If images are kept, a row has the image of its observation. The first images determine their size: the ring is then
+    rebuilt with fewer rows.
 
     Raises:
         ValueError: If the capacities leave fewer than two rows an environment.
@@ -82,7 +82,7 @@ class Recorder(BaseRecorder):
         return RowRing(num_envs, layout, device=torch.device("cpu"), **room)
 
     def _use(self, ring: RowRing) -> None:
-        """Write into a ring, through arrays that share its memory: they are quicker than tensors for few numbers."""
+        """Write into a ring through arrays that share its memory: they are faster than tensors for few numbers."""
         super()._use(ring)
         arrays = {name: column.numpy() for name, column in ring.columns.items()}
         self._obs, self._action, self._reward = arrays["obs"], arrays["action"], arrays["reward"]
@@ -106,10 +106,10 @@ class Recorder(BaseRecorder):
             obs: First observations. Shape: (N, O).
             mask: Environments in which an episode starts; None for all. Shape: (N,).
             state: Physics states. Shape: (N, S).
-            frames: Pictures, all of one size. Shape: (N, H, W, 3).
+            frames: Images, all of one size. Shape: (N, H, W, 3).
 
         Raises:
-            ValueError: If the first pictures are so large that fewer than two rows an environment are left.
+            ValueError: If the first images are so large that fewer than two rows an environment remain.
         """
         if frames is not None and not self._frames.size:
             self._use(self._make_ring(self.num_envs, frames.shape[1:]))
@@ -144,8 +144,8 @@ class Recorder(BaseRecorder):
     ) -> None:
         """Record one step of every environment in `mask`; arrays have the leading axis N.
 
-        `next_obs` and `state` are those the step led to, before any reset. So are `frames`, but where an episode ended:
-        no step follows, and the picture is never shown.
+        `next_obs` and `state` are those after the step, before any reset. So are `frames`, except at the end of an
+        episode, since no step follows and the image is never shown.
         """
         index = slice(None) if mask is None else np.flatnonzero(mask)
         head, after = self._head[index], self._next[index]
@@ -172,12 +172,12 @@ class Recorder(BaseRecorder):
             self._finish(np.flatnonzero(here & truncated & ~terminated), Row.TRUNCATED)
 
     def state_dict(self) -> State:
-        """Return the state to resume from but the rows, which are in shards."""
+        """Return the state to resume from, without the rows, which are in shards."""
         counters = {"num_episodes": self._num_episodes, "frame_shape": list(self._frames.shape[1:])}
         return {**super().state_dict(), **counters}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned; the rows come from `load_shards`."""
+        """Resume from a state that `state_dict` returned; `load_shards` loads the rows."""
         if state["frame_shape"] != list(self._frames.shape[1:]):
             self._use(self._make_ring(self.num_envs, tuple(state["frame_shape"])))
         super().load_state_dict(state)

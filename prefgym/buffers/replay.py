@@ -1,4 +1,4 @@
-"""The replay buffer: a ring of the latest steps, which are relabelled after each fit of the learner."""
+"""The replay buffer: a ring of the latest steps, relabelled after each fit of the learner."""
 
 import math
 from dataclasses import dataclass, replace
@@ -18,14 +18,14 @@ ROWS_AT_ONCE = 2**16
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Batch:
-    """Steps, drawn or in the order in which they were recorded; `...` are any batch axes."""
+    """Steps, sampled or in recorded order; `...` are any batch axes."""
 
     obs: Tensor
-    """Shape: (..., O)."""
+    """Observation before the step. Shape: (..., O)."""
     action: Tensor
-    """As executed. Shape: (..., A)."""
+    """Action as executed. Shape: (..., A)."""
     next_obs: Tensor
-    """What the step led to, before any reset. Shape: (..., O)."""
+    """Observation after the step, before any reset. Shape: (..., O)."""
     reward: Tensor
     """The present learned reward, or the environment's reward. Shape: (...,)."""
     terminated: Tensor
@@ -60,7 +60,7 @@ class Batch:
 
 
 class ReplayBuffer:
-    """A ring of rows on a device; a row is one step of one environment, so that a batch is drawn by one gather."""
+    """A ring of rows on a device; a row is one step of one environment, so that a batch is sampled by one gather."""
 
     def __init__(
         self,
@@ -77,14 +77,14 @@ class ReplayBuffer:
             capacity: Steps kept; the oldest are overwritten.
             obs_dim: O.
             action_dim: A.
-            device: Where the steps are kept.
-            num_seen: How many numbers of an observation learners see, the first ones; those that follow are the agent's
-                own. None for all.
+            device: Device of the steps.
+            num_seen: Number of leading dimensions of an observation that learners see; the others belong to the agent
+                alone. None for all.
         """
         self.capacity, self._num_seen = capacity, num_seen
         self._columns = [obs_dim, action_dim, obs_dim, 1, 1, 1]
         self._reward_column = 2 * obs_dim + action_dim
-        self._rows = torch.zeros(0, sum(self._columns), device=device)  # all of them with the first step
+        self._rows = torch.zeros(0, sum(self._columns), device=device)  # allocated in full at the first step
         self._next = 0
         self._num_envs = 1
         self.num_steps = 0
@@ -94,7 +94,7 @@ class ReplayBuffer:
         return min(self.num_steps, self.capacity)
 
     def add(self, rollout: Rollout) -> None:
-        """Append a rollout: step after step, and within a step one environment after the other."""
+        """Append a rollout: step by step, and within a step environment by environment."""
         self._num_envs = rollout.reward.shape[1]
         parts = (rollout.obs, rollout.executed, rollout.next_obs)
         self._append(*parts, rollout.reward, rollout.terminated, rollout.truncated)
@@ -117,18 +117,18 @@ class ReplayBuffer:
             self._rows = self._rows.new_zeros(self.capacity, self._rows.shape[-1])
 
     def sample(self, shape: tuple[int, ...], generator: Generator) -> Batch:
-        """Draw steps uniformly, with replacement."""
+        """Sample steps uniformly, with replacement."""
         return self.at(self._sample_rows(shape, generator))
 
     def sample_ahead(
         self, shape: tuple[int, ...], generator: Generator, num_steps: int, gamma: float
     ) -> tuple[Batch, Tensor]:
-        """Draw steps uniformly, each with the steps that followed in its environment.
+        """Sample steps uniformly, each with its n-step return.
 
         Args:
-            shape: Of the batch.
-            generator: Draws the steps.
-            num_steps: n; fewer where an episode ends, or the next step is not taken yet.
+            shape: Shape of the batch.
+            generator: Samples the steps.
+            num_steps: n; fewer at the end of an episode, and at the latest step.
             gamma: Discount per step.
 
         Returns:
@@ -141,7 +141,7 @@ class ReplayBuffer:
         # reward, terminated, truncated of each: (..., n)
         window = self._rows[(rows.unsqueeze(-1) + stride * ahead) % self.capacity, self._reward_column :]
         over = (window[..., 1:] > 0).any(-1) | (stride * (ahead + 1) > num_newer.unsqueeze(-1))
-        # a step counts if the episode went on through all before it
+        # a step counts if the episode continued through all steps before it
         counts = torch.cat([torch.ones_like(over[..., :1]), ~over[..., :-1]], -1).cumprod(-1)
         num_counted = counts.sum(-1)
         reward = (gamma**ahead * window[..., 0] * counts).sum(-1)
@@ -149,7 +149,7 @@ class ReplayBuffer:
         return replace(last, obs=first.obs, action=first.action, reward=reward), gamma**num_counted
 
     def mark_truncated(self) -> None:
-        """Mark the latest step of each environment as truncated: what is added next does not follow it."""
+        """Mark the latest step of each environment as truncated, since the next added step does not follow it."""
         latest = self._next - 1 - torch.arange(min(self._num_envs, len(self)))
         self._rows[latest % self.capacity, self._reward_column + 2] = 1.0
 
@@ -180,7 +180,7 @@ class ReplayBuffer:
         """Relabel all steps with the present reward.
 
         Raises:
-            NotFiniteError: If that is not finite.
+            NotFiniteError: If the reward is not finite.
         """
         for first in range(0, len(self), ROWS_AT_ONCE):
             last = min(first + ROWS_AT_ONCE, len(self))
@@ -188,7 +188,7 @@ class ReplayBuffer:
             self._rows[first:last, self._reward_column] = reward.to(self._rows.device)
 
     def _seen(self, steps: Batch) -> Batch:
-        """Drop the numbers of observations that learners do not see."""
+        """Drop the dimensions of observations that learners do not see."""
         return replace(steps, obs=steps.obs[..., : self._num_seen], next_obs=steps.next_obs[..., : self._num_seen])
 
     def state_dict(self) -> State:
@@ -197,7 +197,7 @@ class ReplayBuffer:
         return {"rows": self._rows[: len(self)], **counters}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._make_room()
         self._rows[: len(state["rows"])] = state["rows"].to(self._rows.device)
         self._next, self.num_steps = state["next"], state["steps"]

@@ -1,4 +1,4 @@
-"""Statistics of episodes: the return and the length of those that run, and the reward per step of the latest ones."""
+"""Statistics of episodes: return and length of running episodes, and reward per step of the latest ones."""
 
 from collections import deque
 from typing import Protocol
@@ -15,7 +15,7 @@ IntArray = npt.NDArray[np.int64]
 
 
 class Statistics(Stateful, Protocol):
-    """What a recorder reads of its statistics."""
+    """Statistics that a recorder reads."""
 
     def step_return(self) -> float:
         """Return the task reward per step over the latest episodes, or over all steps before one ended."""
@@ -23,7 +23,7 @@ class Statistics(Stateful, Protocol):
 
 
 class EpisodeStatistics:
-    """Statistics of N environments in arrays: the latest episodes are `num_averaged` over all environments."""
+    """Statistics of N environments in arrays; averages are over the latest `num_averaged` episodes."""
 
     def __init__(self, num_envs: int, num_averaged: int = 10) -> None:
         self._returns = np.zeros(num_envs)
@@ -52,14 +52,14 @@ class EpisodeStatistics:
         return {"returns": self._returns, "lengths": self._lengths, "finished": [list(pair) for pair in self._finished]}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._returns, self._lengths = (np.asarray(state[name]).copy() for name in ("returns", "lengths"))
         self._finished.clear()
         self._finished.extend((total, length) for total, length in state["finished"])
 
 
 class DeviceEpisodeStatistics:
-    """Statistics of N environments on a device, without a look at the host: the latest episode is that of each one."""
+    """Statistics of N environments on a device, without synchronisation; averages are over the last episode of each."""
 
     def __init__(self, num_envs: int, device: torch.device) -> None:
         self._returns, self._lengths, self._last_return, self._last_length = torch.zeros(4, num_envs, device=device)
@@ -69,13 +69,13 @@ class DeviceEpisodeStatistics:
         self._returns, self._lengths = self._returns + reward, self._lengths + 1
 
     def finish(self, ended: Tensor) -> None:
-        """End the episodes in the environments in a mask. Shape: (N,), bool."""
+        """End the episodes of the masked environments. Shape: (N,), bool."""
         self._last_return = torch.where(ended, self._returns, self._last_return)
         self._last_length = torch.where(ended, self._lengths, self._last_length)
         self._returns, self._lengths = self._returns * ~ended, self._lengths * ~ended
 
     def step_return(self) -> float:
-        """Return the task reward per step over the last episode of each env, or over all steps before one ended."""
+        """Return the task reward per step over each environment's last episode, or over all steps before one ended."""
         if finished := float(self._last_length.sum()):
             return float(self._last_return.sum()) / finished
         return float(self._returns.sum()) / max(float(self._lengths.sum()), 1.0)
@@ -86,7 +86,7 @@ class DeviceEpisodeStatistics:
         return {name: getattr(self, f"_{name}") for name in names}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         device = self._returns.device
         self._returns, self._lengths, self._last_return, self._last_length = (
             state[name].to(device, copy=True) for name in ("returns", "lengths", "last_return", "last_length")

@@ -1,4 +1,4 @@
-"""The index of windows: which rows of a ring may begin a segment, and which rows a segment has."""
+"""The index of windows: the rows at which segments may start, and the rows of a segment."""
 
 from dataclasses import dataclass
 
@@ -13,7 +13,7 @@ class Windows:
     """Windows of at most T steps, each inside one episode."""
 
     rows: Tensor
-    """Rows from the first on; those past the end of the episode mean nothing. Shape: (..., T+1)."""
+    """Rows from the first on; those past the end of the episode are padding. Shape: (..., T+1)."""
     length: Tensor
     """Number of valid steps. Shape: (...,), int64."""
     last_kind: Tensor
@@ -27,11 +27,11 @@ class Windows:
         return self.has_obs[..., 1:]
 
     def take(self, column: Tensor, *, after: bool) -> Tensor:
-        """Copy what a column holds in the windows, and zeros past their ends.
+        """Copy the values of a column in the windows, and zeros past their ends.
 
         Args:
-            column: Of the ring. Shape: (rows, ...).
-            after: Whether the row after the last step is taken, too: for observations and states.
+            column: A column of the ring. Shape: (rows, ...).
+            after: Whether to include the row after the last step, for observations and states.
         """
         rows, keep = (self.rows, self.has_obs) if after else (self.rows[..., :-1], self.has_step)
         picked = column.index_select(0, rows.flatten()).view(*rows.shape, *column.shape[1:])
@@ -47,8 +47,8 @@ class WindowIndex:
     def starts(self, length: int, *, keep_short: bool = True, last_steps: int | None = None) -> Tensor:
         """List the rows at which a window of at most `length` steps may start. Shape: (M,), int64.
 
-        A window that meets a termination is cut there and kept if `keep_short`; one that meets a truncation, or the
-        present, is left out, since nothing says what would have come.
+        A window that reaches a termination is shortened to it and kept if `keep_short`. One that reaches a truncation
+        or the present is left out, since its continuation is unknown.
         """
         ring = self._ring
         depth = recent_depth(last_steps, ring.num_envs, length, ring.num_rows)
@@ -63,12 +63,12 @@ class WindowIndex:
         return rows[is_step & fits]
 
     def fragments(self, num_steps: int) -> Tensor:
-        """List where the trajectory fragments begin that the latest `num_steps` steps of each environment are made of.
+        """List the starts of the trajectory fragments in the latest `num_steps` steps of each environment.
 
-        The order is environment by environment, and within an environment that of time. Shape: (M,), int64.
+        Fragments are sorted by environment, and within an environment by time. Shape: (M,), int64.
 
         Raises:
-            ValueError: If not so many steps are kept.
+            ValueError: If fewer steps are kept.
         """
         # an episode of one step takes two rows, and the current observation one
         rows = self._ring.latest(min(self._ring.num_rows, 2 * num_steps + 1))
@@ -97,7 +97,7 @@ class WindowIndex:
 
 
 def recent_depth(last_steps: int | None, num_envs: int, length: int, num_rows: int) -> int:
-    """Return how many rows of each environment the latest steps take: two segments of each at least, if kept.
+    """Return the number of rows of each environment for the latest steps: at least two segments, if kept.
 
     Args:
         last_steps: Steps over all environments; None for all that are kept.

@@ -1,1 +1,1 @@
-"""What knows nothing of reinforcement learning: errors, limits, registries, states, spaces, files."""
+"""Utilities without reinforcement learning: errors, limits, registries, states, spaces, files."""

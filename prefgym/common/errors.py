@@ -1,12 +1,12 @@
-"""What went wrong, in the user's words."""
+"""Errors that reach the user as one sentence."""
 
 
 class UserError(ValueError):
-    """Something that the user can mend; told in one sentence, without a traceback."""
+    """An error that the user can mend; the command line prints its sentence, without a traceback."""
 
 
 class DamageError(UserError):
-    """A file is missing, or is not what was written."""
+    """A file is missing, or its content differs from the content written."""
 
 
 class UnknownNameError(ValueError):

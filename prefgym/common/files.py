@@ -1,4 +1,4 @@
-"""Files that are there as a whole or not at all, and that show damage."""
+"""Files that are written atomically, with checksums that detect damage."""
 
 import hashlib
 import json
@@ -21,10 +21,10 @@ _SEAL_LINE = "# SHA-256 of the lines above: "
 
 @contextmanager
 def writing(path: Path) -> Generator[None]:
-    """Name what cannot be written, when a disk is full or may not be written to.
+    """Turn errors of writing, such as a full disk, into a `UserError` that names the path.
 
     Raises:
-        UserError: If something within cannot be written.
+        UserError: If the block fails to write.
     """
     try:
         yield
@@ -33,7 +33,7 @@ def writing(path: Path) -> Generator[None]:
 
 
 def write_text(file: Path, text: str) -> None:
-    """Write a file as a whole or not at all, and wait until it is on the disk.
+    """Write a file atomically, and wait until it is on the disk.
 
     Raises:
         UserError: If it cannot be written.
@@ -42,7 +42,7 @@ def write_text(file: Path, text: str) -> None:
 
 
 def write_bytes(file: Path, content: bytes) -> None:
-    """Do so with bytes.
+    """Write bytes to a file atomically, and wait until they are on the disk.
 
     Raises:
         UserError: If it cannot be written.
@@ -74,7 +74,7 @@ def verify(file: Path, expected: str) -> None:
     """Compare a file with its SHA-256.
 
     Raises:
-        DamageError: If it is missing or another.
+        DamageError: If it is missing, or its SHA-256 is another.
     """
     if not file.is_file():
         raise DamageError(f"{file} is missing.")
@@ -91,16 +91,16 @@ def read_json(file: Path) -> dict[str, Any]:
     if not file.is_file():
         raise DamageError(f"{file} is missing.")
     try:
-        told = json.loads(file.read_bytes())
+        content = json.loads(file.read_bytes())
     except (ValueError, RecursionError):
-        told = None
-    if not isinstance(told, dict):
+        content = None
+    if not isinstance(content, dict):
         raise DamageError(f"{file} is damaged: it cannot be read.")
-    return cast(dict[str, Any], told)
+    return cast(dict[str, Any], content)
 
 
 def write_sealed_json(file: Path, value: dict[str, Any]) -> None:
-    """Write a JSON object together with the SHA-256 of what it says.
+    """Write a JSON object together with its SHA-256.
 
     Raises:
         UserError: If it cannot be written.
@@ -109,16 +109,16 @@ def write_sealed_json(file: Path, value: dict[str, Any]) -> None:
 
 
 def read_sealed_json(file: Path) -> dict[str, Any]:
-    """Read what `write_sealed_json` wrote.
+    """Read a JSON object that `write_sealed_json` wrote.
 
     Raises:
-        DamageError: If it is missing, or does not say what was written.
+        DamageError: If it is missing, or differs from its SHA-256.
     """
-    told = read_json(file)
-    seal = told.pop(_SEAL, None)
-    if _sum(json.dumps(told)) != seal:
+    content = read_json(file)
+    seal = content.pop(_SEAL, None)
+    if _sum(json.dumps(content)) != seal:
         raise DamageError(f"{file} is damaged: its SHA-256 is not the one it names.")
-    return told
+    return content
 
 
 def write_sealed_text(file: Path, text: str) -> None:
@@ -131,10 +131,10 @@ def write_sealed_text(file: Path, text: str) -> None:
 
 
 def read_sealed_text(file: Path) -> str:
-    """Read what `write_sealed_text` wrote.
+    """Read the lines that `write_sealed_text` wrote.
 
     Raises:
-        DamageError: If it is missing, or is not what was written.
+        DamageError: If it is missing, or differs from its SHA-256.
     """
     if not file.is_file():
         raise DamageError(f"{file} is missing.")

@@ -1,4 +1,4 @@
-"""What is not finite stops a run, and is named."""
+"""Checks that numbers are finite; the error names the part and keeps its arrays."""
 
 import math
 from typing import Any, TypeAlias
@@ -12,14 +12,14 @@ Values: TypeAlias = Tensor | npt.NDArray[Any]
 
 
 class NotFiniteError(ValueError):
-    """A part gave a NaN or an infinity."""
+    """A part returned a NaN or an infinity."""
 
     def __init__(self, part: str, arrays: dict[str, Values]) -> None:
-        """Name the part, and keep what helps to see why.
+        """Name the part, and keep its arrays for diagnosis.
 
         Args:
-            part: What is not finite, as the subject of a sentence.
-            arrays: What it gave, and what it was given, by name.
+            part: The part or quantity that is not finite, as the subject of a sentence.
+            arrays: Its outputs and inputs, by name.
         """
         super().__init__(f"{part} is not finite")
         self.part, self.arrays = part, arrays
@@ -29,15 +29,15 @@ def check_finite(part: str, values: Values, **given: Values) -> None:
     """Raise if a value is not finite.
 
     Args:
-        part: What gave the values, as the subject of a sentence.
-        values: What it gave.
-        **given: What it was given, to be looked at if it is not.
+        part: The source of the values, as the subject of a sentence.
+        values: The values to check.
+        **given: Inputs of the part, kept in the error for diagnosis.
 
     Raises:
         NotFiniteError: If one is a NaN or an infinity.
     """
     if isinstance(values, Tensor):
-        # a sum is finite only if all in it are, and is one operation; where it is not, it may have overflowed
+        # one operation instead of two: a finite sum has finite terms; an infinite one may have overflowed
         if math.isfinite(values.sum().item()) or torch.isfinite(values).all():
             return
     elif np.isfinite(values).all():

@@ -16,7 +16,7 @@ class Within:
     """Whether `low` itself is excluded."""
 
     def __contains__(self, value: float) -> bool:
-        """Tell whether a number is one of them; NaN never is."""
+        """Return whether a number lies within; NaN never does."""
         return self.low <= value <= self.high and not (self.above and value == self.low)
 
     def __str__(self) -> str:
@@ -32,9 +32,9 @@ Natural = Annotated[int, Within(0)]
 NonNegative = Annotated[float, Within(0)]
 Positive = Annotated[float, Within(0, above=True)]
 Number = Annotated[float, Within(-math.inf)]
-"""Any but NaN."""
+"""Any number but NaN."""
 Seed = Annotated[int, Within(0, 2**32 - 1)]
-"""As large as all that takes one allows."""
+"""A seed: at most the largest that NumPy, torch and environments accept."""
 Threads = Annotated[int, Within(1, 4096)]
 Share = Annotated[float, Within(0, 1)]
 
@@ -55,8 +55,8 @@ def check(cfg: Any) -> None:  # noqa: ANN401
     """
     hints = get_type_hints(cfg.__class__, include_extras=True)
     for field in fields(cfg):
-        told: Any = getattr(cfg, field.name)
-        values = cast(tuple[Any, ...], told if isinstance(told, tuple) else (told,))
+        value: Any = getattr(cfg, field.name)
+        values = cast(tuple[Any, ...], value if isinstance(value, tuple) else (value,))
         for limit in _limits(hints[field.name]):
             for value in values:
                 if value is not None and value not in limit:

@@ -1,4 +1,4 @@
-"""Modules that a user names as `module:Name`: found in the present folder too, and trusted from then on."""
+"""Modules that a user names as `module:Name`: also found in the current folder, and trusted afterwards."""
 
 import os
 import sys
@@ -12,17 +12,17 @@ _trusted: set[str] = set()
 
 
 def trust(name: str) -> None:
-    """Let files name what is in a module from now on, and have it called: `module` or `module:Name`."""
+    """Trust a module, `module` or `module:Name`: files may now name its members, and these may be called."""
     _trusted.add(name.partition(":")[0])
 
 
 def is_trusted(name: str) -> bool:
-    """Return whether the user of this process has named the module himself, and not only a file."""
+    """Return whether the user of this process has named the module, rather than only a file."""
     return name.partition(":")[0] in _trusted
 
 
 def look_in_present_folder() -> None:
-    """Let modules of the present folder be imported, after all that are installed."""
+    """Make modules of the current folder importable, after all installed ones."""
     if os.getcwd() not in sys.path:
         sys.path.append(os.getcwd())
 
@@ -44,7 +44,7 @@ def load_module(name: str) -> object:
 
 
 def load_attribute(name: str) -> object:
-    """Import what `module:Name` stands for; the name may have dots.
+    """Import the object `module:Name`; the name may have dots.
 
     Raises:
         UserError: If there is no such module, or no such name in it.

@@ -70,7 +70,7 @@ class MovedModules(MetaPathFinder, Loader):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        """Return how to load `prefgym.<former name>`; None for everything else."""
+        """Return the spec of `prefgym.<former name>`; None for every other module."""
         former = fullname.removeprefix("prefgym.")
         return ModuleSpec(fullname, self) if former != fullname and former in MOVED else None
 
@@ -86,5 +86,5 @@ class MovedModules(MetaPathFinder, Loader):
 
 
 def find_moved_modules() -> None:
-    """Let imports find modules under their former names, after all others."""
+    """Make modules importable under their former names, after all others."""
     sys.meta_path.append(MovedModules())

@@ -1,11 +1,11 @@
-"""Names that people type: a sentence that helps with those that are unknown."""
+"""Names that users type, with suggestions for unknown ones."""
 
 import difflib
 from collections.abc import Iterable
 
 
 def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
-    """Return which known name was probably meant; where none is close, `otherwise`, or all of them.
+    """Suggest the closest known name; where none is close, return `otherwise`, or list all of them.
 
     >>> did_you_mean("blu-box", ["box", "blue-box"])
     "did you mean 'blue-box'?"
@@ -18,12 +18,12 @@ def did_you_mean(name: str, known: Iterable[str], otherwise: str = "") -> str:
 
 
 def check_name(kind: str, name: object, known: Iterable[str]) -> None:
-    """Refuse a name that is none of the known ones.
+    """Raise if a name is unknown.
 
     Args:
-        kind: What it is the name of, such as `backend`.
+        kind: The kind of thing that is named, such as `backend`.
         name: The name.
-        known: The names there are.
+        known: The known names.
 
     Raises:
         ValueError: If it is unknown; the message says which one is closest.

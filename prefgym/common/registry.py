@@ -36,12 +36,12 @@ class NoSettings:
 
 @dataclass(frozen=True, kw_only=True)
 class Entry:
-    """Where a part and its configuration are found."""
+    """Import paths of a part and its configuration."""
 
     part: str
     """The class, as `module:Foo`."""
     cfg: str
-    """What makes its default configuration: `module:FooCfg`, or `module:preset`, a function without arguments."""
+    """The maker of its default configuration: `module:FooCfg`, or `module:preset`, a function without arguments."""
 
 
 class Registry(Generic[Part]):
@@ -53,7 +53,7 @@ class Registry(Generic[Part]):
         [project.entry-points."prefgym.raters"]
         foo = "their_package.foo:Foo"
 
-    Without an entry point, `module:Foo` is a name as well: of an installed module, or of one in the present folder.
+    Without an entry point, `module:Foo` is a name as well: of an installed module, or of one in the current folder.
     There, `FooCfg` may be missing.
     """
 
@@ -61,7 +61,7 @@ class Registry(Generic[Part]):
         """Start empty.
 
         Args:
-            kind: What the parts are called in messages and flags.
+            kind: Name of the kind in messages and flags.
             tuned: Function `module:tuned(env_id, name)`, which returns the settings of a part that differ on a task.
         """
         self.kind, self.group = kind, KINDS[kind]
@@ -77,7 +77,7 @@ class Registry(Generic[Part]):
         Args:
             name: Name in the command line and in `make`.
             part: The class.
-            cfg: Name in the same module of what makes its configuration; None for `FooCfg`.
+            cfg: Name, in the same module, of the maker of its configuration; None for `FooCfg`.
 
         Raises:
             ValueError: If the name is taken.
@@ -87,11 +87,11 @@ class Registry(Generic[Part]):
         self._ours[name] = _entry(part, cfg)
 
     def alias(self, **names: str) -> None:
-        """Let the names of papers lead to parts: `alias(bradley_terry="partial-return")`; `_` stands for `-`."""
+        """Add names from papers for parts: `alias(bradley_terry="partial-return")`; `_` stands for `-`."""
         self._aliases |= {alias.replace("_", "-"): name for alias, name in names.items()}
 
     def elsewhere(self, **sentences: str) -> None:
-        """Say where something is that people look for among these parts: name and the end of a sentence."""
+        """Point from a name that users may look for here to its place: the name, and the end of a sentence."""
         self._elsewhere |= {name.replace("_", "-"): sentence for name, sentence in sentences.items()}
 
     def names(self) -> tuple[str, ...]:
@@ -99,10 +99,10 @@ class Registry(Generic[Part]):
         return tuple(sorted(self._ours | self._theirs))
 
     def canonical(self, name: str) -> str:
-        """Return the registered name that a name stands for.
+        """Return the registered name behind a name or an alias.
 
         Raises:
-            UnknownNameError: If it stands for none.
+            UnknownNameError: If there is none.
         """
         self._find(name)
         return self._aliases.get(name, name)
@@ -120,8 +120,8 @@ class Registry(Generic[Part]):
 
         Args:
             name: A registered name.
-            env: Environment id; settings that were tuned for it replace the defaults.
-            **settings: Fields that are changed.
+            env: Environment id; settings tuned for it replace the defaults.
+            **settings: Fields to change, by name.
 
         Raises:
             UnknownNameError: If there is no such name, or no such setting.
@@ -155,7 +155,7 @@ class Registry(Generic[Part]):
 
         Args:
             name: A registered name.
-            **settings: Fields of its configuration, and whatever else its constructor takes by keyword.
+            **settings: Fields of its configuration, and other keyword arguments of its constructor.
 
         Raises:
             UnknownNameError: If there is no such name, or no such setting.
@@ -172,12 +172,13 @@ class Registry(Generic[Part]):
         Args:
             name: A registered name.
             cfg: Its configuration.
-            context: What the surroundings offer (`prefgym.core.context`): the constructor gets the fields that it names
-                as keyword parameters, and all of it as `context`.
-            **given: Values by parameter, which count before those of the context.
+            context: Objects for its construction (`prefgym.core.context`): the constructor gets the fields that it
+                names as keyword parameters, and the whole context as `context`.
+            **given: Values by parameter; they take precedence over those of the context.
 
         Raises:
-            UnknownNameError: If there is no such name, or the constructor asks for something that nobody offers.
+            UnknownNameError: If there is no such name, or a required parameter of the constructor is neither given nor
+                in the context.
         """
         part = cast(Callable[..., Part], self.get(name))
         if not inspect.isclass(part):
@@ -218,7 +219,7 @@ class Registry(Generic[Part]):
         return getattr(loaded, attribute)
 
     def _parameters(self, name: str) -> list[inspect.Parameter]:
-        """Return the parameters of the constructor beside the configuration."""
+        """Return the parameters of the constructor other than the configuration."""
         parameters = [*inspect.signature(self.get(name)).parameters.values()]
         named = [one for one in parameters if one.kind not in (one.VAR_POSITIONAL, one.VAR_KEYWORD)]
         return named if self._load(name, self._find(name).cfg) is NoSettings else named[1:]
@@ -245,11 +246,11 @@ class Registry(Generic[Part]):
                 raise UnknownNameError(f"{self.kind} {name!r} has no setting {setting!r}: {near}")
 
     def _check_offered(self, name: str, parameter: inspect.Parameter, offers: Iterable[str]) -> None:
-        """Refuse a parameter that must be given, or that seems to be a field of the context, misspelt."""
+        """Raise for a required parameter without a value, and for one that looks like a misspelt context field."""
         offers = [*offers]
         if parameter.default is parameter.empty and parameter.name != "context":
             raise UnknownNameError(
-                f"{self.kind} {name!r} asks for {parameter.name!r}, which nothing here offers: "
+                f"{self.kind} {name!r} asks for {parameter.name!r}, which is not in the context: "
                 f"{did_you_mean(parameter.name, offers, 'give it a default')}"
             )
         if close := difflib.get_close_matches(parameter.name, offers, n=1, cutoff=0.85):
@@ -267,7 +268,7 @@ def registry_of(kind: Literal["agent"]) -> "Registry[Agent]": ...
 @overload
 def registry_of(kind: Kind) -> "Registry[Any]": ...
 def registry_of(kind: Kind) -> "Registry[Any]":
-    """Return the registry of a kind of part, imported by name: agents stand above all that trains them."""
+    """Return the registry of a kind of part, imported by name, since agents import the modules below them."""
     return importlib.import_module(KINDS[kind]).registry
 
 
@@ -277,7 +278,7 @@ def _entry(part: str, cfg: str | None = None) -> Entry:
 
 
 def _fields_of(context: object) -> Mapping[str, object]:
-    """Name the fields of a context, and its cached properties, which are made when they are read."""
+    """List the fields of a context, and its cached properties, whose values are made at first access."""
     if context is None:
         return {}
     assert is_dataclass(context)

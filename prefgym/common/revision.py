@@ -1,4 +1,4 @@
-"""Which commit runs, and whether its code was changed."""
+"""The commit of the running code, and a digest of its uncommitted changes."""
 
 import hashlib
 import subprocess
@@ -8,14 +8,14 @@ CODE = (":(top)*.py", ":(top,exclude)tests")
 
 
 def git_revision(file: Path = Path(__file__)) -> str | None:
-    """Name the commit that a file belongs to, and behind a plus a digest of changes to its code that no commit has.
+    """Return the commit of a file's repository, followed by a plus and a digest of uncommitted changes to its code.
 
     Args:
-        file: The file; this one unless said.
+        file: The file; by default this one.
 
     Returns:
-        None without git, and where the file is in no commit: a wheel that was installed below somebody's work is not
-        of their commit. New files count once git knows of them.
+        None without git, and where the file is not tracked: a wheel that is installed inside another repository is not
+        part of its commit. New files count once they are tracked.
     """
     try:
         if _git(file, "ls-files", "--error-unmatch", file.name).returncode:

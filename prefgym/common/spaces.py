@@ -1,4 +1,4 @@
-"""What prefgym asks of observation and action spaces."""
+"""Observation and action spaces: requirements, bounds, and serialisation."""
 
 from dataclasses import dataclass
 from typing import Any, Self, cast
@@ -10,10 +10,10 @@ from torch import Tensor
 
 
 def single_spaces(env: Any) -> tuple[gym.spaces.Box, gym.spaces.Box]:  # noqa: ANN401
-    """Return observation and action space of one environment of an environment, single or vectorised.
+    """Return the observation and action space of a single environment, also of a vectorised one.
 
     Raises:
-        ValueError: If one of them is no one-dimensional Box, in one sentence.
+        ValueError: If one of them is not a one-dimensional Box.
     """
     observation = getattr(env, "single_observation_space", None) or env.observation_space
     action = getattr(env, "single_action_space", None) or env.action_space
@@ -24,19 +24,21 @@ def single_spaces(env: Any) -> tuple[gym.spaces.Box, gym.spaces.Box]:  # noqa: A
 
 
 def device_of(env: Any) -> torch.device | None:  # noqa: ANN401
-    """Return the device on which an environment's envs are, with tensors in and out; None for those of arrays."""
-    told: dict[str, Any] = getattr(env, "metadata", None) or {}
-    return told.get("device")
+    """Return the device of environments that take and return tensors; None for environments of NumPy arrays."""
+    metadata: dict[str, Any] = getattr(env, "metadata", None) or {}
+    return metadata.get("device")
 
 
 def check_arrays(env: Any, name: str) -> None:  # noqa: ANN401
-    """See that environments give arrays, for agents that know no tensors.
+    """Check that environments return NumPy arrays, for agents without support of tensors.
 
     Raises:
-        ValueError: If they are on a device.
+        ValueError: If they return tensors on a device.
     """
     if device_of(env) is not None:
-        raise ValueError(f"{name} acts in environments of arrays, and not on a device: use backend='cpu'")
+        raise ValueError(
+            f"{name} needs environments that return NumPy arrays, not tensors on a device: use backend='cpu'"
+        )
 
 
 def action_bounds(action: gym.spaces.Box) -> tuple[Tensor, Tensor]:
@@ -63,11 +65,11 @@ class Spaces:
 
     @classmethod
     def of(cls, env: Any) -> Self:  # noqa: ANN401
-        """Take those of an environment, single or vectorised."""
+        """Read the spaces of an environment, single or vectorised."""
         return cls(*single_spaces(env))
 
     def card(self) -> dict[str, dict[str, list[float | None]]]:
-        """Return the bounds as JSON knows them: null where there is none."""
+        """Return the bounds for JSON, with null for an infinite one."""
 
         def bounds(space: gym.spaces.Box) -> dict[str, list[float | None]]:
             sides = (("low", space.low), ("high", space.high))
@@ -77,11 +79,11 @@ class Spaces:
 
     @classmethod
     def of_card(cls, card: dict[str, dict[str, list[float | None]]]) -> Self:
-        """Read what `card` returned; all numbers are float32."""
+        """Restore spaces from the output of `card`; all bounds are float32."""
 
-        def space(told: dict[str, list[float | None]]) -> gym.spaces.Box:
+        def space(bounds: dict[str, list[float | None]]) -> gym.spaces.Box:
             low, high = (
-                np.array([without if x is None else x for x in told[name]], np.float32)
+                np.array([without if x is None else x for x in bounds[name]], np.float32)
                 for name, without in (("low", -np.inf), ("high", np.inf))
             )
             return gym.spaces.Box(low, high, dtype=np.float32)

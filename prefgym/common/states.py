@@ -1,4 +1,4 @@
-"""States: what a part resumes from, as a tree of tensors and plain values that files can hold."""
+"""States from which parts resume: trees of tensors and plain values that files can hold."""
 
 from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias, cast, runtime_checkable
@@ -8,24 +8,24 @@ import torch
 from torch import Tensor
 
 State: TypeAlias = Mapping[str, Any]
-"""Mappings down to tensors, arrays, and what JSON knows."""
+"""Nested mappings whose leaves are tensors, arrays, or JSON values."""
 
 
 @runtime_checkable
 class Stateful(Protocol):
-    """A part that can go on where another of its kind was stopped, to the last bit."""
+    """A part that can resume from the saved state of another of its kind, bit for bit."""
 
     def state_dict(self) -> State:
         """Return the state to resume from."""
         ...
 
     def load_state_dict(self, state: Any) -> None:  # noqa: ANN401
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         ...
 
 
 def flatten(state: State, prefix: str = "") -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Part a tree into its tensors, by their paths, and the tree of the rest.
+    """Split a tree into its tensors, by path, and the tree of its plain values.
 
     >>> flatten({"a": {"b": torch.ones(2), "c": 1}})
     ({'a|b': tensor([1., 1.])}, {'a': {'c': 1}})
@@ -44,7 +44,7 @@ def flatten(state: State, prefix: str = "") -> tuple[dict[str, Tensor], dict[str
 
 
 def unflatten(arrays: Mapping[str, Tensor], plain: dict[str, Any]) -> dict[str, Any]:
-    """Put tensors back into a tree that `flatten` took apart."""
+    """Merge tensors back into a tree that `flatten` split."""
     for path, array in arrays.items():
         *parents, name = path.split("|")
         node = plain
@@ -55,11 +55,11 @@ def unflatten(arrays: Mapping[str, Tensor], plain: dict[str, Any]) -> dict[str, 
 
 
 def optimizer_state(optimizer: torch.optim.Optimizer) -> State:
-    """Return what an optimiser remembers of each parameter, by its number; its settings are not among it."""
+    """Return an optimiser's state of each parameter, by its number, without the optimiser's settings."""
     return {str(number): state for number, state in optimizer.state_dict()["state"].items()}
 
 
 def load_optimizer_state(optimizer: torch.optim.Optimizer, state: State) -> None:
-    """Remember what `optimizer_state` returned."""
-    remembered = {int(number): dict(told) for number, told in state.items()}
-    optimizer.load_state_dict({**optimizer.state_dict(), "state": remembered})
+    """Load the state that `optimizer_state` returned."""
+    loaded = {int(number): dict(values) for number, values in state.items()}
+    optimizer.load_state_dict({**optimizer.state_dict(), "state": loaded})

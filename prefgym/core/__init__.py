@@ -1,1 +1,1 @@
-"""The types: segments, queries, preferences, choices, scores, rollouts, and what parts may ask of each other."""
+"""The types: segments, queries, preferences, choices, scores, rollouts, and the protocols between parts."""

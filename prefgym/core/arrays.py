@@ -1,4 +1,4 @@
-"""Types of arrays, of environments, and of what recurrent policies remember."""
+"""Types of arrays, of environments, and of the states of recurrent policies."""
 
 from typing import Any, TypeAlias
 
@@ -15,10 +15,10 @@ Array: TypeAlias = npt.NDArray[Any]
 BoolArray: TypeAlias = npt.NDArray[np.bool_]
 FloatArray: TypeAlias = npt.NDArray[np.float64]
 ArrayLike: TypeAlias = npt.ArrayLike | Tensor
-"""Whatever can be made an array."""
+"""Anything that can be converted to an array."""
 Env: TypeAlias = VectorEnv[Array, Array, Array]
 """Several environments, stepped at once."""
 HasSpaces: TypeAlias = Env | gym.Env[Any, Any] | Spaces
-"""What observation and action spaces can be read from."""
+"""Objects with an observation and an action space."""
 PolicyState: TypeAlias = tuple[Array, ...] | None
-"""What a recurrent policy, or one that plans ahead, remembers; None where there is nothing."""
+"""The state of a recurrent policy, or of one that plans ahead; None where there is none."""

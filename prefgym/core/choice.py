@@ -12,7 +12,7 @@ from prefgym.core.preferences import Answers
 
 @dataclass(frozen=True, kw_only=True)
 class BradleyTerryCfg:
-    """How a choice is made, and how it goes wrong.
+    """The choice model: temperature, lapses, ties and skips.
 
     Raises:
         ValueError: If a value lies outside its range.
@@ -23,9 +23,9 @@ class BradleyTerryCfg:
     lapse: Share = 0.0
     """Probability of naming one of the other options instead."""
     tie_margin: NonNegative = 0.0
-    """Options whose scores all lie within less than this are called equally good, in units of score."""
+    """A query is a tie if the scores of its options differ by less than this, in units of score."""
     skip_threshold: float = -math.inf
-    """Queries whose best option scores no more than this are skipped, in units of score."""
+    """A query is skipped if its best option scores no more than this, in units of score."""
 
     __post_init__ = check
 
@@ -46,43 +46,43 @@ class BradleyTerry:
         return p + self.cfg.lapse * ((1.0 - p) / (scores.shape[-1] - 1) - p)
 
     def sample(self, scores: Tensor, generator: Generator, *, returns: Tensor | None = None) -> Answers:
-        """Choose.
+        """Sample choices.
 
         The order of operations is B-Pref's: skip, then choose, then lapse, and a tie overrides the choice.
-        Each query takes the same random numbers whatever becomes of it.
+        Each query takes the same random numbers whatever its outcome.
 
         Args:
-            scores: What is chosen by. Shape: (B, K).
-            generator: Where the random numbers come from.
-            returns: What ties and skips are judged by, if it is not what is chosen by. Shape: (B, K).
+            scores: Scores of the options. Shape: (B, K).
+            generator: Source of the random numbers.
+            returns: Scores for ties and skips, if they differ from `scores`. Shape: (B, K).
 
         Raises:
             ValueError: If a score is not finite.
         """
         returns = scores if returns is None else returns
         if not (torch.isfinite(scores).all() and torch.isfinite(returns).all()):
-            raise ValueError("the choice model was given a score that is not finite")
+            raise ValueError("a score passed to the choice model is not finite")
         num_queries, num_options = scores.shape
         choosing, lapsing, other = torch.rand(3, num_queries, dtype=torch.float64, generator=generator)
         best, worst = returns.amax(-1), returns.amin(-1)
         skipped = best <= self.cfg.skip_threshold
-        # the chosen option is the number of options whose cumulated probability lies at or below the draw
+        # the chosen option is the number of options whose cumulated probability lies at or below the sample
         below = self._log_softmax(scores.double()).exp().cumsum(-1)[:, :-1]
         chosen = (below <= choosing.unsqueeze(-1)).sum(-1)
         # a lapse steps 1 .. K-1 options further, cyclically
         step = 1 + (other * (num_options - 1)).long()
         chosen = torch.where(lapsing < self.cfg.lapse, (chosen + step) % num_options, chosen)
         tie = best - worst < self.cfg.tie_margin
-        if math.isinf(self.cfg.beta):  # without error, what is exactly equal is called equal
+        if math.isinf(self.cfg.beta):  # without error, options of exactly equal score tie
             tie |= scores.amax(-1) == scores.amin(-1)
         return Answers.of(chosen, num_options, tie, skipped)
 
     def log_prob(self, scores: Tensor, answers: Answers) -> Tensor:
-        """Return the log-likelihood of answers: the cross-entropy with their choice, 0 where nothing was answered.
+        """Return the log-likelihood of answers: the cross-entropy with their choice, 0 where there is no answer.
 
         Args:
             scores: Scores under any number of leading axes, such as the members of an ensemble. Shape: (..., B, K).
-            answers: What was chosen; a tie counts as an equal share of every option.
+            answers: The choices; a tie counts as an equal share of every option.
 
         Returns:
             The log-likelihood of each answer. Shape: (..., B).

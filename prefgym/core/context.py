@@ -1,6 +1,6 @@
-"""What the surroundings have to offer a part when it is made.
+"""Contexts: the objects that a part can receive when it is made.
 
-A constructor names the fields that it wants as keyword parameters; `Registry.build` hands them over.
+A constructor names the fields that it needs as keyword parameters; `Registry.build` passes them.
 """
 
 from collections.abc import Callable
@@ -13,14 +13,14 @@ from prefgym.core.segments import Segments
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RaterContext:
-    """What a rater may know of the task, and of the agent in training."""
+    """The task and the agent in training, as far as a rater may use them."""
 
     seed: int = 0
-    """Seed of its random numbers, which are its own."""
+    """Seed of its own random number generator."""
     has_reward: bool = True
     """Whether segments carry the task reward."""
     task_description: str = ""
-    """The task in words, where it has no reward."""
+    """The task in words, for tasks without a reward."""
     step_return: Callable[[], float] | None = None
     """Returns the mean task reward of a recorded step."""
     factor_names: tuple[str, ...] = ()
@@ -32,7 +32,7 @@ class RaterContext:
     policy: Policy | None = None
     """The agent in training, where there is one."""
     make_expert: Callable[[], Expert | None] = lambda: None
-    """Loads the expert of the task; used by the first part that wants it."""
+    """Loads the expert of the task, once, when a part first needs it."""
     make_simulator: Callable[[], Simulator | None] = lambda: None
     """Makes the simulator that continues recorded states."""
 
@@ -49,7 +49,7 @@ class RaterContext:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class SamplerContext:
-    """What a sampler may know of the run."""
+    """The queries of the run so far, for a sampler."""
 
     asked: Callable[[], Segments | None] = lambda: None
     """Returns the options of all queries so far, as one batch; None before the first query."""
@@ -57,25 +57,25 @@ class SamplerContext:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class LearnerContext:
-    """What a reward learner is made for."""
+    """The environments, seed and device of a reward learner."""
 
     env: Env
-    """Environments whose spaces its inputs have."""
+    """Environments whose spaces define its inputs."""
     seed: int = 0
     """Seed of weights and random numbers."""
     device: str = "cpu"
-    """Where its networks are."""
+    """Device of its networks."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class AgentContext:
-    """What an agent is made for."""
+    """The environments, seed, device and data of an agent."""
 
     env: Env
-    """Environments to act in, or whose spaces the recorded data have."""
+    """Environments to act in, or with the spaces of the recorded data."""
     seed: int = 0
     """Seed of weights and random numbers."""
     device: str = "cpu"
-    """Where its networks are."""
+    """Device of its networks."""
     data: object = None
     """Recorded data of agents that learn offline (`prefgym.rl.offline.OfflineData`)."""

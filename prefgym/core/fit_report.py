@@ -1,4 +1,4 @@
-"""How good a reward model is: accuracy and calibration on preferences it was not fitted to."""
+"""The quality of a fit: accuracy and calibration on preferences that the model was not fitted to."""
 
 import math
 from collections.abc import Mapping
@@ -13,14 +13,14 @@ from prefgym.common.states import State
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class FitReport:
-    """The outcome of a fit. Numbers are NaN where there was nothing to measure.
+    """The outcome of a fit. Numbers without data are NaN.
 
     Raises:
         ValueError: If a name in `extra` is that of a field.
     """
 
     num_preferences: int = 0
-    """Answered preferences fitted to."""
+    """Answered preferences in the fit."""
     epochs: int = 0
     """Passes over them."""
     loss: float = math.nan
@@ -28,22 +28,22 @@ class FitReport:
     train_accuracy: float = math.nan
     """Share of fitted choices that the members predict; ties are left out."""
     accuracy: float = math.nan
-    """The same on choices that the predicting member did not see."""
+    """The same on choices that were held out from the predicting member."""
     calibration_error: float = math.nan
-    """Expected calibration error on those, ties counted as 1/2."""
+    """Expected calibration error on held-out choices, with ties counted as 1/2."""
     probability: Tensor = field(default_factory=lambda: torch.zeros(0))
-    """Predicted probability of the first option on preferences that the member did not see. Shape: (H,)."""
+    """Predicted probability of the first option of held-out preferences. Shape: (H,)."""
     choice: Tensor = field(default_factory=lambda: torch.zeros(0))
-    """Share of the choice on the first option there. Shape: (H,)."""
+    """Share of the choice on the first option of the same preferences. Shape: (H,)."""
     extra: Mapping[str, float] = field(default_factory=dict[str, float])
-    """Numbers of the learner's own, logged as `reward_model/<name>`."""
+    """Additional numbers of a learner, logged as `reward_model/<name>`."""
 
     def __post_init__(self) -> None:
         if taken := sorted({one.name for one in fields(self)} & set(self.extra)):
             raise ValueError(f"extra holds {', '.join(taken)}, which every report has as a field")
 
     def state_dict(self) -> State:
-        """Return it as a tree; the numbers as tensors, since JSON knows no NaN."""
+        """Return the report as a tree, with numbers as tensors, since JSON has no NaN."""
         values: dict[str, float | Tensor] = {
             one.name: getattr(self, one.name) for one in fields(self) if one.name != "extra"
         }
@@ -51,7 +51,7 @@ class FitReport:
 
     @classmethod
     def from_state(cls, state: State) -> "FitReport":
-        """Restore what `state_dict` returned; earlier versions had no `extra`."""
+        """Restore a report from a state; states of earlier versions have no `extra`."""
         values = {name: value for name, value in state.items() if name != "extra"}
         numbers: dict[str, Any] = {name: value.item() for name, value in values.items() if value.dim() == 0}
         numbers |= {name: int(numbers[name]) for name in ("num_preferences", "epochs")}
@@ -59,7 +59,7 @@ class FitReport:
         return cls(**{**values, **numbers})
 
     def metrics(self) -> dict[str, float]:
-        """Return the numbers under the names they are logged with."""
+        """Return the numbers under their names in the log."""
         names = ("loss", "train_accuracy", "accuracy", "calibration_error", "epochs")
         own = {name: float(getattr(self, name)) for name in names}
         return {f"reward_model/{name}": value for name, value in {**own, **self.extra}.items()}

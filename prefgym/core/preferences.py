@@ -16,13 +16,13 @@ class Status(IntEnum):
     """The outcome of a query."""
 
     ANSWERED = 0
-    """A choice or a tie was given."""
+    """The rater chose, or called a tie."""
     SKIPPED = 1
     """The rater declined, since the options cannot be compared."""
     FAILED = 2
     """There is no answer."""
     INVALID = 3
-    """There is an answer, but it makes no sense."""
+    """There is an answer, but it cannot be interpreted."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +43,8 @@ class Answers:
 
     Raises:
         NotFiniteError: If a choice is not finite.
-        ValueError: If shapes disagree, a tie is not an answer, or an answered row of `choice` is no distribution.
+        ValueError: If shapes disagree, a tie has another status than ANSWERED, or an answered row of `choice` is not
+            a distribution.
     """
 
     status: Tensor
@@ -87,7 +88,7 @@ class Answers:
 
     @property
     def answered(self) -> Tensor:
-        """Return where an answer was given, ties included. Shape: (B,), bool."""
+        """Return which queries have an answer, ties included. Shape: (B,), bool."""
         return self.status == int(Status.ANSWERED)
 
 
@@ -161,7 +162,7 @@ class Preferences:
         return f"Preferences({len(self)}: {counts}, {int(self.answers.tie.sum())} ties, {self.queries!r})"
 
     def without_truth(self) -> "Preferences":
-        """Drop task reward, factors, physics state and pictures, which a learner must not see."""
+        """Drop task reward, factors, physics state and images, which a learner must not see."""
         return replace(self, queries=self.queries.without_truth())
 
     @classmethod

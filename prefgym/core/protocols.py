@@ -1,4 +1,4 @@
-"""What the parts may ask of each other. What a part can do beyond its protocol, it declares: see `capabilities`."""
+"""Protocols of the parts. Abilities beyond a protocol are declared as `capabilities`."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,11 +19,11 @@ class Rater(Protocol):
     """A source of answers to queries: at once, late, out of order, or never."""
 
     def submit(self, queries: Queries) -> None:
-        """Hand over questions; answers are fetched with `collect`."""
+        """Submit queries; `collect` fetches the answers."""
         ...
 
     def collect(self) -> Preferences | None:
-        """Return what was answered since the last call, or None. Each query is expected to come back once."""
+        """Return the answers since the last call, or None. Each query must come back once."""
         ...
 
 
@@ -35,9 +35,9 @@ class Recorder(Protocol):
 
         Args:
             length: Longest segment, in steps.
-            keep_short: Whether windows that meet a termination are kept, cut there.
-            last_steps: Consider only the most recent steps, counted over all envs, but twice `length` of each env
-                at least; None for all.
+            keep_short: Whether windows that reach a termination are kept, shortened to it.
+            last_steps: Consider only the most recent steps, counted over all environments, but at least
+                twice `length` of each environment; None for all.
         """
         ...
 
@@ -45,15 +45,15 @@ class Recorder(Protocol):
         """Copy out the segments that begin at `starts`; batch shape is that of `starts`.
 
         Args:
-            starts: Row numbers as given by `starts`.
+            starts: Row numbers from `starts`.
             length: Longest segment, in steps; shorter where the episode ends.
-            truth: Whether task reward, factors and physics state come along; candidates need none.
+            truth: Whether to include task reward, factors and physics state; candidates need none.
         """
         ...
 
 
 class Learner(Protocol):
-    """A reward learner: fitted to preferences, it rewards the agent."""
+    """A reward learner: it is fitted to preferences, and its reward trains the agent."""
 
     @property
     def is_fitted(self) -> bool:
@@ -61,15 +61,15 @@ class Learner(Protocol):
         ...
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned tensors, by name."""
         ...
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load tensors that `weights` returned."""
         ...
 
     def fit(self, preferences: Preferences) -> FitReport:
-        """Fit to all preferences so far and report how well that went."""
+        """Fit to all preferences so far, and report the quality of the fit."""
         ...
 
     def reward(self, segments: Segments) -> Tensor:
@@ -78,7 +78,7 @@ class Learner(Protocol):
 
 
 class ScoringLearner(Learner, Protocol):
-    """A learner that predicts choices by numbers other than the sum of its reward, such as that before normalising."""
+    """A learner that predicts choices from numbers other than the sum of its reward, such as unnormalised outputs."""
 
     def score(self, segments: Segments) -> Tensor:
         """Score options, so that the softmax over the last axis of the batch is the predicted choice.
@@ -90,33 +90,33 @@ class ScoringLearner(Learner, Protocol):
 
 @runtime_checkable
 class SelfPlayLearner(Learner, Protocol):
-    """A learner whose reward is for winning against fragments of the latest rollouts."""
+    """A learner that rewards being preferred to fragments of the latest rollouts."""
 
     def observe_fragments(self, fragments: Segments) -> None:
-        """Remember the latest trajectory fragments, with a reward or without. Batch shape: (M,)."""
+        """Store the latest trajectory fragments, with a reward or without. Batch shape: (M,)."""
         ...
 
 
 @runtime_checkable
 class JudgedLearner(Learner, Protocol):
-    """A learner that has the rater judge each rollout, in place of sessions and fits, and rewards whole fragments."""
+    """A learner that rewards whole fragments by the rater's comparisons of each rollout, without sessions or fits."""
 
     def last_win_rates(self, segments: Segments) -> Tensor:
-        """Return the share of its comparisons that each fragment has won. Shape: that of the batch."""
+        """Return the share of comparisons that each fragment has won. Shape: that of the batch."""
         ...
 
     def propose_comparisons(self, starts: Tensor, whole: Tensor, num_comparisons: int) -> Tensor:
-        """Propose which new fragments are compared with which recent ones; both by where they begin. Shape: (B, 2).
+        """Propose comparisons of new fragments with recent ones, both given by their starts. Shape: (B, 2).
 
         Args:
-            starts: Where the new fragments begin. Shape: (M,).
+            starts: Starts of the new fragments. Shape: (M,).
             whole: Which of them are as long as the rollout, or ended by a termination. Shape: (M,), bool.
-            num_comparisons: B; there are none if no fragment is whole.
+            num_comparisons: B; without a whole fragment, there are no comparisons.
         """
         ...
 
     def record_outcomes(self, answers: Answers) -> None:
-        """Record how these comparisons ended."""
+        """Record the outcomes of these comparisons."""
         ...
 
 
@@ -125,13 +125,13 @@ class NoSegmentError(ValueError):
 
 
 class Sampler(Protocol):
-    """Which segments to ask about."""
+    """A rule that selects the segments of queries."""
 
     def __call__(self, recorder: Recorder, learner: Learner | None, num_queries: int, generator: Generator) -> Segments:
-        """Choose options for `num_queries` questions. Batch shape: (B, K).
+        """Choose the options of `num_queries` queries. Batch shape: (B, K).
 
         Raises:
-            NoSegmentError: If nothing can be drawn yet; the loop asks again after the next rollout.
+            NoSegmentError: If no segment can be sampled yet; the loop tries again after the next rollout.
         """
         ...
 
@@ -140,7 +140,7 @@ class Score(Protocol):
     """A number per segment: partial return, regret, log-probability under a policy ..."""
 
     def __call__(self, segments: Segments) -> Tensor:
-        """Score segments; the result has their batch shape. Says how it treats segments of unequal length."""
+        """Score segments; the result has their batch shape. Document the treatment of segments of unequal length."""
         ...
 
 
@@ -159,18 +159,18 @@ class Policy(Protocol):
 
         Args:
             observation: Shape: (N, O).
-            state: What a recurrent policy returned beside its last actions; None at first.
-            episode_start: Where an episode begins, so that the state is reset. Shape: (N,), bool.
+            state: State that a recurrent policy returned with its last actions; None at first.
+            episode_start: Whether an episode begins, which resets the state. Shape: (N,), bool.
             deterministic: Whether the most likely actions are chosen.
 
         Returns:
-            The actions, and the state of a recurrent policy, which goes into the next call.
+            The actions, and the state of a recurrent policy for the next call.
         """
         ...
 
 
 class Expert(Policy, Protocol):
-    """A policy that was trained on the task reward, with its values of states and actions."""
+    """A policy trained on the task reward, with its values of states and actions."""
 
     @property
     def gamma(self) -> float:
@@ -179,7 +179,7 @@ class Expert(Policy, Protocol):
 
     @property
     def horizon(self) -> int:
-        """Return H, the number of steps after which a reward hardly counts."""
+        """Return H, the number of steps after which rewards are negligible."""
         ...
 
     def value(self, obs: Tensor) -> Tensor:
@@ -192,7 +192,7 @@ class Expert(Policy, Protocol):
 
 
 class Continuation(Protocol):
-    """The steps that followed some states: M of them."""
+    """Simulated steps that follow M states."""
 
     def discounted(self, gamma: float) -> Array:
         """Return sum_t gamma^t r_t. Shape: (M,)."""
@@ -203,7 +203,7 @@ class Simulator(Protocol):
     """Environments that continue from recorded states."""
 
     def play_on(self, state: Array, obs: Array, policy: Policy, num_steps: int) -> Continuation:
-        """Let a policy act from each state on, for at most `num_steps` steps. Shapes: (M, S), (M, O)."""
+        """Continue from each state with a policy, for at most `num_steps` steps. Shapes: (M, S), (M, O)."""
         ...
 
 
@@ -215,11 +215,11 @@ class Agent(Policy, Protocol):
         ...
 
     def update(self, rollout: Rollout, progress: float) -> Mapping[str, float]:
-        """Learn from a rollout with its reward; `progress` is the share of the training that is done, for schedules."""
+        """Learn from a rollout with its reward; `progress` is the completed share of the training, for schedules."""
         ...
 
     def save(self, path: Path | str) -> None:
-        """Write what was learned."""
+        """Write the learned weights."""
         ...
 
     @classmethod
@@ -233,7 +233,7 @@ class OffPolicyAgent(Protocol):
     """An agent that learns from a replay buffer, which is relabelled when the learned reward has changed."""
 
     def explore(self, rollout: Rollout) -> Mapping[str, float]:
-        """Remember a rollout for which there is no reward yet."""
+        """Store a rollout that has no reward yet."""
         ...
 
     def relabel(self, learner: Learner) -> None:

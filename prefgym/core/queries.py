@@ -21,7 +21,7 @@ class Queries:
     options: Segments
     """The segments to choose from. Batch shape: (B, K)."""
     query_id: Tensor
-    """A number that is never used twice in a run. Shape: (B,), int64."""
+    """A number that is unique in a run. Shape: (B,), int64."""
     asked_at: Tensor
     """Environment steps taken when the query was asked. Shape: (B,), int64."""
 
@@ -56,7 +56,7 @@ class Queries:
         return f"Queries({len(self)} of {self.num_options} options, {self.options!r})"
 
     def without_truth(self) -> "Queries":
-        """Drop task reward, factors, physics state and pictures."""
+        """Drop task reward, factors, physics state and images."""
         return replace(self, options=self.options.without_truth())
 
     @classmethod

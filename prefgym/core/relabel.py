@@ -1,4 +1,4 @@
-"""Rewards: what a learner thinks steps, or trajectory fragments, are worth, guarded."""
+"""The learned reward of steps or trajectory fragments, checked to be finite."""
 
 from torch import Tensor
 
@@ -8,10 +8,10 @@ from prefgym.core.segments import Segments
 
 
 def learned_reward(learner: Learner, steps: Segments) -> Tensor:
-    """Return the mean of what the members think of segments of one step each. Batch shape (...,) to (...,).
+    """Return the members' mean reward of segments of one step each. Batch shape (...,) to (...,).
 
     Raises:
-        NotFiniteError: If a member's opinion is not finite.
+        NotFiniteError: If the reward of a member is not finite.
     """
     reward = learner.reward(steps)
     check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
@@ -19,7 +19,7 @@ def learned_reward(learner: Learner, steps: Segments) -> Tensor:
 
 
 def win_rate_reward(learner: JudgedLearner, fragments: Segments) -> Tensor:
-    """Return what each step of a trajectory fragment is rewarded: the fragment's win rate. Shape: that of the batch.
+    """Return the reward of each step of a trajectory fragment: its win rate. Shape: that of the batch.
 
     Raises:
         NotFiniteError: If a win rate is not finite.

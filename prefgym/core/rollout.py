@@ -11,14 +11,14 @@ from prefgym.core.segments import Segments
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Rollout:
-    """T steps of N environments; steps that belong to an autoreset do not occur."""
+    """T steps of N environments, without the steps of autoresets."""
 
     obs: Tensor
     """Shape: (T, N, O)."""
     action: Tensor
-    """As drawn. Shape: (T, N, A)."""
+    """As sampled by the policy. Shape: (T, N, A)."""
     executed: Tensor
-    """The same, clipped to the action space: what the environment, the recorder and learners see. Shape: (T, N, A)."""
+    """The same, clipped to the action space, for environment, recorder and learners. Shape: (T, N, A)."""
     next_obs: Tensor
     """After the step, before any reset. Shape: (T, N, O)."""
     reward: Tensor
@@ -28,7 +28,7 @@ class Rollout:
     truncated: Tensor
     """Shape: (T, N), bool."""
     log_prob: Tensor
-    """Of the action, under the policy that drew it. Shape: (T, N)."""
+    """Log-probability of the action under the policy that sampled it. Shape: (T, N)."""
 
     @property
     def num_steps(self) -> int:
@@ -44,11 +44,11 @@ class Rollout:
         return Segments.of_steps(self.obs, self.executed, self.next_obs, self.terminated, self.truncated)
 
     def fragments(self) -> tuple[Segments, Tensor]:
-        """Cut the rollout where episodes end.
+        """Split the rollout into fragments at the ends of episodes.
 
         Returns:
-            The fragments, one environment after the other, padded to T steps, and the number of the fragment that each
-            step belongs to.
+            The fragments, environment by environment, padded to T steps, and the fragment number of each
+            step.
             Batch shape: (M,). Shape: (T, N).
         """
         num_steps, num_envs = self.terminated.shape
@@ -131,7 +131,7 @@ class EpisodeReturns:
         return {"running": self._running, "finished": self._finished}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._running, self._finished = state["running"], state["finished"]
 
     @property

@@ -15,7 +15,7 @@ def masked_return(reward: Tensor, segments: Segments, gamma: float = 1.0) -> Ten
     A segment of 3 valid steps with gamma = 0.5 returns 0.25 r0 + 0.5 r1 + r2, however far it is padded.
 
     Args:
-        reward: Reward of each step; what it holds beyond a segment's length is ignored. Shape: (E, ..., T) or (..., T).
+        reward: Reward of each step; values beyond a segment's length are ignored. Shape: (E, ..., T) or (..., T).
         segments: The segments that `reward` belongs to. Batch shape: (...).
         gamma: Discount factor per step.
 
@@ -49,7 +49,7 @@ class PartialReturn:
 
 @dataclass(frozen=True)
 class DiscountedReturn:
-    """Score a segment by what happened last: the sum of its task reward, older steps discounted.
+    """Score a segment by the sum of its task reward, with older steps discounted.
 
     The discount counts from each segment's own last valid step. Length counts as for `PartialReturn`, less so the
     smaller `gamma` is.
@@ -69,9 +69,9 @@ class DiscountedReturn:
 
 @dataclass(frozen=True)
 class PeakEnd:
-    """Score a segment by its best step and its last one, which is what people remember (Kahneman et al., 1993).
+    """Score a segment by its best step and its last one, the peak-end rule of human memory (Kahneman et al., 1993).
 
-    No sum of rewards of single steps gives this score.
+    No sum of per-step rewards equals this score.
     """
 
     peak: float
@@ -90,26 +90,26 @@ class PeakEnd:
 
 
 class Values(NamedTuple):
-    """What the ends of segments are worth."""
+    """Values of the first and last states of segments."""
 
     first: Tensor
     """V of the state before the first step. Shape: (...,)."""
     last: Tensor
-    """V of the state after the last valid step; what it holds behind a termination is ignored. Shape: (...,)."""
+    """V of the state after the last valid step; ignored after a termination. Shape: (...,)."""
 
 
 def minus_regret(values: Values, segments: Segments, gamma: float) -> Tensor:
-    """Return minus the regret of segments in an environment without chance.
+    """Return minus the regret of segments in a deterministic environment.
 
-    Knox et al., arXiv:2206.02231, eq. 3, with the discount of V, which sums up to the same as the advantages would:
+    Knox et al., arXiv:2206.02231, eq. 3, with the discount of V; it equals the sum of advantages:
 
-        sum_t gamma^t r_t + gamma^L V(s_L) - V(s_0),  where V(s_L) = 0 behind a termination
+        sum_t gamma^t r_t + gamma^L V(s_L) - V(s_0),  where V(s_L) = 0 after a termination
 
-    A segment is judged by what it threw away, whatever its length: an expert's has no regret.
+    Regret does not grow with length: an expert's segment has none.
 
     Args:
-        values: V of both ends.
-        segments: With their task reward.
+        values: V of the first and the last state.
+        segments: Segments with their task reward.
         gamma: Discount of V.
 
     Returns:
@@ -124,12 +124,12 @@ def minus_regret(values: Values, segments: Segments, gamma: float) -> Tensor:
 
 
 def advantage_sum(value: Tensor, action_value: Tensor, segments: Segments, gamma: float) -> Tensor:
-    """Return minus the regret of segments in an environment with chance (eq. 4): sum_t gamma^t (Q(s_t, a_t) - V(s_t)).
+    """Return minus the regret of segments in a stochastic environment (eq. 4): sum_t gamma^t (Q(s_t, a_t) - V(s_t)).
 
     Args:
         value: V before each step. Shape: (..., T).
         action_value: Q of each step. Shape: (..., T).
-        segments: What these are values of.
+        segments: The segments of these values.
         gamma: Discount of V and Q.
 
     Returns:
@@ -142,7 +142,7 @@ def forward_return(reward: Tensor, segments: Segments, gamma: float) -> Tensor:
     """Sum a reward over the valid steps, later steps discounted: sum_t gamma^t r_t.
 
     Args:
-        reward: What it holds beyond a segment's length is ignored. Shape: (..., T).
+        reward: Reward of each step; values beyond a segment's length are ignored. Shape: (..., T).
         segments: The segments that `reward` belongs to. Batch shape: (...).
         gamma: Discount factor per step.
 
@@ -155,5 +155,7 @@ def forward_return(reward: Tensor, segments: Segments, gamma: float) -> Tensor:
 
 def _task_reward(segments: Segments) -> Tensor:
     if segments.reward is None:
-        raise ValueError("the segments carry no task reward to score them by; they may have lost it in without_truth()")
+        raise ValueError(
+            "the segments carry no task reward to score them by: score them before without_truth() drops it"
+        )
     return segments.reward.double()

@@ -37,9 +37,9 @@ class Segments:
     state: Tensor | None = None
     """Physics state, float64, enough to restore and render. Shape: (..., T+1, S)."""
     frames: Tensor | None = None
-    """Recorded pictures. Shape: (..., T, H, W, 3), uint8."""
+    """Recorded images. Shape: (..., T, H, W, 3), uint8."""
     origin: Tensor | None = None
-    """Where the segment comes from: episode number and first step. Shape: (..., 2), int64."""
+    """Origin of the segment: episode number and first step. Shape: (..., 2), int64."""
 
     def __post_init__(self) -> None:
         batch, num_steps = self.action.shape[:-2], self.action.shape[-2]
@@ -67,10 +67,10 @@ class Segments:
 
     @classmethod
     def of_steps(cls, obs: Tensor, action: Tensor, next_obs: Tensor, terminated: Tensor, truncated: Tensor) -> Self:
-        """View each step as a segment of its own: a batch of steps in the form that learners take.
+        """View each step as a segment of its own: a batch of steps in the form of the learners' inputs.
 
-        A learner thus has one method for all uses: the reward of a rollout, of a replay buffer, and of whole segments
-        in its own fit. The price is one copy of the observations.
+        A learner thus needs one method for all uses: the reward of a rollout, of a replay buffer, and of whole segments
+        in its own fit. The cost is one copy of the observations.
 
         Args:
             obs: Before the step. Shape: (..., O).
@@ -103,7 +103,7 @@ class Segments:
         return torch.arange(self.num_steps, device=self.length.device) < self.length.unsqueeze(-1)
 
     def ends(self, array: Tensor) -> tuple[Tensor, Tensor]:
-        """Pick the values of an array before the first step and after the last valid one.
+        """Select the values of an array before the first step and after the last valid one.
 
         Args:
             array: `obs` or `state`. Shape: (..., T+1, X).
@@ -130,7 +130,7 @@ class Segments:
         return f"Segments({', '.join(shape for shape in shapes if not shape.endswith('=None'))})"
 
     def without_truth(self) -> Self:
-        """Drop everything a learner must not see: task reward, factors, physics state and pictures."""
+        """Drop everything a learner must not see: task reward, factors, physics state and images."""
         return replace(self, reward=None, factors={}, state=None, frames=None)
 
     @classmethod

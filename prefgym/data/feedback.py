@@ -1,8 +1,8 @@
 """`prefgym-feedback/1`: preferences as a folder that others can read, with provenance and checksums.
 
-answers.parquet        a row an answer: who chose what, when, and which segments were shown
-segments.safetensors   the segments, a row each
-manifest.json          what this is, and the SHA-256 and size of both files; written last
+answers.parquet        a row per answer: rater, choice, times, and shown segments
+segments.safetensors   a row per segment
+manifest.json          format and card, and the SHA-256 and size of both files; written last
 """
 
 import hashlib
@@ -38,32 +38,32 @@ _PACKAGES = ("prefgym", "gymnasium", "mujoco")
 
 @dataclass(frozen=True, kw_only=True)
 class Card:
-    """What those who read the answers should know."""
+    """Documentation for readers of the answers."""
 
     env: str
     """Environment id."""
     instructions: str = ""
-    """What raters were told."""
+    """Instructions for the raters."""
     licence: str = ""
-    """Under which the folder may be used."""
+    """Licence of the folder."""
     consent: str = ""
-    """What people who answered have agreed to."""
+    """Consent given by human raters."""
 
 
 def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Preferences:
-    """Write what was asked and answered in a run into a new folder, and return it.
+    """Write the preferences of a run into a new folder, and return them.
 
     Args:
         run: Run folder.
-        folder: Must not exist.
-        card: What is known beside.
-        truth: Whether task reward, factors, physics states and pictures of the segments come along.
+        folder: New folder, which must not exist.
+        card: Documentation of the answers.
+        truth: Whether to include task reward, factors, physics states and images of the segments.
 
     Raises:
         UserError: If the run has no preferences, a file of it is damaged, or the folder cannot be written.
     """
     if "preferences/preferences.json" not in read_sums(run):
-        raise UserError(f"{run} has no preferences: nobody was asked.")
+        raise UserError(f"{run} has no preferences: its rater answered no queries.")
     verify_in(
         run, *(f"preferences/{name}" for name in ("preferences.json", "preferences.safetensors", "answers.sqlite"))
     )
@@ -74,21 +74,21 @@ def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Pr
 
 
 def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: Sequence[Answer] = ()) -> None:
-    """Write preferences into a new folder, as a whole or not at all, and only what `read_feedback` reads.
+    """Write preferences into a new folder, atomically, and only if `read_feedback` can read them.
 
     Args:
-        folder: Must not exist.
-        preferences: What was asked and answered; what `without_truth` leaves out is written if it is there.
-        card: What is known beside.
-        logged: When answers were used, as far as that is known.
+        folder: New folder, which must not exist.
+        preferences: The preferences, together with any fields that `without_truth` drops.
+        card: Documentation of the answers.
+        logged: Logged answers with their times of use, for those that have one.
 
     Raises:
-        UserError: If the folder exists or cannot be written, the preferences are not such as can be read again, or
-            pyarrow is not installed.
+        UserError: If the folder exists or cannot be written, the preferences could not be read again, or pyarrow is
+            not installed.
     """
     pa, parquet = _pyarrow()
     if not len(preferences):
-        raise UserError("there are no answers to be written.")
+        raise UserError("there are no answers to write: pass preferences with one answer or more.")
     with writing(folder), new_folder(folder) as part:
         options = preferences.queries.options
         (part / _SEGMENTS).write_bytes(save(pack_segments(options.map(lambda x: x.flatten(0, 1)))))
@@ -101,10 +101,10 @@ def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: S
 
 
 def copy_feedback(folder: Path, into: Path) -> None:
-    """Copy what `write_feedback` wrote into a new folder, as a whole or not at all.
+    """Copy a folder of `write_feedback` to a new one, atomically.
 
     Raises:
-        UserError: If that fails.
+        UserError: If the copy fails.
     """
     with writing(into), new_folder(into) as part:
         for name in (_ANSWERS, _SEGMENTS, _MANIFEST):
@@ -114,15 +114,15 @@ def copy_feedback(folder: Path, into: Path) -> None:
 
 @contextmanager
 def new_folder(folder: Path) -> Generator[Path]:
-    """Make a folder under another name, and rename it once it is filled.
+    """Yield a temporary folder, and rename it to `folder` on exit.
 
     Raises:
-        UserError: If it exists.
+        UserError: If `folder` exists.
     """
     if folder.exists():
         raise UserError(f"{folder} exists: name another folder.")
     part = folder.with_name(f".{folder.name}.part")
-    shutil.rmtree(part, ignore_errors=True)  # of a time that was cut off
+    shutil.rmtree(part, ignore_errors=True)  # left by an interrupted write
     part.mkdir(parents=True)
     try:
         yield part
@@ -134,10 +134,10 @@ def new_folder(folder: Path) -> Generator[Path]:
 
 
 def check_new(folder: Path) -> None:
-    """See, before anybody is asked, that `write_feedback` can write here, as far as that can be known.
+    """Check, before queries are answered, that `write_feedback` can create a folder here.
 
     Raises:
-        UserError: If it cannot.
+        UserError: If it cannot be created.
     """
     _pyarrow()
     with writing(folder), new_folder(folder):
@@ -146,10 +146,10 @@ def check_new(folder: Path) -> None:
 
 
 def read_feedback(folder: Path | str) -> Preferences:
-    """Read and check what `write_feedback` wrote.
+    """Read and check a folder that `write_feedback` wrote.
 
     Raises:
-        UserError: If a file is missing or damaged, of a newer version, or says what cannot be, or pyarrow is missing.
+        UserError: If a file is missing, damaged, inconsistent or of a newer version, or pyarrow is missing.
     """
     pa, parquet = _pyarrow()
     folder = Path(folder)
@@ -166,15 +166,15 @@ def read_feedback(folder: Path | str) -> Preferences:
             raise ValueError(f"it has {len(rows)} answers, and says that it has {manifest['num_answers']}")
         return _preferences(rows, load_file(folder / _SEGMENTS), manifest["files"][_SEGMENTS]["sha256"])
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, SafetensorError) as error:
-        # what others wrote can be wrong in any way; torch and Arrow have their own words for it
+        # files of others can be invalid in any way, and torch and Arrow raise their own errors
         raise UserError(f"{folder} is not valid: {' '.join(str(error).split()) or type(error).__name__}.") from error
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
-    """Read what a folder is, and who made it.
+    """Read the manifest of a folder: format, card and checksums.
 
     Raises:
-        UserError: If it is none, or of a newer version.
+        UserError: If it is not a feedback folder, or of a newer version.
     """
     if not (folder / _MANIFEST).is_file():
         raise UserError(f"{folder} is not a {_FORMAT} folder: it has no {_MANIFEST}.")
@@ -185,8 +185,8 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     if int(number) > _VERSION:
         raise UserError(f"{folder} is of version {number}; this prefgym reads {_FORMAT}/{_VERSION}.")
     try:
-        told = [str(manifest["files"][name]["sha256"]) for name in (_ANSWERS, _SEGMENTS)]
-        is_whole = all(told) and isinstance(manifest["env"], str) and isinstance(manifest["num_answers"], int)
+        sums = [str(manifest["files"][name]["sha256"]) for name in (_ANSWERS, _SEGMENTS)]
+        is_whole = all(sums) and isinstance(manifest["env"], str) and isinstance(manifest["num_answers"], int)
     except (KeyError, TypeError):
         is_whole = False
     if not is_whole:
@@ -241,7 +241,7 @@ def _columns(preferences: Preferences, logged: Mapping[str, Answer], sha256: str
         settings = json.dumps(rater.settings, sort_keys=True)
         share = json.loads(answer.choice)
         first = row * num_options
-        told = {
+        values = {
             "event_id": answer.event_id,
             "query_id": answer.query_id,
             "feedback_type": "comparison",
@@ -263,13 +263,13 @@ def _columns(preferences: Preferences, logged: Mapping[str, Answer], sha256: str
             "used_at": used.used_at,
             "created_at": used.created_at,
         }
-        for name, value in told.items():
+        for name, value in values.items():
             columns.setdefault(name, []).append(value)
     return columns
 
 
 def _choice(status: str, tie: bool, share: list[float]) -> str:
-    """Say in a word what was chosen.
+    """Return the choice as a word.
 
     >>> _choice("answered", False, [0.0, 1.0]), _choice("answered", True, [0.5, 0.5])
     ('1', 'tie')
@@ -282,7 +282,7 @@ def _choice(status: str, tie: bool, share: list[float]) -> str:
 
 
 def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha256: str) -> Preferences:
-    """Build preferences from rows, and see that they say what they say they say."""
+    """Build preferences from rows, and check their hashes."""
     if not rows:
         raise ValueError("there are no answers")
     if len({row["query_id"] for row in rows}) < len(rows):
@@ -330,7 +330,7 @@ def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha25
         ):
             raise ValueError(f"the answer to query {row['query_id']} is not the one its event_id stands for")
         if row["shown_sha256"] != answer.shown_sha256:
-            raise ValueError(f"shown_sha256 of query {row['query_id']} is not that of what was shown")
+            raise ValueError(f"shown_sha256 of query {row['query_id']} is not that of the shown segments")
     return preferences
 
 
@@ -349,10 +349,10 @@ def _column(rows: list[dict[str, Any]], name: str) -> Tensor:
 
 
 def _pyarrow() -> tuple[Any, Any]:
-    """Import what reads and writes Parquet.
+    """Import pyarrow and its Parquet module.
 
     Raises:
-        UserError: If it is not installed.
+        UserError: If pyarrow is not installed.
     """
     if find_spec("pyarrow") is None:
         raise UserError("Parquet needs pyarrow: pip install 'prefgym[data]'.")

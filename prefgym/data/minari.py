@@ -22,17 +22,17 @@ def load_demos(dataset: str, root: Path | None = None) -> Recorder:
         root: Folder of datasets; None for Minari's own.
 
     Raises:
-        UserError: If Minari or the dataset is missing, or there is nothing in it that segments can be made of.
+        UserError: If Minari or the dataset is missing, or the dataset has no episodes of vectors.
     """
     found = _open(dataset, root)
     try:
         return record_demos(found)
-    except (ValueError, OSError, KeyError) as error:  # of its shape; or as h5py tells of what is not there, or broken
+    except (ValueError, OSError, KeyError) as error:  # of its shapes, or of h5py about missing or damaged files
         raise UserError(f"the dataset {dataset} cannot be learned from: {' '.join(str(error).split())}.") from error
 
 
 def played_in(dataset: str, root: Path | None = None) -> str:
-    """Return the environment id that a Minari dataset was played in; nothing if it does not say.
+    """Return the environment id of a Minari dataset; an empty string if it has none.
 
     Raises:
         UserError: If Minari or the dataset is missing.
@@ -47,24 +47,24 @@ def _open(dataset: str, root: Path | None) -> Any:  # noqa: ANN401
         raise UserError(f"there is no dataset {dataset} in {path.parent}.")
     try:
         return minari_module("minari").MinariDataset(path / "data")
-    except (ValueError, OSError, KeyError) as error:  # as Minari and h5py tell of files that are not there, or broken
+    except (ValueError, OSError, KeyError) as error:  # of Minari and h5py about missing or damaged files
         raise UserError(f"the dataset {dataset} cannot be read: {' '.join(str(error).split())}.") from error
 
 
 def dataset_folder(dataset: str, root: Path | None = None) -> Path:
-    """Say where a dataset of Minari's is.
+    """Return the folder of a Minari dataset.
 
     Args:
         dataset: Its id.
         root: Folder of datasets; None for Minari's own.
 
     Raises:
-        UserError: If Minari is missing, or the id is none.
+        UserError: If Minari is missing, or the id is not valid.
     """
     named = minari_module("minari.dataset.minari_dataset").DATASET_ID_RE.fullmatch(dataset)
     if named is None or named["version"] is None:
-        told = "write it as namespace/name-v0, the namespace of two characters at least"
-        raise UserError(f"{dataset!r} is no id of a dataset: {told}.")
+        form = "write it as namespace/name-v0, the namespace of two characters at least"
+        raise UserError(f"{dataset!r} is no id of a dataset: {form}.")
     return (root or minari_module("minari.storage").get_dataset_path()).absolute() / dataset
 
 
@@ -75,30 +75,30 @@ def minari_module(module: str) -> Any:  # noqa: ANN401
         UserError: If it is missing.
     """
     if find_spec("minari") is None:
-        raise UserError('demonstrations are read and written with Minari: pip install "prefgym[demos]"')
+        raise UserError('demonstrations need Minari: pip install "prefgym[demos]"')
     return import_module(module)
 
 
 def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
-    """Record the episodes of a Minari dataset, each as an env of its own, so that samplers can draw queries from them.
+    """Record the episodes of a Minari dataset, each as an environment of its own, so that samplers can draw from them.
 
     Args:
-        dataset: A `minari.MinariDataset`. Its rewards are taken for the task reward; every number that the infos of all
-            episodes tell of each step becomes a factor; dict observations are flattened in the order of their keys.
+        dataset: A `minari.MinariDataset`. Its rewards become the task reward. Per-step numbers in the infos of all
+            episodes become factors. Dict observations are flattened in the order of their keys.
 
     Returns:
-        A recorder of all of them. Episodes that end without a termination count as truncated.
+        A recorder of all episodes. Episodes that end without a termination count as truncated.
 
     Raises:
-        ValueError: If there is no episode, or observations or actions are no one-dimensional Boxes.
+        ValueError: If there is no episode, or observations or actions are not one-dimensional Boxes.
     """
     episodes = list(dataset.iterate_episodes())
     if not episodes:
         raise ValueError("the dataset has no episodes")
     observation, action = (_vectors(space) for space in (dataset.observation_space, dataset.action_space))
     length = np.array([len(episode.rewards) for episode in episodes])
-    told = [_factors_of(episode.infos, num_steps) for episode, num_steps in zip(episodes, length.tolist())]
-    names = tuple(name for name in told[0] if all(name in others for others in told))
+    factors = [_factors_of(episode.infos, num_steps) for episode, num_steps in zip(episodes, length.tolist())]
+    names = tuple(name for name in factors[0] if all(name in others for others in factors))
     recorder = Recorder(
         len(episodes),
         observation,
@@ -107,7 +107,7 @@ def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
         num_averaged=len(episodes),
         cfg=RecorderCfg(capacity_steps=len(episodes) * (int(length.max()) + 1), capacity_bytes=2**62),
     )
-    # each (T, N, ...), T being the longest episode's; the observations have one more
+    # each (T, N, ...), with T of the longest episode; observations have T + 1
     obs = _stack([_flat(episode.observations) for episode in episodes])
     actions, rewards, terminated = (
         _stack([np.asarray(getattr(episode, name)) for episode in episodes])
@@ -131,10 +131,12 @@ def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
 
 
 def _vectors(space: gym.Space[Any]) -> int:
-    """Return how many numbers an observation or action has."""
+    """Return the dimension of an observation or action."""
     parts: list[Any] = list(cast(Any, space).values()) if isinstance(space, gym.spaces.Dict) else [space]
     if not all(isinstance(part, gym.spaces.Box) and len(part.shape) == 1 for part in parts):
-        raise ValueError(f"segments are made of vectors, and this dataset of {space}")
+        raise ValueError(
+            f"segments are made of vectors, but this dataset has {space}: use one of Boxes of one dimension"
+        )
     return sum(part.shape[0] for part in parts)
 
 
@@ -147,14 +149,14 @@ def _flat(obs: Any) -> npt.NDArray[Any]:  # noqa: ANN401
 
 
 def _factors_of(infos: Mapping[str, Any] | None, num_steps: int) -> tuple[str, ...]:
-    """Name what infos tell as a number of each step; they may have one more, of the start."""
-    told: dict[str, npt.NDArray[Any]] = {name: np.asarray(values) for name, values in (infos or {}).items()}
+    """List the names of infos with a number per step; they may have one more for the start."""
+    arrays: dict[str, npt.NDArray[Any]] = {name: np.asarray(values) for name, values in (infos or {}).items()}
     sizes = ((num_steps,), (num_steps + 1,))
-    return tuple(name for name, values in told.items() if values.shape in sizes and values.dtype.kind in "bfiu")
+    return tuple(name for name, values in arrays.items() if values.shape in sizes and values.dtype.kind in "bfiu")
 
 
 def _stack(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Put the arrays of N episodes side by side, padded with zeros. Shapes: (T_n, ...) to (T, N, ...)."""
+    """Stack the arrays of N episodes, padded with zeros. Shapes: (T_n, ...) to (T, N, ...)."""
     out = np.zeros((max(map(len, arrays)), len(arrays), *arrays[0].shape[1:]), arrays[0].dtype)
     for index, array in enumerate(arrays):
         out[: len(array), index] = array

@@ -26,7 +26,7 @@ _FACTOR = "factor/"
 
 
 def save_preferences(path: Path, preferences: Preferences) -> None:
-    """Write `path`.safetensors and `path`.json, each as a whole or not at all.
+    """Write `path`.safetensors and `path`.json, each atomically.
 
     Raises:
         UserError: If they cannot be written.
@@ -37,20 +37,20 @@ def save_preferences(path: Path, preferences: Preferences) -> None:
 
 
 def load_preferences(path: Path) -> Preferences:
-    """Read what `save_preferences` wrote.
+    """Read preferences that `save_preferences` wrote.
 
     Raises:
-        DamageError: If one of the two files is missing, or is not what was written.
+        DamageError: If one of the two files is missing or damaged.
     """
-    told = read_json(path.with_suffix(".json"))
+    content = read_json(path.with_suffix(".json"))
     try:
-        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": told["raters"]})
+        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": content["raters"]})
     except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
         raise DamageError(f"{path}.* cannot be read: {' '.join(str(error).split())}.") from error
 
 
 def pack_preferences(preferences: Preferences) -> State:
-    """Part preferences into arrays, by name, and what is known of the raters."""
+    """Split preferences into arrays, by name, and the table of raters."""
     answers, queries = preferences.answers, preferences.queries
     arrays: dict[str, Tensor] = {name: getattr(answers, name) for name in _ANSWER_ARRAYS}
     arrays |= {"query_id": preferences.query_id, "asked_at": queries.asked_at}
@@ -62,7 +62,7 @@ def pack_preferences(preferences: Preferences) -> State:
 
 
 def unpack_preferences(packed: State) -> Preferences:
-    """Put together what `pack_preferences` took apart."""
+    """Build preferences from the output of `pack_preferences`."""
     arrays: Mapping[str, Tensor] = packed["arrays"]
     options = unpack_segments(arrays)
     return Preferences(
@@ -76,13 +76,13 @@ def unpack_preferences(packed: State) -> Preferences:
 
 
 def pack_segments(segments: Segments) -> dict[str, Tensor]:
-    """Name the arrays of segments."""
+    """Return the arrays of segments, by name."""
     arrays: dict[str, Tensor | None] = {name: getattr(segments, name) for name in _SEGMENT_ARRAYS}
     arrays |= {_FACTOR + name: value for name, value in segments.factors.items()}
     return {name: value.contiguous() for name, value in arrays.items() if value is not None}
 
 
 def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
-    """Put together what `pack_segments` took apart."""
+    """Build segments from the output of `pack_segments`."""
     factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}
     return Segments(**{name: arrays[name] for name in _SEGMENT_ARRAYS if name in arrays}, factors=factors)

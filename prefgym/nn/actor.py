@@ -1,4 +1,4 @@
-"""A policy over actions in -1..1 whose likelihood can be learned from: Gaussian, or deterministic."""
+"""A policy over actions in -1..1 for likelihood-based learning: Gaussian, or deterministic."""
 
 from dataclasses import dataclass
 from typing import Annotated, Literal
@@ -11,42 +11,42 @@ from prefgym.nn.gaussian import gaussian_nll
 from prefgym.nn.mlp import Activation, Dropout, mlp
 from prefgym.nn.normalisation import RunningNorm
 
-LOG_STD_RANGE = -5.0, 2.0  # a deviation that shrinks to nothing would make all likelihoods infinite
+LOG_STD_RANGE = -5.0, 2.0  # a deviation of zero would make likelihoods infinite
 
 Head = Literal["gaussian", "deterministic"]
 
 
 @dataclass(frozen=True, kw_only=True)
 class ActorCfg:
-    """What the policy is made of."""
+    """Architecture of the policy."""
 
     head: Head = "gaussian"
-    """What log pi(a|s) is: that of a Gaussian whose deviation is the same in all states, or minus the squared distance
-    of the action from the policy's own."""
+    """Form of log pi(a|s): a Gaussian with the same deviation in all states, or minus the squared distance of the
+    action from the policy's own."""
     hidden: tuple[Count, ...] = (256, 256)
     """Hidden layers."""
     activation: Activation = "relu"
-    """Between the layers."""
+    """Activation between the layers."""
     dropout: Annotated[float, Within(0, 0.99)] = 0.0
-    """Share of each hidden layer that is left out in an update."""
+    """Dropout: share of the units of each hidden layer that is zeroed in an update."""
     log_std_init: float = -1.0
-    """Logarithm of the Gaussian's first standard deviation, the bounds of actions being -1 and 1."""
+    """Logarithm of the Gaussian's initial standard deviation, for actions in -1..1."""
 
     __post_init__ = check
 
 
 class Actor(nn.Module):
-    """A network with squashed output; observations are normalised by what `obs_norm` has seen."""
+    """A network with squashed output; observations are normalised by the running statistics `obs_norm`."""
 
     def __init__(self, cfg: ActorCfg, obs_dim: int, action_dim: int, weights: Generator, noise: Generator) -> None:
         """Make an untrained policy.
 
         Args:
-            cfg: What it is made of.
+            cfg: Architecture.
             obs_dim: O.
             action_dim: A.
-            weights: Draws the weights.
-            noise: Draws actions and what is left out, on the device of the policy.
+            weights: Generator of the weights.
+            noise: Generator of actions and dropout, on the device of the policy.
         """
         super().__init__()
         self.cfg, self.noise = cfg, noise
@@ -62,7 +62,7 @@ class Actor(nn.Module):
 
     @property
     def std(self) -> Tensor:
-        """Return the deviation of a Gaussian. Shape: (A,)."""
+        """Return the standard deviation of the Gaussian. Shape: (A,)."""
         return self.log_std.clamp(*LOG_STD_RANGE).exp()
 
     def log_prob(self, obs: Tensor, action: Tensor, known: Tensor | None = None) -> Tensor:
@@ -71,13 +71,13 @@ class Actor(nn.Module):
         Args:
             obs: Shape: (..., O).
             action: Shape: (..., A).
-            known: Which numbers of the action count; None for all. Shape: (..., A), bool.
+            known: Mask of the dimensions of the action that count; None for all. Shape: (..., A), bool.
 
         Returns:
             Shape: (...,).
         """
         error = action - self(obs)
-        # log pi := -||mu(s) - a||^2: a Gaussian's of fixed deviation, but for a constant
+        # log pi := -||mu(s) - a||^2, which is a Gaussian of fixed deviation up to a constant
         terms = -error.square()
         if self.cfg.head == "gaussian":
             terms = -gaussian_nll(error / self.std, self.std.log())

@@ -6,7 +6,7 @@ from torch import Tensor
 
 
 def gaussian_nll(noise: Tensor, log_std: Tensor) -> Tensor:
-    """Return the negative log-probability of each number of an action, to be summed over them. Shape as given.
+    """Return the negative log-probability of each dimension of an action, before summing. Shape as given.
 
     -log N(a; mean, std) = ((a - mean) / std)^2 / 2 + log std + log(2 pi) / 2
 

@@ -35,7 +35,7 @@ class Tanh(nn.Module):
 
 
 class Dropout(nn.Module):
-    """Set a share of the inputs to zero while training, drawn from a generator of one's own.
+    """Set a share of the inputs to zero while training, sampled from its own generator.
 
     Reference: Srivastava et al. (JMLR 2014), scaled so that the mean stays.
     """
@@ -72,17 +72,17 @@ def mlp(
 
     Args:
         sizes: Width of the input, of each hidden layer, and of the output.
-        activation: Between the layers; the output has none.
-        generator: Draws the weights.
+        activation: Activation between the layers; the output has none.
+        generator: Generator of the weights.
         orthogonal: Orthogonal weights with zero biases; otherwise uniform within 1 / sqrt(inputs).
         output_gain: Scale of an orthogonal output layer.
-        dropout: What follows each activation; None for nothing.
+        dropout: Dropout after each activation; None for none.
         layer_norm: Whether layers are normalised before each activation (Ba, Kiros, Hinton, arXiv:1607.06450).
     """
     layers: list[nn.Module] = []
     for index, (inputs, outputs) in enumerate(pairwise(sizes)):
         is_output = index == len(sizes) - 2
-        # made without values, so that nothing is drawn from a generator that all parts share
+        # made without values, so that the global generator of torch is not advanced
         linear = nn.Linear(inputs, outputs, device="meta").to_empty(device="cpu")
         if orthogonal:
             nn.init.orthogonal_(linear.weight, output_gain if is_output else _HIDDEN_GAIN, generator)

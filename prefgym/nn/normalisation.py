@@ -7,7 +7,7 @@ from torch import Tensor, nn
 
 
 class RunningNorm(nn.Module):
-    """Normalise by the mean and variance of everything seen so far.
+    """Normalise by the mean and variance of all values so far.
 
     Reference: Chan, Golub, LeVeque (1979), the parallel form of Welford's update.
     """
@@ -28,7 +28,7 @@ class RunningNorm(nn.Module):
 
     @torch.no_grad()
     def update(self, values: Tensor) -> None:
-        """Take in more values. Shape: (..., size)."""
+        """Update mean and variance with more values. Shape: (..., size)."""
         values = values.reshape(-1, values.shape[-1]).double()
         count = values.shape[0]
         total = self.count + count

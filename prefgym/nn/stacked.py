@@ -25,11 +25,11 @@ class StackedMLP(nn.Module):
         """Build the members one after the other.
 
         Args:
-            sizes: Width of the input, of each hidden layer, and of the output; one of 1 is left out of shapes.
+            sizes: Width of the input, of each hidden layer, and of the output; an output of width 1 has no axis.
             num_members: E.
-            activation: Between the layers.
-            generator: Draws the weights.
-            orthogonal: As `mlp` takes it.
+            activation: Activation between the layers.
+            generator: Generator of the weights.
+            orthogonal: As in `mlp`.
             layer_norm: Whether layers are normalised before each activation, with a gain and a shift for each member.
         """
         super().__init__()
@@ -48,12 +48,12 @@ class StackedMLP(nn.Module):
         return len(self.biases[0])
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
-        """Run one member. Shapes: (M, inputs) to (M, outputs); an only output has no axis."""
+        """Run one member. Shapes: (M, inputs) to (M, outputs); an output of width 1 has no axis."""
         return self._one([[stack[index] for stack in stacks] for stacks in self._stacks()], inputs)
 
     def one_by_one(self, inputs: Tensor, members: Sequence[int]) -> Tensor:
         """Run members on the same inputs. Shapes: (M, inputs) to (m, M)."""
-        # taken apart once: the gradient of each choice by number would be a stack full of zeros
+        # unbound once, since the gradient of each indexing would be a whole stack of zeros
         parts = [[stack.unbind() for stack in stacks] for stacks in self._stacks()]
         chosen = ([[stack[index] for stack in stacks] for stacks in parts] for index in members)
         return torch.stack([self._one(own, inputs) for own in chosen])
@@ -86,8 +86,8 @@ class StackedMLP(nn.Module):
 
         Args:
             inputs: Shape: (M, inputs).
-            members: Which ones, by number; None for all. Shape: (m,).
-            product: Whether all run in one batched product, which is what a GPU likes, or one by one.
+            members: Indices of the members to run; None for all. Shape: (m,).
+            product: Whether all run in one batched product, which is faster on a GPU, or one by one.
 
         Returns:
             Shape: (m, M).

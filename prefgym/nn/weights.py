@@ -14,14 +14,14 @@ from torch import Tensor, nn
 
 @torch.no_grad()
 def polyak_update(follower: nn.Module, followed: nn.Module, tau: float) -> None:
-    """Let the parameters of one network follow those of another: x' += tau (x - x')."""
+    """Move the parameters of one network towards those of another: x' += tau (x - x')."""
     for target, source in zip(follower.parameters(), followed.parameters()):
         target.lerp_(source, tau)
 
 
 @contextmanager
 def training(net: nn.Module) -> Yields[None]:
-    """Have dropout drop units; not so afterwards, however this ends."""
+    """Switch a network to training mode, with dropout, and back on exit, also after an exception."""
     net.train()
     try:
         yield
@@ -31,7 +31,7 @@ def training(net: nn.Module) -> Yields[None]:
 
 @contextmanager
 def frozen(net: nn.Module) -> Yields[None]:
-    """Let gradients pass a network, and not reach its weights; they do afterwards, however this ends."""
+    """Freeze the weights of a network while gradients pass through it; unfreeze on exit, also after an exception."""
     net.requires_grad_(False)
     try:
         yield
@@ -45,10 +45,10 @@ def merge_state_dicts(nets: Mapping[str, nn.Module]) -> dict[str, Tensor]:
 
 
 def load_merged_state_dicts(nets: Mapping[str, nn.Module], weights: Mapping[str, Tensor]) -> None:
-    """Take over what `joined` returned.
+    """Load weights that `merge_state_dicts` returned.
 
     Raises:
-        ValueError: If it was of other networks.
+        ValueError: If they are of other networks.
     """
     for name, net in nets.items():
         prefix = f"{name}."
@@ -65,7 +65,7 @@ def save_weights(path: Path, weights: Mapping[str, Tensor], card: Mapping[str, A
 
 
 def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Read what `save_weights` wrote.
+    """Read weights and card that `save_weights` wrote.
 
     Raises:
         FileNotFoundError: If one of the two files is missing.

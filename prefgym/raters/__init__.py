@@ -1,4 +1,4 @@
-"""Raters: who answers queries. `make(name, ...)` builds one, `names()` lists them."""
+"""Raters: sources of answers to queries. `make(name, ...)` builds one, `names()` lists them."""
 
 from typing import TYPE_CHECKING
 
@@ -31,5 +31,5 @@ registry.alias(bradley_terry="partial-return")
 registry.elsewhere(
     b_pref="is six raters: oracle, stochastic, mistake, skip, equal and myopic",
     spo="is a reward learner: --reward spo",
-    human="is not there yet: answers of people come in as files, prefgym feedback validate FOLDER",
+    human="is not built in yet: answers of people are read from files, prefgym feedback validate FOLDER",
 )

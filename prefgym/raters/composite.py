@@ -1,4 +1,4 @@
-"""Raters made of other raters: several people, and people who err or change their minds."""
+"""Composite raters: mixtures of several raters, and raters with lapses, a preferred side, or drift."""
 
 import math
 from collections.abc import Mapping
@@ -21,16 +21,16 @@ from prefgym.raters.immediate import ImmediateRater, SeededRater, in_words
 
 @dataclass(frozen=True, kw_only=True)
 class MixtureRaterCfg:
-    """Several people, of whom one answers each query.
+    """A mixture of raters, one of which answers each query.
 
     Raises:
-        ValueError: If there are not as many shares as people, or all are 0.
+        ValueError: If there are neither one share nor one per rater, or all are 0.
     """
 
     users: str = "oracle,myopic"
-    """Raters, separated by commas; `ann=oracle` names one."""
+    """Raters, separated by commas; `ann=oracle` is a rater with a name of its own."""
     shares: tuple[NonNegative, ...] = (1.0,)
-    """Share of the queries that each answers, in proportion; one number for all alike."""
+    """Relative share of the queries of each rater; one number stands for equal shares."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -38,7 +38,7 @@ class MixtureRaterCfg:
             raise ValueError(f"shares {self.shares} do not fit the users {self.users}")
 
     def kinds(self) -> dict[str, str]:
-        """Map the names of the users to registered raters.
+        """Map the names of the component raters to registered raters.
 
         Raises:
             ValueError: If two have one name.
@@ -51,7 +51,7 @@ class MixtureRaterCfg:
 
 
 class NamesRaters(Protocol):
-    """The configuration of a rater made of others."""
+    """The configuration of a composite rater."""
 
     def kinds(self) -> dict[str, str]:
         """Map names to registered raters."""
@@ -62,15 +62,15 @@ Cfg = TypeVar("Cfg", bound=NamesRaters)
 
 
 class CompositeRater(SeededRater, Generic[Cfg]):
-    """A rater made of other raters."""
+    """A rater that passes queries to other raters."""
 
     def __init__(self, cfg: Cfg, *, seed: int = 0, context: RaterContext | None = None) -> None:
-        """Make the other raters.
+        """Make the component raters.
 
         Args:
-            cfg: Names them.
-            seed: Seed of what is sampled here; their own seeds come from it.
-            context: What they may know of the task.
+            cfg: Names and kinds of the component raters.
+            seed: Seed of the random numbers here, and of the component raters' seeds.
+            context: Context of the component raters.
 
         Raises:
             ValueError: If one is unknown, cannot judge this task, or answers late.
@@ -80,12 +80,12 @@ class CompositeRater(SeededRater, Generic[Cfg]):
         self.people = make_raters(cfg.kinds(), seed, context or RaterContext())
 
     def state_dict(self) -> State:
-        """Return the state to resume from, once what was submitted is collected."""
+        """Return the state to resume from; first collect the submitted queries."""
         people = {name: rater.state_dict() for name, rater in self._stateful().items()}
         return {**super().state_dict(), "people": people}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         for name, rater in self._stateful().items():
             rater.load_state_dict(state["people"][name])
@@ -96,40 +96,40 @@ class CompositeRater(SeededRater, Generic[Cfg]):
 
 
 class MixtureRater(CompositeRater[MixtureRaterCfg]):
-    """Let one of several raters answer each query; the answers name the rater."""
+    """A rater that passes each query to one of several raters; the answers name that rater."""
 
     def __call__(self, queries: Queries) -> Preferences:
-        """Sample a rater for each query, and let it answer.
+        """Sample a rater for each query, and return the raters' answers.
 
         Raises:
-            ValueError: If the queries carry nothing to judge by.
+            ValueError: If the queries lack the data that the rater judges by.
         """
         if not len(queries):
             return next(iter(self.people.values()))(queries)
         shares = torch.tensor(self.cfg.shares, dtype=torch.float64).expand(len(self.people))
-        who = torch.multinomial(shares, len(queries), replacement=True, generator=self.generator)
-        return shared_out(queries, who, self.people)
+        chosen = torch.multinomial(shares, len(queries), replacement=True, generator=self.generator)
+        return shared_out(queries, chosen, self.people)
 
 
 @dataclass(frozen=True, kw_only=True)
 class FallibleRaterCfg:
-    """A person who judges like another rater, with lapses of attention, and may drift to the judgement of a third."""
+    """A rater that answers like another one, with lapses and a preferred side, and may drift to a third."""
 
     judges: str = "oracle"
-    """Rater whose judgement this person has."""
+    """Rater that answers at first."""
     lapse: Share = 0.0
-    """Probability of an answer at random."""
+    """Probability of a uniformly random answer."""
     first: Share = 0.0
-    """Probability of naming the option shown first, whatever it shows."""
+    """Probability of choosing the option shown first, regardless of its content."""
     drifts_to: str = ""
-    """Rater whose judgement this person drifts to; no drift unless said."""
+    """Rater that answers after the drift; by default there is no drift."""
     drift_queries: Natural = 500
-    """Queries until the drift is complete; its probability rises linearly."""
+    """Queries until the drift is complete; the probability of the second rater rises linearly."""
 
     __post_init__ = check
 
     def kinds(self) -> dict[str, str]:
-        """Map numbers to registered raters: 0 judges at first, and 1 in the end if there is one."""
+        """Map numbers to registered raters: 0 answers at first, and 1 after the drift, if there is one."""
         return {"0": self.judges, "1": self.drifts_to} if self.drifts_to else {"0": self.judges}
 
 
@@ -137,22 +137,22 @@ class FallibleRaterCfg:
 
 
 def fallible() -> FallibleRaterCfg:
-    """Answer at random now and then."""
+    """Answer like the oracle, with occasional random answers."""
     return FallibleRaterCfg(lapse=0.1)
 
 
 def one_sided() -> FallibleRaterCfg:
-    """Name the first option in four queries of five: in three of five unseen, and in half of the others."""
+    """Choose the first option in four of five queries: in three regardless of content, and in half of the others."""
     return FallibleRaterCfg(first=0.6)
 
 
 def drifting() -> FallibleRaterCfg:
-    """Begin as the oracle, and end with the last moments in mind."""
+    """Answer like the oracle at first, and like a myopic rater after the drift."""
     return FallibleRaterCfg(drifts_to="myopic")
 
 
 class FallibleRater(CompositeRater[FallibleRaterCfg]):
-    """Answer like another rater, with lapses, a preferred side, and drift."""
+    """A rater that answers like another one, with lapses, a preferred side, and drift."""
 
     num_asked = 0
     """Queries so far."""
@@ -160,10 +160,10 @@ class FallibleRater(CompositeRater[FallibleRaterCfg]):
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once.
 
-        Each query takes the same random numbers whatever becomes of it.
+        Each query takes the same random numbers whatever its outcome.
 
         Raises:
-            ValueError: If the queries carry nothing to judge by.
+            ValueError: If the queries lack the data that the rater judges by.
         """
         cfg, num_queries = self.cfg, len(queries)
         drifting, lapsing, siding, blind = torch.rand(4, num_queries, dtype=torch.float64, generator=self.generator)
@@ -171,8 +171,8 @@ class FallibleRater(CompositeRater[FallibleRaterCfg]):
         self.num_asked += num_queries
         # P(drifted) = min(number / drift_queries, 1)
         drifted = drifting < number / cfg.drift_queries if cfg.drift_queries else torch.ones_like(number).bool()
-        who = drifted.long() if cfg.drifts_to else torch.zeros_like(number)
-        judged = shared_out(queries, who, self.people) if num_queries else self.people["0"](queries)
+        chosen = drifted.long() if cfg.drifts_to else torch.zeros_like(number)
+        judged = shared_out(queries, chosen, self.people) if num_queries else self.people["0"](queries)
         random = (blind * queries.num_options).long()
         first = judged.shown_order[:, 0]
         named = torch.where(siding < cfg.first, first, random)
@@ -182,17 +182,17 @@ class FallibleRater(CompositeRater[FallibleRaterCfg]):
         return replace(judged, answers=answers, rater=torch.zeros_like(judged.rater), raters=(info,))
 
     def state_dict(self) -> State:
-        """Return the state to resume from, once what was submitted is collected."""
+        """Return the state to resume from; first collect the submitted queries."""
         return {**super().state_dict(), "num_asked": self.num_asked}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.num_asked = state["num_asked"]
 
 
 def make_raters(kinds: Mapping[str, str], seed: int, context: RaterContext) -> dict[str, ImmediateRater]:
-    """Make raters under names of their own, each with a seed of its own.
+    """Make raters by name, each with its own seed.
 
     Raises:
         ValueError: If one is unknown, cannot judge this task, or answers late.
@@ -202,23 +202,23 @@ def make_raters(kinds: Mapping[str, str], seed: int, context: RaterContext) -> d
     for (name, kind), own in zip(kinds.items(), seeds):
         rater = raters.build(kind, raters.cfg(kind), context, seed=int(own))
         if Capability.IMMEDIATE not in capabilities_of(rater):
-            raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be one of several")
+            raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be part of a composite rater")
         made[name] = cast(ImmediateRater, rater)
     return made
 
 
-def shared_out(queries: Queries, who: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:
-    """Let each of several raters answer its queries, and restore the order.
+def shared_out(queries: Queries, chosen: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:
+    """Pass each query to its rater, and return the answers in the order of the queries.
 
     Args:
         queries: At least one.
-        who: Number of the rater of each query. Shape: (B,).
-        people: Raters by name, under which answers are filed.
+        chosen: Index of the rater of each query. Shape: (B,).
+        people: Raters by name; answers carry these names.
     """
     parts: list[Preferences] = []
     rows: list[Tensor] = []
     for number, (name, rater) in enumerate(people.items()):
-        mine = (who == number).nonzero().squeeze(-1)
+        mine = (chosen == number).nonzero().squeeze(-1)
         if len(mine):
             answered = rater(queries[mine])
             settings = [{"judges": info.name, **info.settings} for info in answered.raters]
@@ -228,12 +228,12 @@ def shared_out(queries: Queries, who: Tensor, people: Mapping[str, ImmediateRate
 
 
 def overruled(answers: Answers, replaced: Tensor, named: Tensor) -> Answers:
-    """Put plain choices in the place of some answers.
+    """Replace some answers by choices of one option.
 
     Args:
-        answers: B of them.
-        replaced: Which. Shape: (B,), bool.
-        named: Option that is chosen there. Shape: (B,).
+        answers: B answers.
+        replaced: Mask of the answers to replace. Shape: (B,), bool.
+        named: Option chosen in the replacement. Shape: (B,).
     """
     choice = torch.nn.functional.one_hot(named, answers.choice.shape[-1]).to(answers.choice)
     return Answers(

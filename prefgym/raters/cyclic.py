@@ -1,4 +1,4 @@
-"""A rater whose preferences go round in a circle, so that no score can stand for them."""
+"""A rater with cyclic preferences, which no scalar score can represent."""
 
 from dataclasses import dataclass
 
@@ -9,29 +9,29 @@ from prefgym.raters.factor_comparison import FactorComparisonRater, FactorCompar
 
 @dataclass(frozen=True, kw_only=True)
 class CyclicRaterCfg(FactorComparisonRaterCfg):
-    """A rater who sorts segments by what is outstanding in them; each class beats the next one in a circle."""
+    """A rater that classifies segments by their most outstanding factor; each class beats the next one in a cycle."""
 
 
 class CyclicRater(FactorComparisonRater):
-    """Answer by classes in a circle, and within a class by what is outstanding in it."""
+    """A rater that prefers by class in a cycle, and within a class by its factor."""
 
     name, default = "cyclic", CyclicRaterCfg()
 
     def arrange(self, factors: tuple[str, ...]) -> tuple[str, ...]:
-        """Return all.
+        """Return all factors.
 
         Raises:
             ValueError: If there are fewer than three.
         """
         if len(factors) < 3:
-            raise ValueError(f"a circle takes three factors, and there are {len(factors)}")
+            raise ValueError(f"a cycle needs three factors or more, not {len(factors)}")
         return factors
 
     def beats(self, standing: Tensor) -> Tensor:
-        """Compare classes, then heights. Shape: (..., K, F) to (..., K, K), bool.
+        """Compare classes, then their factors. Shape: (..., K, F) to (..., K, K), bool.
 
-        The class of a segment is the factor in which it stands out most. Class f beats class f + 1, the last one the
-        first; other classes are alike; within a class the higher standing wins.
+        The class of a segment is the factor of largest standing. Class f beats class f + 1, and the last one the first;
+        other classes tie; within a class the larger standing wins.
         """
         height, kind = standing.max(-1)
         ahead = (kind.unsqueeze(-2) - kind.unsqueeze(-1)) % standing.shape[-1]

@@ -1,4 +1,4 @@
-"""Raters who compare what stands out in segments: factors of the task reward, measured from what is usual."""
+"""Raters that compare standardised factors of the task reward."""
 
 from abc import abstractmethod
 from collections.abc import Sequence
@@ -20,22 +20,22 @@ from prefgym.raters.immediate import ImmediateRater, in_words
 
 @dataclass(frozen=True, kw_only=True)
 class FactorComparisonRaterCfg:
-    """What is looked at, and what is usual."""
+    """The factors, and the statistics that standardise them."""
 
     factors: str = ""
-    """Factors of the task reward, separated by commas; those of the task's ranking unless said. A minus turns one
-    round: `forward,ctrl,-forward`."""
+    """Factors of the task reward, separated by commas; by default those of the task's ranking. A minus negates a
+    factor: `forward,ctrl,-forward`."""
     means: tuple[float, ...] = ()
-    """What is usual: the mean over segments of each factor, averaged over the steps of a segment. Unless said, that of
-    all segments shown so far, so that one and the same question may be answered otherwise later."""
+    """Mean over segments of each factor, averaged over the steps of a segment. By default it is the running mean of
+    all segments shown so far, so that the answer to the same query may change."""
     deviations: tuple[Positive, ...] = ()
-    """Standard deviations over segments, likewise."""
+    """Standard deviation over segments of each factor; by default the running one."""
 
     __post_init__ = check
 
 
 class FactorComparisonRater(ImmediateRater):
-    """Answer by who beats most of the others, given how far factors are from what is usual."""
+    """A rater that chooses the option that beats most others in standardised factors."""
 
     name: ClassVar[str]
     default: ClassVar[FactorComparisonRaterCfg]
@@ -50,31 +50,33 @@ class FactorComparisonRater(ImmediateRater):
         """Arrange the factors.
 
         Args:
-            cfg: Which factors.
-            factor_names: What the task's segments carry.
-            ranking: The task's own ranking of these.
+            cfg: Factors and their statistics.
+            factor_names: Factors of the task's segments.
+            ranking: The task's own ranking of the factors.
 
         Raises:
-            ValueError: If there are too few or too many, one is named twice, the task has not got it, or means or
-                deviations are not as many, or not finite.
+            ValueError: If factors are too few, too many, repeated or not in the task, or the means or deviations
+                differ in number or are not finite.
         """
         super().__init__()
         self.cfg = cfg or self.default
         self.factors = self.arrange(choose(self.cfg.factors, factor_names, ranking, signed=True))
         if not np.isfinite([*self.cfg.means, *self.cfg.deviations]).all():
             raise ValueError("a mean or a deviation is not finite")
-        told = len(self.cfg.means), len(self.cfg.deviations)
-        if told not in ((0, 0), (len(self.factors), len(self.factors))):
-            raise ValueError(f"{told[0]} means and {told[1]} deviations do not fit {len(self.factors)} factors")
+        given = len(self.cfg.means), len(self.cfg.deviations)
+        if given not in ((0, 0), (len(self.factors), len(self.factors))):
+            raise ValueError(
+                f"{given[0]} means and {given[1]} deviations do not fit {len(self.factors)} factors: give one each"
+            )
         self._info = RaterInfo(name=self.name, settings={**in_words(self.cfg), "factors": list(self.factors)})
         self._shown = RunningNorm(len(self.factors))
 
     @abstractmethod
     def arrange(self, factors: tuple[str, ...]) -> tuple[str, ...]:
-        """Return the factors in use.
+        """Return the factors of the comparison.
 
         Raises:
-            ValueError: If they are too few, or too many.
+            ValueError: If the factors are too few or too many.
         """
 
     @abstractmethod
@@ -82,14 +84,14 @@ class FactorComparisonRater(ImmediateRater):
         """Compare all options with each other.
 
         Args:
-            standing: Factors, measured from the mean in deviations. Shape: (..., K, F).
+            standing: Standardised factors. Shape: (..., K, F).
 
         Returns:
             Whether the first option beats the second. Shape: (..., K, K), bool.
         """
 
     def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once; unless means and deviations were given, segments shown so far tell them, these included.
+        """Answer at once; running means and deviations include these queries.
 
         Raises:
             ValueError: If the queries lack a factor, or one is not finite.
@@ -102,13 +104,13 @@ class FactorComparisonRater(ImmediateRater):
                 self._shown.update(means)
             usual, deviation = self._shown.mean, self._shown.var.sqrt().clamp_min(1e-12)
         wins = self.beats((means - usual) / deviation).sum(-1)
-        # in a full circle, all have won the most
+        # in a full cycle, all options have the most wins
         return Preferences.of(queries, Answers.of_best(wins == wins.amax(-1, keepdim=True)), self._info)
 
     def state_dict(self) -> State:
-        """Return the state to resume from, once what was submitted is collected."""
+        """Return the state to resume from; first collect the submitted queries."""
         return self._shown.state_dict()
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._shown.load_state_dict(dict(state))

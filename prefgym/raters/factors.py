@@ -1,4 +1,4 @@
-"""Factors of the task reward as raters see them: found by name, summed over segments."""
+"""Factors of the task reward for raters: resolved by name, and summed over segments."""
 
 from collections.abc import Sequence
 
@@ -12,29 +12,29 @@ _ALSO_CALLED = {"control": "ctrl"}
 
 
 def choose(asked: str, factor_names: Sequence[str], ranking: Sequence[str], *, signed: bool = False) -> tuple[str, ...]:
-    """Find the factors that a setting names, or those of the task's own ranking if it names none.
+    """Resolve the factors in a setting; an empty setting stands for the task's own ranking.
 
     Args:
         asked: Names or short names, separated by commas.
-        factor_names: What the task's segments carry.
-        ranking: The task's own ranking of these.
-        signed: Whether a minus before a name stands for as little of it as can be.
+        factor_names: Factors of the task's segments.
+        ranking: The task's own ranking of the factors.
+        signed: Whether a minus before a name negates the factor.
 
     Raises:
-        ValueError: If there are none, one is named twice, or the task has not got it.
+        ValueError: If there are none, or one is repeated or not in the task.
     """
-    told = [name.strip() for name in asked.split(",")] if asked else list(ranking)
-    if not told:
-        raise ValueError("it looks at factors of the task reward, and this environment tells none")
-    minus = ["-" if signed and name.startswith("-") else "" for name in told]
-    found = tuple(sign + resolve(name.removeprefix(sign), factor_names) for sign, name in zip(minus, told))
+    names = [name.strip() for name in asked.split(",")] if asked else list(ranking)
+    if not names:
+        raise ValueError("it looks at factors of the task reward, and this environment has none")
+    minus = ["-" if signed and name.startswith("-") else "" for name in names]
+    found = tuple(sign + resolve(name.removeprefix(sign), factor_names) for sign, name in zip(minus, names))
     if len(set(found)) < len(found):
-        raise ValueError(f"{','.join(told)} names a factor twice")
+        raise ValueError(f"{','.join(names)} names a factor twice")
     return found
 
 
 def resolve(name: str, factor_names: Sequence[str]) -> str:
-    """Find the factor that a name means.
+    """Return the full name of a factor from its name or short name.
 
     >>> resolve("control", ["reward_forward", "reward_ctrl"]), resolve("distance", ["distance_penalty"])
     ('reward_ctrl', 'distance_penalty')
@@ -51,10 +51,10 @@ def resolve(name: str, factor_names: Sequence[str]) -> str:
 
 
 def factor_sums(segments: Segments, names: Sequence[str]) -> Tensor:
-    """Sum factors over the valid steps; those with a minus before their name are turned round. Shape: (..., F).
+    """Sum factors over the valid steps; those with a minus before their name are negated. Shape: (..., F).
 
     Raises:
-        ValueError: If one is not there, or not finite.
+        ValueError: If a factor is missing or not finite.
     """
     plain = [name.removeprefix("-") for name in names]
     if missing := [name for name in plain if name not in segments.factors]:
@@ -67,9 +67,9 @@ def factor_sums(segments: Segments, names: Sequence[str]) -> Tensor:
 
 
 def factor_means(segments: Segments, names: Sequence[str]) -> Tensor:
-    """Average factors over the steps, of which those that a segment has lost by terminating count as 0.
+    """Average factors over the steps; steps after a termination count as 0.
 
-    A segment that was merely cut short is averaged over what it has. Shape: (..., F).
+    A segment that is shorter for another reason is averaged over its own steps. Shape: (..., F).
 
     Raises:
         ValueError: As `factor_sums`.

@@ -1,7 +1,7 @@
-"""Hindsight: judge a segment after having seen what came of it (Liang et al., arXiv:2501.08617).
+"""Hindsight: judge a segment together with its simulated continuation (Liang et al., arXiv:2501.08617).
 
-Somebody who sees a segment alone judges by what it promises. Here both options go on in simulation first, and are
-judged by all of it.
+Without hindsight, raters judge by the outcome they expect. Here both options are first continued in simulation, and
+the rater judges the whole.
 """
 
 import math
@@ -25,16 +25,16 @@ from prefgym.raters.simulated import simulated_return
 
 @dataclass(frozen=True, kw_only=True)
 class HindsightRaterCfg:
-    """A rater who lets both options go on before judging."""
+    """A rater that continues both options in simulation before it judges."""
 
     num_steps: Count = 50
-    """Steps that are simulated after each segment."""
+    """Simulated steps after each segment."""
     policy: Literal["current", "expert"] = "current"
-    """Who acts in them: the policy that is being trained, or the expert of the task."""
+    """Policy in these steps: that of the agent in training, or the expert of the task."""
     expert_file: Path | None = None
-    """File of the expert, with or without its ending; that of the task unless said."""
+    """File of the expert, with or without its ending; by default that of the task."""
     gamma: Share = 1.0
-    """Discount per step of what follows a segment."""
+    """Discount per step of the rewards after a segment."""
     beta: NonNegative = math.inf
     """Inverse temperature of the choice, per unit of return; inf chooses without error."""
 
@@ -42,7 +42,7 @@ class HindsightRaterCfg:
 
 
 class HindsightRater(SeededRater):
-    """Answer by the return of segments and of what would have followed."""
+    """A rater that answers by the return of segments and of their simulated continuations."""
 
     def __init__(
         self,
@@ -54,28 +54,30 @@ class HindsightRater(SeededRater):
         simulator: Simulator | None = None,
         has_reward: bool = True,
     ) -> None:
-        """Take who acts, and where.
+        """Store the policy and the simulator.
 
         Args:
-            cfg: How far it sees, and how it errs.
-            seed: Seed of its random numbers, which are its own.
-            expert: Who acts, if the expert does.
-            policy: Who acts, if the policy that is being trained does; it is asked as it is when it is needed.
+            cfg: Length of the continuation, and temperature of the choice.
+            seed: Seed of its own random number generator.
+            expert: The expert, for `policy="expert"`.
+            policy: The agent in training, for `policy="current"`; its present weights act at each call.
             simulator: Environments of the task.
             has_reward: Whether there is a task reward to judge by.
 
         Raises:
-            ValueError: If there is no task reward, nobody to act, or no simulator.
+            ValueError: If there is no task reward, no policy, or no simulator.
         """
         super().__init__(seed)
         require_reward(has_reward)
         self.cfg = cfg or HindsightRaterCfg()
         acting = expert if self.cfg.policy == "expert" else policy
         if acting is None:
-            raise ValueError(f"segments are to go on under the {self.cfg.policy} policy, and there is none")
+            raise ValueError(
+                f"segments go on under the {self.cfg.policy} policy, and there is none: use another --rater.policy"
+            )
         if simulator is None:
             raise ValueError(
-                "what follows is simulated, which needs recorded physics states of prefgym's own environments"
+                "hindsight is simulated, which needs recorded physics states of prefgym's own environments"
             )
         self.policy, self.simulator = acting, simulator
         self._choice = BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))
@@ -92,7 +94,7 @@ class HindsightRater(SeededRater):
         return Preferences.of(queries, self._choice.sample(scores, self.generator), self._info)
 
     def score(self, segments: Segments) -> Tensor:
-        """Return sum_t r_t of the segments, and sum_h gamma^h r_(L+h) of what follows. Shape: that of their batch.
+        """Return sum_t r_t of segments plus sum_h gamma^h r_(L+h) of their continuation. Shape: that of their batch.
 
         Raises:
             ValueError: If they carry no task reward or no physics states.
@@ -100,7 +102,7 @@ class HindsightRater(SeededRater):
         returned = PartialReturn()(segments)
         if segments.state is None:
             raise ValueError(
-                "what follows a segment is simulated from its physics states, and these segments carry none; they may "
+                "hindsight is simulated from physics states, and these segments carry none; they may "
                 "have lost them in without_truth()"
             )
         (_, state), (_, obs) = segments.ends(segments.state), segments.ends(segments.obs)

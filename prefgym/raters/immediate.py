@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 def in_words(cfg: "DataclassInstance") -> dict[str, object]:
-    """Write the settings of a rater as they come back from a file: tuples as lists, paths and infinity as words."""
+    """Convert the settings of a rater to JSON values: tuples to lists, paths and infinity to strings."""
     settings: dict[str, object] = json.loads(json.dumps(asdict(cfg), default=str))
     return {
         name: str(value) if isinstance(value, float) and not math.isfinite(value) else value
@@ -29,17 +29,17 @@ def in_words(cfg: "DataclassInstance") -> dict[str, object]:
 
 
 def require_reward(has_reward: bool) -> None:
-    """Refuse to judge by a task reward where there is none.
+    """Raise if there is no task reward to judge by.
 
     Raises:
-        ValueError: If so.
+        ValueError: If there is none.
     """
     if not has_reward:
         raise ValueError("it judges by the task reward, and this environment has none")
 
 
 class ImmediateRater(ABC):
-    """A rater that is called with queries and returns the answers; what is submitted is answered at once."""
+    """A rater that is called with queries and returns the answers; submitted queries are answered at once."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.IMMEDIATE})
 
@@ -51,19 +51,19 @@ class ImmediateRater(ABC):
         """Answer at once.
 
         Raises:
-            ValueError: If the queries carry nothing to judge by.
+            ValueError: If the queries lack the data that the rater judges by.
         """
 
     def submit(self, queries: Queries) -> None:
-        """Answer the questions; `collect` hands the answers out.
+        """Answer the queries; `collect` returns the answers.
 
         Raises:
-            ValueError: If the queries carry nothing to judge by.
+            ValueError: If the queries lack the data that the rater judges by.
         """
         self._answered.append(self(queries))
 
     def collect(self) -> Preferences | None:
-        """Return the answers to what was submitted since the last call, or None."""
+        """Return the answers to the queries submitted since the last call, or None."""
         answered, self._answered = self._answered, []
         return Preferences.cat(answered) if answered else None
 
@@ -76,11 +76,11 @@ class SeededRater(ImmediateRater):
         self.generator = torch.Generator().manual_seed(seed)
 
     def state_dict(self) -> State:
-        """Return the state to resume from, once what was submitted is collected."""
+        """Return the state to resume from; first collect the submitted queries."""
         return {"generator": self.generator.get_state()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self.generator.set_state(state["generator"])
 
 
@@ -103,7 +103,7 @@ class CallableRater(ImmediateRater):
         return cast(Stateful, self.answer).state_dict() if self._has_state else {}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         if self._has_state:
             cast(Stateful, self.answer).load_state_dict(state)
 

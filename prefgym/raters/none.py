@@ -1,4 +1,4 @@
-"""Nobody: training on the task reward, the reference arm of an experiment."""
+"""The absence of a rater: training on the task reward, the reference arm of an experiment."""
 
 from dataclasses import dataclass
 
@@ -8,17 +8,17 @@ from prefgym.core.queries import Queries
 
 @dataclass(frozen=True, kw_only=True)
 class NoRaterCfg:
-    """Train on the task reward; no query is asked."""
+    """Training on the task reward, without queries."""
 
 
 class NoRater:
-    """Answer nothing; it stands for training on the task reward."""
+    """A placeholder that answers nothing and stands for training on the task reward."""
 
     def __init__(self, cfg: NoRaterCfg | None = None) -> None:
         self.cfg = cfg or NoRaterCfg()
 
     def submit(self, queries: Queries) -> None:
-        """Refuse questions.
+        """Raise: there are no answers.
 
         Raises:
             ValueError: Always.

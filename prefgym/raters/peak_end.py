@@ -1,4 +1,4 @@
-"""A rater who remembers the best moment and the end of a segment, as people do (Kahneman et al., 1993)."""
+"""A rater that judges by the peak-end rule of human memory (Kahneman et al., 1993): the best step and the last one."""
 
 from dataclasses import dataclass
 
@@ -12,25 +12,25 @@ from prefgym.raters.immediate import SeededRater, in_words, require_reward
 
 @dataclass(frozen=True, kw_only=True)
 class PeakEndRaterCfg:
-    """A rater who judges a whole segment by two of its steps, so that no reward of single steps can stand for them."""
+    """A rater that judges a whole segment by two of its steps, which no sum of per-step rewards can represent."""
 
     peak: Share = 0.5
     """Weight of the best step; the last one has the rest."""
     beta: NonNegative = float("inf")
-    """Inverse temperature of the choice, per unit of reward; 0 chooses blindly, inf without error."""
+    """Inverse temperature of the choice, per unit of reward; 0 chooses uniformly, inf without error."""
 
     __post_init__ = check
 
 
 class PeakEndRater(SeededRater):
-    """Answer by peak and end."""
+    """A rater that answers by peak and end."""
 
     def __init__(self, cfg: PeakEndRaterCfg | None = None, *, seed: int = 0, has_reward: bool = True) -> None:
         """Seed the rater's generator.
 
         Args:
-            cfg: What is remembered, and how it errs.
-            seed: Seed of its random numbers, which are its own.
+            cfg: Weight of the peak, and temperature of the choice.
+            seed: Seed of its own random number generator.
             has_reward: Whether there is a task reward to judge by.
 
         Raises:

@@ -1,6 +1,6 @@
-"""Judging by regret (Knox et al., arXiv:2206.02231): not what a segment returned, but what it threw away.
+"""Regret preferences (Knox et al., arXiv:2206.02231): a segment is judged by its return relative to the optimal one.
 
-Values are those of an expert: of its critic, or what it returns when it plays on from a segment's ends in simulation.
+Values are those of an expert: its critic's, or its simulated returns from the first and last state of a segment.
 """
 
 import math
@@ -25,34 +25,34 @@ from prefgym.raters.simulated import simulated_return
 
 @dataclass(frozen=True, kw_only=True)
 class RegretRaterCfg:
-    """A rater who knows how well it could have gone, and prefers what fell short of that by less.
+    """A rater that prefers the segment of least regret.
 
     Raises:
-        ValueError: If a number lies outside its limits, or advantages are asked of the simulation.
+        ValueError: If a number lies outside its limits, or `stochastic` is combined with simulated values.
     """
 
     form: Literal["deterministic", "stochastic"] = "deterministic"
-    """`deterministic` adds what was returned to the value of where it led, and subtracts that of where it began;
-    `stochastic` sums the advantages of the actions, so that luck is neither blamed nor praised."""
+    """`deterministic` is the return plus the value of the last state minus that of the first; `stochastic` sums the
+    advantages of the actions, so that chance does not count."""
     values: Literal["critic", "simulation"] = "critic"
-    """Whether values are those of the expert's critic, or are simulated: the expert plays on from both ends."""
+    """Source of the values: the expert's critic, or simulation, in which the expert continues from both ends."""
     expert_file: Path | None = None
-    """File of the expert, with or without its ending; that of the task unless said."""
+    """File of the expert, with or without its ending; by default that of the task."""
     beta: NonNegative = math.inf
     """Inverse temperature of the choice, per unit of regret; inf chooses without error."""
     eps_mistake: Share = 0.0
-    """Probability of naming another option than the one chosen."""
+    """Probability of answering with another option than the chosen one."""
 
     def __post_init__(self) -> None:
         check(self)
         if (self.form, self.values) == ("stochastic", "simulation"):
             raise ValueError(
-                "simulated actions have one outcome, so there are no other values to average: use form=deterministic"
+                "form=stochastic needs values=critic, since a simulated action has one outcome: use form=deterministic"
             )
 
 
 class RegretRater(SeededRater):
-    """Answer by regret."""
+    """A rater that answers by regret."""
 
     def __init__(
         self,
@@ -63,12 +63,12 @@ class RegretRater(SeededRater):
         simulator: Simulator | None = None,
         has_reward: bool = True,
     ) -> None:
-        """Take the expert, and where it plays on.
+        """Store the expert and the simulator.
 
         Args:
-            cfg: How regret is measured, and how the rater errs.
-            seed: Seed of its random numbers, which are its own.
-            expert: Whose values they are.
+            cfg: Form of the regret, source of values, and errors of the choice.
+            seed: Seed of its own random number generator.
+            expert: The expert that supplies the values.
             simulator: Environments of the task, for values by simulation.
             has_reward: Whether there is a task reward to judge by.
 
@@ -104,14 +104,14 @@ class RegretRater(SeededRater):
         Raises:
             ValueError: If they carry no task reward, or no physics states where simulation is needed.
         """
-        expert, segments = self.expert, segments.map(Tensor.cpu)  # where the expert is
+        expert, segments = self.expert, segments.map(Tensor.cpu)  # the device of the expert
         if self.cfg.form == "stochastic":
             obs, action = segments.obs[..., :-1, :], segments.action
             return advantage_sum(expert.value(obs), expert.action_value(obs, action), segments, expert.gamma)
         return minus_regret(self.values_of_ends(segments), segments, expert.gamma)
 
     def values_of_ends(self, segments: Segments) -> Values:
-        """Return what the first and the last state of segments are worth.
+        """Return the values of the first and the last state of segments.
 
         Raises:
             ValueError: If they carry no physics states, and simulation is needed.

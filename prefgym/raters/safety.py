@@ -1,7 +1,7 @@
-"""A rater of safety, apart from those of reward: fewer unsafe steps are better, whatever they earned.
+"""A safety rater, independent of the task reward: fewer unsafe steps are better.
 
-A step is unsafe that goes faster than a limit, as in Safety-Gymnasium's velocity tasks (Ji et al., arXiv:2310.12567),
-or that terminates the episode.
+A step is unsafe if it exceeds a limit of speed, as in Safety-Gymnasium's velocity tasks (Ji et al.,
+arXiv:2310.12567), or if it terminates the episode.
 """
 
 from collections.abc import Sequence
@@ -20,25 +20,25 @@ from prefgym.raters.factors import choose
 from prefgym.raters.immediate import ImmediateRater, in_words
 
 SPEED = "reward_forward"
-"""The factor that tasks have a safe limit of."""
+"""The factor for which tasks have a safe limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class SafetyRaterCfg:
-    """A rater who counts unsafe steps, and nothing else."""
+    """A rater that counts unsafe steps only."""
 
     factor: str = "forward"
     """Factor of the task reward that is unsafe where it is too large."""
     limit: Number | None = None
-    """Largest safe value of that factor, in its units; that of the task unless said."""
+    """Largest safe value of that factor, in its units; by default that of the task."""
     fall: NonNegative = 10.0
-    """So many unsafe steps count as one termination."""
+    """Number of unsafe steps that one termination counts as."""
 
     __post_init__ = check
 
 
 class SafetyRater(ImmediateRater):
-    """Answer by the number of unsafe steps; equally many are a tie."""
+    """A rater that answers by the number of unsafe steps; equal numbers are a tie."""
 
     def __init__(
         self,
@@ -47,11 +47,11 @@ class SafetyRater(ImmediateRater):
         factor_names: Sequence[str] = (),
         safe_limit: float | None = None,
     ) -> None:
-        """Find the factor.
+        """Resolve the factor.
 
         Args:
-            cfg: What is unsafe.
-            factor_names: What the task's segments carry.
+            cfg: Factor, limit, and cost of a termination.
+            factor_names: Factors of the task's segments.
             safe_limit: The task's own limit of its factor `reward_forward`.
 
         Raises:
@@ -63,7 +63,9 @@ class SafetyRater(ImmediateRater):
         of_task = safe_limit if self.factor == SPEED else None
         limit = of_task if self.cfg.limit is None else self.cfg.limit
         if limit is None:
-            raise ValueError("nothing says what is safe here: name the largest safe value of the factor as the limit")
+            raise ValueError(
+                f"the task has no safe limit of {self.factor}: pass the largest safe value as --rater.limit"
+            )
         self.limit = limit
         self._info = RaterInfo(name="safety", settings={**in_words(self.cfg), "limit": limit})
 
@@ -77,7 +79,7 @@ class SafetyRater(ImmediateRater):
         return Preferences.of(queries, Answers.of_best(cost == cost.amin(-1, keepdim=True)), self._info)
 
     def cost(self, segments: Segments) -> Tensor:
-        """Count the unsafe steps of segments, a termination as so many. Shape: that of their batch.
+        """Count the unsafe steps of segments, with a termination as `fall` steps. Shape: that of their batch.
 
         Raises:
             ValueError: If they lack the factor, or it is not finite.
@@ -91,8 +93,8 @@ class SafetyRater(ImmediateRater):
         return too_fast.sum(-1) + torch.where(segments.terminated.cpu(), self.cfg.fall, 0.0)
 
     def state_dict(self) -> State:
-        """Return the state to resume from: nothing."""
+        """Return the state to resume from, which is empty."""
         return {}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""

@@ -1,4 +1,4 @@
-"""The scripted rater: task reward, a score, a choice model; B-Pref's teachers are its presets."""
+"""The scripted rater: it scores the task reward and samples from a choice model; B-Pref's teachers are its presets."""
 
 import math
 from collections.abc import Callable
@@ -18,24 +18,24 @@ from prefgym.raters.immediate import SeededRater, in_words, require_reward
 
 @dataclass(frozen=True, kw_only=True)
 class ScriptedRaterCfg:
-    """A rater who scores segments by their task reward, and how it errs.
+    """A rater that scores segments by their task reward, with the errors of B-Pref's teachers.
 
     Raises:
         ValueError: If a value lies outside its range.
     """
 
     name: str = "partial-return"
-    """Name under which the answers are filed."""
+    """Name of the rater in its answers."""
     beta: NonNegative = 1.0
-    """Inverse temperature of the choice, per unit of return; 0 chooses blindly, inf without error."""
+    """Inverse temperature of the choice, per unit of return; 0 chooses uniformly, inf without error."""
     gamma: Share = 1.0
     """Discount factor per step back from a segment's end; below 1 the rater is myopic."""
     eps_mistake: Share = 0.0
-    """Probability of naming another option than the one chosen."""
+    """Probability of answering with another option than the chosen one."""
     eps_skip: NonNegative = 0.0
     """Skip queries whose best option returns no more than this share of an average segment's return."""
     eps_equal: NonNegative = 0.0
-    """Call options equally good whose returns differ by less than this share of an average segment's return."""
+    """Call a tie if returns differ by less than this share of an average segment's return."""
 
     __post_init__ = check
 
@@ -59,12 +59,12 @@ def stochastic() -> ScriptedRaterCfg:
 
 
 def mistake() -> ScriptedRaterCfg:
-    """Choose the higher return, and sometimes name the other."""
+    """Choose the higher return, and sometimes answer with the other."""
     return ScriptedRaterCfg(name="mistake", beta=math.inf, eps_mistake=0.1)
 
 
 def skip() -> ScriptedRaterCfg:
-    """Choose the higher return, but skip queries in which nothing good is seen."""
+    """Choose the higher return, but skip queries without a good option."""
     return ScriptedRaterCfg(name="skip", beta=math.inf, eps_skip=0.1)
 
 
@@ -74,12 +74,12 @@ def equal() -> ScriptedRaterCfg:
 
 
 def myopic() -> ScriptedRaterCfg:
-    """Choose by what happened last."""
+    """Choose the higher return with older steps discounted."""
     return ScriptedRaterCfg(name="myopic", beta=math.inf, gamma=0.9)
 
 
 class ScriptedRater(SeededRater):
-    """Answer from the task reward that rides in the queries; answers are there at once."""
+    """A rater that answers at once, from the task reward in the queries."""
 
     def __init__(
         self,
@@ -92,9 +92,9 @@ class ScriptedRater(SeededRater):
         """Seed the rater's generator.
 
         Args:
-            cfg: How it judges and errs.
-            seed: Seed of its random numbers, which are its own.
-            step_return: Says what an average step returns, for the thresholds of skips and ties; None for the mean
+            cfg: Score, temperature and errors.
+            seed: Seed of its own random number generator.
+            step_return: Returns the mean reward of a step, for the thresholds of skips and ties; None for the mean
                 over all segments shown so far.
             has_reward: Whether there is a task reward to judge by.
 
@@ -125,17 +125,17 @@ class ScriptedRater(SeededRater):
         return Preferences.of(queries, answers, self._info)
 
     def state_dict(self) -> State:
-        """Return the state to resume from, once what was submitted is collected."""
+        """Return the state to resume from; first collect the submitted queries."""
         return {**super().state_dict(), "shown": self._shown.clone()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._shown = state["shown"].clone()
 
     def _choice(self, num_steps: int) -> BradleyTerry:
         """Return the choice model, its thresholds in units of return."""
-        # threshold = eps * average return of a segment; epsilon enters once, here
+        # threshold = eps * average return of a segment; epsilon is applied here only
         average = self._average_step_return() * num_steps if self.cfg.eps_skip or self.cfg.eps_equal else 0.0
         skip_threshold, tie_margin = self.cfg.eps_skip * average, self.cfg.eps_equal * average
         return BradleyTerry(
@@ -151,5 +151,5 @@ class ScriptedRater(SeededRater):
         if self.step_return is None:
             return float(self._shown[0] / self._shown[1].clamp(min=1.0))
         average = self.step_return()
-        check_finite(f"the average step's return told to rater {self.cfg.name!r}", torch.tensor(average))
+        check_finite(f"the average step's return given to rater {self.cfg.name!r}", torch.tensor(average))
         return average

@@ -1,4 +1,4 @@
-"""What a policy is rewarded when it goes on from recorded segments."""
+"""Simulated returns of a policy from recorded states."""
 
 import torch
 from torch import Tensor
@@ -9,19 +9,19 @@ from prefgym.core.protocols import Policy, Simulator
 def simulated_return(
     simulator: Simulator, state: Tensor, obs: Tensor, goes_on: Tensor, policy: Policy, num_steps: int, gamma: float
 ) -> Tensor:
-    """Let a policy go on from states, and sum up what it is rewarded: sum_h gamma^h r_h.
+    """Continue from states with a policy, and sum its discounted reward: sum_h gamma^h r_h.
 
     Args:
         simulator: Environments of the task.
         state: Physics states. Shape: (..., S).
-        obs: What was observed there. Shape: (..., O).
-        goes_on: Where it does; elsewhere nothing follows. Shape: (...,), bool.
-        policy: Who acts.
-        num_steps: Most steps.
+        obs: Observations of these states. Shape: (..., O).
+        goes_on: Mask of the states to continue from; the others have a return of 0. Shape: (...,), bool.
+        policy: The policy that acts.
+        num_steps: Largest number of steps.
         gamma: Discount per step.
 
     Returns:
-        0 where it does not go on. Shape: (...,), float64.
+        The returns. Shape: (...,), float64.
     """
     goes_on = goes_on.cpu()
     returned = torch.zeros(goes_on.shape, dtype=torch.float64)

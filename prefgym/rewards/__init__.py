@@ -1,4 +1,4 @@
-"""Reward learners: what is fitted to preferences. `make(name, ...)` builds one, `names()` lists them."""
+"""Reward learners, fitted to preferences. `make(name, ...)` builds one, `names()` lists them."""
 
 from typing import TYPE_CHECKING
 

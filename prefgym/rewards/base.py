@@ -1,4 +1,4 @@
-"""The base of reward learners: a learner writes `fit` and `reward`, and inherits what saves and restores it."""
+"""The base of reward learners: a learner defines `fit` and `reward`, and inherits saving and restoring."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -18,10 +18,10 @@ Part = TypeVar("Part")
 
 
 class RewardLearner(ABC):
-    """A reward learner whose weights and state are found among its attributes.
+    """A reward learner that collects its weights and state from its attributes.
 
     Weights are the tensors and networks; the state to resume from adds optimisers and generators. Attributes whose
-    names begin with an underscore belong to neither: they are what can be computed again.
+    names begin with an underscore belong to neither: they can be recomputed.
     """
 
     capabilities: ClassVar[frozenset[Capability]] = NONE
@@ -30,19 +30,19 @@ class RewardLearner(ABC):
 
     @abstractmethod
     def fit(self, preferences: Preferences) -> FitReport:
-        """Fit to all preferences so far, set `is_fitted`, and report how well that went."""
+        """Fit to all preferences so far, set `is_fitted`, and report the quality of the fit."""
 
     @abstractmethod
     def reward(self, segments: Segments) -> Tensor:
         """Predict the reward of each step, by each of E members, without a gradient. Shape: (E, ..., T)."""
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned tensors, by name."""
         tensors = {name: value.detach() for name, value in self._attributes(Tensor).items()}
         return {**tensors, **merge_state_dicts(self._networks())}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned.
+        """Load tensors that `weights` returned.
 
         Raises:
             ValueError: If the networks have other shapes.
@@ -51,19 +51,19 @@ class RewardLearner(ABC):
         for name, tensor in self._attributes(Tensor).items():
             loaded = weights[name].to(tensor, copy=True)
             if isinstance(tensor, nn.Parameter):
-                tensor.data = loaded  # its optimiser knows it by identity
+                tensor.data = loaded  # keep the tensor, since its optimiser refers to it
             else:
                 setattr(self, name, loaded)
         self.is_fitted = True
 
     def state_dict(self) -> State:
-        """Return the state to resume from; a learner with more to restore adds it."""
+        """Return the state to resume from; subclasses add their own."""
         optimizers = {name: optimizer_state(one) for name, one in self._optimizers().items()}
         generators = {name: one.get_state() for name, one in self._attributes(Generator).items()}
         return {"weights": self.weights(), **optimizers, **generators, "is_fitted": self.is_fitted}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self.load_weights(state["weights"])
         for name, optimizer in self._optimizers().items():
             load_optimizer_state(optimizer, state[name])

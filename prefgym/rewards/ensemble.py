@@ -30,21 +30,21 @@ class EnsembleCfg:
     """Configuration of `Ensemble`."""
 
     num_members: Count = 3
-    """Networks, each with its own weights, order of the data and held-out tenth."""
+    """Networks, each with its own weights, order of the data, and held-out tenth."""
     hidden: tuple[Count, ...] = (64, 64)
     """Hidden layers of each member."""
     activation: Activation = "tanh"
-    """Between the layers."""
+    """Activation between the layers."""
     next_obs: bool = False
-    """Whether members see the observation that a step led to, beside observation and action."""
+    """Whether members see the next observation, beside observation and action."""
     tanh: bool = False
     """Whether rewards are squashed to -1..1 before they are normalised."""
     offset: Shaping = "keep-zero"
-    """How rewards are normalised after each session, and with it whether living is rewarded: see docs/rewards.md."""
+    """Normalisation of rewards after each session, which decides whether survival is rewarded: see docs/rewards.md."""
     product: Product = "auto"
-    """Whether members are run one by one or in one batched product; `auto` takes what is faster on the device."""
+    """Whether members run one by one or in one batched product; `auto` takes the faster one on the device."""
     fit: FitCfg = field(default_factory=FitCfg)
-    """How members are fitted."""
+    """Settings of the fit."""
 
     __post_init__ = check
 
@@ -60,11 +60,11 @@ class Members(StackedMLP):
 
     @property
     def rows_in_cache(self) -> int:
-        """Return how many rows of the widest layer stay in the processor's cache, 2 MiB of floats."""
+        """Return the number of rows of the widest layer that fit in the processor's cache, 2 MiB of floats."""
         return max(1, FLOATS_IN_CACHE // max(bias.shape[-1] for bias in self.biases))
 
     def member(self, index: int, inputs: Tensor) -> Tensor:
-        """Run one member. Shapes: (M, inputs) to (M, outputs); an only output has no axis."""
+        """Run one member. Shapes: (M, inputs) to (M, outputs); an output of width 1 has no axis."""
         return self.squash(super().member(index, inputs))
 
     def batched(self, inputs: Tensor) -> Tensor:
@@ -72,7 +72,10 @@ class Members(StackedMLP):
         return self.squash(super().batched(inputs))
 
     def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
-        """Sum rewards (arXiv:1706.03741, eq. 1). Shapes: (b, K, T, inputs), (b, K, T) to (b, K), E in front for all."""
+        """Return the sums of rewards (arXiv:1706.03741, eq. 1).
+
+        Shapes: (b, K, T, inputs), (b, K, T) to (b, K), with E in front for all.
+        """
         return step_sums(self, index, inputs, mask)
 
 
@@ -85,10 +88,10 @@ class Ensemble(RewardLearner):
         """Make unfitted members.
 
         Args:
-            cfg: Sizes, and how to fit.
+            cfg: Sizes, and settings of the fit.
             env: Environments, or spaces, that are one-dimensional Boxes.
             seed: Seed of weights and of the order of the data.
-            device: Where the members are.
+            device: Device of the members.
         """
         self.cfg, self.device = cfg, torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
@@ -115,7 +118,7 @@ class Ensemble(RewardLearner):
         return self.cfg.product == "batched" or (self.cfg.product == "auto" and self.device.type != "cpu")
 
     def inputs(self, segments: Segments) -> Tensor:
-        """Join what members see at each step. Shape: (..., T, inputs)."""
+        """Concatenate the inputs of the members at each step. Shape: (..., T, inputs)."""
         obs = (
             [segments.obs[..., :-1, :], segments.obs[..., 1:, :]] if self.cfg.next_obs else [segments.obs[..., :-1, :]]
         )
@@ -153,7 +156,7 @@ class Ensemble(RewardLearner):
 
     @torch.no_grad()
     def score(self, segments: Segments) -> Tensor:
-        """Sum what each member was fitted with, not normalised, over the valid steps. Shape: (E, ...)."""
+        """Sum each member's unnormalised output, with which it was fitted, over the valid steps. Shape: (E, ...)."""
         return (self._segment_outputs(segments) * segments.mask.to(self.device)).sum(-1)
 
     def _segment_outputs(self, segments: Segments) -> Tensor:
@@ -162,12 +165,12 @@ class Ensemble(RewardLearner):
         return self.outputs(flat).reshape(-1, *inputs.shape[:-1])
 
     def outputs(self, standardized: Tensor) -> Tensor:
-        """Predict the reward of steps, by each member, not normalised. Shapes: (M, inputs) to (E, M)."""
+        """Predict the unnormalised reward of steps, by each member. Shapes: (M, inputs) to (E, M)."""
         return self.run(standardized)
 
     @torch.no_grad()
     def run(self, standardized: Tensor) -> Tensor:
-        """Run all members on the same rows. Shapes: (M, inputs) to (E, M, outputs); an only output has no axis."""
+        """Run all members on the same rows. Shapes: (M, inputs) to (E, M, outputs), without an axis of 1."""
         if self.batched:
             return self.members.batched(standardized.expand(self.members.num_members, -1, -1))
         members = range(self.members.num_members)
@@ -175,12 +178,12 @@ class Ensemble(RewardLearner):
         return torch.cat([torch.stack([self.members.member(e, rows) for e in members]) for rows in parts], 1)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned tensors, by name."""
         learned = {"input_mean": self.input_mean, "input_scale": self.input_scale}
         return {**self.members.state_dict(), **learned, "shift": self.shift, "scale": self.scale}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load tensors that `weights` returned."""
         learned = dict(weights)
         for name in ("input_mean", "input_scale", "shift", "scale"):
             setattr(self, name, learned.pop(name).to(self.device))

@@ -16,29 +16,29 @@ NUM_FOLDS = 10
 
 @dataclass(frozen=True, kw_only=True)
 class FitCfg:
-    """How members are fitted."""
+    """Settings of the fit of the members."""
 
     learning_rate: Positive = 1e-3
-    """Of AdamW."""
+    """Learning rate of AdamW."""
     weight_decay: NonNegative = 3.0
-    """Of AdamW: each gradient shrinks weights and biases by this times the learning rate; chosen by
+    """Weight decay of AdamW: each gradient step shrinks weights and biases by this times the learning rate; chosen by
     `scripts/compare_fits.py`."""
     gradient_steps: Count = 80
-    """Gradients after which a session ends, once the pass is over: few preferences are gone through more often."""
+    """Gradient steps after which a fit ends with the current pass, so that few preferences get more passes."""
     minibatch_size: Count = 64
-    """Queries per gradient."""
+    """Queries per gradient step."""
     target_accuracy: Share = 0.98
-    """A session ends early once this share of the fitted choices is predicted."""
+    """The fit ends early once this share of the fitted choices is predicted."""
     label_smoothing: Share = 0.0
     """Share of each choice that is spread evenly over the options."""
     crop: Share = 0.0
-    """Largest share of a full window that is left out at its ends, drawn anew for each gradient."""
+    """Largest share of a full window that is cropped at its ends, sampled anew for each gradient step."""
 
     __post_init__ = check
 
 
 class Networks(Protocol):
-    """The members of an ensemble, which can be run one by one or together."""
+    """The members of an ensemble, which run one by one or together."""
 
     @property
     def num_members(self) -> int:
@@ -54,21 +54,21 @@ class Networks(Protocol):
 
 
 def held_out(query_id: Tensor, num_members: int) -> Tensor:
-    """Return which queries each member does not see: member e leaves out those with id = e mod 10. Shape: (E, B)."""
+    """Return the held-out queries of each member: member e leaves out those with id = e mod 10. Shape: (E, B)."""
     return query_id % NUM_FOLDS == torch.arange(num_members, device=query_id.device)[:, None] % NUM_FOLDS
 
 
 def step_sums(members: StackedMLP, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
-    """Sum over the valid steps what networks make of each: one number, or D of them.
+    """Sum the outputs of networks, one or D numbers per step, over the valid steps.
 
     Args:
         members: The networks.
         index: The member to run; None runs all of them, each on its own inputs, in one product.
-        inputs: What they see. Shape: (b, K, T, inputs), or (E, b, K, T, inputs) for all.
+        inputs: Inputs of the networks. Shape: (b, K, T, inputs), or (E, b, K, T, inputs) for all.
         mask: Valid steps. Shape: (b, K, T), or (E, b, K, T).
 
     Returns:
-        Sums. Shape: (b, K), or (E, b, K), with D behind where it is not 1.
+        Sums. Shape: (b, K), or (E, b, K), followed by D if it is not 1.
     """
     axis = mask.dim() - 1
     if index is None:
@@ -78,8 +78,8 @@ def step_sums(members: StackedMLP, index: int | None, inputs: Tensor, mask: Tens
     if bool(mask.all()):
         each = members.member(index, inputs.flatten(0, 2))
         return each.view(*mask.shape, *each.shape[1:]).sum(axis)
-    told = members.member(index, inputs[mask])  # padding is not worth computing
-    return told.new_zeros(*mask.shape, *told.shape[1:]).index_put((mask,), told).sum(axis)
+    valid = members.member(index, inputs[mask])  # skip the padding
+    return valid.new_zeros(*mask.shape, *valid.shape[1:]).index_put((mask,), valid).sum(axis)
 
 
 def preference_loss(scores: Tensor, choice: Tensor, weight: Tensor, label_smoothing: float = 0.0) -> Tensor:
@@ -90,7 +90,7 @@ def preference_loss(scores: Tensor, choice: Tensor, weight: Tensor, label_smooth
     Args:
         scores: Shape: (..., b, K).
         choice: Shape: (..., b, K).
-        weight: How much each query counts. Shape: (..., b).
+        weight: Weight of each query. Shape: (..., b).
         label_smoothing: Share of the choice that is spread evenly.
     """
     target = (1 - label_smoothing) * choice + label_smoothing / choice.shape[-1]
@@ -110,21 +110,21 @@ def fit(
     batched: bool,
     generator: Generator,
 ) -> FitReport:
-    """Fit every member on its own order of the queries; each leaves out its own tenth, on which it is judged.
+    """Fit every member on its own order of the queries; each holds out its own tenth for evaluation.
 
     Args:
         members: The networks.
-        optimizer: Over all their parameters.
+        optimizer: Optimiser of all their parameters.
         inputs: Shape: (B, K, T, inputs).
         mask: Valid steps. Shape: (B, K, T).
         choice: Shape: (B, K).
         query_id: Shape: (B,).
-        cfg: How to fit.
+        cfg: Settings of the fit.
         batched: Whether to run one product for all members.
-        generator: Draws the orders and the crops.
+        generator: Samples the orders and the crops.
 
     Raises:
-        NotFiniteError: If a gradient is not.
+        NotFiniteError: If a gradient is not finite.
     """
     num_queries, num_members = len(choice), members.num_members
     hidden = held_out(query_id, num_members)
@@ -155,10 +155,10 @@ def fit(
 
 
 def check_gradient(optimizer: torch.optim.Optimizer) -> None:
-    """Look at the length of the gradient, which is finite if all of it is.
+    """Check the norm of the gradient, which is finite only if all of it is.
 
     Raises:
-        NotFiniteError: If it is not.
+        NotFiniteError: If the norm is not finite.
     """
     parameters: list[Tensor] = [parameter for group in optimizer.param_groups for parameter in group["params"]]
     gradients = {str(number): p.grad for number, p in enumerate(parameters) if p.grad is not None}
@@ -176,7 +176,7 @@ def accumulate(
     label_smoothing: float,
     batched: bool,
 ) -> tuple[Tensor, Tensor]:
-    """Add the gradient of one minibatch; each member has queries of its own and counts those it may see.
+    """Add the gradient of one minibatch; each member has its own queries, and held-out ones have no weight.
 
     Args:
         members: The networks.
@@ -184,7 +184,7 @@ def accumulate(
         mask: Valid steps. Shape: (B, K, T).
         choice: Shape: (B, K).
         batch: Queries of each member. Shape: (E, b).
-        seen: Which of them count. Shape: (E, b).
+        seen: Mask of the queries that are not held out. Shape: (E, b).
         label_smoothing: Share of each choice that is spread evenly.
         batched: Whether to run one product for all members.
 
@@ -209,9 +209,9 @@ def accumulate(
 
 
 def crop(mask: Tensor, share: float, generator: Generator) -> Tensor:
-    """Leave out up to a share of the steps, at the ends of windows where all options are full. Shape: (B, K, T).
+    """Crop up to a share of the steps, at the ends of windows, in queries with full options only. Shape: (B, K, T).
 
-    A choice between two windows mostly holds for their cores, too (SURF, arXiv:2203.10050).
+    A choice between two windows mostly holds for their crops, too (SURF, arXiv:2203.10050).
     """
     num_steps = mask.shape[-1]
     most = min(int(share * num_steps), num_steps - 1)

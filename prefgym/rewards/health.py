@@ -1,4 +1,4 @@
-"""Health: numbers taken at each session that tell when a reward model is in trouble, and what they amount to."""
+"""Health: metrics of each session that show problems of a reward model, and warnings derived from them."""
 
 import math
 from collections import deque
@@ -14,37 +14,37 @@ from prefgym.core.protocols import Learner
 from prefgym.samplers.informative import disagreement, learned_scores
 
 WINDOW = 50
-"""Latest choices that are looked at."""
+"""Number of latest choices in the metrics."""
 ENOUGH = 20
-"""Choices below which nothing is said."""
+"""Smallest number of choices for a warning."""
 SIDE_WINDOW = 100
-"""Latest choices whose sides are looked at."""
+"""Number of latest choices in the metrics of sides."""
 ONE_SIDED = 3.7
-"""Deviations from an even share of sides; fair choices come to that once in some thousand times."""
+"""Standard deviations from an even share of sides; fair choices exceed it about once in some thousand times."""
 COLLAPSED = 0.002
-"""Deviation over members of the probability of a choice; members that learned apart differ by some hundredths."""
+"""Standard deviation over members of the probability of a choice; independent members differ by some hundredths."""
 
 OLD_NAMES = {
     "health/paid_change": "health/learned_return_change",
     "health/num_foreseen": "health/num_predicted",
     "health/foresight": "health/share_predicted",
 }
-"""Names in the metrics of runs of earlier versions."""
+"""Names of metrics in runs of earlier versions."""
 
 
 class Health:
-    """What was predicted of the latest choices, and the learned return when they came."""
+    """Predictions of the latest choices, and the learned return at the time."""
 
     def __init__(self) -> None:
         self._latest: deque[tuple[bool, float]] = deque(maxlen=WINDOW)
 
     @torch.no_grad()
     def record_predictions(self, learner: Learner, fresh: Preferences, learned_return: float | None) -> None:
-        """Compare choices with what the learner thinks of them before it is fitted to them.
+        """Record the learner's predictions of choices before it is fitted to them.
 
         Args:
-            learner: Before the fit.
-            fresh: What came back in this session.
+            learner: The learner before the fit.
+            fresh: The answers of this session.
             learned_return: Mean learned return of the latest episodes; None before one ended.
         """
         answers = fresh.answers
@@ -64,13 +64,13 @@ class Health:
         fit: FitReport,
         learned_return: float | None,
     ) -> dict[str, float]:
-        """Return the numbers, under the names they are logged with.
+        """Return the metrics, under their names in the log.
 
         Args:
-            learner: After the fit.
-            preferences: All so far.
-            fresh: What came back in this session.
-            fit: What the fit came to.
+            learner: The learner after the fit.
+            preferences: All preferences so far.
+            fresh: The answers of this session.
+            fit: Report of the fit.
             learned_return: Mean learned return of the latest episodes; None before one ended.
         """
         answers = preferences.answers
@@ -82,7 +82,7 @@ class Health:
             "health/num_held_out": float((fit.choice != 0.5).sum()),
             "health/num_choices": float(len(first)),
             "health/first_share": first_share,
-            # of a binomial share: (share - p) / sqrt(p (1 - p) / n)
+            # standardised binomial share: (share - p) / sqrt(p (1 - p) / n)
             "health/first_deviations": (first_share - even) / math.sqrt(even * (1 - even) / max(len(first), 1)),
             "health/num_predicted": float(len(self._latest)),
         }
@@ -98,32 +98,32 @@ class Health:
         return {"latest": [list(pair) for pair in self._latest]}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         self._latest.clear()
         self._latest.extend((hit, learned_return) for hit, learned_return in state["latest"])
 
 
 def troubles(metrics: Mapping[str, float | None]) -> list[str]:
-    """Say what is wrong, judging by the metrics of one session.
+    """Return warnings derived from the metrics of one session.
 
     >>> troubles({"health/num_choices": 50, "health/first_share": 0.8, "health/first_deviations": 4.2})
     ['of the last 50 choices, 80% fell on the option shown first']
     """
-    told = {OLD_NAMES.get(name, name): value for name, value in metrics.items() if value is not None}
+    known = {OLD_NAMES.get(name, name): value for name, value in metrics.items() if value is not None}
     found: list[str] = []
-    held_out, accuracy = told.get("health/num_held_out", 0.0), told.get("reward_model/accuracy", math.nan)
+    held_out, accuracy = known.get("health/num_held_out", 0.0), known.get("reward_model/accuracy", math.nan)
     # a model that guesses exceeds 1/2 + 1.64 sqrt(1/4 / n) in 5 % of the sessions
     if held_out >= ENOUGH and accuracy <= 0.5 + 1.64 * math.sqrt(0.25 / held_out):
         found.append(f"the reward model predicts held-out choices no better than chance ({accuracy:.0%})")
-    if told.get("health/spread", 1.0) < COLLAPSED:
+    if known.get("health/spread", 1.0) < COLLAPSED:
         found.append("the members of the reward model no longer differ, so disagreement says nothing")
-    choices, first = told.get("health/num_choices", 0.0), told.get("health/first_share", 0.5)
-    deviations = told.get("health/first_deviations", 0.0)
+    choices, first = known.get("health/num_choices", 0.0), known.get("health/first_share", 0.5)
+    deviations = known.get("health/first_deviations", 0.0)
     if choices >= ENOUGH and abs(deviations) > ONE_SIDED:
         side, share = ("first", first) if deviations > 0 else ("later", 1 - first)
         found.append(f"of the last {choices:.0f} choices, {share:.0%} fell on the option shown {side}")
-    predicted, share_right = told.get("health/num_predicted", 0.0), told.get("health/share_predicted", 1.0)
-    if predicted >= ENOUGH and share_right < 0.5 and told.get("health/learned_return_change", 0.0) > 0:
+    predicted, share_right = known.get("health/num_predicted", 0.0), known.get("health/share_predicted", 1.0)
+    if predicted >= ENOUGH and share_right < 0.5 and known.get("health/learned_return_change", 0.0) > 0:
         share = f"{share_right:.0%} of the last {predicted:.0f} choices"
         found.append(f"the learned return rises, but the reward predicted only {share}: it may be exploited")
     return found

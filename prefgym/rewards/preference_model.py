@@ -1,7 +1,7 @@
-"""A model of preferences, not of a reward: P(a preferred to b), which may go round in a circle.
+"""A model of preferences instead of a reward: P(a preferred to b), which may be intransitive.
 
-Self-play preference optimisation (SPO, arXiv:2401.04056): the policy plays against what it did lately. What a step is
-worth depends on whom one meets, and those are fragments of the latest rollouts.
+Self-play preference optimisation (SPO, arXiv:2401.04056): the policy plays against its own recent behaviour. The
+reward of a step depends on the opponents, which are fragments of the latest rollouts.
 """
 
 from collections.abc import Mapping
@@ -27,17 +27,17 @@ class PreferenceModelCfg(EnsembleCfg):
     """Configuration of `PreferenceModel`."""
 
     num_cycles: Natural = 1
-    """Pairs of numbers of which one may beat the other and be beaten in turn; 0 leaves a score, which is transitive."""
+    """Number of cyclic components v, w of the model; 0 leaves only the score, which is transitive."""
     queue: Count = 64
-    """Latest trajectory fragments that steps are compared with."""
+    """Number of latest trajectory fragments that serve as opponents."""
 
 
 class PairwiseNetworks(Members):
-    """Networks that give each step numbers u, v_1 .. v_C and w_1 .. w_C, and segments their sums U, V and W.
+    """Networks with outputs u, v_1 .. v_C and w_1 .. w_C for each step, and their sums U, V and W for segments.
 
     logit P(a > b) = U(a) - U(b) + (V(a) . W(b) - V(b) . W(a)) / T
 
-    is antisymmetric, as a preference must be; U is a score, and the rest what no score can say.
+    is antisymmetric, as a preference must be; U is a score, and the second term is the intransitive part.
     """
 
     @property
@@ -46,7 +46,10 @@ class PairwiseNetworks(Members):
         return self.biases[-1].shape[-1]
 
     def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
-        """Give either option half of the logit. Shapes: (b, 2, T, inputs), (b, 2, T) to (b, 2), E in front for all."""
+        """Score either option by half of the logit.
+
+        Shapes: (b, 2, T, inputs), (b, 2, T) to (b, 2), with E in front for all.
+        """
         sums = step_sums(self, index, inputs, mask)
         first, second = sums.view(*mask.shape[:-1], self.num_outputs).unbind(-2)
         half = logit(first, second, mask.shape[-1]) / 2
@@ -54,22 +57,22 @@ class PairwiseNetworks(Members):
 
 
 def against(opponent: Tensor) -> Tensor:
-    """Say what u, v and w count for when one meets somebody with these means per step: 1, w and -v."""
+    """Return the weights of u, v and w against an opponent with these means per step: 1, w and -v."""
     num_cycles = opponent.shape[-1] // 2
     u, v, w = torch.split(opponent, [1, num_cycles, num_cycles], -1)
     return torch.cat([torch.ones_like(u), w, -v], -1)
 
 
 def logit(a: Tensor, b: Tensor, num_steps: int) -> Tensor:
-    """Compare the sums of two segments of T steps. Shapes: (..., 1 + 2 C) each, to (...,)."""
+    """Return the logit of the sums of two segments of T steps. Shapes: (..., 1 + 2 C) each, to (...,)."""
     return (a * against(b / num_steps)).sum(-1) - b[..., 0]
 
 
 class PreferenceModel(Ensemble):
-    """An ensemble that gives each step its share of the log odds against the latest fragments.
+    """An ensemble that rewards each step by its share of the log odds against the latest fragments.
 
     r(s, a) = u + v . w_q - w . v_q, where v_q and w_q are means over the queue of each fragment's mean. Summed over a
-    fragment, this is the mean of its log odds against those in the queue, but for a number that all fragments share.
+    fragment, this is the mean of its log odds against those in the queue, up to a constant that all fragments share.
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SELF_PLAY, Capability.SCORES})
@@ -79,21 +82,21 @@ class PreferenceModel(Ensemble):
     def __init__(self, cfg: PreferenceModelCfg, env: HasSpaces, *, seed: int = 0, device: str = "cpu") -> None:
         """Make unfitted members; see `Ensemble`."""
         super().__init__(cfg, env, seed=seed, device=device)
-        # the latest fragments, oldest first: what is seen of their steps, and how much each counts
+        # the latest fragments, oldest first: inputs of their steps, and the weight of each step
         self.queue = torch.zeros(0, 1, len(self.input_mean), device=self.device)
         self.queue_weight = torch.zeros(0, 1, device=self.device)
-        self.has_observed = False  # until then, it compares with what it was last fitted to
-        self._opponent: Tensor | None = None  # what the present members make of it
+        self.has_observed = False  # until then, the opponents are the segments of the last fit
+        self._opponent: Tensor | None = None  # the present members' outputs for the queue
 
     def make_members(self, input_dim: int) -> PairwiseNetworks:
         """Make untrained networks."""
         return PairwiseNetworks(self.cfg, input_dim, self.generator, output_dim=1 + 2 * self.cfg.num_cycles)
 
     def fit(self, preferences: Preferences) -> FitReport:
-        """Fit every member to all preferences so far, then normalise what is rewarded.
+        """Fit every member to all preferences so far, then normalise the reward.
 
         Raises:
-            ValueError: If queries have other than two options.
+            ValueError: If queries do not have two options.
         """
         if preferences.queries.num_options != 2:
             raise ValueError("a preference model compares two options: ask about two at a time")
@@ -106,7 +109,7 @@ class PreferenceModel(Ensemble):
 
     @torch.no_grad()
     def score(self, segments: Segments) -> Tensor:
-        """Score pairs so that the softmax over them is what each member expects to be chosen. Shape: (E, ..., 2).
+        """Score pairs so that the softmax over them is each member's predicted choice. Shape: (E, ..., 2).
 
         Raises:
             ValueError: If these are not pairs.
@@ -120,9 +123,9 @@ class PreferenceModel(Ensemble):
         return torch.stack(scores).view(-1, *segments.batch_shape)
 
     def observe_fragments(self, fragments: Segments) -> None:
-        """Remember the latest trajectory fragments, as what others are compared with. Batch shape: (M,).
+        """Store the latest trajectory fragments as opponents. Batch shape: (M,).
 
-        The mean over a fragment that terminated is over all T steps, so that what it has not got counts as zero.
+        The mean over a terminated fragment is over all T steps, so that missing steps count as 0.
         """
         if not self.has_observed or self.queue.shape[1] != fragments.num_steps:
             self._forget()
@@ -157,11 +160,11 @@ class PreferenceModel(Ensemble):
         return self.run(standardized).view(self.cfg.num_members, len(standardized), self.members.num_outputs)
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned, and the queue of opponents."""
+        """Return all learned tensors, by name, and the queue of opponents."""
         return {**super().weights(), "queue": self.queue, "queue_weight": self.queue_weight}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load tensors that `weights` returned."""
         learned = dict(weights)
         self.queue, self.queue_weight = (learned.pop(name).to(self.device) for name in ("queue", "queue_weight"))
         self._opponent = None
@@ -172,6 +175,6 @@ class PreferenceModel(Ensemble):
         return {**super().state_dict(), "is_watching": self.has_observed}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self.has_observed = state["is_watching"]

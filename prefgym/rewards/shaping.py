@@ -1,8 +1,8 @@
-"""How a learned reward is normalised, and what becomes of its zero.
+"""Normalisation of a learned reward: its scale and its zero.
 
 Preferences between windows of one length say nothing about a constant added to every step. Where episodes terminate
-that constant decides whether living is rewarded. Windows cut at terminations determine it, if normalising leaves zero
-alone.
+that constant decides whether survival is rewarded. Windows shortened at terminations determine it, if normalising keeps
+zero.
 """
 
 from collections.abc import Callable
@@ -16,17 +16,17 @@ ShiftAndScale = tuple[Tensor, Tensor]
 
 
 def keep_zero(outputs: Tensor) -> ShiftAndScale:
-    """Divide by the deviation and leave zero where it is. Shapes: (E, M) to (E,), (E,)."""
+    """Divide by the standard deviation, and keep zero. Shapes: (E, M) to (E,), (E,)."""
     return torch.zeros_like(outputs[:, 0]), _deviation(outputs)
 
 
 def centre(outputs: Tensor) -> ShiftAndScale:
-    """Also subtract the mean: on average living is worth nothing. Shapes: (E, M) to (E,), (E,)."""
+    """Also subtract the mean, so that survival has reward 0 on average. Shapes: (E, M) to (E,), (E,)."""
     return outputs.mean(1), _deviation(outputs)
 
 
 def survival_bonus(outputs: Tensor) -> ShiftAndScale:
-    """Let almost every step give: measure it from two deviations below the mean. Shapes: (E, M) to (E,), (E,)."""
+    """Make almost every reward positive: move zero to two deviations below the mean. Shapes: (E, M) to (E,), (E,)."""
     deviation = _deviation(outputs)
     return outputs.mean(1) - 2 * deviation, deviation
 

@@ -1,4 +1,4 @@
-"""The log of answers: each is written down when it is used, and never changed."""
+"""The log of answers: each is appended when it is first used, and never changed."""
 
 import hashlib
 import json
@@ -27,48 +27,48 @@ CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAI
 
 @dataclass(frozen=True, kw_only=True)
 class Answer:
-    """What came of one query, in plain values."""
+    """The outcome of one query, in plain values."""
 
     query_id: int
-    """Its number."""
+    """Number of the query."""
     status: str
     """A `Status`, in lower case."""
     choice: str
     """Share of the choice on each option: a JSON list."""
     tie: int
-    """1 where the options were called equally good."""
+    """1 for a tie."""
     rater: str
-    """Who answered, and with which settings: a JSON object."""
+    """The rater and its settings: a JSON object."""
     shown_order: str
     """Options in the order in which they were shown: a JSON list."""
     seconds: float
     """Time the rater took."""
     asked_at: int
-    """Environment steps when it was asked."""
+    """Environment steps at the time of the query."""
     shown_sha256: str
-    """SHA-256 of the options: of what `shown_sum` says."""
+    """SHA-256 of the options: see `shown_sum`."""
     used_at: int | None = None
-    """Environment steps when the answer was first used; None where that is not known."""
+    """Environment steps when the answer was first used; None if unknown."""
     created_at: str | None = None
-    """The time of day then: ISO 8601, UTC."""
+    """Time of that first use: ISO 8601, UTC."""
 
     @property
     def event_id(self) -> str:
-        """Return what the answer is known by: the SHA-256 of the JSON list of all but when it was used."""
+        """Return the id of the answer: the SHA-256 of the JSON list of all fields but `used_at` and `created_at`."""
         return _sum(astuple(self)[:-2])
 
 
 def answers_of(preferences: Preferences) -> list[Answer]:
-    """Write each answer in plain values."""
-    told, queries = preferences.answers, preferences.queries
-    choice, seconds = told.choice.float(), preferences.seconds.float()  # as files hold them
+    """Convert answers to plain values."""
+    answers, queries = preferences.answers, preferences.queries
+    choice, seconds = answers.choice.float(), preferences.seconds.float()  # the precision of files
     raters = [json.dumps(asdict(info), sort_keys=True) for info in preferences.raters]
     return [
         Answer(
             query_id=int(queries.query_id[row]),
-            status=Status(int(told.status[row])).name.lower(),
+            status=Status(int(answers.status[row])).name.lower(),
             choice=json.dumps(choice[row].numpy().tolist()),
-            tie=int(told.tie[row]),
+            tie=int(answers.tie[row]),
             rater=raters[int(preferences.rater[row])],
             shown_order=json.dumps(preferences.shown_order[row].numpy().tolist()),
             seconds=float(seconds[row]),
@@ -81,33 +81,33 @@ def answers_of(preferences: Preferences) -> list[Answer]:
 
 def shown_sum(options: Segments) -> str:
     """Return the SHA-256 over length (int64), obs and action (float32) of K options, one after the other, unpadded."""
-    told = hashlib.sha256()
+    checksum = hashlib.sha256()
     for length, obs, action in zip(options.length, options.obs, options.action):
         for array in (length.long(), obs[: int(length) + 1].float(), action[: int(length)].float()):
-            told.update(array.cpu().contiguous().numpy().tobytes())
-    return told.hexdigest()
+            checksum.update(array.cpu().contiguous().numpy().tobytes())
+    return checksum.hexdigest()
 
 
 PATIENCE_S = 300.0
-"""Seconds that an answer waits for others who look into the file."""
+"""Seconds to wait for other processes that hold a lock on the file."""
 
 
 class AnswerLog:
-    """An SQLite file to which answers are appended; an answer that is there already is not written again.
+    """An append-only SQLite file of answers; an answer that is already there is not written again.
 
     Args:
-        file: Made when the first answer comes.
+        file: Created with the first answer.
     """
 
     def __init__(self, file: Path) -> None:
         self.file = file
 
     def append(self, preferences: Preferences, used_at: int | None) -> None:
-        """Write answers down, and wait until they are on the disk.
+        """Append answers, and wait until they are on the disk.
 
         Args:
-            preferences: What was answered.
-            used_at: Environment steps so far; None if that is not known any more.
+            preferences: The answered queries.
+            used_at: Environment steps so far; None if unknown.
 
         Raises:
             UserError: If they cannot be written.
@@ -125,10 +125,10 @@ class AnswerLog:
                     connection.executemany(f"INSERT OR IGNORE INTO answers VALUES ({places})", rows)
 
     def read(self) -> list[Answer]:
-        """Return all answers in the order in which they were written; none before the first.
+        """Return all answers in the order of writing; an empty list before the first.
 
         Raises:
-            DamageError: If the file is not what was written.
+            DamageError: If the file is damaged.
             UserError: If it cannot be read for another reason.
         """
         names = [field.name for field in fields(Answer)]
@@ -136,7 +136,7 @@ class AnswerLog:
         for *values, seal in self._rows(", ".join([*names, "sha256"])):
             answer = Answer(**dict(zip(names, values)))
             if any(isinstance(value, bytes) for value in values) or _seal(answer) != seal:
-                raise DamageError(f"{self.file} is damaged: an answer is not what was written; {GO_ON}.")
+                raise DamageError(f"{self.file} is damaged: the SHA-256 of an answer is not that of its row; {GO_ON}.")
             answers.append(answer)
         return answers
 
@@ -147,11 +147,11 @@ class AnswerLog:
             with closing(sqlite3.connect(self.file)) as connection:
                 if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'answers'").fetchall():
                     return []
-                if problems := [told for (told,) in connection.execute("PRAGMA integrity_check") if told != "ok"]:
+                if problems := [found for (found,) in connection.execute("PRAGMA integrity_check") if found != "ok"]:
                     raise sqlite3.DatabaseError(problems[0].splitlines()[-1])
                 return connection.execute(f"SELECT {columns} FROM answers ORDER BY rowid").fetchall()
         except sqlite3.OperationalError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # what Python itself cannot decode has none
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # errors of Python's own decoding have none
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
                 raise UserError(f"{self.file} cannot be read: {error}.") from error
             raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
@@ -159,14 +159,14 @@ class AnswerLog:
             raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
 
     def check(self, preferences: Preferences | None, *, mend: bool = False) -> None:
-        """See that the answers of a checkpoint are there; what was written later stays.
+        """Check that the log has the answers of a checkpoint; later answers are kept.
 
         Args:
-            preferences: The answers then; None before the first.
-            mend: Whether a log that is damaged is set aside and written again; otherwise it is refused.
+            preferences: The answers in the checkpoint; None before the first.
+            mend: Whether to set a damaged log aside and write it again, instead of raising.
 
         Raises:
-            UserError: If it is damaged or missing.
+            UserError: If the log is damaged or missing.
         """
         expected = [] if preferences is None else [answer.event_id for answer in answers_of(preferences)]
         try:

@@ -1,4 +1,4 @@
-"""Checkpoints: the state to resume a run from, written so that a stop at any moment leaves the last one whole."""
+"""Checkpoints: states to resume a run from, written atomically, so that interruptions leave the last one intact."""
 
 import json
 import shutil
@@ -20,11 +20,11 @@ _ARRAYS, _PLAIN, _MANIFEST = "arrays.safetensors", "plain.json", "manifest.json"
 
 
 class Shard(NamedTuple):
-    """What was recorded since the last checkpoint; written once, shared by all checkpoints that need it."""
+    """The rows recorded since the last checkpoint; written once, and shared by all checkpoints that need them."""
 
     state: State
     end: int
-    """How much had been recorded when it was taken."""
+    """Position of the recorder at its end, in the units of `horizon`."""
 
 
 class Checkpoints:
@@ -33,7 +33,7 @@ class Checkpoints:
         step-000204800/  arrays.safetensors, plain.json, manifest.json (SHA-256 of these and of the shards it needs)
         shards/          000000.safetensors, ...
 
-    A checkpoint is made under another name, synced and renamed, so that it is there as a whole or not at all.
+    A checkpoint is written under a temporary name, synced and renamed, so that it is complete or absent.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -44,20 +44,20 @@ class Checkpoints:
         self._saved_s = time.monotonic()
 
     def are_older_than(self, minutes: float) -> bool:
-        """Tell whether nothing has been saved for that long."""
+        """Return whether the last checkpoint is older than this."""
         return time.monotonic() - self._saved_s > 60 * minutes
 
     def save(self, steps: int, state: State, shard: Shard | None = None, horizon: int = 0) -> None:
-        """Write a checkpoint, and drop those before the last two.
+        """Write a checkpoint, and remove all but the last two.
 
         Args:
             steps: Environment steps so far.
             state: The state to resume from.
-            shard: What was recorded since the last checkpoint.
+            shard: Rows recorded since the last checkpoint.
             horizon: Shards that end at or before this are no longer needed.
 
         Raises:
-            UserError: If it cannot be written; those before stay.
+            UserError: If it cannot be written; earlier ones are kept.
         """
         with writing(self.folder):
             self._save(steps, state, shard, horizon)
@@ -65,7 +65,7 @@ class Checkpoints:
 
     def _save(self, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
         (self.folder / "shards").mkdir(parents=True, exist_ok=True)
-        for path in self._given_up:  # those after the one that was gone on from
+        for path in self._given_up:  # checkpoints after the one that was resumed
             shutil.rmtree(path)
         self._given_up = []
         if shard is not None:
@@ -76,7 +76,7 @@ class Checkpoints:
         self._shards = [kept for kept in self._shards if kept["end"] > horizon]
         arrays, plain = flatten(state)
         part = self.folder / f".step-{steps:012d}"
-        shutil.rmtree(part, ignore_errors=True)  # of a save that was cut off
+        shutil.rmtree(part, ignore_errors=True)  # left by an interrupted save
         part.mkdir()
         _write_arrays(part / _ARRAYS, arrays)
         try:
@@ -92,13 +92,12 @@ class Checkpoints:
         self._drop_old()
 
     def load(self, which: Which = "latest") -> tuple[State, list[State]] | None:
-        """Read the last checkpoint or the one before, and its shards; None if none was written yet.
+        """Read the last checkpoint or the one before, and its shards; None before the first.
 
-        What is saved from here on continues from it; later ones are removed then. If there is but one, it is the
-        previous one as well.
+        The next save continues from it and removes later ones. If there is only one, it is also the previous one.
 
         Raises:
-            UserError: If a file is missing or damaged, or the previous one is asked for and there is none.
+            UserError: If a file is missing or damaged, or there is no previous one.
         """
         found = sorted(self.folder.glob("step-*"))
         if not found and which == "previous":
@@ -118,7 +117,7 @@ class Checkpoints:
         return state, [unflatten(load_file(self.folder / shard["name"]), {}) for shard in manifest["shards"]]
 
     def clear(self) -> None:
-        """Remove all checkpoints and shards: a run that has finished needs none."""
+        """Remove all checkpoints and shards, which a finished run does not need."""
         for path in (*self.folder.glob("step-*"), *self.folder.glob(".step-*"), self.folder / "shards"):
             shutil.rmtree(path, ignore_errors=True)
 
@@ -129,7 +128,7 @@ class Checkpoints:
             shutil.rmtree(path)
         try:
             kept = [read_sealed_json(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
-        except UserError:  # nobody knows what the one before needs: nothing is removed while it is there
+        except UserError:  # the shards of a damaged checkpoint are unknown, so nothing is removed
             return
         needed = {self.folder / shard["name"] for manifest in kept for shard in manifest["shards"]}
         for file in (self.folder / "shards").iterdir():

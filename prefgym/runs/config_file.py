@@ -1,4 +1,4 @@
-"""The configuration of a run folder, read as data: no module is imported, and no function called, that a file names."""
+"""The configuration of a run folder, read as data: reading imports no module and calls no function named in a file."""
 
 import sys
 from collections.abc import Mapping
@@ -19,7 +19,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
     Raises:
         UserError: If `path` is no run folder, the configuration is damaged, or using it would import a module that
-            nobody here has asked for.
+            the user has not named.
     """
     file = path / "config.yaml"
     if not file.is_file():
@@ -30,21 +30,21 @@ def read_config(path: Path) -> dict[str, Any]:
         config = None
     if not isinstance(config, dict):
         raise DamageError(f"{file} is damaged: it cannot be read.")
-    told = cast(dict[str, Any], config)
-    if not isinstance(told.get("env"), str):
+    content = cast(dict[str, Any], config)
+    if not isinstance(content.get("env"), str):
         raise DamageError(f"{file} is damaged: it does not name an environment.")
-    settings = told.get("agent_cfg")
+    settings = content.get("agent_cfg")
     algorithm = cast("dict[str, Any]", settings).get("algorithm") if isinstance(settings, dict) else None
-    for name in (algorithm, *(told.get(kind) for kind in ("rater", "reward", "sampler", "agent"))):
+    for name in (algorithm, *(content.get(kind) for kind in ("rater", "reward", "sampler", "agent"))):
         if isinstance(name, str):
             check_import(name, file)
-    for name in made_by(told):
+    for name in made_by(content):
         check_call(name, file)
-    return told
+    return content
 
 
 def made_by(config: Mapping[str, Any]) -> list[str]:
-    """Name what makes the environments of a configuration: the environment, and the wrappers around it."""
+    """List the makers of a configuration's environments: the environment id, and the wrappers around it."""
     settings: object = config.get("env_cfg")
     wrappers = cast("dict[str, Any]", settings).get("wrappers", ()) if isinstance(settings, dict) else ()
     return [str(name) for name in (config.get("env", ""), *wrappers)]
@@ -54,7 +54,7 @@ def check_import(name: str, file: Path) -> None:
     """Allow `module:Name` in a file only if the module is imported already: loading a file runs no code.
 
     Raises:
-        UserError: If it is not.
+        UserError: If it is not imported.
     """
     module, colon, _ = name.partition(":")
     if colon and module not in {*sys.modules, "stable_baselines3"}:
@@ -62,7 +62,7 @@ def check_import(name: str, file: Path) -> None:
 
 
 def check_call(name: str, file: Path) -> None:
-    """Allow `module:EnvId`, or what makes an environment, in a file: as `check_import`, and no function is called.
+    """Allow `module:EnvId`, or an environment's maker, in a file: as `check_import`, and no function is called.
 
     A function of an imported module could be any, such as `os:system`. It is called only if the user of this process
     has named its module: by `--import`, or for a run of this process.
@@ -80,4 +80,4 @@ def check_call(name: str, file: Path) -> None:
 
 
 def _ask_to_import(module: str, file: Path) -> str:
-    return f"{file} asks for the module {module}; if you trust it, say so: prefgym --import {module} ..."
+    return f"{file} asks for the module {module}; if you trust it, run prefgym --import {module} ..."

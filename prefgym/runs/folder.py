@@ -1,4 +1,4 @@
-"""Run folders: configuration, metrics, what was learned, and a manifest over all of it."""
+"""Run folders: configuration, metrics, learned weights, and a manifest of all files."""
 
 import fcntl
 import hashlib
@@ -37,42 +37,42 @@ from prefgym.common.revision import git_revision
 from prefgym.common.states import State, flatten
 from prefgym.runs.config_file import made_by, read_config
 
-GO_ON = "prefgym train --resume RUN --resume-from previous goes on without what is lost"
+GO_ON = "prefgym train --resume RUN --resume-from previous continues without the lost files"
 _LOCK = ".lock"
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
 
 class RunConfig(Protocol):
-    """What a run folder asks of a configuration: a frozen dataclass that says where the run is kept."""
+    """The configuration of a run folder: a frozen dataclass with the run's path and title."""
 
     __dataclass_fields__: ClassVar[dict[str, Field[Any]]]
 
     @property
     def out(self) -> Path | None:
-        """Return the run folder; None for one that is named by title and time."""
+        """Return the run folder; None for a name made of title and time."""
         ...
 
     @property
     def title(self) -> str:
-        """Name the run, but for the time."""
+        """Return the name of the run, without the time."""
         ...
 
     @property
     def command(self) -> tuple[str, ...]:
-        """Return the command line that began the run."""
+        """Return the command line that started the run."""
         ...
 
 
 class RunFolder:
-    """A run folder that is being written.
+    """A run folder open for writing.
 
     Args:
         cfg: Resolved configuration.
-        resume: Whether the folder is there; `rewind` says from where it is written on.
-        prepare: What is done with a new folder before it is that of a run.
+        resume: Whether the folder exists; `rewind` then sets the position to continue from.
+        prepare: Called with a new folder before it becomes a run folder.
 
     Raises:
-        UserError: If a new run's folder exists, or another process writes it.
+        UserError: If the folder of a new run exists, or another process writes to it.
     """
 
     def __init__(
@@ -85,7 +85,7 @@ class RunFolder:
         with writing(self.path):
             self.path.mkdir(parents=True, exist_ok=resume)
             if not resume:
-                for name in made_by(plain(asdict(cfg))):  # what this process was given, it may read again
+                for name in made_by(plain(asdict(cfg))):  # modules named to this process may be read back
                     trust(name)
                 prepare(self.path)
                 write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
@@ -97,27 +97,27 @@ class RunFolder:
         self._started = time.perf_counter()
 
     def state_dict(self) -> State:
-        """Return what is written, and on the disk, and the time that took."""
+        """Return the size of the metrics on the disk, and the elapsed time."""
         sync(self._metrics)
         written = {"metrics_bytes": self._metrics.stat().st_size, "metrics_sha256": digest(self._metrics)}
         return {**written, "wall_time_s": self.wall_time_s}
 
     def rewind(self, state: State, steps: int, *, mend: bool = False) -> None:
-        """Forget what was written after `state_dict`, at so many steps; from the beginning if the state is empty.
+        """Drop everything written after `state_dict`, at a number of steps; everything if the state is empty.
 
         Args:
-            state: As returned by `state_dict`.
-            steps: Environment steps then.
-            mend: Whether metrics that are damaged are set aside, and written on without; otherwise they are refused.
+            state: State from `state_dict`.
+            steps: Environment steps at that time.
+            mend: Whether to set damaged metrics aside and continue without them, instead of raising.
 
         Raises:
-            UserError: If not all that was written then is there.
+            UserError: If metrics written at that time are missing or damaged.
         """
         num_bytes = state.get("metrics_bytes", 0)
         kept = self._metrics.read_bytes()[:num_bytes] if self._metrics.is_file() else b""
         if num_bytes and hashlib.sha256(kept).hexdigest() != state["metrics_sha256"]:
             if not mend:
-                problem = "damaged: it is not what was written" if self._metrics.is_file() else "missing"
+                problem = "damaged: its content has changed" if self._metrics.is_file() else "missing"
                 command = (self.cfg.command or ("prefgym", "train"))[1]
                 raise DamageError(f"{self._metrics} is {problem}; {GO_ON.replace('train', command)}.")
             set_aside(self._metrics)
@@ -135,15 +135,15 @@ class RunFolder:
     def log(self, steps: int, metrics: Mapping[str, float | None]) -> None:
         """Append one line to `metrics.jsonl` and the same to TensorBoard.
 
-        What is None is left out; what is not finite is null in JSON, which has no word for it.
+        None is left out; numbers that are not finite become null in JSON, which cannot represent them.
         """
         elapsed = self.wall_time_s
         clock = {"time/total_timesteps": steps, "time/time_elapsed": elapsed, "time/fps": steps / elapsed}
         line = clock | {name: value for name, value in metrics.items() if value is not None}
-        told = {name: value if math.isfinite(value) else None for name, value in line.items()}
+        record = {name: value if math.isfinite(value) else None for name, value in line.items()}
         with writing(self._metrics):
             with self._metrics.open("a") as file:
-                file.write(json.dumps(told) + "\n")
+                file.write(json.dumps(record) + "\n")
             if self._board is not None:
                 for name, value in line.items():
                     self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
@@ -156,7 +156,7 @@ class RunFolder:
         write_text(file, json.dumps(plain(value), indent=2) + "\n")
 
     def dump(self, error: NotFiniteError, steps: int) -> Path:
-        """Write what was seen when something was not finite; return the folder."""
+        """Write the arrays of a `NotFiniteError` to a folder, and return it."""
         folder = self.folder("dump")
         with writing(folder):
             save_file(flatten(error.arrays)[0], folder / "arrays.safetensors")
@@ -170,17 +170,17 @@ class RunFolder:
         return folder
 
     def close(self) -> None:
-        """Close the logs, and let others write the folder."""
+        """Close the logs, and release the lock on the folder."""
         if self._board is not None:
             self._board.close()
         self._lock.close()
 
 
 def lock(folder: Path) -> IO[str]:
-    """Keep other processes from writing a folder until what is returned is closed, or this process ends.
+    """Lock a folder against other writers until the returned file is closed, or this process ends.
 
     Raises:
-        UserError: If another process does so.
+        UserError: If another process holds the lock.
     """
     file = (folder / _LOCK).open("w")
     try:
@@ -192,7 +192,7 @@ def lock(folder: Path) -> IO[str]:
 
 
 def set_aside(file: Path) -> None:
-    """Rename a damaged file to NAME.damaged, NAME.damaged-2 and so on, and say so; of a missing one, say that."""
+    """Rename a damaged file to NAME.damaged, NAME.damaged-2 and so on, and report it, or that it was missing."""
     if not file.is_file():
         print(f"{file} was missing", file=sys.stderr)
         return
@@ -203,10 +203,10 @@ def set_aside(file: Path) -> None:
 
 
 def verify_in(run: Path, *names: str) -> None:
-    """Compare files of a run that has ended with the manifest.
+    """Compare files of a finished run with its manifest.
 
     Raises:
-        UserError: If the run has not ended, or a file was not part of it, is missing or is damaged.
+        UserError: If the run has not finished, or a file is missing, damaged or not in the manifest.
     """
     sums = read_sums(run)
     for name in names:
@@ -216,12 +216,12 @@ def verify_in(run: Path, *names: str) -> None:
 
 
 def verify_part(run: Path, path: str) -> str:
-    """Compare the files of a part that a run has learned with the manifest.
+    """Compare the files of a learned part of a run with the manifest.
 
     Args:
         run: Run folder.
-        path: Where they are in it, without suffix; what has a name that goes on with a dash belongs to it, such as a
-            policy that is corrected.
+        path: Their path in it, without suffix. Files whose names continue with a dash belong to the part, such as the
+            base policy of a residual agent.
 
     Returns:
         A checksum of all of them.
@@ -237,33 +237,35 @@ def verify_part(run: Path, path: str) -> str:
 
 
 _REPORTED = ("config.yaml", "metrics.jsonl", "result.json", "report/", "preferences/")
-"""What a report shows."""
+"""The files that a report shows."""
 
 
 def verify_reported(run: Path) -> None:
-    """Compare all that a report shows with the manifest; say so if there is none yet.
+    """Compare the files that a report shows with the manifest; warn if there is none yet.
 
     Raises:
         UserError: If a file is missing or damaged.
     """
-    read_config(run)  # a folder that is no run is told as such
+    read_config(run)  # raises for a folder that is not a run
     if (run / "manifest.json").is_file():
         verify_in(run, *(name for name in read_sums(run) if name.startswith(_REPORTED)))
     else:
-        print(f"{run} has not finished: what it shows so far is not checked for damage", file=sys.stderr)
+        print(f"{run} has not finished: its files are not checked for damage", file=sys.stderr)
 
 
 def read_sums(run: Path) -> dict[str, str]:
-    """Read the SHA-256 of each file of a run that has ended.
+    """Read the SHA-256 of each file of a finished run.
 
     Raises:
-        UserError: If it has not, or the manifest is damaged.
+        UserError: If it has not finished, or the manifest is damaged.
     """
-    config = read_config(run)  # a folder that is no run is told as such
+    config = read_config(run)  # raises for a folder that is not a run
     manifest = run / "manifest.json"
     if not manifest.is_file():
         command = "train-offline" if "updates" in config else "train"  # Python begins runs without a command line
-        raise UserError(f"{run} has no manifest.json: if it was stopped, prefgym {command} --resume {run} goes on.")
+        raise UserError(
+            f"{run} has no manifest.json: if it was stopped, continue with prefgym {command} --resume {run}."
+        )
     sums = read_sealed_json(manifest).get("sha256")
     if not isinstance(sums, dict):
         raise DamageError(f"{manifest} is damaged: it names no files.")
@@ -271,9 +273,9 @@ def read_sums(run: Path) -> dict[str, str]:
 
 
 def write_manifest(path: Path) -> None:
-    """Write which versions made a run folder, and the checksum of each file in it but checkpoints; to be called last.
+    """Write the manifest of a run folder: versions, and checksums of all files but checkpoints. To be called last.
 
-    A folder without a manifest is that of a run that has not finished.
+    A run folder without a manifest has not finished.
     """
     unlisted = [path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
     files = sorted(
@@ -294,7 +296,7 @@ def write_manifest(path: Path) -> None:
 
 
 def renew_in_manifest(run: Path, name: str) -> None:
-    """Note that a file was written again; a run without a manifest gets none."""
+    """Update the checksum of a rewritten file; a run without a manifest gets none."""
     file = run / "manifest.json"
     if file.is_file():
         manifest = read_sealed_json(file)
@@ -303,7 +305,7 @@ def renew_in_manifest(run: Path, name: str) -> None:
 
 
 def has_finished(path: Path) -> bool:
-    """Tell whether a run came to its end, and was not stopped by Ctrl-C."""
+    """Return whether a run finished, rather than being stopped by Ctrl-C."""
     result = path / "result.json"
     if not (path / "manifest.json").is_file() or not result.is_file():
         return False
@@ -312,7 +314,7 @@ def has_finished(path: Path) -> bool:
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401
-    """Turn paths and tuples into what YAML and JSON know."""
+    """Convert paths and tuples to values of YAML and JSON."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType]
     if isinstance(value, (list, tuple)):

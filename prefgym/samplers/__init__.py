@@ -1,4 +1,4 @@
-"""Samplers: which segments to ask about. `make(name, ...)` builds one, `names()` lists them."""
+"""Samplers: they select the segments of queries. `make(name, ...)` builds one, `names()` lists them."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Candidates: draw more queries than are asked, and choose among them."""
+"""Candidates: sample more queries than needed, and choose among them."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from prefgym.samplers.sources import AllSteps, RecentSteps, Source
 
 @dataclass(frozen=True, kw_only=True)
 class SamplerCfg:
-    """What a query looks like and where it comes from.
+    """Size of queries, and the recorded steps they are sampled from.
 
     Raises:
         ValueError: If a value lies outside its range.
@@ -25,42 +25,42 @@ class SamplerCfg:
     segment_length: Annotated[Count, tyro.conf.arg(aliases=("--segment-length",))] = 50
     """Longest segment, in steps."""
     num_options: Annotated[int, Within(2)] = 2
-    """Segments shown together in a query."""
+    """Segments per query."""
     keep_short: bool = True
-    """Whether windows that meet a termination are kept, cut there."""
+    """Whether windows that reach a termination are kept, shortened to it."""
     recent_steps: Count | None = 100_000
-    """Draw only from the most recent steps, counted over all envs, as B-Pref's latest hundred episodes of a thousand
-    steps, but from twice the length of a segment in each env at least; None draws from all that are recorded."""
+    """Sample only from the most recent steps, counted over all environments, but at least from twice the length of a
+    segment in each; None samples from all recorded steps. The default is B-Pref's: a hundred episodes of 1000 steps."""
 
     __post_init__ = check
 
     @property
     def source(self) -> Source:
-        """Return which recorded steps segments are drawn from."""
+        """Return the source: the recorded steps from which segments are sampled."""
         return AllSteps() if self.recent_steps is None else RecentSteps(self.recent_steps)
 
 
 @dataclass(frozen=True, kw_only=True)
 class CandidateSamplerCfg(SamplerCfg):
-    """What a query looks like, and how many are looked at for one that is asked.
+    """Size of queries, and the number of candidates per query.
 
     Raises:
         ValueError: If a value lies outside its range.
     """
 
     oversample: Count = 10
-    """Candidates drawn per query; 10 is B-Pref's `large_batch`."""
+    """Candidates sampled per query; 10 is B-Pref's `large_batch`."""
 
 
 class CandidateSampler(ABC):
-    """Draw candidates uniformly and ask about the best of them; without a fitted learner, ask uniformly."""
+    """Sample candidates uniformly and choose the best of them; without a fitted learner, sample queries uniformly."""
 
     def __init__(self, cfg: CandidateSamplerCfg, *, source: Source | None = None) -> None:
         """Keep the settings.
 
         Args:
-            cfg: What queries look like and how many candidates are drawn.
-            source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
+            cfg: Size of queries and number of candidates.
+            source: Recorded steps to sample from; None for those of `cfg.recent_steps`.
         """
         self.cfg = cfg
         self.source = source or cfg.source
@@ -70,20 +70,20 @@ class CandidateSampler(ABC):
         """Choose among candidates.
 
         Args:
-            recorder: Where the segments can be copied out of.
+            recorder: Source of the segments.
             learner: A fitted learner.
             candidates: Starts of the options of each candidate. Shape: (N, K), int64.
-            num_queries: How many to choose.
+            num_queries: Number to choose.
 
         Returns:
             Row numbers of the chosen candidates. Shape: (num_queries,), int64.
         """
 
     def __call__(self, recorder: Recorder, learner: Learner | None, num_queries: int, generator: Generator) -> Segments:
-        """Choose options for `num_queries` questions. Batch shape: (B, K).
+        """Choose the options of `num_queries` queries. Batch shape: (B, K).
 
         Raises:
-            NoSegmentError: If no segment of the asked length can be drawn yet.
+            NoSegmentError: If no segment of the configured length can be sampled yet.
         """
         cfg = self.cfg
         starts = self.source(recorder, cfg.segment_length, keep_short=cfg.keep_short)
@@ -96,17 +96,17 @@ class CandidateSampler(ABC):
 
 
 def sample_queries(starts: Tensor, num_queries: int, num_options: int, generator: Generator) -> Tensor:
-    """Draw the starts of each query's options uniformly, no start twice in a query if there are enough.
+    """Sample the starts of each query's options uniformly, without repetition in a query if there are enough.
 
     Returns:
         Starts of the options. Shape: (num_queries, num_options), int64.
 
     Raises:
-        NoSegmentError: If there is nothing to draw from.
+        NoSegmentError: If there are no starts.
     """
     num_starts = len(starts)
     if num_starts == 0:
-        raise NoSegmentError("no segment can be drawn: no episode that was recorded is long enough or has terminated")
+        raise NoSegmentError("no segment can be sampled: no recorded episode is long enough or has terminated")
     picks = torch.randint(num_starts, (num_queries, num_options), generator=generator)
     while num_starts >= num_options and bool((repeated := _repeats(picks)).any()):
         picks[repeated] = torch.randint(num_starts, (int(repeated.sum()), num_options), generator=generator)

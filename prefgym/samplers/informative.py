@@ -1,4 +1,4 @@
-"""Ask where the learner is unsure: its members disagree, or each of them wavers."""
+"""Samplers that query where the learner is uncertain: by disagreement of its members, or by their entropy."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -15,22 +15,22 @@ from prefgym.core.segments import Segments
 from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
 from prefgym.samplers.sources import Source
 
-# Steps the learner sees at once: enough to keep its matrix products busy, few enough to stay in cache.
+# Steps per pass through the learner: enough to keep its matrix products busy, few enough to stay in cache.
 CHUNK_STEPS = 2**14
 
 
 @dataclass(frozen=True, kw_only=True)
 class DisagreementSamplerCfg(CandidateSamplerCfg):
-    """Ask where the members of the ensemble disagree most."""
+    """Query where the members of the ensemble disagree most."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class EntropySamplerCfg(CandidateSamplerCfg):
-    """Ask where the members of the ensemble waver most."""
+    """Query where the members' predicted choices have the highest entropy."""
 
 
 class DisagreementSampler(CandidateSampler):
-    """Ask the candidates whose choice the members of the ensemble disagree about most."""
+    """Choose the candidates on whose answers the members of the ensemble disagree most."""
 
     def __init__(self, cfg: DisagreementSamplerCfg | None = None, *, source: Source | None = None) -> None:
         super().__init__(cfg or DisagreementSamplerCfg(), source=source)
@@ -42,7 +42,7 @@ class DisagreementSampler(CandidateSampler):
 
 
 class EntropySampler(CandidateSampler):
-    """Ask the candidates about which each member of the ensemble is least certain."""
+    """Choose the candidates whose predicted choices have the highest entropy, averaged over members."""
 
     def __init__(self, cfg: EntropySamplerCfg | None = None, *, source: Source | None = None) -> None:
         super().__init__(cfg or EntropySamplerCfg(), source=source)
@@ -79,10 +79,10 @@ def entropy(p: Tensor) -> Tensor:
 
 @torch.no_grad()
 def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tensor, length: int) -> Tensor:
-    """Return what each member of the learner thinks would be chosen, in one pass over the candidates.
+    """Predict the choices of each member of the learner, in one pass over the candidates.
 
     Args:
-        recorder: Where the segments are copied out of, a part at a time.
+        recorder: Source of the segments, which are copied in parts.
         learner: A fitted learner.
         candidates: Starts of the options of each candidate. Shape: (N, K), int64.
         length: Longest segment, in steps.
@@ -99,12 +99,12 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
         segments = recorder.segments(candidates[first : first + chunk], length, truth=False)
         scores.append(learned_scores(learner, segments).cpu())
     all_scores = torch.cat(scores, dim=1)
-    check_finite("what the learner thinks of the sampler's candidates", all_scores)
+    check_finite("the learner's score of the sampler's candidates", all_scores)
     return BradleyTerry().probabilities(all_scores)
 
 
 def learned_scores(learner: Learner, segments: Segments) -> Tensor:
-    """Score segments as the learner's members choose between them. Shape: (E, ...)."""
+    """Score segments by the numbers from which the learner's members predict choices. Shape: (E, ...)."""
     if Capability.SCORES in capabilities_of(learner):
         return cast(ScoringLearner, learner).score(segments)
     return masked_return(learner.reward(segments), segments)

@@ -1,4 +1,4 @@
-"""Ask about what looks most different from what was asked before."""
+"""Samplers that cover the space of observations: a k-center of the candidates and earlier queries."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,29 +14,29 @@ from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
 from prefgym.samplers.informative import choice_probabilities, disagreement
 from prefgym.samplers.sources import Source
 
-# Queries asked before whose distances are computed at once; bounds the memory they take.
+# Earlier queries whose distances are computed at once; bounds the memory they take.
 CHUNK_ASKED = 1024
 
 
 @dataclass(frozen=True, kw_only=True)
 class KCenterSamplerCfg(CandidateSamplerCfg):
-    """Ask about candidates that cover all others closely."""
+    """Query candidates that cover all others closely."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class DisagreementKCenterSamplerCfg(CandidateSamplerCfg):
-    """Ask about candidates that cover closely those on which the members of the ensemble disagree.
+    """Query candidates that cover closely those on which the members of the ensemble disagree.
 
     Raises:
         ValueError: If a value lies outside its range.
     """
 
     keep: Annotated[float, Within(0, 1, above=True)] = 0.5
-    """Share of the candidates, those of highest disagreement, that coverage then chooses from."""
+    """Share of the candidates, those of highest disagreement, among which the k-center is chosen."""
 
 
 class KCenterSampler(CandidateSampler):
-    """Ask about candidates that cover all others closely, by their observations."""
+    """Choose candidates that cover all others closely, by their observations."""
 
     def __init__(
         self,
@@ -48,8 +48,8 @@ class KCenterSampler(CandidateSampler):
         """Keep the settings.
 
         Args:
-            cfg: What queries look like and how many candidates are drawn.
-            source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
+            cfg: Size of queries and number of candidates.
+            source: Recorded steps to sample from; None for those of `cfg.recent_steps`.
             asked: Returns the options of all earlier queries, of batch shape (M, K); they count as covered.
         """
         super().__init__(cfg or KCenterSamplerCfg(), source=source)
@@ -63,7 +63,7 @@ class KCenterSampler(CandidateSampler):
 
 
 class DisagreementKCenterSampler(KCenterSampler):
-    """Ask about candidates that cover those on which the members of the ensemble disagree."""
+    """Choose candidates that cover those on which the members of the ensemble disagree."""
 
     def __init__(
         self,
@@ -75,8 +75,8 @@ class DisagreementKCenterSampler(KCenterSampler):
         """Keep the settings.
 
         Args:
-            cfg: What queries look like, how many candidates are drawn and how many of them are kept.
-            source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
+            cfg: Size of queries, number of candidates, and the share of them to keep.
+            source: Recorded steps to sample from; None for those of `cfg.recent_steps`.
             asked: Returns the options of all earlier queries, of batch shape (M, K); they count as covered.
         """
         cfg = cfg or DisagreementKCenterSamplerCfg()
@@ -84,7 +84,7 @@ class DisagreementKCenterSampler(KCenterSampler):
         self.keep = cfg.keep
 
     def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
-        """Choose the candidates that cover the disputed ones. Shape: (num_queries,), int64."""
+        """Choose the candidates that cover those of high disagreement. Shape: (num_queries,), int64."""
         p = choice_probabilities(recorder, learner, candidates, self.cfg.segment_length)
         disputed = disagreement(p).topk(max(num_queries, int(self.keep * len(candidates)))).indices
         return disputed[super().choose(recorder, learner, candidates[disputed], num_queries)]
@@ -100,7 +100,7 @@ def k_center(features: Tensor, num_centers: int, covered: Tensor) -> Tensor:
 
     Args:
         features: Points. Shape: (N, D).
-        num_centers: How many to choose, at most N.
+        num_centers: Number to choose, at most N.
         covered: Points that count as chosen already. Shape: (M, D).
 
     Returns:
@@ -122,5 +122,5 @@ def k_center(features: Tensor, num_centers: int, covered: Tensor) -> Tensor:
 
 
 def _features(options: Segments) -> Tensor:
-    """Concatenate the observations of all options; what lies beyond a segment's length is 0. Shape: (N, D)."""
+    """Concatenate the observations of all options, with zeros beyond a segment's length. Shape: (N, D)."""
     return options.obs.flatten(1)

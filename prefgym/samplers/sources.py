@@ -1,4 +1,4 @@
-"""Sources: which recorded steps segments are drawn from."""
+"""Sources: the recorded steps from which segments are sampled."""
 
 from dataclasses import dataclass
 from typing import Protocol
@@ -10,7 +10,7 @@ from prefgym.core.protocols import Recorder
 
 
 class Source(Protocol):
-    """Which recorded steps a segment may start at."""
+    """A rule for the recorded steps at which a segment may start."""
 
     def __call__(self, recorder: Recorder, length: int, *, keep_short: bool) -> Tensor:
         """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
@@ -19,7 +19,7 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class AllSteps:
-    """Everything that is still recorded."""
+    """All recorded steps."""
 
     def __call__(self, recorder: Recorder, length: int, *, keep_short: bool) -> Tensor:
         """List the starts of segments of at most `length` steps. Shape: (M,), int64."""
@@ -28,14 +28,14 @@ class AllSteps:
 
 @dataclass(frozen=True)
 class RecentSteps:
-    """What the agent did lately, so that queries show its present behaviour.
+    """The most recent steps, so that queries show the agent's present behaviour.
 
     Raises:
-        ValueError: If there is no step to draw from.
+        ValueError: If `num_steps` is below 1.
     """
 
     num_steps: Count
-    """How many of the most recent steps, counted over all environments."""
+    """Number of the most recent steps, counted over all environments."""
 
     __post_init__ = check
 

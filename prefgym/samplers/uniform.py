@@ -1,4 +1,4 @@
-"""Ask about segments drawn uniformly."""
+"""The uniform sampler."""
 
 from dataclasses import dataclass
 
@@ -12,27 +12,27 @@ from prefgym.samplers.sources import Source
 
 @dataclass(frozen=True, kw_only=True)
 class UniformSamplerCfg(SamplerCfg):
-    """Draw every recorded step with equal probability as a segment's start."""
+    """Sample the starts of segments uniformly from the recorded steps."""
 
 
 class UniformSampler:
-    """Draw every recorded step with equal probability as a segment's start."""
+    """Sample the starts of segments uniformly from the recorded steps."""
 
     def __init__(self, cfg: UniformSamplerCfg | None = None, *, source: Source | None = None) -> None:
         """Keep the settings.
 
         Args:
-            cfg: What queries look like.
-            source: Which recorded steps segments are drawn from; None for what `cfg.recent_steps` says.
+            cfg: Size of queries.
+            source: Recorded steps to sample from; None for those of `cfg.recent_steps`.
         """
         self.cfg = cfg or UniformSamplerCfg()
         self.source = source or self.cfg.source
 
     def __call__(self, recorder: Recorder, learner: Learner | None, num_queries: int, generator: Generator) -> Segments:
-        """Choose options for `num_queries` questions; the learner is not asked. Batch shape: (B, K).
+        """Choose the options of `num_queries` queries, independently of the learner. Batch shape: (B, K).
 
         Raises:
-            NoSegmentError: If no segment of the asked length can be drawn yet.
+            NoSegmentError: If no segment of the configured length can be sampled yet.
         """
         starts = self.source(recorder, self.cfg.segment_length, keep_short=self.cfg.keep_short)
         chosen = sample_queries(starts, num_queries, self.cfg.num_options, generator)

@@ -1,1 +1,1 @@
-"""Problems whose truth is known: tabular MDPs, preference games, linear rewards."""
+"""Problems with exact solutions: tabular MDPs, preference games, linear rewards."""

@@ -1,8 +1,8 @@
-"""Games of a preference against itself: which mixture of options nothing else beats, even where preferences go round.
+"""Preference games: the minimax winner of a preference matrix, which exists even for intransitive preferences.
 
-P[i, j] is the chance that option i is preferred to option j. The minimax winner (Kreweras, 1965) is a mixture p that no
-option is preferred to more often than not: max_j sum_i P[j, i] p_i = 1/2. It is the Nash equilibrium of the symmetric
-zero-sum game that pays gain = P - 1/2.
+P[i, j] is the probability that option i is preferred to option j. The minimax winner (Kreweras, 1965) is a mixture p
+to which no option is preferred more often than not: max_j sum_i P[j, i] p_i = 1/2. It is the Nash equilibrium of the
+symmetric zero-sum game with payoff gain = P - 1/2.
 """
 
 from collections.abc import Callable
@@ -16,12 +16,12 @@ Move = Callable[[FloatArray, FloatArray], FloatArray]
 
 
 class Iterates(NamedTuple):
-    """What a solver went through."""
+    """The iterates of a solver."""
 
     last: FloatArray
     """The mixture after each step. Shape: (T, K)."""
     average: FloatArray
-    """The mean of all that was played until then. Shape: (T, K)."""
+    """The mean of all mixtures played until then. Shape: (T, K)."""
 
 
 def gain(preference: npt.ArrayLike) -> FloatArray:
@@ -35,12 +35,12 @@ def gain(preference: npt.ArrayLike) -> FloatArray:
     """
     p = np.asarray(preference, np.float64)
     if p.ndim != 2 or p.shape[0] != p.shape[1] or not np.allclose(p + p.T, 1.0) or p.min() < 0.0:
-        raise ValueError("a preference is a square matrix of chances, P[i, j] + P[j, i] = 1")
+        raise ValueError("a preference must be a square matrix of chances with P[i, j] + P[j, i] = 1")
     return p - 0.5
 
 
 def exploitability(preference: npt.ArrayLike, mixture: npt.ArrayLike) -> FloatArray:
-    """Return by how much the best reply is preferred more often than not: max_j sum_i P[j, i] p_i - 1/2.
+    """Return the gain of the best response against a mixture: max_j sum_i P[j, i] p_i - 1/2.
 
     Args:
         preference: P. Shape: (K, K).
@@ -50,7 +50,7 @@ def exploitability(preference: npt.ArrayLike, mixture: npt.ArrayLike) -> FloatAr
         0 for a minimax winner, more for all others. Shape: (...,).
 
     >>> rock_paper_scissors = [[0.5, 0.0, 1.0], [1.0, 0.5, 0.0], [0.0, 1.0, 0.5]]
-    >>> float(exploitability(rock_paper_scissors, [1.0, 0.0, 0.0]))  # paper wins always
+    >>> float(exploitability(rock_paper_scissors, [1.0, 0.0, 0.0]))  # paper always wins
     0.5
     """
     return (np.asarray(mixture, np.float64) @ gain(preference).T).max(-1)
@@ -77,14 +77,14 @@ def minimax_winner(preference: npt.ArrayLike) -> FloatArray:
 
 
 def mirror_descent(preference: npt.ArrayLike, num_steps: int, rate: float | None = None) -> Iterates:
-    """Play multiplicative weights against oneself (Freund & Schapire, 1999): p_i <- p_i exp(rate (gain p)_i) / Z.
+    """Run multiplicative weights in self-play (Freund & Schapire, 1999): p_i <- p_i exp(rate (gain p)_i) / Z.
 
-    The last mixture circles; the average is exploited by at most log(K) / (rate T) + rate / 8.
+    The last mixture cycles; the exploitability of the average is at most log(K) / (rate T) + rate / 8.
 
     Args:
         preference: P. Shape: (K, K).
         num_steps: T.
-        rate: Step size; sqrt(8 log(K) / T) unless said, for which that bound is sqrt(log(K) / (2 T)).
+        rate: Step size; by default sqrt(8 log(K) / T), for which the bound is sqrt(log(K) / (2 T)).
     """
     payoff = gain(preference)
     step = float(np.sqrt(8 * np.log(len(payoff)) / num_steps)) if rate is None else rate
@@ -97,9 +97,9 @@ def mirror_descent(preference: npt.ArrayLike, num_steps: int, rate: float | None
 
 
 def mirror_prox(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) -> Iterates:
-    """Look half a step ahead before each step of multiplicative weights (Nemirovski, 2004).
+    """Run mirror-prox: multiplicative weights with an extrapolation before each step (Nemirovski, 2004).
 
-    The average of what is seen ahead is exploited by at most log(K) / (rate T), for rates of at most 2.
+    The exploitability of the average extrapolation is at most log(K) / (rate T), for rates of at most 2.
 
     Args:
         preference: P. Shape: (K, K).
@@ -110,9 +110,9 @@ def mirror_prox(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) ->
 
 
 def extragradient(preference: npt.ArrayLike, num_steps: int, rate: float = 1.0) -> Iterates:
-    """Look half a step ahead before each projected gradient step (Korpelevich, 1976); the last mixture converges.
+    """Run extragradient: projected gradient steps with extrapolation (Korpelevich, 1976); the last mixture converges.
 
-    The average of what is seen ahead is exploited by at most 1 / (rate T), for rates of at most 1 / ||gain||_2.
+    The exploitability of the average extrapolation is at most 1 / (rate T), for rates of at most 1 / ||gain||_2.
 
     Args:
         preference: P. Shape: (K, K).
@@ -131,35 +131,35 @@ def self_play(
     queue: int = 256,
     rate: float = 0.05,
 ) -> Iterates:
-    """Learn from single comparisons alone: self-play preference optimisation (SPO, arXiv:2401.04056) of a table.
+    """Run tabular self-play preference optimisation (SPO, arXiv:2401.04056), which sees single comparisons only.
 
-    Each step draws options from the mixture, compares each once with one of the queue of those drawn before, and raises
-    the logits of what was drawn by how often it won: the natural policy gradient, whose mean is a step of
-    multiplicative weights against the mixture of the queue.
+    Each step samples options from the mixture, compares each once with an option from a queue of earlier samples, and
+    raises the logits of the sampled options by their win rates. In expectation this natural policy gradient is a step
+    of multiplicative weights against the mixture of the queue.
 
     Args:
         preference: P. Shape: (K, K).
         num_steps: Steps.
-        generator: Draws options, opponents and answers.
-        batch: Comparisons a step.
-        queue: Drawn options that are remembered as opponents.
+        generator: Samples options, opponents and answers.
+        batch: Comparisons per step.
+        queue: Number of latest sampled options that serve as opponents.
         rate: Step size.
     """
     payoff = gain(preference)
     num = len(payoff)
     mixture, logits = _uniform(payoff), np.zeros(num)
-    remembered = np.zeros(0, np.int64)
+    earlier = np.zeros(0, np.int64)
     played: list[FloatArray] = []
     for _ in range(num_steps):
         drawn = generator.choice(num, batch, p=mixture)
-        remembered = np.concatenate([remembered, drawn])[-queue:]
-        opponent = generator.choice(remembered, batch)
+        earlier = np.concatenate([earlier, drawn])[-queue:]
+        opponent = generator.choice(earlier, batch)
         wins = generator.random(batch) < payoff[drawn, opponent] + 0.5
-        # E[ 1(drawn = i) (win - 1/2) / p_i ] = sum_j q_j gain[i, j], q being the mixture of the queue
+        # E[ 1(sampled = i) (win - 1/2) / p_i ] = sum_j q_j gain[i, j], q being the mixture of the queue
         logits += rate * np.bincount(drawn, (wins - 0.5) / mixture[drawn], num) / batch
         played.append(mixture)
         mixture = np.exp(logits - logits.max())
-        mixture = 0.99 * mixture / mixture.sum() + 0.01 / num  # nothing is forgotten for good
+        mixture = 0.99 * mixture / mixture.sum() + 0.01 / num  # no option vanishes for good
     return _iterates(played, played)
 
 
@@ -175,7 +175,7 @@ def project(point: FloatArray) -> FloatArray:
 
 
 def _look_ahead(payoff: FloatArray, num_steps: int, rate: float, move: Move) -> Iterates:
-    """Step twice from each mixture: first by what pays here, then, again from here, by what pays there."""
+    """Step twice from each mixture: by the payoff at the mixture, then again from it by that at the first step."""
     mixture = _uniform(payoff)
     last: list[FloatArray] = []
     ahead: list[FloatArray] = []

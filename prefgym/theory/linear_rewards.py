@@ -1,8 +1,9 @@
-"""Linear rewards learned from preferences over tabular segments, under two models of what people prefer.
+"""Linear rewards learned from preferences over tabular segments, under two models of human preferences.
 
 Partial return (Christiano et al., arXiv:1706.03741): P(1 over 2) = logistic(sum r_1 - sum r_2).
-Regret (Knox et al., arXiv:2206.02231): P(1 over 2) = logistic(regret_2 - regret_1), whose V* is that of the best of
-some policies, mixed softly: V(s) = sum_i softmax_i(psi_i(s) w / T) psi_i(s) w, with psi_i their successor features.
+Regret (Knox et al., arXiv:2206.02231): P(1 over 2) = logistic(regret_2 - regret_1), whose V* is a
+soft maximum over the values of some policies, V(s) = sum_i softmax_i(psi_i(s) w / T) psi_i(s) w, with psi_i their
+successor features.
 """
 
 from collections.abc import Callable
@@ -16,23 +17,23 @@ from prefgym.common.limits import Count, Positive, check
 from prefgym.theory.mdp import FloatArray, TabularMDP, TabularSegments, discounts
 
 Score = Callable[[Tensor], Tensor]
-"""From weights (F,) to what each segment is worth (N,)."""
+"""From weights (F,) to the score of each segment (N,)."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class LinearCfg:
-    """How weights are fitted."""
+    """Settings of the fit of the weights."""
 
     learning_rate: Positive = 0.5
-    """Of Adam, on all pairs at once; it falls to 0 in a straight line."""
+    """Learning rate of Adam on all pairs at once; it falls linearly to 0."""
     gradient_steps: Count = 3000
-    """Steps of it, at most."""
+    """Largest number of steps of Adam."""
     patience: Count = 1000
-    """Steps without a lower loss, by 1e-8 of it at least, after which it is enough."""
+    """Steps without a relative improvement of the loss of 1e-8 after which the fit stops."""
     temperature: Positive = 0.001
-    """How softly policies are mixed, in units of return."""
+    """Temperature of the soft maximum over policies, in units of return."""
     num_policies: Count = 300
-    """Random rewards whose best policies are mixed."""
+    """Number of random rewards whose best policies enter the soft maximum."""
 
     __post_init__ = check
 
@@ -44,13 +45,13 @@ def score_partial_return(segments: TabularSegments, gamma: float) -> Score:
 
 
 def score_regret(segments: TabularSegments, psi: FloatArray, gamma: float, temperature: float) -> Score:
-    """Score by minus the regret of what happened: sum_t gamma^t phi_t w + gamma^T V(s_T) - V(s_0).
+    """Score by minus the deterministic regret: sum_t gamma^t phi_t w + gamma^T V(s_T) - V(s_0).
 
     Args:
-        segments: From an environment in which nothing is random.
+        segments: Segments from a deterministic environment.
         psi: Successor features of some policies. Shape: (I, S, F).
         gamma: Discount per step.
-        temperature: Of the mixture.
+        temperature: Temperature of the soft maximum.
     """
     phi, known = torch.as_tensor(discounted(segments, gamma)), torch.as_tensor(psi)
     first, last = torch.as_tensor(segments.states[:, 0]), torch.as_tensor(segments.states[:, -1])
@@ -73,14 +74,14 @@ def fit_weights(score: Score, num_features: int, pairs: Tensor, choice: Tensor, 
     """Maximise the likelihood of choices between segments.
 
     Args:
-        score: What segments are worth.
+        score: Score of the segments under given weights.
         num_features: F.
-        pairs: Which two segments were compared. Shape: (B, 2).
+        pairs: Indices of the compared segments. Shape: (B, 2).
         choice: Share of the choice on the first; a tie has 1/2. Shape: (B,).
-        cfg: How.
+        cfg: Settings of the optimiser.
 
     Returns:
-        The weights with the lowest loss on the way. Shape: (F,).
+        The weights of the lowest loss. Shape: (F,).
     """
     weights = torch.zeros(num_features, dtype=torch.float64, requires_grad=True)
     optimizer = torch.optim.Adam([weights], lr=cfg.learning_rate)
@@ -101,10 +102,10 @@ def fit_weights(score: Score, num_features: int, pairs: Tensor, choice: Tensor, 
 
 
 def policies_for_random_rewards(mdp: TabularMDP, num: int, generator: np.random.Generator) -> FloatArray:
-    """Solve an environment for random rewards, of all orders of magnitude; the true one has no part in it.
+    """Solve an environment for random rewards of several orders of magnitude, independent of its true reward.
 
     Returns:
-        Successor features of the policies, each once. Shape: (I, S, F), I at most `num`.
+        Successor features of the distinct policies. Shape: (I, S, F), I at most `num`.
     """
     size = (num, len(mdp.weights))
     weights = generator.choice([-1.0, 1.0], size) * 10 ** generator.uniform(-1, 2, size)

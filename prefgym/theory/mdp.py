@@ -1,7 +1,7 @@
-"""Environments small enough to be known exactly: values by dynamic programming, segments as indices.
+"""Tabular environments: exact values by dynamic programming, and segments as indices.
 
-An env has S states, A actions, M outcomes of each action, and F reward features; the reward of an outcome is linear in
-its features. Terminal states lead to themselves and have no features.
+An environment has S states, A actions, M outcomes of each action, and F reward features; the reward of an outcome is
+linear in its features. Terminal states lead to themselves and have no features.
 """
 
 from dataclasses import dataclass, replace
@@ -18,24 +18,25 @@ BoolArray = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class TabularMDP:
-    """An environment of which all is known.
+    """A tabular Markov decision process.
 
     Raises:
-        ValueError: If shapes do not fit, probabilities do not sum to 1, or a terminal state can be left or gives.
+        ValueError: If shapes do not fit, probabilities do not sum to 1, or a terminal state can be left or
+            has features.
     """
 
     next_state: IntArray
-    """Where each outcome leads. Shape: (S, A, M)."""
+    """Next state of each outcome. Shape: (S, A, M)."""
     probability: FloatArray
-    """Of each outcome. Shape: (S, A, M)."""
+    """Probability of each outcome. Shape: (S, A, M)."""
     features: FloatArray
-    """Of each outcome. Shape: (S, A, M, F)."""
+    """Features of each outcome. Shape: (S, A, M, F)."""
     weights: FloatArray
     """Reward of each feature. Shape: (F,)."""
     is_terminal: BoolArray
-    """Shape: (S,)."""
+    """Whether a state is terminal. Shape: (S,)."""
     is_start: BoolArray
-    """Where episodes may start, each equally likely. Shape: (S,)."""
+    """Whether episodes may start in a state, each start being equally likely. Shape: (S,)."""
     gamma: float = 0.999
     """Discount per step."""
 
@@ -48,7 +49,7 @@ class TabularMDP:
         here = np.arange(self.num_states)
         stays = self.next_state == here[:, None, None]
         if not stays[self.is_terminal].all() or self.features[self.is_terminal].any():
-            raise ValueError("a terminal state leads to itself and gives nothing")
+            raise ValueError("a terminal state must lead to itself and have features of 0")
         if (self.is_start & self.is_terminal).any() or not self.is_start.any():
             raise ValueError("there must be states to start from, none of them terminal")
 
@@ -64,12 +65,12 @@ class TabularMDP:
 
     @cached_property
     def expected_features(self) -> FloatArray:
-        """Return the features that an action is expected to have. Shape: (S, A, F)."""
+        """Return the expected features of each action. Shape: (S, A, F)."""
         return np.einsum("sam,samf->saf", self.probability, self.features)
 
     @cached_property
     def transition(self) -> FloatArray:
-        """Return how likely an action leads from one state to another. Shape: (S, A, S)."""
+        """Return the probabilities of the next states. Shape: (S, A, S)."""
         p = np.zeros((self.num_states, self.num_actions, self.num_states))
         state, action, _ = np.indices(self.next_state.shape)
         np.add.at(p, (state, action, self.next_state), self.probability)
@@ -85,13 +86,13 @@ class TabularMDP:
         return replace(self, weights=np.asarray(weights, float))
 
     def successor_features(self, policy: FloatArray) -> FloatArray:
-        """Sum up the discounted features that a policy is expected to meet: psi = phi + gamma P psi.
+        """Return the expected discounted features of a policy: psi = phi + gamma P psi.
 
         Args:
             policy: Probability of each action. Shape: (S, A).
 
         Returns:
-            For each state. Shape: (S, F).
+            The successor features of each state. Shape: (S, F).
         """
         p = np.einsum("sa,sat->st", policy, self.transition)
         phi = np.einsum("sa,saf->sf", policy, self.expected_features)
@@ -115,28 +116,28 @@ class TabularMDP:
             value = self.value(policy)
             action_value = self.action_value(value)
             best = action_value.max(-1)
-            # a choice is only changed where that is a gain beyond rounding, so that this ends
+            # an action changes only for a gain beyond rounding errors, so that the iteration ends
             gains = best > action_value[states, chosen] + 1e-9 * np.maximum(1.0, np.abs(best))
             if not gains.any():
                 return Solution(value=value, action_value=action_value, policy=policy)
             chosen = cast(IntArray, np.where(gains, action_value.argmax(-1), chosen))
 
     def mean_return(self, policy: FloatArray) -> float:
-        """Return what a policy comes to, on average over the starts."""
+        """Return the discounted return of a policy, averaged over the starts."""
         return float(self.value(policy)[self.is_start].mean())
 
     def scaled_return(self, policy: FloatArray) -> float:
-        """Return how far a policy is from the uniform one, 0, to the best one, 1."""
+        """Return the return of a policy, scaled so that the uniform policy has 0 and the best one 1."""
         low, high = self.mean_return(self.uniform), self.mean_return(self.solve().policy)
         return (self.mean_return(policy) - low) / (high - low)
 
     def segments(self, num: int, length: int, generator: np.random.Generator) -> "TabularSegments":
-        """Draw segments of random actions that begin where episodes may start.
+        """Sample segments of uniformly random actions that begin in start states.
 
         Args:
-            num: How many.
-            length: Actions of each; those after a terminal state do nothing.
-            generator: Where the random numbers come from.
+            num: Number of segments.
+            length: Actions of each segment; those after a terminal state have no effect.
+            generator: Source of the random numbers.
         """
         states = np.zeros((num, length + 1), np.int64)
         states[:, 0] = generator.choice(np.flatnonzero(self.is_start), num)
@@ -152,7 +153,7 @@ class TabularMDP:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Solution:
-    """What is best in an environment."""
+    """The optimal values and policy of an environment."""
 
     value: FloatArray
     """V*. Shape: (S,)."""
@@ -167,11 +168,11 @@ class TabularSegments:
     """N segments of T actions each."""
 
     states: IntArray
-    """Shape: (N, T+1)."""
+    """States, the last one included. Shape: (N, T+1)."""
     actions: IntArray
-    """Shape: (N, T)."""
+    """Actions. Shape: (N, T)."""
     features: FloatArray
-    """Of what happened. Shape: (N, T, F)."""
+    """Features of the outcomes. Shape: (N, T, F)."""
 
     def __len__(self) -> int:
         return len(self.states)
@@ -190,9 +191,9 @@ def partial_return(segments: TabularSegments, weights: FloatArray, gamma: float)
 
 
 def regret(segments: TabularSegments, solution: Solution, gamma: float) -> FloatArray:
-    """Return how much worse the actions were than the best ones (Knox et al., arXiv:2206.02231, eq. 4).
+    """Return the regret of segments, compared with optimal actions (Knox et al., arXiv:2206.02231, eq. 4).
 
-    regret = sum_t gamma^t [V*(s_t) - Q*(s_t, a_t)]; where nothing is random that is
+    regret = sum_t gamma^t [V*(s_t) - Q*(s_t, a_t)]; in a deterministic environment this is
     V*(s_0) - sum_t gamma^t r_t - gamma^T V*(s_T). Shape: (N,).
     """
     discount = discounts(segments, gamma)

@@ -211,7 +211,7 @@ def test_what_does_not_follow_is_not_summed(make_env: MakeEnv) -> None:
 def test_other_envs_are_as_many(make_env: MakeEnv) -> None:
     agent = Residual(SMALL, make_env(), base_policy=biased).learn(16)
     other = SyncVectorEnv([type(cast(Any, make_env()).envs[0])] * 3, autoreset_mode=AutoresetMode.SAME_STEP)
-    with pytest.raises(ValueError, match="it remembers steps of 4 environments, and cannot go on in 3"):
+    with pytest.raises(ValueError, match="the replay buffer has steps of 4 environments: pass as many, not 3"):
         agent.set_env(other)
     agent.set_env(make_env())
 
@@ -308,7 +308,7 @@ def test_another_base_or_other_demonstrations_end_a_resume(other: str, make_env:
     )
     if other == "base":
         second.base_seal = "of another one"
-    with pytest.raises(DamageError, match="are not what they were when the run began"):
+    with pytest.raises(DamageError, match="have changed since the run began"):
         second.load_state_dict(first.state_dict())
 
 

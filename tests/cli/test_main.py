@@ -66,7 +66,7 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
             "needs recorded physics states of prefgym's own environments",
         ),
         (["--rater", "safety", "--env", "prefgym/Reacher-v0"], "there is no factor 'forward'"),
-        (["--rater", "safety", "--rater.factor", "ctrl"], "nothing says what is safe here"),
+        (["--rater", "safety", "--rater.factor", "ctrl"], "the task has no safe limit of"),
         (["--rater", "safety", "--env", "prefgym/HalfCheetahBackflip-v0"], "there is no factor 'forward'"),
         (["--agent", "residual"], "it corrects a policy, and none was named: see --agent.base"),
         (["--agent", "residual", "--agent.base", "nowhere"], "nowhere is not a run folder"),
@@ -188,7 +188,7 @@ def test_what_cannot_be_resumed_says_why(
     for changes, sentence in (
         ({"stepz": 1}, "cannot be resumed: its configuration is not one of this version"),
         ({"rater": "orakel"}, "cannot be resumed: unknown rater 'orakel': did you mean 'oracle'?"),
-        ({"rater": "unheard_of:Rater"}, "asks for the module unheard_of; if you trust it, say so: prefgym --import"),
+        ({"rater": "unheard_of:Rater"}, "asks for the module unheard_of; if you trust it, run prefgym --import"),
     ):
         write_sealed_text(run_path / "config.yaml", yaml.safe_dump({**config, **changes}))
         code, _, error = run(capsys, *resume)
@@ -338,7 +338,7 @@ def test_a_run_imports_nothing_that_nobody_asked_for(
         for command in (("evaluate", str(out)), ("report", str(out)), ("train", "--resume", str(out))):
             code, _, error = run(capsys, *command)
             assert code == 2
-            assert "asks for the module sent_along; if you trust it, say so: prefgym --import sent_along" in error
+            assert "asks for the module sent_along; if you trust it, run prefgym --import sent_along" in error
         assert not Path("it_ran").exists()
     assert run(capsys, "--import", "nowhere_at_all", "list", "envs")[0] == 2
     assert run(capsys, "--import", "sent_along", "list", "envs")[0] == 0

@@ -175,7 +175,7 @@ def test_constructors_get_the_fields_of_the_context_that_they_name(boxes: "Regis
     assert boxes.build("box", BoxCfg(), Surroundings(label="of the context")).label == "of the context"
     with pytest.raises(UnknownNameError, match=r"'boxes:Misspelt' asks for 'labell': did you mean 'label'\?"):
         boxes.build("boxes:Misspelt", BoxCfg(), Surroundings())
-    with pytest.raises(UnknownNameError, match="'boxes:Demanding' asks for 'hammer', which nothing here offers"):
+    with pytest.raises(UnknownNameError, match="'boxes:Demanding' asks for 'hammer', which is not in the context"):
         boxes.build("boxes:Demanding", BoxCfg(), Surroundings())
 
 

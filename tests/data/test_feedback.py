@@ -139,7 +139,7 @@ def column(name: str, values: list[Any]) -> Any:  # noqa: ANN401
         (column("query_id", [0] * 8), "a query has two answers"),
         (column("choice", ["0"] * 8), "the answer to query 0 is not the one its event_id stands for"),
         (column("seconds", [1.0] * 8), "the answer to query 0 is not the one its event_id stands for"),
-        (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of what was shown"),
+        (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of the shown segments"),
         (column("share", [[1.0, 1.0]] * 8), "rows of choice must sum to 1"),
         (column("shown_order", [[0, 0]] * 8), "shown_order does not name each option once"),
         (column("shown_order", [[0]] * 8), "shown_order has shape"),
@@ -361,5 +361,5 @@ def test_what_to_do_is_said(argv: tuple[str, ...], capsys: pytest.CaptureFixture
 
 def test_a_run_in_which_nobody_was_asked_has_nothing_to_export() -> None:
     tiny_run(rater="none", report=False, out="run")
-    with pytest.raises(UserError, match="run has no preferences: nobody was asked"):
+    with pytest.raises(UserError, match="run has no preferences: its rater answered no queries"):
         export_run(Path("run"), Path("exported"), CARD)

@@ -220,4 +220,4 @@ def test_without_minari_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("prefgym.data.minari.find_spec", lambda name: None)  # pyright: ignore[reportUnknownArgumentType, reportUnknownLambdaType]
     with pytest.raises(UserError) as told:
         dataset_path("pole-v0", None)
-    assert str(told.value) == 'demonstrations are read and written with Minari: pip install "prefgym[demos]"'
+    assert str(told.value) == 'demonstrations need Minari: pip install "prefgym[demos]"'

@@ -123,7 +123,7 @@ def test_other_tasks_are_measured_by_their_reward() -> None:
             for name in ("oracle", "partial-return", "myopic", "peak-end", "mixture", "fallible", "drifting")
         ),
         *(
-            (name, "it looks at factors of the task reward, and this environment tells none")
+            (name, "it looks at factors of the task reward, and this environment has none")
             for name in ("heron", "cyclic", "turning")
         ),
     ],

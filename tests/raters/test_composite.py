@@ -104,7 +104,7 @@ def test_they_comply_and_go_on_where_they_were_stopped(name: str) -> None:
     [
         ("mixture", {"users": "oracle,oracle"}, "two users have one name"),
         ("mixture", {"users": "oracle,nobody"}, "unknown rater 'nobody'"),
-        ("mixture", {"users": "oracle,heron"}, "looks at factors of the task reward, and this environment tells none"),
+        ("mixture", {"users": "oracle,heron"}, "looks at factors of the task reward, and this environment has none"),
         ("mixture", {"users": "oracle,none"}, "rater 'none' does not answer at once"),
         ("mixture", {"shares": (1.0, 1.0, 1.0)}, "do not fit the users"),
         ("mixture", {"shares": (0.0,)}, "do not fit the users"),

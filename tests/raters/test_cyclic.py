@@ -105,7 +105,7 @@ def test_it_complies(asking: Asking) -> None:
 
 @pytest.mark.parametrize(
     ("factors", "told"),
-    [("forward,ctrl", "a circle takes three factors, and there are 2"), ("forward,up,ctrl", "there is no factor 'up'")],
+    [("forward,ctrl", "a cycle needs three factors or more, not 2"), ("forward,up,ctrl", "there is no factor 'up'")],
 )
 def test_too_few_factors_are_refused(factors: str, told: str) -> None:
     with pytest.raises(ValueError, match=told):

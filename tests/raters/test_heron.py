@@ -123,7 +123,7 @@ def test_it_complies(asking: Asking) -> None:
 @pytest.mark.parametrize(
     ("ranking", "tolerances", "told"),
     [
-        ("", (0.0,), "looks at factors of the task reward, and this environment tells none"),
+        ("", (0.0,), "looks at factors of the task reward, and this environment has none"),
         ("forward,speed", (0.0,), "there is no factor 'speed': the task has forward, ctrl, survive"),
         ("forward,control,reward_ctrl", (0.0,), "names a factor twice"),
         ("forward,ctrl", (0.1, 0.1, 0.1), "3 tolerances do not fit 2 factors"),
@@ -148,7 +148,7 @@ def test_segments_without_factors_are_refused(asking: Asking) -> None:
             "rater 'heron' cannot judge prefgym/Hopper-v0: there is no factor 'speed'",
         ),
         ("prefgym/Hopper-v0", {"tolerances": (-1.0,)}, "tolerances must be 0 or more, not -1"),
-        ("Pendulum-v1", {}, "this environment tells none"),
+        ("Pendulum-v1", {}, "this environment has none"),
     ],
 )
 def test_a_run_is_refused_in_the_same_words(env: str, settings: dict[str, Any], told: str) -> None:

@@ -274,7 +274,7 @@ def test_a_reward_that_is_not_finite_is_an_error(bad: float) -> None:
     """A NaN among the valid steps, or in the average step, stops the run and names the rater; padding may hold one."""
     with pytest.raises(ValueError, match="the task reward shown to rater 'oracle' is not finite"):
         ScriptedRater(raters.cfg("oracle"))(asking([[[0.0, bad], [1.0, 1.0]]]))
-    with pytest.raises(ValueError, match="the average step's return told to rater 'skip' is not finite"):
+    with pytest.raises(ValueError, match="the average step's return given to rater 'skip' is not finite"):
         ScriptedRater(raters.cfg("skip"), step_return=average(bad))(asking(QUERIES))
     padded = asking([[[0.0, bad], [1.0, 1.0]]], lengths=[[1, 2]])
     assert choices(ScriptedRater(raters.cfg("oracle"))(padded)) == ["2"]

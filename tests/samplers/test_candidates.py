@@ -49,7 +49,7 @@ def test_pairs_are_uniform(generator: torch.Generator) -> None:
 
 def test_nothing_to_draw_from_is_an_error(generator: torch.Generator) -> None:
     """One clear sentence."""
-    with pytest.raises(NoSegmentError, match="no segment can be drawn"):
+    with pytest.raises(NoSegmentError, match="no segment can be sampled"):
         sample_queries(torch.zeros(0, dtype=torch.long), 3, 2, generator)
 
 

@@ -94,5 +94,5 @@ def test_a_learned_reward_that_is_not_finite_is_an_error(
 ) -> None:
     """A NaN stops the run and names where it was met."""
     learner = told(lambda obs: obs / 0.0)
-    with pytest.raises(ValueError, match="learner thinks of the sampler's candidates is not finite"):
+    with pytest.raises(ValueError, match="learner's score of the sampler's candidates is not finite"):
         samplers.make("entropy", segment_length=3)(record(30), learner, 4, generator)

@@ -191,9 +191,9 @@ def test_settings_that_no_file_can_keep_are_refused() -> None:
 
 
 def test_a_misspelt_keyword_argument_ends_a_run_in_one_sentence(theirs: str) -> None:
-    sentence = rf"^{theirs}:make_line takes no keyword argument 'lengt': did you mean 'length'\?$"
+    sentence = rf"^{theirs}:make_line takes no keyword argument 'lengths': did you mean 'length'\?$"
     with pytest.raises(UserError, match=sentence):
-        tiny_run(f"{theirs}:make_line", env_cfg=EnvCfg(kwargs={"lengt": 9}), out="run")
+        tiny_run(f"{theirs}:make_line", env_cfg=EnvCfg(kwargs={"lengths": 9}), out="run")
     assert not Path("run").exists()
 
 
@@ -254,7 +254,7 @@ def test_a_configuration_is_read_from_a_file_as_it_was_written() -> None:
 )
 def test_a_file_imports_no_module_and_calls_no_function(config: dict[str, Any], module: str, tmp_path: Path) -> None:
     write_sealed_text(tmp_path / "config.yaml", yaml.safe_dump(config))
-    with pytest.raises(UserError, match=f"asks for the module {module}; if you trust it, say so: prefgym --import"):
+    with pytest.raises(UserError, match=f"asks for the module {module}; if you trust it, run prefgym --import"):
         source_of_run(tmp_path)
 
 

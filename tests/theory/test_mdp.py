@@ -135,7 +135,7 @@ def test_outcomes_come_as_often_as_they_should() -> None:
     [
         ({"weights": np.zeros(3)}, "do not fit together"),
         ({"probability": np.full((3, 2, 1), 0.5)}, "must sum to 1"),
-        ({"is_terminal": np.array([False, True, True])}, "leads to itself and gives nothing"),
+        ({"is_terminal": np.array([False, True, True])}, "must lead to itself and have features of 0"),
         ({"is_start": np.array([False, False, True])}, "states to start from, none of them terminal"),
         ({"is_start": np.array([False, False, False])}, "states to start from"),
     ],

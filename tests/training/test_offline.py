@@ -342,14 +342,14 @@ def test_a_dataset_that_promises_more_episodes_than_it_has_is_told(here: Path) -
 def test_an_unfinished_run_says_how_to_go_on(here: Path) -> None:
     learn("bc", updates=1, out="run")
     (here / "run" / "manifest.json").unlink()
-    with pytest.raises(UserError, match=r"if it was stopped, prefgym train-offline --resume run goes on\."):
+    with pytest.raises(UserError, match=r"if it was stopped, continue with prefgym train-offline --resume run\."):
         load_policy("run")
 
 
 @pytest.mark.usefixtures("here")
 def test_uneven_segments_are_refused_where_length_would_count() -> None:
     ask("uneven", UniformSamplerCfg(recent_steps=None, segment_length=12), queries=30)
-    told = r"all segments must be of one length \(--sampler.no-keep-short draws such\)"
+    told = r"all segments must be of one length \(pass --sampler.no-keep-short when sampling them\)"
     with pytest.raises(UserError, match=told):
         learn("cpl", preferences="uneven", updates=1, out="run")
     learn("sft", preferences="uneven", updates=1, out="run")
