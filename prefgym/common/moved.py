@@ -10,28 +10,30 @@ from types import ModuleType
 
 MOVED = {
     "actor": "nn.actor",
-    "agent": "rl.base",
-    "agents.bases": "rl.base_policy",
+    "agent": "rl.base rl.files",
+    "agents.bases": "rl.base_policy rl.based_agent",
     "answer_log": "runs.answer_log",
     "budget": "training.budget",
     "buffers.rollout": "core.rollout",
     "checkpoints": "runs.checkpoints",
     "checks": "training.checks",
     "choice": "core.choice",
-    "config": "training.config",
+    "config": "training.config common.errors",
+    "datasets": "data.tables data.minari",
     "demo_policies": "demos.policies",
     "demos": "demos.collect",
     "envs.wishes": "envs.language_tasks",
-    "evaluate": "evaluation.evaluate",
+    "evaluate": "evaluation.evaluate evaluation.envs",
     "experts": "evaluation.experts",
     "feedback": "data.feedback",
-    "files": "common.files",
-    "guards": "wrappers.guards",
+    "files": "common.files common.errors",
+    "guards": "wrappers.guards common.finite",
     "health": "rewards.health",
     "limits": "common.limits",
     "load": "training.load",
     "loop": "training.loop",
     "nash": "theory.games",
+    "networks": "nn.mlp nn.stacked nn.normalisation nn.weights",
     "offline": "rl.offline",
     "online": "rl.online",
     "player": "rl.policy_runner",
@@ -39,11 +41,11 @@ MOVED = {
     "progress": "training.progress",
     "protocols": "core.protocols",
     "queries": "core.queries",
-    "questions": "training.annotate",
+    "questions": "training.annotate training.raters",
     "raters.divided": "raters.composite",
     "raters.prompt": "raters.immediate",
     "raters.standing": "raters.factor_comparison",
-    "registry": "common.registry",
+    "registry": "common.registry common.errors",
     "replaying": "rl.off_policy",
     "report.clips": "video.clips",
     "revision": "common.revision",
@@ -56,10 +58,10 @@ MOVED = {
     "spaces": "common.spaces",
     "states": "common.states",
     "tabular": "theory.mdp",
-    "tensor_wrapper": "wrappers.tensor",
+    "tensor_wrapper": "wrappers.tensor wrappers.guards",
     "training_env": "training.envs",
 }
-"""Where a module of version 0.1 is today, both without the leading `prefgym.`."""
+"""Where the names of a module of version 0.1 are today, all without the leading `prefgym.`."""
 
 
 class MovedModules(MetaPathFinder, Loader):
@@ -73,11 +75,14 @@ class MovedModules(MetaPathFinder, Loader):
         return ModuleSpec(fullname, self) if former != fullname and former in MOVED else None
 
     def exec_module(self, module: ModuleType) -> None:
-        """Fill the module with the names that it has today."""
-        name = f"prefgym.{MOVED[module.__name__.removeprefix('prefgym.')]}"
-        warnings.warn(f"{module.__name__} is {name} now; the old name goes with 0.3", FutureWarning, stacklevel=2)
-        today = import_module(name)
-        vars(module).update({key: value for key, value in vars(today).items() if not key.startswith("__")})
+        """Fill the module with the names that it had, from where they are today."""
+        names = [f"prefgym.{name}" for name in MOVED[module.__name__.removeprefix("prefgym.")].split()]
+        warnings.warn(
+            f"{module.__name__} is {' and '.join(names)} now; the old name goes with 0.3", FutureWarning, stacklevel=2
+        )
+        for name in names:
+            today = vars(import_module(name))
+            vars(module).update({key: value for key, value in today.items() if not key.startswith("__")})
 
 
 def find_moved_modules() -> None:

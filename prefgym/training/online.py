@@ -20,7 +20,6 @@ from prefgym.core.protocols import Agent, Rater
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import copy_feedback
 from prefgym.raters.immediate import as_rater
-from prefgym.report.collect import write_run_report
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder, write_manifest
 from prefgym.training.budget import Budget, Schedule
@@ -85,6 +84,8 @@ def train_online(
             if parts.rater is not None and parts.budget.left and not outcome.interrupted:
                 print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
             if cfg.report and not outcome.interrupted:
+                from prefgym.report.collect import write_run_report  # plots and videos take long to import
+
                 print(f"report: {write_run_report(folder.path, parts.source)}")
         write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
     if outcome.interrupted:

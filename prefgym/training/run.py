@@ -13,10 +13,9 @@ from prefgym.common.files import read_json
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Agent, Learner
 from prefgym.data.tables import load_preferences
-from prefgym.report.collect import write_run_report
-from prefgym.report.data import read_metrics
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
+from prefgym.runs.metrics import read_metrics
 from prefgym.training.callbacks import Callback
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.load import load_policy, load_reward
@@ -155,6 +154,8 @@ class Run:
         Raises:
             UserError: If a file that it shows is missing or damaged.
         """
+        from prefgym.report.collect import write_run_report  # plots and videos take long to import
+
         verify_reported(self.path)
         page = write_run_report(self.path, self._objects.env)
         renew_in_manifest(self.path, page.name)

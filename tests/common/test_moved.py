@@ -5,8 +5,10 @@ import importlib.util
 
 import pytest
 
+from prefgym.common.errors import UserError
 from prefgym.common.moved import MOVED
 from prefgym.core.preferences import Answers
+from prefgym.training.config import TrainCfg
 
 
 def test_a_former_name_gives_what_is_there_today_and_says_where() -> None:
@@ -15,8 +17,14 @@ def test_a_former_name_gives_what_is_there_today_and_says_where() -> None:
     assert former.Answers is Answers
 
 
+def test_a_module_that_was_split_has_all_its_names() -> None:
+    with pytest.warns(FutureWarning, match="prefgym.config is prefgym.training.config and prefgym.common.errors now"):
+        former = importlib.import_module("prefgym.config")
+    assert (former.UserError, former.TrainCfg) == (UserError, TrainCfg)
+
+
 def test_each_module_is_where_the_table_says() -> None:
-    for today in MOVED.values():
+    for today in " ".join(MOVED.values()).split():
         assert importlib.util.find_spec(f"prefgym.{today}") is not None, today
 
 

@@ -193,10 +193,10 @@ def test_a_misspelt_keyword_argument_ends_a_command_in_one_sentence(
     theirs: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     argv = ("train", *TINY, "--env", f"{theirs}:make_line", "--out", "run", "--env.kwargs")
-    code, _, error = run(capsys, *argv, "lengt=9")
+    code, _, error = run(capsys, *argv, "lengths=9")
     assert (code, error) == (
         2,
-        f"prefgym: {theirs}:make_line takes no keyword argument 'lengt': did you mean 'length'?\n",
+        f"prefgym: {theirs}:make_line takes no keyword argument 'lengths': did you mean 'length'?\n",
     )
     assert "Traceback" not in error and not Path("run").exists()
     code, _, error = run(capsys, *argv, "length")
