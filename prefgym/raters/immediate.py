@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 
+from prefgym.common.errors import UserError
 from prefgym.common.states import State, Stateful
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.preferences import Preferences
@@ -95,8 +96,16 @@ class CallableRater(ImmediateRater):
         self.answer = answer
 
     def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once."""
-        return self.answer(queries)
+        """Answer at once.
+
+        Raises:
+            UserError: If the callable returns anything but preferences.
+        """
+        answers = cast(object, self.answer(queries))
+        if not isinstance(answers, Preferences):
+            name = getattr(self.answer, "__name__", type(self.answer).__name__)
+            raise UserError(f"the rater {name} returns {type(answers).__name__}: let it return prefgym.Preferences.")
+        return answers
 
     def state_dict(self) -> State:
         """Return the state of the object; a function has none."""

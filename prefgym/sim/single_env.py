@@ -1,5 +1,6 @@
 """One world as a Gymnasium environment."""
 
+from collections.abc import Mapping
 from typing import Any
 
 import gymnasium as gym
@@ -89,6 +90,16 @@ class PoolEnv(gym.Env[Array, Array]):
     def returns_metric(self) -> bool:
         """Return whether rewards are the metric of the task."""
         return self._worlds.metric is not None
+
+    @property
+    def model(self) -> Any:  # noqa: ANN401 - MuJoCo's, which has no types
+        """Return the MuJoCo model of the states."""
+        return self._worlds.pool.model
+
+    @property
+    def camera(self) -> Mapping[str, Any]:
+        """Return where pictures are taken from; see `StateRenderer`."""
+        return self.task.camera
 
     @property
     def state_size(self) -> int:

@@ -7,7 +7,7 @@ from gymnasium.vector import VectorEnv
 
 from prefgym import raters
 from prefgym.buffers.base_recorder import BaseRecorder
-from prefgym.common.errors import UserError
+from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.core.context import RaterContext
 from prefgym.core.protocols import Policy, Rater
 from prefgym.evaluation.experts import Expert, find_expert
@@ -50,6 +50,7 @@ def make_rater(
         seed: Seed of its random numbers.
 
     Raises:
+        UnknownNameError: If there is no such rater, or its constructor asks for something that nothing offers.
         UserError: If the settings do not fit the task.
     """
     context = rater_context(
@@ -58,6 +59,8 @@ def make_rater(
     )  # fmt: skip
     try:
         return raters.build(name, cfg, context)
+    except UnknownNameError:  # says itself which name it is
+        raise
     except ValueError as error:
         raise UserError(f"rater {name!r} cannot judge {env_id}: {str(error).rstrip('.')}.") from error
 

@@ -25,6 +25,9 @@ from prefgym.training.config import OfflineCfg, TrainCfg
 PARTS: tuple[Kind, ...] = ("rater", "agent", "sampler", "reward")
 """The kinds of parts of a run that acts."""
 
+NEEDED: dict[Kind, str] = {"agent": "num_envs", "sampler": "segment_length"}
+"""The setting that a run reads of each agent and sampler."""
+
 Answering = Callable[[Queries], Preferences]
 """A plain function, or an object with `__call__`, that answers queries at once."""
 
@@ -83,7 +86,12 @@ def resolve(kind: Kind, choice: object, env_id: str = "") -> Resolved:
         return Resolved(name=registry.name_of(choice), cfg=choice)
     named: type[object] | FunctionType = choice if isinstance(choice, FunctionType) else type(cast(object, choice))
     name = f"{named.__qualname__.rpartition('.')[2]}()"
-    return Resolved(name=name, cfg=NoSettings(), part=cast(object, choice))
+    return Resolved(name=name, cfg=settings_of(kind, choice), part=cast(object, choice))
+
+
+def settings_of(kind: Kind, part: object) -> object:
+    """Return the settings of an object: `cfg` of agents and samplers, which a run reads; none of the other kinds."""
+    return getattr(part, "cfg", NoSettings()) if kind in NEEDED else NoSettings()
 
 
 def _is_importable(choice: type[object] | FunctionType) -> bool:
@@ -112,6 +120,9 @@ def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
         raise UserError(
             f"agent {agent.name!r} learns from recorded data, and does not act: prefgym train-offline trains it."
         )
+    for kind, setting in NEEDED.items():
+        if not hasattr(found[kind].cfg, setting):
+            raise UserError(f"{kind} {found[kind].name!r} has no cfg.{setting}, which every {kind} needs.")
     names = {kind: part.name for kind, part in found.items()}
     settings = {f"{kind}_cfg": part.cfg for kind, part in found.items()}
     ready = {kind: part.part for kind, part in found.items()} | {"env": source}
@@ -125,11 +136,11 @@ def resolve_offline(cfg: OfflineCfg, agent: object) -> OfflineCfg:
         UserError: If there are no data, they do not say their environment, it is unknown, or the agent acts.
         UnknownNameError: If the agent is unknown.
     """
-    if cfg.preferences is None and cfg.dataset is None:
-        raise UserError("there is nothing to learn from: give --preferences FOLDER, --dataset ID, or both.")
     name = resolve("agent", agent).name
     if not is_offline(name):
         raise UserError(f"agent {name!r} acts while it learns: prefgym train trains it.")
+    if cfg.preferences is None and cfg.dataset is None:
+        raise UserError("there is nothing to learn from: give --preferences FOLDER, --dataset ID, or both.")
     env = cfg.env or env_of_data(cfg.preferences, cfg.dataset, cfg.datasets)
     if not env:
         raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")

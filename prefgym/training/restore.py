@@ -5,12 +5,12 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from prefgym.common.errors import UnknownNameError, UserError
-from prefgym.common.registry import Kind, NoSettings, registry_of
+from prefgym.common.registry import Kind, registry_of
 from prefgym.rl.files import config_from_json
 from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.folder import has_finished, read_config
 from prefgym.training.config import OfflineCfg, TrainCfg
-from prefgym.training.resolve import PARTS, Objects
+from prefgym.training.resolve import PARTS, Objects, settings_of
 
 Cfg = TypeVar("Cfg")
 
@@ -51,8 +51,8 @@ def part_of(kind: Kind, config: dict[str, Any], objects: Objects) -> object:
         ValueError: If it has a setting that this version does not know.
     """
     settings = config.pop(f"{kind}_cfg")
-    if getattr(objects, kind) is not None:
-        return NoSettings()
+    if (part := getattr(objects, kind)) is not None:
+        return settings_of(kind, part)
     return config_from_json(registry_of(kind).cfg(config[kind]), settings)
 
 

@@ -273,3 +273,15 @@ def test_a_file_may_name_ids_and_classes_of_imported_modules_and_all_of_trusted_
     trust(theirs)
     assert rewards_of(named(f"{theirs}:make_line")) == [1.0] * 7
     assert yaml.safe_load(read_sealed_text(tmp_path / "config.yaml")) == {"env": f"{theirs}:make_line"}
+
+
+def test_an_object_brings_the_settings_that_a_run_reads(theirs: str) -> None:
+    """Agents and samplers have them as `cfg`; without, one sentence says which is missing."""
+    rewards_of(f"{theirs}:make_line")
+    make: Callable[..., gym.Env[Any, Any]] = sys.modules[theirs].make_line
+    few: dict[str, Any] = {"budget": 2, "steps": 200, "threads": 1, "report": False, "out": "run"}
+    few |= {"agent": agents.cfg("ppo", num_envs=2, num_steps=50), "eval": EvalCfg(episodes=1, final_episodes=2)}
+    ran = train(make, sampler=samplers.make("uniform", segment_length=3), **few)
+    assert ran.config["sampler"] == "UniformSampler()" and ran.config["sampler_cfg"]["segment_length"] == 3
+    with pytest.raises(UserError, match=r"sampler 'object\(\)' has no cfg.segment_length, which every sampler needs"):
+        train(make, sampler=object(), **few)
