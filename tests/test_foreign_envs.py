@@ -124,7 +124,7 @@ class Unpainted(Unseen):
 @pytest.mark.parametrize(
     ("flags", "sentence"),
     [
-        (["--env", "tests/Unseen-v0"], "tests/Unseen-v0 cannot draw itself: leave --recorder.frame-height out."),
+        (["--env", "tests/Unseen-v0"], "tests/Unseen-v0 cannot render: leave --recorder.frame-height out."),
         (["--env", "tests/Unpainted-v0"], "tests/Unpainted-v0 cannot be recorded: there is no paint."),
         # 4 (3 + 1) + 8 + 4 + 4 + 1 + 3 * 96 * 96 = 27681 bytes a row
         (["--env", "Pendulum-v1", "--recorder.capacity-bytes", "200_000"], "1 rows of 27681 bytes"),

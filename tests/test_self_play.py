@@ -75,7 +75,7 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     for reward in REWARDS:
         code, _, error = run(capsys, *TINY, "--reward", reward, "--rater", "none", "--out", "none")
         assert (code, error.count("\n")) == (2, 1)
-        assert f"--reward {reward} rewards by comparisons, and without a rater nobody says who wins" in error
+        assert f"--reward {reward} compares fragments by the answers of a rater: pass --rater" in error
     assert not Path("none").exists()
     wrong = {
         ("preference-model", "--sampler.num-options", "3"): "compares two options: leave --sampler.num-options out",

@@ -51,7 +51,7 @@ def find_base(base_policy: BasePolicy, name: str, env: Env, device: torch.device
             return cast(Policy, base_policy), None
         return FunctionPolicy(cast("Callable[[Array], Array]", base_policy)), None
     if not name:
-        raise ValueError("it corrects a policy, and none was named: see --agent.base")
+        raise ValueError("it needs a base policy: pass --agent.base RUN or base_policy=")
     if name != ZERO:
         seal = verify_part(Path(name), FINAL)
         return load_policy(Path(name) / FINAL, env, device), seal

@@ -329,7 +329,7 @@ def test_without_a_base_the_correction_is_all_there_is(make_env: MakeEnv, tmp_pa
 
 
 def test_no_base_and_other_demonstrations_are_refused(make_env: MakeEnv) -> None:
-    with pytest.raises(ValueError, match=r"it corrects a policy, and none was named: see --agent\.base"):
+    with pytest.raises(ValueError, match=r"it needs a base policy: pass --agent\.base RUN or base_policy="):
         Residual(SMALL, make_env())
     with pytest.raises(ValueError, match=r"the demonstrations have \(2, 1\) numbers an observation and an action"):
         Residual(SMALL, make_env(), base_policy=biased, demonstrations=_of_other_worlds())

@@ -286,7 +286,7 @@ def test_a_run_that_can_ask_nothing_keeps_what_it_learned_from_what_it_began_wit
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
     short = (*FLAGS, "--steps", "8", "--agent.num-envs", "4", "--agent.num-steps", "2", "--sampler.no-keep-short")
     assert command(*short, "--out", "nothing") == 2
-    assert "Nothing could be asked" in capsys.readouterr().err
+    assert "No query could be sampled" in capsys.readouterr().err
     assert command(*short, "--preferences", "given", "--out", "kept") == 0
     assert Path("kept/checkpoints/final/policy.safetensors").is_file()
 
@@ -328,7 +328,7 @@ def test_a_run_that_began_with_preferences_is_resumed(
     assert command("train", "--resume", "other") == 2
     told = capsys.readouterr().err
     assert "initial is not a prefgym-feedback folder" in told
-    assert "initial is not what the run began with" in told
+    assert "initial has changed since the run began" in told
     for name in ("stopped", "begun"):
         assert command("train", "--resume", name) == 0
         files = (Path(run) / "checkpoints/final/policy.safetensors" for run in ("whole", name))
@@ -342,7 +342,7 @@ def test_a_run_that_began_with_preferences_is_resumed(
         (("--segment-length", "6"), "does not fit: 5 steps a segment, and 6 in this run"),
         (("--env", "prefgym/Hopper-v0"), "does not fit: 4 numbers an observation, and 11 in this run"),
         (("--preferences", "nowhere"), "nowhere is not a prefgym-feedback folder: it has no manifest.json"),
-        (("--preferences", "unanswered"), "unanswered has nothing to begin with: no query in it was answered"),
+        (("--preferences", "unanswered"), "unanswered holds no answered query"),
     ],
 )
 def test_what_does_not_fit_is_refused(flags: tuple[str, ...], told: str, capsys: pytest.CaptureFixture[str]) -> None:

@@ -236,7 +236,7 @@ def test_python_trains_in_what_a_function_makes(theirs: str) -> None:
     assert source_of_run(ran.path).cfg.kwargs == {"per_step": 3}
     ran = train(lambda per_step: make(4, per_step=per_step), out="unnamed", **few)
     assert ran.config["env"].endswith("<lambda>") and ran.result.returns == (12.0, 12.0)
-    with pytest.raises(UserError, match="a configuration holds no objects: give env by name"):
+    with pytest.raises(UserError, match="a configuration cannot hold objects: pass env as a name"):
         train_cfg(lambda: make(), **few)
 
 

@@ -119,7 +119,7 @@ def test_a_run_goes_on_where_it_was_stopped(
         assert run(capsys, "train-offline", "--resume", "stopped")[0] == (9 if updates else 0)
     assert told(here / "stopped") == told(here / "never")
     assert run(capsys, "train-offline", "--resume", "stopped")[2] == (
-        "prefgym: stopped has finished: there is nothing left to do.\n"
+        "prefgym: stopped has finished, and cannot be resumed.\n"
     )
 
 
@@ -140,12 +140,12 @@ def test_a_run_is_not_gone_on_with_another_dataset(
     demos = ("demos", "--env", POLE, "--policy", "random", "--episodes", "2", "--dataset", "pole/random-v0")
     assert run(capsys, *demos, "--out", "data")[0] == 0
     code, _, error = run(capsys, "train-offline", "--resume", "run")
-    assert (code, error) == (2, "prefgym: the dataset pole/random-v0 is not what it was when the run began.\n")
+    assert (code, error) == (2, "prefgym: the dataset pole/random-v0 has changed since the run began.\n")
 
 
 BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "nothing": (("train-offline",), "there is nothing to learn from: give --preferences FOLDER, --dataset ID"),
-    "an agent that acts": ((*TRAIN, "--agent", "ppo"), "agent 'ppo' acts while it learns: prefgym train trains it."),
+    "an agent that acts": ((*TRAIN, "--agent", "ppo"), "acts while it learns: train it with prefgym train."),
     "an agent that does not": (("train", "--agent", "cpl"), "agent 'cpl' learns from recorded data, and does not"),
     "no preferences": (
         ("train-offline", *DATASET, "--agent", "cpl"),
@@ -178,14 +178,14 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
         "unknown rater 'orakel': did you mean 'oracle'?",
     ),
     "a device that is not there": ((*TRAIN, "--device", "nowhere"), "--device nowhere cannot be used here."),
-    "nobody who answers": (("make-preferences", *DATASET, "--out", "new", "--rater", "none"), "somebody must answer"),
+    "nobody who answers": (("make-preferences", *DATASET, "--out", "new", "--rater", "none"), "needs a rater"),
     "a rater of another task": (
         ("make-preferences", *DATASET, "--out", "new", "--rater", "regret", "--env", "prefgym/Hopper-v0"),
         "pole/random-v0 has (4, 1) numbers an observation and an action, and prefgym/Hopper-v0 (11, 3).",
     ),
     "a task that is judged in other numbers": (
         ("make-preferences", *DATASET, "--out", "new", "--env", "CartPole-v1"),
-        "CartPole-v1 cannot be asked about: ",
+        "CartPole-v1 cannot be used: ",
     ),
     "answers that cannot be written": (
         ("make-preferences", *DATASET, "--out", "data/pole/random-v0/data/main_data.hdf5/new"),
@@ -248,7 +248,7 @@ def test_raters_judge_by_the_task_that_is_named(here: Path, capsys: pytest.Captu
     demos = ("demos", "--env", "prefgym/Hopper-v0", "--policy", "random", "--episodes", "2", "--dataset", "hop/a-v0")
     assert run(capsys, *demos, "--out", "hops")[0] == 0
     asked = ("make-preferences", "--dataset", "hop/a-v0", "--datasets", "hops", "--sampler.segment-length", "4")
-    told = "--dataset hop/a-v0 is of prefgym/Hopper-v0, and the rater judges by"
+    told = "--dataset hop/a-v0 is of prefgym/Hopper-v0, and the rater judges"
     code, _, error = run(capsys, *asked, "--env", "prefgym/HopperBackflip-v0", "--out", "new")
     assert (code, "it judges by the task reward, and this environment has none" in error) == (2, True)
     assert error.startswith(f"{told} prefgym/HopperBackflip-v0\n")
@@ -266,7 +266,7 @@ def test_a_dataset_with_a_nan_cannot_be_asked_about(here: Path, capsys: pytest.C
     asked = ("make-preferences", "--dataset", "pole/random-v0", "--datasets", "other", "--out", "new")
     code, _, error = run(capsys, *asked, "--sampler.segment-length", "4")
     told = "the task reward shown to rater 'oracle' is not finite"
-    assert (code, error) == (2, f"prefgym: pole/random-v0 cannot be asked about: {told}.\n")
+    assert (code, error) == (2, f"prefgym: pole/random-v0 cannot be used for queries: {told}.\n")
     assert not (here / "new").exists()
 
 
@@ -307,7 +307,7 @@ def test_a_dataset_that_does_not_name_its_environment_is_told(here: Path, capsys
     for argv in (("train-offline", "--agent", "bc"), ("make-preferences", "--out", "new")):
         code, _, error = run(capsys, *argv, *dataset)
         assert code == 2
-        told = "prefgym: the dataset pole/random-v0 does not say what it was played in: say so with --env."
+        told = "prefgym: the dataset pole/random-v0 does not name its environment: pass --env ID."
         assert error.splitlines()[-1] == told
 
 

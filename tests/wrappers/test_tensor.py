@@ -200,7 +200,7 @@ def test_too_little_memory_ends_in_one_sentence(
 
     monkeypatch.setattr(DeviceRecorder, "__init__", full)
     assert command("train", *TINY, "--out", "run") == 2
-    assert "the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
+    assert "the memory of cpu does not suffice: lower --agent.num-envs" in capsys.readouterr().err
     assert not Path("run").exists()
 
 
@@ -215,7 +215,7 @@ def test_memory_that_gives_out_later_ends_in_one_sentence(
 
     monkeypatch.setattr(PPO, "update", full)
     assert command("train", *TINY, "--rater", "none", "--out", "run") == 2
-    assert "prefgym: the memory of cpu does not suffice: have fewer --agent.num-envs" in capsys.readouterr().err
+    assert "prefgym: the memory of cpu does not suffice: lower --agent.num-envs" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("compiled", [True, False])
