@@ -85,7 +85,7 @@ class OverheadCfg:
     steps: Count = TrainCfg.steps
     """Environment steps."""
     threads: Threads | None = None
-    """Threads of simulation and networks; all cores unless said."""
+    """Threads of simulation and networks; default: all cores."""
     checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
     """Checkpoints."""
     eval: EvalCfg = field(default_factory=EvalCfg)

@@ -41,7 +41,7 @@ def test_an_environment_takes_no_arguments_and_its_run_is_read_where_it_is_regis
         told = error.splitlines()[-1]
         assert code == 2
         assert told.startswith("prefgym: Plain-v0 cannot be made: ")
-        assert told.endswith("prefgym --import MODULE imports what registers it.")
+        assert told.endswith("prefgym --import MODULE imports a module that registers it.")
 
 
 def test_an_environment_that_lacks_something_is_told(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""`prefgym list`: the names of parts, and what goes with what."""
+"""`prefgym list`: the names of parts, and their combinations."""
 
 from collections.abc import Callable, Sequence
 
@@ -30,7 +30,7 @@ def run(argv: list[str]) -> int:
 
 
 def matrix() -> Table:
-    """Lay out what each agent learns from, and where."""
+    """Format the table of agents: their sources of learning, and back ends."""
     table = Table("agent", "command", "task reward", "learned reward", "preferences", "demonstrations", "actions")
     agents = registry_of("agent")
     for name in agents.names():

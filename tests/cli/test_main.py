@@ -127,7 +127,7 @@ def test_commands_with_commands_of_their_own_name_them(command: str, capsys: pyt
         ("preferences/preferences.safetensors", b"", "preferences.* cannot be read: "),
         ("preferences/preferences.json", b"{", "preferences.json is damaged: it cannot be read."),
         ("preferences/preferences.json", b"{}", "preferences.* cannot be read: "),
-        ("report/held_out.json", b'{"probability": "many", "choice": []}', "held_out.json holds something else"),
+        ("report/held_out.json", b'{"probability": "many", "choice": []}', "held_out.json must hold numbers only"),
     ],
 )
 def test_the_report_of_a_run_that_has_not_finished_names_what_is_broken(

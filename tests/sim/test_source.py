@@ -164,7 +164,7 @@ def test_keyword_arguments_of_ours() -> None:
         ("MODULE:np", {}, "np of the module MODULE is neither an environment id nor a function."),
         ("no_such_module:Line", {}, "no_such_module:Line cannot be imported: No module named 'no_such_module'."),
         (":Line", {}, "':Line' does not have the form module:Name."),
-        ("MODULE:Twice", {}, "MODULE:Twice cannot be made without 'env': give --env.kwargs NAME=VALUE."),
+        ("MODULE:Twice", {}, "MODULE:Twice cannot be made without 'env': pass --env.kwargs NAME=VALUE."),
         (POLE, {"wrappers": ("MODULE:Thrice",)}, "the module MODULE has no Thrice: did you mean 'Twice'?"),
         (POLE, {"wrappers": ("MODULE:not_a_wrapper",)}, "the wrapper MODULE:not_a_wrapper cannot be put around an env"),
         (POLE, {"wrappers": ("MODULE:returns_nothing",)}, "the wrapper MODULE:returns_nothing returns no Gymnasium"),
