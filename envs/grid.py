@@ -9,7 +9,7 @@ import numpy.typing as npt
 from prefgym.theory.mdp import TabularMDP
 
 FEATURES = ("gas", "goal", "sheep", "coin", "roadblock", "brick")
-"""What is rewarded, in this order."""
+"""Features of the reward, in this order."""
 MEANINGS = {
     "gas": "a step that ends neither on brick nor at the goal or a sheep; one against a wall or a house, too",
     "goal": "the goal is reached",
@@ -20,7 +20,7 @@ MEANINGS = {
 }
 """When each feature is 1; else it is 0."""
 CELLS = ("road", "goal", "house", "sheep", "coin", "roadblock")
-"""What a cell holds: its number, on brick with 6 more."""
+"""Numbers of the contents of a cell; on brick with 6 more."""
 BRICK = len(CELLS)
 MOVES = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])
 """Rows and columns of the actions up, down, left and right."""
@@ -52,11 +52,11 @@ REWARDS = {
     "roadblock": (-2, -5, -10),
     "brick": (-1, -2, -3),
 }
-"""What random boards may give for each feature."""
+"""Rewards of each feature in random boards."""
 COLOURS = np.array(
     [(225, 225, 225), (60, 160, 75), (70, 70, 80), (200, 60, 60), (240, 200, 60), (240, 140, 60)], np.uint8
 )
-"""Of the cells, in the order of `CELLS`."""
+"""Colours of the cells, in the order of `CELLS`."""
 BRICK_COLOUR, VAN_COLOUR = np.array((190, 130, 110), np.uint8), np.array((40, 90, 200), np.uint8)
 CELL_SIZE = 32
 """Height and width of a cell in pictures, in pixels."""

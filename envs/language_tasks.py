@@ -26,7 +26,7 @@ def _nothing(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
 
 
 def ramp(value: Array, none: float, full: float) -> Array:
-    """Say how close a value comes: 0 at `none` and beyond, 1 at `full` and beyond, linear between.
+    """Map a value to 0..1: 0 at `none` and beyond, 1 at `full` and beyond, linear between.
 
     >>> import numpy as np
     >>> ramp(np.array([0.1, 0.3, 0.5]), none=0.4, full=0.2)

@@ -38,13 +38,13 @@ class CompareRegretCfg:
     noise: float = 1.0
     """Deviation of the noise in the noisiest environment, in halves of the range of actions; the others have less."""
     steps: int = 500
-    """Steps of each of 16 environments from which segments are drawn."""
+    """Steps of each of 16 environments, from which segments are sampled."""
     threads: int | None = None
     """Threads of the simulation; default: all cores."""
 
 
 def record(task: str, cfg: CompareRegretCfg) -> Segments:
-    """Draw queries from environments of the medium policy. Batch shape: (B, 2)."""
+    """Sample queries from environments of the medium policy. Batch shape: (B, 2)."""
     env: Any = gym.make_vec(f"prefgym/{task}-v0", num_envs=16, num_threads=1, autoreset_mode="SameStep")
     policy, draws = load_expert(f"prefgym/{task}-v0", "medium"), np.random.default_rng(0)
     space = env.single_action_space

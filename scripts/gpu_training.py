@@ -55,7 +55,7 @@ def train_to(goal: float, config: TrainCfg, watch: Stopwatch | None = None) -> d
 
     Args:
         goal: True return.
-        config: Of the training.
+        config: Configuration of the training.
         watch: Counts what the parts take; None lets them run as they do.
 
     Returns:

@@ -1,4 +1,4 @@
-"""Measure the share of a run that goes into checkpoints, the log of answers, and guards against what is not finite.
+"""Measure the share of a run that goes into checkpoints, the log of answers, and guards against NaN and infinity.
 
     python scripts/overhead.py
     python scripts/overhead.py --agent pebble --steps 20_000

@@ -187,7 +187,7 @@ def expert_of(agent: PPO, steps: int, task: str, level: Level, cfg: TrainExperts
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """T steps in each of N environments, in turns those of somebody and those of the policy that is to be valued."""
+    """T steps in each of N environments: turns of other policies, and of the policy to be valued."""
 
     obs: Tensor
     """Shape: (T, N, O)."""
@@ -309,7 +309,7 @@ def compare(expert: Expert, task: str, others: Sequence[Any], num_states: int) -
 
 
 def envs_of(task: str, num_envs: int) -> Any:  # noqa: ANN401
-    """Make environments that give the task reward."""
+    """Make environments with the task reward."""
     return make_vector_env(task, num_envs, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, num_threads=1)
 
 

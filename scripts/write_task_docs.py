@@ -216,7 +216,7 @@ def reward(task: TaskSpec) -> list[str]:
 
 
 def equation(task: TaskSpec) -> str:
-    """Write the reward as a sum of its terms, and of what is rewarded when all of them are 0."""
+    """Write the reward as a sum of its terms and a constant."""
     constant = float(task.reward({factor.name: np.zeros(1) for factor in task.factors})[0])
     terms = [factor.name for factor in task.factors] + ([f"{constant:g}"] if constant else [])
     return f"reward = {' + '.join(terms)}"
@@ -272,7 +272,7 @@ def grid_rewards(env: GridEnv, is_drawn: bool) -> Iterator[str]:
 
 
 def listed(values: tuple[float, ...]) -> str:
-    """Write values between which is drawn."""
+    """Write the values of a uniform choice."""
     return " or ".join(f"{value:g}" for value in values)
 
 
@@ -305,7 +305,7 @@ def code(text: str) -> str:
 
 
 def draw(name: str) -> Image.Image:
-    """Draw a task: what is wanted if that is a posture, else how it starts.
+    """Render a task: the described posture, or else an initial state.
 
     Raises:
         RenderingUnavailable: If OpenGL cannot be had.

@@ -58,7 +58,7 @@ class BenchRewardCfg:
 
 
 def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
-    """Print and return seconds: one pass of each way to fit, a forward pass over the candidates, and the draw."""
+    """Print and return seconds: one pass of each way to fit, a forward pass over the candidates, and sampling."""
     torch.set_num_threads(cfg.threads)
     env = _record(cfg)
     data = _data(cfg, env)

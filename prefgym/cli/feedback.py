@@ -51,7 +51,9 @@ def run(argv: list[str]) -> int:
         print("  prefgym feedback export --help\n\n  prefgym feedback validate --help")
         return 0
     else:
-        raise UserError("say what to do: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER")
+        raise UserError(
+            "feedback needs a command: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER"
+        )
     print(summarize(folder, preferences))
     return 0
 

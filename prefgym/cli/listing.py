@@ -25,7 +25,7 @@ def run(argv: list[str]) -> int:
     elif len(argv) == 1 and argv[0] in kinds:
         print("\n".join(kinds[argv[0]]()))
     else:
-        raise UserError(f"say what to list: {', '.join(calls)}")
+        raise UserError(f"list needs a kind of part: {', '.join(calls)}")
     return 0
 
 

@@ -50,8 +50,8 @@ class DemosCfg:
     dataset: str
     """Id of the dataset, which must not exist: `namespace/name-v0`."""
     policy: tuple[str, ...] = ("demonstrator",)
-    """Policies: `demonstrator` (the script of the task, if it has one), `expert` or `medium` (trained policies that ship
-    with prefgym), `random` (uniform actions), or a run folder, whose last policy acts deterministically. Several
+    """Policies: `demonstrator` (the script of the task, if it has one), `expert` or `medium` (trained policies of
+    prefgym), `random` (uniform actions), or a run folder, whose last policy acts deterministically. Several
     policies take the environments in turn: the first one environment 0, the second one environment 1, and so on."""
     quality: Share | None = None
     """Quality of the demonstrator: the share of steps without a random action; default: 1."""
@@ -269,7 +269,7 @@ def _announce(path: Path, dataset: str) -> None:
 
 
 def _spec(source: EnvSource) -> EnvSpec | None:
-    """Return what makes one environment as it was played: it gives the task reward, and its observations are flat."""
+    """Return the specification of one environment of the episodes, with the task reward and flat observations."""
     env = source.make_one()
     spec = (env.env if isinstance(env, World) else env).spec
     env.close()

@@ -1,4 +1,4 @@
-"""What the vector environments of arrays and of tensors share: settings, spaces, physics states and pictures."""
+"""Base of the vector environments of arrays and of tensors: settings, spaces, physics states and pictures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping

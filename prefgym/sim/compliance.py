@@ -125,7 +125,9 @@ def check_next_step(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed:
     over = np.zeros(env.num_envs, np.bool_)
     for actions, other in zip(_actions(env, num_steps, seed), _actions(env, num_steps, seed + 1), strict=True):
         outcome = env.step(actions)
-        assert not to_numpy(outcome[1])[over].any(), "the step that resets gives a reward, though the mode is NEXT_STEP"
+        assert not to_numpy(outcome[1])[over].any(), (
+            "the step that resets returns a reward, though the mode is NEXT_STEP"
+        )
         assert not _ended(outcome)[over].any(), "the step that resets ends an episode, though the mode is NEXT_STEP"
         instead = np.where(over.reshape(-1, *[1] * (actions.ndim - 1)), other, actions)
         assert same(outcome, twin.step(instead)), (

@@ -65,7 +65,7 @@ class StateRenderer:
                 self._thread.shutdown()
 
     def __call__(self, states: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Draw `states` (T, S); they may be followed by the positions of the model's sites. Shape: (T, H, W, 3).
+        """Render `states` (T, S); they may be followed by the positions of the model's sites. Shape: (T, H, W, 3).
 
         Raises:
             ValueError: If the states do not fit the model, or the renderer is closed.
@@ -117,7 +117,7 @@ class LazyRenderer:
         self._renderer: StateRenderer | None = None
 
     def __call__(self, model: MjModel, states: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Draw states (T, S) of a model, the same one each time. Shape: (T, H, W, 3)."""
+        """Render states (T, S) of a model, the same one each time. Shape: (T, H, W, 3)."""
         if self._renderer is None:
             width, height = self._size
             self._renderer = StateRenderer(model, width=width, height=height, camera=self._camera)
@@ -138,7 +138,7 @@ def render_states(
     height: int = 320,
     camera: Mapping[str, Any] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw `states` (T, S) of `model`, as `StateRenderer` does. Shape: (T, H, W, 3).
+    """Render `states` (T, S) of `model`, as `StateRenderer` does. Shape: (T, H, W, 3).
 
     Raises:
         RenderingUnavailable: If OpenGL is not available.

@@ -42,7 +42,7 @@ class Seeding(Protocol):
     def initial(
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Draw positions and velocities for the k worlds in `mask`. Shapes: (k, nq) and (k, nv)."""
+        """Sample positions and velocities for the k worlds in `mask`. Shapes: (k, nq) and (k, nv)."""
         ...
 
 
@@ -67,7 +67,7 @@ class FastSeeding:
     def initial(
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Draw positions and velocities for the k worlds in `mask` in one go. Shapes: (k, nq) and (k, nv)."""
+        """Sample positions and velocities for the k worlds in `mask` in one go. Shapes: (k, nq) and (k, nv)."""
         return task.initial(task, HostSampler(self.generators[0]), int(np.count_nonzero(mask)), qpos0, qvel0)
 
 
@@ -98,7 +98,7 @@ class ParitySeeding:
     def initial(
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Draw positions and velocities for the k worlds in `mask` one by one. Shapes: (k, nq) and (k, nv)."""
+        """Sample positions and velocities for the k worlds in `mask` one by one. Shapes: (k, nq) and (k, nv)."""
         draws = [HostSampler(self.generators[world]) for world in np.flatnonzero(mask)]
         drawn = [task.initial(task, draw, 1, qpos0, qvel0) for draw in draws]
         return np.concatenate([qpos for qpos, _ in drawn]), np.concatenate([qvel for _, qvel in drawn])

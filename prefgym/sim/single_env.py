@@ -23,8 +23,8 @@ class PoolEnv(gym.Env[Array, Array]):
         task: The task.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures.
-        width: Of pictures, in pixels.
-        height: Of pictures, in pixels.
+        width: Width of pictures, in pixels.
+        height: Height of pictures, in pixels.
         returns_metric: Whether the task's metric, if it has one, is returned in the place of the reward.
 
     Raises:

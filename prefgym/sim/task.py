@@ -21,11 +21,11 @@ class StateSampler(Protocol):
     """Random numbers for initial states."""
 
     def uniform(self, low: Bounds, high: Bounds, size: tuple[int, int]) -> Array:
-        """Draw uniformly from [low, high); the bounds may differ by column."""
+        """Sample uniformly from [low, high); the bounds may differ by column."""
         ...
 
     def standard_normal(self, size: tuple[int, int]) -> Array:
-        """Draw from the normal distribution with mean 0 and variance 1."""
+        """Sample from the normal distribution with mean 0 and variance 1."""
         ...
 
     def until(self, accept: Callable[[Array], Array], sample: Callable[[int], Array], num: int) -> Array:
@@ -135,7 +135,7 @@ class Initial(Protocol):
     def __call__(
         self, task: "TaskSpec", sample: StateSampler, num: int, qpos0: Array, qvel0: Array, /
     ) -> tuple[Array, Array]:
-        """Draw `num` initial states. Shapes: (num, nq) and (num, nv)."""
+        """Sample `num` initial states. Shapes: (num, nq) and (num, nv)."""
         ...
 
 

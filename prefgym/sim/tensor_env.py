@@ -38,8 +38,8 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         autoreset_mode: SAME_STEP; there is no other.
         compiled: Whether torch compiles the formulas; None does so on GPUs.
         render_mode: "rgb_array", or None for no pictures from `render`.
-        width: Of pictures, in pixels.
-        height: Of pictures, in pixels.
+        width: Width of pictures, in pixels.
+        height: Height of pictures, in pixels.
         **pool: Settings of `WarpPool`.
 
     Raises:

@@ -53,13 +53,13 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
         num_threads: Threads that step the worlds, the caller's included; None for one per CPU this process may use.
             Results do not depend on it.
-        seeding: "fast" draws all initial states from one generator, "parity" has a generator for each world and draws
-            as Gymnasium does.
+        seeding: "fast" samples all initial states from one generator, "parity" has a generator for each world and
+            samples like Gymnasium.
         autoreset_mode: Autoreset mode of Gymnasium.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures from `render`.
-        width: Of pictures, in pixels.
-        height: Of pictures, in pixels.
+        width: Width of pictures, in pixels.
+        height: Height of pictures, in pixels.
         returns_metric: Whether the task's metric, if it has one, is returned in the place of the reward.
         variation: Variation of masses and friction; None for equal worlds.
 

@@ -73,7 +73,7 @@ class WorldSampler:
         self._drawn = 0
 
     def uniform(self, low: Bounds, high: Bounds, size: tuple[int, int]) -> Tensor:
-        """Draw uniformly from [low, high); the bounds may differ by column. Shape: (N, n)."""
+        """Sample uniformly from [low, high); the bounds may differ by column. Shape: (N, n)."""
         unit = self._unit(size[1])
         if isinstance(low, tuple) and isinstance(high, tuple):
             # column by column: copying bounds as a tensor to the device would synchronise
@@ -82,7 +82,7 @@ class WorldSampler:
         return low + (high - low) * unit
 
     def standard_normal(self, size: tuple[int, int]) -> Tensor:
-        """Draw from the normal distribution with mean 0 and variance 1. Shape: (N, n)."""
+        """Sample from the normal distribution with mean 0 and variance 1. Shape: (N, n)."""
         u, v = self._unit(size[1]), self._unit(size[1])
         # sqrt(-2 log u) cos(2 pi v)   (Box, Muller 1958), with u in (0, 1]
         return (-2 * torch.log1p(-u)).sqrt() * torch.cos(2 * pi * v)
@@ -103,7 +103,7 @@ class WorldSampler:
         return drawn[first, torch.arange(num, device=first.device)]
 
     def _unit(self, count: int) -> Tensor:
-        """Draw from [0, 1) with 24 bits. Shape: (N, count)."""
+        """Sample from [0, 1) with 24 bits. Shape: (N, count)."""
         places = torch.arange(self._drawn, self._drawn + count, device=self.seeds.device)
         self._drawn += count
         stream = scrambled(scrambled(self.seeds + _GOLDEN) + self.episode * _GOLDEN)

@@ -112,7 +112,7 @@ class Budget:
         """
         numbers = [int(number) for number in queries.query_id]
         if len(numbers) > self.left:
-            raise ValueError(f"{len(numbers)} queries exceed what is left of the budget: {self.left}")
+            raise ValueError(f"{len(numbers)} queries exceed the {self.left} left in the budget")
         if numbers != list(range(self.num_asked, self.num_asked + len(numbers))):
             raise ValueError("queries must be numbered on from the last one asked")
         self.num_asked += len(numbers)

@@ -26,7 +26,7 @@ def check_order(env: AnyEnv) -> None:
         ValueError: If a wrapper belongs around ours, or a layer is no Gymnasium environment.
     """
     if not isinstance(env, (gym.Env, VectorEnv)):  # pyright: ignore[reportUnnecessaryIsInstance] - users wrap anything
-        around = "what is Stable-Baselines3's goes around prefgym.sb3.VecEnv"
+        around = "wrappers of Stable-Baselines3 go around prefgym.sb3.VecEnv"
         raise ValueError(f"prefgym wraps Gymnasium's environments, not {type(env).__name__}; {around}")
     for layer in layers(env):
         name = type(layer).__name__
