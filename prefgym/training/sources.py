@@ -85,8 +85,8 @@ class OnlineSource:
         if parts.rater is not None and parts.budget.num_asked == 0 and self.history.initial is None:
             raise UserError(
                 f"No query could be sampled: the sampler found no segment in {self.steps:,} steps of "
-                f"{parts.env.num_envs} environments: lower --sampler.segment-length or --schedule.first, or raise --steps "
-                "or --sampler.recent-steps."
+                f"{parts.env.num_envs} environments: lower --sampler.segment-length or --schedule.first, or raise "
+                "--steps or --sampler.recent-steps."
             )
 
     def stateless(self) -> list[str]:
