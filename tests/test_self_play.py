@@ -79,7 +79,7 @@ def test_what_makes_no_sense_is_refused(capsys: pytest.CaptureFixture[str]) -> N
     assert not Path("none").exists()
     wrong = {
         ("preference-model", "--sampler.num-options", "3"): "compares two options: leave --sampler.num-options out",
-        ("win-rate", "--recorder.capacity-steps", "600"): "there is room for 600: see --recorder",
+        ("win-rate", "--recorder.capacity-steps", "600"): "there is room for 600: raise --recorder",
         ("win-rate", "--env", "prefgym/Reacher-v0", "--agent.num-steps", "64"): "end after 50: lower --agent.num-steps",
     }
     for flags, sentence in wrong.items():

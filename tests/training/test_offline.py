@@ -149,7 +149,7 @@ BAD: dict[str, tuple[tuple[str, ...], str]] = {
     "an agent that does not": (("train", "--agent", "cpl"), "agent 'cpl' learns from recorded data, and does not"),
     "no preferences": (
         ("train-offline", *DATASET, "--agent", "cpl"),
-        "agent 'cpl' cannot learn from this: cpl learns from preferences, and there are none",
+        "agent 'cpl' cannot learn from these data: cpl learns from preferences, and there are none",
     ),
     "no folder": (("train-offline", "--preferences", "nowhere"), "nowhere is not a prefgym-feedback folder"),
     "no dataset": (
