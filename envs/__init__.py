@@ -1,4 +1,4 @@
-"""The tasks: what is simulated, observed, rewarded and final."""
+"""The tasks: their models, observations, rewards and final states."""
 
 from typing import TYPE_CHECKING
 
@@ -31,13 +31,13 @@ _LOCOMOTION = (ANT, HALF_CHEETAH, HOPPER, HUMANOID, HUMANOID_STANDUP, SWIMMER, W
 _CONTROL = (INVERTED_DOUBLE_PENDULUM, INVERTED_PENDULUM, PUSHER, REACHER)
 
 TASKS: dict[str, TaskSpec] = {task.name: task for task in (*_LOCOMOTION, *_CONTROL)}
-"""The tasks that give a reward, by name: Gymnasium's."""
+"""The tasks with a reward, by name: those of Gymnasium."""
 
 _MOTIONS = (HALF_CHEETAH_BACKFLIP, HOPPER_BACKFLIP, WALKER2D_ONE_LEG, ANT_CIRCLE)
 _POSTURES = (HUMANOID_KNEEL, HUMANOID_LOTUS, HUMANOID_SPLITS)
 
 LANGUAGE_TASKS: dict[str, TaskSpec] = {task.name: task for task in (*_MOTIONS, *_POSTURES)}
-"""The tasks without a reward, by name: for raters that look."""
+"""The tasks without a reward, by name; raters judge them by pictures and a task description."""
 
 VARIANTS: dict[str, TaskSpec] = {task.name: task for task in (HUMANOID_NEWTON, HUMANOID_STANDUP_NEWTON)}
 """Tasks that differ from Gymnasium's in their physics, so that GPUs can simulate them; by name."""

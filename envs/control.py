@@ -36,7 +36,7 @@ def _double_down(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
 
 def _double_terms(task: TaskSpec, views: Views, step: StepFacts, xp: ModuleType) -> dict[str, Array]:
     tip, qvel = views["site_xpos/tip"], views["qvel"]
-    # Gymnasium squares scalars, which goes through C's pow; x * x differs from that in the last bit now and then
+    # Gymnasium squares scalars, which goes through C's pow; x * x sometimes differs from that in the last bit
     distance = 0.01 * xp.float_power(tip[..., 0], 2) + xp.float_power(tip[..., 2] - 2, 2)
     velocity = 1e-3 * xp.float_power(qvel[..., 1], 2) + 5e-3 * xp.float_power(qvel[..., 2], 2)
     return {

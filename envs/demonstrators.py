@@ -1,7 +1,7 @@
-"""Scripted demonstrators for manipulation: closed loops from observations to actions, as good as one says.
+"""Scripted demonstrators for manipulation: feedback controllers of adjustable quality.
 
-They have no memory: what to do next is read off where gripper, object and goal are. All envs are computed together;
-what differs between them is which masks hold.
+They have no memory: the action depends on the positions of gripper, object and goal. All environments are computed
+together, with masks for the phases of the motion.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ Array = npt.NDArray[np.float64]
 NUM_ACTIONS = 4
 OPEN, SHUT = 1.0, -1.0
 FINGER = slice(15, 16)
-"""Where the observation says how far a finger is from the middle, in m."""
+"""Index of the observation with the distance of a finger from the middle, in m."""
 FINGER_HOLDING_M = 0.03
 """A finger nearer to the middle than this has closed on the object, whose half width is 0.025 m."""
 CLEARANCE_M = 0.08
@@ -28,7 +28,7 @@ UP = np.array([0.0, 0.0, 1.0])
 BEHIND_M, CONTACT_M = 0.07, 0.045
 """Distance of the gripper from the object's middle before it pushes, and while it does."""
 ARRIVED_M = 0.015
-"""An object nearer to the goal than this is left alone."""
+"""Distance from object to goal below which the gripper stops pushing."""
 AROUND_M, HELD_M, ABOVE_M = 0.02, 0.04, 0.015
 """Distances from the gripper to the object: where the fingers close, where a closed one holds it, and sideways, where
 the gripper goes down."""
@@ -36,17 +36,17 @@ the gripper goes down."""
 
 @dataclass(frozen=True, kw_only=True)
 class DemonstratorCfg:
-    """How good a demonstrator is.
+    """Quality and gain of a demonstrator.
 
     Raises:
         ValueError: If the quality is no share, or the gain is not positive.
     """
 
     quality: Share = 1.0
-    """Share of the steps on which it does what it should; on the others its hand slips, and the action is uniformly
-    random. 0 is a random policy."""
+    """Share of the steps with the action of the controller; the actions of the others are uniformly random. 0 is a
+    random policy."""
     gain: Positive = 10.0
-    """Action for each metre that the gripper is away from where it should be, in 1/m; an action of 1 asks for 5 cm."""
+    """Action per metre between the gripper and its target, in 1/m; an action of 1 moves it by 5 cm."""
 
     __post_init__ = check
 
@@ -92,22 +92,22 @@ CONTROLLERS: dict[str, Callable[[Array, float], Array]] = {
     "prefgym/FetchPush-v0": push,
     "prefgym/FetchPickAndPlace-v0": pick_and_place,
 }
-"""What there is, by environment."""
+"""The controllers, by environment."""
 
 
 class Demonstrator:
-    """A policy that nobody had to train."""
+    """A scripted policy."""
 
     def __init__(self, env_id: str, cfg: DemonstratorCfg | None = None, *, seed: int = 0) -> None:
         """Choose the controller.
 
         Args:
             env_id: One of `CONTROLLERS`.
-            cfg: How good it is.
-            seed: Seed of its slips.
+            cfg: Quality and gain.
+            seed: Seed of its random actions.
 
         Raises:
-            ValueError: If there is none for this environment.
+            ValueError: If there is no controller for this environment.
         """
         if env_id not in CONTROLLERS:
             raise ValueError(f"there is no demonstrator for {env_id}: there is one for {', '.join(CONTROLLERS)}")
@@ -121,13 +121,13 @@ class Demonstrator:
         episode_start: Any = None,  # noqa: ANN401
         deterministic: bool = False,
     ) -> tuple[npt.NDArray[np.float32], Any]:
-        """Choose actions. Shape: (A,) or (N, A), as `observation` has.
+        """Return actions. Shape: (A,) or (N, A), like `observation`.
 
         Args:
-            observation: Of one environment or of several.
-            state: Handed back; there is none.
-            episode_start: Not looked at: there is no memory.
-            deterministic: Whether the hand never slips, whatever the quality.
+            observation: Observation of one environment, or observations of several.
+            state: Returned unchanged, since the policy has no state.
+            episode_start: Not used.
+            deterministic: Whether to leave random actions out, at any quality.
         """
         del episode_start
         obs = np.asarray(observation, np.float64)
@@ -140,6 +140,6 @@ class Demonstrator:
 
 
 def _towards(target: Array, obs: Array, gain: float, fingers: Array | float) -> Array:
-    """Ask for a move towards `target` (N, 3), within bounds, and for `fingers` (N, 1). Shape: (N, A)."""
+    """Return actions towards `target` (N, 3), within bounds, and for `fingers` (N, 1). Shape: (N, A)."""
     move = gain * (target - obs[:, GRIPPER])
     return np.clip(np.concatenate([move, np.broadcast_to(fingers, (len(obs), 1))], -1), -1.0, 1.0)

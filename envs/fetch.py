@@ -28,10 +28,10 @@ ACHIEVED, DESIRED, GRIPPER, TO_OBJECT = slice(0, 3), slice(3, 6), slice(6, 9), s
 """Where positions are in observations, in m: of what is to be at the goal (the gripper in FetchReach, else the object),
 of the goal, and of the gripper; where there is an object, the way from the gripper to it."""
 GRIPPER_MOVED = slice(-5, -2)
-"""How far the gripper moved in a step, in m."""
+"""Displacement of the gripper in a step, in m."""
 EPISODE_STEPS = 50
 _SEEN = ("xpos", "xquat")
-"""What actions are added to: where bodies were before the last substep, which no state of MuJoCo's holds."""
+"""Fields that actions are added to: positions before the last substep, which no MuJoCo state holds."""
 
 SUCCESS = Factor(name="success", unit="1", doc="1 while within 0.05 m of the goal, else 0: the task reward")
 DISTANCE = Factor(name="distance_penalty", unit="m", doc="-|achieved - desired|")
@@ -53,7 +53,7 @@ class FetchTask:
 
     @property
     def factors(self) -> tuple[Factor, ...]:
-        """What raters may look at; all but the first are no part of the task reward."""
+        """Factors for raters; only the first one is part of the task reward."""
         return (SUCCESS, DISTANCE, *([APPROACH] if self.has_object else []), CONTROL, SPEED)
 
     @property
@@ -88,13 +88,13 @@ def register() -> None:
 
 
 class FetchEnv(gym.Env[Any, Any]):
-    """One environment of a task; it never terminates, and gives the task reward.
+    """One environment of a task with the task reward; it never terminates.
 
     Args:
-        task: Which one.
+        task: The task.
         render_mode: "rgb_array", or None for no pictures.
-        width: Of pictures, in pixels.
-        height: Of pictures, in pixels.
+        width: Width of pictures, in pixels.
+        height: Height of pictures, in pixels.
 
     Raises:
         ValueError: If the render mode is unknown.
@@ -128,8 +128,8 @@ class FetchEnv(gym.Env[Any, Any]):
 
     def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
         """Move the gripper by at most 5 cm along each axis, and open or close it; actions are clipped. Shape: (4,)."""
-        obs, _, _, _, told = self._world.step(np.asarray(action))
-        is_success = bool(told["is_success"])
+        obs, _, _, _, info = self._world.step(np.asarray(action))
+        is_success = bool(info["is_success"])
         command = np.clip(action, -1.0, 1.0)
         self._factors = {
             SUCCESS.name: np.array([float(is_success)]),
@@ -146,37 +146,39 @@ class FetchEnv(gym.Env[Any, Any]):
         return {name: value.copy() for name, value in self._factors.items()}
 
     def state_dict(self) -> "State":
-        """Return the state to resume from: physics, where bodies were, the goal and its mark, and the generator."""
+        """Return the state to resume from: physics, previous positions, the goal and its mark, and the generator."""
         from prefgym.sim.gl import mujoco
 
         model, data = self._robot.model, self._robot.data
         physics = np.empty(mujoco.mj_stateSize(model, mujoco.mjtState.mjSTATE_INTEGRATION))
         mujoco.mj_getState(model, data, physics, mujoco.mjtState.mjSTATE_INTEGRATION)
         seen = {name: getattr(data, name).copy() for name in _SEEN}
-        told = {"goal": self._robot.goal, "site_pos": model.site_pos.copy(), "factors": self.factors()}
-        return {"physics": physics, **seen, **told, "generator": self.np_random.bit_generator.state}
+        marks = {"goal": self._robot.goal, "site_pos": model.site_pos.copy(), "factors": self.factors()}
+        return {"physics": physics, **seen, **marks, "generator": self.np_random.bit_generator.state}
 
     def load_state_dict(self, state: Any) -> None:  # noqa: ANN401
-        """Go on from what `state_dict` returned, in an environment that was reset before."""
+        """Restore the state that `state_dict` returned, in an environment that was reset before."""
         from prefgym.sim.gl import mujoco
 
         model, data = self._robot.model, self._robot.data
-        told = {name: np.asarray(value).copy() for name, value in state.items() if name not in ("factors", "generator")}
-        mujoco.mj_setState(model, data, told["physics"], mujoco.mjtState.mjSTATE_INTEGRATION)
+        arrays = {
+            name: np.asarray(value).copy() for name, value in state.items() if name not in ("factors", "generator")
+        }
+        mujoco.mj_setState(model, data, arrays["physics"], mujoco.mjtState.mjSTATE_INTEGRATION)
         for name in _SEEN:
-            getattr(data, name)[:] = told[name]
-        model.site_pos[:], self._robot.goal = told["site_pos"], told["goal"]
+            getattr(data, name)[:] = arrays[name]
+        model.site_pos[:], self._robot.goal = arrays["site_pos"], arrays["goal"]
         self._factors = {name: np.asarray(value).copy() for name, value in state["factors"].items()}
         self.np_random.bit_generator.state = state["generator"]
 
     @property
     def model(self) -> Any:  # noqa: ANN401
-        """Return what the states are states of."""
+        """Return the MuJoCo model of the states."""
         return self._world.model
 
     @property
     def camera(self) -> Mapping[str, Any]:
-        """Return where pictures are taken from."""
+        """Return the camera of the pictures."""
         return self._world.camera
 
     @property
@@ -185,18 +187,18 @@ class FetchEnv(gym.Env[Any, Any]):
         return self._world.state_size
 
     def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy what it takes to draw the environment, the mark of the goal included. Shape: (1, state_size)."""
+        """Copy the data that rendering needs, including the mark of the goal. Shape: (1, state_size)."""
         return self._world.physics_state(final)
 
     def render(self) -> Any:  # noqa: ANN401
-        """Draw the world. Shape: (H, W, 3), uint8."""
+        """Render the world. Shape: (H, W, 3), uint8."""
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
         return self._render(self.model, self.physics_state())[0]
 
     def close(self) -> None:
-        """Free the environment, and whatever draws it; closing twice does nothing."""
+        """Free the environment and the renderer; closing twice does nothing."""
         self._robot.close()
         self._render.close()
 
@@ -206,8 +208,8 @@ def make_env(task: str, *, reward: str = "learned", **kwargs: Any) -> gym.Env[An
 
     Args:
         task: Name of the task.
-        reward: "learned" gives 0 until a learned reward is installed; all others give the task reward.
-        **kwargs: What `FetchEnv` takes.
+        reward: "learned" returns 0 until a learned reward is installed; all others return the task reward.
+        **kwargs: Arguments of `FetchEnv`.
 
     Raises:
         ValueError: If the task or the reward is unknown.
@@ -236,9 +238,9 @@ def make_vector_env(
     Args:
         task: Name of the task.
         num_envs: Number of worlds.
-        reward: "learned" gives 0 until a learned reward is installed; all others give the task reward.
-        autoreset_mode: When environments whose episode ended start the next one.
-        **kwargs: What else `gym.make` takes for one world.
+        reward: "learned" returns 0 until a learned reward is installed; all others return the task reward.
+        autoreset_mode: Autoreset mode.
+        **kwargs: Further arguments of `gym.make` for one environment.
 
     Raises:
         ValueError: If the task or the reward is unknown.

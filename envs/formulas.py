@@ -29,7 +29,7 @@ def normal_start(task: TaskSpec, sample: StateSampler, num: int, qpos0: Array, q
 
 
 def within(value: Array, bounds: tuple[float, float]) -> Array:
-    """Say where a value lies strictly between its bounds."""
+    """Return where a value lies strictly between its bounds."""
     return (bounds[0] < value) & (value < bounds[1])
 
 
@@ -45,7 +45,7 @@ def squares(array: Array, xp: ModuleType) -> Array:
 
 
 def effort(task: TaskSpec, step: StepFacts, xp: ModuleType) -> Array:
-    """Price the action: -w |action|^2."""
+    """Return the control cost, -w |action|^2."""
     return -(xp.square(step.action).sum(-1) * task.weights["ctrl"])
 
 
@@ -56,6 +56,6 @@ def gains_and_costs(terms: Mapping[str, Array]) -> Array:
 
 
 def xy_info(task: TaskSpec, views: Views, xp: ModuleType) -> dict[str, Array]:
-    """Say where the body is in the plane, in m."""
+    """Return the position of the body in the plane, in m."""
     xy = views["qpos"][..., :2]
     return {"x_position": xy[..., 0], "y_position": xy[..., 1], "distance_from_origin": length(xy, xp)}

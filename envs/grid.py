@@ -9,7 +9,7 @@ import numpy.typing as npt
 from prefgym.theory.mdp import TabularMDP
 
 FEATURES = ("gas", "goal", "sheep", "coin", "roadblock", "brick")
-"""What is rewarded, in this order."""
+"""Features of the reward, in this order."""
 MEANINGS = {
     "gas": "a step that ends neither on brick nor at the goal or a sheep; one against a wall or a house, too",
     "goal": "the goal is reached",
@@ -20,7 +20,7 @@ MEANINGS = {
 }
 """When each feature is 1; else it is 0."""
 CELLS = ("road", "goal", "house", "sheep", "coin", "roadblock")
-"""What a cell holds: its number, on brick with 6 more."""
+"""Numbers of the contents of a cell; on brick with 6 more."""
 BRICK = len(CELLS)
 MOVES = np.array([(-1, 0), (1, 0), (0, -1), (0, 1)])
 """Rows and columns of the actions up, down, left and right."""
@@ -52,11 +52,11 @@ REWARDS = {
     "roadblock": (-2, -5, -10),
     "brick": (-1, -2, -3),
 }
-"""What random boards may give for each feature."""
+"""Rewards of each feature in random boards."""
 COLOURS = np.array(
     [(225, 225, 225), (60, 160, 75), (70, 70, 80), (200, 60, 60), (240, 200, 60), (240, 140, 60)], np.uint8
 )
-"""Of the cells, in the order of `CELLS`."""
+"""Colours of the cells, in the order of `CELLS`."""
 BRICK_COLOUR, VAN_COLOUR = np.array((190, 130, 110), np.uint8), np.array((40, 90, 200), np.uint8)
 CELL_SIZE = 32
 """Height and width of a cell in pictures, in pixels."""
@@ -66,8 +66,8 @@ Board = npt.NDArray[np.int64]
 def grid_mdp(board: Board, weights: npt.NDArray[np.float64], gamma: float = 0.999) -> TabularMDP:
     """Make the environment of a board; states are its cells, row by row.
 
-    A move costs gas, or onto brick what brick costs; against a wall or a house the van stays, and gives that for its
-    own cell. Goals and sheep end the episode, and give nothing but themselves.
+    A move costs gas, or onto brick what brick costs; against a wall or a house the van stays, with the reward of its
+    own cell. Goals and sheep end the episode, with their own reward only.
 
     Args:
         board: Numbers of the cells. Shape: (H, W).
@@ -104,7 +104,7 @@ def grid_mdp(board: Board, weights: npt.NDArray[np.float64], gamma: float = 0.99
 
 
 def random_board(generator: np.random.Generator) -> tuple[Board, npt.NDArray[np.float64]]:
-    """Draw a board and what its features give, from the sets of Knox et al.
+    """Sample a board and the rewards of its features from the sets of Knox et al.
 
     Returns:
         Numbers of the cells, shape (H, W), and the rewards of `FEATURES`.
@@ -127,7 +127,7 @@ def random_board(generator: np.random.Generator) -> tuple[Board, npt.NDArray[np.
 
 
 class GridEnv(gym.Env[Any, Any]):
-    """A van on a board; it gives the task reward."""
+    """A van on a board, with the task reward."""
 
     def __init__(
         self, board: Board, weights: npt.NDArray[np.float64], *, gamma: float = 0.999, render_mode: str | None = None
@@ -161,7 +161,7 @@ class GridEnv(gym.Env[Any, Any]):
         return self.state, float(features @ self.mdp.weights), bool(self.mdp.is_terminal[self.state]), False, info
 
     def render(self) -> npt.NDArray[np.uint8] | None:
-        """Draw the board and the van on it. Shape: (32 H, 32 W, 3)."""
+        """Render the board and the van on it. Shape: (32 H, 32 W, 3)."""
         if self.render_mode is None:
             return None
         picture = np.where((self.board >= BRICK)[..., None], BRICK_COLOUR, COLOURS[0]).astype(np.uint8)
@@ -189,7 +189,7 @@ def make_random(number: int = 0, render_mode: str | None = None) -> GridEnv:
     """Make a random environment of the same kind.
 
     Args:
-        number: Which one: the seed of its board and its rewards.
+        number: Number of the environment: the seed of its board and its rewards.
         render_mode: "rgb_array" or None.
     """
     return GridEnv(*random_board(np.random.default_rng(number)), render_mode=render_mode)

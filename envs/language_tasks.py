@@ -1,7 +1,7 @@
-"""Tasks without a reward, for raters that look: a wish says what is wanted, and a measure that only evaluation sees.
+"""Tasks without a reward, for raters that judge pictures: a task description, and a metric for evaluation only.
 
-They share model, observation and start with the tasks of `locomotion` and `humanoid`, and the end of episodes unless
-what is wanted would be one.
+They share model, observation and start with the tasks of `locomotion` and `humanoid`, and terminations unless the
+described behaviour would terminate the episode.
 """
 
 from dataclasses import replace
@@ -16,7 +16,7 @@ from prefgym.sim.task import Array, Metric, MetricStep, TaskSpec, Views
 
 
 def _language_task(task: TaskSpec, name: str, task_description: str, metric: Metric, **changes: Any) -> TaskSpec:  # noqa: ANN401
-    """Take the reward away from a task, and say what is wanted instead."""
+    """Replace the reward of a task by a task description and a metric."""
     no_reward: dict[str, Any] = {"weights": {}, "factors": (), "ranking": (), "reward_terms": None}
     return replace(task, name=name, task_description=task_description, metric=metric, **no_reward, **changes)
 
@@ -26,7 +26,7 @@ def _nothing(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
 
 
 def ramp(value: Array, none: float, full: float) -> Array:
-    """Say how close a value comes: 0 at `none` and beyond, 1 at `full` and beyond, linear between.
+    """Map a value to 0..1: 0 at `none` and beyond, 1 at `full` and beyond, linear between.
 
     >>> import numpy as np
     >>> ramp(np.array([0.1, 0.3, 0.5]), none=0.4, full=0.2)
@@ -151,7 +151,7 @@ def _leash_slack(task: TaskSpec, views: Views, xp: ModuleType) -> Array:
 
 
 def _laps(task: TaskSpec, views: Views, memory: Array, xp: ModuleType) -> tuple[Array, Array]:
-    """Turn with the leash: it turns only where the ant gets somewhere, whatever its torso and its legs do."""
+    """Count the turns of the leash, which turns only if the ant moves along, not if its torso or legs turn."""
     xy, dragged, course = views["qpos"][..., :2], memory[..., :2], memory[..., 2:]
     leash = xy - dragged
     distance = length(leash, xp)[..., None]
@@ -160,7 +160,7 @@ def _laps(task: TaskSpec, views: Views, memory: Array, xp: ModuleType) -> tuple[
     dragged = xp.where(is_taut, xy - LEASH_M * heading, dragged)
     cosine = (course * heading).sum(-1)  # 0 before the first course
     sine = course[..., 0] * heading[..., 1] - course[..., 1] * heading[..., 0]
-    # where it turns by a right angle or more at once, it has walked back over the point
+    # a turn by a right angle or more in one step means that it has walked back over the point
     counts = (cosine > 0) & (upright(views["qpos"][..., 3:7]) >= 0.5)
     return xp.concatenate((dragged, heading), -1), xp.arctan2(sine, cosine) / (2 * pi) * counts
 
@@ -186,7 +186,7 @@ ANT_CIRCLE = _language_task(
 
 
 def _legs(views: Views, xp: ModuleType) -> dict[str, tuple[Array, Array]]:
-    """Return where hips, knees and feet are, the right ones first. Shape of each: (N, 3)."""
+    """Return the positions of hips, knees and feet, the right ones first. Shape of each: (N, 3)."""
     return {
         "hip": (views["xpos/right_thigh"], views["xpos/left_thigh"]),
         "knee": (views["xpos/right_shin"], views["xpos/left_shin"]),
@@ -261,9 +261,9 @@ _UP_AND_STILL = (
 
 
 def _posed(name: str, task_description: str, counted: str, doc: str, step: MetricStep) -> TaskSpec:
-    """Want a pose of the humanoid, which no fall ends; `doc` says what holds beside being upright and still."""
-    told = f"product of what holds after a step, linear between the bounds: {doc}{_UP_AND_STILL}"
-    metric = Metric(name=counted, unit="1", doc=told, reads=_LEGS, begin=_nothing, step=step)
+    """Return a pose task of the humanoid without termination; `doc` has the conditions beside upright and still."""
+    rule = f"product of what holds after a step, linear between the bounds: {doc}{_UP_AND_STILL}"
+    metric = Metric(name=counted, unit="1", doc=rule, reads=_LEGS, begin=_nothing, step=step)
     return _language_task(HUMANOID, name, task_description, metric, terminated=None, ends="never")
 
 

@@ -16,7 +16,7 @@ from prefgym.sim.task import TaskSpec
 
 _SPECS = TASKS | VARIANTS | LANGUAGE_TASKS
 BACKENDS = ("cpu", "warp")
-"""What simulates: this machine's processors, or MuJoCo Warp on a GPU."""
+"""Simulator: threads on the CPU, or MuJoCo Warp on a GPU."""
 
 
 OLD_REWARDS = {"measure": "metric"}
@@ -52,15 +52,14 @@ def make_env(
 
     Args:
         task: Name of the task.
-        reward: "learned" gives 0 until a learned reward is installed; "task" gives the task reward; "metric" gives
-        what
-            evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
-            and gives the task reward or, where there is none, 0.
-        backend: What simulates it: "cpu" is this machine's processor; a GPU is for many worlds.
-        **kwargs: What `PoolEnv` takes.
+        reward: "learned" returns 0 until a learned reward is installed; "task" returns the task reward; "metric"
+            returns the metric of evaluation, which is the task reward if there is one; "recorded" is for wrappers
+            that record, and returns the task reward, or 0 without one.
+        backend: Simulator: "cpu"; a GPU simulates vector environments only.
+        **kwargs: Arguments of `PoolEnv`.
 
     Raises:
-        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to give.
+        ValueError: If the task, the reward or the backend is unknown, or the task has no reward.
     """
     from prefgym.sim.single_env import PoolEnv
 
@@ -90,15 +89,14 @@ def make_vector_env(
     Args:
         task: Name of the task.
         num_envs: Number of worlds.
-        reward: "learned" gives 0 until a learned reward is installed; "task" gives the task reward; "metric" gives
-        what
-            evaluation counts, which is the task reward where there is one; "recorded" is for a wrapper of your own,
-            and gives the task reward or, where there is none, 0.
-        backend: What simulates them: "cpu" is a pool of threads on this machine, "warp" a GPU, with tensors in and out.
-        **kwargs: What `PoolVectorEnv` takes, or `TensorVectorEnv`.
+        reward: "learned" returns 0 until a learned reward is installed; "task" returns the task reward; "metric"
+            returns the metric of evaluation, which is the task reward if there is one; "recorded" is for wrappers
+            that record, and returns the task reward, or 0 without one.
+        backend: Simulator: "cpu" is a pool of threads, "warp" a GPU, with tensors in and out.
+        **kwargs: Arguments of `PoolVectorEnv`, or of `TensorVectorEnv`.
 
     Raises:
-        ValueError: If the task, the reward or the backend is unknown, or the task has no reward to give.
+        ValueError: If the task, the reward or the backend is unknown, or the task has no reward.
     """
     reward = OLD_REWARDS.get(reward, reward)
     spec = _spec(task, reward, backend)
@@ -120,7 +118,7 @@ def _pool_env(spec: TaskSpec, num_envs: int, reward: str, **kwargs: Any) -> Vect
 
 def _tensor_env(spec: TaskSpec, num_envs: int, reward: str, **kwargs: Any) -> VectorEnv[Any, Any, Any]:  # noqa: ANN401
     if reward == "metric" and spec.metric is not None:
-        raise ValueError("what evaluation counts is counted on the CPU: make these environments with backend='cpu'")
+        raise ValueError("reward='metric' is computed on the CPU: pass backend='cpu'")
     if importlib.util.find_spec("mujoco_warp") is None:
         raise ValueError("backend='warp' needs MuJoCo Warp, which is not installed: pip install 'prefgym[warp]'")
     from prefgym.sim.tensor_env import TensorVectorEnv
@@ -133,8 +131,8 @@ def _spec(task: str, reward: str, backend: str) -> TaskSpec:
     check_name("reward", reward, REWARDS)
     check_name("backend", backend, BACKENDS)
     if reward == "task" and task in LANGUAGE_TASKS:
-        told = "leave reward= out, ask a rater that looks, and learn from what it answers"
+        hint = "leave reward= out, and learn from a rater that judges pictures"
         raise ValueError(
-            f"{task} has no task reward, only a description ({LANGUAGE_TASKS[task].task_description!r}): {told}"
+            f"{task} has no task reward, only a description ({LANGUAGE_TASKS[task].task_description!r}): {hint}"
         )
     return _SPECS[task]

@@ -61,22 +61,22 @@ def main(cfg: CompareCircleFitsCfg) -> None:
         default = PreferenceModelCfg(num_members=cfg.num_members, num_cycles=num_cycles)
         fit = replace(default.fit, weight_decay=weight_decay, gradient_steps=gradient_steps)
         figures = (judge(run, replace(default, fit=fit), cfg.answers, cfg.following) for run in cfg.runs)
-        told = (f"{share:.3f}, {correlation:.2f}" for share, correlation in figures)
-        table.add_row(f"{weight_decay:g}", str(gradient_steps), str(num_cycles), *told)
+        cells = (f"{share:.3f}, {correlation:.2f}" for share, correlation in figures)
+        table.add_row(f"{weight_decay:g}", str(gradient_steps), str(num_cycles), *cells)
     Console(width=100).print(table)
 
 
 def judge(run: Path, way: PreferenceModelCfg, num_answers: int, num_following: int) -> tuple[float, float]:
-    """Fit a model to the first answers of a run; return what it makes of those that follow.
+    """Fit a model to the first answers of a run, and evaluate it on the next ones.
 
     Returns:
         The share that is predicted, and the correlation of learned and task reward over steps.
     """
-    told = load_preferences(run / "preferences" / "preferences")
+    preferences = load_preferences(run / "preferences" / "preferences")
     model = PreferenceModel(way, gym.make(str(read_config(run)["env"])), seed=0)
     for session in range(1, NUM_SESSIONS + 1):
-        model.fit(told[: num_answers * session // NUM_SESSIONS].without_truth())
-    following = told[num_answers : num_answers + num_following]
+        model.fit(preferences[: num_answers * session // NUM_SESSIONS].without_truth())
+    following = preferences[num_answers : num_answers + num_following]
     options, mask = following.queries.options, following.queries.options.mask
     assert options.reward is not None  # simulated raters answer by it
     rewards = torch.stack([model.reward(options).mean(0)[mask], options.reward[mask]])

@@ -60,7 +60,7 @@ class RewardsSteps(Protocol):
     """A learner that rewards steps."""
 
     def reward(self, segments: Segments) -> Tensor:
-        """Say what each member thinks the steps are worth. Shape: (E, ..., T)."""
+        """Return the reward of the steps by each member. Shape: (E, ..., T)."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Compare judging by regret with values of the critic, by simulation, and by advantages, and all with partial return.
+"""Compare regret by values of the critic, by simulation and by advantages, and all of them with partial return.
 
     python scripts/compare_regret.py --tasks HalfCheetah Hopper Walker2d
 
@@ -27,7 +27,7 @@ from prefgym.sim.continuation import Simulator
 
 @dataclass(frozen=True, kw_only=True)
 class CompareRegretCfg:
-    """Judge the same queries in several ways."""
+    """Answer the same queries by several scores."""
 
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d")
     """Names of tasks."""
@@ -38,13 +38,13 @@ class CompareRegretCfg:
     noise: float = 1.0
     """Deviation of the noise in the noisiest environment, in halves of the range of actions; the others have less."""
     steps: int = 500
-    """Steps of each of 16 environments from which segments are drawn."""
+    """Steps of each of 16 environments, from which segments are sampled."""
     threads: int | None = None
-    """Threads of the simulation; all cores unless said."""
+    """Threads of the simulation; default: all cores."""
 
 
 def record(task: str, cfg: CompareRegretCfg) -> Segments:
-    """Draw queries from environments of the medium policy. Batch shape: (B, 2)."""
+    """Sample queries from environments of the medium policy. Batch shape: (B, 2)."""
     env: Any = gym.make_vec(f"prefgym/{task}-v0", num_envs=16, num_threads=1, autoreset_mode="SameStep")
     policy, draws = load_expert(f"prefgym/{task}-v0", "medium"), np.random.default_rng(0)
     space = env.single_action_space
@@ -83,8 +83,8 @@ def main(cfg: CompareRegretCfg) -> None:
     print("|---|" + "---|" * (len(pairs) + 1))
     for task in cfg.tasks:
         preferred, seconds = judge(task, record(task, cfg), cfg)
-        told = [f"{(preferred[one] == preferred[other]).double().mean():.0%}" for one, other in pairs]
-        print(f"| {task} | {' | '.join(told)} | {seconds:.0f} |", flush=True)
+        shares = [f"{(preferred[one] == preferred[other]).double().mean():.0%}" for one, other in pairs]
+        print(f"| {task} | {' | '.join(shares)} | {seconds:.0f} |", flush=True)
 
 
 if __name__ == "__main__":

@@ -63,9 +63,9 @@ def main(cfg: CompareSACCfg) -> None:
     with ProcessPoolExecutor(cfg.jobs, mp_context=get_context("spawn")) as pool:
         scores = dict(zip(cells, pool.map(train, [cfg] * len(cells), *zip(*cells))))
     for who in ("ours", "SB3"):
-        told = [scores[who, seed] for seed in cfg.seeds]
-        every = " ".join(f"{score:.0f}" for score in told)
-        print(f"{who}: mean {np.mean(told):.0f} after {cfg.steps:,} steps of {cfg.task}, seeds: {every}", flush=True)
+        returns = [scores[who, seed] for seed in cfg.seeds]
+        every = " ".join(f"{score:.0f}" for score in returns)
+        print(f"{who}: mean {np.mean(returns):.0f} after {cfg.steps:,} steps of {cfg.task}, seeds: {every}", flush=True)
 
 
 def our_speed(cfg: CompareSACCfg) -> float:

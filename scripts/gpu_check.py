@@ -47,7 +47,7 @@ from prefgym.training.envs import make_training_env
 
 Part = Literal["agreement", "contract", "sync", "speed", "training", "distribution"]
 AGREE = {"qpos": 1e-4, "qvel": 1e-4, "others": 1e-3}
-"""How far a step may part the back ends; forces come from differences, and lose digits."""
+"""Largest difference of the back ends after a step; forces lose digits, since they come from differences."""
 PARTS: tuple[Part, ...] = ("sync", "training", "speed", "agreement", "contract", "distribution")
 """Those first of which least is known."""
 ON_BOTH = {name: task for name, task in (TASKS | VARIANTS).items() if name not in ("Humanoid", "HumanoidStandup")}
@@ -107,11 +107,11 @@ class GpuCheckCfg:
     train: TrainingCfg = field(default_factory=TrainingCfg)
     """The training."""
     compiled: bool | None = None
-    """Whether torch compiles the formulas of observation and reward; on GPUs unless said."""
+    """Whether torch compiles the formulas of observation and reward; default: on GPUs."""
     out: Path = Path("benchmarks/gpu")
     """Where the numbers are kept."""
     tiny: bool = False
-    """Whether all sizes are such that a CPU does it in a few minutes, whatever else was said of them."""
+    """Whether to use sizes for a CPU and a few minutes, which override the other flags."""
 
 
 TINY = GpuCheckCfg(
@@ -131,13 +131,13 @@ def main(cfg: GpuCheckCfg) -> int:
         cfg = replace(TINY, device=cfg.device, only=cfg.only, compiled=cfg.compiled, out=cfg.out, tiny=True)
     name = torch.cuda.get_device_name(cfg.device) if cfg.device.startswith("cuda") else "cpu"
     file = cfg.out / f"{name.replace(' ', '-')}{'-tiny' if cfg.tiny else ''}.json"
-    told: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
+    results: dict[str, Any] = json.loads(file.read_text()) if file.is_file() else {}
     file.parent.mkdir(parents=True, exist_ok=True)
     where = machine(name)
 
     def keep(part: Part, started: float, found: dict[str, Any]) -> None:
-        told[part] = {**found, "wall_time_s": time.perf_counter() - started, "machine": where}
-        file.write_text(json.dumps(told, indent=2) + "\n")
+        results[part] = {**found, "wall_time_s": time.perf_counter() - started, "machine": where}
+        file.write_text(json.dumps(results, indent=2) + "\n")
 
     for part in cfg.only:
         started, found = time.perf_counter(), dict[str, Any]()
@@ -147,12 +147,12 @@ def main(cfg: GpuCheckCfg) -> int:
         except Exception as error:
             traceback.print_exc()  # the other parts are measured all the same, and this one counts as short
             keep(part, started, {**found, "failed": f"{type(error).__name__}: {error}"})
-        Console().print(f"{part}: {told[part]['wall_time_s']:.0f} s", highlight=False)
-    return report(told)
+        Console().print(f"{part}: {results[part]['wall_time_s']:.0f} s", highlight=False)
+    return report(results)
 
 
 def machine(device: str) -> dict[str, Any]:
-    """Say where and with what a part was measured."""
+    """Return the machine and the versions of a measurement."""
     return {
         **{"device": device, "cpu": platform.processor() or platform.machine(), "cores": len(os.sched_getaffinity(0))},
         **{part: version(part) for part in ("mujoco", "mujoco-warp", "warp-lang", "torch")},
@@ -394,34 +394,34 @@ CHECKS: dict[Part, Callable[[GpuCheckCfg], Iterator[dict[str, Any]]]] = {
 }
 
 
-def report(told: dict[str, Any]) -> int:
+def report(results: dict[str, Any]) -> int:
     """Print all numbers, and say how many fall short of what is aimed at."""
     console = Console(width=120)
     bars: list[tuple[str, float, float, bool]] = []
-    failed = {part: found["failed"] for part, found in told.items() if "failed" in found}
+    failed = {part: found["failed"] for part, found in results.items() if "failed" in found}
     for part, reason in failed.items():
         console.print(f"{part} FAILED: {reason}", highlight=False)
-    told = {part: found for part, found in told.items() if part not in failed}
-    for part, found in told.items():
+    results = {part: found for part, found in results.items() if part not in failed}
+    for part, found in results.items():
         console.print(part, *(f"{name} {value}" for name, value in found.get("machine", {}).items()), highlight=False)
-    for name, apart in told.get("agreement", {}).get("tasks", {}).items():
+    for name, apart in results.get("agreement", {}).get("tasks", {}).items():
         bars += [
             (f"{name}: {part} after a step, 99th percentile", value, AGREE[part], value <= AGREE[part])
             for part, value in apart.items()
         ]
-    for name, played in told.get("distribution", {}).get("tasks", {}).items():
+    for name, played in results.get("distribution", {}).get("tasks", {}).items():
         bars += [
             (f"{name}: KS p of {part}", played[f"{part}_p"], 0.01, played[f"{part}_p"] > 0.01)
             for part in ("returns", "lengths")
         ]
-    for name, row in told.get("speed", {}).get("tasks", {}).items():
+    for name, row in results.get("speed", {}).get("tasks", {}).items():
         for num, rates in row["worlds"].items():
             steps = f"{rates['env']:,.0f} steps/s, CPU's pool {row['cpu']:,.0f}"
             bars.append(
                 (f"{name}, {num} environments: env / bare ({steps})", rates["ratio"], 0.85, rates["ratio"] >= 0.85)
             )
-    if "training" in told:
-        run = told["training"]
+    if "training" in results:
+        run = results["training"]
         bars.append(
             (f"seconds to a return of {run['goal']:.0f}", run["seconds"], 180, run["reached"] and run["seconds"] < 180)
         )

@@ -55,7 +55,7 @@ def train_to(goal: float, config: TrainCfg, watch: Stopwatch | None = None) -> d
 
     Args:
         goal: True return.
-        config: Of the training.
+        config: Configuration of the training.
         watch: Counts what the parts take; None lets them run as they do.
 
     Returns:
@@ -78,8 +78,8 @@ def train_to(goal: float, config: TrainCfg, watch: Stopwatch | None = None) -> d
             if not until.reached:
                 loop.evaluate(config.eval.final_episodes)
         progress.on_end(loop)
-        told = {"steps": loop.steps, "seconds": until.curve[-1][1], "reached": until.reached, "curve": until.curve}
-        return told | {"num_asked": parts.budget.num_asked, "goal": goal}
+        result = {"steps": loop.steps, "seconds": until.curve[-1][1], "reached": until.reached, "curve": until.curve}
+        return result | {"num_asked": parts.budget.num_asked, "goal": goal}
 
 
 def take_the_time(watch: Stopwatch, loop: Loop, source: OnlineSource) -> None:

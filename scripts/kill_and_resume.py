@@ -97,7 +97,7 @@ class KillAndResumeCfg:
     moments: Count = 30
     """Random moments of each agent, spread over what a run does and over the raters."""
     seed: Natural = 0
-    """Of the choice of moments."""
+    """Seed of the moments."""
 
     __post_init__ = check
 
@@ -122,7 +122,7 @@ def main(cfg: KillAndResumeCfg) -> int:
 
 
 def kill_agent(cfg: KillAndResumeCfg, agent: str, folder: Path) -> int:
-    """Do so for one agent."""
+    """Kill and resume the runs of one agent."""
     generator = np.random.default_rng(cfg.seed)
     failures = 0
     whole = {rater: folder / f"{rater}-whole" for rater in cfg.raters}
@@ -176,7 +176,7 @@ def train(agent: str, rater: str, out: Path, work: str | None, call: int) -> Non
 
 
 def resume(out: Path) -> None:
-    """Go on with a run that was killed, and count its calls."""
+    """Resume a killed run, and count its calls."""
     prepare()
     counters = {name: watch(places, 0) for name, places in WORK.items()}
     try:

@@ -1,4 +1,4 @@
-"""Measure the share of a run that goes into checkpoints, the log of answers, and guards against what is not finite.
+"""Measure the share of a run that goes into checkpoints, the log of answers, and guards against NaN and infinity.
 
     python scripts/overhead.py
     python scripts/overhead.py --agent pebble --steps 20_000
@@ -85,7 +85,7 @@ class OverheadCfg:
     steps: Count = TrainCfg.steps
     """Environment steps."""
     threads: Threads | None = None
-    """Threads of simulation and networks; all cores unless said."""
+    """Threads of simulation and networks; default: all cores."""
     checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
     """Checkpoints."""
     eval: EvalCfg = field(default_factory=EvalCfg)

@@ -34,7 +34,7 @@ class RaterNoiseCfg:
     num_queries: int = 4000
     """Pairs of segments of 50 steps, cut at terminations."""
     seed: int = 0
-    """Of environments, actions, queries and raters."""
+    """Seed of environments, actions, queries and raters."""
 
 
 def main(cfg: RaterNoiseCfg) -> None:

@@ -1,4 +1,4 @@
-"""States that a person would accept: what the tasks without a reward want, for their pictures and their tests."""
+"""States that fulfil the descriptions of tasks without a reward, for their pictures and tests."""
 
 from collections.abc import Mapping
 

@@ -160,7 +160,7 @@ def half_way(run: Path, measure: Callable[[int], float]) -> int:
 
 
 def expert_of(agent: PPO, steps: int, task: str, level: Level, cfg: TrainExpertsCfg) -> Expert:
-    """Take over a PPO agent's policy; values are not fitted and returns not measured yet."""
+    """Copy the policy of a PPO agent; values are not fitted and returns not measured yet."""
     card = ExpertCard(
         env=f"prefgym/{task}-v0",
         level=level,
@@ -187,7 +187,7 @@ def expert_of(agent: PPO, steps: int, task: str, level: Level, cfg: TrainExperts
 
 @dataclass(frozen=True, kw_only=True)
 class Steps:
-    """T steps in each of N environments, in turns those of somebody and those of the policy that is to be valued."""
+    """T steps in each of N environments: turns of other policies, and of the policy to be valued."""
 
     obs: Tensor
     """Shape: (T, N, O)."""
@@ -236,8 +236,8 @@ def take_turns(env: Any, own: Expert, others: Sequence[Any], num_steps: int, see
         after, ended = obs.copy(), terminated | truncated
         if ended.any():
             after[ended] = np.stack(list(info["final_obs"][ended]))
-        told = (before, action, reward, after)
-        kept.append((*(x.astype(np.float32) for x in told), terminated, truncated, is_own.copy()))
+        step = (before, action, reward, after)
+        kept.append((*(x.astype(np.float32) for x in step), terminated, truncated, is_own.copy()))
     names = (field.name for field in fields(Steps))
     return Steps(**{name: torch.as_tensor(np.stack(values)) for name, values in zip(names, zip(*kept))})
 
@@ -277,7 +277,7 @@ def fit_values(expert: Expert, steps: Steps, rounds: int, fits: int) -> None:
 
 @torch.no_grad()
 def values(net: torch.nn.Sequential, obs: Tensor) -> Tensor:
-    """Ask a network, some steps at a time. Shapes: (T, N, O) to (T, N)."""
+    """Evaluate a network, some steps at a time. Shapes: (T, N, O) to (T, N)."""
     return torch.cat([net(part).squeeze(-1) for part in obs.split(512)])
 
 
@@ -309,7 +309,7 @@ def compare(expert: Expert, task: str, others: Sequence[Any], num_states: int) -
 
 
 def envs_of(task: str, num_envs: int) -> Any:  # noqa: ANN401
-    """Make environments that give the task reward."""
+    """Make environments with the task reward."""
     return make_vector_env(task, num_envs, reward="task", autoreset_mode=AutoresetMode.SAME_STEP, num_threads=1)
 
 
@@ -352,8 +352,8 @@ def make(task: str, cfg: TrainExpertsCfg) -> None:
         returns = measure(expert, task, cfg.episodes)
         expert.card = replace(expert.card, value_rmse=rmse, value_std=std, returns=returns)
         expert.save(file)
-        told = f"return {returns.mean:.1f} after {expert.card.steps:,} steps"
-        print(f"{file.name}: {told}; V off by {rmse:.3g}, where simulation deviates by {std:.3g}", flush=True)
+        reached = f"return {returns.mean:.1f} after {expert.card.steps:,} steps"
+        print(f"{file.name}: {reached}; V off by {rmse:.3g}, where simulation deviates by {std:.3g}", flush=True)
 
 
 def main(cfg: TrainExpertsCfg) -> None:
@@ -372,9 +372,9 @@ def table(folder: Path) -> str:
     for file in sorted(folder.glob("*-expert.json")):
         task = file.name.removesuffix("-v0-expert.json")
         expert, medium = (Expert.load(folder / f"{task}-v0-{level}").card for level in LEVELS)
-        told = [f"{card.returns.mean:.1f} ± {card.returns.std:.1f}" for card in (expert, medium)]
-        told += [f"{expert.steps:,}", f"{expert.gamma}", f"{expert.value_rmse:.3g}", f"{expert.value_std:.3g}"]
-        lines.append(f"| {' | '.join([task, *told])} |")
+        cells = [f"{card.returns.mean:.1f} ± {card.returns.std:.1f}" for card in (expert, medium)]
+        cells += [f"{expert.steps:,}", f"{expert.gamma}", f"{expert.value_rmse:.3g}", f"{expert.value_std:.3g}"]
+        lines.append(f"| {' | '.join([task, *cells])} |")
     return "\n".join(lines)
 
 

@@ -111,14 +111,14 @@ def index() -> str:
 
 
 def task_page(task: TaskSpec) -> str:
-    """Say all there is to say about a task."""
+    """Write the page of a task."""
     model = load_model(task)
     parts = [*head(task.name, "jpg")]
     parts += [f"> {task.task_description}", ""] if task.task_description else []
     parts += [*facts(task), *observation(task, model), *action(model)]
     parts += [*metric(task)] if task.metric else [*reward(task)]
-    told = "the first" if task.task_description else f"Gymnasium's `{task.name}-v5`, to the last bit"
-    return "\n".join([*parts, *versions(task.name, told)]) + "\n"
+    about = "the first" if task.task_description else f"Gymnasium's `{task.name}-v5`, to the last bit"
+    return "\n".join([*parts, *versions(task.name, about)]) + "\n"
 
 
 def head(name: str, ending: str) -> list[str]:
@@ -127,7 +127,7 @@ def head(name: str, ending: str) -> list[str]:
 
 
 def facts(task: TaskSpec) -> list[str]:
-    """Tell model, times, and where episodes start and end."""
+    """Write the table of model, times, starts and terminations."""
     starts, ends = task.starts.format(noise=task.reset_noise), task.ends.format(**task.ranges)
     return [
         *table_head("", ""),
@@ -141,7 +141,7 @@ def facts(task: TaskSpec) -> list[str]:
 
 
 def observation(task: TaskSpec, model: MjModel) -> list[str]:
-    """Tell what is seen, number by number."""
+    """Write the table of the observation, number by number."""
     numbers = observed(task, model)
     lines = [f"## Observation, {len(numbers)} numbers", "", *table_head("", "meaning", "unit", "bounds")]
     rows = groupby(enumerate(numbers), key=lambda row: (row[1].of, 0 if "/" in row[1].of else row[0]))
@@ -171,12 +171,12 @@ def merged(meanings: list[str]) -> str:
     """
     found = re.search(r" (?:of|on) (body (?:below )*`\w+`)", meanings[0])
     assert found is not None  # rows are merged where bodies have many numbers
-    told = [meaning.replace(f" of {found[1]}", "").replace(f" on {found[1]}", "") for meaning in meanings]
-    return f"{found[1]}: {', '.join(told)}"
+    short = [meaning.replace(f" of {found[1]}", "").replace(f" on {found[1]}", "") for meaning in meanings]
+    return f"{found[1]}: {', '.join(short)}"
 
 
 def bounds(number: Number) -> str:
-    """Tell between what values a number lies.
+    """Write the bounds of a number.
 
     >>> bounds(Number(meaning="x", unit="m")), bounds(Number(meaning="x", unit="m", low=-1, high=1))
     ('', '[-1, 1]')
@@ -192,7 +192,7 @@ def span(low: float, high: float) -> str:
 
 
 def action(model: MjModel) -> list[str]:
-    """Tell what is done, number by number."""
+    """Write the table of the action, number by number."""
     numbers = controlled(model)
     lines = [f"## Action, {len(numbers)} numbers", "", *table_head("", "meaning", "unit", "bounds")]
     rows = (f"| {at} | {number.meaning} | {number.unit} | {bounds(number)} |" for at, number in enumerate(numbers))
@@ -200,7 +200,7 @@ def action(model: MjModel) -> list[str]:
 
 
 def reward(task: TaskSpec) -> list[str]:
-    """Tell what is rewarded, and what each term is."""
+    """Write the reward as an equation, and the table of its terms."""
     lines = ["## Reward", "", f"`{equation(task)}`; each term is a factor of the same name.", ""]
     lines += [*table_head("factor", "unit", "value")]
     lines += [f"| `{f.name}` | {f.unit} | {code(f.doc)} |" for f in task.factors]
@@ -216,35 +216,35 @@ def reward(task: TaskSpec) -> list[str]:
 
 
 def equation(task: TaskSpec) -> str:
-    """Write the reward as a sum of its terms, and of what is rewarded when all of them are 0."""
+    """Write the reward as a sum of its terms and a constant."""
     constant = float(task.reward({factor.name: np.zeros(1) for factor in task.factors})[0])
     terms = [factor.name for factor in task.factors] + ([f"{constant:g}"] if constant else [])
     return f"reward = {' + '.join(terms)}"
 
 
 def metric(task: TaskSpec) -> list[str]:
-    """Tell what is wanted, and what evaluation counts."""
+    """Write the task description and the metric of evaluation."""
     assert task.metric is not None  # where there is no reward, there is a metric
-    told = task.metric
+    metric = task.metric
     lines = ["## Reward", "", "None, and no factors: the sentence above is the task description.", "", "## Metric", ""]
-    lines += [f"The evaluation metric is **{told.name}** (unit {told.unit}), hidden from agents and raters:", ""]
-    return [*lines, f"{told.doc[:1].upper()}{told.doc[1:]}.", ""]
+    lines += [f"The evaluation metric is **{metric.name}** (unit {metric.unit}), hidden from agents and raters:", ""]
+    return [*lines, f"{metric.doc[:1].upper()}{metric.doc[1:]}.", ""]
 
 
-def versions(name: str, told: str) -> list[str]:
+def versions(name: str, about: str) -> list[str]:
     """List the versions of an id."""
-    return ["## Versions", "", *table_head("version", ""), f"| {env_id(name).rpartition('-')[2]} | {told} |"]
+    return ["## Versions", "", *table_head("version", ""), f"| {env_id(name).rpartition('-')[2]} | {about} |"]
 
 
 def grid_page(name: str) -> str:
-    """Say all there is to say about a grid, or about how grids are drawn."""
+    """Write the page of a grid, or of random grids."""
     env, is_drawn = GRIDS[name](), name == "RandomMDP"
     lines = [*head(name, "png"), *table_head("", "")]
     if is_drawn:
-        told = f"{listed(HEIGHTS)} rows, {listed(WIDTHS)} columns; the number given to `gym.make` selects the grid"
+        size = f"{listed(HEIGHTS)} rows, {listed(WIDTHS)} columns; the number given to `gym.make` selects the grid"
     else:
-        told = f"{DELIVERY.shape[0]} rows, {DELIVERY.shape[1]} columns, as published by Knox et al. (arXiv:2206.02231)"
-    lines += [f"| board | {told} |"]
+        size = f"{DELIVERY.shape[0]} rows, {DELIVERY.shape[1]} columns, as published by Knox et al. (arXiv:2206.02231)"
+    lines += [f"| board | {size} |"]
     if is_drawn:
         lines += [f"| share of cells with a {kind} | {listed(shares)} |" for kind, shares in SHARES.items()]
     lines += [
@@ -265,14 +265,14 @@ def grid_page(name: str) -> str:
 
 
 def grid_rewards(env: GridEnv, is_drawn: bool) -> Iterator[str]:
-    """List what each feature gives, or may give."""
+    """Write the table of the features and their rewards."""
     yield from table_head("feature", "weight", "1 for")
     for feature, weight in zip(FEATURES, env.mdp.weights, strict=True):
         yield f"| `{feature}` | {listed(REWARDS[feature]) if is_drawn else f'{weight:g}'} | {MEANINGS[feature]} |"
 
 
 def listed(values: tuple[float, ...]) -> str:
-    """Write values between which is drawn."""
+    """Write the values of a uniform choice."""
     return " or ".join(f"{value:g}" for value in values)
 
 
@@ -305,7 +305,7 @@ def code(text: str) -> str:
 
 
 def draw(name: str) -> Image.Image:
-    """Draw a task: what is wanted if that is a posture, else how it starts.
+    """Render a task: the described posture, or else an initial state.
 
     Raises:
         RenderingUnavailable: If OpenGL cannot be had.

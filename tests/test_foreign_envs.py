@@ -43,7 +43,7 @@ def test_an_environment_takes_no_arguments_and_its_run_is_read_where_it_is_regis
     for use in (lambda: make_evaluation_env(source_of_run(ran.path), 1, 1), Run("run").report):
         with pytest.raises(UserError, match=r"^Plain-v0 cannot be made: ") as told:
             use()
-        assert str(told.value).endswith("prefgym --import MODULE imports what registers it.")
+        assert str(told.value).endswith("prefgym --import MODULE imports a module that registers it.")
 
 
 def test_an_environment_that_lacks_something_is_told() -> None:
@@ -121,7 +121,7 @@ class Unpainted(Unseen):
 @pytest.mark.parametrize(
     ("env", "room", "sentence"),
     [
-        ("tests/Unseen-v0", {}, "tests/Unseen-v0 cannot draw itself: leave --recorder.frame-height out."),
+        ("tests/Unseen-v0", {}, "tests/Unseen-v0 cannot render: leave --recorder.frame-height out."),
         ("tests/Unpainted-v0", {}, "tests/Unpainted-v0 cannot be recorded: there is no paint."),
         # 4 (3 + 1) + 8 + 4 + 4 + 1 + 3 * 96 * 96 = 27681 bytes a row
         ("Pendulum-v1", {"capacity_bytes": 200_000}, "1 rows of 27681 bytes"),

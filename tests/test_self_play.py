@@ -90,7 +90,7 @@ def test_rollouts_may_be_more_than_queries(agent: str) -> None:
 
 @pytest.mark.parametrize("reward", REWARDS)
 def test_comparisons_need_a_rater(reward: str) -> None:
-    sentence = f"--reward {reward} rewards by comparisons, and without a rater nobody says who wins"
+    sentence = f"--reward {reward} compares fragments by the answers of a rater: pass --rater"
     with pytest.raises(UserError, match=sentence):
         play(**REWARDS[reward], rater="none", out="none")
     assert not Path("none").exists()

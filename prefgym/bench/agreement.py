@@ -1,4 +1,4 @@
-"""Do the back ends agree? One step from equal states, compared."""
+"""Agreement of the back ends: one step from equal states, compared."""
 
 import numpy as np
 import torch
@@ -12,13 +12,13 @@ def agree(task: TaskSpec, num: int, device: str) -> dict[str, float]:
     """Compare one environment step of both back ends: |d| / (1 + |x|) at the 99th percentile.
 
     Args:
-        task: What is simulated.
-        num: States to step from: those of random play, up to 40 steps from where episodes start.
-        device: Where MuJoCo Warp simulates.
+        task: Task to simulate.
+        num: Number of states: those of random actions, up to 40 steps from the start of an episode.
+        device: Device of MuJoCo Warp.
 
     Returns:
-        That of `qpos` and of `qvel` over states and coordinates, and as `others` that of the worst of the other fields
-        that the task's formulas read, where there are any.
+        The difference of `qpos` and of `qvel` over states and coordinates, and as `others` the largest one among the
+        other fields that the task's formulas read, if there are any.
     """
     arrays, draws = CpuPool(task, num), np.random.default_rng(0)
     low, high = arrays.model.actuator_ctrlrange.T

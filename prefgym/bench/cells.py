@@ -31,7 +31,7 @@ class Named(Protocol):
 
     @property
     def name(self) -> str:
-        """Name its folder."""
+        """Return the name of its folder."""
         ...
 
 
@@ -41,12 +41,12 @@ Result = TypeVar("Result")
 
 
 def settings(cfg: "DataclassInstance", prefix: str = "") -> Settings:
-    """Flatten a resolved configuration, but for what cannot change a result."""
+    """Flatten a resolved configuration, without settings that cannot change a result."""
     return relevant(dict(_flat(plain(asdict(cfg)), prefix)))
 
 
 def relevant(settings: Settings) -> Settings:
-    """Leave out what cannot change a result; without a rater, also how it would be asked and a reward fitted."""
+    """Drop settings that cannot change a result; without a rater, also those of queries and of the reward learner."""
     unused = ("out", "command", "report", "checkpoint.")
     if settings.get("rater") == "none":
         unused += ("budget", "schedule.", "recorder.", "sampler", "reward")
@@ -62,7 +62,7 @@ def _flat(config: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]
 
 
 def without(settings: Settings, *names: str) -> Settings:
-    """Leave out some settings."""
+    """Drop some settings."""
     return {name: value for name, value in settings.items() if name not in names}
 
 
@@ -76,7 +76,7 @@ def in_processes(tasks: Mapping[Key, Callable[[], Result]], jobs: int) -> Iterat
     if not jobs:
         yield from ((key, _here(task)) for key, task in tasks.items())
         return
-    with ThreadPoolExecutor(jobs) as pool:  # its threads wait for processes, and do nothing else
+    with ThreadPoolExecutor(jobs) as pool:  # its threads only wait for processes
         running = {pool.submit(_apart, task): key for key, task in tasks.items()}
         yield from ((running[future], future) for future in as_completed(running))
 
@@ -105,10 +105,10 @@ def run_cells(
         tasks: The function that returns the line of each cell; an error is printed, and the other cells go on.
         results: The file.
         jobs: Cells run at the same time, see `in_processes`.
-        describe: What is printed of a line.
+        describe: Function that returns the text to print for a line.
 
     Returns:
-        The lines of those that have finished.
+        The lines of the finished cells.
     """
     results.parent.mkdir(parents=True, exist_ok=True)
     done: dict[Cell, Line] = {}
@@ -156,7 +156,7 @@ def finish(folder: Path, cfg: TrainCfg | OfflineCfg) -> Line:
 
 
 def read_result(folder: Path) -> Line:
-    """Read what a finished run came to, and its commit.
+    """Read the result of a finished run, and its commit.
 
     Raises:
         UserError: If it has not finished.
@@ -197,11 +197,11 @@ OLD_NAMES = {
     "wish": "task_description",
     "measure": "metric",
 }
-"""Settings and results that earlier versions named otherwise."""
+"""Names of settings and results in earlier versions, and now."""
 
 
 def _present(line: Line) -> Line:
-    """Name settings and results in a line as this version does."""
+    """Rename settings and results of a line to the names of this version."""
     named: Line = {}
     for name, value in line.items():
         prefix, dot, last = name.rpartition(".")

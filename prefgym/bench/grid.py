@@ -1,4 +1,4 @@
-"""The runner of the benchmark tables: cells that are missing are run, and the table is printed from their lines."""
+"""The runner of the benchmark tables: run missing cells, and print the table from their lines."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ from prefgym.training.config import OfflineCfg, TrainCfg
 
 @dataclass(frozen=True, kw_only=True)
 class GridCfg:
-    """Where a table is made."""
+    """Folders and processes of a table."""
 
     jobs: Natural = 2
     """Cells run at the same time, each in a process with one thread; with 0 they run in this process."""
@@ -52,7 +52,7 @@ class Grid(ABC, Generic[Cell]):
 
     @abstractmethod
     def settings(self, cell: Cell) -> Settings:
-        """Return all that decides the result of a cell, beside its own fields."""
+        """Return all settings that determine the result of a cell, beside its own fields."""
 
     @abstractmethod
     def task(self, cell: Cell) -> Callable[[], Line]:
@@ -63,10 +63,10 @@ class Grid(ABC, Generic[Cell]):
         """Lay out the lines of the finished cells."""
 
     def prepare(self, cells: Sequence[Cell]) -> None:
-        """Make what several cells need before they are run."""
+        """Prepare what several cells share, before they run."""
 
     def describe(self, line: Line) -> str:
-        """Write the result of a cell in a few words."""
+        """Return the result of a cell as text."""
         return f"{line['final_return_mean']:.0f} in {line['wall_time_s']:.0f} s"
 
     def wanted(self, cell: Cell) -> Line:

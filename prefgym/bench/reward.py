@@ -1,4 +1,4 @@
-"""`prefgym bench reward`: what fitting a reward ensemble and drawing informative queries cost."""
+"""`prefgym bench reward`: time of fitting a reward ensemble and of sampling queries by disagreement."""
 
 import statistics
 import time
@@ -28,12 +28,12 @@ from prefgym.wrappers.preference import PreferenceVectorEnv
 
 @dataclass(frozen=True, kw_only=True)
 class BenchRewardCfg:
-    """Time the fit in three ways, and a draw by disagreement against the forward pass it needs."""
+    """Time the fit in three ways, and sampling by disagreement against the forward pass that it needs."""
 
     env: str = "prefgym/HalfCheetah-v0"
     """Environment whose sizes are used."""
     num_pairs: Count = 1000
-    """Preferences fitted to in one pass."""
+    """Preferences in one pass of the fit."""
     segment_length: Count = 50
     """Steps of each segment."""
     num_members: Count = 3
@@ -41,9 +41,9 @@ class BenchRewardCfg:
     hidden: tuple[Count, ...] = (256, 256, 256)
     """Their hidden layers."""
     num_queries: Count = 1000
-    """Queries drawn by disagreement."""
+    """Queries sampled by disagreement."""
     oversample: Count = 10
-    """Candidates looked at per query."""
+    """Candidates per query."""
     rounds: Count = 3
     """Times that everything is measured, in turn; medians are printed."""
     threads: Threads = 2
@@ -58,12 +58,12 @@ class BenchRewardCfg:
 
 
 def run_bench_reward(cfg: BenchRewardCfg) -> dict[str, float]:
-    """Print and return seconds: one pass of each way to fit, a forward pass over the candidates, and the draw."""
+    """Print and return seconds: one pass of each way to fit, a forward pass over the candidates, and sampling."""
     torch.set_num_threads(cfg.threads)
     env = _record(cfg)
     data = _data(cfg, env)
     ours, loop, batched, pairs = (_ensemble(cfg, env) for _ in range(4))
-    ours.fit(_preferences(cfg, env))  # only a fitted learner can be asked where it disagrees
+    ours.fit(_preferences(cfg, env))  # only a fitted learner has a disagreement
     candidates = env.recorder.segments(_starts(cfg, env, cfg.num_queries * cfg.oversample), cfg.segment_length)
     sampler = make_sampler("disagreement", segment_length=cfg.segment_length, oversample=cfg.oversample)
     generator = torch.Generator().manual_seed(0)
@@ -106,7 +106,7 @@ def _starts(cfg: BenchRewardCfg, env: PreferenceVectorEnv, num_pairs: int) -> to
 
 def _preferences(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Preferences:
     options = env.recorder.segments(_starts(cfg, env, cfg.num_pairs), cfg.segment_length)
-    assert options.reward is not None  # segments come with the truth unless told otherwise
+    assert options.reward is not None  # segments come with the truth unless truth=False
     answers = Answers.of(options.reward.sum(-1).argmax(-1), num_options=2)
     return Preferences.of(Queries.of(options), answers, RaterInfo(name="oracle"))
 
@@ -117,7 +117,7 @@ def _ensemble(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Ensemble:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """What one pass goes through: inputs (B, K, T, inputs), valid steps (B, K, T), choices (B, K)."""
+    """Data of one pass: inputs (B, K, T, inputs), valid steps (B, K, T), choices (B, K)."""
 
     inputs: Tensor
     mask: Tensor
@@ -149,7 +149,7 @@ def _as_ours(ensemble: Ensemble, data: Data, batch: Tensor, batched: bool) -> No
 
 
 def _member_by_member(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
-    """Let each member see its minibatch as a whole."""
+    """Fit each member to its minibatch as a whole."""
     for member in range(len(batch)):
         rows = batch[member]
         scores = step_sums(ensemble.members, member, data.inputs[rows], data.mask[rows])

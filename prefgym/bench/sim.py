@@ -1,4 +1,4 @@
-"""`prefgym bench sim`: what whole environment steps cost, against bare MuJoCo steps and against EnvPool."""
+"""`prefgym bench sim`: speed of environment steps, against bare MuJoCo steps and against EnvPool."""
 
 import importlib
 import importlib.util
@@ -37,7 +37,7 @@ class BenchSimCfg:
     envpool: bool = True
     """Whether EnvPool is measured, if it is installed."""
     seed: Seed = 0
-    """Of initial states and actions."""
+    """Seed of initial states and actions."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -55,10 +55,10 @@ WARM_UP_ROUNDS = 3
 
 
 class Arm(Protocol):
-    """Something that takes steps and is timed."""
+    """An arm of the comparison, which takes timed steps."""
 
     def prepare(self) -> None:
-        """Get ready for a round; not timed."""
+        """Prepare a round; not timed."""
         ...
 
     def run(self, actions: list[Actions]) -> None:
@@ -88,7 +88,7 @@ class EnvArm:
         self._env.reset(seed=cfg.seed)
 
     def prepare(self) -> None:
-        """Nothing to do: episodes go on."""
+        """Do nothing: episodes continue."""
 
     def run(self, actions: list[Actions]) -> None:
         """Step; environments whose episode ends are reset within the step."""
@@ -96,7 +96,7 @@ class EnvArm:
             self._env.step(action)
 
     def steps(self) -> int:
-        """Every environment takes every step."""
+        """Return the steps of all environments, since every one takes every step."""
         return STEPS_PER_ROUND * self.base.num_envs
 
 
@@ -109,7 +109,7 @@ class BareArm:
         self._ctrl = self._batch.bind("ctrl")
 
     def prepare(self) -> None:
-        """Take over the states in which the other arm begins its round."""
+        """Copy the states in which the other arm begins its round."""
         self._batch.state[:] = self._other.snapshot().arrays["state"]
 
     def run(self, actions: list[Actions]) -> None:
@@ -119,7 +119,7 @@ class BareArm:
             self._batch.step(nstep=self._task.frame_skip)
 
     def steps(self) -> int:
-        """Every environment takes every step."""
+        """Return the steps of all environments, since every one takes every step."""
         return STEPS_PER_ROUND * self._other.num_envs
 
 
@@ -136,7 +136,7 @@ class EnvPoolArm:
         self._num_steps = 0
 
     def prepare(self) -> None:
-        """Nothing to do: episodes go on."""
+        """Do nothing: episodes continue."""
 
     def run(self, actions: list[Actions]) -> None:
         """Step; environments whose episode ended are reset instead."""

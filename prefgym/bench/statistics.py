@@ -48,14 +48,14 @@ class Ratio(Estimate):
 
     @property
     def verdict(self) -> str:
-        """Return `ahead` or `behind` where the interval excludes 1; `open` where it does not, or is missing."""
+        """Return `ahead` or `behind` if the interval excludes 1, and `open` if it includes 1 or is missing."""
         if self.interval is None or self.interval.low <= 1 <= self.interval.high:
             return "open"
         return "ahead" if self.interval.low > 1 else "behind"
 
     @property
     def shown_interval(self) -> str:
-        """Write the interval and a verdict that it allows; nothing where there is none."""
+        """Return interval and verdict as text; empty without an interval."""
         verdict = "" if self.verdict == "open" else f", {self.verdict}"
         return f"{self.interval}{verdict}" if self.interval else ""
 
@@ -132,10 +132,10 @@ def interval_over_tasks(
     """Return the interval of an average over the runs of all tasks; the seeds of each task are resampled.
 
     Args:
-        scores: Of each task. Shapes: (seeds,).
-        average: Of all runs.
-        generator: Draws the seeds.
-        num_draws: Resamples.
+        scores: Scores of each task. Shapes: (seeds,).
+        average: Average of all runs.
+        generator: Generator of the resamples.
+        num_draws: Number of resamples.
     """
     drawn = [task[generator.integers(len(task), size=(num_draws, len(task)))] for task in scores]
     low, high = np.quantile(average(np.concatenate(drawn, -1), -1), (0.025, 0.975))

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, part by part."""
+"""Time of a run by part."""
 
 import time
 from collections import defaultdict
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class Stopwatch:
-    """Sums up the time that parts take, each of which is waited for at its end."""
+    """Sums up the time of parts; each synchronises with the device at its end."""
 
     def __init__(self, wait: Callable[[], None]) -> None:
         self.seconds: dict[str, float] = defaultdict(float)
@@ -15,7 +15,7 @@ class Stopwatch:
 
     @contextmanager
     def __call__(self, part: str) -> Generator[None]:
-        """Count what happens within for a part, and no longer for the one around it."""
+        """Count the time within the context for a part, and not for the surrounding one."""
         self._wait()
         started, before = time.perf_counter(), sum(self.seconds.values())
         try:
@@ -26,7 +26,7 @@ class Stopwatch:
             self.seconds[part] += time.perf_counter() - started - inner
 
     def around(self, owner: object, name: str, part: str) -> None:
-        """Count each call of a method for a part."""
+        """Count the time of each call of a method for a part."""
         method: Callable[..., object] = getattr(owner, name)
 
         def timed(*args: object, **named: object) -> object:

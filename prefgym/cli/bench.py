@@ -20,7 +20,7 @@ def run(argv: list[str]) -> int:
         print("\n\n".join(f"  prefgym bench {name} --help" for name in benches))
         return 0
     if argv[:1] == [] or argv[0] not in benches:
-        raise UserError(f"say what to measure: {', '.join(f'prefgym bench {name}' for name in benches)}")
+        raise UserError(f"bench needs a measurement: {', '.join(f'prefgym bench {name}' for name in benches)}")
     cfg, measure = benches[argv[0]]
     args = tyro.cli(cfg, args=argv[1:], prog=f"prefgym bench {argv[0]}")
     for env in args.envs:

@@ -8,7 +8,7 @@ from prefgym.training.resolve import check_env
 
 
 def run(argv: list[str]) -> int:
-    """Play and write. Returns the exit code."""
+    """Record episodes and write the dataset. Returns the exit code."""
     cfg = tyro.cli(DemosCfg, args=argv, prog="prefgym demos")
     check_env(EnvSource.of(cfg.env, cfg.env_cfg))
     write_demos(cfg, ("prefgym", "demos", *argv))

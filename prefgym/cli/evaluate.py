@@ -18,21 +18,21 @@ class EvaluateArgs:
     """Measure the true return of a run's last policy, or of an expert."""
 
     run: tyro.conf.Positional[Path]
-    """Run folder; or `expert:ID` or `medium:ID` for what ships with prefgym, such as expert:prefgym/Hopper-v0."""
+    """Run folder; or `expert:ID` or `medium:ID` for a policy that ships with prefgym: expert:prefgym/Hopper-v0."""
     episodes: Count = 20
     """Episodes, each in an environment of its own."""
     seed: Seed = FIRST_SEED
-    """Seed of the first; the others count on from it."""
+    """Seed of the first episode; the next ones have the next seeds."""
     threads: Threads = 1
     """Threads of the simulation."""
     video: bool = False
-    """Whether to write a video of the first episode into the run folder; that of an expert is written here."""
+    """Whether to write a video of the first episode, into the run folder or, of an expert, into this folder."""
 
     __post_init__ = check
 
 
 def run(argv: list[str]) -> int:
-    """Evaluate a policy, and film it if that is wanted. Returns the exit code."""
+    """Evaluate a policy, and write its video if the flags ask for it. Returns the exit code."""
     from prefgym.video.film import film
 
     args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")

@@ -13,25 +13,25 @@ from prefgym.runs.folder import read_config
 
 @dataclass(frozen=True, kw_only=True)
 class ExportArgs:
-    """Write what was asked and answered in a run into a folder that others can read."""
+    """Write the queries and answers of a run into a folder in the format prefgym-feedback/1."""
 
     run: tyro.conf.Positional[Path]
     """Run folder."""
     folder: tyro.conf.Positional[Path]
     """Folder to write, which must not exist."""
     truth: bool = True
-    """Whether task reward, factors, physics states and pictures of the segments come along."""
+    """Whether to include task reward, factors, physics states and pictures of the segments."""
     instructions: str = ""
-    """What raters were told."""
+    """Instructions to the raters."""
     licence: str = ""
-    """Under which the folder may be used."""
+    """License of the folder."""
     consent: str = ""
-    """What people who answered have agreed to."""
+    """Consent of the people who answered."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ValidateArgs:
-    """Read such a folder, and check all that it says."""
+    """Read a folder of preferences, and check its contents."""
 
     folder: tyro.conf.Positional[Path]
     """Folder to read."""
@@ -51,13 +51,15 @@ def run(argv: list[str]) -> int:
         print("  prefgym feedback export --help\n\n  prefgym feedback validate --help")
         return 0
     else:
-        raise UserError("say what to do: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER")
+        raise UserError(
+            "feedback needs a command: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER"
+        )
     print(summarize(folder, preferences))
     return 0
 
 
 def summarize(folder: Path, preferences: Preferences) -> str:
-    """Say in a line what a folder of answers holds."""
+    """Describe a folder of answers in one line."""
     env = read_manifest(folder)["env"]
     raters = ", ".join(info.name for info in preferences.raters)
     counts = preferences.answers.status.bincount(minlength=len(Status)).numpy().tolist()

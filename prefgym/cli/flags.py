@@ -15,7 +15,7 @@ from prefgym.training.resolve import PARTS, check_env, resolve, resolve_offline,
 
 Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg, MakePreferencesCfg)
 
-RESUME = "prefgym train --resume RUN [--resume-from previous] goes on with a run that was stopped."
+RESUME = "prefgym train --resume RUN [--resume-from previous] resumes a stopped run."
 RESUME_OFFLINE = RESUME.replace("train", "train-offline")
 
 OLD_FLAGS = {
@@ -24,7 +24,7 @@ OLD_FLAGS = {
     "--sampler.cut": "--sampler.keep-short",
     "--sampler.no-cut": "--sampler.no-keep-short",
 }
-"""Flags under the names of version 0.1, which are taken for one release."""
+"""Flags of version 0.1 and their new names; accepted for one release."""
 
 
 def parse_train(argv: Sequence[str]) -> TrainCfg:
@@ -38,19 +38,19 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
     names = _peek(argv, TrainCfg, "env", *PARTS)
     default, _ = resolve_train(TrainCfg(env=names.pop("env"), command=("prefgym", "train", *argv)), **names)
     cfg = _parse(argv, default, "train", RESUME)
-    return replace(cfg, **{kind: getattr(default, kind) for kind in PARTS})  # names of papers led to parts
+    return replace(cfg, **{kind: getattr(default, kind) for kind in PARTS})  # names of papers select parts
 
 
 def parse_offline(argv: Sequence[str]) -> OfflineCfg:
-    """Read the configuration of a training on recorded data, which say what environment they are of.
+    """Read the configuration of an offline training; the data name the environment.
 
     Raises:
-        UserError: If the environment is unknown, there are no data to say so, or the agent acts while it learns.
+        UserError: If the environment is unknown, there are no data, or the agent acts while it learns.
         UnknownNameError: If the agent is unknown.
     """
     argv = _renamed(argv)
     names = _peek(argv, OfflineCfg, "agent", "env", "preferences", "dataset", "datasets")
-    if {"-h", "--help"}.intersection(argv):  # there need be no data
+    if {"-h", "--help"}.intersection(argv):  # data may be missing
         agent = resolve("agent", names["agent"], names["env"])
         return _parse(argv, OfflineCfg(agent=agent.name, agent_cfg=agent.cfg), "train-offline", RESUME_OFFLINE)
     paths: dict[str, Any] = {name: names[name] and Path(names[name]) for name in ("preferences", "datasets")}
@@ -61,7 +61,7 @@ def parse_offline(argv: Sequence[str]) -> OfflineCfg:
 
 
 def parse_make_preferences(argv: Sequence[str]) -> MakePreferencesCfg:
-    """Read what is asked about, and who answers.
+    """Read the configuration of `prefgym make-preferences`.
 
     Raises:
         UserError: If the environment is unknown.
@@ -76,12 +76,12 @@ def parse_make_preferences(argv: Sequence[str]) -> MakePreferencesCfg:
 
 
 def resumes(argv: Sequence[str]) -> bool:
-    """Return whether flags ask to go on with a run."""
+    """Return whether the flags resume a run."""
     return any(arg.partition("=")[0] in ("--resume", "--resume-from") for arg in argv)
 
 
 def _peek(argv: Sequence[str], cfg: type[Any], *names: str) -> dict[str, Any]:
-    """Read some settings before the others; what is missing is as in `cfg`."""
+    """Read some settings before the others; missing ones are those of `cfg`."""
     parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
     for name in names:
         parser.add_argument(f"--{name}", default=getattr(cfg, name, None))
@@ -89,13 +89,13 @@ def _peek(argv: Sequence[str], cfg: type[Any], *names: str) -> dict[str, Any]:
 
 
 def _parse(argv: Sequence[str], default: Cfg, command: str, epilogue: str = "") -> Cfg:
-    """Let flags change a configuration, those of its parts included; the epilogue ends what `--help` says."""
+    """Let flags change a configuration, those of its parts included; the epilogue ends the text of `--help`."""
     description = f"{default.__doc__}\n\n{epilogue}".strip()
     return tyro.cli(type(default), default=default, args=list(argv), prog=f"prefgym {command}", description=description)
 
 
 def _renamed(argv: Sequence[str]) -> list[str]:
-    """Replace flags of version 0.1, and say so."""
+    """Replace flags of version 0.1, and print a warning."""
     flags: list[str] = []
     for word in argv:
         name, equals, value = word.partition("=")

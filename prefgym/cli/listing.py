@@ -1,4 +1,4 @@
-"""`prefgym list`: the names of parts, and what goes with what."""
+"""`prefgym list`: the names of parts, and their combinations."""
 
 from collections.abc import Callable, Sequence
 
@@ -25,12 +25,12 @@ def run(argv: list[str]) -> int:
     elif len(argv) == 1 and argv[0] in kinds:
         print("\n".join(kinds[argv[0]]()))
     else:
-        raise UserError(f"say what to list: {', '.join(calls)}")
+        raise UserError(f"list needs a kind of part: {', '.join(calls)}")
     return 0
 
 
 def matrix() -> Table:
-    """Lay out what each agent learns from, and where."""
+    """Format the table of agents: their sources of learning, and back ends."""
     table = Table("agent", "command", "task reward", "learned reward", "preferences", "demonstrations", "actions")
     agents = registry_of("agent")
     for name in agents.names():

@@ -27,7 +27,7 @@ COMMANDS = {
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command; bad input ends in one sentence and exit code 2, Ctrl-C in 130."""
+    """Run one command; bad input ends in one sentence and exit code 2, Ctrl-C in exit code 130."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         sys.exit(_dispatch(_import(argv)))
@@ -41,10 +41,10 @@ def main(argv: Sequence[str] | None = None) -> None:
 
 
 def _import(argv: list[str]) -> list[str]:
-    """Import what `--import` says before the command; return what is left."""
+    """Import the modules of `--import` before the command; return the other arguments."""
     while argv[:1] == ["--import"]:
         if len(argv) < 2:
-            raise UserError("say which module: prefgym --import MODULE COMMAND ...")
+            raise UserError("--import needs a module: prefgym --import MODULE COMMAND ...")
         if not all(part.isidentifier() for part in argv[1].split(".")):
             raise UserError(f"--import {argv[1]!r}: that is no name of a module.")
         try:
@@ -59,7 +59,7 @@ def _import(argv: list[str]) -> list[str]:
 def _dispatch(argv: list[str]) -> int:
     if argv[:1] in ([], ["-h"], ["--help"]):
         print(__doc__, "\n\n".join(f"  prefgym {name} --help" for name in COMMANDS), sep="\n\n")
-        print("\n  prefgym --import MODULE ... imports what registers environments, or what a run was trained with")
+        print("\n  prefgym --import MODULE ... imports a module that registers environments or defines parts")
         return 0
     if argv[0] == "--version":
         print(prefgym.__version__)

@@ -1,4 +1,4 @@
-"""`prefgym make-preferences`: ask a rater about segments of a dataset."""
+"""`prefgym make-preferences`: query a rater about segments of a dataset."""
 
 from prefgym.cli.feedback import summarize
 from prefgym.cli.flags import parse_make_preferences
@@ -6,7 +6,7 @@ from prefgym.training.annotate import make_preferences
 
 
 def run(argv: list[str]) -> int:
-    """Ask, and write the answers. Returns the exit code."""
+    """Query the rater, and write the answers. Returns the exit code."""
     cfg = parse_make_preferences(argv)
     print(summarize(cfg.out, make_preferences(cfg)))
     return 0

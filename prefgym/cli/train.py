@@ -16,28 +16,28 @@ INTERRUPTED = 130
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeArgs:
-    """Go on with a run that was stopped, as if it had never been."""
+    """Resume a stopped run; its results are those of a run without the stop."""
 
     resume: Path
     """Its folder."""
     resume_from: Which = "latest"
-    """Which of its two checkpoints; the previous one where a file of the latest is damaged."""
+    """Checkpoint: `latest`, or `previous` if a file of the latest is damaged."""
 
 
 def run(argv: list[str]) -> int:
-    """Begin a run, or go on with one. Returns the exit code."""
+    """Begin or resume a run. Returns the exit code."""
     return resume(argv, "train") if resumes(argv) else exit_code(run_training(parse_train(argv)))
 
 
 def resume(argv: list[str], command: str) -> int:
-    """Go on with a run. Returns the exit code.
+    """Resume a run. Returns the exit code.
 
     Args:
-        argv: The flags.
-        command: The command that they are flags of.
+        argv: Flags.
+        command: Command of the flags.
 
     Raises:
-        UserError: If the run was begun by another command, has finished, or cannot go on.
+        UserError: If the run was begun by another command, has finished, or cannot be resumed.
     """
     args = tyro.cli(ResumeArgs, args=argv, prog=f"prefgym {command}")
     stopped = Run(args.resume)

@@ -6,5 +6,5 @@ from prefgym.training.run import run_offline
 
 
 def run(argv: list[str]) -> int:
-    """Begin a run, or go on with one. Returns the exit code."""
+    """Begin or resume a run. Returns the exit code."""
     return resume(argv, "train-offline") if resumes(argv) else exit_code(run_offline(parse_offline(argv)))

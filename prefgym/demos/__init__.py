@@ -1,1 +1,1 @@
-"""Demonstrations: who plays them, and how they are collected."""
+"""Demonstrations: their policies, and their collection."""

@@ -1,6 +1,6 @@
 """`prefgym demos`: episodes of a policy as a Minari dataset.
 
-Many environments are played at once, one episode in each, and cut apart afterwards.
+Many environments step together, one episode in each; their steps are split into episodes afterwards.
 """
 
 import os
@@ -44,29 +44,29 @@ class DemosCfg:
     """
 
     env: str
-    """Environment id, or `module:EnvId`, or `module:function` of a function or class that makes one environment."""
+    """Environment id, `module:EnvId`, or `module:function`: a function or class that makes one environment."""
     env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
     """Keyword arguments of the environment, and wrappers around it."""
     dataset: str
     """Id of the dataset, which must not exist: `namespace/name-v0`."""
     policy: tuple[str, ...] = ("demonstrator",)
-    """Who acts: `demonstrator` (a script, where there is one), `expert` or `medium` (what ships with prefgym for the
-    task), `random` (uniform actions), or a run folder, whose last policy takes the actions it thinks best. Several
-    share the environments: the first acts in the first, the second in the second, and so on, over and over."""
+    """Policies: `demonstrator` (the script of the task, if it has one), `expert` or `medium` (trained policies of
+    prefgym), `random` (uniform actions), or a run folder, whose last policy acts deterministically. Several
+    policies take the environments in turn: the first one environment 0, the second one environment 1, and so on."""
     quality: Share | None = None
-    """How good the demonstrator is: the share of steps on which its hand does not slip; 1 unless said."""
+    """Quality of the demonstrator: the share of steps without a random action; default: 1."""
     noise: NonNegative = 0.0
     """Standard deviation of Gaussian noise on every action, in the action's units; sums stay within bounds."""
     episodes: Count = 100
     """Episodes."""
     seed: Seed = 0
-    """Seed of the first episode; the others count on from it. It also seeds policy and noise."""
+    """Seed of the first episode; the next ones have the next seeds. It also seeds policy and noise."""
     num_envs: Count = 16
-    """Environments that are played at once; noise and slips depend on it."""
+    """Environments that step together; noise and random actions depend on this number."""
     threads: Threads = 1
     """Threads of the simulation."""
     out: Path | None = None
-    """Folder of datasets; Minari's own unless said: `$MINARI_DATASETS_PATH`, or `~/.minari/datasets`."""
+    """Folder of datasets; default: Minari's own, `$MINARI_DATASETS_PATH` or `~/.minari/datasets`."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -81,7 +81,7 @@ class Episode:
     """One episode of T steps."""
 
     seed: int
-    """Of its world."""
+    """Seed of its environment."""
     obs: Array
     """Shape: (T+1, O)."""
     action: Array
@@ -93,15 +93,15 @@ class Episode:
     truncated: Array
     """Shape: (T,), bool."""
     infos: dict[str, Array]
-    """Factors and `success` after each step, where the environment tells them; 0 at the start. Shape: (T+1,)."""
+    """Factors and `success` after each step, if the environment reports them; 0 at the start. Shape: (T+1,)."""
 
 
 def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
-    """Play, write the dataset, and say what it holds.
+    """Record episodes, write the dataset, and print its statistics.
 
     Args:
-        cfg: What to play.
-        command: The command line that asked for it.
+        cfg: Configuration.
+        command: Command line, for the card of the dataset.
 
     Returns:
         The folder of the dataset.
@@ -114,7 +114,9 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
     env = make_evaluation_env(source, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
     with closing(env):
         if not has_task_reward(env):
-            raise UserError(f"{cfg.env} has no task reward, and nobody but evaluation sees what is counted there.")
+            raise UserError(
+                f"{cfg.env} has no task reward, and only evaluation may see its metric: choose a task with a reward."
+            )
         try:
             spaces = Spaces.of(env)
         except ValueError as error:
@@ -123,24 +125,24 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         bounds = spaces.single_action_space
         act = make_policies(cfg.env, cfg.policy, bounds, quality=cfg.quality, seed=policy_seed)
         episodes = collect(noisy(act, cfg.noise, bounds, noise_seed), env, cfg.episodes, cfg.seed)
-    told = summary(episodes)
+    statistics = summary(episodes)
     settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
     if "demonstrator" in cfg.policy:
         settings["quality"] = 1.0 if cfg.quality is None else cfg.quality
-    card = {"version": prefgym.__version__, "command": shlex.join(command), **settings, **told}
+    card = {"version": prefgym.__version__, "command": shlex.join(command), **settings, **statistics}
     with writing(path):
         _write(path, cfg, _spec(source), spaces, episodes, card)
-    success = "" if told["success_rate"] is None else f", success in {told['success_rate']:.0%}"
+    success = "" if statistics["success_rate"] is None else f", success in {statistics['success_rate']:.0%}"
     steps = sum(len(episode.reward) for episode in episodes)
     print(
         f"{cfg.dataset}: {cfg.episodes} episodes, {steps:,} steps of {cfg.env}: "
-        f"true return {told['mean_return']:.1f} ± {told['std_return']:.1f}{success}; see {path}"
+        f"true return {statistics['mean_return']:.1f} ± {statistics['std_return']:.1f}{success}; see {path}"
     )
     return path
 
 
 def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: int) -> list[Episode]:
-    """Play episodes in environments that give the task reward, in SAME_STEP mode; episode i has the seed `seed` + i."""
+    """Record episodes in environments with the task reward, in SAME_STEP mode; episode i has the seed `seed` + i."""
     episodes: list[Episode] = []
     for first in range(seed, seed + num_episodes, env.num_envs):
         episodes += _play(act, env, first)
@@ -148,7 +150,7 @@ def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: in
 
 
 def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episode]:
-    """Play one episode in each environment, until the last one has ended."""
+    """Record one episode in each environment, until the last one has ended."""
     running = ended = np.ones(env.num_envs, np.bool_)
     obs, _ = env.reset(seed=seed)
     columns: list[tuple[Array, ...]] = []
@@ -161,11 +163,11 @@ def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episod
         if ended.any():
             reached[ended] = np.stack(list(info["final_obs"][ended]))
         columns.append((obs, reached, action, reward, terminated, truncated))
-        infos.append(_told(env, info, ended))
+        infos.append(_facts_of(env, info, ended))
         obs, running = next_obs, running & ~ended
     # each (T, N, ...), T being the longest episode's
     before, after, action, reward, terminated, truncated = map(np.stack, zip(*columns))
-    told = {name: np.stack([step[name] for step in infos]) for name in infos[0]}
+    arrays = {name: np.stack([step[name] for step in infos]) for name in infos[0]}
     length = (terminated | truncated).argmax(0) + 1
     for index, last in enumerate(length.tolist()):
         taken = slice(None, last), index
@@ -176,24 +178,24 @@ def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episod
             reward=reward[taken].astype(np.float64),
             terminated=terminated[taken],
             truncated=truncated[taken],
-            infos={name: np.pad(values[taken], (1, 0)) for name, values in told.items()},
+            infos={name: np.pad(values[taken], (1, 0)) for name, values in arrays.items()},
         )
 
 
-def _told(env: VectorEnv[Any, Any, Any], info: dict[str, Any], ended: Array) -> dict[str, Array]:
-    """Return the factors of a step, and whether it led to success, where the environment tells. Shape of each: (N,)."""
+def _facts_of(env: VectorEnv[Any, Any, Any], info: dict[str, Any], ended: Array) -> dict[str, Array]:
+    """Return the factors of a step, and its success, if the environment reports them. Shape of each: (N,)."""
     physics = physics_of(env)
-    told: dict[str, Array] = dict(physics.factors()) if physics else {}
+    facts: dict[str, Array] = dict(physics.factors()) if physics else {}
     if (success := succeeded(info, ended)) is not None:
-        told["success"] = success
-    return {name: np.asarray(values, np.float32) for name, values in told.items()}
+        facts["success"] = success
+    return {name: np.asarray(values, np.float32) for name, values in facts.items()}
 
 
 def summary(episodes: list[Episode]) -> dict[str, float | None]:
-    """Say how good episodes are.
+    """Return statistics of episodes.
 
     Returns:
-        Mean and deviation of the true return, and the share that ends in success; None where success is not told.
+        Mean and standard deviation of the true return, and the share of successes; None if success is not reported.
     """
     returns = np.array([episode.reward.sum() for episode in episodes])
     ends = [float(episode.infos["success"][-1]) for episode in episodes if "success" in episode.infos]
@@ -202,14 +204,14 @@ def summary(episodes: list[Episode]) -> dict[str, float | None]:
 
 
 def dataset_path(dataset: str, root: Path | None) -> Path:
-    """Say where a new dataset goes.
+    """Return the folder of a new dataset.
 
     Args:
-        dataset: Its id.
+        dataset: Id of the dataset.
         root: Folder of datasets; None for Minari's own.
 
     Raises:
-        UserError: If Minari is missing, the id is none, or the dataset exists.
+        UserError: If Minari is missing, the id is invalid, or the dataset exists.
     """
     path = dataset_folder(dataset, root)
     if path.exists():
@@ -220,7 +222,7 @@ def dataset_path(dataset: str, root: Path | None) -> Path:
 def _write(
     path: Path, cfg: DemosCfg, spec: EnvSpec | None, spaces: Spaces, episodes: list[Episode], card: dict[str, Any]
 ) -> None:
-    """Write a dataset into a folder beside its own, and then give it its name."""
+    """Write a dataset into a temporary folder, and rename it at the end."""
     minari = minari_module("minari")
     buffer = minari_module("minari.data_collector.episode_buffer").EpisodeBuffer
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -259,7 +261,7 @@ def _write(
 
 
 def _announce(path: Path, dataset: str) -> None:
-    """Tell Minari that the folders above a dataset are namespaces."""
+    """Mark the folders above a dataset as namespaces of Minari."""
     name = minari_module("minari.namespace").NAMESPACE_METADATA_FILENAME
     for folder in list(path.parents)[: dataset.count("/")]:
         if not (folder / name).exists():
@@ -267,7 +269,7 @@ def _announce(path: Path, dataset: str) -> None:
 
 
 def _spec(source: EnvSource) -> EnvSpec | None:
-    """Return what makes one environment as it was played: it gives the task reward, and its observations are flat."""
+    """Return the specification of one environment of the episodes, with the task reward and flat observations."""
     env = source.make_one()
     spec = (env.env if isinstance(env, World) else env).spec
     env.close()

@@ -1,4 +1,4 @@
-"""Who plays the episodes of `prefgym demos`: scripts, what ships with prefgym, chance, and the policies of runs."""
+"""Policies of `prefgym demos`: scripts, trained policies that ship with prefgym, random actions, and those of runs."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,17 +21,17 @@ Array = npt.NDArray[Any]
 def make_policies(
     env_id: str, names: Sequence[str], action_space: gym.spaces.Box, *, quality: float | None = None, seed: int = 0
 ) -> Act:
-    """Make who acts, each in the environments of its turn.
+    """Make policies that take the environments in turn.
 
     Args:
-        env_id: Where.
-        names: As `make_policy` takes them.
-        action_space: Of one world.
-        quality: Of the demonstrator; None if there is none.
-        seed: Seed of what the first one draws; those of the others count on from it.
+        env_id: Environment id.
+        names: Names for `make_policy`.
+        action_space: Action space of one environment.
+        quality: Quality of the demonstrator; None without one.
+        seed: Seed of the first policy; the next ones have the next seeds.
 
     Raises:
-        UserError: As `make_policy`, and if none of them has the quality that was asked for.
+        UserError: For the reasons of `make_policy`, and for a quality without a demonstrator.
     """
     if quality is not None and "demonstrator" not in names:
         raise UserError(f"--quality belongs to --policy demonstrator, not to {' '.join(names)}.")
@@ -45,17 +45,17 @@ def make_policies(
 def make_policy(
     env_id: str, name: str, action_space: gym.spaces.Box, *, quality: float | None = None, seed: int = 0
 ) -> Act:
-    """Make who acts.
+    """Make a policy.
 
     Args:
-        env_id: Where.
+        env_id: Environment id.
         name: `demonstrator`, `expert`, `medium`, `random` or a run folder.
-        action_space: Of one world.
-        quality: Of the demonstrator; others have none.
-        seed: Seed of what it draws.
+        action_space: Action space of one environment.
+        quality: Quality of the demonstrator; others have none.
+        seed: Seed of the policy.
 
     Raises:
-        UserError: If there is no such policy, or it is of another environment.
+        UserError: If there is no such policy, or it was trained in another environment.
     """
     if name == "demonstrator":
         try:
@@ -65,13 +65,13 @@ def make_policy(
         return PolicyRunner(demonstrator, deterministic=False).act
     if name == "random":
         if not action_space.is_bounded():
-            raise UserError(f"--policy random: actions of {env_id} have no bounds to draw between.")
+            raise UserError(f"--policy random: actions of {env_id} have no bounds, which uniform actions need.")
         generator = np.random.default_rng(seed)
         return lambda obs, _: generator.uniform(action_space.low, action_space.high, (len(obs), *action_space.shape))
     if name in LEVELS:
         return PolicyRunner(load_expert(env_id, name)).act
     if not Path(name).is_dir():
-        raise UserError(f"unknown policy {name!r}: there is demonstrator, expert, medium, random, or a run folder.")
+        raise UserError(f"unknown policy {name!r}: pass demonstrator, expert, medium, random, or a run folder.")
     if (trained_on := read_config(Path(name))["env"]) != env_id:
         raise UserError(f"{name} was trained in {trained_on}, not in {env_id}.")
     return PolicyRunner(load_policy(name)).act

@@ -1,1 +1,1 @@
-"""The true return of policies, and experts to compare with."""
+"""The true return of policies, and trained experts."""

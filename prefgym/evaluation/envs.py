@@ -1,4 +1,4 @@
-"""The environments in which policies are evaluated, and those of a run folder."""
+"""Environments for the evaluation of policies, and those of a run folder."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -24,15 +24,15 @@ def make_evaluation_env(
     """Make environments that return the task reward, or the metric of a task without one, seeded as Gymnasium's own.
 
     Args:
-        env: Their builder, or a name.
+        env: Builder of the environments, or a name.
         num_envs: Number of environments.
-        num_threads: Threads that step those that prefgym simulates.
-        render_mode: As in `gym.make`.
-        dtype: Type of the observations of environments that prefgym simulates; others have their own.
+        num_threads: Threads of environments that prefgym simulates.
+        render_mode: Render mode of `gym.make`.
+        dtype: Type of observations of environments that prefgym simulates; others have their own.
 
     Raises:
-        gymnasium.error.DependencyNotInstalled: If something that they need is missing.
-        UserError: If they cannot be made otherwise.
+        gymnasium.error.DependencyNotInstalled: If a package is missing.
+        UserError: If the environments cannot be made for another reason.
     """
     return EnvSource.of(env).make_vec(
         num_envs, reward="metric", seeding="parity", num_threads=num_threads, dtype=dtype, render_mode=render_mode
@@ -40,20 +40,20 @@ def make_evaluation_env(
 
 
 def source_of_run(run: Path) -> EnvSource:
-    """Return the builder of the environments of a run, as its `config.yaml` says.
+    """Return the builder of the environments of a run, by its `config.yaml`.
 
     Raises:
-        UserError: If `run` is no run folder, its configuration is damaged, or using it would import a module that the
-            user has not named.
+        UserError: If `run` is no run folder, its configuration is damaged, or it needs a module that the
+            user has not imported.
     """
     return source_of_config(read_config(run), run)
 
 
 def source_of_config(config: Mapping[str, Any], run: Path) -> EnvSource:
-    """Return the same of a configuration that is read already.
+    """Return the builder of the environments of a configuration.
 
     Raises:
-        UserError: If it is damaged.
+        UserError: If the configuration is damaged.
     """
     try:
         return EnvSource.of(config["env"], EnvCfg.from_json(config.get("env_cfg")))

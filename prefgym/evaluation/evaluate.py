@@ -1,4 +1,4 @@
-"""True return: the task reward of a policy, on environments of its own, or what the task's measure counts."""
+"""True return of a policy on separate environments; in a task without a reward, its metric."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -15,21 +15,21 @@ from prefgym.sim.capabilities import physics_of
 
 FIRST_SEED = 10_000
 TRUE_RETURN = "true return"
-"""What is measured where there is a task reward."""
+"""Name of the metric of a task with a reward."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Evaluation:
-    """The outcome of some episodes."""
+    """Results of evaluation episodes."""
 
     returns: tuple[float, ...]
-    """Task return of each episode, or what its measure came to."""
+    """True return of each episode, or its metric in a task without a reward."""
     lengths: tuple[int, ...]
     """Steps of each episode."""
     metric: str = TRUE_RETURN
-    """What the returns are."""
+    """Name of the metric that `returns` holds."""
     successes: tuple[bool, ...] | None = None
-    """Whether each episode ended in success; None where environments do not say."""
+    """Whether each episode ended in success; None if environments do not report success."""
 
     @property
     def mean(self) -> float:
@@ -38,22 +38,22 @@ class Evaluation:
 
     @property
     def std(self) -> float:
-        """Return the deviation over episodes."""
+        """Return the standard deviation over episodes."""
         return float(np.std(self.returns))
 
     @property
     def success_rate(self) -> float | None:
-        """Return the share of episodes that ended in success, where environments say so."""
+        """Return the share of episodes that ended in success; None if environments do not report success."""
         return None if self.successes is None else float(np.mean(self.successes))
 
     def in_words(self, digits: int) -> str:
-        """Say what was measured: true returns with so many digits, what is counted with one more."""
+        """Return the result as text: true returns with `digits` decimals, other metrics with one more."""
         digits += self.metric != TRUE_RETURN
         success = "" if self.successes is None else f", success in {self.success_rate:.0%}"
         return f"{self.metric} {self.mean:.{digits}f} ± {self.std:.{digits}f}{success}"
 
     def metrics(self) -> dict[str, float]:
-        """Return the numbers under the names they are logged with."""
+        """Return the metrics by their names in the log."""
         success = {} if self.success_rate is None else {"eval/success_rate": self.success_rate}
         return {
             "eval/mean_reward": self.mean,
@@ -73,16 +73,16 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
     lengths = np.zeros(env.num_envs, np.int64)
     success = np.zeros(env.num_envs, np.bool_)
     running = ended = np.ones(env.num_envs, np.bool_)
-    player, told = PolicyRunner(policy), None
+    player, reported = PolicyRunner(policy), None
     obs, _ = env.reset(seed=seed)
     while running.any():
         action = player.act(obs, ended)
         check_finite("the agent's action", action, obs=obs)
         obs, reward, terminated, truncated, info = env.step(action)
         ended = terminated | truncated
-        told = succeeded(info, ended)
-        if told is not None:
-            success[running] = told[running]
+        reported = succeeded(info, ended)
+        if reported is not None:
+            success[running] = reported[running]
         returns[running] += reward[running]
         lengths += running
         running = running & ~ended
@@ -90,38 +90,38 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
         returns=tuple(returns.tolist()),
         lengths=tuple(lengths.tolist()),
         metric=metric_of(env),
-        successes=None if told is None else tuple(success.tolist()),
+        successes=None if reported is None else tuple(success.tolist()),
     )
 
 
 def succeeded(info: Mapping[str, Any], ended: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_] | None:
-    """Tell in which environments a step led to success; None where environments do not say. Shape: (N,), bool.
+    """Return in which environments a step led to success; None if they do not report it. Shape: (N,), bool.
 
     Args:
-        info: Of a step in SAME_STEP mode.
-        ended: Where an episode ended with it, so that `info` is of the next one. Shape: (N,), bool.
+        info: Infos of a step in SAME_STEP mode.
+        ended: Whether the step ended the episode, so that `info` belongs to the next one. Shape: (N,), bool.
     """
     final = info.get("final_info", {})
     if "is_success" not in info and "is_success" not in final:
         return None
     nobody = np.zeros(len(ended))
-    after, now = (np.asarray(told.get("is_success", nobody), np.bool_) for told in (final, info))
+    after, now = (np.asarray(infos.get("is_success", nobody), np.bool_) for infos in (final, info))
     return np.where(ended, after, now)
 
 
 def metric_of(env: VectorEnv[Any, Any, Any]) -> str:
-    """Name what is measured in an environment."""
+    """Return the name of the evaluation metric of an environment."""
     return env.metadata.get("metric", TRUE_RETURN)
 
 
 def record_episode(
     policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED
 ) -> dict[str, npt.NDArray[Any]]:
-    """Run one deterministic episode in a single environment and keep all of it.
+    """Record one deterministic episode in a single environment.
 
     Returns:
-        `obs` (T+1, O), `action` (T, A), `reward` (T,), and what there is to look at: `state` (T+1, S) of envs that
-        can tell it, or `frames` (T, H, W, 3) of those that were made to draw themselves.
+        `obs` (T+1, O), `action` (T, A), `reward` (T,), and for pictures `state` (T+1, S) of environments with physics
+        states, or `frames` (T, H, W, 3) of those with a render mode.
     """
     obs, _ = env.reset(seed=seed)
     physics = physics_of(env)

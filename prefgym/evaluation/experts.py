@@ -1,7 +1,7 @@
-"""Experts: policies that were trained on the task reward, and what their states and actions are worth.
+"""Experts: policies that were trained on the task reward, with their value functions V and Q.
 
-An expert is a file of weights (safetensors) with a card beside it (JSON). It is made of networks alone, so that it
-outlives changes of the agents that it was learned by.
+An expert is a file of weights (safetensors) with a card beside it (JSON). It consists of networks alone, so that it
+does not depend on the code of the agent that trained it.
 """
 
 import math
@@ -25,44 +25,44 @@ from prefgym.sim.nested import to_numpy
 
 Level = Literal["expert", "medium"]
 FOLDER = Path(str(files("prefgym.envs"))) / "experts"
-"""Where those are that ship."""
+"""Folder of the experts that ship with prefgym."""
 LEVELS: tuple[Level, ...] = ("expert", "medium")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Measured:
-    """What an expert returned in some episodes, and what other episodes are expected to return."""
+    """Returns of an expert, and an interval for the mean of further episodes."""
 
     episodes: int
     """Episodes, seeded 10000, 10001, ..."""
     mean: float
     """Mean task return."""
     std: float
-    """Deviation over episodes."""
+    """Standard deviation over episodes."""
     few: int
-    """Number of other episodes of which the mean was predicted."""
+    """Number of further episodes, whose mean the interval is for."""
     few_low: float
-    """The mean of so few episodes lies above this with a probability of 99.9 %, and ..."""
+    """Lower end: their mean lies above it with a probability of 99.9 %."""
     few_high: float
-    """... below this with the same."""
+    """Upper end: their mean lies below it with a probability of 99.9 %."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExpertCard:
-    """What is known of an expert."""
+    """The card of an expert."""
 
     env: str
-    """Environment id, version included, that it acts in."""
+    """Environment id, with its version."""
     level: Level
     """`medium` has about half the return of the `expert`."""
     agent: str
-    """What it was learned by."""
+    """Name of the agent that trained it."""
     steps: int
-    """Environment steps it was trained for."""
+    """Environment steps of its training."""
     command: str
-    """What made it."""
+    """Command that made it."""
     date: str
-    """When, as year-month-day."""
+    """Date, as year-month-day."""
     action_low: tuple[float, ...]
     """Smallest action. Shape: (A,)."""
     action_high: tuple[float, ...]
@@ -70,19 +70,19 @@ class ExpertCard:
     obs_dim: int
     """O."""
     activation: Activation
-    """Between the layers of the policy."""
+    """Activation between the layers of the policy."""
     hidden: tuple[int, ...]
     """Hidden layers of the policy."""
     value_hidden: tuple[int, ...]
-    """Hidden layers of the values; relu is between them."""
+    """Hidden layers of the values, with relu between them."""
     gamma: Annotated[float, Within(0, 0.999)]
     """Discount of the values per step."""
     value_rmse: NonNegative
-    """Root of the mean squared difference between V and simulation, in states that it was not fitted to."""
+    """Root mean squared error of V against simulation, in held-out states."""
     value_std: float
-    """Deviation of the simulated V there: a constant would have this for its error."""
+    """Standard deviation of the simulated V there: the error of a constant."""
     returns: Measured
-    """Its task return."""
+    """Its true return."""
 
     __post_init__ = check
 
@@ -91,13 +91,13 @@ class Expert(nn.Module):
     """A policy without noise, its values V, and its action values Q.
 
     Args:
-        card: What is known of it; sizes are taken from there.
+        card: Card of the expert, with the sizes of its networks.
     """
 
     def __init__(self, card: ExpertCard) -> None:
         super().__init__()
         self.card = card
-        unused = torch.Generator().manual_seed(0)  # weights are loaded, or taken over from an agent
+        unused = torch.Generator().manual_seed(0)  # weights are loaded, or copied from an agent
         actions = len(card.action_low)
         self.obs_norm = RunningNorm(card.obs_dim)
         self.actor = mlp((card.obs_dim, *card.hidden, actions), card.activation, unused, orthogonal=False)
@@ -118,7 +118,7 @@ class Expert(nn.Module):
         return math.floor(math.log(0.01) / math.log(self.gamma)) + 1 if self.gamma > 0.0 else 1
 
     def act(self, obs: Tensor) -> Tensor:
-        """Choose actions. Shapes: (..., O) to (..., A)."""
+        """Return actions. Shapes: (..., O) to (..., A)."""
         return self.actor(self.obs_norm(obs)).clamp(cast(Tensor, self._low), cast(Tensor, self._high))
 
     @torch.no_grad()
@@ -130,16 +130,16 @@ class Expert(nn.Module):
         episode_start: Any = None,  # noqa: ANN401
         deterministic: bool = True,
     ) -> tuple[npt.NDArray[np.float32], Any]:
-        """Choose actions, as SB3's policies do. Shapes: (..., O) to (..., A).
+        """Return actions, like policies of SB3. Shapes: (..., O) to (..., A).
 
         Args:
-            observation: Of one environment or of several.
-            state: Handed back; there is none.
-            episode_start: Not looked at: there is no memory.
-            deterministic: Experts know nothing else.
+            observation: Observation of one environment, or observations of several.
+            state: Returned unchanged, since experts have no state.
+            episode_start: Not used.
+            deterministic: Must be True.
 
         Raises:
-            ValueError: If it is not `deterministic`.
+            ValueError: If it is False.
         """
         del episode_start
         if not deterministic:
@@ -148,12 +148,12 @@ class Expert(nn.Module):
 
     @torch.no_grad()
     def value(self, obs: Tensor) -> Tensor:
-        """Return V(s), the discounted return of going on from here. Shapes: (..., O) to (...,)."""
+        """Return V(s), the discounted return from a state on. Shapes: (..., O) to (...,)."""
         return self.v(self.obs_norm(obs)).squeeze(-1)
 
     @torch.no_grad()
     def action_value(self, obs: Tensor, action: Tensor) -> Tensor:
-        """Return Q(s, a): an action, and then the expert. Shapes: (..., O), (..., A) to (...,)."""
+        """Return Q(s, a), the return of an action, then of the expert. Shapes: (..., O), (..., A) to (...,)."""
         obs = self.obs_norm(obs)
         # Q(s, a) = V(s) + A(s, a)
         return (self.v(obs) + self.advantage(torch.cat([obs, action], -1))).squeeze(-1)
@@ -166,24 +166,24 @@ class Expert(nn.Module):
 
     @classmethod
     def load(cls, path: Path, env: str | None = None) -> Self:
-        """Read what `save` wrote.
+        """Load the expert that `save` wrote.
 
         Args:
-            path: As given to `save`, or either of the two files.
-            env: The environment id it is wanted for; None for any.
+            path: The path given to `save`, or either of the two files.
+            env: Environment id that the expert must have; None for any.
 
         Raises:
-            UserError: If a file is missing or damaged, or it is an expert for another task, or another version of it.
+            UserError: If a file is missing or damaged, or the expert is for another task or version of it.
         """
         weights, card = _files(path)
-        told = read_sealed_json(card)
-        verify(weights, str(told.pop("sha256", None)))
+        facts = read_sealed_json(card)
+        verify(weights, str(facts.pop("sha256", None)))
         try:
-            expert = cls(_card(told))
+            expert = cls(_card(facts))
             expert.load_state_dict(load_file(weights))
         except (TypeError, ValueError, KeyError, RuntimeError) as error:
-            told = " ".join(str(error).split())
-            raise UserError(f"{path} is no expert of this version of prefgym: {told}.") from error
+            message = " ".join(str(error).split())
+            raise UserError(f"{path} is no expert of this version of prefgym: {message}.") from error
         if env is not None and expert.card.env != env:
             raise UserError(f"{path} is an expert for {expert.card.env}, not for {env}.")
         return expert
@@ -216,12 +216,12 @@ def _files(path: Path) -> tuple[Path, Path]:
     return path.with_name(f"{name}.safetensors"), path.with_name(f"{name}.json")
 
 
-def _card(told: dict[str, Any]) -> ExpertCard:
-    """Turn what JSON holds into a card."""
-    if unknown := {field.name for field in fields(ExpertCard)} ^ set(told):
+def _card(facts: dict[str, Any]) -> ExpertCard:
+    """Convert the content of a JSON file into a card."""
+    if unknown := {field.name for field in fields(ExpertCard)} ^ set(facts):
         raise ValueError(f"{', '.join(sorted(unknown))} is missing or unknown in its card")
     card: dict[str, Any] = {
-        name: tuple(cast("list[Any]", value)) if isinstance(value, list) else value for name, value in told.items()
+        name: tuple(cast("list[Any]", value)) if isinstance(value, list) else value for name, value in facts.items()
     }
     card["returns"] = Measured(**card["returns"])
     return ExpertCard(**card)

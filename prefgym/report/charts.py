@@ -11,9 +11,9 @@ WIDE, NARROW, HALF, THIRD = (10.4, 4.3), (3.8, 4.2), (5.0, 3.2), (3.5, 3.1)
 """Sizes, in inches: across the page, across a phone, and half and a third of the page."""
 
 MAX_DOTS = 600
-"""A scatter plot shows no more dots than this, for the sake of the page's size."""
+"""Most dots of a scatter plot, which bounds the size of the page."""
 NUM_MEANS = 12
-"""Groups of steps with similar true reward that the line through a scatter plot is the mean of."""
+"""Groups of steps with similar true reward; the line through a scatter plot joins their means."""
 
 
 def learning_curve(
@@ -34,10 +34,10 @@ def learning_curve(
         true: Mean true return of each evaluation.
         std: Its standard deviation between episodes.
         final: Steps, mean and standard deviation of the final evaluation.
-        sessions: Steps at which the rater was asked.
-        learned: Return the agent was rewarded.
-        reward_name: What that is called.
-        true_name: What the true return is called.
+        sessions: Environment steps of the sessions.
+        learned: Return of the learned reward.
+        reward_name: Name of the learned return.
+        true_name: Name of the true return.
     """
 
     def draw(figure: Figure) -> None:
@@ -69,7 +69,7 @@ def learning_curve(
 
 
 def accuracy(*, held_out: Curve, train: Curve, x_label: str) -> str:
-    """Draw which share of the answers the reward model predicts, session by session."""
+    """Draw the share of answers that the reward model predicts, session by session."""
 
     def draw(figure: Figure) -> None:
         axes: Axes = figure.subplots()
@@ -92,7 +92,7 @@ def accuracy(*, held_out: Curve, train: Curve, x_label: str) -> str:
 
 
 def reliability_diagram(bins: Reliability) -> str:
-    """Draw predicted probability against empirical frequency, and below it how many pairs each bin has."""
+    """Draw predicted probability against empirical frequency, and below it the number of pairs of each bin."""
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(2, 1, sharex=True, height_ratios=(4, 1))
@@ -154,7 +154,7 @@ def _heights(learned: Curve) -> tuple[float, ...]:
 
 
 def format_steps(value: float, _: int | None = None) -> str:
-    """Write a number of environment steps for an axis: 200k, 1M."""
+    """Format a number of environment steps for an axis: 200k, 1M."""
     for size, letter in ((1e6, "M"), (1e3, "k")):
         if abs(value) >= size:
             return f"{value / size:g}{letter}"

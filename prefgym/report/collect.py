@@ -1,4 +1,4 @@
-"""The report of a run folder: its preferences, and the model and camera of its environment, put together."""
+"""Write the report of a run folder, with its preferences and the model and camera of its environment."""
 
 from pathlib import Path
 
@@ -14,8 +14,8 @@ def write_run_report(run: Path, source: EnvSource | None = None) -> Path:
     """Write the report of a run and return its path.
 
     Args:
-        run: Its folder.
-        source: Makes its environments; None for what its `config.yaml` says.
+        run: Run folder.
+        source: Builder of its environments; None for the one that its `config.yaml` names.
 
     Raises:
         UserError: If `run` is no run folder, or its environment cannot be made.

@@ -1,4 +1,4 @@
-"""What a report is made of, read from a run folder; whatever is missing there is None or empty here."""
+"""The data of a report, read from a run folder; missing files are None or empty."""
 
 import json
 import math
@@ -24,7 +24,7 @@ FloatArray = NDArray[np.float64]
 
 
 OLD_FACTS = {"task_description": "wish", "metric": "measure"}
-"""What results of earlier versions call these facts."""
+"""Names of these facts in results of earlier versions."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,7 +45,7 @@ class Metrics:
     rows: tuple[Mapping[str, float], ...] = ()
 
     def curve(self, y: str, x: str = "time/total_timesteps") -> Curve:
-        """Return `y` over `x` from the lines that have both; of two lines with one x, the later holds."""
+        """Return `y` over `x` from the lines that have both; of two lines with one x, the later counts."""
         points = {row[x]: row[y] for row in self.rows if x in row and y in row}
         ordered = sorted(points)
         return Curve(x=np.array(ordered, dtype=float), y=np.array([points[at] for at in ordered], dtype=float))
@@ -65,7 +65,7 @@ class Metrics:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class HeldOut:
-    """What the reward model predicted about preferences it was not fitted to."""
+    """Predictions of the reward model for held-out preferences."""
 
     probability: FloatArray
     """Predicted probability that the first option is chosen. Shape: (B,)."""
@@ -97,22 +97,22 @@ class Episode:
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class RunData:
-    """Everything a report reads from a run folder but the preferences."""
+    """All data of a report from a run folder, except for the preferences."""
 
     name: str
     """Name of the run folder."""
     config: Mapping[str, Any] = field(default_factory=dict[str, Any])
     config_text: str = ""
-    """The configuration as it was written."""
+    """The configuration, as the text of the file."""
     command: str | None = None
-    """The command line that made the run."""
+    """The command line of the run."""
     metrics: Metrics = Metrics()
     result: Mapping[str, Any] = field(default_factory=dict[str, Any])
     held_out: HeldOut | None = None
     reward_pairs: RewardPairs | None = None
     final_episode: Episode | None = None
     final_clip: Path | None = None
-    """A clip of it, where it was filmed at once: what cannot tell its state cannot be drawn later."""
+    """Clip of the episode, which the run rendered if its environment has no physics states."""
 
     @property
     def learns_from_labels(self) -> bool:
@@ -121,16 +121,16 @@ class RunData:
 
     @property
     def metric(self) -> str:
-        """Return what evaluation measured: `true return` where there is a task reward."""
+        """Return the name of the evaluation metric: `true return` in a task with a reward."""
         return str(self.fact("metric") or TRUE_RETURN)
 
     @property
     def is_counted(self) -> bool:
-        """Return whether that is something else than the true return."""
+        """Return whether the metric is another one than the true return."""
         return bool(self.fact("metric"))
 
     def fact(self, name: str) -> Any:  # noqa: ANN401
-        """Return what the result says about `name`, or else the configuration, or else None."""
+        """Return `name` from the result, or else from the configuration, or else None."""
         old = OLD_FACTS.get(name)
         return self.result.get(name, self.result.get(old, self.config.get(name)) if old else self.config.get(name))
 
@@ -145,7 +145,7 @@ def load_run(run_dir: Path) -> RunData:
     """Read a run folder; every file in it may be missing.
 
     Raises:
-        DamageError: If a file is there but makes no sense.
+        DamageError: If a file is damaged.
     """
     config_path, inputs = run_dir / "config.yaml", run_dir / "report"
     config_text = config_path.read_text(encoding="utf-8") if config_path.is_file() else ""
@@ -204,7 +204,7 @@ def _read_arrays(path: Path, first: str, second: str) -> tuple[FloatArray, Float
     try:
         x, y = (np.asarray(loaded[name], dtype=float).reshape(-1) for name in (first, second))
     except (ValueError, TypeError) as error:
-        raise DamageError(f"{path} holds something else than numbers.") from error
+        raise DamageError(f"{path} must hold numbers only.") from error
     if x.shape != y.shape:
         raise DamageError(f"{path} has {len(x)} values of {first}, but {len(y)} of {second}.")
     finite = np.isfinite(x) & np.isfinite(y)

@@ -1,4 +1,4 @@
-"""The clips of a report: a few of the queries that were asked, and the final policy."""
+"""The clips of a report: some of the queries, and the final policy."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
@@ -32,7 +32,7 @@ FINAL_SIZE = (512, 288)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Footage:
-    """What there is to be watched."""
+    """The clips of a report."""
 
     final: Clip | None = None
     queries: tuple[tuple[int, Clip], ...] = ()
@@ -50,15 +50,15 @@ def film(
     fps: float,
     final_clip: Path | None = None,
 ) -> Footage:
-    """Draw the final episode and a handful of queries; where there is no picture of either, say why.
+    """Render the final episode and some queries; without pictures, return the reason.
 
     Args:
         episode: The final policy's episode.
-        preferences: What was asked and answered.
-        model: What the physics states are states of; None if it is not known. Recorded pictures need none.
+        preferences: Queries and answers of the run.
+        model: Model of the physics states; None if it is not known. Recorded pictures need none.
         camera: See `StateRenderer`.
         fps: States recorded for each second of the episode.
-        final_clip: The final policy's video, if it was made during the run.
+        final_clip: Clip of the final policy, if the run made one.
     """
     missing = ""
     with ExitStack() as stack:
@@ -89,7 +89,7 @@ def film(
 
 
 def pick_queries(preferences: Preferences, num: int) -> list[int]:
-    """Pick queries from all of the run, oldest first: evenly spaced, and one tie and one skip if there are any."""
+    """Pick evenly spaced queries of the run, oldest first, with one tie and one skip if there are any."""
     answers = preferences.answers
     rare = [int(where.nonzero()[0]) for where in (answers.tie, ~answers.answered) if bool(where.any())][:num]
     common = [index for index in range(len(preferences)) if index not in rare]

@@ -1,4 +1,4 @@
-"""Small pieces of HTML. What comes from outside goes through `escape`; the rest is ours."""
+"""Fragments of HTML; text from files and users goes through `escape`."""
 
 import base64
 from html import escape as escape
@@ -13,19 +13,19 @@ def section(title: str, *parts: str, name: str) -> str:
 
 
 def grid(*parts: str, kind: str = "halves") -> str:
-    """Put parts next to each other where there is room."""
+    """Put parts side by side if there is room."""
     there = [part for part in parts if part]
     return f'<div class="grid {kind}">\n{"".join(there)}\n</div>' if there else ""
 
 
 def figure(content: str, title: str, caption: str, kind: str = "") -> str:
-    """Put a title above a picture and one line below it that says what to look for."""
+    """Put a title above a picture and a caption below it."""
     heading = f"<h3>{escape(title)}</h3>" if title else ""
     return f'<figure class="panel {kind}">{heading}{content}<figcaption>{escape(caption)}</figcaption></figure>'
 
 
 def note(text: str) -> str:
-    """Say why something is not there."""
+    """Give the reason for a missing part."""
     return f'<p class="note">{escape(text)}</p>'
 
 
@@ -62,19 +62,19 @@ def bar(parts: dict[str, int], kinds: dict[str, str]) -> str:
 
 
 def percent(share: float) -> str:
-    """Write a share as a percentage."""
+    """Format a share as a percentage."""
     return f"{100 * share:.0f}\N{NO-BREAK SPACE}%"
 
 
 def number(value: float) -> str:
-    """Write a return or a count: grouped, with decimals only where they matter."""
+    """Format a return or a count: grouped thousands, decimals for small values only."""
     if value == round(value) or abs(value) >= 100:
         return f"{value:,.0f}".replace("-", "\N{MINUS SIGN}")
     return f"{value:,.{1 if abs(value) >= 10 else 2}f}".replace("-", "\N{MINUS SIGN}")
 
 
 def duration(seconds: float) -> str:
-    """Write a time as people say it."""
+    """Format a duration in hours, minutes and seconds."""
     if seconds < 60:
         return f"{seconds:.0f} s" if seconds >= 10 else f"{seconds:.1f} s"
     minutes, rest = divmod(round(seconds), 60)

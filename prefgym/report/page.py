@@ -1,4 +1,4 @@
-"""The page itself: sections put into `page.html`, with everything it needs inside."""
+"""The page of a report: sections in `page.html`, with styles and clips embedded."""
 
 import os
 from collections.abc import Mapping
@@ -24,17 +24,17 @@ def write_report(
     fps: float,
     preferences: Preferences | None,
 ) -> Path:
-    """Write `report.html` into a run folder, whatever the run has got, and return its path.
+    """Write `report.html` into a run folder, from the files that exist, and return its path.
 
     Args:
         run_dir: The run folder.
-        model: What recorded physics states are states of; without it there are no videos.
-        camera: Where pictures are taken from; see `StateRenderer`.
+        model: Model of the recorded physics states; without it there are no videos of them.
+        camera: Camera of the pictures; see `StateRenderer`.
         fps: Environment steps for each second of the episode.
-        preferences: What was asked and answered.
+        preferences: Queries and answers of the run.
 
     Raises:
-        ValueError: If a file of the run folder is there but makes no sense.
+        ValueError: If a file of the run folder is damaged.
     """
     run = load_run(run_dir)
     footage = film(

@@ -1,4 +1,4 @@
-"""The sections of a report, in reading order. Each is a fragment of HTML; one that has nothing to say is empty."""
+"""The sections of a report, in reading order. Each is a fragment of HTML; a section without data is empty."""
 
 from collections.abc import Mapping
 
@@ -24,11 +24,11 @@ from prefgym.rewards.health import troubles
 from prefgym.video.clips import FINAL_SECONDS, Clip
 
 MIN_HELD_OUT = 20
-"""A reliability diagram of fewer preferences would show chance."""
+"""Fewest held-out preferences of a reliability diagram."""
 
 
 def headline(run: RunData, counts: LabelCounts | None) -> str:
-    """Say what was trained, and on whose labels."""
+    """Name the agent, its environment, and the source of its reward."""
     env, agent, rater = (str(run.fact(name) or "") for name in ("env", "agent", "rater"))
     used = _labels(run, counts)
     reward = "the task reward itself"
@@ -46,14 +46,14 @@ def headline(run: RunData, counts: LabelCounts | None) -> str:
 
 
 def cards(run: RunData, counts: LabelCounts | None) -> str:
-    """Show what one wants to know first."""
+    """Show the main results as cards."""
     shown = [_return_card(run), _labels_card(run, counts), _time_card(run), _model_card(run)]
     there = [one for one in shown if one]
     return f'<dl class="cards">{"".join(there)}</dl>' if there else ""
 
 
 def command(run: RunData) -> str:
-    """Show the command that made the run."""
+    """Show the command line of the run."""
     return f'<pre class="command"><code>{escape(run.command)}</code></pre>' if run.command else ""
 
 
@@ -97,7 +97,7 @@ def reward_model(run: RunData) -> str:
 
 
 def labels(run: RunData, preferences: Preferences | None, counts: LabelCounts | None, footage: Footage) -> str:
-    """Show what the rater answered, in numbers and beside the clips it answered about."""
+    """Show the answers of the rater, in numbers and beside clips of the queries."""
     if not run.learns_from_labels or preferences is None or counts is None or not counts.asked:
         return ""
     kinds = {
@@ -148,7 +148,7 @@ def final_policy(run: RunData, footage: Footage, fps: float) -> str:
 
 
 def configuration(run: RunData) -> str:
-    """Show the configuration as it was resolved."""
+    """Show the resolved configuration."""
     if not run.config_text:
         return section("Configuration", note("No configuration: config.yaml is missing."), name="configuration")
     return section(
@@ -217,14 +217,14 @@ def _model_card(run: RunData) -> str:
 
 
 def _troubles(run: RunData) -> str:
-    """List what was wrong after which session; nothing where nothing was, or where it was not looked for."""
-    told = [
+    """List the warnings about the reward model after each session; empty without any."""
+    warnings = [
         note(f"After {row['time/total_timesteps']:,.0f} steps {sentence}.")
         for row in run.metrics.rows
         if "time/total_timesteps" in row
         for sentence in troubles(row)
     ]
-    return "".join(told)
+    return "".join(warnings)
 
 
 def _accuracy(run: RunData) -> str:

@@ -1,4 +1,4 @@
-"""Numbers about labels and about the reward model."""
+"""Statistics of answers and of the reward model."""
 
 from dataclasses import dataclass
 
@@ -14,7 +14,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Reliability:
-    """How often the first option was chosen among pairs with about the same prediction; empty bins are left out."""
+    """Share of choices of the first option in bins of similar predictions; empty bins are left out."""
 
     predicted: FloatArray
     """Mean prediction in each bin. Shape: (bins,)."""
@@ -74,7 +74,7 @@ def _ranks(values: FloatArray) -> FloatArray:
 
 @dataclass(frozen=True, kw_only=True)
 class LabelCounts:
-    """What became of the queries of a run."""
+    """Counts of the queries of a run, by answer."""
 
     first: int
     """Answers that chose the option shown first."""
@@ -91,17 +91,17 @@ class LabelCounts:
 
     @property
     def asked(self) -> int:
-        """Return how many queries were asked."""
+        """Return the number of queries."""
         return self.answered + self.skipped + self.failed + self.invalid
 
     @property
     def answered(self) -> int:
-        """Return how many were answered, ties included."""
+        """Return the number of answered queries, ties included."""
         return self.first + self.later + self.ties
 
 
 def count_labels(preferences: Preferences) -> LabelCounts:
-    """Count answers by what they say, and choices by whether they agree with the true return."""
+    """Count answers by kind, and choices by their agreement with the true return."""
     answers = preferences.answers
     chose = answers.answered & ~answers.tie
     chosen = answers.choice.argmax(-1)

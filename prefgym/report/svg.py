@@ -9,7 +9,7 @@ import matplotlib
 import matplotlib.figure as matplotlib_figure
 
 Figure: TypeAlias = Any
-"""A `matplotlib.figure.Figure`; what Matplotlib says of its types is too little for strict checks."""
+"""A `matplotlib.figure.Figure`; its type stubs are too incomplete for strict checks."""
 Axes: TypeAlias = Any
 """A `matplotlib.axes.Axes`."""
 
@@ -66,10 +66,10 @@ def draw_svg(name: str, size: tuple[float, float], label: str, draw: Callable[[F
     """Let `draw` fill a figure and return it as an `<svg>` element.
 
     Args:
-        name: Sets this picture's ids apart from those of others on the page; a plain word.
+        name: Prefix of the ids of this picture, unique on the page; a plain word.
         size: Width and height, in inches.
-        label: What somebody is told who cannot see the picture; no markup.
-        draw: Adds axes and what is in them.
+        label: Text for screen readers; no markup.
+        draw: Function that adds axes and their content.
     """
     out = io.StringIO()
     with _matplotlib.rc_context({**_STYLE, "svg.hashsalt": name}):

@@ -1,1 +1,1 @@
-"""What agents share."""
+"""Base classes and files of agents."""

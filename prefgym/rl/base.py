@@ -31,9 +31,9 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
     name: ClassVar[str]
     """As registered."""
     default: ClassVar[AgentSettings]
-    """Its configuration, all defaults."""
+    """Default configuration."""
     learns_from: ClassVar[tuple[DataSource, ...]]
-    """What it can learn from: the `reward` of its steps, or recorded `preferences` or `demonstrations`."""
+    """Sources of learning: the `reward` of its steps, or recorded `preferences` or `demonstrations`."""
     needs_bounds: ClassVar[bool] = True
     """Whether actions must lie within finite bounds."""
 
@@ -43,11 +43,11 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
         Args:
             cfg: Hyperparameters.
             env: Environments whose spaces are one-dimensional Boxes.
-            seed: Seed of weights and of all that is sampled.
-            device: Where the networks are.
+            seed: Seed of weights and samples.
+            device: Device of the networks.
 
         Raises:
-            ValueError: If actions have no bounds and need some.
+            ValueError: If the agent needs bounded actions, and the space has no bounds.
         """
         self.cfg, self.env, self.device = cfg, env, torch.device(device)
         self.observation_space, self.action_space = single_spaces(env)
@@ -63,14 +63,14 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
 
     @abstractmethod
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned."""
+        """Return all learned weights by name."""
 
     @abstractmethod
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load weights that `weights` returned."""
 
     def executed(self, action: Tensor) -> Tensor:
-        """Return what the environments are given for a sampled action. Shape as given."""
+        """Return the action that environments execute for a sampled one. Shape as given."""
         return action.clamp(self.action_low, self.action_high)
 
     def predict(
@@ -80,13 +80,13 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
         episode_start: Array | None = None,
         deterministic: bool = False,
     ) -> tuple[Array, PolicyState]:
-        """Choose actions within bounds. Shape: (A,) or (N, A), as `observation` has.
+        """Return actions within bounds. Shape: (A,) or (N, A), like `observation`.
 
         Args:
-            observation: Of one environment or of several.
-            state: Returned as it is; only agents that plan ahead, or act on top of a base policy, have one.
-            episode_start: Of use to these only. Shape: (N,), bool.
-            deterministic: Whether the most likely action is chosen.
+            observation: Observation of one environment, or observations of several.
+            state: Returned unchanged; only agents that plan ahead, or act on top of a base policy, have a state.
+            episode_start: Used by these agents only. Shape: (N,), bool.
+            deterministic: Whether to return the most likely action.
         """
         del episode_start
         obs = self.tensor(observation)
@@ -95,15 +95,15 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
             return self.executed(action).reshape(*obs.shape[:-1], -1).cpu().numpy(), state
 
     def gradient_step(self, optimizer: torch.optim.Optimizer, loss: Tensor, **inputs: Tensor) -> None:
-        """Take one step down a loss.
+        """Take one gradient step on a loss.
 
         Args:
-            optimizer: Of the parameters that are to learn.
-            loss: A number.
-            **inputs: What it was computed from, to be looked at if it is not finite.
+            optimizer: Optimizer of the parameters.
+            loss: Scalar loss.
+            **inputs: Inputs of the loss, which the error carries if the loss is not finite.
 
         Raises:
-            NotFiniteError: If it is not.
+            NotFiniteError: If the loss is NaN or infinite.
         """
         check_finite("the loss of the agent", loss, **inputs)
         optimizer.zero_grad()
@@ -111,9 +111,9 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
         optimizer.step()
 
     def tensor(self, array: ArrayLike) -> Tensor:
-        """Return an array as float32 on the agent's device, in memory of torch's own.
+        """Return an array as float32 on the agent's device, in memory that torch allocates.
 
-        Matrix products differ in their last bits with how their inputs are aligned, and NumPy aligns to 16 bytes only.
+        The last bits of matrix products depend on the alignment of their inputs, and NumPy aligns to 16 bytes only.
         """
         array = array if isinstance(array, Tensor) else np.asarray(array)
         return torch.as_tensor(array).to(self.device, torch.float32, copy=True)
@@ -129,13 +129,13 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
         """Load the agent that `save` wrote.
 
         Args:
-            path: As given to `save`.
-            env: Where `learn` will act; none is needed to predict.
-            device: Where the networks are.
+            path: The path given to `save`.
+            env: Environments for `learn`; `predict` needs none.
+            device: Device of the networks.
 
         Raises:
             FileNotFoundError: If one of the two files is missing.
-            ValueError: If they are of another agent, of another version of it, or of one for other environments.
+            ValueError: If they belong to another agent, another version of it, or environments with other spaces.
         """
         weights, card = read_agent(path, cls.name, env)
         cfg = cast(Cfg, config_from_json(cls.default, card["cfg"]))
@@ -149,15 +149,15 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
         """Return the state to resume from; an algorithm adds its own.
 
         Raises:
-            NotFiniteError: If what was learned is not finite, which is not worth going on from.
+            NotFiniteError: If a weight is NaN or infinite.
         """
         weights, generator = self.weights(), self.generator.get_state()
         for name, weight in weights.items():
-            check_finite(f"what the agent has learned ({name})", weight)
+            check_finite(f"weight {name} of the agent", weight)
         return {"weights": weights, "generator": generator, "steps": self.num_timesteps}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self.load_weights(state["weights"])
         self.generator.set_state(state["generator"])
         self.num_timesteps = state["steps"]

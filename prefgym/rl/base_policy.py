@@ -1,4 +1,4 @@
-"""Base policies of residual agents: found, loaded and saved, and queried in environments in which another one acts."""
+"""Base policies of residual agents: load and save them, and query them in the environments of another agent."""
 
 import json
 from collections.abc import Callable
@@ -25,33 +25,33 @@ FINAL = "checkpoints/final/policy"
 
 
 BasePolicy = Policy | Callable[[Array], Array] | None
-"""A base policy, or a function of observations; None for the one that a configuration names."""
+"""A base policy, or a function of observations; None for the base policy that a configuration names."""
 
 
 def find_base(base_policy: BasePolicy, name: str, env: Env, device: torch.device) -> tuple[Policy, str | None]:
-    """Return the base that is given, or load the one that a configuration names.
+    """Return the given base policy, or load the one that a configuration names.
 
     Args:
         base_policy: A policy with SB3's `predict`, or a function of observations.
         name: Run folder, or `zero` for actions in the middle of their bounds.
-        env: Where it acts.
-        device: Where its networks are.
+        env: Environments in which it acts.
+        device: Device of its networks.
 
     Returns:
-        The base, and a checksum of its weights, if that is known.
+        The base policy, and a checksum of its weights, if there is one.
 
     Raises:
-        ValueError: If there is neither base nor name, or `zero` beside a base, or it was learned in other spaces.
+        ValueError: If there is neither base policy nor name, both a base policy and `zero`, or its spaces differ.
         UserError: If there is no such run, or it is damaged.
     """
     if base_policy is not None:
         if name == ZERO:
-            raise ValueError(f"a base policy was given, and base is {ZERO!r}")
+            raise ValueError(f"base_policy= and base {ZERO!r} exclude each other: leave one of them out")
         if hasattr(base_policy, "predict"):  # a policy may be callable as well
             return cast(Policy, base_policy), None
         return FunctionPolicy(cast("Callable[[Array], Array]", base_policy)), None
     if not name:
-        raise ValueError("it corrects a policy, and none was named: see --agent.base")
+        raise ValueError("it needs a base policy: pass --agent.base RUN or base_policy=")
     if name != ZERO:
         seal = verify_part(Path(name), FINAL)
         return load_policy(Path(name) / FINAL, env, device), seal
@@ -61,32 +61,30 @@ def find_base(base_policy: BasePolicy, name: str, env: Env, device: torch.device
 
 
 def beside(path: Path | str) -> Path:
-    """Return where a base is saved, without suffix: beside the agent that corrects it."""
-    name = Path(path).with_suffix("").name.replace(".", "-")  # what follows a dot would be taken for a suffix
+    """Return the path of a saved base policy, without suffix: beside its agent."""
+    name = Path(path).with_suffix("").name.replace(".", "-")  # a name with a dot would end in a suffix
     return Path(path).with_name(f"{name}-base")
 
 
 def save_base(base: Policy, path: Path | str) -> None:
-    """Save a base beside `path` if it is an agent that `load_policy` can load again; others have files of their own."""
+    """Save a base policy beside `path` if `load_policy` can load it again; others have files of their own."""
     if Capability.PORTABLE in capabilities_of(base):
         cast(Agent, base).save(beside(path))
         return
-    for suffix in (".json", ".safetensors"):  # of another base that was saved here
+    for suffix in (".json", ".safetensors"):  # of another base policy that was saved here
         beside(path).with_suffix(suffix).unlink(missing_ok=True)
 
 
 def load_base(path: Path | str, env: Env | None, device: torch.device | str) -> Policy:
-    """Load the base that was saved beside `path`.
+    """Load the base policy that was saved beside `path`.
 
     Raises:
-        ValueError: If none was, or it is one of Stable-Baselines3's and `env` is None.
+        ValueError: If there is none, or it is of Stable-Baselines3 and `env` is None.
     """
     if not beside(path).with_suffix(".json").is_file():
-        raise ValueError(f"{path} corrects a policy that was not saved with it: give it as base_policy=")
+        raise ValueError(f"{path} has no base policy saved beside it: pass base_policy=")
     if env is None and _agent_of(beside(path)) == "sb3":
-        raise ValueError(
-            f"{path} corrects a policy of Stable-Baselines3's, which needs environments: give them as env="
-        )
+        raise ValueError(f"{path} has a base policy of Stable-Baselines3, which needs environments: pass env=")
     return load_policy(beside(path), env, device)
 
 
@@ -101,31 +99,31 @@ def _agent_of(path: Path) -> str:
 
 
 def append_base_actions(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -> Segments:
-    """Append to each observation of recorded episodes the action of the base there.
+    """Append the action of the base policy to each observation of recorded episodes.
 
     Args:
-        episodes: From their beginning, D of them; those that do not terminate end truncated.
-        base: The base.
-        unit: Maps its actions to -1..1.
+        episodes: D whole episodes; those that do not terminate are truncated.
+        base: Base policy.
+        unit: Function that maps its actions to -1..1.
 
     Returns:
-        The same with observations of shape (D, T+1, O+A).
+        The episodes with observations of shape (D, T+1, O+A).
     """
     action = unit(PolicyRunner(base).follow(episodes.obs.numpy()))
     obs = torch.cat([episodes.obs.to(action), action], -1).cpu()
-    # one that goes on is followed by another one here
+    # the next row belongs to another episode
     return replace(episodes, obs=obs, truncated=~episodes.terminated)
 
 
 class BasePolicyRunner:
-    """A base in environments in which another agent acts: its actions before and after each step."""
+    """A base policy in the environments of another agent: its actions before and after each step."""
 
     def __init__(self, base: Policy, unit: Callable[[Array], Tensor]) -> None:
         """Begin with the first episodes.
 
         Args:
-            base: The base.
-            unit: Maps its actions to -1..1.
+            base: Base policy.
+            unit: Function that maps its actions to -1..1.
         """
         self._player, self._unit = PolicyRunner(base), unit
         self._begins: Array | None = None
@@ -136,22 +134,22 @@ class BasePolicyRunner:
         self._here, self._there = list[Tensor](), list[Tensor]()
 
     def act(self, obs: Array) -> Tensor:
-        """Return the actions of the base now, and keep its state. Shapes: (N, O) to (N, A)."""
+        """Return the actions of the base policy, and keep its state. Shapes: (N, O) to (N, A)."""
         begins = np.ones(len(obs), np.bool_) if self._begins is None else self._begins
         self._here.append(self._unit(self._player.act(obs, begins)))
         return self._here[-1]
 
     def reached(self, next_obs: Array, done: Array) -> None:
-        """Note the actions of the base after a step, before any reset. Shapes: (N, O), (N,)."""
+        """Record the actions of the base policy after a step, before any reset. Shapes: (N, O), (N,)."""
         self._there.append(self._unit(self._player.peek(next_obs)))
         self._begins = done
 
     def rollout(self) -> tuple[Tensor, Tensor]:
-        """Return the actions of the base before and after each step. Shapes: (T, N, A)."""
+        """Return the actions of the base policy before and after each step. Shapes: (T, N, A)."""
         return torch.stack(self._here), torch.stack(self._there)
 
     def forget(self) -> None:
-        """Forget where the environments are, and the state of the base."""
+        """Drop the current observations, and the state of the base policy."""
         self._player.forget()
         self._begins = None
 
@@ -160,6 +158,6 @@ class BasePolicyRunner:
         return {"player": self._player.state_dict(), "begins": self._begins}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self._player.load_state_dict(state["player"])
         self._begins = None if state["begins"] is None else torch.as_tensor(state["begins"]).numpy()

@@ -1,4 +1,4 @@
-"""Agents on top of a base policy: they see its action beside the observation, and learn from demonstrations."""
+"""Agents on top of a base policy: they observe its action, and learn from demonstrations."""
 
 from abc import abstractmethod
 from dataclasses import replace
@@ -40,23 +40,23 @@ Cfg = TypeVar("Cfg", bound=BasedSettings, default=Any)
 
 
 class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
-    """An agent that acts on top of a base: it sees observations that end with the action of the base, in -1..1."""
+    """An agent on top of a base policy, whose action in -1..1 is appended to the observation."""
 
     def __init__(
         self, cfg: Cfg, env: Env, base_policy: BasePolicy = None, *, seed: int = 0, device: str = "cpu"
     ) -> None:
-        """Find the base; the rest as for all online agents.
+        """Load the base policy, and prepare an online agent.
 
         Args:
             cfg: Hyperparameters.
-            env: Where `learn` acts; its spaces are one-dimensional Boxes.
-            base_policy: The base; None for the one that `cfg` names.
-            seed: Seed of weights and of all that is sampled.
-            device: Where networks and replay buffers are.
+            env: Environments for `learn`; their spaces are one-dimensional Boxes.
+            base_policy: Base policy; None for the one that `cfg` names.
+            seed: Seed of weights and samples.
+            device: Device of networks and replay buffers.
 
         Raises:
-            ValueError: If there is no base, or actions are not bounded.
-            UserError: If there is no such run as `cfg` names, or it is damaged.
+            ValueError: If there is no base policy, or actions are not bounded.
+            UserError: If the run that `cfg` names is missing or damaged.
         """
         check_arrays(env, self.name)
         super().__init__(cfg, env, seed=seed, device=device)
@@ -69,12 +69,12 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
         """Mark the latest stored steps as truncated: the next ones do not follow them."""
 
     def demo_steps(self, recorder: BaseRecorder) -> Batch:
-        """List the steps of whole recorded episodes, with the actions of the base in their observations.
+        """Return the steps of whole recorded episodes, with the actions of the base policy in their observations.
 
         Raises:
-            ValueError: If they are of other environments.
+            ValueError: If their sizes differ from those of the environments.
         """
-        # in environments that hide it, demonstrations do not tell the task reward either
+        # environments that hide the task reward hide it in demonstrations, too
         episodes = recorder.episodes(truth=not hides_reward(self.env))
         recorded, here = (episodes.obs.shape[-1], episodes.action.shape[-1]), (self.obs_dim, self.action_dim)
         if recorded != here:
@@ -85,11 +85,11 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
         return Batch.of(append_base_actions(episodes, self.base, self._unit))
 
     def reached(self, next_obs: Array, done: BoolArray) -> None:
-        """Note the actions of the base after a step, before any reset. Shapes: (N, O), (N,)."""
+        """Record the actions of the base policy after a step, before any reset. Shapes: (N, O), (N,)."""
         self.base_runner.reached(next_obs, done)
 
     def collect(self, env: Env, callback: "BaseCallback | None" = None) -> Rollout:
-        """Step every environment `num_steps` times, and note the actions of the base."""
+        """Step every environment `num_steps` times, and record the actions of the base policy."""
         self.base_runner.begin_rollout()
         try:
             return super().collect(env, callback)
@@ -98,7 +98,7 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
             raise
 
     def start_over(self) -> None:
-        """Forget where the environments are, and the state of the base."""
+        """Drop the current observations, and the state of the base policy."""
         super().start_over()
         self.base_runner.forget()
         self.mark_truncated()
@@ -108,7 +108,7 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
         return denormalize_action(action, self.action_low, self.action_high)
 
     def _unit(self, action: Array) -> Tensor:
-        """Map actions of the base to -1..1. Shape as given."""
+        """Map actions of the base policy to -1..1. Shape as given."""
         check_finite("the action of the base policy", action)
         return normalize_action(self.tensor(action), self.action_low, self.action_high).clamp(-1, 1)
 
@@ -119,7 +119,7 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
         episode_start: Array | None = None,
         deterministic: bool = False,
     ) -> tuple[Array, PolicyState]:
-        """Choose actions within bounds; `state` is that of the base. Shape: (A,) or (N, A)."""
+        """Return actions within bounds; `state` is that of the base policy. Shape: (A,) or (N, A)."""
         obs = np.asarray(to_numpy(observation))
         rows = obs.reshape(-1, obs.shape[-1])
         base, state = self.base.predict(rows, state, episode_start, deterministic=True)
@@ -128,7 +128,7 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
             return self.executed(action).reshape(*obs.shape[:-1], -1).cpu().numpy(), state
 
     def save(self, path: Path | str) -> None:
-        """Write weights and configuration, and beside them the base (`path`-base), if it can be saved."""
+        """Write weights and configuration, and beside them the base policy (`path`-base), if it can be saved."""
         super().save(path)
         save_base(self.base, path)
 
@@ -139,14 +139,14 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
         """Load the agent that `save` wrote, without demonstrations.
 
         Args:
-            path: As given to `save`.
-            env: Where `learn` will act; none is needed to predict, but for a base of Stable-Baselines3's.
-            device: Where the networks are.
-            base_policy: The base, if it was not saved.
+            path: The path given to `save`.
+            env: Environments for `learn`; `predict` needs them only with a base policy of Stable-Baselines3.
+            device: Device of the networks.
+            base_policy: Base policy, if it was not saved.
 
         Raises:
             FileNotFoundError: If a file is missing.
-            ValueError: If they are of another agent, version or environments, or there is no base.
+            ValueError: If they belong to another agent, version or environments, or there is no base policy.
         """
         weights, card = read_agent(path, cls.name, env)
         cfg = cast(Cfg, config_from_json(cls.default, card["cfg"]))

@@ -13,37 +13,37 @@ from prefgym.nn.weights import load_weights, save_weights
 from prefgym.rl.settings import AgentSettings
 
 Card = dict[str, Any]
-"""What JSON holds beside the weights: `agent`, `cfg`, `spaces`."""
+"""Content of the JSON file beside the weights: `agent`, `cfg`, `spaces`."""
 T = TypeVar("T")
 
 OLD_FIELDS = {"num_ahead": "n_step", "num_judges": "num_target_critics", "cut": "keep_short"}
-"""Settings by their names in earlier versions."""
+"""Names of settings in earlier versions, and now."""
 
 
 def save_agent(path: Path | str, name: str, cfg: AgentSettings, env: Env, weights: Mapping[str, Tensor]) -> None:
     """Write `path`.safetensors and `path`.json.
 
     Args:
-        path: Without ending.
-        name: As registered.
+        path: Path without suffix.
+        name: Registered name of the agent.
         cfg: Hyperparameters.
-        env: Environments whose spaces the agent has.
-        weights: Everything that was learned.
+        env: Environments, for their spaces.
+        weights: Learned weights by name.
     """
     save_weights(Path(path), weights, {"agent": name, "cfg": asdict(cfg), "spaces": Spaces.of(env).card()})
 
 
 def read_agent(path: Path | str, name: str, env: Env | None) -> tuple[dict[str, Tensor], Card]:
-    """Read what `save_agent` wrote.
+    """Read the files that `save_agent` wrote.
 
     Args:
-        path: Without ending.
-        name: As registered.
+        path: Path without suffix.
+        name: Registered name of the agent.
         env: Environments in which the agent will act; None for those that the card describes.
 
     Raises:
         FileNotFoundError: If one of the two files is missing.
-        ValueError: If they are of another agent, or of one for environments with other spaces.
+        ValueError: If they belong to another agent, or to environments with other spaces.
     """
     weights, card = load_weights(Path(path))
     if card["agent"] != name:
@@ -54,20 +54,20 @@ def read_agent(path: Path | str, name: str, env: Env | None) -> tuple[dict[str, 
 
 
 def env_of(card: Card) -> Env:
-    """Return what stands for environments in an agent that only predicts: their spaces."""
+    """Return the spaces of a card, which replace environments in an agent that only predicts."""
     return cast(Env, Spaces.of_card(card["spaces"]))
 
 
 def config_from_json(default: T, value: object) -> T:
-    """Turn what JSON holds into a configuration like `default`.
+    """Convert settings of a JSON file into a configuration of the type of `default`.
 
     Raises:
-        ValueError: If it has settings that this version does not know.
+        ValueError: If this version does not know one of the settings.
     """
     if is_dataclass(default) and not isinstance(default, type):
         settings = {OLD_FIELDS.get(name, name): one for name, one in cast("dict[str, object]", value).items()}
         if unknown := set(settings) - {field.name for field in fields(default)}:
             raise ValueError(f"this was learned by another version of prefgym: {', '.join(sorted(unknown))} is unknown")
         return replace(default, **{name: config_from_json(getattr(default, name), x) for name, x in settings.items()})
-    # JSON knows no tuples, and configurations no lists
+    # JSON has no tuples, and configurations have no lists
     return cast(T, tuple(cast("list[object]", value)) if isinstance(value, list) else value)

@@ -22,7 +22,7 @@ BATCHES_AT_ONCE = 64
 
 Cfg = TypeVar("Cfg", bound=ReplaySettings, default=Any)
 BatchT = TypeVar("BatchT", default=Any)
-"""What one update learns from."""
+"""Type of the batch of one update."""
 
 
 class ReplayAgent(OnlineAgent[Cfg], Generic[Cfg, BatchT]):
@@ -30,35 +30,35 @@ class ReplayAgent(OnlineAgent[Cfg], Generic[Cfg, BatchT]):
 
     capabilities: ClassVar[frozenset[Capability]] = OnlineAgent.capabilities | {Capability.OFF_POLICY}
     metric_names: ClassVar[tuple[str, ...]]
-    """Names of the numbers that `step` returns."""
+    """Names of the metrics that `step` returns."""
 
     def __init__(self, cfg: Cfg, env: Env, *, seed: int = 0, device: str = "cpu") -> None:
-        """Begin with no updates: as for all online agents."""
+        """Prepare an online agent that has had no updates."""
         super().__init__(cfg, env, seed=seed, device=device)
         self.num_updates = 0
 
     @abstractmethod
     def remember(self, rollout: Rollout) -> int:
-        """Store a rollout; return the number of steps stored so far, those overwritten included."""
+        """Store a rollout; return the number of steps stored so far, including overwritten ones."""
 
     @abstractmethod
     def sample_batches(self, num_batches: int) -> list[BatchT]:
-        """Sample a batch for each of as many updates."""
+        """Sample a batch for each update."""
 
     @abstractmethod
     def step(self, batch: BatchT) -> Tensor:
-        """Take one update; return its metrics, NaN where there is none. Shape: that of `metric_names`."""
+        """Take one update; return its metrics, NaN for those it lacks. Shape: that of `metric_names`."""
 
     @abstractmethod
     def nets(self) -> dict[str, nn.Module]:
-        """Name the networks, and what normalises."""
+        """Return the networks and normalisers by name."""
 
     @abstractmethod
     def optimizers(self) -> dict[str, torch.optim.Optimizer]:
-        """Name the optimisers."""
+        """Return the optimisers by name."""
 
     def explore(self, rollout: Rollout) -> dict[str, float]:
-        """Store a rollout for which there is no reward yet; the first `relabel` adds it."""
+        """Store a rollout without a reward; the first `relabel` adds it."""
         self.remember(rollout)
         return {}
 
@@ -66,14 +66,14 @@ class ReplayAgent(OnlineAgent[Cfg], Generic[Cfg, BatchT]):
         """Store a rollout with its reward, and learn from the replay buffer.
 
         Args:
-            rollout: The latest, with the reward to learn from.
-            progress: Share of the training that is done; of no use here.
+            rollout: The latest rollout, with the reward to learn from.
+            progress: Share of the training that is done; not used.
         """
         del progress
         remembered = self.remember(rollout)
         if remembered < self.cfg.random_steps:
             return {}
-        # what is due by now less what was due before, so that a rate below one update a rollout counts, too
+        # updates due now less those due before, so that a rate below one update per rollout works, too
         rate, before = self.cfg.updates_per_step, remembered - rollout.num_steps
         return self.improve(math.floor(rate * remembered) - math.floor(rate * before))
 
@@ -90,11 +90,11 @@ class ReplayAgent(OnlineAgent[Cfg], Generic[Cfg, BatchT]):
         return {f"train/{name}": float(mean) for name, mean in zip(self.metric_names, means) if not np.isnan(mean)}
 
     def weights(self) -> dict[str, Tensor]:
-        """Return everything that was learned, and after how many updates: before the first, actions are random."""
+        """Return the weights and the number of updates; before the first update, actions are random."""
         return {**merge_state_dicts(self.nets()), "num_updates": torch.tensor(self.num_updates)}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Load what `weights` returned."""
+        """Load weights that `weights` returned."""
         load_merged_state_dicts(self.nets(), weights)
         self.num_updates = int(weights["num_updates"])
 
@@ -104,7 +104,7 @@ class ReplayAgent(OnlineAgent[Cfg], Generic[Cfg, BatchT]):
         return {**super().state_dict(), **states, "num_updates": self.num_updates}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         super().load_state_dict(state)
         for name, optimizer in self.optimizers().items():
             load_optimizer_state(optimizer, state[name])

@@ -1,4 +1,4 @@
-"""The base of agents that learn from records, and do not act meanwhile."""
+"""The base of offline agents, which learn from recorded data and do not act."""
 
 import math
 from abc import abstractmethod
@@ -33,10 +33,10 @@ Cfg = TypeVar("Cfg", bound=OfflineSettings, default=Any)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OfflineData:
-    """Records to learn from.
+    """Recorded data of an offline agent.
 
     Raises:
-        ValueError: If there are none.
+        ValueError: If there are neither preferences nor demonstrations.
     """
 
     preferences: Preferences | None = None
@@ -49,20 +49,20 @@ class OfflineData:
             raise ValueError("there is nothing to learn from: neither preferences nor demonstrations")
 
     def answered(self, agent: str) -> Preferences:
-        """Return the preferences that were answered, without the truth.
+        """Return the answered preferences, without the truth.
 
         Args:
-            agent: Name of the agent, for the message.
+            agent: Name of the agent, for the error.
 
         Raises:
-            ValueError: If there are none.
+            ValueError: If no query was answered.
         """
         if self.preferences is None or not self.preferences.answers.answered.any():
             raise ValueError(f"{agent} learns from preferences, and there are none that were answered")
         return self.preferences.without_truth()[self.preferences.answers.answered]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
-        """Return how many numbers an observation and an action have, in preferences and in demonstrations."""
+        """Return the sizes of observations and actions, in preferences and in demonstrations."""
         sizes = {} if self.demos is None else {"demonstrations": self.demos.sizes}
         if self.preferences is not None:
             options = self.preferences.queries.options
@@ -70,20 +70,20 @@ class OfflineData:
         return sizes
 
     def steps(self) -> Batch:
-        """List all recorded steps without their rewards: those of the demonstrations, or else of the segments."""
+        """Return all recorded steps without rewards: those of the demonstrations, or else of the segments."""
         if self.demos is not None:
             return Batch.of(self.demos.segments(self.demos.starts(1), 1, truth=False))
         assert self.preferences is not None
         return Batch.of(self.preferences.queries.options.without_truth())
 
     def plans(self, num_steps: int) -> tuple[Tensor, Tensor]:
-        """List what was done from each of `steps` on, as far as it is recorded.
+        """Return the recorded actions from each of `steps` on, as targets of action chunks.
 
         Args:
-            num_steps: C, the longest plan.
+            num_steps: Length C of the longest chunk.
 
         Returns:
-            Actions, and which of them were taken. Shapes: (M, C, A), (M, C).
+            Actions, and a mask of those that were taken. Shapes: (M, C, A), (M, C).
         """
         if self.demos is not None:
             parts = torch.split(self.demos.starts(1), STARTS_AT_ONCE)  # since segments hold more than actions
@@ -92,14 +92,14 @@ class OfflineData:
             return torch.cat(action), torch.cat(taken)
         assert self.preferences is not None
         options = self.preferences.queries.options
-        # windows of C steps over the steps and as many that were not taken: (..., T, C)
+        # windows of C steps, with padding behind the last step: (..., T, C)
         taken = pad(options.mask, (0, num_steps - 1)).unfold(-1, num_steps, 1)
         action = pad(options.action, (0, 0, 0, num_steps - 1)).unfold(-2, num_steps, 1).transpose(-1, -2)
         return action[options.mask], taken[options.mask]
 
 
 class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
-    """A policy that `improve` makes better; what counts as a step of `learn` is an update."""
+    """An agent that `improve` trains on recorded data; a step of `learn` is an update."""
 
     capabilities: ClassVar[frozenset[Capability]] = BaseAgent.capabilities | {Capability.OFFLINE}
     learns_from = ("preferences",)
@@ -112,13 +112,13 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
         Args:
             cfg: Hyperparameters.
             env: Environments of the task, for their spaces.
-            data: Records to learn from: preferences, and the steps of demonstrations or else of the same segments. None
-                for an agent that only predicts.
-            seed: Seed of weights and of all that is sampled.
-            device: Where the networks are.
+            data: Recorded data: preferences, and the steps of demonstrations or else of the same segments. None for an
+                agent that only predicts.
+            seed: Seed of weights and samples.
+            device: Device of the networks.
 
         Raises:
-            ValueError: If actions are not bounded, the data are of other envs, or the agent cannot learn from them.
+            ValueError: If actions are not bounded, sizes of the data differ, or the agent cannot learn from them.
         """
         super().__init__(cfg, env, seed=seed, device=device)
         draws, sizes = torch.Generator().manual_seed(seed), (self.obs_dim, self.action_dim)
@@ -146,13 +146,13 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
 
     @abstractmethod
     def build(self, draws: Generator) -> None:
-        """Make further networks and the optimisers; `draws` initialises weights."""
+        """Make further networks and the optimisers; `draws` is the generator of their weights."""
 
     def take(self, data: OfflineData) -> None:
-        """Take in more than the recorded steps, which are in `buffer`.
+        """Load further data than the recorded steps, which are in `buffer`.
 
         Raises:
-            ValueError: If it is not there, or cannot be learned from.
+            ValueError: If these data are missing, or the agent cannot learn from them.
         """
 
     def act(self, obs: Tensor, deterministic: bool = False) -> tuple[Tensor, Tensor]:
@@ -172,11 +172,11 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
         """Take a number of updates."""
 
     def switch(self) -> float:
-        """Return the share of the training after which `enter` is called; 1 where there is but one part."""
+        """Return the share of the training after which `enter` is called; 1 for a training of one part."""
         return 1.0
 
     def enter(self) -> None:
-        """Begin the second part of the training; a further call of `learn` goes on with it."""
+        """Begin the second part of the training; a further call of `learn` continues it."""
 
     def advance(
         self,
@@ -185,7 +185,7 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
         callback: "BaseCallback | None" = None,
         at_once: int = UPDATES_AT_ONCE,
     ) -> dict[str, float]:
-        """Take some updates; with a callback one, so that it is called after each.
+        """Take some updates; with a callback only one, so that it is called after each.
 
         Args:
             left: Updates to the end of the training.
@@ -195,10 +195,10 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
 
         Raises:
             ValueError: If there is nothing to learn from.
-            StopTraining: If the callback wants no more of them.
+            StopTraining: If the callback ends the training.
         """
         if not len(self.buffer):
-            raise ValueError(f"{self.name} has nothing to learn from: make it with data=")
+            raise ValueError(f"{self.name} has nothing to learn from: pass data=")
         num_updates = min(UPDATES_AT_ONCE, left, at_once) if callback is None else 1
         if not self.is_second and progress < 1.0:
             # updates until the switch; progress is a share of left / (1 - progress) updates in all
@@ -222,6 +222,6 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
         return {**super().state_dict(), "is_second": self.is_second}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         super().load_state_dict(state)
         self.is_second = state["is_second"]

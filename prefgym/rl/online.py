@@ -1,4 +1,4 @@
-"""The base of agents that act while they learn: stepping environments."""
+"""The base of online agents, which act while they learn."""
 
 from abc import abstractmethod
 from collections.abc import Mapping
@@ -26,15 +26,15 @@ Cfg = TypeVar("Cfg", bound=OnlineSettings, default=Any)
 
 
 class _DeviceEnv(Protocol):
-    """Environments on a device, which note errors there."""
+    """Environments on a device, which collect errors until `check`."""
 
     def check(self) -> None:
-        """Raise what was noted."""
+        """Raise the first error since the last call."""
         ...
 
 
 def final_obs(obs: Array, done: BoolArray, info: Mapping[str, Any]) -> Array:
-    """Return what a step in SAME_STEP mode led to, before any reset. Shape: (N, O)."""
+    """Return the observations after a step in SAME_STEP mode, before any reset. Shape: (N, O)."""
     if not done.any():
         return obs
     reached = obs.copy()
@@ -52,9 +52,9 @@ class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
 
         Args:
             cfg: Hyperparameters.
-            env: Where `learn` acts; its spaces are one-dimensional Boxes.
+            env: Environments for `learn`; their spaces are one-dimensional Boxes.
             seed: Seed of weights and actions.
-            device: Where the networks are.
+            device: Device of the networks.
         """
         super().__init__(cfg, env, seed=seed, device=device)
         self._obs: Tensor | None = None
@@ -69,28 +69,28 @@ class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
         """Learn from a rollout with its reward; `progress` is the share of the training that is done."""
 
     def sample(self, obs: Tensor) -> tuple[Tensor, Tensor]:
-        """Sample the actions to take while collecting, and their log-probabilities. Shapes: (N, A), (N,)."""
+        """Sample actions for a rollout, and their log-probabilities. Shapes: (N, A), (N,)."""
         return self.act(obs)
 
     def reached(self, next_obs: Array, done: BoolArray) -> None:
-        """Note where a step of collecting has led, before any reset, and where it ended episodes."""
+        """Process a step of a rollout: its next observations, before any reset, and the ends of episodes."""
 
     def start_over(self) -> None:
-        """Forget where the environments are, which are reset before the next step."""
+        """Drop the current observations; the environments are reset before the next step."""
         self._obs = None
 
     def collect(self, env: Env, callback: "BaseCallback | None" = None) -> Rollout:
         """Step every environment of `env`, in SAME_STEP mode, `num_steps` times.
 
         Args:
-            env: The environments; those on a device take and return tensors, and are not waited for before the end.
+            env: Environments; those on a device take and return tensors, and are synchronised once, at the end.
             callback: SB3's, called after each step; None for none.
 
         Raises:
             ValueError: If the environment resets in another mode.
-            StopTraining: If the callback wants no more steps.
+            StopTraining: If the callback ends the training.
         """
-        # scripts may hand over a single environment
+        # scripts may pass a single environment
         is_vector = isinstance(cast(object, env), VectorEnv)
         if not is_vector or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
             raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
@@ -116,7 +116,7 @@ class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
                 if not callback.on_step():
                     raise StopTraining
         if on_device:
-            cast(_DeviceEnv, env).check()  # the first look at the device since the rollout began
+            cast(_DeviceEnv, env).check()  # the first synchronisation since the rollout began
         names = ("obs", "action", "executed", "next_obs", "reward", "terminated", "truncated", "log_prob")
         rollout = Rollout(**{name: torch.stack(values) for name, values in zip(names, zip(*steps))})
         return replace(rollout, terminated=rollout.terminated.bool(), truncated=rollout.truncated.bool())
@@ -133,6 +133,6 @@ class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
         return {**super().state_dict(), "obs": self._obs}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         super().load_state_dict(state)
         self._obs = None if state["obs"] is None else self.tensor(state["obs"])

@@ -1,4 +1,4 @@
-"""A policy in environments: it acts step after step, and its state is kept between the steps."""
+"""Runs a policy in environments, and keeps its state between steps."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from prefgym.core.arrays import Array, PolicyState
 from prefgym.core.protocols import Policy
 
 Act = Callable[[Array, Array], Array]
-"""Observations (N, O), and where episodes begin (N,), to actions (N, A)."""
+"""Function from observations (N, O) and starts of episodes (N,) to actions (N, A)."""
 
 
 @dataclass(frozen=True)
@@ -35,24 +35,24 @@ class FunctionPolicy:
 
 
 class PolicyRunner:
-    """A policy that acts in N environments; those that are recurrent or plan ahead have a state, as in SB3."""
+    """Runs a policy in N environments; recurrent policies and those that plan ahead have a state, as in SB3."""
 
     def __init__(self, policy: Policy, *, deterministic: bool = True) -> None:
-        """Begin without a state.
+        """Start without a state.
 
         Args:
             policy: The policy.
-            deterministic: Whether the most likely actions are chosen.
+            deterministic: Whether to return the most likely actions.
         """
         self.policy, self.deterministic = policy, deterministic
         self._memory: PolicyState = None
 
     def act(self, obs: Array, begins: Array) -> Array:
-        """Choose actions, and keep the state of the policy.
+        """Return actions, and keep the state of the policy.
 
         Args:
-            obs: Shape: (N, O).
-            begins: Where an episode begins. Shape: (N,), bool.
+            obs: Observations. Shape: (N, O).
+            begins: Whether an episode begins. Shape: (N,), bool.
 
         Returns:
             Shape: (N, A).
@@ -61,12 +61,12 @@ class PolicyRunner:
         return np.asarray(action)
 
     def peek(self, obs: Array) -> Array:
-        """Choose actions for the observations after a step, and keep no state. Shapes: (N, O) to (N, A)."""
+        """Return actions for the observations after a step, without a change of the state. Shapes: (N, O) to (N, A)."""
         begins = np.zeros(len(obs), np.bool_)
         return np.asarray(self.policy.predict(obs, self._memory, begins, deterministic=self.deterministic)[0])
 
     def follow(self, obs: Array) -> Array:
-        """Choose actions at each step of recorded episodes. Shapes: (D, T, O) to (D, T, A)."""
+        """Return actions at each step of recorded episodes. Shapes: (D, T, O) to (D, T, A)."""
         steps = range(obs.shape[1])
         return np.stack([self.act(obs[:, step], np.full(len(obs), step == 0)) for step in steps], 1)
 
@@ -79,14 +79,14 @@ class PolicyRunner:
         return {"memory": None if self._memory is None else {str(i): x for i, x in enumerate(self._memory)}}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         memory: Mapping[str, torch.Tensor] | None = state["memory"]
         kept = None if memory is None else [torch.as_tensor(memory[str(i)]).numpy() for i in range(len(memory))]
         self._memory = None if kept is None else tuple(kept)
 
 
 def in_turn(acts: Sequence[Act]) -> Act:
-    """Let each act in the environments of its turn: the first in environment 0, the next in 1, and round again."""
+    """Assign policies to environments in turn: the first to environment 0, the next to 1, and so on, cyclically."""
 
     def act(obs: Array, begins: Array) -> Array:
         index = np.arange(len(obs))

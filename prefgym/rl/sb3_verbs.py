@@ -1,4 +1,4 @@
-"""Stable-Baselines3's verbs for our agents: learn, callbacks, logger, environments."""
+"""The interface of Stable-Baselines3 for our agents: learn, callbacks, logger, environments."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -15,11 +15,11 @@ if TYPE_CHECKING:
 
 
 class StopTraining(Exception):  # noqa: N818 - no error, as StopIteration
-    """A callback asked for the end of the training."""
+    """Raised by a callback to end the training."""
 
 
 class Sb3Verbs(ABC):
-    """What SB3's tools call in a model; an agent adds `advance`. SB3 is imported where something of it is used."""
+    """The methods of an SB3 model that SB3's tools call; an agent adds `advance`. SB3 is imported at first use."""
 
     env: Env
     num_timesteps: int = 0
@@ -33,7 +33,7 @@ class Sb3Verbs(ABC):
 
     @abstractmethod
     def advance(self, left: int, progress: float, callback: "BaseCallback | None" = None) -> dict[str, float]:
-        """Learn for a while; `num_timesteps` grows.
+        """Train for some steps; `num_timesteps` grows.
 
         Args:
             left: Steps to the end of the training.
@@ -41,11 +41,11 @@ class Sb3Verbs(ABC):
             callback: SB3's, called after each step; None for none.
 
         Raises:
-            StopTraining: If the callback wants no more steps.
+            StopTraining: If the callback ends the training.
         """
 
     def start_over(self) -> None:  # noqa: B027 - an agent that does not act has nothing to forget
-        """Forget where the environments are; what was learned stays."""
+        """Drop the current observations; the weights stay."""
 
     def learn(
         self,
@@ -56,16 +56,16 @@ class Sb3Verbs(ABC):
         reset_num_timesteps: bool = True,
         progress_bar: bool = False,
     ) -> Self:
-        """Train.
+        """Train the agent.
 
         Args:
             total_timesteps: Steps over all environments; updates of agents that do not act while they learn.
             callback: SB3's: one, a list of them, or a function of locals and globals.
-            log_interval: Rollouts between two lines of the log; there is one where `verbose`, `tensorboard_log` or
-                `set_logger` say so.
+            log_interval: Rollouts between two lines of the log, which needs `verbose`, `tensorboard_log` or
+                `set_logger`.
             tb_log_name: Name of the folder in `tensorboard_log`.
-            reset_num_timesteps: Whether steps are counted from 0 and episodes begin anew, or both go on.
-            progress_bar: Whether SB3's progress bar is shown.
+            reset_num_timesteps: Whether to count steps from 0 and reset the environments; otherwise both continue.
+            progress_bar: Whether to show SB3's progress bar.
         """
         first = 0 if reset_num_timesteps else self.num_timesteps
         self.num_timesteps, last = first, first + total_timesteps
@@ -104,31 +104,30 @@ class Sb3Verbs(ABC):
         logger.dump(self.num_timesteps)
 
     def set_env(self, env: Env, force_reset: bool = True) -> None:
-        """Let `learn` act in other environments with the same spaces.
+        """Set the environments of `learn`, which must have the same spaces.
 
         Args:
             env: The environments.
-            force_reset: Whether episodes begin anew; otherwise the environments are taken to be where the last ones
-                were.
+            force_reset: Whether to reset the environments; otherwise they continue from the last observations.
 
         Raises:
-            ValueError: If the spaces are others.
+            ValueError: If the spaces differ.
         """
         if Spaces.of(env).card() != Spaces.of(self.env).card():
-            raise ValueError("the spaces of these environments are not those that the agent was made for")
+            raise ValueError("the spaces of these environments differ from those of the agent")
         self.env, self._sb3_env = env, None
         if force_reset:
             self.start_over()
 
     def get_env(self) -> "VecEnv":
-        """Return the environments as SB3 sees them."""
+        """Return the environments as an SB3 `VecEnv`."""
         from prefgym.wrappers.sb3 import VecEnv
 
         self._sb3_env = self._sb3_env or VecEnv(self.env)
         return self._sb3_env
 
     def get_vec_normalize_env(self) -> None:
-        """Return None: our agents normalise within."""
+        """Return None: our agents normalise internally."""
         return None
 
     @property
@@ -143,5 +142,5 @@ class Sb3Verbs(ABC):
         return self._logger
 
     def set_logger(self, logger: "Logger") -> None:
-        """Log with a logger of SB3's, whatever `verbose` and `tensorboard_log` say."""
+        """Set a logger of SB3, which overrides `verbose` and `tensorboard_log`."""
         self._logger = logger

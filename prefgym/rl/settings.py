@@ -1,4 +1,4 @@
-"""Settings that agents of each kind need in their configurations, which are frozen dataclasses."""
+"""Settings that the configurations of each kind of agent must have."""
 
 from dataclasses import Field
 from typing import Any, ClassVar, Protocol
@@ -13,7 +13,7 @@ class AgentSettings(Protocol):
 
 
 class OnlineSettings(AgentSettings, Protocol):
-    """Of an agent that acts while it learns."""
+    """Settings of an agent that acts while it learns."""
 
     @property
     def num_steps(self) -> int:
@@ -22,7 +22,7 @@ class OnlineSettings(AgentSettings, Protocol):
 
 
 class ReplaySettings(OnlineSettings, Protocol):
-    """Of an agent with a replay buffer."""
+    """Settings of an agent with a replay buffer."""
 
     @property
     def random_steps(self) -> int:
@@ -36,7 +36,7 @@ class ReplaySettings(OnlineSettings, Protocol):
 
 
 class BasedSettings(ReplaySettings, Protocol):
-    """Of an agent that acts on top of a base policy."""
+    """Settings of an agent on top of a base policy."""
 
     @property
     def base(self) -> str:
@@ -50,9 +50,9 @@ class BasedSettings(ReplaySettings, Protocol):
 
 
 class OfflineSettings(AgentSettings, Protocol):
-    """Of an agent that learns from records."""
+    """Settings of an offline agent."""
 
     @property
     def actor(self) -> ActorCfg:
-        """Return what the policy is made of."""
+        """Return the configuration of the actor network."""
         ...

@@ -12,7 +12,7 @@
     contact_frames contact frames on a GPU as on a CPU
     worlds         worlds of one task on the CPU: a pool, and the formulas
     seeding        the randomness of initial states
-    world_draw     the same on a device
+    world_draw     initial states on a device
     infos          infos of vector environments
     names          names of rewards and render modes
     base_env       what the vector environments share

@@ -1,4 +1,4 @@
-"""What the vector environments of arrays and of tensors share: settings, spaces, physics states and pictures."""
+"""Base of the vector environments of arrays and of tensors: settings, spaces, physics states and pictures."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -82,12 +82,12 @@ class BaseVectorEnv(VectorEnv[AnyArray, Any, AnyArray], Generic[AnyArray, AnyPoo
 
     @property
     def model(self) -> MjModel:
-        """Return what the physics states are states of."""
+        """Return the MuJoCo model of the physics states."""
         return self.pool.model
 
     @property
     def camera(self) -> Mapping[str, Any]:
-        """Return where pictures are taken from; see `StateRenderer`."""
+        """Return the camera of the pictures; see `StateRenderer`."""
         return self.task.camera
 
     @property
@@ -96,10 +96,10 @@ class BaseVectorEnv(VectorEnv[AnyArray, Any, AnyArray], Generic[AnyArray, AnyPoo
         return self.pool.state_size
 
     def physics_state(self, final: bool = False) -> AnyArray:
-        """Copy what it takes to restore, continue and render the worlds later, on a CPU in any case.
+        """Copy the states from which the worlds can be restored, continued and rendered later, also on a CPU.
 
         Args:
-            final: Whether the state before the reset is meant where worlds were reset within the last step.
+            final: Whether to return the state before the reset for worlds that the last step reset.
 
         Returns:
             `mjSTATE_FULLPHYSICS` and the warm start, in the order of `mj_getState`. Shape: (N, state_size), float64;
@@ -110,17 +110,17 @@ class BaseVectorEnv(VectorEnv[AnyArray, Any, AnyArray], Generic[AnyArray, AnyPoo
         return self.pool.physics_state()
 
     def render(self) -> tuple[Pictures, ...] | None:
-        """Draw all worlds, on the CPU. Shape of each picture: (H, W, 3)."""
+        """Render all worlds, on the CPU. Shape of each picture: (H, W, 3)."""
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
         return tuple(self._render(self.pool.model, self._on_host(self.pool.physics_state())))
 
     def render_world(self, world: int) -> Pictures:
-        """Draw one world, whatever the render mode. Shape: (H, W, 3)."""
+        """Render one world, in any render mode. Shape: (H, W, 3)."""
         return self._render(self.pool.model, self._on_host(self.pool.physics_state())[world, None])[0]
 
     def close_extras(self, **kwargs: Any) -> None:  # noqa: ANN401
-        """Free the pool and whatever draws."""
+        """Free the pool and the renderer."""
         self.pool.close()
         self._render.close()

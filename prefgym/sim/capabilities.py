@@ -22,14 +22,14 @@ class HasPhysics(Protocol):
     model: Any
     """MuJoCo's model of the states."""
     camera: Mapping[str, Any]
-    """Where pictures are taken from."""
+    """Camera of the pictures."""
 
     def physics_state(self, final: bool = False) -> npt.NDArray[np.float64]:
         """Copy the states; with `final`, those before a reset within the last step. Shape: (N, S)."""
         ...
 
     def factors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the factors of the last step; none where they are not known. Shape of each: (N,)."""
+        """Return the factors of the last step; empty if they are not known. Shape of each: (N,)."""
         ...
 
 
@@ -37,10 +37,10 @@ def physics_of(env: AnyEnv) -> HasPhysics | None:
     """Return the layer of an environment that has its physics states: the environment itself, or the `World` around it.
 
     An environment of another package declares them by a method `physics_state`; a `World` has the method in any case,
-    and says by `has_physics` whether MuJoCo simulates what it wraps.
+    and its `has_physics` is whether MuJoCo simulates the wrapped environment.
 
     Returns:
-        None where there are no physics states.
+        None without physics states.
     """
     for layer in (env.unwrapped, env):
         if hasattr(layer, "physics_state") and getattr(layer, "has_physics", True):

@@ -1,4 +1,4 @@
-"""What other packages lack on MuJoCo 4; each part does nothing once they have it themselves."""
+"""Fixes of other packages for MuJoCo 4; each one does nothing once the package has its own."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -23,7 +23,7 @@ def compare_joint_types_with_numpy() -> None:
 
 
 def forget_missing_fields() -> None:
-    """Strike from dm_control 1.0.50's list of arrays those that MuJoCo 4 has no longer."""
+    """Remove arrays that MuJoCo 4 no longer has from the list of dm_control 1.0.50."""
     if find_spec("dm_control") is None:  # shimmy does without it
         return
     sizes = cast(Any, import_module("dm_control.mujoco.wrapper.mjbindings.sizes"))

@@ -24,16 +24,16 @@ AnyVectorEnv: TypeAlias = VectorEnv[Any, Any, Any]
 def check_vector_env(
     make: Callable[[], AnyVectorEnv], *, num_steps: int = 200, masked_reset: bool = True, seed: int = 0
 ) -> None:
-    """Check that a vector environment does what Gymnasium's own do, with arrays or with tensors.
+    """Check that a vector environment behaves like Gymnasium's own, with arrays or with tensors.
 
     Args:
-        make: Makes the environment; called several times, and must make equal ones.
+        make: Function that makes the environment; each call makes an equal one.
         num_steps: Random steps to take; some episodes must end within them, so a short time limit helps.
-        masked_reset: Whether `reset(options={"reset_mask": mask})` must work; where nothing resets by itself, it must.
-        seed: Of actions and resets.
+        masked_reset: Whether `reset(options={"reset_mask": mask})` must work; without autoreset, it must.
+        seed: Seed of actions and resets.
 
     Raises:
-        AssertionError: If it does not; the message says what is wrong.
+        AssertionError: If it does not; the message names the rule.
     """
     with ExitStack() as stack:
 
@@ -90,7 +90,7 @@ def check_outcomes(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
 
 
 def check_seeding(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed: int) -> None:
-    """Check that one seed leads to one course of events."""
+    """Check that equal seeds and actions lead to equal results."""
     first = env.reset(seed=seed)
     assert same(first, twin.reset(seed=seed)), "two equal environments differ after reset() with one seed"
     for actions in _actions(env, num_steps, seed):
@@ -102,7 +102,7 @@ def check_seeding(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed: i
 
 
 def check_ownership(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed: int) -> None:
-    """Check that returned arrays are the caller's: never used again, whatever the caller does to them."""
+    """Check that returned arrays belong to the caller: never reused, and safe to write into."""
     held: Any = env.reset(seed=seed)
     twin.reset(seed=seed)
     for actions in _actions(env, num_steps, seed):
@@ -125,7 +125,9 @@ def check_next_step(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed:
     over = np.zeros(env.num_envs, np.bool_)
     for actions, other in zip(_actions(env, num_steps, seed), _actions(env, num_steps, seed + 1), strict=True):
         outcome = env.step(actions)
-        assert not to_numpy(outcome[1])[over].any(), "the step that resets gives a reward, though the mode is NEXT_STEP"
+        assert not to_numpy(outcome[1])[over].any(), (
+            "the step that resets returns a reward, though the mode is NEXT_STEP"
+        )
         assert not _ended(outcome)[over].any(), "the step that resets ends an episode, though the mode is NEXT_STEP"
         instead = np.where(over.reshape(-1, *[1] * (actions.ndim - 1)), other, actions)
         assert same(outcome, twin.step(instead)), (
@@ -135,7 +137,7 @@ def check_next_step(env: AnyVectorEnv, twin: AnyVectorEnv, num_steps: int, seed:
 
 
 def check_same_step(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
-    """Check that the step that ends an episode resets, and has its end in the infos."""
+    """Check that the step that ends an episode resets, and returns the last observation in the infos."""
     env.reset(seed=seed)
     nobody = np.zeros(env.num_envs, np.bool_)
     for actions in _actions(env, num_steps, seed):
@@ -152,7 +154,7 @@ def check_same_step(env: AnyVectorEnv, num_steps: int, seed: int) -> None:
 
 
 def check_masked_reset(env: AnyVectorEnv, twin: AnyVectorEnv, seed: int) -> None:
-    """Check that a masked reset starts episodes where the mask says so, and leaves the other worlds alone."""
+    """Check that a masked reset starts episodes in the worlds of the mask only."""
     env.reset(seed=seed)
     twin.reset(seed=seed)
     first, second = _actions(env, 2, seed)
@@ -175,7 +177,7 @@ def check_masked_reset(env: AnyVectorEnv, twin: AnyVectorEnv, seed: int) -> None
 
 
 def check_bad_masks(env: AnyVectorEnv, seed: int) -> None:
-    """Check that reset masks that cannot be meant are refused."""
+    """Check that invalid reset masks raise errors."""
     env.reset(seed=seed)
     bad: dict[str, tuple[Any, type[Exception]]] = {
         "a list": ([True] * env.num_envs, TypeError),
@@ -216,7 +218,7 @@ def _ended(outcome: Any) -> BoolArray:  # noqa: ANN401
 
 
 def _reset_ended(env: AnyVectorEnv, ended: BoolArray) -> None:
-    """Reset worlds whose episode is over, where nothing resets by itself."""
+    """Reset worlds whose episode has ended, in environments without autoreset."""
     if env.metadata["autoreset_mode"] is AutoresetMode.DISABLED and ended.any():
         env.reset(options={"reset_mask": ended.copy()})
 

@@ -1,8 +1,8 @@
 """MuJoCo's batch, with contact forces.
 
 `cfrc_ext`, the contact forces on each body, is not computed by a simulation step: Gymnasium calls
-`mj_rnePostConstraint` after it. `mujoco.batch.Batch` cannot do that between step and copying out, the C functions it is
-made of can. They are called here through ctypes; nothing is compiled.
+`mj_rnePostConstraint` after it. `mujoco.batch.Batch` cannot do that between step and copying out, but its
+C functions can. They are called here through ctypes; nothing is compiled.
 """
 
 import ctypes
@@ -39,10 +39,10 @@ class _Config(ctypes.Structure):
 
 @cache
 def _library() -> ctypes.CDLL:
-    """Open the library that the mujoco package has loaded already, and declare what is called in it.
+    """Open the library that the mujoco package has loaded, and declare its functions.
 
     Raises:
-        ImportError: If it is not where the mujoco package keeps it.
+        ImportError: If the mujoco package has no such library.
     """
     pattern = {"Darwin": "libmujoco*.dylib", "Windows": "mujoco.dll"}.get(platform.system(), "libmujoco.so*")
     found = sorted(Path(mujoco.__file__).parent.glob(pattern))
@@ -73,9 +73,9 @@ def _library() -> ctypes.CDLL:
 
 
 class ContactBatch:
-    """As much of `mujoco.batch.Batch` as a pool needs, with `cfrc_ext` computed after each step.
+    """The part of `mujoco.batch.Batch` that a pool needs, with `cfrc_ext` computed after each step.
 
-    Every world keeps an `MjData` of its own, since contact forces are computed from what the step left there.
+    Every world keeps an `MjData` of its own, since contact forces are computed from the data of the step.
 
     Raises:
         MemoryError: If MuJoCo cannot make the batch.
@@ -113,7 +113,7 @@ class ContactBatch:
         return array.reshape(self.nsim, *getattr(self._template, name).shape)
 
     def expand(self, name: str) -> FloatArray:
-        """Give a field of the model, of real numbers, values of each world's own; return a live view. Shape: (N, ...).
+        """Let a field of the model differ by world; return a live view. Shape: (N, ...).
 
         Raises:
             ValueError: If there is no such field.
@@ -126,7 +126,7 @@ class ContactBatch:
         return array.reshape(self.nsim, *getattr(self._model, name).shape)
 
     def set_const(self, ids: IntArray | None = None) -> None:
-        """Compute what follows from the models' fields."""
+        """Compute the fields that depend on fields of the models."""
         self._check(ids, self._library.mjb_setConst(self._handle, *_pointer(ids)))
 
     def _bind_state(self, name: str) -> FloatArray:
@@ -150,7 +150,7 @@ class ContactBatch:
         self._check(ids, self._library.mjb_forward(self._handle, *_pointer(ids), stage))
 
     def reset(self, ids: IntArray | None = None) -> None:
-        """Put worlds back to the model's defaults; contact forces become zero."""
+        """Reset worlds to the defaults of the model; contact forces become zero."""
         self._check(ids, self._library.mjb_reset(self._handle, *_pointer(ids), None, 0))
 
     def error(self, sim: int) -> str:

@@ -2,10 +2,10 @@
 
 The friction pyramid of a capsule on a plane is aligned with the capsule's axis. MuJoCo Warp does so only while the axis
 is less than 60 degrees from the plane; a steeper one gets a pyramid along the world's axes, which pushes elsewhere. The
-hook that is meant for filtering contacts mends that: it runs after contacts were found and before they are used.
+hook for filtering contacts corrects that: it runs after contacts were found and before they are used.
 """
 
-# kernels are written in Warp's language, which type checkers take for Python
+# kernels are in the language of Warp, which type checkers read as Python
 # pyright: basic, reportInvalidTypeForm=false, reportCallIssue=false, reportArgumentType=false, reportIndexIssue=false
 
 from typing import Any

@@ -31,7 +31,7 @@ class Continuation:
     """Whether the last of them led to a final state. Shape: (M,)."""
 
     def discounted(self, gamma: float) -> FloatArray:
-        """Return sum_t gamma^t r_t; nothing is rewarded behind a termination. Shape: (M,)."""
+        """Return sum_t gamma^t r_t; the reward behind a termination is 0. Shape: (M,)."""
         weights: FloatArray = gamma ** np.arange(self.reward.shape[1], dtype=np.float64)
         return (self.reward * weights).sum(-1)
 
@@ -43,12 +43,12 @@ class Continuation:
 
 
 class Simulator:
-    """Worlds of one task that are put to recorded states.
+    """Worlds of one task that continue from recorded states.
 
-    There is no time limit here: what matters is what the states are worth, not when the recording would have ended.
+    There is no time limit, since returns from a state must not depend on the time left in the recording.
 
     Args:
-        task: What the states are states of.
+        task: Task of the states.
         num_worlds: Worlds that are simulated at once.
         num_threads: Threads that step them; None for one per CPU this process may use.
     """
@@ -62,16 +62,16 @@ class Simulator:
         return Worlds(self.task, self.num_worlds, self.num_threads)
 
     def play_on(self, state: FloatArray, obs: Array, policy: "Policy", num_steps: int) -> Continuation:
-        """Let a policy go on from each state, without noise, until the worlds terminate.
+        """Continue from each state with a policy without noise, until the worlds terminate.
 
         Args:
             state: Physics states as recorded. Shape: (M, S).
-            obs: What was observed there; contact forces, which a state does not tell, are in it. Shape: (M, O).
-            policy: Who goes on.
+            obs: Observations of the states, with contact forces, which a state lacks. Shape: (M, O).
+            policy: Policy of the steps.
             num_steps: Most steps H.
 
         Raises:
-            ValueError: If the states are those of another task.
+            ValueError: If the states belong to another task.
         """
         if state.shape[1] != self.worlds.pool.state_size:
             raise ValueError(

@@ -34,8 +34,8 @@ def load_model(task: TaskSpec) -> MjModel:
     path = Path(gymnasium.__file__).parent / "envs" / "mujoco" / "assets" / task.model
     spec = mujoco.MjSpec.from_file(str(path))
     with warnings.catch_warnings():
-        # HalfCheetah's model sets its total mass in a way that MuJoCo is about to drop; `MjModel.from_xml_path` would
-        # say so on stderr, and in a file MUJOCO_LOG.TXT wherever the process happens to be
+        # HalfCheetah's model sets its total mass in a way that MuJoCo deprecates; `MjModel.from_xml_path` would
+        # warn on stderr, and in a file MUJOCO_LOG.TXT in the working directory
         warnings.filterwarnings("ignore", message=".*settotalmass")
         model = spec.compile()
     if task.solver == "Newton":
@@ -56,7 +56,7 @@ class CpuPool:
         task: The task.
         num_worlds: Number of worlds N.
         num_threads: Threads, the caller's included; None for one per CPU this process may use.
-        variation: How worlds differ; None for not at all.
+        variation: Variation of masses and friction; None for equal worlds.
 
     Raises:
         ValueError: If there are no worlds or no threads.
@@ -97,7 +97,7 @@ class CpuPool:
         """Advance the worlds in `mask`, all if None, by one action each.
 
         Raises:
-            SimulationError: If MuJoCo gave up on some worlds.
+            SimulationError: If MuJoCo reports an error in some worlds.
         """
         ids = None if mask is None else mask.nonzero()[0].astype(np.int32)
         try:
@@ -106,10 +106,10 @@ class CpuPool:
             raise self._explained(error) from None
 
     def reset(self, mask: BoolArray, qpos: FloatArray, qvel: FloatArray) -> None:
-        """Put the k worlds in `mask` to new states, (k, nq) and (k, nv); all else about them starts from zero.
+        """Put the k worlds in `mask` to new states, (k, nq) and (k, nv); all other fields start from zero.
 
         Raises:
-            SimulationError: If MuJoCo gave up on some worlds.
+            SimulationError: If MuJoCo reports an error in some worlds.
         """
         ids = self._freshened(mask)
         self._qpos[ids] = qpos
@@ -124,14 +124,14 @@ class CpuPool:
         """Put the k worlds in `mask` to physics states, (k, state_size), and compute the fields that follow from them.
 
         Raises:
-            SimulationError: If MuJoCo gave up on some worlds.
+            SimulationError: If MuJoCo reports an error in some worlds.
         """
         ids = self._freshened(mask)
         rows = self._state[ids]
         rows[:, self._physics] = state
         self._state[ids] = rows
         self._derive(ids)
-        # deriving solves for accelerations, which is where the next step begins to look for its own
+        # the forward pass solves for accelerations, from which the solver of the next step starts
         self._state[ids] = rows
 
     def snapshot(self) -> FloatArray:
@@ -142,7 +142,7 @@ class CpuPool:
         """Put all worlds back to a snapshot. Derived fields in `views` follow at the next step.
 
         Raises:
-            ValueError: If the snapshot is of other worlds.
+            ValueError: If the snapshot belongs to other worlds.
         """
         if snapshot.shape != self._state.shape:
             raise ValueError(f"the snapshot has shape {snapshot.shape}, these worlds need {self._state.shape}")
@@ -172,7 +172,7 @@ class CpuPool:
         return ids
 
     def _derive(self, ids: npt.NDArray[np.int32]) -> None:
-        """Compute the fields that formulas read and the state does not hold."""
+        """Compute the fields that formulas read and the state lacks."""
         if self.task.reads_state_only:
             return
         try:

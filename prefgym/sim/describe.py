@@ -57,9 +57,9 @@ class Number:
     high: float = inf
     """Its upper bound."""
     limits: tuple[float, float] | None = None
-    """Where the joint's limits are, which push back and may be passed a little."""
+    """Limits of the joint, which are soft: the joint may exceed them a little."""
     of: str = ""
-    """Field that it comes from, and the body it belongs to where each body has several numbers."""
+    """Field of the number, and its body if each body has several numbers."""
 
 
 def observed(task: TaskSpec, model: MjModel) -> list[Number]:
@@ -73,8 +73,8 @@ def controlled(model: MjModel) -> list[Number]:
     for actuator, (low, high) in enumerate(model.actuator_ctrlrange.tolist()):
         joint, gear = model.joint(int(model.actuator_trnid[actuator, 0])), float(model.actuator_gear[actuator, 0])
         what, unit = ("force", "N") if joint.type[0] == _SLIDE else ("torque", "N m")
-        told = f"{gear:g} {unit}" if gear != 1 else unit
-        numbers.append(Number(meaning=f"{what} on joint `{joint.name}`", unit=told, low=low, high=high))
+        scaled = f"{gear:g} {unit}" if gear != 1 else unit
+        numbers.append(Number(meaning=f"{what} on joint `{joint.name}`", unit=scaled, low=low, high=high))
     return numbers
 
 
@@ -90,7 +90,7 @@ def _part(task: TaskSpec, part: ObservationPart, model: MjModel) -> Iterator[Num
 
 
 def _field(part: ObservationPart, model: MjModel) -> list[Number]:
-    """Describe the rows of a field that are seen: numbers of joints or of one body, or all those of several bodies."""
+    """Describe the observed rows of a field: numbers of joints, of one body, or of several bodies."""
     field, _, name = part.field.partition("/")
     rows = slice(part.first, part.last)
     if field in _PER_BODY and not name:
@@ -109,12 +109,12 @@ def _joints(model: MjModel, field: str) -> list[Number]:
     for joint in map(model.joint, range(model.njnt)):
         kind, body = int(joint.type[0]), _body(model, int(model.jnt_bodyid[joint.id]))
         if kind == _IS_FREE:
-            told = [(text.format(body), unit) for text, unit in _FREE[field]]
+            meanings = [(text.format(body), unit) for text, unit in _FREE[field]]
         else:
-            told = [_of_joint(field, kind, f"joint `{joint.name}`")]
+            meanings = [_of_joint(field, kind, f"joint `{joint.name}`")]
         has_limits = field == "qpos" and bool(model.jnt_limited[joint.id])
         limits = (float(joint.range[0]), float(joint.range[1])) if has_limits else None
-        numbers += [Number(meaning=text, unit=unit, limits=limits, of=field) for text, unit in told]
+        numbers += [Number(meaning=text, unit=unit, limits=limits, of=field) for text, unit in meanings]
     return numbers
 
 
@@ -128,6 +128,6 @@ def _of_joint(field: str, kind: int, joint: str) -> tuple[str, str]:
 
 
 def _body(model: MjModel, row: int) -> str:
-    """Name a body; one without a name by what it hangs on."""
+    """Name a body; one without a name by its parent."""
     name = model.body(row).name
     return f"`{name}`" if name else f"below {_body(model, int(model.body_parentid[row]))}"

@@ -58,8 +58,8 @@ class EnvCfg:
         try:
             json.dumps(dict(self.kwargs))
         except (TypeError, ValueError) as error:
-            told = "numbers, text, lists and mappings; for others, give a function that makes the environment"
-            raise ValueError(f"keyword arguments must be {told} ({error})") from error
+            allowed = "numbers, text, lists and mappings; for others, pass a function that makes the environment"
+            raise ValueError(f"keyword arguments must be {allowed} ({error})") from error
         for wrapper in self.wrappers:
             module, _, name = wrapper.partition(":")
             if not module or not name:
@@ -67,15 +67,15 @@ class EnvCfg:
 
     @classmethod
     def from_json(cls, settings: object) -> "EnvCfg":
-        """Read what a file holds; an older file has nothing.
+        """Read the settings of a file; files of earlier versions have none.
 
         Raises:
-            ValueError: If it holds something else.
+            ValueError: If kwargs or wrappers are missing or of the wrong type.
         """
         if settings is None:
             return cls()
-        told = cast("dict[str, object]", settings) if isinstance(settings, dict) else {}
-        kwargs, wrappers = told.get("kwargs"), told.get("wrappers")
+        held = cast("dict[str, object]", settings) if isinstance(settings, dict) else {}
+        kwargs, wrappers = held.get("kwargs"), held.get("wrappers")
         if not isinstance(kwargs, dict) or not isinstance(wrappers, list):
             raise ValueError("env_cfg must have kwargs and wrappers")
         return cls(kwargs=cast("dict[str, object]", kwargs), wrappers=tuple(map(str, cast("list[object]", wrappers))))

@@ -1,4 +1,4 @@
-"""OpenGL without a window, or one sentence that says why there is none.
+"""OpenGL without a window, or an error of one sentence with the reason.
 
 MuJoCo picks its own OpenGL library when it is first imported, and cannot be imported where MUJOCO_GL names a
 library that is missing. Physics needs no pictures: `mujoco`, imported from here, is there in any case.
@@ -36,31 +36,31 @@ _USUAL = {"darwin": "cgl", "win32": "glfw"}
 
 
 class RenderingUnavailable(RuntimeError):  # noqa: N818  (the name says what is the case, not that something is wrong)
-    """No picture can be drawn here; the message is one sentence that says what to install."""
+    """Rendering does not work on this machine; the message names the packages to install."""
 
     def __init__(self, reason: str) -> None:
         super().__init__(f"pictures cannot be drawn ({reason}): {_HOW_TO_GET_GL}")
 
 
 class GLContext(Protocol):
-    """What MuJoCo's own context classes can do."""
+    """Interface of the context classes of MuJoCo."""
 
     def make_current(self) -> None:
         """Make this the context of the calling thread."""
         ...
 
     def free(self) -> None:
-        """Give the context back."""
+        """Free the context."""
         ...
 
 
 def open_gl(width: int, height: int) -> GLContext:
     """Make an OpenGL context current in the calling thread: the one MUJOCO_GL names, else EGL.
 
-    `mujoco.Renderer` is not used: what it draws with is fixed by what MUJOCO_GL was when mujoco was imported.
+    `mujoco.Renderer` is not used, since MUJOCO_GL at the import of mujoco fixes its OpenGL library.
 
     Raises:
-        RenderingUnavailable: If there is none.
+        RenderingUnavailable: If OpenGL is missing or switched off.
     """
     wanted = os.environ.get("MUJOCO_GL", "").strip().lower()
     if wanted in _OFF:
@@ -79,7 +79,7 @@ def open_gl(width: int, height: int) -> GLContext:
 
 def _load_triton() -> None:
     """Load triton, which torch imports, before OpenGL: both bring LLVM, and triton crashes if it comes second."""
-    with contextlib.suppress(ImportError):  # not installed, or without that part: then nothing brings LLVM
+    with contextlib.suppress(ImportError):  # not installed, or without that part: then nothing loads LLVM
         importlib.import_module("triton._C.libtriton")
 
 

@@ -3,7 +3,7 @@
 from prefgym.common.names import check_name
 
 REWARDS = ("learned", "task", "metric", "recorded")
-"""What the environments of prefgym can return as the reward."""
+"""Rewards that the environments of prefgym can return."""
 
 
 def check_render_mode(mode: str | None) -> None:

@@ -69,7 +69,7 @@ def rows(values: Any, index: Any) -> Any:  # noqa: ANN401
 
 
 def scribble(values: object) -> None:
-    """Write nonsense over all that can be written to."""
+    """Overwrite all writable arrays with other values."""
     if is_dict(values):
         scribble(list(values.values()))
     elif is_sequence(values):

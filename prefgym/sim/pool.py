@@ -12,31 +12,31 @@ ReadArray = TypeVar("ReadArray", covariant=True)
 
 
 class Pool(Protocol[ReadArray]):
-    """What `CpuPool` and `WarpPool` share: how worlds are stepped and reset differs between processors and devices."""
+    """The common interface of `CpuPool` and `WarpPool`, which differ in stepping and resetting."""
 
     num_worlds: int
     """Number of worlds N."""
     model: "MjModel"
-    """What the physics states are states of."""
+    """Model of the physics states."""
     state_size: int
     """Columns of `physics_state`, S."""
 
     def physics_state(self) -> ReadArray:
-        """Copy what it takes to restore, continue and render worlds later. Shape: (N, S)."""
+        """Copy the states from which worlds can be restored, continued and rendered. Shape: (N, S)."""
         ...
 
     def close(self) -> None:
-        """Free what the pool holds; closing twice does nothing."""
+        """Free the memory of the pool; closing twice does nothing."""
         ...
 
 
 class SimulationError(RuntimeError):
-    """The simulator gave up on some worlds; they kept the states they had.
+    """The simulator reports an error in some worlds; their states are unchanged.
 
     Args:
         task: Name of the task.
-        worlds: Which worlds. Shape: (k,).
-        reason: What the simulator said about the first of them.
+        worlds: Numbers of the worlds. Shape: (k,).
+        reason: Message of the simulator about the first of them.
     """
 
     def __init__(self, task: str, worlds: Array, reason: str) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of recorded physics states, drawn without a window.
+"""Pictures of recorded physics states, rendered without a window.
 
 Shadows and reflections are off: software rendering is many times as fast without them.
 """
@@ -20,22 +20,22 @@ STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE
 
 
 class StateRenderer:
-    """Draws states of one model, in as many calls as wanted, until it is closed.
+    """Renders states of one model, in any number of calls, until it is closed.
 
     OpenGL lives in a thread of its own: which context is current is a property of the thread, so a viewer or a
     Gymnasium renderer in the calling thread keeps its own.
 
     Args:
-        model: What the states are states of; it is copied.
+        model: Model of the states; it is copied.
         width: Width of the pictures, in pixels.
         height: Height of the pictures, in pixels.
         camera: Fields of `mujoco.MjvCamera`, as in Gymnasium's `default_camera_config`. The camera moves along with
             the robot that body `trackbodyid` is part of, body 1 if that is not given; with 0 or -1 it stands still
             and looks at `lookat`.
-        spec: What the states hold, bits of `mujoco.mjtState`.
+        spec: Content of the states, bits of `mujoco.mjtState`.
 
     Raises:
-        RenderingUnavailable: If OpenGL cannot be had.
+        RenderingUnavailable: If OpenGL is not available.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class StateRenderer:
                 self._thread.shutdown()
 
     def __call__(self, states: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Draw `states` (T, S); they may be followed by the positions of the model's sites. Shape: (T, H, W, 3).
+        """Render `states` (T, S); they may be followed by the positions of the model's sites. Shape: (T, H, W, 3).
 
         Raises:
             ValueError: If the states do not fit the model, or the renderer is closed.
@@ -109,7 +109,7 @@ class StateRenderer:
 
 
 class LazyRenderer:
-    """Draws worlds from when the first picture is wanted; until then it costs nothing, and needs no OpenGL."""
+    """Makes a renderer at the first picture; until then it needs no OpenGL."""
 
     def __init__(self, camera: Mapping[str, Any], width: int, height: int) -> None:
         """Keep the camera and the size of pictures: see `StateRenderer`."""
@@ -117,7 +117,7 @@ class LazyRenderer:
         self._renderer: StateRenderer | None = None
 
     def __call__(self, model: MjModel, states: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Draw states (T, S) of a model, the same one each time. Shape: (T, H, W, 3)."""
+        """Render states (T, S) of a model, the same one each time. Shape: (T, H, W, 3)."""
         if self._renderer is None:
             width, height = self._size
             self._renderer = StateRenderer(model, width=width, height=height, camera=self._camera)
@@ -138,10 +138,10 @@ def render_states(
     height: int = 320,
     camera: Mapping[str, Any] | None = None,
 ) -> NDArray[np.uint8]:
-    """Draw `states` (T, S) of `model`, as `StateRenderer` does. Shape: (T, H, W, 3).
+    """Render `states` (T, S) of `model`, as `StateRenderer` does. Shape: (T, H, W, 3).
 
     Raises:
-        RenderingUnavailable: If OpenGL cannot be had.
+        RenderingUnavailable: If OpenGL is not available.
         ValueError: If the states do not fit the model.
     """
     with StateRenderer(model, width=width, height=height, camera=camera, spec=spec) as draw:
@@ -170,7 +170,7 @@ def _robot(model: MjModel, config: Mapping[str, Any]) -> int | None:
 def _camera(model: MjModel, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
     camera = mujoco.MjvCamera()
     mujoco.mjv_defaultFreeCamera(model, camera)
-    # MuJoCo's own -45 degrees is a view from above; what walks is seen better from the side.
+    # The default of MuJoCo, -45 degrees, is a view from above; walking is seen better from the side.
     camera.azimuth, camera.elevation = 90.0, -45.0 if _robot(model, config) is None else -20.0
     for name, value in config.items():
         if name == "lookat":

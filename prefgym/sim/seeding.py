@@ -15,13 +15,13 @@ Seed: TypeAlias = int | Sequence[int | None] | None
 
 
 class HostSampler:
-    """Draws from a generator of NumPy's; implements `prefgym.sim.task.StateSampler`."""
+    """Samples from a NumPy generator; implements `prefgym.sim.task.StateSampler`."""
 
     def __init__(self, generator: np.random.Generator) -> None:
         self.uniform, self.standard_normal = generator.uniform, generator.standard_normal
 
     def until(self, accept: Callable[[Any], Any], sample: Callable[[int], Any], num: int) -> Any:  # noqa: ANN401
-        """Draw `num` rows with `sample`, and those again that are not accepted, until all are."""
+        """Sample `num` rows, and resample those that `accept` refuses."""
         drawn = sample(num)
         while (refused := ~accept(drawn)).any():
             drawn[refused] = sample(int(refused.sum()))
@@ -29,31 +29,31 @@ class HostSampler:
 
 
 class Seeding(Protocol):
-    """Draws the states in which episodes start."""
+    """Samples the initial states of episodes."""
 
     seeds: tuple[int, ...]
     """The seeds of the generators."""
     generators: tuple[np.random.Generator, ...]
 
     def seed(self, seed: Seed, mask: BoolArray) -> None:
-        """Start the generators anew, those of the worlds in `mask` if each has its own; None lets them run on."""
+        """Seed the generators, those of the worlds in `mask` if each has its own; None keeps them."""
         ...
 
     def initial(
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Draw positions and velocities for the k worlds in `mask`. Shapes: (k, nq) and (k, nv)."""
+        """Sample positions and velocities for the k worlds in `mask`. Shapes: (k, nq) and (k, nv)."""
         ...
 
 
 class FastSeeding:
-    """One generator for all worlds: initial states are drawn together."""
+    """One generator for all worlds, which samples their initial states together."""
 
     def __init__(self, num_worlds: int) -> None:
         self.generators, self.seeds = _started((None,))
 
     def seed(self, seed: Seed, mask: BoolArray) -> None:
-        """Start the generator anew, unless `seed` is None.
+        """Seed the generator, unless `seed` is None.
 
         Raises:
             TypeError: If `seed` is a list.
@@ -67,7 +67,7 @@ class FastSeeding:
     def initial(
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Draw positions and velocities for the k worlds in `mask` in one go. Shapes: (k, nq) and (k, nv)."""
+        """Sample positions and velocities for the k worlds in `mask` in one go. Shapes: (k, nq) and (k, nv)."""
         return task.initial(task, HostSampler(self.generators[0]), int(np.count_nonzero(mask)), qpos0, qvel0)
 
 
@@ -78,7 +78,7 @@ class ParitySeeding:
         self.generators, self.seeds = _started((None,) * num_worlds)
 
     def seed(self, seed: Seed, mask: BoolArray) -> None:
-        """Start the generators of the worlds in `mask` anew: world i with `seed + i`, or with `seed[i]` of a list.
+        """Seed the generators of the worlds in `mask`: world i with `seed + i`, or with `seed[i]` of a list.
 
         Raises:
             ValueError: If a list does not have a seed, or None, for each world.
@@ -98,22 +98,22 @@ class ParitySeeding:
     def initial(
         self, task: TaskSpec, mask: BoolArray, qpos0: FloatArray, qvel0: FloatArray
     ) -> tuple[FloatArray, FloatArray]:
-        """Draw positions and velocities for the k worlds in `mask` one by one. Shapes: (k, nq) and (k, nv)."""
+        """Sample positions and velocities for the k worlds in `mask` one by one. Shapes: (k, nq) and (k, nv)."""
         draws = [HostSampler(self.generators[world]) for world in np.flatnonzero(mask)]
         drawn = [task.initial(task, draw, 1, qpos0, qvel0) for draw in draws]
         return np.concatenate([qpos for qpos, _ in drawn]), np.concatenate([qvel for _, qvel in drawn])
 
 
 def generator_states(seeding: Seeding) -> tuple[dict[str, Any], ...]:
-    """Copy where the generators are; JSON can hold it."""
+    """Return the states of the generators, as JSON values."""
     return tuple(dict(generator.bit_generator.state) for generator in seeding.generators)
 
 
 def restore_generators(seeding: Seeding, states: Sequence[dict[str, Any]]) -> None:
-    """Put the generators back to where they were.
+    """Restore the states of the generators.
 
     Raises:
-        ValueError: If there are not as many states as generators.
+        ValueError: If the numbers of states and generators differ.
     """
     if len(states) != len(seeding.generators):
         raise ValueError(f"there are {len(states)} random generators to restore, but {len(seeding.generators)} in use")

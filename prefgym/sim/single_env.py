@@ -24,8 +24,8 @@ class PoolEnv(gym.Env[Array, Array]):
         task: The task.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures.
-        width: Of pictures, in pixels.
-        height: Of pictures, in pixels.
+        width: Width of pictures, in pixels.
+        height: Height of pictures, in pixels.
         returns_metric: Whether the task's metric, if it has one, is returned in the place of the reward.
 
     Raises:
@@ -107,22 +107,22 @@ class PoolEnv(gym.Env[Array, Array]):
         return self._worlds.pool.state_size
 
     def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy what it takes to restore, continue and render the world later. Shape: (1, state_size).
+        """Copy the state from which the world can be restored, continued and rendered. Shape: (1, state_size).
 
         Args:
-            final: Whether the state before a reset is meant, until the next step.
+            final: Whether to return the state before a reset, until the next step.
         """
         return self._final if final and self._final is not None else self._worlds.pool.physics_state()
 
     def render(self) -> Any:  # noqa: ANN401
-        """Draw the world. Shape: (H, W, 3), uint8."""
+        """Render the world. Shape: (H, W, 3), uint8."""
         if self.render_mode is None:
             logger.warn("render() draws nothing without render_mode='rgb_array'")
             return None
         return self._render(self._worlds.pool.model, self.physics_state())[0]
 
     def close(self) -> None:
-        """Free the world, and whatever draws it; closing twice does nothing."""
+        """Free the world and the renderer; closing twice does nothing."""
         self._closed = True
         self._worlds.pool.close()
         self._render.close()

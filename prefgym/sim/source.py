@@ -1,4 +1,4 @@
-"""The one builder of environments: training, evaluation, pictures, demonstrations and checks all make them here."""
+"""The builder of environments for training, evaluation, pictures, demonstrations and checks."""
 
 import inspect
 import json
@@ -34,7 +34,7 @@ class EnvSource:
     """A builder of environments: an id, a specification or a function, looked up when it is first used.
 
     Each task of prefgym is simulated as one batch. All others, and tasks of prefgym with wrappers around them, are
-    made one by one and stepped one after the other.
+    separate environments that are stepped one after the other.
     """
 
     name: str
@@ -88,7 +88,7 @@ class EnvSource:
 
     @property
     def is_named(self) -> bool:
-        """Return whether the name alone leads to these environments, so that a file can keep them."""
+        """Return whether the name identifies these environments, so that a configuration file can hold them."""
         if isinstance(self.given, EnvSpec):
             registered = gym.registry.get(self.name)
             return registered is not None and registered.entry_point == self.given.entry_point
@@ -109,7 +109,7 @@ class EnvSource:
 
     @cached_property
     def max_episode_steps(self) -> int | None:
-        """Return the time limit of an episode; None where there is none."""
+        """Return the time limit of an episode; None without one."""
         with making(self):
             limit = self.cfg.kwargs.get("max_episode_steps", self.spec.max_episode_steps)
             if limit is None and self.spec.entry_point in (self.name, self.given):  # a function may set one itself
@@ -145,15 +145,15 @@ class EnvSource:
         Args:
             num_envs: Number of environments.
             reward: Reward of tasks of prefgym; all others return the task reward.
-            mode: When environments whose episode ended start the next one.
+            mode: Autoreset mode.
             num_threads: Threads of a batch.
-            dtype: Of the observations of tasks of prefgym.
-            seeding: How a batch is seeded; all others are seeded as Gymnasium does.
-            render_mode: As in `gym.make`.
+            dtype: Type of observations of tasks of prefgym.
+            seeding: Seeding of a batch; all others are seeded like Gymnasium's.
+            render_mode: Render mode of `gym.make`.
 
         Raises:
-            gymnasium.error.DependencyNotInstalled: If something that they need is missing.
-            UserError: If they cannot be made otherwise.
+            gymnasium.error.DependencyNotInstalled: If a package is missing.
+            UserError: If the environments cannot be made for another reason.
         """
         with making(self):
             if not self.is_batched:
@@ -201,17 +201,17 @@ class EnvSource:
             ours = {"reward": "task"}
         drawn = {} if render_mode is None else {"render_mode": render_mode}  # not all constructors take it
         with making(self):
-            # the checker would warn of what we cannot mend
+            # the checker would warn about environments of other packages
             env = gym.make(self.spec, disable_env_checker=True, **self._kwargs({**ours, **drawn}))
             for name in self.cfg.wrappers:
                 env = _wrapped(env, name)
         return with_physics(env)
 
     def _kwargs(self, own: Mapping[str, Any]) -> dict[str, Any]:
-        """Join the user's keyword arguments with those that are set here.
+        """Join the user's keyword arguments with those of prefgym.
 
         Raises:
-            UserError: If the user sets one of the latter.
+            UserError: If both have the same name.
         """
         if taken := sorted({*own} & {*self.cfg.kwargs}):
             raise UserError(f"--env.kwargs cannot set {taken[0]} of {self.name}: prefgym sets it itself.")
@@ -220,12 +220,12 @@ class EnvSource:
 
 @contextmanager
 def making(source: EnvSource) -> Generator[None]:
-    """Say in one sentence why environments cannot be made.
+    """Turn errors of making an environment into one sentence.
 
     Raises:
         gymnasium.error.DependencyNotInstalled: If a package is missing; the message has its name.
-        UserError: If they cannot be made otherwise, since nobody has registered them, since something else is missing,
-            or since they do not take the keyword arguments.
+        UserError: If the id is not registered, something else is missing, or the environment does not take the keyword
+            arguments.
     """
     name = source.name
     try:
@@ -233,8 +233,8 @@ def making(source: EnvSource) -> Generator[None]:
     except (UserError, gym.error.DependencyNotInstalled):
         raise
     except gym.error.UnregisteredEnv as error:
-        told = f"{str(error).rstrip('.')}; prefgym --import MODULE imports what registers it"
-        raise UserError(f"{name} cannot be made: {told}.") from error
+        hint = "prefgym --import MODULE imports a module that registers it"
+        raise UserError(f"{name} cannot be made: {str(error).rstrip('.')}; {hint}.") from error
     except (gym.error.Error, ImportError, mujoco.FatalError) as error:
         raise UserError(f"{name} cannot be made: {str(error).rstrip('.')}.") from error
     except (TypeError, ValueError) as error:
@@ -243,10 +243,10 @@ def making(source: EnvSource) -> Generator[None]:
                 near = did_you_mean(unknown[1], _parameters_of(source), "see its documentation")
                 raise UserError(f"{name} takes no keyword argument {unknown[1]!r}: {near}") from error
         elif source.cfg.kwargs:
-            told = " ".join(f"{key}={json.dumps(value)}" for key, value in source.cfg.kwargs.items())
-            raise UserError(f"{name} cannot be made with {told}: {str(error).rstrip('.')}.") from error
+            given = " ".join(f"{key}={json.dumps(value)}" for key, value in source.cfg.kwargs.items())
+            raise UserError(f"{name} cannot be made with {given}: {str(error).rstrip('.')}.") from error
         elif missing := re.search(r"missing \d+ required .*argument.*: (.*?)( was raised|$)", str(error)):
-            raise UserError(f"{name} cannot be made without {missing[1]}: give --env.kwargs NAME=VALUE.") from error
+            raise UserError(f"{name} cannot be made without {missing[1]}: pass --env.kwargs NAME=VALUE.") from error
         raise
 
 
@@ -254,14 +254,14 @@ def _wrapped(env: gym.Env[Any, Any], name: str) -> gym.Env[Any, Any]:
     """Put one of the user's wrappers around an environment.
 
     Raises:
-        UserError: If it is none, or takes more than an environment.
+        UserError: If it needs more arguments than an environment, or returns no environment.
     """
     wrapper = cast(MakeEnv, load_attribute(name))
     try:
         inspect.signature(wrapper).bind(env)
     except (TypeError, ValueError) as error:
-        told = "give a function that takes only the environment"
-        raise UserError(f"the wrapper {name} cannot be put around an environment ({error}): {told}.") from error
+        hint = "name a function that takes only the environment"
+        raise UserError(f"the wrapper {name} cannot be put around an environment ({error}): {hint}.") from error
     wrapped = wrapper(env)
     if not isinstance(cast(object, wrapped), gym.Env):
         raise UserError(f"the wrapper {name} returns no Gymnasium environment, but {type(wrapped).__name__}.")
@@ -269,7 +269,7 @@ def _wrapped(env: gym.Env[Any, Any], name: str) -> gym.Env[Any, Any]:
 
 
 def _parameters_of(source: EnvSource) -> Iterable[str]:
-    """Name the keyword arguments that an environment takes."""
+    """List the keyword arguments that an environment takes."""
     if source.is_batched:
         from prefgym.sim.vector_env import PoolVectorEnv
 
@@ -282,7 +282,7 @@ def _parameters_of(source: EnvSource) -> Iterable[str]:
 
 
 def _changes_of(spec: EnvSpec) -> dict[str, object]:
-    """Return the arguments in which a specification differs from the registered one, and which a file can keep."""
+    """Return the arguments in which a specification differs from the registered one, if a file can hold them."""
     registered = gym.registry.get(spec.id)
     if registered is None:
         return {}

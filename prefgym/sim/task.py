@@ -1,7 +1,7 @@
 """A task: data about a MuJoCo model, and formulas over arrays that serve NumPy and torch alike.
 
-A formula gets the task it belongs to, what it may read of the worlds, and the array module `xp` (numpy or torch).
-Whatever it reads has the world axis first, so one call computes all worlds.
+A formula gets its task, the fields of the worlds that it reads, and the array module `xp` (numpy or torch). All fields
+have the world axis first, so one call computes all worlds.
 """
 
 from collections.abc import Callable, Mapping
@@ -21,15 +21,15 @@ class StateSampler(Protocol):
     """Random numbers for initial states."""
 
     def uniform(self, low: Bounds, high: Bounds, size: tuple[int, int]) -> Array:
-        """Draw uniformly from [low, high); the bounds may differ by column."""
+        """Sample uniformly from [low, high); the bounds may differ by column."""
         ...
 
     def standard_normal(self, size: tuple[int, int]) -> Array:
-        """Draw from the normal distribution with mean 0 and variance 1."""
+        """Sample from the normal distribution with mean 0 and variance 1."""
         ...
 
     def until(self, accept: Callable[[Array], Array], sample: Callable[[int], Array], num: int) -> Array:
-        """Draw `num` rows with `sample`, and those again that are not accepted."""
+        """Sample `num` rows, and resample those that `accept` refuses."""
         ...
 
 
@@ -52,13 +52,13 @@ class ObservationPart:
     field: str
     """MjData field, written as in `TaskSpec.reads`."""
     first: int = 0
-    """First row of the field that is seen: a position, a velocity, a body; of one body, a number."""
+    """First observed row of the field: a position, a velocity, a body; of one body, a number."""
     last: int | None = None
-    """Row before which that ends; None for all."""
+    """End of the observed rows, exclusive; None for all."""
     less: str = ""
     """Field that is subtracted."""
     through: str = ""
-    """`sine` or `cosine`, where that is seen."""
+    """`sine` or `cosine`, if the observation has that of the number."""
     within: str = ""
     """Name of the range to which it is clipped."""
 
@@ -75,15 +75,15 @@ class Position(Protocol):
     """The point whose velocity the task rewards."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
-        """Return it. Shape: (N, 1) for x, (N, 2) for x and y, in m."""
+        """Return the point. Shape: (N, 1) for x, (N, 2) for x and y, in m."""
         ...
 
 
 class Terminated(Protocol):
-    """Whether the state the step led to is final."""
+    """Predicate: whether the state after the step is final."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
-        """Return it. Shape: (N,), bool."""
+        """Return whether each state is final. Shape: (N,), bool."""
         ...
 
 
@@ -99,7 +99,7 @@ class MetricBegin(Protocol):
     """The memory of a metric when an episode starts."""
 
     def __call__(self, task: "TaskSpec", views: Views, xp: ModuleType, /) -> Array:
-        """Return it. Shape: (N, any), no columns where there is no memory; it may be a view."""
+        """Return the memory. Shape: (N, any), no columns without a memory; it may be a view."""
         ...
 
 
@@ -135,7 +135,7 @@ class Initial(Protocol):
     def __call__(
         self, task: "TaskSpec", sample: StateSampler, num: int, qpos0: Array, qvel0: Array, /
     ) -> tuple[Array, Array]:
-        """Draw `num` initial states. Shapes: (num, nq) and (num, nv)."""
+        """Sample `num` initial states. Shapes: (num, nq) and (num, nv)."""
         ...
 
 
@@ -144,11 +144,11 @@ class StepFacts:
     """Facts about a step, beside the state after it."""
 
     action: Array
-    """Not clipped. Shape: (N, A)."""
+    """Actions, not clipped. Shape: (N, A)."""
     velocity: Array
-    """How fast the position moved, in m/s. Shape: (N, D), where D is 0 in tasks without a position."""
+    """Velocity of the position, in m/s. Shape: (N, D), where D is 0 in tasks without a position."""
     terminated: Array
-    """Shape: (N,), bool."""
+    """Whether the state after the step is final. Shape: (N,), bool."""
 
 
 def sum_in_order(terms: Mapping[str, Array]) -> Array:
@@ -197,9 +197,9 @@ class TaskSpec:
     safe_speed: float | None = None
     """Speed up to which running is safe, in m/s: that of Safety-Gymnasium's task of this name, version 1."""
     camera: Mapping[str, Any] = field(default_factory=dict[str, Any])
-    """Where pictures are taken from: fields of mujoco.MjvCamera."""
+    """Camera of the pictures: fields of mujoco.MjvCamera."""
     task_description: str = ""
-    """The task in a sentence, where there is no reward."""
+    """Task description, one sentence, of a task without a reward."""
     metric: Metric | None = None
     """The metric of evaluation; None for the reward."""
     factors: tuple[Factor, ...] = ()
@@ -231,14 +231,14 @@ class TaskSpec:
 
     @property
     def safe_limit(self) -> float | None:
-        """Return factor `reward_forward` at the safe speed; None where no safe speed is known."""
+        """Return factor `reward_forward` at the safe speed; None if no safe speed is known."""
         if self.safe_speed is None or "forward" not in self.weights:
             return None
         return self.safe_speed * self.weights["forward"]
 
     @property
     def about(self) -> dict[str, str]:
-        """Entries of the metadata of its environments: the description and the metric, where there is no reward."""
+        """Entries of the metadata of its environments: description and metric of a task without a reward."""
         return {} if self.metric is None else {"task_description": self.task_description, "metric": self.metric.name}
 
     @property

@@ -33,13 +33,13 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
     Args:
         task: The task.
         num_envs: Number of worlds N.
-        device: As torch names it.
+        device: Torch device.
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
         autoreset_mode: SAME_STEP; there is no other.
         compiled: Whether torch compiles the formulas; None does so on GPUs.
         render_mode: "rgb_array", or None for no pictures from `render`.
-        width: Of pictures, in pixels.
-        height: Of pictures, in pixels.
+        width: Width of pictures, in pixels.
+        height: Height of pictures, in pixels.
         **pool: Settings of `WarpPool`.
 
     Raises:
@@ -131,8 +131,8 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         self._terms, self._obs, self._position = terms, final_obs, position
         self._restart(ended)
         infos: dict[str, Any] = {"final_obs": final_obs.clone(), "_final_obs": ended.clone()}
-        told = dict(zip(("x_velocity", "y_velocity"), velocity.unbind(-1)))
-        infos |= _divided({**told, **terms}, ended)
+        velocities = dict(zip(("x_velocity", "y_velocity"), velocity.unbind(-1)))
+        infos |= _divided({**velocities, **terms}, ended)
         return self._obs.clone(), reward.clone(), terminated, truncated, infos
 
     def _restart(self, mask: Tensor) -> None:
@@ -203,7 +203,7 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         return {name: term.clone() for name, term in self._terms.items()}
 
     def snapshot(self) -> State:
-        """Copy the whole state, so that `restore` goes on from there."""
+        """Copy the whole state, for `restore`."""
         named = {"obs": self._obs, "position": self._position, "elapsed": self._elapsed, "seeds": self._sampler.seeds}
         tensors = {name: value.clone() for name, value in (named | {"episode": self._sampler.episode}).items()}
         terms = {name: term.clone() for name, term in self._terms.items()}
@@ -211,10 +211,10 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         return {"pool": self.pool.snapshot(), "terms": terms, "started": self._started, **tensors, **final}
 
     def restore(self, snapshot: State) -> None:
-        """Go on from a snapshot, of this or of an equal environment.
+        """Continue from a snapshot, of this or of an equal environment.
 
         Raises:
-            ValueError: If the snapshot is of other worlds.
+            ValueError: If the snapshot belongs to other worlds.
         """
         self.pool.restore(snapshot["pool"])
         self._obs, self._position, self._elapsed, self._sampler.seeds, self._sampler.episode = (
@@ -230,12 +230,12 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         return self.snapshot()
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned, as `restore` does."""
+        """Restore the state that `state_dict` returned, as `restore` does."""
         self.restore(state)
 
 
 def _divided(values: dict[str, Tensor], ended: Tensor) -> dict[str, Any]:
-    """Put values into the infos of worlds that go on, and into `final_info` of those that ended; zeros elsewhere."""
+    """Put values into the infos of running worlds, and into `final_info` of those that ended; zeros elsewhere."""
     if not values:
         return {}
     every = torch.stack(list(values.values()))

@@ -1,6 +1,6 @@
-"""Environments that are not ours, as vectors of worlds: flat observations, and states where MuJoCo simulates them.
+"""Environments of other packages as vector environments: flat observations, and physics states if MuJoCo has them.
 
-Others can be asked to draw themselves.
+Environments without physics states can render themselves.
 """
 
 import importlib
@@ -30,11 +30,11 @@ PROVIDERS: dict[str, Callable[[], None]] = {
     "gymnasium_robotics": compat.compare_joint_types_with_numpy,
     "shimmy": compat.forget_missing_fields,
 }
-"""Packages that register environments when they are imported, and what they lack."""
+"""Packages that register environments when they are imported, with the fixes that they need."""
 
 
 def find(env_id: str) -> EnvSpec:
-    """Look an environment up; packages that are known to register some are imported if it takes that, and mended.
+    """Look an environment up; import and fix the package that registers it, if that package is known.
 
     Raises:
         gymnasium.error.Error: If it is not registered.
@@ -49,7 +49,7 @@ def find(env_id: str) -> EnvSpec:
 
 
 def mend() -> None:
-    """Give the packages that are imported what they lack."""
+    """Apply the fixes of the packages that are imported."""
     for provider, mend_it in PROVIDERS.items():
         if provider in sys.modules:
             mend_it()
@@ -75,9 +75,9 @@ def make_vector(
     Args:
         env_id: Any id; the package that registers it is imported if it is known.
         num_envs: Number of environments.
-        mode: When environments are reset.
-        render_mode: As in `gym.make`.
-        **settings: What else `gym.make` takes.
+        mode: Autoreset mode.
+        render_mode: Render mode of `gym.make`.
+        **settings: Further arguments of `gym.make`.
 
     Raises:
         gymnasium.error.Error: If it is not registered.
@@ -95,9 +95,9 @@ def vector_of(make: Callable[[], gym.Env[Any, Any]], num_envs: int, mode: Autore
     """Make environments with a function, stepped one after the other.
 
     Args:
-        make: Makes one of them, as `with_physics` returns it.
+        make: Function that makes one environment, as `with_physics` returns it.
         num_envs: Number of environments.
-        mode: When environments are reset.
+        mode: Autoreset mode.
     """
     probe = make()
     kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
@@ -126,24 +126,24 @@ def with_physics(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
 
 
 def draw(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], height: int) -> Frames:
-    """Let worlds draw themselves as they are now, and make the pictures smaller.
+    """Render worlds in their current state, and shrink the pictures.
 
     Args:
-        env: Made with `render_mode="rgb_array"`; a single environment counts as one world.
-        height: Pictures are this high, or as high as they were drawn if that is less.
+        env: Environment with `render_mode="rgb_array"`; a single environment counts as one world.
+        height: Largest height of the pictures, in pixels.
 
     Returns:
         Pictures of even height and width, as videos need. Shape: (N, H, W, 3).
 
     Raises:
-        ValueError: If what is drawn is no picture.
+        ValueError: If the environment returns no picture.
     """
     drawn = cast(Any, env.render())
     return np.stack([shrink(picture, height) for picture in (drawn if isinstance(env, VectorEnv) else (drawn,))])
 
 
 def shrink(picture: Any, height: int) -> Frames:  # noqa: ANN401
-    """Make a picture smaller, in proportion, and its sizes even. Shape: (H, W, 3).
+    """Shrink a picture in proportion, to even sizes. Shape: (H, W, 3).
 
     >>> shrink(np.zeros((400, 600, 3), np.uint8), 96).shape
     (96, 144, 3)
@@ -151,7 +151,7 @@ def shrink(picture: Any, height: int) -> Frames:  # noqa: ANN401
     (84, 84, 3)
 
     Raises:
-        ValueError: If it is none.
+        ValueError: If it is no picture.
     """
     from PIL import Image
 
@@ -174,7 +174,7 @@ class World(gym.Wrapper[Any, Any, Any, Any]):
 
     @property
     def has_physics(self) -> bool:
-        """Return whether MuJoCo simulates it, so that it can tell its state."""
+        """Return whether MuJoCo simulates the environment, so that it has physics states."""
         return isinstance(self._physics()[0], mujoco.MjModel)
 
     def _physics(self) -> tuple[Any, Any]:
@@ -185,12 +185,12 @@ class World(gym.Wrapper[Any, Any, Any, Any]):
 
     @property
     def model(self) -> Any:  # noqa: ANN401
-        """Return what the states are states of."""
+        """Return the model of the states."""
         return self._physics()[0]
 
     @property
     def camera(self) -> Mapping[str, Any]:
-        """Return where pictures are taken from: as the environment says, by the model's first camera, or from afar."""
+        """Return the camera: that of the environment, the first one of the model, or a distant one."""
         drawer = getattr(self.unwrapped, "mujoco_renderer", None)
         if config := getattr(drawer, "default_cam_config", None):
             return {"trackbodyid": -1, **config}
@@ -203,10 +203,10 @@ class World(gym.Wrapper[Any, Any, Any, Any]):
         return mujoco.mj_stateSize(self.model, STATE_SPEC) + self.model.site_pos.size
 
     def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy what it takes to draw the world: its state, and where its sites are, which may mark goals.
+        """Copy the data that rendering needs: the state, and the positions of sites, which may mark goals.
 
         Args:
-            final: Whether the state before a reset is meant, until the next step.
+            final: Whether to return the state before a reset, until the next step.
 
         Returns:
             `STATE_SPEC`, then the positions of the sites. Shape: (1, S).
@@ -219,7 +219,7 @@ class World(gym.Wrapper[Any, Any, Any, Any]):
         return np.concatenate([state, model.site_pos.ravel()])[None]
 
     def factors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return no terms: what the reward is made of is not known."""
+        """Return no factors, since the terms of the reward are not known."""
         return {}
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
@@ -227,11 +227,11 @@ class World(gym.Wrapper[Any, Any, Any, Any]):
         self._final = self.physics_state() if self._is_running and self.has_physics else None
         self._is_running = True
         if seed is not None and (task := getattr(getattr(self.unwrapped, "_env", None), "task", None)) is not None:
-            task.random.seed(seed)  # shimmy 2.0.1 seeds a generator that dm_control does not look at
-        told = self.env.reset(seed=seed, options=options)
+            task.random.seed(seed)  # shimmy 2.0.1 seeds a generator that dm_control does not use
+        first = self.env.reset(seed=seed, options=options)
         if mark_goal := getattr(self.unwrapped, "_render_callback", None):
             mark_goal()  # Gymnasium-Robotics moves the mark only when it draws
-        return told
+        return first
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:  # noqa: ANN401
         """Take a step."""
@@ -240,14 +240,14 @@ class World(gym.Wrapper[Any, Any, Any, Any]):
 
 
 class PhysicsVectorEnv(SyncVectorEnv):
-    """Worlds that MuJoCo simulates, and that tell their states."""
+    """Worlds that MuJoCo simulates, with their physics states."""
 
     @property
     def _worlds(self) -> list[HasPhysics]:
-        return [told for env in self.envs if (told := physics_of(env)) is not None]
+        return [world for env in self.envs if (world := physics_of(env)) is not None]
 
     def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy the states of all worlds; `final` gives those before a reset within the last step. Shape: (N, S)."""
+        """Copy the states of all worlds; with `final`, those before a reset within the last step. Shape: (N, S)."""
         return np.concatenate([world.physics_state(final) for world in self._worlds])
 
     @property
@@ -257,12 +257,12 @@ class PhysicsVectorEnv(SyncVectorEnv):
 
     @property
     def model(self) -> Any:  # noqa: ANN401
-        """Return what the states are states of."""
+        """Return the model of the states."""
         return self._worlds[0].model
 
     @property
     def camera(self) -> Mapping[str, Any]:
-        """Return where pictures are taken from."""
+        """Return the camera of the pictures."""
         return self._worlds[0].camera
 
     @property
@@ -271,22 +271,22 @@ class PhysicsVectorEnv(SyncVectorEnv):
         return getattr(self._worlds[0], "task", None)
 
     def factors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return the factors of the last step, before any reset, where worlds tell them. Shape of each: (N,)."""
-        told = [world.factors() for world in self._worlds]
-        return {name: np.concatenate([world[name] for world in told]) for name in told[0]}
+        """Return the factors of the last step, before any reset, if worlds have them. Shape of each: (N,)."""
+        factors = [world.factors() for world in self._worlds]
+        return {name: np.concatenate([each[name] for each in factors]) for name in factors[0]}
 
 
 class StatefulVectorEnv(PhysicsVectorEnv):
-    """Worlds that can go on where others like them were stopped; which they do only after a first reset."""
+    """Worlds that can be resumed, after a first reset."""
 
     def state_dict(self) -> State:
-        """Return the state to resume from: of each world, its steps since the last reset, and who is reset next."""
+        """Return the state to resume from: that of each world, its steps since the last reset, and pending resets."""
         worlds = {str(index): cast(Stateful, env.unwrapped).state_dict() for index, env in enumerate(self.envs)}
         steps = [env.get_wrapper_attr("_elapsed_steps") for env in self.envs]
         return {"worlds": worlds, "steps": steps, "autoreset": self._autoreset_envs}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         for index, (env, steps) in enumerate(zip(self.envs, state["steps"], strict=True)):
             cast(Stateful, env.unwrapped).load_state_dict(state["worlds"][str(index)])
             env.set_wrapper_attr("_elapsed_steps", steps)

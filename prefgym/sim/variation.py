@@ -13,7 +13,7 @@ FloatArray = npt.NDArray[np.float64]
 
 @dataclass(frozen=True, kw_only=True)
 class Variation:
-    """How far worlds differ from the model; each is drawn once, when they are made.
+    """Ranges of the factors by which worlds differ from the model; they are sampled once, when worlds are made.
 
     Raises:
         ValueError: If a factor is not positive, or the smallest is above the largest.
@@ -24,7 +24,7 @@ class Variation:
     friction: tuple[Positive, Positive] = (1.0, 1.0)
     """Smallest and largest factor on the friction of all geoms of a world."""
     seed: Seed = 0
-    """Of the draws: a world has the same factors on every back end, however many others there are."""
+    """Seed: a world has the same factors on every back end, for any number of worlds."""
 
     def __post_init__(self) -> None:
         check(self)
@@ -34,7 +34,7 @@ class Variation:
                 raise ValueError(f"{name} must have its smallest factor first, not {low} and {high}")
 
     def models(self, model: MjModel, num_worlds: int) -> dict[str, FloatArray]:
-        """Draw fields of the model for each world; those that stay as they are, are left out. Shape: (N, ...)."""
+        """Sample fields of the model for each world; unchanged fields are left out. Shape: (N, ...)."""
         fields: dict[str, FloatArray] = {}
         if self.mass != (1.0, 1.0):
             factor = self._factors(0, num_worlds, model.nbody, self.mass)
@@ -46,5 +46,5 @@ class Variation:
         return fields
 
     def _factors(self, kind: int, num_worlds: int, count: int, between: tuple[float, float]) -> FloatArray:
-        """Draw factors uniformly, a row for each world, that do not depend on how many rows there are."""
+        """Sample factors uniformly, a row for each world; rows do not depend on the number of worlds."""
         return np.random.default_rng((self.seed, kind)).uniform(*between, (num_worlds, count))

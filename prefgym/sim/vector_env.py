@@ -32,7 +32,7 @@ class VectorSnapshot:
     arrays: dict[str, Array]
     """Arrays by name."""
     generators: tuple[dict[str, Any], ...]
-    """Where the random generators are."""
+    """States of the random generators."""
     started: bool
     """Whether there was a reset."""
 
@@ -53,15 +53,15 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
         max_episode_steps: Actions after which an episode is truncated; None for the task's own limit, -1 for none.
         num_threads: Threads that step the worlds, the caller's included; None for one per CPU this process may use.
             Results do not depend on it.
-        seeding: "fast" draws all initial states from one generator, "parity" has a generator for each world and draws
-            as Gymnasium does.
-        autoreset_mode: When worlds whose episode ended start the next one.
+        seeding: "fast" samples all initial states from one generator, "parity" has a generator for each world and
+            samples like Gymnasium.
+        autoreset_mode: Autoreset mode of Gymnasium.
         dtype: Type of observations: float64 or float32.
         render_mode: "rgb_array", or None for no pictures from `render`.
-        width: Of pictures, in pixels.
-        height: Of pictures, in pixels.
+        width: Width of pictures, in pixels.
+        height: Height of pictures, in pixels.
         returns_metric: Whether the task's metric, if it has one, is returned in the place of the reward.
-        variation: How the masses and the friction of the worlds differ; None for not at all.
+        variation: Variation of masses and friction; None for equal worlds.
 
     Raises:
         ValueError: If an argument is out of range or unknown.
@@ -129,10 +129,10 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
         return self._observation(), masked(self._worlds.state_info(), mask)
 
     def step(self, actions: Array) -> Step:
-        """Take an action in every world; worlds whose episode ended are reset as the autoreset mode says.
+        """Take an action in every world; reset worlds whose episode ended, by the autoreset mode.
 
         Args:
-            actions: Not clipped. Shape: (N, A).
+            actions: Actions, not clipped. Shape: (N, A).
 
         Returns:
             Observations (N, O), rewards, whether the state is final, whether the time is up (N,), and infos.
@@ -229,10 +229,10 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
         return VectorSnapshot(arrays=arrays, generators=generator_states(self._seeding), started=self._started)
 
     def restore(self, snapshot: VectorSnapshot) -> None:
-        """Continue from a snapshot, of this or of an equal environment, as if nothing had happened since.
+        """Restore a snapshot of this or of an equal environment.
 
         Raises:
-            ValueError: If the snapshot is of other worlds, or of another seeding.
+            ValueError: If the snapshot belongs to other worlds, or to another seeding.
         """
         restore_generators(self._seeding, snapshot.generators)
         self._worlds.restore(snapshot.arrays)
@@ -248,6 +248,6 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
         return {"arrays": snapshot.arrays, "generators": list(snapshot.generators), "started": snapshot.started}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned, as `restore` does."""
+        """Restore the state that `state_dict` returned, as `restore` does."""
         arrays = {name: np.asarray(array) for name, array in state["arrays"].items()}
         self.restore(VectorSnapshot(arrays=arrays, generators=tuple(state["generators"]), started=state["started"]))

@@ -1,7 +1,7 @@
-"""Many MuJoCo worlds on a GPU: a pool on MuJoCo Warp, with tensors in the place of arrays.
+"""Many MuJoCo worlds on a GPU: a pool on MuJoCo Warp, with tensors instead of arrays.
 
-Nothing here waits for the device: a step is one captured graph, a reset another one, and where worlds are chosen, masks
-choose them. Numbers are single precision.
+Nothing here synchronises with the device: a step is one captured graph, a reset another one, and masks select worlds.
+Numbers are single precision.
 """
 
 import importlib
@@ -40,10 +40,10 @@ class WarpPool:
     Args:
         task: The task.
         num_worlds: Number of worlds N.
-        device: As torch and Warp name it: `cuda`, `cuda:1`, or `cpu`, which is slow, and there for tests.
+        device: Device of torch and Warp: `cuda`, `cuda:1`, or `cpu`, which is slow and meant for tests.
         num_contacts: Contacts a world may have on the average; None for the task's own number.
         num_constraints: Constraints each world may have; None for the task's own number.
-        variation: How worlds differ; None for not at all.
+        variation: Variation of masses and friction; None for equal worlds.
 
     Raises:
         ValueError: If there are no worlds, contacts or constraints, the device cannot be used, the model has a solver
@@ -71,22 +71,22 @@ class WarpPool:
             "njmax": task.num_constraints if num_constraints is None else num_constraints,
         }
         if min(sizes.values()) < 1:
-            told = f"{sizes['nconmax']} and {sizes['njmax']}"
-            raise ValueError(f"there must be room for at least one contact and one constraint, not {told}")
+            room = f"{sizes['nconmax']} and {sizes['njmax']}"
+            raise ValueError(f"there must be room for at least one contact and one constraint, not {room}")
         self._varied = {} if variation is None else variation.models(self.model, num_worlds)
         try:
             self._make(sizes)
         except RuntimeError as error:  # torch's and Warp's words for too little memory
             if "memory" not in str(error) and "Failed to allocate" not in str(error):
                 raise
-            told = f"{num_worlds} worlds of {task.name} do not fit into the memory of {device}"
-            raise ValueError(f"{told}: make fewer, or give them fewer contacts and constraints") from error
+            needed = f"{num_worlds} worlds of {task.name} do not fit into the memory of {device}"
+            raise ValueError(f"{needed}: make fewer worlds, or lower num_contacts and num_constraints") from error
 
     def _make(self, sizes: dict[str, int]) -> None:
         with wp.ScopedDevice(self._wp_device):
             follow = _FOLLOW if "body_mass" in self._varied else ()
             self._m: Any = mjw.put_model(self.model, dict.fromkeys((*self._varied, *follow), self.num_worlds))
-            self._m.opt.warn_overflow = 0  # told by `check`, not printed by every world
+            self._m.opt.warn_overflow = 0  # `check` raises it; the simulator would print it for every world
             self._m.callback.contactfilter = align_frames
             self._d: Any = mjw.make_data(self.model, nworld=self.num_worlds, **sizes)
             for name, values in self._varied.items():
@@ -117,7 +117,7 @@ class WarpPool:
         self._step()
 
     def reset(self, mask: Tensor, qpos: Tensor, qvel: Tensor) -> None:
-        """Put the worlds in `mask` to new states; all else about them starts from zero.
+        """Put the worlds in `mask` to new states; all other fields start from zero.
 
         Args:
             mask: Shape: (N,), bool.
@@ -130,7 +130,7 @@ class WarpPool:
         self._derive(mask)
 
     def physics_state(self) -> Tensor:
-        """Copy what it takes to restore, continue and render worlds later. Shape: (N, state_size), float32."""
+        """Copy the states from which worlds can be restored and rendered. Shape: (N, state_size), float32."""
         return torch.cat([self._state[name].view(self.num_worlds, -1) for name in PHYSICS_STATE], -1)
 
     def put(self, mask: Tensor, state: Tensor) -> None:
@@ -147,26 +147,26 @@ class WarpPool:
         self._derive(mask)
 
     def snapshot(self) -> dict[str, Tensor]:
-        """Copy all that a step depends on."""
+        """Copy all fields that a step depends on."""
         return {name: value.clone() for name, value in self._state.items()}
 
     def restore(self, snapshot: dict[str, Tensor]) -> None:
         """Put all worlds back to a snapshot. Derived fields in `views` follow at the next step.
 
         Raises:
-            ValueError: If the snapshot is of other worlds.
+            ValueError: If the snapshot belongs to other worlds.
         """
         for name, value in self._state.items():
             if snapshot[name].shape != value.shape:
-                told = f"{name} of shape {tuple(snapshot[name].shape)}, these worlds need {tuple(value.shape)}"
-                raise ValueError(f"the snapshot has {told}")
+                found = f"{name} of shape {tuple(snapshot[name].shape)}, these worlds need {tuple(value.shape)}"
+                raise ValueError(f"the snapshot has {found}")
             value.copy_(snapshot[name])
 
     def check(self) -> None:
-        """See that no world had more contacts or constraints than there is room for; this waits for the device.
+        """Check that no world had more contacts or constraints than there is room for; this synchronises.
 
         Raises:
-            SimulationError: If one had since the last call: forces were left out.
+            SimulationError: If a world had since the last call, so that forces were left out.
         """
         over = self._overflow.to("cpu", copy=True).numpy() & _ROOM
         if not over.any():
@@ -180,7 +180,7 @@ class WarpPool:
         )
 
     def close(self) -> None:
-        """Free what the pool holds; closing twice does nothing."""
+        """Free the memory of the pool; closing twice does nothing."""
         self._wait()
         self.views, self._state, self._derived, self._contact_forces = {}, {}, [], None
         self._step = self._forward = lambda: None
@@ -196,14 +196,14 @@ class WarpPool:
         mjw.forward(self._m, self._d)
 
     def _captured(self, run: Callable[[], None]) -> Callable[[], None]:
-        """Capture what a function launches as a graph for torch's stream; a CPU runs it anew each time."""
+        """Capture the kernels of a function as a graph for torch's stream; a CPU calls the function each time."""
 
         def eagerly() -> None:
             with wp.ScopedDevice(self._wp_device):
                 run()
 
         self._wait()
-        eagerly()  # compiles what is launched, which a capture cannot
+        eagerly()  # compiles the kernels, which a capture cannot
         if self.device.type != "cuda":
             return eagerly
         self._wait()
@@ -215,7 +215,7 @@ class WarpPool:
                 stream = wp.stream_from_torch(torch.cuda.current_stream(self.device))
                 wp.capture_launch(capture.graph, stream=stream)
 
-        launch()  # the first launch takes memory, and is to fail here if there is too little
+        launch()  # the first launch allocates memory, and must fail here if there is too little
         self._wait()
         return launch
 
@@ -249,8 +249,8 @@ class WarpPool:
     def _constant(self, name: str) -> Tensor:
         field, _, row = name.partition("/")
         is_own = field in self._varied
-        told = self._varied[field] if is_own else getattr(self.model, field)
-        array = torch.tensor(told, dtype=torch.float32, device=self.device)
+        values = self._varied[field] if is_own else getattr(self.model, field)
+        array = torch.tensor(values, dtype=torch.float32, device=self.device)
         if not row:
             return array
         return array[:, self._id(field, row)] if is_own else array[self._id(field, row)]

@@ -1,4 +1,4 @@
-"""Devices and models that MuJoCo Warp can simulate, and one sentence for those that it cannot."""
+"""Check that MuJoCo Warp can use a device and simulate a model."""
 
 from typing import Any
 
@@ -9,14 +9,14 @@ from prefgym.sim.gl import MjModel, mujoco
 from prefgym.sim.task import TaskSpec
 
 wp: Any = warp
-wp.config.log_level = wp.LOG_ERROR  # or it prints what it is, and each kernel that it compiles
+wp.config.log_level = wp.LOG_ERROR  # otherwise it prints its version, and each kernel that it compiles
 
 
 def find_device(name: str) -> tuple[torch.device, Any]:
     """Find a device by its name: torch's and Warp's.
 
     Raises:
-        ValueError: If it cannot be used, with a sentence on how to go on.
+        ValueError: If it cannot be used; the message names an alternative.
     """
     wp.init()
     try:
@@ -30,7 +30,7 @@ def find_device(name: str) -> tuple[torch.device, Any]:
     if getattr(torch.version, "cuda", None) is None:
         raise ValueError("this torch is built for CPUs only: install a CUDA build of it, or use backend='cpu'")
     if not torch.cuda.is_available() or (device.index or 0) >= torch.cuda.device_count():
-        raise ValueError(f"no GPU {name!r} is to be had here: see what nvidia-smi says, or use backend='cpu'")
+        raise ValueError(f"no GPU {name!r} is available: see nvidia-smi, or use backend='cpu'")
     if not wp.is_cuda_available():
         raise ValueError("torch can use this GPU, and Warp cannot: its NVIDIA driver is too old, see docs/gpu.md")
     device = torch.device("cuda", device.index if ":" in name else torch.cuda.current_device())
@@ -41,10 +41,10 @@ def check_solver(task: TaskSpec, model: MjModel) -> None:
     """Check that MuJoCo Warp has the solver of a task's model.
 
     Raises:
-        ValueError: If it has not, with a sentence on how to go on.
+        ValueError: If it has not; the message names an alternative.
     """
     if model.opt.solver == mujoco.mjtSolver.mjSOL_PGS:
-        told = f"{task.name} is solved by PGS, which is not on GPUs"
+        reason = f"{task.name} uses the PGS solver, which MuJoCo Warp lacks"
         raise ValueError(
-            f"{told}: use backend='cpu', or a task with Newton's solver, such as prefgym/HumanoidNewton-v0"
+            f"{reason}: use backend='cpu', or a task with Newton's solver, such as prefgym/HumanoidNewton-v0"
         )

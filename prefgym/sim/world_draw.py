@@ -1,7 +1,7 @@
-"""Random numbers on a device, a stream for each world and episode: drawn by counting, without a look at the host.
+"""Random numbers on a device, a stream for each world and episode: counter-based, without a synchronisation.
 
-A number is a hash of the world's seed, the episode and the place of the number in it, so that a world starts its
-episodes alike, however many others there are, and wherever they are in theirs.
+A number is a hash of the world's seed, the episode and its index in the episode. So the episodes of a world do not
+depend on the number of worlds, nor on their episodes.
 """
 
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from prefgym.sim.task import Bounds
 _GOLDEN = -7046029254386353131  # 2^64 / golden ratio, as a signed number
 _FIRST, _SECOND = -4658895280553007687, -7723592293110705685
 CANDIDATES = 32
-"""Draws where some are refused; the chance that all are is below 1e-13 where 38 % are."""
+"""Samples per row of rejection sampling; at a rejection rate of 38 % all fail with probability below 1e-13."""
 
 
 def scrambled(x: Tensor) -> Tensor:
@@ -37,7 +37,7 @@ def _shifted(x: Tensor, bits: int) -> Tensor:
 
 
 class WorldSampler:
-    """Draws initial states of all worlds; what a world draws depends on its seed and on its episode alone.
+    """Samples initial states of all worlds; those of a world depend on its seed and its episode alone.
 
     Implements `prefgym.sim.task.StateSampler` for `num` = N.
     """
@@ -49,7 +49,7 @@ class WorldSampler:
         self._drawn = 0
 
     def seed(self, seed: Seed, mask: Tensor) -> None:
-        """Give the worlds in `mask` new seeds: world i `seed + i`, or `seed[i]` of a list; None lets them go on.
+        """Seed the worlds in `mask`: world i with `seed + i`, or `seed[i]` of a list; None keeps their streams.
 
         Raises:
             ValueError: If a list does not have a seed for each world.
@@ -68,31 +68,31 @@ class WorldSampler:
         self.episode = torch.where(mask, 0, self.episode)
 
     def begin(self, mask: Tensor) -> None:
-        """Begin new episodes in the worlds in `mask`, in which the first number is drawn next."""
+        """Begin new episodes in the worlds in `mask`, at the first number of their streams."""
         self.episode = self.episode + mask
         self._drawn = 0
 
     def uniform(self, low: Bounds, high: Bounds, size: tuple[int, int]) -> Tensor:
-        """Draw uniformly from [low, high); the bounds may differ by column. Shape: (N, n)."""
+        """Sample uniformly from [low, high); the bounds may differ by column. Shape: (N, n)."""
         unit = self._unit(size[1])
         if isinstance(low, tuple) and isinstance(high, tuple):
-            # column by column: bounds as a tensor would be copied to the device, which waits for it
+            # column by column: copying bounds as a tensor to the device would synchronise
             return torch.stack([a + (b - a) * x for a, b, x in zip(low, high, unit.unbind(-1))], -1)
         assert not isinstance(low, tuple) and not isinstance(high, tuple)
         return low + (high - low) * unit
 
     def standard_normal(self, size: tuple[int, int]) -> Tensor:
-        """Draw from the normal distribution with mean 0 and variance 1. Shape: (N, n)."""
+        """Sample from the normal distribution with mean 0 and variance 1. Shape: (N, n)."""
         u, v = self._unit(size[1]), self._unit(size[1])
         # sqrt(-2 log u) cos(2 pi v)   (Box, Muller 1958), with u in (0, 1]
         return (-2 * torch.log1p(-u)).sqrt() * torch.cos(2 * pi * v)
 
     def until(self, accept: Callable[[Tensor], Tensor], sample: Callable[[int], Tensor], num: int) -> Tensor:
-        """Draw rows until they are accepted: here a number of times, of which the first that is counts.
+        """Sample each row a fixed number of times, and take its first accepted sample.
 
         Args:
-            accept: Says which rows are. Shapes: (..., n) to (...,).
-            sample: Draws so many rows. Shape: (N, n).
+            accept: Predicate of rows. Shapes: (..., n) to (...,).
+            sample: Function that samples rows. Shape: (N, n).
             num: N.
 
         Returns:
@@ -103,7 +103,7 @@ class WorldSampler:
         return drawn[first, torch.arange(num, device=first.device)]
 
     def _unit(self, count: int) -> Tensor:
-        """Draw from [0, 1) with 24 bits. Shape: (N, count)."""
+        """Sample from [0, 1) with 24 bits. Shape: (N, count)."""
         places = torch.arange(self._drawn, self._drawn + count, device=self.seeds.device)
         self._drawn += count
         stream = scrambled(scrambled(self.seeds + _GOLDEN) + self.episode * _GOLDEN)

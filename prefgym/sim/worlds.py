@@ -21,14 +21,14 @@ class Worlds:
     """Worlds of one task on the CPU; knows nothing of episodes.
 
     A step is `step`, then `evaluate` and `observe`. `evaluate` leaves new arrays in `reward`, `terminated` and `terms`;
-    `observe` refreshes the buffer `observation`, which whoever hands it out copies.
+    `observe` refreshes the buffer `observation`, which callers must copy.
 
     Args:
         task: The task.
         num_worlds: Number of worlds N.
         num_threads: Threads that step them; None for one per CPU this process may use.
-        returns_metric: Whether the task's metric, if it has one, stands in the place of the reward.
-        variation: How worlds differ; None for not at all.
+        returns_metric: Whether the task's metric, if it has one, replaces the reward.
+        variation: Variation of masses and friction; None for equal worlds.
 
     Raises:
         ValueError: If there are no worlds or no threads.
@@ -138,10 +138,10 @@ class Worlds:
         )
 
     def restore(self, arrays: dict[str, Array]) -> None:
-        """Continue from a snapshot as if nothing had happened since.
+        """Restore a snapshot.
 
         Raises:
-            ValueError: If the snapshot is of other worlds.
+            ValueError: If the snapshot belongs to other worlds.
         """
         self.pool.restore(arrays["state"])
         self.observation[:] = arrays["observation"]

@@ -1,4 +1,4 @@
-"""Compliance checks, examples and doubles for those who write parts of their own."""
+"""Compliance checks, example data and test doubles for authors of parts."""
 
 from prefgym.sim.compliance import check_vector_env
 from prefgym.testing.agent import check_agent

@@ -1,4 +1,4 @@
-"""What the loop, evaluation and checkpoints rely on in an agent that acts while it learns."""
+"""Compliance check of agents that act while they learn."""
 
 import math
 import tempfile
@@ -22,15 +22,15 @@ NUM_OBS = 7
 
 
 def check_agent(make: Make, make_env: Callable[[], Env] = example_env, *, resumable: bool = True) -> None:
-    """Check that an agent keeps to what the loop relies on.
+    """Check that an agent works with the training loop, evaluation and checkpoints.
 
     Args:
-        make: Makes an untrained agent for environments; each call must make the same one, seed included.
-        make_env: Makes the environments, in SAME_STEP mode and reset; each call must make the same ones.
-        resumable: Whether runs with it must be able to go on after they were stopped.
+        make: Function that makes an untrained agent for environments; each call makes the same one, seed included.
+        make_env: Function that makes the environments, in SAME_STEP mode and reset; each call makes the same ones.
+        resumable: Whether to check `state_dict` and `load_state_dict`, which resumed runs need.
 
     Raises:
-        AssertionError: If it does not, saying in what.
+        AssertionError: If it does not; the message names the rule.
     """
     with global_generators_untouched("an agent"):
         env, same_env = make_env(), make_env()
@@ -51,7 +51,7 @@ def check_agent(make: Make, make_env: Callable[[], Env] = example_env, *, resuma
 
 
 def _some_observations(env: Env) -> np.ndarray:
-    """Draw observations within bounds, or normal ones where there are none. Shape: (7, O), float32."""
+    """Sample observations within bounds, or normal ones without bounds. Shape: (7, O), float32."""
     space, _ = single_spaces(env)
     drawn = np.random.default_rng(0).standard_normal((NUM_OBS, *space.shape))
     return drawn.clip(space.low, space.high).astype(np.float32)
@@ -63,11 +63,11 @@ def _check_predictions(agent: Agent, env: Env, obs: np.ndarray) -> None:
         wanted = (*shown.shape[:-1], *space.shape)
         for deterministic in (False, True):
             answer: object = agent.predict(shown, deterministic=deterministic)
-            told = "predict() must return actions and the state of a recurrent policy, None without one"
-            assert isinstance(answer, tuple) and len(cast("tuple[object, ...]", answer)) == 2, told
+            rule = "predict() must return actions and the state of a recurrent policy, None without one"
+            assert isinstance(answer, tuple) and len(cast("tuple[object, ...]", answer)) == 2, rule
             action = answer[0]
-            told = f"predict() must return actions as an array, not {type(action).__name__}"
-            assert isinstance(cast(object, action), np.ndarray), told
+            rule = f"predict() must return actions as an array, not {type(action).__name__}"
+            assert isinstance(cast(object, action), np.ndarray), rule
             assert action.shape == wanted, f"actions must have shape {wanted} for these observations: {action.shape}"
             assert np.isfinite(action).all(), "actions must be finite"
             inside = (action >= space.low).all() and (action <= space.high).all()
@@ -81,25 +81,25 @@ def _decided(agent: Agent, obs: np.ndarray) -> np.ndarray:
 
 
 def _check_rollout(rollout: Rollout, env: Env) -> None:
-    told = f"collect() must return a Rollout, not {type(rollout).__name__}"
-    assert isinstance(cast(object, rollout), Rollout), told
+    rule = f"collect() must return a Rollout, not {type(rollout).__name__}"
+    assert isinstance(cast(object, rollout), Rollout), rule
     shape = tuple(rollout.reward.shape)
-    told = f"a rollout must have reward of shape (T, {env.num_envs}), a step or more, not {shape}"
-    assert len(shape) == 2 and shape[0] and shape[1] == env.num_envs, told
+    rule = f"a rollout must have reward of shape (T, {env.num_envs}), a step or more, not {shape}"
+    assert len(shape) == 2 and shape[0] and shape[1] == env.num_envs, rule
     steps = rollout.steps()
     arrays = (rollout.reward, rollout.action, steps.obs, steps.action)
     assert all(bool(array.isfinite().all()) for array in arrays), "what collect() returns must be finite"
     _, space = single_spaces(env)
     executed = steps.action.cpu().numpy()
-    told = "rollout.executed must lie within the bounds of the action space: it is what the environment was given"
-    assert ((executed >= space.low) & (executed <= space.high)).all(), told
-    told = "a rollout must follow each environment: each observation is what the step before has led to"
+    rule = "rollout.executed must lie within the bounds of the action space: it holds the actions that were executed"
+    assert ((executed >= space.low) & (executed <= space.high)).all(), rule
+    rule = "a rollout must follow each environment: each observation must be the next_obs of the step before"
     ended = (rollout.terminated | rollout.truncated)[:-1]
-    assert torch.equal(rollout.next_obs[:-1][~ended], rollout.obs[1:][~ended]), told
+    assert torch.equal(rollout.next_obs[:-1][~ended], rollout.obs[1:][~ended]), rule
 
 
 def _learn(agent: Agent, rollout: Rollout, progress: float) -> None:
-    """Let the agent learn from other rewards than those of the environment, as the loop does."""
+    """Update the agent with other rewards than those of the environment, as the training loop does."""
     metrics = agent.update(rollout.with_reward(rollout.reward.neg()), progress)
     for name, value in metrics.items():
         assert math.isfinite(value), f"metrics of update() must be finite, and {name} is {value}"
@@ -111,7 +111,7 @@ def _check_file(agent: Agent, env: Env, obs: np.ndarray) -> None:
         agent.save(path)
         other = type(agent).load(path, env)
     same = np.array_equal(_decided(agent, obs), _decided(other, obs))
-    assert same, "load(path) must bring back the policy that save(path) wrote, to the last bit"
+    assert same, "load(path) must restore the policy that save(path) wrote, bit for bit"
 
 
 def _check_resumes(make: Make, make_env: Callable[[], Env], agent: Agent, obs: np.ndarray) -> None:
@@ -119,11 +119,11 @@ def _check_resumes(make: Make, make_env: Callable[[], Env], agent: Agent, obs: n
     state, other = saved_state(agent, "an agent"), make(envs[1])
     cast(Stateful, other).load_state_dict(state)
     same = np.array_equal(_decided(agent, obs), _decided(other, obs))
-    assert same, "load_state_dict(state_dict()) must bring back the policy, to the last bit"
+    assert same, "load_state_dict(state_dict()) must restore the policy, bit for bit"
     rollouts = agent.collect(envs[0]), other.collect(envs[1])
     same = torch.equal(rollouts[0].steps().action, rollouts[1].steps().action)
-    assert same, "an agent that goes on from state_dict() must act in the same way: the generator is part of it"
+    assert same, "an agent that resumes from state_dict() must act in the same way: the generator is part of it"
     _learn(agent, rollouts[0], 0.5)
     _learn(other, rollouts[1], 0.5)
     same = np.array_equal(_decided(agent, obs), _decided(other, obs))
-    assert same, "an agent that goes on from state_dict() must learn the same: the optimiser is part of it"
+    assert same, "an agent that resumes from state_dict() must learn the same: the optimiser is part of it"

@@ -1,4 +1,4 @@
-"""What several checks share."""
+"""Helpers of the compliance checks."""
 
 import json
 import random
@@ -12,7 +12,7 @@ from prefgym.common.states import State, Stateful, flatten, unflatten
 
 
 def require(part: object, kind: str, *names: str) -> None:
-    """See that a part has the attributes that its protocol lists.
+    """Check that a part has the attributes of its protocol.
 
     Raises:
         AssertionError: If some are missing.
@@ -23,30 +23,30 @@ def require(part: object, kind: str, *names: str) -> None:
 
 @contextmanager
 def global_generators_untouched(kind: str) -> Generator[None]:
-    """See that nothing is drawn from a generator that all parts share: that of random, NumPy or torch.
+    """Check that a part uses no global generator: that of random, NumPy or torch.
 
     Raises:
-        AssertionError: If something is, or one of them is seeded.
+        AssertionError: If it samples from one of them, or seeds it.
     """
     before = _global_states()
     yield
     touched = [name for name, state in _global_states().items() if state != before[name]]
-    assert not touched, f"{kind} must draw from a generator of its own, and not from that of {', '.join(touched)}"
+    assert not touched, f"{kind} must sample from a generator of its own, and not from that of {', '.join(touched)}"
 
 
 def saved_state(part: object, kind: str) -> State:
-    """Return the state of a part as it comes back from a checkpoint.
+    """Return the state of a part after a round trip through a checkpoint.
 
     Raises:
-        AssertionError: If the part does not tell it, or a file cannot hold it.
+        AssertionError: If the part has no state, or a file cannot hold it.
     """
-    told = f"{kind} has state_dict() and load_state_dict(state), or runs with it cannot be resumed"
-    assert isinstance(part, Stateful), told
+    rule = f"{kind} must have state_dict() and load_state_dict(state), which resumed runs need"
+    assert isinstance(part, Stateful), rule
     arrays, plain = flatten(part.state_dict())
     try:
         text = json.dumps(plain)
     except TypeError as error:
-        raise AssertionError(f"state_dict() must hold tensors and what JSON knows, but {error}") from error
+        raise AssertionError(f"state_dict() must hold tensors and JSON values, but {error}") from error
     return unflatten({path: array.clone() for path, array in arrays.items()}, json.loads(text))
 
 

@@ -1,4 +1,4 @@
-"""Random data of the shape that is recorded, and an environment that costs nothing, to try parts on."""
+"""Random segments, preferences and recorders, and a cheap environment, to test parts with."""
 
 from dataclasses import replace
 from typing import Any
@@ -22,7 +22,7 @@ def example_segments(
     seed: int = 0,
     equal_lengths: bool = False,
 ) -> Segments:
-    """Make segments of random numbers, padded as recorded ones are.
+    """Return segments of random numbers, padded like recorded ones.
 
     Args:
         *batch: Batch shape.
@@ -48,12 +48,12 @@ def example_segments(
 
 
 def example_preferences(name: str = "example", first_id: int = 0, **sizes: Any) -> Preferences:  # noqa: ANN401
-    """Make four answers to queries about random segments: a tie, a skip and two choices.
+    """Return four answers to queries about random segments: a tie, a skip and two choices.
 
     Args:
-        name: Who answered.
+        name: Name of the rater.
         first_id: Number of the first query.
-        **sizes: As for `example_segments`.
+        **sizes: Arguments of `example_segments`.
     """
     options = example_segments(4, 2, **sizes)
     assert options.reward is not None  # it is among the random numbers
@@ -69,8 +69,8 @@ def example_recorder(num_episodes: int = 6, *, num_worlds: int = 2, obs_dim: int
     """Record episodes of 4 to 12 random steps; every second one ends in a termination, the others are cut off.
 
     Args:
-        num_episodes: Of each world, all worlds together; 0 records nothing.
-        num_worlds: Environments that are recorded.
+        num_episodes: Episodes over all environments; 0 records nothing.
+        num_worlds: Number of environments.
         obs_dim: Size of an observation.
         action_dim: Size of an action.
     """
@@ -101,7 +101,7 @@ class _Reach(gym.Env[np.ndarray, np.ndarray]):
     def reset(
         self, *, seed: int | None = None, options: dict[str, Any] | None = None
     ) -> tuple[np.ndarray, dict[str, Any]]:
-        """Draw where the point is."""
+        """Render the point."""
         super().reset(seed=seed, options=options)
         self._at, self._step = self.np_random.uniform(-1, 1, self._push.shape[0]), 0
         return self._at.astype(np.float32), {}
@@ -114,12 +114,12 @@ class _Reach(gym.Env[np.ndarray, np.ndarray]):
 
 
 def example_env(num_envs: int = 2, *, obs_dim: int = 3, action_dim: int = 2) -> SyncVectorEnv:
-    """Make environments of which an agent can learn in no time; sizes are those of `example_segments`.
+    """Make environments that an agent learns within seconds; sizes are those of `example_segments`.
 
-    The reward is minus the distance of a point from the origin, an action pushes it by 0.5 a step and axis at most.
+    The reward is minus the distance of a point from the origin; an action pushes it by at most 0.5 per step and axis.
 
     Args:
-        num_envs: Environments that are stepped at once.
+        num_envs: Number of environments.
         obs_dim: Size of an observation.
         action_dim: Size of an action.
     """

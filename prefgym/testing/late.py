@@ -1,4 +1,4 @@
-"""A double for people and slow judges."""
+"""A test double for people and slow judges."""
 
 from dataclasses import dataclass
 from typing import cast
@@ -16,14 +16,14 @@ from prefgym.data.tables import pack_preferences, unpack_preferences
 
 @dataclass(frozen=True, kw_only=True)
 class LateRaterCfg:
-    """How unreliable a `LateRater` is.
+    """Delays and failures of a `LateRater`.
 
     Raises:
         ValueError: If a value lies outside its range.
     """
 
     delay: Natural = 5
-    """Calls of `collect` after which an answer is there at the latest."""
+    """Most calls of `collect` until an answer arrives."""
     lost: Share = 0.1
     """Probability that a query is never answered."""
     twice: Share = 0.1
@@ -42,10 +42,10 @@ class LateRater:
         self.rater, self.cfg = rater, cfg or LateRaterCfg()
         self.generator = torch.Generator().manual_seed(seed)
         self._calls: int = 0
-        self._due: list[tuple[Preferences, Tensor]] = []  # answers, and the calls at which they are handed out
+        self._due: list[tuple[Preferences, Tensor]] = []  # answers, and the calls of `collect` at which they arrive
 
     def submit(self, queries: Queries) -> None:
-        """Hand the questions on."""
+        """Pass the queries to the other rater."""
         self.rater.submit(queries)
 
     def collect(self) -> Preferences | None:
@@ -71,11 +71,11 @@ class LateRater:
         return {"rater": rater, "generator": self.generator.get_state(), "calls": self._calls, "waiting": waiting}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         cast(Stateful, self.rater).load_state_dict(state["rater"])
         self.generator.set_state(state["generator"])
         self._calls = state["calls"]
-        self._due = [(unpack_preferences(told["answers"]), told["due"]) for told in state["waiting"].values()]
+        self._due = [(unpack_preferences(late["answers"]), late["due"]) for late in state["waiting"].values()]
 
     def _schedule(self, answers: Preferences) -> tuple[Preferences, Tensor]:
         fates = torch.rand(2, len(answers), generator=self.generator)

@@ -1,4 +1,4 @@
-"""What the loop, samplers and checkpoints rely on in a reward learner."""
+"""Compliance checks of reward learners."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -19,16 +19,17 @@ Make = Callable[[], Learner]
 
 
 def check_learner(make: Make, preferences: Preferences | None = None, *, resumable: bool = True) -> None:
-    """Check that a reward learner keeps to what the loop relies on.
+    """Check that a reward learner works with the training loop, samplers and checkpoints.
 
     Args:
-        make: Makes a fresh learner; each call must make the same one, seed included. A learner of self-play comes
-            with fragments that it has observed.
-        preferences: What to fit; None for 16 answers about random segments with 3 numbers an observation, 2 an action.
-        resumable: Whether runs with it must be able to go on after they were stopped.
+        make: Function that makes a fresh learner; each call makes the same one, seed included. A self-play learner
+            has observed fragments already.
+        preferences: Preferences to fit; None for 16 answers about random segments with observations of size 3 and
+            actions of size 2.
+        resumable: Whether to check `state_dict` and `load_state_dict`, which resumed runs need.
 
     Raises:
-        AssertionError: If it does not, saying in what.
+        AssertionError: If it does not; the message names the rule.
     """
     preferences = preferences or _many_preferences()
     options = preferences.queries.options.without_truth()
@@ -52,10 +53,10 @@ def _many_preferences() -> Preferences:
 def _check_report(report: object) -> None:
     require(report, "what fit() returns", "metrics")
     metrics: object = report.metrics()  # pyright: ignore[reportAttributeAccessIssue, reportUnknownMemberType, reportUnknownVariableType]
-    assert isinstance(metrics, Mapping) and metrics, "metrics() of a fit must return numbers by name, and some"
+    assert isinstance(metrics, Mapping) and metrics, "metrics() of a fit must return at least one number by name"
     for name, value in cast(Mapping[object, object], metrics).items():
-        told = f"metrics() of a fit must return numbers by name, and not {name!r}: {value!r}"
-        assert isinstance(name, str) and isinstance(value, (int, float)), told  # NaN: nothing to measure
+        rule = f"metrics() of a fit must return numbers by name, and not {name!r}: {value!r}"
+        assert isinstance(name, str) and isinstance(value, (int, float)), rule  # NaN: nothing to measure
 
 
 def _check_reward(learner: Learner, options: Segments) -> None:
@@ -73,28 +74,28 @@ def _check_reward(learner: Learner, options: Segments) -> None:
 
 def _check_shape(reward: Tensor, shown: Segments) -> None:
     wanted = (*shown.batch_shape, shown.num_steps)
-    told = f"reward() must have shape (E, {', '.join(map(str, wanted))}) for that batch, not {tuple(reward.shape)}"
-    assert reward.dim() == 1 + len(wanted) and reward.shape[1:] == wanted and len(reward), told
+    rule = f"reward() must have shape (E, {', '.join(map(str, wanted))}) for that batch, not {tuple(reward.shape)}"
+    assert reward.dim() == 1 + len(wanted) and reward.shape[1:] == wanted and len(reward), rule
     assert not reward.requires_grad, "reward() must carry no gradient: use torch.no_grad()"
     assert bool(reward.isfinite().all()), "reward() must be finite, in the padding too"
 
 
 def _steps(options: Segments) -> Segments:
-    """View the first step of each segment as a segment of its own, as the loop shows steps."""
+    """Return the first step of each segment as a segment of one step, as the training loop passes steps."""
     obs, action = options.obs, options.action
     ended = torch.zeros_like(options.terminated)
     return Segments.of_steps(obs[..., 0, :], action[..., 0, :], obs[..., 1, :], ended, ended)
 
 
 def _check_repeats(make: Make, learner: Learner, preferences: Preferences) -> None:
-    """Fit again: to the same, to another truth, and to none."""
+    """Fit again: to the same preferences, with another truth, and without a truth."""
     shown = preferences.queries.options.without_truth()
     reward = learner.reward(shown)
     assert torch.equal(reward, _refitted(make, preferences).reward(shown)), "the same learner must learn the same"
-    told = "a learner must not see the truth: it learned something else where only reward, factors or states differ"
-    assert torch.equal(reward, _refitted(make, _with_other_truth(preferences)).reward(shown)), told
-    told = "a learner must not need the truth: it learned something else from preferences.without_truth()"
-    assert torch.equal(reward, _refitted(make, preferences.without_truth()).reward(shown)), told
+    rule = "a learner must not see the truth: it learned something else where only reward, factors or states differ"
+    assert torch.equal(reward, _refitted(make, _with_other_truth(preferences)).reward(shown)), rule
+    rule = "a learner must not need the truth: it learned something else from preferences.without_truth()"
+    assert torch.equal(reward, _refitted(make, preferences.without_truth()).reward(shown)), rule
 
 
 def _refitted(make: Make, preferences: Preferences) -> Learner:
@@ -116,13 +117,13 @@ def _with_other_truth(preferences: Preferences) -> Preferences:
 
 def _check_weights(make: Make, learner: Learner, options: Segments) -> None:
     weights = learner.weights()
-    told = "weights() must return tensors by name, and some"
-    assert weights and all(isinstance(value, Tensor) for value in weights.values()), told
+    rule = "weights() must return at least one tensor by name"
+    assert weights and all(isinstance(value, Tensor) for value in weights.values()), rule
     other = make()
     other.load_weights({name: value.clone() for name, value in weights.items()})
     assert other.is_fitted, "is_fitted must be True after load_weights()"
     same = torch.equal(learner.reward(options), other.reward(options))
-    assert same, "load_weights(weights()) must bring back the reward, to the last bit"
+    assert same, "load_weights(weights()) must restore the reward, bit for bit"
 
 
 def _check_resumes(make: Make, learner: Learner, preferences: Preferences) -> None:
@@ -131,12 +132,12 @@ def _check_resumes(make: Make, learner: Learner, preferences: Preferences) -> No
     cast(Stateful, other).load_state_dict(state)
     assert other.is_fitted, "is_fitted must be True again after load_state_dict()"
     same = torch.equal(learner.reward(options), other.reward(options))
-    assert same, "load_state_dict(state_dict()) must bring back the reward, to the last bit"
+    assert same, "load_state_dict(state_dict()) must restore the reward, bit for bit"
     more = Preferences.cat([preferences, replace(preferences, queries=_renumbered(preferences))])
     learner.fit(more)
     other.fit(more)
     same = torch.equal(learner.reward(options), other.reward(options))
-    assert same, "a learner that goes on from state_dict() must learn the same: optimiser and generator are part of it"
+    assert same, "a learner that resumes from state_dict() must learn the same: optimiser and generator are part of it"
 
 
 def _renumbered(preferences: Preferences) -> Queries:
@@ -147,15 +148,15 @@ def _renumbered(preferences: Preferences) -> Queries:
 def check_judged_learner(
     make: Callable[[], JudgedLearner], *, num_fragments: int = 6, num_comparisons: int = 10
 ) -> None:
-    """Check a learner that has the rater judge fragments of each rollout, in the place of a fit.
+    """Check a learner that rewards by the rater's comparisons of each rollout, without a fit.
 
     Args:
-        make: Makes a fresh learner; each call must make the same one, seed included.
-        num_fragments: Fragments of each of two rollouts; the last of them is not whole.
+        make: Function that makes a fresh learner; each call makes the same one, seed included.
+        num_fragments: Fragments of each of two rollouts; the last one is not whole.
         num_comparisons: Comparisons after each rollout.
 
     Raises:
-        AssertionError: If it does not keep to what the loop relies on, saying in what.
+        AssertionError: If it does not work with the training loop; the message names the rule.
     """
     with global_generators_untouched("a learner"):
         learner, same = make(), make()
@@ -173,23 +174,24 @@ def check_judged_learner(
 def _check_matches(
     one: JudgedLearner, other: JudgedLearner, starts: Tensor, whole: Tensor, num_comparisons: int
 ) -> None:
-    """Hold the matches of one rollout, the first option winning all, with two learners that must agree."""
+    """Compare two learners over the matches of one rollout, of which the first option wins all."""
     matches, again = (learner.propose_comparisons(starts, whole, num_comparisons) for learner in (one, other))
-    told = f"match() must return ({num_comparisons}, 2) starts, not {tuple(matches.shape)}"
-    assert matches.shape == (num_comparisons, 2), told
-    assert bool(torch.isin(matches[:, 0], starts[whole]).all()), "match() must begin with whole new fragments"
-    told = "the same learner must match the same fragments: the generator is part of state_dict()"
-    assert torch.equal(matches, again), told
+    rule = f"propose_comparisons() must return ({num_comparisons}, 2) starts, not {tuple(matches.shape)}"
+    assert matches.shape == (num_comparisons, 2), rule
+    rule = "the first option of propose_comparisons() must be a whole new fragment"
+    assert bool(torch.isin(matches[:, 0], starts[whole]).all()), rule
+    rule = "the same learner must propose the same comparisons: the generator is part of state_dict()"
+    assert torch.equal(matches, again), rule
     fragments = _fragments(len(starts))
     for learner in (one, other):
         learner.record_outcomes(Answers.of(torch.zeros(num_comparisons, dtype=torch.long), 2))
-        assert learner.is_fitted, "is_fitted must be True after settle()"
+        assert learner.is_fitted, "is_fitted must be True after record_outcomes()"
     rates = one.last_win_rates(fragments)
     assert rates.shape == starts.shape, (
         f"last_win_rates() must have shape {tuple(starts.shape)}, not {tuple(rates.shape)}"
     )
     assert bool(((rates >= 0) & (rates <= 1)).all()), "last_win_rates() must lie between 0 and 1"
-    assert torch.equal(rates, other.last_win_rates(fragments)), "the same learner must give the same win rates"
+    assert torch.equal(rates, other.last_win_rates(fragments)), "the same learner must return the same win rates"
 
 
 def _fragments(num: int) -> Segments:

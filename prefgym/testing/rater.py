@@ -1,4 +1,4 @@
-"""What the loop relies on in a rater."""
+"""Compliance check of raters."""
 
 import json
 from collections.abc import Callable
@@ -14,21 +14,21 @@ from prefgym.testing.examples import example_segments
 
 
 def check_rater(make: Callable[[], Rater], queries: Queries | None = None, *, max_calls: int = 100) -> None:
-    """Check that a rater keeps to what the loop relies on.
+    """Check that a rater works with the training loop.
 
     Args:
-        make: Makes a fresh rater; each call must make the same one, seed included.
-        queries: What to ask; None for random segments of unequal length with a task reward.
-        max_calls: Calls of `collect` within which every query has to come back.
+        make: Function that makes a fresh rater; each call makes the same one, seed included.
+        queries: Queries to submit; None for random segments of unequal length with a task reward.
+        max_calls: Calls of `collect` within which every query must be answered.
 
     Raises:
-        AssertionError: If it does not, saying in what.
+        AssertionError: If it does not; the message names the rule.
     """
     queries = queries or Queries.of(example_segments(64, 2), first_id=100)
     before = [value.clone() for value in _tensors(queries)]
     with global_generators_untouched("a rater"):
         rater = make()
-        assert isinstance(rater, Rater), "a rater has submit(queries) and collect()"
+        assert isinstance(rater, Rater), "a rater must have submit(queries) and collect()"
         assert rater.collect() is None, "collect() must return None before anything was submitted"
         rater.submit(queries[:0])
         rater.submit(queries)

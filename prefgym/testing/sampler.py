@@ -1,4 +1,4 @@
-"""What the loop relies on in a sampler."""
+"""Compliance check of samplers."""
 
 from collections.abc import Callable, Mapping
 from typing import cast
@@ -17,27 +17,27 @@ NUM_QUERIES = 5
 
 
 class _ExampleLearner:
-    """A learner of two members that disagree, and are shown no truth."""
+    """A learner of two members that disagree; it refuses segments with the truth."""
 
     def __init__(self, is_fitted: bool) -> None:
         self.is_fitted = is_fitted
 
     def weights(self) -> dict[str, Tensor]:
-        """Return nothing."""
+        """Return no weights."""
         return {}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
-        """Take nothing over."""
+        """Load nothing."""
 
     def fit(self, preferences: Preferences) -> FitReport:
-        """Learn nothing."""
+        """Fit nothing."""
         return FitReport()
 
     def reward(self, segments: Segments) -> Tensor:
         """Return the first and the last number of each observation. Shape: (2, ..., T)."""
         truth = (segments.reward, segments.state, segments.frames, *segments.factors.values())
-        told = "a sampler must show the learner no truth: recorder.segments(starts, length, truth=False)"
-        assert all(part is None for part in truth), told
+        rule = "a sampler must show the learner no truth: recorder.segments(starts, length, truth=False)"
+        assert all(part is None for part in truth), rule
         return torch.stack([segments.obs[..., :-1, 0], segments.obs[..., :-1, -1]])
 
 
@@ -48,17 +48,17 @@ def check_sampler(
     empty: Recorder | None = None,
     learner: Learner | None = None,
 ) -> None:
-    """Check that a sampler keeps to what the loop relies on.
+    """Check that a sampler works with the training loop.
 
     Args:
-        make: Makes a fresh sampler; each call must make the same one. Segments of at most 4 steps can be drawn from the
-            example.
-        recorder: What to draw from; None for 12 random episodes of 4 to 12 steps.
-        empty: A recorder in which nothing can be drawn; None for one without any step.
-        learner: One that is fitted, for observations of the recorder's size; None for an example that fits any.
+        make: Function that makes a fresh sampler; each call makes the same one. The example recorder has segments of
+            at most 4 steps.
+        recorder: Recorder to sample from; None for 12 random episodes of 4 to 12 steps.
+        empty: Recorder without any segment; None for one without any step.
+        learner: Fitted learner for observations of the recorder's size; None for an example that fits any.
 
     Raises:
-        AssertionError: If it does not, saying in what.
+        AssertionError: If it does not; the message names the rule.
     """
     recorder, empty = recorder or example_recorder(), empty or example_recorder(0)
     learners: tuple[Learner | None, ...] = (None, _ExampleLearner(False), learner or _ExampleLearner(True))
@@ -69,7 +69,7 @@ def check_sampler(
             _check_options(options, recorder)
             again = _drawn(make(), recorder, asked)
             same = torch.equal(options.obs, again.obs) and torch.equal(options.action, again.action)
-            assert same, "the same generator must lead to the same segments: draw from nothing else"
+            assert same, "the same generator must lead to the same segments: sample from no other generator"
             _check_nothing_to_draw(make(), empty, asked)
 
 
@@ -78,21 +78,21 @@ def _drawn(sampler: Sampler, recorder: Recorder, learner: Learner | None, num_qu
 
 
 def _check_options(options: Segments, recorder: Recorder) -> None:
-    told = f"a sampler must return Segments, not {type(options).__name__}"
-    assert isinstance(cast(object, options), Segments), told
+    rule = f"a sampler must return Segments, not {type(options).__name__}"
+    assert isinstance(cast(object, options), Segments), rule
     shape = tuple(options.batch_shape)
-    told = f"options must have batch shape ({NUM_QUERIES}, K), K of 2 or more, for {NUM_QUERIES} queries, not {shape}"
-    assert len(shape) == 2 and shape[0] == NUM_QUERIES and shape[1] >= 2, told
+    rule = f"options must have batch shape ({NUM_QUERIES}, K), K of 2 or more, for {NUM_QUERIES} queries, not {shape}"
+    assert len(shape) == 2 and shape[0] == NUM_QUERIES and shape[1] >= 2, rule
     windows = recorder.segments(recorder.starts(1), options.num_steps)
-    told = "options must carry the task reward, which raters judge by: recorder.segments(starts, length)"
-    assert windows.reward is None or options.reward is not None, told
+    rule = "options must carry the task reward, which raters judge by: recorder.segments(starts, length)"
+    assert windows.reward is None or options.reward is not None, rule
     for option in (options.map(lambda x: x.flatten(0, 1))[row] for row in range(shape[0] * shape[1])):
-        told = "each segment must be a window of one recorded episode, its steps in their order"
-        assert bool(_is_window(option, windows).any()), told
+        rule = "each segment must be a window of one recorded episode, its steps in their order"
+        assert bool(_is_window(option, windows).any()), rule
 
 
 def _is_window(option: Segments, windows: Segments) -> Tensor:
-    """Tell which windows begin with a segment. Batch shapes: (), (M,). Shape: (M,), bool."""
+    """Return which windows begin with a segment. Batch shapes: (), (M,). Shape: (M,), bool."""
     length = int(option.length)
     same_obs = (windows.obs[:, : length + 1] == option.obs[: length + 1]).flatten(1).all(1)
     same_action = (windows.action[:, :length] == option.action[:length]).flatten(1).all(1)
@@ -100,11 +100,11 @@ def _is_window(option: Segments, windows: Segments) -> Tensor:
 
 
 def _check_nothing_to_draw(sampler: Sampler, empty: Recorder, learner: Learner | None) -> None:
-    told = "a sampler must raise NoSegmentError where nothing can be drawn yet"
+    rule = "a sampler must raise NoSegmentError while there is no segment to sample"
     try:
         _drawn(sampler, empty, learner)
     except NoSegmentError:
         return
     except (ArithmeticError, LookupError, RuntimeError, ValueError) as error:
-        raise AssertionError(f"{told}, and not {type(error).__name__}: {error}") from error
-    raise AssertionError(f"{told}, and it returned segments")
+        raise AssertionError(f"{rule}, and not {type(error).__name__}: {error}") from error
+    raise AssertionError(f"{rule}, and it returned segments")

@@ -1,4 +1,4 @@
-"""`prefgym make-preferences`: a rater is asked about recorded episodes."""
+"""`prefgym make-preferences`: query a rater about recorded episodes."""
 
 import sys
 import time
@@ -29,12 +29,12 @@ from prefgym.training.budget import Budget
 from prefgym.training.raters import make_rater
 
 WAIT_S = 0.2
-"""Seconds between two looks at whether a rater that takes its time has answered."""
+"""Seconds between two calls of `collect` of a rater that answers later."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class MakePreferencesCfg:
-    """Ask a rater about segments of a Minari dataset, and write the answers as prefgym-feedback/1.
+    """Query a rater about segments of a Minari dataset, and write the answers as prefgym-feedback/1.
 
     Raises:
         ValueError: If a number lies outside its limits.
@@ -45,21 +45,21 @@ class MakePreferencesCfg:
     out: Path
     """Folder to write, which must not exist."""
     rater: str = "oracle"
-    """Who answers."""
+    """Rater that answers the queries: a registered name or `module:Name`."""
     queries: Count = 1000
-    """Questions that are asked."""
+    """Number of queries."""
     datasets: Path | None = None
-    """Folder of datasets; Minari's own unless said."""
+    """Folder of datasets; default: Minari's own."""
     env: str = ""
-    """Environment that the rater judges by; that of the dataset unless said."""
+    """Environment whose task the rater judges; default: the environment of the dataset."""
     env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
     """Keyword arguments of the environment, and wrappers around it."""
     seed: Seed = 0
-    """Seed of what is asked and of what the rater draws."""
+    """Seed of the queries and of the rater."""
     threads: Threads | None = None
-    """Threads of experts who judge; all cores unless said."""
+    """Threads of raters that simulate, such as those with an expert; default: all cores."""
     sampler: UniformSamplerCfg = field(default_factory=lambda: UniformSamplerCfg(recent_steps=None))
-    """Which segments are asked about: any, drawn uniformly."""
+    """Settings of the sampler, which samples segments uniformly."""
     rater_cfg: Annotated[object, tyro.conf.arg(name="rater")] = None
     """Settings of the rater."""
 
@@ -67,7 +67,7 @@ class MakePreferencesCfg:
 
 
 def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
-    """Ask about segments of a dataset, and write the answers.
+    """Query the rater about segments of a dataset, and write the answers.
 
     Raises:
         UserError: If the dataset is missing or too short, the rater cannot judge it, or the folder exists.
@@ -77,21 +77,21 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     recorder, played = load_demos(cfg.dataset, cfg.datasets), played_in(cfg.dataset, cfg.datasets)
     env_id = cfg.env or played
     if cfg.rater == "none":
-        raise UserError("--rater none: somebody must answer.")
+        raise UserError("--rater none: make-preferences needs a rater that answers: pass --rater oracle or another.")
     if not env_id:
-        raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")
+        raise UserError(f"the dataset {cfg.dataset} does not name its environment: pass --env ID.")
     if not cfg.env:
         check_call(env_id, dataset_folder(cfg.dataset, cfg.datasets))
     try:
         env = make_evaluation_env(EnvSource.of(env_id, cfg.env_cfg), 1, 1)
-        told, wanted = recorder.sizes, tuple(space.shape[0] for space in single_spaces(env))
+        sizes, wanted = recorder.sizes, tuple(space.shape[0] for space in single_spaces(env))
     except ValueError as error:  # it cannot be made, or has other spaces than Boxes
-        told = str(error).rstrip(".")
-        raise UserError(f"{env_id} cannot be asked about: {told}; say with --env what else it is.") from error
-    if told != wanted:
-        raise UserError(f"{cfg.dataset} has {told} numbers an observation and an action, and {env_id} {wanted}.")
+        reason = str(error).rstrip(".")
+        raise UserError(f"{env_id} cannot be used: {reason}; pass another environment with --env.") from error
+    if sizes != wanted:
+        raise UserError(f"{cfg.dataset} has {sizes} numbers an observation and an action, and {env_id} {wanted}.")
     if played not in ("", env_id):
-        print(f"--dataset {cfg.dataset} is of {played}, and the rater judges by {env_id}", file=sys.stderr)
+        print(f"--dataset {cfg.dataset} is of {played}, and the rater judges {env_id}", file=sys.stderr)
     query_seed, rater_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
     rater = make_rater(
         cfg.rater,
@@ -107,25 +107,25 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         options = UniformSampler(cfg.sampler)(recorder, None, cfg.queries, torch.Generator().manual_seed(query_seed))
     except NoSegmentError as error:
         raise UserError(f"{error}: lower --sampler.segment-length.") from error
-    came: list[Preferences] = []
+    received: list[Preferences] = []
     try:
         for answers in answers_to(rater, Queries.of(options)):
-            came.append(answers)  # noqa: PERF402 - one by one, for the sake of what follows
+            received.append(answers)  # noqa: PERF402 - one by one, so that an exception loses none
     except NotFiniteError as error:
-        raise UserError(f"{cfg.dataset} cannot be asked about: {error}.") from error
-    finally:  # what came before Ctrl-C, or before the rater failed, is kept
-        if came:
-            write_feedback(cfg.out, in_order(came), Card(env=env_id))
-    return in_order(came)
+        raise UserError(f"{cfg.dataset} cannot be used for queries: {error}.") from error
+    finally:  # answers before Ctrl-C, or before an error of the rater, are kept
+        if received:
+            write_feedback(cfg.out, in_order(received), Card(env=env_id))
+    return in_order(received)
 
 
 def ask(rater: Rater, queries: Queries) -> Preferences:
-    """Submit questions, numbered from 0, and return them in their order when all have come back."""
+    """Submit queries, numbered from 0, wait for all answers, and return them in the order of the queries."""
     return in_order(list(answers_to(rater, queries)))
 
 
 def answers_to(rater: Rater, queries: Queries) -> Iterator[Preferences]:
-    """Submit questions, numbered from 0, and tell what comes back, once of each, until all have."""
+    """Submit queries, numbered from 0, and yield each answer once, until all have arrived."""
     budget = Budget(len(queries))
     rater.submit(budget.ask(queries))
     while budget.num_pending:
@@ -135,7 +135,7 @@ def answers_to(rater: Rater, queries: Queries) -> Iterator[Preferences]:
             yield fresh
 
 
-def in_order(came: Sequence[Preferences]) -> Preferences:
-    """Put answers together by the numbers of their queries."""
-    together = Preferences.cat(came)
+def in_order(parts: Sequence[Preferences]) -> Preferences:
+    """Concatenate answers, and sort them by the numbers of their queries."""
+    together = Preferences.cat(parts)
     return together[together.query_id.argsort()]

@@ -1,4 +1,4 @@
-"""The way in from Python: `prefgym.train` and `prefgym.train_offline`. The command line ends in the same calls."""
+"""The Python interface: `prefgym.train` and `prefgym.train_offline`, which the command line calls too."""
 
 from collections.abc import Sequence
 from dataclasses import fields
@@ -21,7 +21,7 @@ Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg)
 
 
 class TrainSettings(TypedDict, total=False):
-    """What `prefgym.train` takes beside the parts: fields of `TrainCfg`, whose docstrings say what they are."""
+    """Keyword arguments of `prefgym.train` beside the parts: the fields of `TrainCfg`, which documents them."""
 
     env_cfg: EnvCfg
     preferences: Path | str | None
@@ -42,7 +42,7 @@ class TrainSettings(TypedDict, total=False):
 
 
 class OfflineSettings(TypedDict, total=False):
-    """What `prefgym.train_offline` takes beside the agent: fields of `OfflineCfg`."""
+    """Keyword arguments of `prefgym.train_offline` beside the agent: the fields of `OfflineCfg`."""
 
     env_cfg: EnvCfg
     preferences: Path | str | None
@@ -67,26 +67,31 @@ def train(
     callbacks: Sequence[Callback] = (),
     **settings: Unpack[TrainSettings],
 ) -> Run:
-    """Train an agent on a reward that is learned from preferences, and keep everything in a run folder.
+    """Train an agent on a reward that is learned from preferences, and write a run folder.
 
-    Each part is a name (registered, or `module:Name`), a configuration (`prefgym.agents.cfg("ppo", gamma=0.99)`), a
-    class, or an object.
+    A part is one of:
+
+    - a registered name, such as `"ppo"`, or `"module:Name"`,
+    - a configuration, such as `prefgym.agents.cfg("ppo", gamma=0.99)`,
+    - a class,
+    - an object.
 
     Args:
         env: Environment id, `module:EnvId`, `module:function`, an `EnvSpec`, or a function that makes one environment.
-        rater: Answers queries; a plain function from `Queries` to `Preferences` will do.
-        reward: Is fitted to the answers.
-        sampler: Chooses segments to ask about.
-        agent: Learns to act.
-        callbacks: Called at each step, session and evaluation (`prefgym.Callback`).
+        rater: Part that answers queries; a function from `Queries` to `Preferences` is a rater too. `"none"` trains on
+            the task reward.
+        reward: Reward learner, which is fitted to the answers.
+        sampler: Part that chooses the segments of each query.
+        agent: Part that acts, and learns from the learned reward.
+        callbacks: Hooks for each advance, session and evaluation; see `prefgym.Callback`.
         **settings: Fields of `TrainCfg`: `budget`, `steps`, `seed`, `out` and so on.
 
     Returns:
-        The run; after Ctrl-C, with what was learned so far.
+        The run, with its result, policy, reward, preferences and metrics; after Ctrl-C, with those learned so far.
 
     Raises:
-        UserError: If the parts do not fit, the environment is unknown, or a part gave what is not finite.
-        UnknownNameError: If there is no such part.
+        UserError: If the environment is unknown, the parts do not fit each other, or a part returns NaN or infinity.
+        UnknownNameError: If a part is not registered.
     """
     return run_training(*_resolved(env, rater, reward, sampler, agent, settings), callbacks=callbacks)
 
@@ -100,16 +105,18 @@ def train_cfg(
     agent: object = TrainCfg.agent,
     **settings: Unpack[TrainSettings],
 ) -> TrainCfg:
-    """Return the resolved configuration that `train` would run; parts are names, configurations or classes.
+    """Return the resolved configuration of `train` with the same arguments, without training.
+
+    Parts are names, configurations or classes, since a configuration cannot hold objects.
 
     Raises:
-        UserError: If a part is an object, which no configuration holds, or the environment is unknown.
-        UnknownNameError: If there is no such part.
+        UserError: If a part is an object, or the environment is unknown.
+        UnknownNameError: If a part is not registered.
     """
     cfg, objects = _resolved(env, rater, reward, sampler, agent, settings)
     if given := [kind for kind, part in vars(objects).items() if part is not None]:
         raise UserError(
-            f"a configuration holds no objects: give {' and '.join(given)} by name, configuration or class."
+            f"a configuration cannot hold objects: pass {' and '.join(given)} as a name, a configuration or a class."
         )
     return cfg
 
@@ -121,30 +128,30 @@ def train_offline(
     callbacks: Sequence[Callback] = (),
     **settings: Unpack[OfflineSettings],
 ) -> Run:
-    """Train an agent on recorded preferences, demonstrations, or both, and keep everything in a run folder.
+    """Train an agent on recorded preferences, demonstrations, or both, and write a run folder.
 
     Args:
-        agent: Learns: a name, a configuration or a class.
-        env: Environment id in which the policy is evaluated; that of the data unless said.
-        callbacks: Called at each step, session and evaluation (`prefgym.Callback`).
+        agent: Offline agent: a name, a configuration or a class.
+        env: Id of the environment that evaluates the policy; default: the environment of the data.
+        callbacks: Hooks for each advance, session and evaluation; see `prefgym.Callback`.
         **settings: Fields of `OfflineCfg`: `preferences`, `dataset`, `updates`, `seed`, `out` and so on.
 
     Returns:
-        The run; after Ctrl-C, with what was learned so far.
+        The run, with its result, policy and metrics; after Ctrl-C, with those learned so far.
 
     Raises:
-        UserError: If there are no data, they are damaged, or the agent cannot learn from them.
-        UnknownNameError: If there is no such agent.
+        UserError: If there are no data, a file of them is damaged, or the agent cannot learn from them.
+        UnknownNameError: If the agent is not registered.
     """
     return run_offline(offline_cfg(agent=agent, env=env, **settings), callbacks=callbacks)
 
 
 def offline_cfg(*, agent: object = OfflineCfg.agent, env: str = "", **settings: Unpack[OfflineSettings]) -> OfflineCfg:
-    """Return the resolved configuration that `train_offline` would run.
+    """Return the resolved configuration of `train_offline` with the same arguments, without training.
 
     Raises:
-        UserError: If there are no data, or they do not say their environment.
-        UnknownNameError: If there is no such agent.
+        UserError: If there are no data, or they do not name their environment and `env` is empty.
+        UnknownNameError: If the agent is not registered.
     """
     return resolve_offline(_with_settings(OfflineCfg, {**settings, "env": env}), agent)
 
@@ -159,10 +166,10 @@ def _resolved(
 
 
 def _with_settings(cfg: type[Cfg], settings: dict[str, Any]) -> Cfg:
-    """Make a configuration; paths may be text.
+    """Make a configuration from keyword arguments; paths may be text.
 
     Raises:
-        UserError: If a setting is unknown, or outside its limits.
+        UserError: If a setting is unknown, or lies outside its limits.
     """
     known = [field.name for field in fields(cfg)]
     for name, value in settings.items():

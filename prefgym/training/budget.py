@@ -1,4 +1,4 @@
-"""Budget accounting: what was asked, what came back, and what may still be asked."""
+"""Budget accounting: queries that were submitted, that were answered, and that are left."""
 
 import math
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ class ScheduleCfg:
     """Share of the training after which the first session is held; until then the agent has no reward, unless it began
     with preferences."""
     last: Share = 0.7
-    """Share of the training after which the last session is held; chosen on Hopper, as was the spacing."""
+    """Share of the training after which the last session is held; tuned on Hopper, like the spacing."""
     spacing: Positive = 2.0
     """Exponent of the sessions' times: 1 spaces them evenly, more holds early ones closer together."""
 
@@ -35,7 +35,9 @@ class ScheduleCfg:
 
 
 class Schedule:
-    """Say how many queries are due.
+    """Return how many queries are due.
+
+    The sessions are at times t_k = first + (last - first) (k / (n - 1))^spacing of the training.
 
     A budget of 100 over three sessions, after 100, 300 and 500 of 1000 steps:
 
@@ -55,14 +57,14 @@ class Schedule:
         self.num_done = 0
 
     def due(self, steps: int, left: int) -> int:
-        """Return how many queries to ask now: what is left, spread over the sessions that are."""
+        """Return the number of queries due now: those left, spread evenly over the sessions left."""
         due = 0
         for session in range(self.num_done, self._num_due(steps)):
             due += math.ceil((left - due) / (len(self.times) - session))
         return due
 
     def mark_done(self, steps: int) -> None:
-        """Note that what was due is asked, so that it does not come due again."""
+        """Mark the queries due at `steps` as submitted, so that `due` does not return them again."""
         self.num_done = self._num_due(steps)
 
     def state_dict(self) -> State:
@@ -70,7 +72,7 @@ class Schedule:
         return {"num_held": self.num_done}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self.num_done = state["num_held"]
 
     def _num_due(self, steps: int) -> int:
@@ -78,7 +80,7 @@ class Schedule:
 
 
 class Budget:
-    """Count queries by their number, so that late, double and missing answers are all accounted for.
+    """Count queries by their number, so that late, repeated and missing answers are accounted for.
 
     Raises:
         ValueError: If the limit is not positive.
@@ -93,24 +95,24 @@ class Budget:
 
     @property
     def num_pending(self) -> int:
-        """Return how many queries have not come back."""
+        """Return how many queries have no answer yet."""
         return len(self._pending)
 
     @property
     def left(self) -> int:
-        """Return how many queries may still be asked; what is pending is reckoned as answered."""
+        """Return how many queries may still be submitted; pending ones count as answered."""
         spent = self.num_asked if self.counts == "asked" else self.num_answered + self.num_pending
         return max(self.limit - spent, 0)
 
     def ask(self, queries: Queries) -> Queries:
-        """Enter queries as asked.
+        """Count queries as submitted.
 
         Raises:
             ValueError: If they exceed the budget, or a number was used before.
         """
         numbers = [int(number) for number in queries.query_id]
         if len(numbers) > self.left:
-            raise ValueError(f"{len(numbers)} queries exceed what is left of the budget: {self.left}")
+            raise ValueError(f"{len(numbers)} queries exceed the {self.left} left in the budget")
         if numbers != list(range(self.num_asked, self.num_asked + len(numbers))):
             raise ValueError("queries must be numbered on from the last one asked")
         self.num_asked += len(numbers)
@@ -118,7 +120,7 @@ class Budget:
         return queries
 
     def receive(self, preferences: Preferences) -> Preferences | None:
-        """Enter what came back; answers to a query that has come back before, or was never asked, are dropped."""
+        """Count answers, and return the new ones: a repeated answer, or one without a query, is dropped."""
         fresh: list[int] = []
         for row, number in enumerate(map(int, preferences.query_id)):
             if number in self._pending:
@@ -135,6 +137,6 @@ class Budget:
         return {"num_asked": self.num_asked, "num_answered": self.num_answered, "pending": sorted(self._pending)}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self.num_asked, self.num_answered = state["num_asked"], state["num_answered"]
         self._pending = set(state["pending"])

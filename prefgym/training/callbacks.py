@@ -1,4 +1,4 @@
-"""Callbacks: what happens beside the training, evaluation and checkpoints included."""
+"""Callbacks of a training: evaluation, checkpoints, logs, and those of users."""
 
 from typing import TYPE_CHECKING
 
@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
 
 class Callback:
-    """Base of callbacks: override the hooks that matter, the others do nothing.
+    """Base class of callbacks: override the hooks you need; the others do nothing.
 
     A hook may read `loop.steps`, `loop.total`, `loop.agent`, `loop.run` (the run folder), and `loop.is_running`. To end
-    the training early, raise `prefgym.StopTraining` in any hook: the other callbacks still see the step, the
-    policy is evaluated, and the run finishes as usual. Any other exception ends the run with an error that names the
-    callback. Callbacks have no state in checkpoints: a run that is resumed starts with new ones.
+    the training early, raise `prefgym.StopTraining` in any hook: the other callbacks are still called for this step,
+    the policy is evaluated, and the run finishes as usual. Any other exception ends the run with an error that names
+    the callback. Checkpoints hold no state of callbacks: a resumed run starts with new ones.
 
         class UntilGood(prefgym.Callback):
             def on_evaluation(self, loop, evaluation):
@@ -28,30 +28,30 @@ class Callback:
     """
 
     def on_start(self, loop: "Loop") -> None:
-        """Act before the first step; in a run that is resumed, `loop.steps` are done already."""
+        """Act before the first step; in a resumed run, `loop.steps` is the step of the checkpoint."""
 
     def on_session(self, loop: "Loop", metrics: Metrics) -> None:
-        """Act after answers came in.
+        """Act after answers arrived.
 
         Args:
-            loop: The driver.
-            metrics: Counts of queries and answers, and what the fit came to, if there was one.
+            loop: The running training.
+            metrics: Counts of queries and answers, and metrics of the fit, if there was one.
         """
 
     def on_evaluation(self, loop: "Loop", evaluation: Evaluation) -> None:
-        """Act after an evaluation; that of the last policy is the one in which `loop.is_running` is false.
+        """Act after an evaluation; `loop.is_running` is false at that of the last policy.
 
         Args:
-            loop: The driver.
+            loop: The running training.
             evaluation: Returns and lengths of its episodes.
         """
 
     def on_step(self, loop: "Loop", metrics: Metrics) -> None:
-        """Act after each advance: a rollout and the updates with it, or some updates on records.
+        """Act after each advance: a rollout and its updates, or some updates on recorded data.
 
         Args:
-            loop: The driver; `loop.has_passed(1000)` is true once every 1,000 steps.
-            metrics: All numbers of the advance. What a callback adds is seen by those after it; users' come last.
+            loop: The running training; `loop.has_passed(1000)` is true once every 1,000 steps.
+            metrics: All metrics of the advance. Later callbacks see what earlier ones add; users' callbacks come last.
         """
 
     def on_end(self, loop: "Loop") -> None:
@@ -59,7 +59,7 @@ class Callback:
 
 
 class Evaluate(Callback):
-    """Evaluates the policy from time to time, and adds the outcome to the metrics.
+    """Evaluates the policy at regular intervals, and adds the true return to the metrics.
 
     Args:
         cfg: How often, and over how many episodes.
@@ -69,7 +69,7 @@ class Evaluate(Callback):
         self.cfg = cfg
 
     def on_step(self, loop: "Loop", metrics: Metrics) -> None:
-        """Evaluate if it is due; the last policy is evaluated by the driver."""
+        """Evaluate if an evaluation is due; `Loop.train` evaluates the last policy."""
         if loop.has_passed(self.cfg.every) and loop.steps < loop.total:
             metrics |= loop.evaluate(self.cfg.episodes).metrics()
 
@@ -104,7 +104,7 @@ class SaveCheckpoints(Callback):
         self.cfg = cfg
 
     def on_step(self, loop: "Loop", metrics: Metrics) -> None:
-        """Save the state if that is due by steps or by the clock."""
+        """Save the state if a checkpoint is due by steps or by the clock."""
         del metrics
         is_due = loop.has_passed(self.cfg.every) or loop.checkpoints.are_older_than(self.cfg.minutes)
         if is_due and loop.steps < loop.total:
@@ -117,7 +117,7 @@ def standard_callbacks(evaluation: EvalCfg, checkpoint: CheckpointCfg, progress:
     Args:
         evaluation: How the policy is evaluated, and whether policies are kept.
         checkpoint: How often the state is saved.
-        progress: What shows the metrics.
+        progress: Display of the metrics.
     """
     kept = (KeepPolicies(),) if evaluation.keep else ()
     return (Evaluate(evaluation), *kept, LogMetrics(), progress, SaveCheckpoints(checkpoint))

@@ -1,4 +1,4 @@
-"""What is looked at before a run begins, so that what makes no sense ends in one sentence."""
+"""Checks before a run begins; a combination that cannot work is an error of one sentence."""
 
 import math
 import sys
@@ -34,40 +34,41 @@ class QueueSettings(Protocol):
 
     @property
     def queue(self) -> int:
-        """Return how many fragments are kept to compare with."""
+        """Return how many recent fragments the queue holds."""
         ...
 
 
 def check_device(device: str) -> None:
-    """See that a device can be used.
+    """Check that torch can use a device.
 
     Raises:
         UserError: If it cannot.
     """
     try:
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError):  # as torch tells of what it does not know, or has not got
+    except (RuntimeError, AssertionError):  # torch raises these for unknown and for missing devices
         raise UserError(f"--device {device} cannot be used here.") from None
 
 
 def check_self_play(cfg: TrainCfg, learner: Learner) -> None:
-    """Check that a learner by comparisons gets pairs, and no demonstrations whose steps it would have to reward.
+    """Check that a self-play learner gets pairs, and no demonstrations, whose steps it cannot reward.
 
     Raises:
-        UserError: If it is not.
+        UserError: If the queries are no pairs, or the agent has demonstrations.
     """
     can = capabilities_of(learner)
     if Capability.JUDGED in can and getattr(cfg.agent_cfg, "demos", ""):
-        raise UserError(f"--reward {cfg.reward} rewards by comparisons, which demonstrations take no part in.")
+        why = "compares fragments of rollouts, and cannot reward demonstrations"
+        raise UserError(f"--reward {cfg.reward} {why}: leave --agent.demos out.")
     if Capability.SELF_PLAY in can and getattr(cfg.sampler_cfg, "num_options", 2) != 2:
         raise UserError(f"--reward {cfg.reward} compares two options: leave --sampler.num-options out.")
 
 
 def check_base_and_demos(cfg: TrainCfg) -> None:
-    """See that a base policy and demonstrations are of the task, where the agent has such.
+    """Check that the base policy and the demonstrations of an agent, if it has them, are of the task.
 
     Raises:
-        UserError: If demonstrations tell the reward of another task. A base may be of another one, which is printed.
+        UserError: If demonstrations have the reward of another task. A base policy of another task is a warning.
     """
     settings = cast(BaseAndDemos, cfg.agent_cfg)
     base, demos = getattr(settings, "base", ""), getattr(settings, "demos", "")
@@ -81,47 +82,49 @@ def check_base_and_demos(cfg: TrainCfg) -> None:
 
 
 def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
-    """See that segments fit into what is kept of each world.
+    """Check that a segment fits into the steps that the recorder keeps of each environment.
 
     Raises:
-        UserError: If they do not.
+        UserError: If it does not.
     """
     length, kept = cfg.sampling.segment_length, env.recorder.num_rows - 1
     if length > kept:
-        told = f"{kept} steps of each of {env.num_envs} environments are kept, and a segment has {length}"
-        raise UserError(f"{told}: raise --recorder.capacity-steps and --recorder.capacity-bytes, or have fewer worlds.")
+        found = f"{kept} steps of each of {env.num_envs} environments are kept, and a segment has {length}"
+        flags = "raise --recorder.capacity-steps and --recorder.capacity-bytes, or lower --agent.num-envs"
+        raise UserError(f"{found}: {flags}.")
 
 
 def check_queue(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, num_steps: int) -> None:
-    """See that fragments are as long as a rollout, and stay recorded while others are compared with them.
+    """Check that fragments are as long as a rollout, and stay recorded while the queue holds them.
 
     Args:
-        cfg: Of the run.
+        cfg: Configuration of the run.
         source: Builder of its environments.
         env: These environments.
         num_steps: Steps of each environment in a rollout of its agent.
 
     Raises:
-        UserError: If episodes end before, or there is too little room.
+        UserError: If episodes are shorter than a rollout, or the recorder has too little room.
     """
     num_envs = env.num_envs
     limit = source.max_episode_steps
     if limit is not None and limit < num_steps:
-        told = f"fragments of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
+        found = f"fragments of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
         shorter = "lower --agent.num-steps, or n_steps in --agent.settings"
-        raise UserError(f"--reward {cfg.reward} compares {told}: {shorter}.")
-    # each rollout has a fragment of each env at least, those of older ones are left out, and a step takes two rows
+        raise UserError(f"--reward {cfg.reward} compares {found}: {shorter}.")
+    # a rollout has at least one fragment of each environment, and a step takes two rows
     rollouts = math.ceil(cast(QueueSettings, cfg.reward_cfg).queue / num_envs) + 2
     if env.recorder.num_rows < (rows := rollouts * (2 * num_steps + 1)):
-        told = f"{rows * num_envs:,} steps, and there is room for {env.recorder.num_rows * num_envs:,}"
-        raise UserError(f"--reward {cfg.reward} compares with a queue that reaches back {told}: see --recorder.")
+        reach = f"{rows * num_envs:,} steps, and there is room for {env.recorder.num_rows * num_envs:,}"
+        flags = "raise --recorder.capacity-steps and --recorder.capacity-bytes"
+        raise UserError(f"--reward {cfg.reward} compares with a queue that reaches back {reach}: {flags}.")
 
 
 def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
-    """See that preferences to begin with are such as the rater will be asked for.
+    """Check that initial preferences have the sizes of the queries of this run.
 
     Raises:
-        UserError: If nobody is asked, they are damaged, nothing is answered in them, or sizes differ.
+        UserError: If the run has no rater or judges each rollout, or they are damaged, unanswered, or of other sizes.
     """
     if parts.rater is None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
@@ -130,7 +133,7 @@ def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
     preferences, sampler = read_feedback(folder), cfg.sampling
     queries = preferences.queries
     if not preferences.answers.answered.any():
-        raise UserError(f"{folder} has nothing to begin with: no query in it was answered.")
+        raise UserError(f"{folder} holds no answered query: pass a folder of --preferences with answers.")
     options = queries.options
     sizes = {
         "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),

@@ -1,4 +1,4 @@
-"""The configuration of a run, and how it is made from names, configurations and objects."""
+"""The configuration of a run: frozen dataclasses, whose field docstrings are the texts of `--help`."""
 
 import re
 from dataclasses import dataclass, field
@@ -15,21 +15,21 @@ from prefgym.training.budget import Counts, ScheduleCfg
 
 
 class ActingSettings(Protocol):
-    """Settings that every agent has that acts while it learns."""
+    """Settings of every agent that acts while it learns."""
 
     @property
     def num_envs(self) -> int:
-        """Return how many environments it acts in at once."""
+        """Return the number of environments that step together."""
         ...
 
     @property
     def num_steps(self) -> int:
-        """Return how many steps of each environment a rollout has."""
+        """Return the steps of each environment in a rollout."""
         ...
 
 
 class SamplingSettings(Protocol):
-    """Settings that every sampler has."""
+    """Settings of every sampler."""
 
     @property
     def segment_length(self) -> int:
@@ -44,9 +44,9 @@ class EvalCfg:
     every: Count = 100_000
     """Environment steps between two evaluations; the last policy is always evaluated."""
     episodes: Count = 10
-    """Episodes of each evaluation on the way."""
+    """Episodes of each evaluation before the last."""
     final_episodes: Count = 20
-    """Episodes of the last one, which is the score."""
+    """Episodes of the last evaluation, which is the result of the run."""
     keep: bool = False
     """Whether the policy of each evaluation is kept in `policies/`."""
 
@@ -55,26 +55,26 @@ class EvalCfg:
 
 @dataclass(frozen=True, kw_only=True)
 class CheckpointCfg:
-    """How often the state to resume from is saved, so that `--resume` can go on from there."""
+    """How often the state of a run is saved, so that `--resume` continues from it."""
 
     every: Count = 100_000
     """Environment steps between two checkpoints."""
     minutes: Positive = 10.0
-    """Minutes after which there is one in any case."""
+    """Most minutes between two checkpoints."""
 
     __post_init__ = check
 
 
 @dataclass(frozen=True, kw_only=True)
 class WarpCfg:
-    """How much room there is in environments on a GPU, and how they are made; tasks know how much they need."""
+    """Memory for contacts and constraints on a GPU, and compilation; default: the numbers of the task."""
 
     num_contacts: Count | None = None
-    """Contacts an environment may have on the average."""
+    """Contacts per environment, on average."""
     num_constraints: Count | None = None
-    """Constraints each environment may have."""
+    """Constraints per environment."""
     compiled: bool | None = None
-    """Whether torch compiles the formulas of observation and reward; on GPUs unless said."""
+    """Whether torch compiles the formulas of observation and reward; default: on GPUs."""
 
     __post_init__ = check
 
@@ -88,21 +88,21 @@ class TrainCfg:
     """
 
     env: str = "prefgym/HalfCheetah-v0"
-    """Environment id, or `module:EnvId`, or `module:function` of a function or class that makes one environment."""
+    """Environment id, `module:EnvId`, or `module:function`: a function or class that makes one environment."""
     env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
     """Keyword arguments of the environment, and wrappers around it."""
     rater: str = "oracle"
-    """Who answers; `none` trains on the task reward."""
+    """Rater that answers the queries: a registered name or `module:Name`; `none` trains on the task reward."""
     agent: str = "ppo"
-    """Who learns to act."""
+    """Agent that acts, and learns from the reward: a registered name or `module:Name`."""
     reward: str = "ensemble"
-    """What is fitted to the answers."""
+    """Reward learner that is fitted to the answers: a registered name or `module:Name`."""
     sampler: str = "disagreement"
-    """Which segments are asked about."""
+    """Sampler that chooses the segments of each query: a registered name or `module:Name`."""
     preferences: Path | None = None
-    """Preferences to begin with, beside what the rater is asked: a folder that `prefgym feedback export` wrote."""
+    """Folder of initial preferences, which `prefgym feedback export` wrote; they do not count against the budget."""
     budget: Count = 500
-    """Queries that may be asked."""
+    """Most queries that are submitted to the rater."""
     budget_counts: Counts = "asked"
     """Whether skipped and failed queries count against the budget, or only answered ones."""
     steps: Count = 1_000_000
@@ -110,23 +110,23 @@ class TrainCfg:
     seed: Seed = 0
     """Seed of every generator."""
     backend: Literal["cpu", "warp"] = "cpu"
-    """What simulates the environments: processors, or MuJoCo Warp on `--device`, for thousands of them."""
+    """Simulator of the environments: threads on the CPU, or MuJoCo Warp on `--device`, for thousands of them."""
     device: str = "cpu"
-    """Where networks are trained."""
+    """Torch device of the networks, such as `cpu` or `cuda`."""
     threads: Threads | None = None
-    """Threads of simulation and networks; all cores unless said."""
+    """Threads of simulation and networks; default: all cores."""
     out: Path | None = None
-    """Run folder, which must not exist; named by task, rater and time unless said."""
+    """Run folder, which must not exist; default: a new one in `runs/`, named by task, rater and time."""
     report: bool = True
-    """Whether the report is written at the end."""
+    """Whether the run writes its HTML report at the end."""
     schedule: ScheduleCfg = field(default_factory=ScheduleCfg)
-    """When questions are asked."""
+    """When sessions are held, and how large they are."""
     recorder: RecorderCfg = field(default_factory=RecorderCfg)
-    """How much is recorded."""
+    """How much of the past is recorded."""
     warp: WarpCfg = field(default_factory=WarpCfg)
-    """How much room there is in environments on a GPU."""
+    """Memory of environments on a GPU."""
     checkpoint: CheckpointCfg = field(default_factory=CheckpointCfg)
-    """How a stopped run can go on."""
+    """How often the state to resume from is saved."""
     eval: EvalCfg = field(default_factory=EvalCfg)
     """How the true return is measured."""
     rater_cfg: Annotated[object, tyro.conf.arg(name="rater")] = None
@@ -138,26 +138,26 @@ class TrainCfg:
     reward_cfg: Annotated[object, tyro.conf.arg(name="reward")] = None
     """Settings of the reward learner."""
     command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
-    """The command line that began the run, if one did."""
+    """Command line of the run; empty for a run from Python."""
 
     @property
     def acting(self) -> ActingSettings:
-        """Return what the settings of every agent have that acts while it learns."""
+        """Return the settings of the agent, as every agent that acts has them."""
         return cast(ActingSettings, self.agent_cfg)
 
     @property
     def sampling(self) -> SamplingSettings:
-        """Return what the settings of every sampler have."""
+        """Return the settings of the sampler, as every sampler has them."""
         return cast(SamplingSettings, self.sampler_cfg)
 
     @property
     def num_threads(self) -> int:
-        """Return how many threads are used."""
+        """Return the number of threads."""
         return self.threads or usable_cpus()
 
     @property
     def title(self) -> str:
-        """Name the run, but for the time."""
+        """Return the name of the run, without the time."""
         return _file_name(self.env, self.rater)
 
     __post_init__ = check
@@ -173,7 +173,7 @@ class OfflineEvalCfg(EvalCfg):
 
 @dataclass(frozen=True, kw_only=True)
 class OfflineCheckpointCfg(CheckpointCfg):
-    """How often the state to resume from is saved, so that `--resume` can go on from there."""
+    """How often the state of a run is saved, so that `--resume` continues from it."""
 
     every: Count = 5000
     """Updates between two checkpoints."""
@@ -181,22 +181,22 @@ class OfflineCheckpointCfg(CheckpointCfg):
 
 @dataclass(frozen=True, kw_only=True)
 class OfflineCfg:
-    """Train an agent on what is recorded: preferences, demonstrations, or both.
+    """Train an agent on recorded preferences, demonstrations, or both.
 
     Raises:
         ValueError: If a number lies outside its limits.
     """
 
     agent: str = "cpl"
-    """Who learns."""
+    """Offline agent: a registered name or `module:Name`."""
     preferences: Path | None = None
-    """What was asked and answered: a folder that `prefgym make-preferences` or `prefgym feedback export` wrote."""
+    """Folder of preferences, which `prefgym make-preferences` or `prefgym feedback export` wrote."""
     dataset: str | None = None
-    """Id of a Minari dataset whose steps are learned from; those of the preferences unless said."""
+    """Id of a Minari dataset of demonstrations; default: the steps of the preferences."""
     datasets: Path | None = None
-    """Folder of datasets; Minari's own unless said."""
+    """Folder of datasets; default: Minari's own."""
     env: str = ""
-    """Environment in which the policy is evaluated; that of the preferences or of the dataset unless said."""
+    """Environment that evaluates the policy; default: that of the preferences, or else of the dataset."""
     env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
     """Keyword arguments of the environment, and wrappers around it."""
     updates: Count = 10_000
@@ -204,35 +204,35 @@ class OfflineCfg:
     seed: Seed = 0
     """Seed of every generator."""
     device: str = "cpu"
-    """Where networks are trained."""
+    """Torch device of the networks, such as `cpu` or `cuda`."""
     threads: Threads | None = None
-    """Threads of simulation and networks; all cores unless said."""
+    """Threads of simulation and networks; default: all cores."""
     out: Path | None = None
-    """Run folder, which must not exist; named by task, agent and time unless said."""
+    """Run folder, which must not exist; default: a new one in `runs/`, named by task, agent and time."""
     checkpoint: OfflineCheckpointCfg = field(default_factory=OfflineCheckpointCfg)
-    """How a stopped run can go on."""
+    """How often the state to resume from is saved."""
     eval: OfflineEvalCfg = field(default_factory=OfflineEvalCfg)
     """How the true return is measured."""
     agent_cfg: Annotated[object, tyro.conf.arg(name="agent")] = None
     """Settings of the agent."""
     command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
-    """The command line that began the run, if one did."""
+    """Command line of the run; empty for a run from Python."""
 
     @property
     def num_threads(self) -> int:
-        """Return how many threads are used."""
+        """Return the number of threads."""
         return self.threads or usable_cpus()
 
     @property
     def title(self) -> str:
-        """Name the run, but for the time."""
+        """Return the name of the run, without the time."""
         return _file_name(self.env, self.agent)
 
     __post_init__ = check
 
 
 def _file_name(*names: str) -> str:
-    """Join names to one that a folder can have: without what stands before a slash or a colon.
+    """Join names into a valid name of a folder, without namespaces and modules.
 
     >>> _file_name("prefgym/Hopper-v0", "my_raters:Crouch")
     'Hopper-v0-Crouch'

@@ -1,4 +1,4 @@
-"""What is in memory when a run has ended."""
+"""The agent and the learner of a run that has ended, in memory."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,6 @@ class Ended:
     agent: Agent
     """The agent, with its last policy."""
     learner: Learner | None = None
-    """The reward learner; None where nothing was fitted."""
+    """The reward learner; None without a fit."""
     interrupted: bool
     """Whether Ctrl-C came before the last step."""

@@ -1,4 +1,4 @@
-"""The environments in which an agent learns: on processors or a GPU, guarded, and recorded where a rater is asked."""
+"""The environments in which an agent learns: on the CPU or a GPU, guarded, and recorded if there is a rater."""
 
 import sys
 from dataclasses import asdict
@@ -18,7 +18,7 @@ from prefgym.wrappers.tensor import PreferenceTensorEnv
 
 
 def source_of(cfg: TrainCfg | OfflineCfg) -> EnvSource:
-    """Return the builder of the environments of a configuration."""
+    """Return the builder of the environments that a configuration names."""
     return EnvSource.of(cfg.env, cfg.env_cfg)
 
 
@@ -31,8 +31,7 @@ def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorE
 
     Raises:
         UserError: If a segment does not fit into an episode, the spaces are not one-dimensional Boxes, there is neither
-            rater nor reward, the device cannot be used, or what is to be recorded cannot be: there is no room, or no
-            picture.
+            rater nor task reward, the device cannot be used, or the recorder lacks room or pictures.
     """
     source = source or source_of(cfg)
     limit, length = source.max_episode_steps, cfg.sampling.segment_length
@@ -55,38 +54,38 @@ def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorE
     try:
         recording = (PreferenceTensorEnv if is_on_device else PreferenceVectorEnv)(guarded, recorder=cfg.recorder)
         if is_drawn(cfg, env):
-            recording.reset()  # the first pictures show whether they can be drawn, and whether there is room
+            recording.reset()  # the first pictures show whether the environments can render, and whether there is room
     except (ValueError, gym.error.Error, NotImplementedError) as error:
         raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
     return recording
 
 
 def envs_of_arrays(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]:
-    """Make environments that processors simulate; they draw themselves if pictures are to be recorded.
+    """Make environments on the CPU; they render pictures if these are to be recorded.
 
     Raises:
-        UserError: If they cannot draw themselves.
+        UserError: If pictures are to be recorded, and the environments cannot render.
     """
     num_envs, num_threads = cfg.acting.num_envs, cfg.num_threads
     env = source.make_vec(num_envs, reward="recorded", num_threads=num_threads)
     if not is_drawn(cfg, env):
         return env
     if "rgb_array" not in env.metadata.get("render_modes", ()):
-        raise UserError(f"{cfg.env} cannot draw itself: leave --recorder.frame-height out.")
+        raise UserError(f"{cfg.env} cannot render: leave --recorder.frame-height out.")
     env.close()
     return source.make_vec(num_envs, reward="recorded", num_threads=num_threads, render_mode="rgb_array")
 
 
 def is_drawn(cfg: TrainCfg, env: VectorEnv[Any, Any, Any]) -> bool:
-    """Tell whether pictures are to be recorded: where they are wanted, and there are no states to draw later."""
+    """Return whether to record pictures: if the settings want them, and no states can be rendered later."""
     return cfg.rater != "none" and cfg.recorder.frame_height > 0 and physics_of(env) is None
 
 
 def envs_on_device(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]:
-    """Make environments that MuJoCo Warp simulates, where the networks are.
+    """Make environments that MuJoCo Warp simulates, on the device of the networks.
 
     Raises:
-        UserError: If they are not simulated by prefgym, or the device cannot be used.
+        UserError: If prefgym does not simulate them, or the device cannot be used.
     """
     if source.is_ours and cfg.device == "cpu":
         print("--backend warp on --device cpu is for tests: a processor is faster with --backend cpu", file=sys.stderr)

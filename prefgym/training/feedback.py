@@ -1,4 +1,4 @@
-"""Strategies of feedback: how a run comes by the reward of a rollout."""
+"""Strategies of feedback: the source of the reward of a rollout."""
 
 from typing import Protocol
 
@@ -15,21 +15,21 @@ from prefgym.training.sessions import SessionFeedback
 
 
 class Feedback(Protocol):
-    """A strategy of feedback; the driver knows no other difference between kinds of feedback."""
+    """A strategy of feedback; all that differs between kinds of feedback is behind this protocol."""
 
     def begin(self) -> Metrics:
-        """Use the initial preferences, if there are any; return what a fit came to."""
+        """Use the initial preferences, if there are any; return the metrics of the fit."""
         ...
 
     def after_rollout(self, rollout: Rollout, steps: int) -> tuple[Tensor | None, Metrics]:
-        """Query the rater if that is due, use new answers, and reward the rollout.
+        """Query the rater if a query is due, use new answers, and reward the rollout.
 
         Args:
-            rollout: The latest, with the reward of the environment.
+            rollout: The latest rollout, with the reward of the environment.
             steps: Environment steps so far, those of the rollout included.
 
         Returns:
-            The reward to learn from, or None while there is none, and what is logged: nothing unless answers came in.
+            The reward to learn from, None before the first fit, and metrics, which are empty unless answers arrived.
             Shape: (T, N).
         """
         ...
@@ -39,7 +39,7 @@ class Feedback(Protocol):
         ...
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         ...
 
 
@@ -56,7 +56,7 @@ class NoFeedback:
         return rollout.reward, {}
 
     def state_dict(self) -> State:
-        """Return nothing: there is nothing to remember."""
+        """Return an empty state."""
         return {}
 
     def load_state_dict(self, state: State) -> None:
@@ -64,12 +64,12 @@ class NoFeedback:
 
 
 def make_feedback(cfg: TrainCfg, parts: Parts, history: FeedbackHistory, returns: EpisodeReturns) -> Feedback:
-    """Choose the strategy that the capabilities of the parts ask for.
+    """Choose the strategy by the capabilities of the parts.
 
     Args:
-        cfg: Of the run.
-        parts: What takes part in it.
-        history: Where answers are kept.
+        cfg: Configuration of the run.
+        parts: Parts of the run.
+        history: Keeps the answers.
         returns: Learned returns of the latest episodes.
     """
     if parts.rater is None:

@@ -14,11 +14,11 @@ from prefgym.training.budget import Budget
 from prefgym.training.parts import Metrics
 
 INITIAL_PREFERENCES = Path("preferences") / "initial"
-"""Where a run keeps its initial preferences."""
+"""Subfolder of a run with its initial preferences."""
 
 
 def initial_folder(run: Path) -> Path:
-    """Return where a run keeps its initial preferences; earlier versions called the folder `brought`."""
+    """Return the folder of the initial preferences of a run; earlier versions named it `brought`."""
     old = run / "preferences" / "brought"
     return old if old.is_dir() else run / INITIAL_PREFERENCES
 
@@ -45,7 +45,7 @@ class FeedbackHistory:
 
     @property
     def preferences(self) -> Preferences | None:
-        """Return all answers since the run began, in the order in which they came; None before the first."""
+        """Return all answers since the run began, in order of arrival; None before the first."""
         if len(self._answered) > 1:
             self._answered = [Preferences.cat(self._answered)]
         return self._answered[0] if self._answered else None
@@ -68,10 +68,10 @@ class FeedbackHistory:
             self._initial_seal = digest(folder / "manifest.json")
 
     def add(self, fresh: Preferences, steps: int) -> Metrics:
-        """Log new answers, keep them, and return the counts of all so far.
+        """Log new answers, keep them, and return the counts of all answers so far.
 
         Args:
-            fresh: Answers that came in now.
+            fresh: Answers that arrived now.
             steps: Environment steps so far.
 
         Raises:
@@ -104,14 +104,14 @@ class FeedbackHistory:
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned.
+        """Restore the state that `state_dict` returned.
 
         Raises:
             DamageError: If the initial preferences in the run folder are no longer the same.
         """
         self.read_initial()
         if self._initial_seal != state["given"]:
-            raise DamageError(f"{initial_folder(self.run)} is not what the run began with.")
+            raise DamageError(f"{initial_folder(self.run)} has changed since the run began: restore its files.")
         self._answered = [] if state["preferences"] is None else [unpack_preferences(state["preferences"])]
         self._num_ties = sum(int(answered.answers.tie.sum()) for answered in self._answered)
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])

@@ -44,7 +44,7 @@ def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
 
 
 def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]] | None:
-    """Sample recorded steps, and return their task reward and their learned reward; None if none has a task reward."""
+    """Sample recorded steps, and return their task reward and their learned reward; None without a task reward."""
     recorder = cast(PreferenceVectorEnv, parts.env).recorder
     starts = recorder.starts(1)
     if not len(starts):

@@ -1,4 +1,4 @@
-"""What a run has learned, for use outside of it."""
+"""Load the policy and the reward of a run."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -24,24 +24,24 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
 
     Args:
         run: Run folder.
-        steps: Steps after which it was kept, by `--eval.keep`; the last one unless said.
+        steps: Environment steps of a policy that `--eval.keep` kept; None for the last policy.
 
     Raises:
-        UserError: If the run has none, or a file of it is damaged.
+        UserError: If the run has none, or one of its files is damaged.
     """
     card, path = _card(Path(run), "checkpoints/final/policy" if steps is None else f"policies/{steps}")
     env = _env(Path(run))
-    return _told(path, lambda: registry_of("agent").get(card["agent"]).load(path, env))
+    return _load(path, lambda: registry_of("agent").get(card["agent"]).load(path, env))
 
 
 def load_reward(run: Path | str) -> Learner:
-    """Load the reward that a run has learned; `reward` says what steps are worth, and envs can be made to give it.
+    """Load the reward learner of a run; its `reward` rewards segments, and wrappers can return it in environments.
 
     Args:
         run: Run folder.
 
     Raises:
-        UserError: If the run has none, or a file of it is damaged.
+        UserError: If the run has none, or one of its files is damaged.
     """
     card, path = _card(Path(run), "checkpoints/final/reward")
     env = _env(Path(run))
@@ -51,24 +51,24 @@ def load_reward(run: Path | str) -> Learner:
         learner.load_weights(load_weights(path)[0])
         return learner
 
-    return _told(path, load)
+    return _load(path, load)
 
 
 def _card(run: Path, path: str) -> tuple[dict[str, Any], Path]:
-    """Read what is known of a part, and say where its weights are."""
+    """Return the card of a part, and the path of its weights."""
     verify_part(run, path)
     return read_json(run / f"{path}.json"), run / path
 
 
-def _told(path: Path, load: Callable[[], Loaded]) -> Loaded:
-    """Turn what another version has written into a sentence."""
+def _load(path: Path, load: Callable[[], Loaded]) -> Loaded:
+    """Call `load`; an error about files of another version becomes one sentence."""
     try:
         return load()
     except UserError:
         raise
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        told = " ".join(str(error).split())
-        raise UserError(f"{path} is not what this version of prefgym writes: {told}.") from error
+        message = " ".join(str(error).split())
+        raise UserError(f"{path} was not written by this version of prefgym: {message}.") from error
 
 
 def _env(run: Path) -> Any:  # noqa: ANN401

@@ -1,4 +1,4 @@
-"""The driver of a training: advance a source of data to its end, and call callbacks."""
+"""The training loop: advance a source of data to its end, and call callbacks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -31,53 +31,53 @@ class SavedPolicy(Policy, Protocol):
     """A policy that can be written to a file."""
 
     def save(self, path: Path | str) -> None:
-        """Write what was learned."""
+        """Write weights and configuration."""
         ...
 
 
 class Source(Protocol):
-    """What the driver advances: data come in, and the agent learns from them."""
+    """A source of data that the loop advances: environments to act in, or recorded data."""
 
     unit: str
-    """What is counted: `steps` or `updates`."""
+    """Unit of the training: `steps` or `updates`."""
     total: int
-    """How many of them make a training."""
+    """Steps, or updates, of the whole training."""
     env_source: EnvSource
-    """Makes the environments in which the policy is evaluated."""
+    """Builder of the environments that evaluate the policy."""
 
     @property
     def agent(self) -> SavedPolicy:
-        """Return the policy that is trained."""
+        """Return the policy in training."""
         ...
 
     @property
     def steps(self) -> int:
-        """Return how many steps, or updates, are done."""
+        """Return the steps, or updates, so far."""
         ...
 
     @property
     def place(self) -> str:
-        """Say in words where the training is, for messages about errors."""
+        """Return the point of the training in words, for error messages."""
         ...
 
     def begin(self) -> Metrics:
-        """Start from the beginning; return what is logged before the first step."""
+        """Start from the beginning; return the metrics before the first step."""
         ...
 
     def advance(self) -> Advance:
-        """Let data come in, and the agent learn from them; `steps` grows."""
+        """Collect or sample data, and update the agent with them; `steps` grows."""
         ...
 
     def finish(self) -> None:
-        """Check that the training came to something.
+        """Check that the agent had something to learn from.
 
         Raises:
-            UserError: If it did not.
+            UserError: If it had nothing.
         """
         ...
 
     def stateless(self) -> list[str]:
-        """Name the parts that have no state to save: the run has checkpoints if there are none."""
+        """List the parts without a state to save; a run without any of them has checkpoints."""
         ...
 
     def shard(self) -> tuple[Shard | None, int]:
@@ -85,33 +85,33 @@ class Source(Protocol):
         ...
 
     def state_dict(self) -> State:
-        """Return the state to resume from, but for records, which are in shards."""
+        """Return the state to resume from, except for records, which are in shards."""
         ...
 
     def resume(self, state: State, shards: list[State], *, mend: bool) -> None:
-        """Go on from what `state_dict` and `shard` returned.
+        """Restore the state that `state_dict` and `shard` returned.
 
         Args:
-            state: As of `state_dict`.
-            shards: All that are still needed, oldest first.
+            state: The state of `state_dict`.
+            shards: All shards that are still needed, oldest first.
             mend: Whether a damaged log of answers is set aside; otherwise it is refused.
 
         Raises:
-            UserError: If something in the run folder is not what it was.
+            UserError: If a file in the run folder has changed.
         """
         ...
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Outcome:
-    """What a run came to."""
+    """The outcome of a training."""
 
     steps: int
     """Environment steps, or updates."""
     evaluation: Evaluation
-    """Of the last policy."""
+    """Evaluation of the last policy."""
     interrupted: bool = False
-    """Whether Ctrl-C came before the end."""
+    """Whether Ctrl-C ended the training before its last step."""
     preferences: Preferences | None = None
     """All answers since the run began."""
     fit: FitReport | None = None
@@ -119,13 +119,13 @@ class Outcome:
 
 
 class Loop:
-    """A training: advances a source until its steps are used up.
+    """A training: advances a source to its last step.
 
     Args:
-        cfg: Of the run: how the policy is evaluated.
-        source: Where data come from.
-        run: Where the run is written.
-        callbacks: Called in their order.
+        cfg: Configuration of the run, for its evaluations.
+        source: Source of data.
+        run: Run folder.
+        callbacks: Callbacks, in the order of their calls.
     """
 
     def __init__(
@@ -134,38 +134,38 @@ class Loop:
         self.cfg, self.source, self.run, self.callbacks = cfg, source, run, callbacks
         self.checkpoints = Checkpoints(run.path / "checkpoints")
         self.is_running = False
-        """Whether steps are being taken: not before the first, nor after the last."""
+        """Whether the training is between its first and its last step."""
         self._stops = False
         self._steps_before = 0
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
     @property
     def agent(self) -> SavedPolicy:
-        """Return the policy that is trained."""
+        """Return the policy in training."""
         return self.source.agent
 
     @property
     def steps(self) -> int:
-        """Return how many steps, or updates, are done."""
+        """Return the steps, or updates, so far."""
         return self.source.steps
 
     @property
     def total(self) -> int:
-        """Return how many steps, or updates, make the training."""
+        """Return the steps, or updates, of the whole training."""
         return self.source.total
 
     def has_passed(self, every: int) -> bool:
-        """Tell whether the latest advance reached or passed a multiple of `every` steps."""
+        """Return whether the latest advance reached or passed a multiple of `every` steps."""
         return self._steps_before // every < self.steps // every
 
     def train(self, resume_from: Which | None = None) -> Outcome:
         """Train to the end, or until Ctrl-C, and evaluate the last policy.
 
         Args:
-            resume_from: Which checkpoint of the run folder to go on from; None begins.
+            resume_from: Checkpoint of the run folder to resume from; None starts from the beginning.
 
         Raises:
-            UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
+            UserError: If no query could be sampled, a value was NaN or infinite, or the checkpoint is damaged.
         """
         interrupted = False
         try:
@@ -195,7 +195,7 @@ class Loop:
             self.run.log(self.steps, metrics)
 
     def run_to_end(self) -> None:
-        """Advance until the steps are used up, or a callback stops the training."""
+        """Advance to the last step, or until a callback stops the training."""
         self.is_running = True
         self._call("on_start", lambda callback: callback.on_start(self))
         while self.steps < self.total and not self._stops:
@@ -213,7 +213,7 @@ class Loop:
         self._call("on_step", lambda callback: callback.on_step(self, metrics))
 
     def _call(self, hook: str, call: Callable[[Callback], None]) -> None:
-        """Call a hook of all callbacks; note who raised, and whether one stops the training."""
+        """Call a hook of all callbacks; add the name of the callback to an error, and note a stop."""
         for callback in self.callbacks:
             try:
                 call(callback)
@@ -232,23 +232,23 @@ class Loop:
         return evaluation
 
     def save(self) -> None:
-        """Write a checkpoint; a run of which a part has no state to save has none."""
+        """Write a checkpoint, unless a part of the run has no state to save."""
         if not self.source.stateless():
             shard, horizon = self.source.shard()
             self.checkpoints.save(self.steps, self.state_dict(), shard, horizon)
 
     def state_dict(self) -> State:
-        """Return the state to resume from, but for what is in shards."""
+        """Return the state to resume from, except for records, which are in shards."""
         return {**self.source.state_dict(), "run": self.run.state_dict()}
 
     def resume(self, which: Which) -> None:
-        """Go on from a checkpoint; from the beginning if the run was stopped before its first.
+        """Resume from a checkpoint; start from the beginning if there is none yet.
 
         Raises:
             UserError: If a part has no state, or the checkpoint is damaged.
         """
         if names := self.source.stateless():
-            raise UserError(f"{self.run.path} cannot be resumed: {' and '.join(names)} cannot tell the state.")
+            raise UserError(f"{self.run.path} cannot be resumed: these parts have no state_dict(): {', '.join(names)}.")
         loaded = self.checkpoints.load(which)
         if loaded is None:
             self.run.rewind({}, 0)
@@ -271,13 +271,13 @@ def train(
 
     Args:
         cfg: Resolved configuration.
-        parts: What takes part, as it was when the run began.
-        run: Where it is written.
-        resume_from: Which checkpoint of the run folder to go on from; None begins.
-        callbacks: Called after those of every run.
+        parts: Parts of the run, in their first state.
+        run: Run folder.
+        resume_from: Checkpoint of the run folder to resume from; None starts from the beginning.
+        callbacks: Called after the standard callbacks.
 
     Raises:
-        UserError: If nothing could be asked, something was not finite, or the checkpoint is damaged.
+        UserError: If no query could be sampled, a value was NaN or infinite, or the checkpoint is damaged.
     """
     source = OnlineSource(cfg, parts, run)
     budget = None if cfg.rater == "none" else cfg.budget

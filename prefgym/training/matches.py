@@ -22,12 +22,12 @@ class MatchFeedback:
     """Spreads the budget evenly over all steps, and rewards each fragment with its win rate.
 
     Args:
-        cfg: Of the run.
-        parts: With a rater, environments that record, and a learner of capability `JUDGED`.
-        history: Where answers are kept.
+        cfg: Configuration of the run.
+        parts: Parts with a rater, environments that record, and a learner of capability `JUDGED`.
+        history: Keeps the answers.
 
     Raises:
-        ValueError: If there is no rater, or nothing is recorded.
+        ValueError: If there is no rater, or the environments do not record.
     """
 
     def __init__(self, cfg: TrainCfg, parts: Parts, history: FeedbackHistory) -> None:
@@ -38,14 +38,14 @@ class MatchFeedback:
         self.learner = cast(JudgedLearner, parts.learner)
 
     def begin(self) -> Metrics:
-        """Use nothing: initial preferences were refused before the run began."""
+        """Return no metrics: `check_preferences` refuses initial preferences."""
         return {}
 
     def after_rollout(self, rollout: Rollout, steps: int) -> tuple[Tensor | None, Metrics]:
-        """Have fragments of the rollout compared, and return the win rates. Shape: (T, N).
+        """Let the rater compare fragments of the rollout, and return their win rates. Shape: (T, N).
 
         Args:
-            rollout: The latest; its own reward is not looked at.
+            rollout: The latest rollout; its own reward is not used.
             steps: Environment steps so far, those of the rollout included.
 
         Raises:
@@ -64,7 +64,7 @@ class MatchFeedback:
             UserError: If not all answers come at once.
         """
         budget = self.budget
-        # budget steps / all steps, less what was spent so far
+        # budget * steps / all steps, less the queries so far
         due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
         starts = self.recorder.fragments(num_steps)
         fragments = self.recorder.segments(starts, num_steps, truth=False)
@@ -78,19 +78,19 @@ class MatchFeedback:
         fresh = budget.receive(answers) if answers else None
         metrics = {} if fresh is None else self.history.add(without_pictures(fresh), steps)
         if fresh is None or len(fresh) < len(options):
-            raise UserError(f"--reward {self.cfg.reward} needs a rater who answers at once, unlike {self.cfg.rater}.")
+            raise UserError(f"--reward {self.cfg.reward} needs a rater that answers at once, unlike {self.cfg.rater}.")
         self.learner.record_outcomes(fresh[fresh.query_id.argsort()].answers)
         return metrics
 
     def state_dict(self) -> State:
-        """Return nothing: the learner, the budget and the history have states of their own."""
+        """Return an empty state: the learner, the budget and the history have states of their own."""
         return {}
 
     def load_state_dict(self, state: State) -> None:
-        """Take nothing."""
+        """Restore nothing."""
 
 
 def without_pictures(preferences: Preferences) -> Preferences:
-    """Drop what segments can be rendered from: of thousands of matches nobody looks at each."""
+    """Drop physics states and pictures, since a run has thousands of matches, and reports show few queries."""
     queries = preferences.queries
     return replace(preferences, queries=replace(queries, options=replace(queries.options, state=None, frames=None)))

@@ -1,4 +1,4 @@
-"""A run that learns from what is recorded: read the data, improve the policy, keep what came out."""
+"""An offline run: read recorded data, train the agent, and write the run folder."""
 
 import sys
 from collections.abc import Sequence
@@ -34,15 +34,15 @@ from prefgym.training.sources import OfflineSource
 
 
 def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callbacks: Sequence[Callback] = ()) -> Ended:
-    """Train on recorded data, and keep everything.
+    """Train on recorded data, and write the run folder.
 
     Args:
         cfg: Resolved configuration.
-        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
-        callbacks: Called after those of every run.
+        resume_from: Checkpoint in `cfg.out` to resume from; None begins a new run.
+        callbacks: Called after the standard callbacks.
 
     Returns:
-        What was trained; after Ctrl-C, as far as it came.
+        The agent and the run folder; after Ctrl-C, with the policy learned so far.
 
     Raises:
         UserError: If the agent cannot learn from these data, or they are damaged.
@@ -53,7 +53,7 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
         data, env = read_data(cfg, resumed=is_resumed), make_evaluation_env(source_of(cfg), 1, 1)
         agent, seal = make_agent(cfg, data, env), seal_of(cfg)
         if not is_resumed:
-            tell_other_envs(cfg)
+            warn_of_other_envs(cfg)
             if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
                 sources = "learns from --dataset, and not from --preferences beside it"
                 print(f"agent {cfg.agent!r} {sources}", file=sys.stderr)
@@ -75,14 +75,14 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
 
 
 def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
-    """Read what is learned from.
+    """Read the preferences and the demonstrations of a run.
 
     Args:
         cfg: Resolved configuration.
-        resumed: Whether preferences are read from the run folder, where their copy is.
+        resumed: Whether to read the copy of the preferences in the run folder.
 
     Raises:
-        UserError: If there is nothing, or it is damaged.
+        UserError: If there are no data, or a file of them is damaged.
     """
     preferences = demos = None
     if cfg.preferences is not None:
@@ -96,16 +96,19 @@ def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
         raise UserError(f"{error}: give --preferences FOLDER, --dataset ID, or both.") from None
 
 
-def tell_other_envs(cfg: OfflineCfg) -> None:
-    """Print where data are of another environment than the policy is evaluated in, as sizes alone may not tell."""
-    told: dict[str, str] = {}
+def warn_of_other_envs(cfg: OfflineCfg) -> None:
+    """Print a warning if data are of another environment than the one that evaluates the policy.
+
+    Sizes of observations and actions alone may agree by chance.
+    """
+    envs: dict[str, str] = {}
     if cfg.preferences is not None:
-        told[f"--preferences {cfg.preferences}"] = read_manifest(cfg.preferences)["env"]
+        envs[f"--preferences {cfg.preferences}"] = read_manifest(cfg.preferences)["env"]
     if cfg.dataset is not None:
-        told[f"--dataset {cfg.dataset}"] = played_in(cfg.dataset, cfg.datasets)
-    for what, env in told.items():
+        envs[f"--dataset {cfg.dataset}"] = played_in(cfg.dataset, cfg.datasets)
+    for source, env in envs.items():
         if env not in ("", cfg.env):
-            print(f"{what} is of {env}, and the policy is evaluated in {cfg.env}", file=sys.stderr)
+            print(f"{source} is of {env}, and the policy is evaluated in {cfg.env}", file=sys.stderr)
 
 
 def make_agent(
@@ -113,7 +116,7 @@ def make_agent(
     data: OfflineData,
     env: VectorEnv[Any, Any, Any],
 ) -> OfflineAgent:
-    """Make the agent.
+    """Build the agent with its data.
 
     Raises:
         UserError: If it cannot learn from these data.
@@ -122,11 +125,11 @@ def make_agent(
         context = AgentContext(env=env, data=data, seed=cfg.seed, device=cfg.device)
         return cast(OfflineAgent, registry_of("agent").build(cfg.agent, cfg.agent_cfg, context))
     except ValueError as error:
-        raise UserError(f"agent {cfg.agent!r} cannot learn from this: {str(error).rstrip('.')}.") from error
+        raise UserError(f"agent {cfg.agent!r} cannot learn from these data: {str(error).rstrip('.')}.") from error
 
 
 def seal_of(cfg: OfflineCfg) -> dict[str, str]:
-    """Return the checksums of a dataset's files; none if there is none."""
+    """Return the checksums of the files of the dataset; empty without a dataset."""
     if cfg.dataset is None:
         return {}
     folder = dataset_folder(cfg.dataset, cfg.datasets) / "data"

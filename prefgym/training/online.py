@@ -1,4 +1,4 @@
-"""A training run from configuration to report: make the parts, run the loop, keep what came out."""
+"""An online run: build the parts, run the training loop, and write the run folder and its report."""
 
 import sys
 from collections.abc import Generator, Sequence
@@ -51,19 +51,19 @@ def train_online(
     resume_from: Which | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Ended:
-    """Train, keep everything, and write the report.
+    """Train an agent that acts, and write the run folder with its report.
 
     Args:
         cfg: Resolved configuration.
-        objects: Parts that are ready-made, in the place of those that the configuration names.
-        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
-        callbacks: Called after those of every run.
+        objects: Parts that replace those that the configuration names.
+        resume_from: Checkpoint in `cfg.out` to resume from; None begins a new run.
+        callbacks: Called after the standard callbacks.
 
     Returns:
-        What was trained; after Ctrl-C, as far as it came.
+        The agent, the learner and the run folder; after Ctrl-C, with what was learned so far.
 
     Raises:
-        UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
+        UserError: If the parts do not fit each other, the device has too little memory, or a part returns NaN or inf.
     """
     with threads(cfg.num_threads):
         with enough_memory(cfg.device):
@@ -71,7 +71,7 @@ def train_online(
         if cfg.preferences is not None and resume_from is None:
             check_preferences(cfg, cfg.preferences, parts)
         if names := stateless(parts):
-            why = "it has no checkpoints, since these parts cannot tell their state"
+            why = "it has no checkpoints, since these parts have no state_dict()"
             print(f"this run cannot be resumed: {why}: {', '.join(names)}", file=sys.stderr)
         is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
         with closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
@@ -98,7 +98,7 @@ def train_online(
 
 @contextmanager
 def threads(num_threads: int) -> Generator[None]:
-    """Let torch use so many threads, and as many as before afterwards."""
+    """Set the number of threads of torch within the context."""
     before = torch.get_num_threads()
     torch.set_num_threads(num_threads)
     try:
@@ -109,32 +109,32 @@ def threads(num_threads: int) -> Generator[None]:
 
 @contextmanager
 def enough_memory(device: str) -> Generator[None]:
-    """Say in one sentence that memory does not suffice.
+    """Turn out-of-memory errors of torch and Warp into one sentence.
 
     Raises:
-        UserError: If it does not.
+        UserError: If the memory of the device does not suffice.
     """
     try:
         yield
-    except RuntimeError as error:  # torch's and Warp's words for it
+    except RuntimeError as error:  # torch and Warp raise no narrower type
         if not any(words in str(error) for words in ("out of memory", "can't allocate memory", "Failed to allocate")):
             raise
-        told = "have fewer --agent.num-envs or less --recorder.capacity-bytes"
-        raise UserError(f"the memory of {device} does not suffice: {told}.") from error
+        flags = "lower --agent.num-envs or --recorder.capacity-bytes"
+        raise UserError(f"the memory of {device} does not suffice: {flags}.") from error
 
 
 def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
-    """Make all parts of a run.
+    """Build all parts of a run.
 
     Args:
         cfg: Resolved configuration.
-        objects: Parts that are ready-made; None for none.
+        objects: Parts that replace those that the configuration names; None for none.
 
     Raises:
-        UserError: If the parts do not fit the environment.
+        UserError: If the parts do not fit the environment or each other.
     """
     objects = objects or Objects()
-    if cfg.backend != "warp":  # whose environments say more about what a GPU lacks
+    if cfg.backend != "warp":  # environments on a GPU raise errors of more detail
         check_device(cfg.device)
     # one seed for each part that samples
     env_seed, agent_seed, learner_seed, rater_seed, sampler_seed = map(
@@ -151,7 +151,7 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     )
     can = capabilities_of(learner)
     if cfg.rater == "none" and can & {Capability.SELF_PLAY, Capability.JUDGED}:
-        raise UserError(f"--reward {cfg.reward} rewards by comparisons, and without a rater nobody says who wins.")
+        raise UserError(f"--reward {cfg.reward} compares fragments by the answers of a rater: pass --rater.")
     check_self_play(cfg, learner)
     agent = objects.agent or build_agent(cfg, AgentContext(env=env, seed=agent_seed, device=cfg.device))
     rater = None
@@ -178,7 +178,7 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
 
 
 def build_agent(cfg: TrainCfg, context: AgentContext) -> Agent:
-    """Make the agent.
+    """Build the agent.
 
     Raises:
         UserError: If it cannot learn in the environment.
@@ -190,7 +190,7 @@ def build_agent(cfg: TrainCfg, context: AgentContext) -> Agent:
 
 
 def build_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int) -> Rater:
-    """Make the rater.
+    """Build the rater.
 
     Raises:
         UserError: If it cannot judge the task.
@@ -203,6 +203,6 @@ def build_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int
 
 
 def copy_initial_preferences(preferences: Path | None, into: Path) -> None:
-    """Copy preferences to begin with into a run folder."""
+    """Copy initial preferences into a run folder."""
     if preferences is not None:
         copy_feedback(preferences, into / INITIAL_PREFERENCES)

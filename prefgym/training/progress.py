@@ -17,14 +17,14 @@ if TYPE_CHECKING:
 
 
 class Progress(Callback):
-    """Show steps, labels, true return, reward accuracy and time left; without a terminal, a line an evaluation.
+    """Show steps, labels, true return, reward accuracy and time left; without a terminal, print a line per evaluation.
 
     Args:
-        title: What is shown in front.
+        title: Text in front of the bar.
         total: Steps of the training.
-        budget: Queries that may be asked; None where nobody is asked.
-        metric: What evaluation counts in the place of the true return, if it does.
-        unit: What steps are called.
+        budget: Query budget; None without a rater.
+        metric: Name of the evaluation metric: the true return, or that of a task without a reward.
+        unit: Name of the steps.
     """
 
     def __init__(
@@ -37,14 +37,14 @@ class Progress(Callback):
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[told]}"),
+            TextColumn("{task.fields[metrics]}"),
             TimeElapsedColumn(),
             TextColumn("left"),
             TimeRemainingColumn(compact=True),
             console=self.console,
             disable=not self.console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=total, told="")
+        self._task = self._bar.add_task(title, total=total, metrics="")
 
     def on_start(self, loop: "Loop") -> None:
         """Start the display."""
@@ -61,7 +61,7 @@ class Progress(Callback):
         self._bar.stop()
 
     def show(self, steps: int, metrics: Mapping[str, float | None]) -> None:
-        """Take in the newest metrics."""
+        """Update the display with the newest metrics."""
         if "feedback/num_answers" in metrics:
             self._labels = f"{metrics['feedback/num_answers']:.0f}"
         if (accuracy := metrics.get("reward_model/accuracy")) is not None:
@@ -70,9 +70,9 @@ class Progress(Callback):
             self._true_return = f"{true_return:.{int(self.metric != TRUE_RETURN)}f}"
         for sentence in troubles(metrics):
             self.console.print(f"{steps:>10,} {self.unit}  warning: {sentence}", highlight=False)
-        told = f"{self.metric} {self._true_return}"
+        shown = f"{self.metric} {self._true_return}"
         if self.budget is not None:
-            told = f"{self._labels}/{self.budget} labels  accuracy {self._accuracy}  {told}"
-        self._bar.update(self._task, completed=min(steps, self.total), told=told)
+            shown = f"{self._labels}/{self.budget} labels  accuracy {self._accuracy}  {shown}"
+        self._bar.update(self._task, completed=min(steps, self.total), metrics=shown)
         if not self.console.is_terminal and "eval/mean_reward" in metrics:
-            self.console.print(f"{steps:>10,} {self.unit}  {told}", highlight=False)
+            self.console.print(f"{steps:>10,} {self.unit}  {shown}", highlight=False)

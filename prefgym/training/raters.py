@@ -1,4 +1,4 @@
-"""Making the rater, with the facts of the task and of the agent that it may know."""
+"""Build the rater, with the facts of the task and of the agent that it may know."""
 
 from pathlib import Path
 from typing import Any, Protocol, runtime_checkable
@@ -18,11 +18,11 @@ from prefgym.sim.task import TaskSpec
 
 @runtime_checkable
 class ExpertSettings(Protocol):
-    """Settings of a rater that judges by an expert."""
+    """Settings of a rater that uses an expert."""
 
     @property
     def expert_file(self) -> Path | None:
-        """Return the file of the expert; None for the one of the task."""
+        """Return the file of the expert; None for the expert of the task."""
         ...
 
 
@@ -37,17 +37,17 @@ def make_rater(
     num_threads: int,
     seed: int,
 ) -> Rater:
-    """Make the rater.
+    """Build the rater.
 
     Args:
-        name: As registered.
-        cfg: Its settings.
+        name: Registered name.
+        cfg: Settings of the rater.
         env_id: Name of the environment.
         env: Environments of that name.
-        recorder: Where the segments come from.
+        recorder: Recorder of the segments.
         policy: The agent in training, if there is one.
-        num_threads: Threads of simulations of its own.
-        seed: Seed of its random numbers.
+        num_threads: Threads of a rater that simulates.
+        seed: Seed of the rater.
 
     Raises:
         UnknownNameError: If there is no such rater, or its constructor asks for something that nothing offers.

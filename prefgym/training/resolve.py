@@ -1,4 +1,4 @@
-"""From what people name to a resolved configuration: each part by name, by configuration or as an object."""
+"""Resolve the parts of a run: names, configurations, classes and objects become one configuration."""
 
 import sys
 from collections.abc import Callable
@@ -23,7 +23,7 @@ from prefgym.sim.source import EnvSource
 from prefgym.training.config import OfflineCfg, TrainCfg
 
 PARTS: tuple[Kind, ...] = ("rater", "agent", "sampler", "reward")
-"""The kinds of parts of a run that acts."""
+"""Kinds of parts of an online run."""
 
 NEEDED: dict[Kind, str] = {"agent": "num_envs", "sampler": "segment_length"}
 """The setting that a run reads of each agent and sampler."""
@@ -34,42 +34,43 @@ Answering = Callable[[Queries], Preferences]
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Objects:
-    """Parts that were handed over ready-made, in the place of those that the configuration names."""
+    """Parts that the caller passed as objects; they replace those that the configuration names."""
 
     rater: Rater | Answering | None = None
-    """Answers queries."""
+    """Rater, or a function that answers queries."""
     reward: Learner | None = None
-    """Is fitted to the answers."""
+    """Reward learner."""
     sampler: Sampler | None = None
-    """Chooses segments to ask about."""
+    """Sampler of queries."""
     agent: Agent | None = None
-    """Acts and learns."""
+    """Agent."""
     env: EnvSource | None = None
-    """Makes the environments."""
+    """Builder of the environments."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Resolved:
-    """What one part was resolved to."""
+    """A resolved part: its name and configuration, or the object itself."""
 
     name: str
-    """As registered, `module:Name`, or `Name()` of an object."""
+    """Registered name, `module:Name`, or `Name()` of an object."""
     cfg: object
-    """Its configuration."""
+    """Configuration of the part."""
     part: object = None
-    """The part itself, if it was handed over."""
+    """The object, if the caller passed one."""
 
 
 def resolve(kind: Kind, choice: object, env_id: str = "") -> Resolved:
-    """Resolve a part that was named, configured or handed over.
+    """Resolve a part from a name, a configuration, a class or an object.
 
     Args:
         kind: Kind of part.
         choice: A registered name or `module:Name`; a configuration; a class or function; or an object.
-        env_id: Environment id, for settings that were tuned for a task; those of a configuration stay as they are.
+        env_id: Environment id, for defaults that were tuned for a task; a configuration is not changed.
 
     Raises:
-        UnknownNameError: If the name or the configuration belongs to no part.
+        UserError: If a class cannot be imported by its name.
+        UnknownNameError: If no part has this name or this type of configuration.
     """
     registry = registry_of(kind)
     if isinstance(choice, str):
@@ -80,7 +81,7 @@ def resolve(kind: Kind, choice: object, env_id: str = "") -> Resolved:
         return Resolved(name=name, cfg=registry.cfg(name))
     if isinstance(choice, type):
         raise UserError(
-            f"the {kind} {choice.__qualname__} cannot be imported from {choice.__module__}: give an object."
+            f"the {kind} {choice.__qualname__} cannot be imported from {choice.__module__}: pass an object."
         )
     if is_dataclass(choice) and not callable(choice):
         return Resolved(name=registry.name_of(choice), cfg=choice)
@@ -95,7 +96,7 @@ def settings_of(kind: Kind, part: object) -> object:
 
 
 def _is_importable(choice: type[object] | FunctionType) -> bool:
-    """Return whether a class or function can be found again by its module and name; a lambda cannot."""
+    """Return whether module and name lead to a class or function; those of a lambda do not."""
     return getattr(sys.modules.get(choice.__module__), choice.__qualname__, None) is choice
 
 
@@ -103,11 +104,14 @@ def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
     """Put the parts of a run into its configuration.
 
     Args:
-        cfg: Everything else, `env` among it.
-        **choices: The parts by kind: rater, agent, sampler, reward; and env, if its name does not lead to it.
+        cfg: Configuration without its parts.
+        **choices: Parts by kind: rater, agent, sampler, reward; and env, an `EnvSource` without an importable name.
+
+    Returns:
+        The resolved configuration, and the parts that are objects.
 
     Raises:
-        UserError: If the environment is unknown, or the agent learns offline.
+        UserError: If the environment is unknown, or the agent is an offline agent.
         UnknownNameError: If a part is unknown.
     """
     source = choices.get("env")
@@ -118,7 +122,7 @@ def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
     agent = found["agent"]
     if agent.part is None and is_offline(agent.name):
         raise UserError(
-            f"agent {agent.name!r} learns from recorded data, and does not act: prefgym train-offline trains it."
+            f"agent {agent.name!r} learns from recorded data, and does not act: train it with prefgym train-offline."
         )
     for kind, setting in NEEDED.items():
         if not hasattr(found[kind].cfg, setting):
@@ -130,20 +134,20 @@ def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
 
 
 def resolve_offline(cfg: OfflineCfg, agent: object) -> OfflineCfg:
-    """Put the agent into the configuration of an offline run, and the environment that its data are of.
+    """Put the agent, and the environment of the data, into the configuration of an offline run.
 
     Raises:
-        UserError: If there are no data, they do not say their environment, it is unknown, or the agent acts.
+        UserError: If there are no data, their environment is unknown, or the agent is an online agent.
         UnknownNameError: If the agent is unknown.
     """
     name = resolve("agent", agent).name
     if not is_offline(name):
-        raise UserError(f"agent {name!r} acts while it learns: prefgym train trains it.")
+        raise UserError(f"agent {name!r} acts while it learns: train it with prefgym train.")
     if cfg.preferences is None and cfg.dataset is None:
         raise UserError("there is nothing to learn from: give --preferences FOLDER, --dataset ID, or both.")
     env = cfg.env or env_of_data(cfg.preferences, cfg.dataset, cfg.datasets)
     if not env:
-        raise UserError(f"the dataset {cfg.dataset} does not say what it was played in: say so with --env.")
+        raise UserError(f"the dataset {cfg.dataset} does not name its environment: pass --env ID.")
     check_env(EnvSource.of(env, cfg.env_cfg))
     return replace(cfg, env=env, agent=name, agent_cfg=resolve("agent", agent, env).cfg)
 
@@ -158,7 +162,7 @@ def is_offline(agent: str) -> bool:
 
 
 def env_of_data(preferences: Path | None, dataset: str | None, datasets: Path | None) -> str:
-    """Return the id of the environment that preferences, or else a dataset, are of; empty if neither says it."""
+    """Return the environment id of preferences, or else of a dataset; empty if neither has one."""
     if preferences is not None:
         env, file = read_manifest(preferences)["env"], preferences
     elif dataset is not None:
@@ -170,10 +174,10 @@ def env_of_data(preferences: Path | None, dataset: str | None, datasets: Path | 
 
 
 def check_env(env: EnvSource | str) -> None:
-    """Look an environment up, and its wrappers.
+    """Check that an environment and its wrappers exist.
 
     Raises:
-        UserError: If it is not registered, or a module lacks a name.
+        UserError: If the id is not registered, or a module has no such name.
     """
     source = EnvSource.of(env)
     try:

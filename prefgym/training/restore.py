@@ -1,4 +1,4 @@
-"""The configuration of a run that was stopped, as its folder holds it."""
+"""Restore the configuration of a stopped run from its folder."""
 
 from dataclasses import fields, is_dataclass, replace
 from pathlib import Path
@@ -16,19 +16,19 @@ Cfg = TypeVar("Cfg")
 
 
 def configuration_of(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
-    """Read the configuration of a run that was stopped.
+    """Read the configuration of a stopped run.
 
     Args:
-        run: Its folder.
-        objects: Parts that it was given ready-made; they have no settings.
+        run: Run folder.
+        objects: Parts that were passed as objects; they have no settings.
 
     Raises:
         UserError: If the run has finished, or has a part or a setting that this version does not know.
     """
     config = read_config(run)
     if has_finished(run):
-        Checkpoints(run / "checkpoints").clear()  # should it have been killed just before that
-        raise UserError(f"{run} has finished: there is nothing left to do.")
+        Checkpoints(run / "checkpoints").clear()  # it may have been killed just before it cleared them
+        raise UserError(f"{run} has finished, and cannot be resumed.")
     kinds: tuple[Kind, ...] = PARTS
     default: TrainCfg | OfflineCfg = TrainCfg()
     if "updates" in config:
@@ -44,10 +44,10 @@ def configuration_of(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
 
 
 def part_of(kind: Kind, config: dict[str, Any], objects: Objects) -> object:
-    """Take the settings of a part out of a configuration.
+    """Return the settings of a part, and remove them from a configuration.
 
     Raises:
-        UnknownNameError: If there is no such part.
+        UnknownNameError: If the part is not registered.
         ValueError: If it has a setting that this version does not know.
     """
     settings = config.pop(f"{kind}_cfg")
@@ -57,7 +57,7 @@ def part_of(kind: Kind, config: dict[str, Any], objects: Objects) -> object:
 
 
 def with_paths(cfg: Cfg) -> Cfg:
-    """Turn text into paths where a configuration has paths: files know text only."""
+    """Convert text to paths in the fields of type `Path`, since files hold text only."""
     if not is_dataclass(cfg) or isinstance(cfg, type):
         return cfg
     hints = get_type_hints(type(cfg))

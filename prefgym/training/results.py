@@ -1,4 +1,4 @@
-"""What a run came to, as `result.json` has it."""
+"""The result of a run, as `result.json` holds it."""
 
 from collections.abc import Mapping
 
@@ -20,11 +20,11 @@ def write_result(
 
     Args:
         run: Run folder.
-        outcome: What the run came to.
+        outcome: Outcome of the training.
         counts: Steps or updates, and queries.
-        names: Environment and parts, by their names.
+        names: Names of the environment and of the parts.
         seed: Seed of the run.
-        task: Task description and metric, where the environment has such.
+        task: Task description and metric of a task without a reward.
     """
     evaluation = outcome.evaluation
     result = {

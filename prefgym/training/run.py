@@ -1,4 +1,4 @@
-"""A run as its user sees it: what it came to, what was learned, what was answered."""
+"""A run as its user sees it: result, policy, reward, preferences, metrics and report."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -27,10 +27,10 @@ from prefgym.training.restore import configuration_of
 
 @dataclass(frozen=True, kw_only=True)
 class Result:
-    """What a run came to."""
+    """The result of a run."""
 
     mean_return: float
-    """Mean true return of the last policy over the final episodes, or what the task's metric counts."""
+    """Mean true return of the last policy over the final episodes; of a task without a reward, its mean metric."""
     std_return: float
     """Standard deviation over these episodes."""
     returns: tuple[float, ...]
@@ -38,9 +38,9 @@ class Result:
     episode_lengths: tuple[int, ...]
     """Steps of each final episode."""
     success_rate: float | None
-    """Share of final episodes that ended in success; None where the environment does not say."""
+    """Share of final episodes that ended in success; None if the environment does not report success."""
     steps: int
-    """Environment steps; updates of a run that learned offline."""
+    """Environment steps; updates of an offline run."""
     num_asked: int
     """Queries submitted to the rater."""
     num_answered: int
@@ -65,13 +65,13 @@ class Run:
         """Open a run folder.
 
         Args:
-            path: The folder.
-            policy: The agent, where it is in memory still; None loads it when it is first used.
-            reward: The reward learner, likewise.
-            objects: Parts that the run was given ready-made.
+            path: Run folder.
+            policy: The agent, if it is in memory; None loads it at first use.
+            reward: The reward learner, if it is in memory; None loads it at first use.
+            objects: Parts that were passed as objects, for `report` and `resume`.
 
         Raises:
-            UserError: If it is no run folder, or its configuration is damaged.
+            UserError: If `path` is no run folder, or its configuration is damaged.
         """
         self.path = Path(path)
         self._policy, self._reward, self._objects = policy, reward, objects or Objects()
@@ -83,10 +83,10 @@ class Run:
 
     @property
     def result(self) -> Result:
-        """Return what the run came to.
+        """Return the result of the run.
 
         Raises:
-            UserError: If it has not ended.
+            UserError: If the run has not ended.
         """
         file = self.path / "result.json"
         if not file.is_file():
@@ -110,7 +110,7 @@ class Run:
         """Return the last policy; `run.policy.predict(obs)` chooses actions.
 
         Raises:
-            UserError: If there is none, or a file of it is damaged.
+            UserError: If the run has no policy yet, or one of its files is damaged.
         """
         if self._policy is None:
             self._policy = load_policy(self.path)
@@ -118,10 +118,10 @@ class Run:
 
     @property
     def reward(self) -> Learner:
-        """Return the reward learner.
+        """Return the reward learner; `run.reward.reward(segments)` returns rewards of shape (E, ..., T).
 
         Raises:
-            UserError: If there is none, or a file of it is damaged.
+            UserError: If the run has no learned reward, or one of its files is damaged.
         """
         if self._reward is None:
             self._reward = load_reward(self.path)
@@ -129,30 +129,30 @@ class Run:
 
     @property
     def preferences(self) -> Preferences | None:
-        """Read what was answered; None if nothing was.
+        """Return the queries and answers of the run; None without any.
 
         Raises:
-            UserError: If it is damaged.
+            UserError: If their files are damaged.
         """
         name = self.path / "preferences" / "preferences"
         return load_preferences(name) if name.with_suffix(".json").is_file() else None
 
     @property
     def metrics(self) -> dict[str, npt.NDArray[np.float64]]:
-        """Read the table of metrics: a column each, a row for each line of the log, NaN where a line has no value.
+        """Return the metrics by name: arrays with an entry for each line of the log, NaN where it has no value.
 
         Raises:
-            UserError: If it is damaged.
+            UserError: If the log is damaged.
         """
         rows = tuple(read_metrics(self.path / "metrics.jsonl"))
         names = dict.fromkeys(name for row in rows for name in row)
         return {name: np.array([row.get(name, np.nan) for row in rows], np.float64) for name in names}
 
     def report(self) -> Path:
-        """Write the report again, and return its path.
+        """Write the HTML report again, and return its path.
 
         Raises:
-            UserError: If a file that it shows is missing or damaged.
+            UserError: If a file that the report shows is missing or damaged.
         """
         from prefgym.report.collect import write_run_report  # plots and videos take long to import
 
@@ -162,14 +162,17 @@ class Run:
         return page
 
     def resume(self, resume_from: Which = "latest", *, callbacks: Sequence[Callback] = ()) -> "Run":
-        """Go on with a run that was stopped, as if it had never been, and return it.
+        """Resume a stopped run from a checkpoint; results are those of a run without the stop.
 
         Args:
-            resume_from: Which of its two checkpoints; the previous one where a file of the latest is damaged.
-            callbacks: Called after those of every run; they begin anew.
+            resume_from: `"latest"`, or `"previous"` if a file of the latest checkpoint is damaged.
+            callbacks: Called after the standard callbacks; checkpoints hold no state of callbacks.
+
+        Returns:
+            The run; after Ctrl-C, with what was learned so far.
 
         Raises:
-            UserError: If the run has finished, or cannot go on.
+            UserError: If the run has finished, has no checkpoints, or its files have changed.
         """
         cfg = configuration_of(self.path, self._objects)
         if isinstance(cfg, OfflineCfg):
@@ -184,37 +187,37 @@ def run_training(
     resume_from: Which | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Run:
-    """Carry out a resolved configuration.
+    """Run a resolved configuration of `prefgym.train`.
 
     Args:
-        cfg: The configuration.
-        objects: Parts that are ready-made, in the place of those that the configuration names.
-        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
-        callbacks: Called after those of every run.
+        cfg: Resolved configuration.
+        objects: Parts that replace those that the configuration names.
+        resume_from: Checkpoint in `cfg.out` to resume from; None begins a new run.
+        callbacks: Called after the standard callbacks.
 
     Returns:
         The run; after Ctrl-C, with what was learned so far.
 
     Raises:
-        UserError: If the parts do not fit, the device has too little memory, or a part gave what is not finite.
+        UserError: If the parts do not fit each other, the device has too little memory, or a part returns NaN or inf.
     """
     ended = train_online(cfg, objects, resume_from=resume_from, callbacks=callbacks)
     return Run(ended.path, policy=ended.agent, reward=ended.learner, objects=objects)
 
 
 def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None, callbacks: Sequence[Callback] = ()) -> Run:
-    """Carry out a resolved configuration of a run that learns from recorded data.
+    """Run a resolved configuration of `prefgym.train_offline`.
 
     Args:
-        cfg: The configuration.
-        resume_from: Which checkpoint in `cfg.out` to go on from; None begins a new run.
-        callbacks: Called after those of every run.
+        cfg: Resolved configuration.
+        resume_from: Checkpoint in `cfg.out` to resume from; None begins a new run.
+        callbacks: Called after the standard callbacks.
 
     Returns:
         The run; after Ctrl-C, with what was learned so far.
 
     Raises:
-        UserError: If the agent cannot learn from these data, or they are damaged.
+        UserError: If the agent cannot learn from the data, or a file of them is damaged.
     """
     ended = train_on_records(cfg, resume_from=resume_from, callbacks=callbacks)
     return Run(ended.path, policy=ended.agent)

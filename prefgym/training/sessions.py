@@ -19,15 +19,15 @@ from prefgym.training.parts import Metrics, Parts
 
 
 class SessionFeedback:
-    """Submits queries when the schedule says so, and fits the learner whenever answers come in.
+    """Submits queries by the schedule, and fits the learner whenever answers arrive.
 
     Args:
-        parts: With a rater, and environments that record.
-        history: Where answers are kept.
-        returns: Learned returns of the latest episodes, as the driver counts them.
+        parts: Parts with a rater, and environments that record.
+        history: Keeps the answers.
+        returns: Learned returns of the latest episodes.
 
     Raises:
-        ValueError: If there is no rater, or nothing is recorded.
+        ValueError: If there is no rater, or the environments do not record.
     """
 
     def __init__(self, parts: Parts, history: FeedbackHistory, returns: EpisodeReturns) -> None:
@@ -46,7 +46,7 @@ class SessionFeedback:
         """Hold a session if one is due, use new answers, and return the learned reward. Shape: (T, N).
 
         Args:
-            rollout: The latest; its own reward is not looked at.
+            rollout: The latest rollout; its own reward is not used.
             steps: Environment steps so far, those of the rollout included.
         """
         learner = self.parts.learner
@@ -58,7 +58,7 @@ class SessionFeedback:
         return (learned_reward(learner, rollout.steps()) if learner.is_fitted else None), metrics
 
     def submit(self, num_queries: int, steps: int) -> None:
-        """Submit queries; while no episode is long enough to draw from, they stay due."""
+        """Submit the queries that are due; they stay due while no episode is long enough for a segment."""
         parts = self.parts
         try:
             options = parts.sampler(self.recorder, parts.learner, num_queries, parts.generator).map(Tensor.cpu)
@@ -69,7 +69,7 @@ class SessionFeedback:
         self.rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
 
     def receive(self, steps: int) -> Metrics:
-        """Collect answers, and fit the learner if any came; return what is logged of them."""
+        """Collect answers, and fit the learner if any arrived; return their metrics."""
         parts = self.parts
         answers = self.rater.collect()
         fresh = parts.budget.receive(answers) if answers else None
@@ -88,7 +88,7 @@ class SessionFeedback:
         return metrics | report.metrics() | health
 
     def fit(self, preferences: Preferences) -> FitReport:
-        """Fit the learner, and have an off-policy agent relabel what it remembers."""
+        """Fit the learner, and let an off-policy agent relabel its replay buffer."""
         learner, agent = self.parts.learner, self.parts.agent
         report: FitReport = learner.fit(preferences)
         self.history.fit = report
@@ -102,6 +102,6 @@ class SessionFeedback:
         return {"asked": shown, "health": self.health.state_dict()}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self.parts.shown_so_far[:] = [unpack_segments(arrays) for arrays in state["asked"].values()]
         self.health.load_state_dict(state["health"])

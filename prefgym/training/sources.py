@@ -1,4 +1,4 @@
-"""Sources of data for the driver: environments to act in, or records."""
+"""Sources of data for the training loop: environments to act in, or recorded data."""
 
 from typing import cast
 
@@ -20,7 +20,7 @@ from prefgym.training.parts import Advance, Metrics, Parts, stateless
 
 
 class OnlineSource:
-    """Acts in environments, gets a reward by feedback, and updates the agent with it."""
+    """Collects rollouts, rewards them by feedback, and updates the agent."""
 
     unit = "steps"
 
@@ -28,9 +28,9 @@ class OnlineSource:
         """Start with no steps.
 
         Args:
-            cfg: Of the run.
-            parts: What takes part in it.
-            run: Where answers are logged.
+            cfg: Configuration of the run.
+            parts: Parts of the run.
+            run: Run folder, for the log of answers.
         """
         self.parts, self.total, self.steps = parts, cfg.steps, 0
         self.env_source = parts.source
@@ -40,12 +40,12 @@ class OnlineSource:
 
     @property
     def agent(self) -> Agent:
-        """Return the policy that is trained."""
+        """Return the agent in training."""
         return self.parts.agent
 
     @property
     def place(self) -> str:
-        """Say in words where the training is."""
+        """Return the point of the training in words, for error messages."""
         return f"in the rollout after {self.steps:,} steps"
 
     def begin(self) -> Metrics:
@@ -59,7 +59,7 @@ class OnlineSource:
         return self.feedback.begin()
 
     def advance(self) -> Advance:
-        """Collect a rollout, reward it, and update the agent; without a reward yet, only remember it."""
+        """Collect a rollout, reward it, and update the agent; before the first fit, only store it."""
         agent = self.parts.agent
         rollout = agent.collect(self.parts.env)
         reward, session = self.feedback.after_rollout(rollout, self.steps + rollout.num_steps)
@@ -79,17 +79,18 @@ class OnlineSource:
         """Check that there was something to learn from.
 
         Raises:
-            UserError: If there is a rater, and nothing could be asked.
+            UserError: If there is a rater, and the sampler found no segment.
         """
         parts = self.parts
         if parts.rater is not None and parts.budget.num_asked == 0 and self.history.initial is None:
             raise UserError(
-                f"Nothing could be asked: the sampler found no segment in {self.steps:,} steps of {parts.env.num_envs} "
-                "worlds; lower --segment-length or --schedule.first, or raise --steps or --sampler.recent-steps."
+                f"No query could be sampled: the sampler found no segment in {self.steps:,} steps of "
+                f"{parts.env.num_envs} environments: lower --sampler.segment-length or --schedule.first, or raise "
+                "--steps or --sampler.recent-steps."
             )
 
     def stateless(self) -> list[str]:
-        """Name the parts that have no state to save."""
+        """List the parts without a state to save."""
         return stateless(self.parts)
 
     def shard(self) -> tuple[Shard | None, int]:
@@ -98,7 +99,7 @@ class OnlineSource:
         return (None, 0) if recorder is None else (Shard(*recorder.shard()), recorder.horizon)
 
     def state_dict(self) -> State:
-        """Return the state to resume from, but for what the recorder has in shards."""
+        """Return the state to resume from, except for the recorded steps, which are in shards."""
         return {
             **{name: part.state_dict() for name, part in self.parts.stateful_parts().items()},
             **self.feedback.state_dict(),
@@ -109,10 +110,10 @@ class OnlineSource:
         }
 
     def resume(self, state: State, shards: list[State], *, mend: bool) -> None:
-        """Go on from what `state_dict` and `shard` returned; see `Source`.
+        """Restore the state that `state_dict` and `shard` returned; see `Source`.
 
         Raises:
-            UserError: If initial preferences or the log of answers are not what they were.
+            UserError: If initial preferences or the log of answers have changed.
         """
         for name, part in self.parts.stateful_parts().items():
             part.load_state_dict(state[name])
@@ -127,7 +128,7 @@ class OnlineSource:
 
 
 class OfflineSource:
-    """Lets an agent learn from records, which it already has."""
+    """Updates an offline agent, which holds its recorded data."""
 
     unit = "updates"
 
@@ -135,9 +136,9 @@ class OfflineSource:
         """Start with no updates.
 
         Args:
-            cfg: Of the run.
-            agent: Made with its data.
-            seal: Checksums of the dataset's files, which must be the same when the run is resumed.
+            cfg: Configuration of the run.
+            agent: Offline agent with its data.
+            seal: Checksums of the files of the dataset, which a resumed run compares.
         """
         self.agent, self.seal, self.dataset, self.total = agent, seal, cfg.dataset, cfg.updates
         self.env_source = source_of(cfg)
@@ -150,11 +151,11 @@ class OfflineSource:
 
     @property
     def place(self) -> str:
-        """Say in words where the training is."""
+        """Return the point of the training in words, for error messages."""
         return f"after {self.steps:,} updates"
 
     def begin(self) -> Metrics:
-        """Log nothing before the first update."""
+        """Return no metrics."""
         return {}
 
     def advance(self) -> Advance:
@@ -164,14 +165,14 @@ class OfflineSource:
         return Advance(learning={**self.agent.advance(left, done, at_once=at_once)})
 
     def finish(self) -> None:
-        """Check nothing: the agent has learned from all that it was made with."""
+        """Check nothing: an offline agent always has data."""
 
     def stateless(self) -> list[str]:
-        """Name nothing: all offline agents have a state."""
+        """Return an empty list: all offline agents have a state."""
         return []
 
     def shard(self) -> tuple[Shard | None, int]:
-        """Return nothing: nothing is recorded."""
+        """Return no shard: nothing is recorded."""
         return None, 0
 
     def state_dict(self) -> State:
@@ -179,12 +180,12 @@ class OfflineSource:
         return {"agent": self.agent.state_dict(), "dataset": self.seal}
 
     def resume(self, state: State, shards: list[State], *, mend: bool) -> None:
-        """Go on from what `state_dict` returned; see `Source`.
+        """Restore the state that `state_dict` returned; see `Source`.
 
         Raises:
-            DamageError: If the dataset is no longer what it was.
+            DamageError: If the files of the dataset have changed.
         """
         del shards, mend
         if state["dataset"] != self.seal:
-            raise DamageError(f"the dataset {self.dataset} is not what it was when the run began.")
+            raise DamageError(f"the dataset {self.dataset} has changed since the run began.")
         self.agent.load_state_dict(state["agent"])

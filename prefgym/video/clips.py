@@ -22,16 +22,16 @@ _safetensors: Any = safetensors.numpy
 
 Frames = NDArray[np.uint8]
 Draw = Callable[[NDArray[np.float64]], Frames]
-"""Draws physics states (T, S) as pictures (T, H, W, 3)."""
+"""Function that renders physics states (T, S) as pictures (T, H, W, 3)."""
 
 MAX_FPS = 30.0
-"""More pictures a second than this are not drawn."""
+"""Most pictures per second."""
 MIN_SECONDS = 2.0
-"""Clips that would be over sooner are shown in slow motion."""
+"""Shortest clip in real time, in seconds; shorter ones are shown in slow motion."""
 MIN_FPS = 12.0
-"""Slow motion does not go below this many pictures a second."""
+"""Fewest pictures per second in slow motion."""
 FINAL_SECONDS = 10.0
-"""A report shows no more of the final policy's episode than this."""
+"""Most seconds of the final policy's episode in a report."""
 
 _ENCODER = {"preset": "veryfast", "crf": "25", "mbtree": "0"}  # with mbtree, small videos differ from run to run
 _GAP, _BORDER = 6, 5
@@ -40,7 +40,7 @@ _CHOSEN, _DARK = (0, 158, 115), (27, 31, 36)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Clip:
-    """A video, ready to be put into a page."""
+    """A video for a page."""
 
     mp4: bytes
     poster: bytes
@@ -50,12 +50,12 @@ class Clip:
     speed: float
     """1 is real time, less is slow motion."""
     seconds: float
-    """How long it plays."""
+    """Duration, in seconds."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Pace:
-    """Which states are drawn, and how fast the pictures follow each other."""
+    """The states to render, and the pace of the pictures."""
 
     stride: int
     fps: float
@@ -63,7 +63,7 @@ class Pace:
 
 
 def choose_pace(num_states: int, fps: float) -> Pace:
-    """Choose how to show `num_states` states that are 1/`fps` seconds apart."""
+    """Choose states and pace for `num_states` states that are 1/`fps` seconds apart."""
     stride = max(1, math.ceil(fps / MAX_FPS - 0.1))
     if num_states / fps >= MIN_SECONDS:
         return Pace(stride=stride, fps=fps / stride, speed=1.0)
@@ -94,7 +94,7 @@ def encode_mp4(frames: Frames, fps: float) -> bytes:
 
 
 def make_clip(frames: Frames, pace: Pace) -> Clip:
-    """Encode pictures (T, H, W, 3) that were taken at a pace."""
+    """Encode pictures (T, H, W, 3) at a pace."""
     poster = io.BytesIO()
     Image.fromarray(frames[len(frames) // 2]).save(poster, "JPEG", quality=80)
     height, width = frames.shape[1:3]
@@ -112,7 +112,7 @@ def save_clip(path: Path, clip: Clip) -> None:
 
 
 def load_clip(path: Path) -> Clip:
-    """Read what `save_clip` wrote."""
+    """Load the clip that `save_clip` wrote."""
     arrays = _safetensors.load_file(path)
     width, height, speed, seconds = arrays["numbers"].tolist()
     mp4, poster = (arrays[name].tobytes() for name in ("mp4", "poster"))
@@ -120,7 +120,7 @@ def load_clip(path: Path) -> Clip:
 
 
 def segment_frames(option: Segments, draw: Draw | None, stride: int = 1) -> Frames | None:
-    """Show one segment: the pictures recorded before each step, or else all its physics states. Shape: (T, H, W, 3)."""
+    """Return the pictures of a segment: recorded ones, or else those of its physics states. Shape: (T, H, W, 3)."""
     length = int(option.length)
     if option.frames is not None:
         return np.ascontiguousarray(option.frames[:length:stride].numpy())
@@ -130,9 +130,9 @@ def segment_frames(option: Segments, draw: Draw | None, stride: int = 1) -> Fram
 
 
 def side_by_side(options: Sequence[Frames], chosen: Sequence[bool]) -> Frames:
-    """Put the options of a query next to each other on one clock, lettered from A on.
+    """Put the options of a query side by side on one clock, lettered from A on.
 
-    What was chosen has a green outline; a tie has one around all. An option that is over stays, darkened.
+    The chosen option has a green outline; in a tie all have one. An option that has ended stays, darkened.
 
     Args:
         options: Pictures of each option. Shape of each: (T_k, H, W, 3).

@@ -1,4 +1,4 @@
-"""Videos of a policy: one episode drawn from its physics states, or by the environment itself."""
+"""Videos of a policy: one episode, rendered from its physics states or by the environment."""
 
 import sys
 from pathlib import Path
@@ -19,14 +19,14 @@ from prefgym.sim.source import EnvSource
 from prefgym.video.clips import FINAL_SECONDS, Clip, choose_pace, encode_mp4, make_clip
 
 FPS = 30.0
-"""Steps a second where an environment does not say."""
+"""Steps per second of an environment that does not declare them."""
 
 
 def film(env: EnvSource | str, policy: Policy, seed: int, file: Path) -> Path:
     """Write a video of one episode of a policy; return its path.
 
     Raises:
-        UserError: If pictures cannot be drawn here.
+        UserError: If pictures cannot be rendered.
     """
     source = EnvSource.of(env)
     looked_at = make_evaluation_env(source, 1, 1)
@@ -49,12 +49,12 @@ def film(env: EnvSource | str, policy: Policy, seed: int, file: Path) -> Path:
 
 
 def fps_of(env: VectorEnv[Any, Any, Any]) -> float:
-    """Return the steps of an environment in a second of its own time."""
+    """Return the steps of an environment per second of simulated time."""
     return env.metadata.get("render_fps", FPS)
 
 
 def rendering_env(env: EnvSource | str) -> VectorEnv[Any, Any, Any] | None:
-    """Make one environment that draws itself; None, with a word to the user, where it cannot."""
+    """Make one environment that renders pictures; print the reason and return None if it cannot."""
     source = EnvSource.of(env)
     if "rgb_array" not in make_evaluation_env(source, 1, 1).metadata.get("render_modes", ()):
         print(f"no video: {source.name} has no render mode rgb_array", file=sys.stderr)
@@ -64,13 +64,13 @@ def rendering_env(env: EnvSource | str) -> VectorEnv[Any, Any, Any] | None:
         drawing.reset()
         drawing.render()
     except (UserError, gym.error.Error, NotImplementedError) as error:
-        print(f"no video: {source.name} cannot draw itself: {error}", file=sys.stderr)
+        print(f"no video: {source.name} cannot render: {error}", file=sys.stderr)
         return None
     return drawing
 
 
 def rendered_clip(frames: npt.NDArray[Any], fps: float) -> Clip:
-    """Encode the start of an episode as the report shows it, in even sizes. Shape: (T, H, W, 3)."""
+    """Encode the start of an episode for the report, in even sizes. Shape: (T, H, W, 3)."""
     pace = choose_pace(len(frames), fps)
     height, width = (size // 2 * 2 for size in frames.shape[1:3])
     return make_clip(frames[: round(FINAL_SECONDS * fps) + 1 : pace.stride, :height, :width], pace)

@@ -1,4 +1,4 @@
-"""Guards: a NaN or an infinity stops a run where it appears, and the error names the part that gave it."""
+"""Guards: a NaN or an infinity stops a run where it appears, and the error names the part that returned it."""
 
 from typing import Any, Protocol, TypeAlias, cast
 
@@ -18,14 +18,14 @@ TensorEnv: TypeAlias = VectorEnv[Tensor, Any, Tensor]
 
 ACTION, OBSERVATION, REWARD = "the agent's action", "the observation", "the task reward"
 PARTS = (ACTION, OBSERVATION, REWARD)
-"""The parts that a guard distinguishes, in the order in which one spoils the next."""
+"""The parts that a guard distinguishes, in the order of the flow of data."""
 
 
 class Checked(Protocol):
-    """An environment on a device, which finds out about errors only when somebody waits for it."""
+    """An environment on a device, which raises errors only in `check`."""
 
     def check(self) -> None:
-        """Raise what went wrong since the last call."""
+        """Raise the first error since the last call."""
         ...
 
 
@@ -35,22 +35,22 @@ class _Guard(VectorWrapper):
 
         Args:
             env: The environment.
-            guard_reward: Whether rewards are guarded, too: where the agent learns from them.
+            guard_reward: Whether rewards are guarded, too, since the agent learns from them.
         """
         super().__init__(env)
         self._guard_reward = guard_reward
 
 
 class GuardedVectorEnv(_Guard):
-    """Let nothing but finite actions in, and nothing but finite observations out.
+    """Refuse actions and observations, and with `guard_reward` rewards, that are not finite.
 
     Raises:
-        NotFiniteError: Before the physics sees such an action, or the agent such an observation.
+        NotFiniteError: Before such an action reaches the physics, or such an observation the agent.
     """
 
     def reset(self, *, seed: Seed = None, options: dict[str, Any] | None = None) -> tuple[Array, Info]:
         """Start episodes."""
-        # vector environments take a seed for each environment, though VectorEnv.reset does not say so
+        # vector environments take a seed for each environment, which the types of VectorEnv.reset lack
         obs, info = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
         check_finite(OBSERVATION, obs)
         return obs, info
@@ -73,14 +73,14 @@ class GuardedVectorEnv(_Guard):
 
 
 class GuardedTensorEnv(_Guard):
-    """Watch that actions, observations and rewards are finite; `check` raises if they were not.
+    """Record on the device whether actions, observations and rewards are finite; `check` raises if they were not.
 
-    A look at each step would wait for the device, so that what is not finite is found after the rollout, and the part
-    is named that was first.
+    A check at each step would synchronise with the device. So values that are not finite are found after the rollout,
+    and the error names the first part that returned one.
     """
 
     def __init__(self, env: TensorEnv, *, guard_reward: bool) -> None:
-        """Guard environments on a device; arguments as those of `GuardedVectorEnv`."""
+        """Guard environments on a device, with the arguments of `GuardedVectorEnv`."""
         super().__init__(env, guard_reward=guard_reward)
         self._first = torch.zeros((), dtype=torch.int8, device=device_of(env))  # 1 + its number in PARTS, or 0
         self._given: dict[str, Tensor] = {}
@@ -97,10 +97,10 @@ class GuardedTensorEnv(_Guard):
         return obs, reward, terminated, truncated, info
 
     def check(self) -> None:
-        """See whether all was finite since the last call; this waits for the device.
+        """Check that all values since the last call were finite; this synchronises with the device.
 
         Raises:
-            NotFiniteError: If something was not; it carries the arrays of the last step.
+            NotFiniteError: If one was not; it carries the arrays of the last step.
             SimulationError: See `TensorVectorEnv.check`.
         """
         cast(Checked, self.env).check()

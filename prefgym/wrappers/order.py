@@ -16,17 +16,17 @@ _BENEATH = {
     "PreferenceEnv": _TWICE,
     "PreferenceVectorEnv": _TWICE,
 }
-"""Wrappers, single and vectorised, that must not be beneath ours, and why."""
+"""Wrappers, single and vectorised, that must not be beneath ours, and the reasons."""
 
 
 def check_order(env: AnyEnv) -> None:
-    """Look at all layers beneath a wrapper that records preferences, in the first of several environments, too.
+    """Check the layers beneath a wrapper that records preferences, those of the first of several environments, too.
 
     Raises:
-        ValueError: If there is a wrapper that belongs around ours, or no Gymnasium environment at all.
+        ValueError: If a wrapper belongs around ours, or a layer is no Gymnasium environment.
     """
     if not isinstance(env, (gym.Env, VectorEnv)):  # pyright: ignore[reportUnnecessaryIsInstance] - users wrap anything
-        around = "what is Stable-Baselines3's goes around prefgym.sb3.VecEnv"
+        around = "wrappers of Stable-Baselines3 go around prefgym.sb3.VecEnv"
         raise ValueError(f"prefgym wraps Gymnasium's environments, not {type(env).__name__}; {around}")
     for layer in layers(env):
         name = type(layer).__name__
@@ -40,7 +40,7 @@ def check_order(env: AnyEnv) -> None:
 
 
 def layers(env: AnyEnv) -> Iterator[AnyEnv]:
-    """List an environment and all that is beneath it, in the first of several environments, too."""
+    """List an environment and the layers beneath it, those of the first of several environments, too."""
     layer: AnyEnv | None = env
     while layer is not None:
         yield layer
@@ -49,5 +49,5 @@ def layers(env: AnyEnv) -> Iterator[AnyEnv]:
 
 
 def hides_reward(env: AnyEnv) -> bool:
-    """Return whether the task reward is hidden: whether a wrapper says so by its attribute `hides_task_reward`."""
+    """Return whether a wrapper hides the task reward, by its attribute `hides_task_reward`."""
     return any(getattr(layer, "hides_task_reward", False) for layer in layers(env))

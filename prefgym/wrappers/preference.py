@@ -21,17 +21,17 @@ from prefgym.wrappers.order import check_order
 from prefgym.wrappers.recording import Recording, recorder_for
 
 SAFE_INFO = ("final_obs", "_final_obs", "TimeLimit.truncated", "_TimeLimit.truncated")
-"""Keys of `info` that pass through; all others could tell the task reward."""
+"""Keys of `info` that pass through; all others could reveal the task reward."""
 
 
 class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Hide the task reward, record all steps, and return the learned reward once one is installed.
 
-    Dict observations, as goal environments have, are flattened.
+    Dict observations, such as those of goal environments, are flattened.
 
     Raises:
-        ValueError: If observation or action space is not a one-dimensional Box then, pictures are to be recorded and
-            the environment draws none, or for the reasons of `check_order`.
+        ValueError: If the flat observation or action space is no one-dimensional Box, the environment cannot render
+            pictures that are to be recorded, or for the reasons of `check_order`.
     """
 
     hides_task_reward: ClassVar[bool] = True
@@ -54,9 +54,9 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return self._rows
 
     def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:
-        """Start an episode; one that is running is recorded as truncated."""
+        """Start an episode; a running one is recorded as truncated."""
         obs, info = self.env.reset(seed=seed, options=options)
-        self._obs = np.array(obs)  # what was handed out may be written to
+        self._obs = np.array(obs)  # callers may write into returned arrays
         self._rows.begin(self._obs[None], state=self._shared.state(), frames=self._shared.frames())
         return obs, _safe(info)
 
@@ -74,7 +74,7 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
         return obs, float(shared.reward(before, actions, after, *ended)[0]), terminated, truncated, _safe(info)
 
     def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:
-        """Draw `num_queries` pairs of segments of at most `length` steps, uniformly from the recorder."""
+        """Sample `num_queries` pairs of segments of at most `length` steps uniformly from the recorder."""
         return self._shared.sample_queries(num_queries, length, generator)
 
     def install_reward(self, learner: Learner | None) -> None:
@@ -83,11 +83,11 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
 
 class PreferenceVectorEnv(VectorWrapper):
-    """The same for vector environments, in every autoreset mode; autoreset steps are not recorded.
+    """`PreferenceEnv` for vector environments, in every autoreset mode; autoreset steps are not recorded.
 
     Raises:
-        ValueError: If observation or action space is not a one-dimensional Box, pictures are to be recorded and the
-            environments draw none, or for the reasons of `check_order`.
+        ValueError: If the observation or action space is no one-dimensional Box, the environments cannot render
+            pictures that are to be recorded, or for the reasons of `check_order`.
     """
 
     hides_task_reward: ClassVar[bool] = True
@@ -113,11 +113,11 @@ class PreferenceVectorEnv(VectorWrapper):
     def reset(self, *, seed: Seed = None, options: dict[str, Any] | None = None) -> tuple[Any, Info]:
         """Start episodes in all environments, or in those of `options["reset_mask"]`."""
         mask = None if options is None else options.get("reset_mask")
-        # vector environments take a seed for each environment, though VectorEnv.reset does not say so
+        # vector environments take a seed for each environment, which the types of VectorEnv.reset lack
         obs, info = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
         self._rows.begin(obs, mask, self._shared.state(), self._shared.frames())
         self._done[slice(None) if mask is None else mask] = False
-        self._obs = obs.copy()  # what was handed out may be written to
+        self._obs = obs.copy()  # callers may write into returned arrays
         return obs, _safe(info)
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:  # noqa: ANN401
@@ -152,7 +152,7 @@ class PreferenceVectorEnv(VectorWrapper):
         return obs, reward, terminated, truncated, _safe(info)
 
     def sample_queries(self, num_queries: int, length: int = 50, generator: torch.Generator | None = None) -> Queries:
-        """Draw `num_queries` pairs of segments of at most `length` steps, uniformly from the recorder."""
+        """Sample `num_queries` pairs of segments of at most `length` steps uniformly from the recorder."""
         return self._shared.sample_queries(num_queries, length, generator)
 
     def install_reward(self, learner: Learner | None) -> None:
@@ -160,11 +160,11 @@ class PreferenceVectorEnv(VectorWrapper):
         self._shared.learner = learner
 
     def state_dict(self) -> State:
-        """Return the state to resume from here and in the recorder, but for what the recorder has in shards."""
+        """Return the state of wrapper and recorder, except for the recorded steps, which are in shards."""
         return {"recorder": self.recorder.state_dict(), "done": self._done, "obs": self._obs}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self.recorder.load_state_dict(state["recorder"])
         self._done, self._obs = state["done"].numpy().copy(), state["obs"].numpy().copy()
 

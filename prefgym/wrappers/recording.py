@@ -1,4 +1,4 @@
-"""What the preference wrappers share: a recorder, queries out of it, and the learned reward."""
+"""Base of the preference wrappers: a recorder, queries from it, and the learned reward."""
 
 from typing import Protocol, TypeVar
 
@@ -39,10 +39,10 @@ class MakesRecorder(Protocol[AnyRecorder]):
 
 
 def recorder_for(env: AnyEnv, make: MakesRecorder[AnyRecorder], cfg: RecorderCfg) -> AnyRecorder:
-    """Make a recorder of what an environment has: its spaces, reward, factors and physics states.
+    """Make a recorder for the spaces, reward, factors and physics states of an environment.
 
     Raises:
-        ValueError: If observation or action space is no one-dimensional Box, or there is no room.
+        ValueError: If the observation or action space is no one-dimensional Box, or there is no room.
     """
     observation, action = single_spaces(env)
     physics = physics_of(env)
@@ -58,18 +58,18 @@ def recorder_for(env: AnyEnv, make: MakesRecorder[AnyRecorder], cfg: RecorderCfg
 
 
 class Recording:
-    """What is recorded of an environment beside its steps, and what is made of the recorder."""
+    """Records states, factors and pictures of an environment, and samples queries from its recorder."""
 
     def __init__(self, env: AnyEnv, recorder: BaseRecorder, cfg: RecorderCfg) -> None:
         """Record an environment.
 
         Args:
             env: The environment.
-            recorder: Where its steps are recorded.
-            cfg: The settings of the recorder.
+            recorder: Recorder of its steps.
+            cfg: Settings of the recorder.
 
         Raises:
-            ValueError: If pictures are to be recorded, and the environment draws none.
+            ValueError: If pictures are to be recorded, and the environment cannot render.
         """
         self.env, self.recorder, self.physics = env, recorder, physics_of(env)
         self.learner: Learner | None = None
@@ -81,15 +81,15 @@ class Recording:
             raise ValueError(f"frame_height needs an environment made with render_mode='rgb_array', not {mode}")
 
     def state(self, final: bool = False) -> Array | None:
-        """Copy the physics states, if they are recorded; with `final`, those before a reset. Shape: (N, S)."""
+        """Copy the physics states if they are recorded; with `final`, those before a reset. Shape: (N, S)."""
         return self.physics.physics_state(final) if self.physics and self._has_states else None
 
     def frames(self) -> Array | None:
-        """Draw the environments, if pictures are recorded. Shape: (N, H, W, 3), uint8."""
+        """Render the environments if pictures are recorded. Shape: (N, H, W, 3), uint8."""
         return draw(self.env, self._frame_height) if self._frame_height else None
 
     def factors(self) -> dict[str, Array] | None:
-        """Copy the factors of the task reward at the last step, where there are any. Shape of each: (N,)."""
+        """Copy the factors of the task reward at the last step, if there are any. Shape of each: (N,)."""
         return self.physics.factors() if self.physics else None
 
     def reward(self, obs: Array, action: Array, next_obs: Array, terminated: Array, truncated: Array) -> Array:
@@ -106,7 +106,7 @@ class Recording:
         return learned_reward(self.learner, step).double().cpu().numpy()
 
     def sample_queries(self, num_queries: int, length: int, generator: torch.Generator | None) -> Queries:
-        """Draw pairs of segments uniformly from the recorder."""
+        """Sample pairs of segments uniformly from the recorder."""
         from prefgym.samplers import make
 
         sampler = make("uniform", segment_length=length, recent_steps=None)

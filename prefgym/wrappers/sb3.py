@@ -1,4 +1,4 @@
-"""The bridge to Stable-Baselines3: its view of our envs, a replay buffer that relabels the past, and its callbacks."""
+"""The bridge to Stable-Baselines3: a `VecEnv`, a replay buffer that relabels stored steps, and callbacks."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from prefgym.rl.sb3_verbs import Sb3Verbs
 
 Callback: TypeAlias = BaseCallback | Callable[[dict[str, Any], dict[str, Any]], bool]
-"""SB3's: an object, or a function of locals and globals."""
+"""A callback of SB3: an object, or a function of locals and globals."""
 Callbacks: TypeAlias = Callback | list[Callback] | None
 
 
 class VecEnv(vec_env.VecEnv):
-    """A Gymnasium vector environment as SB3 sees it; information is built only for environments whose episode ended.
+    """A Gymnasium vector environment as an SB3 `VecEnv`; infos are built only for episodes that ended.
 
     Raises:
         ValueError: If the environment resets in another mode than SAME_STEP, or its spaces are not Boxes of one axis.
@@ -44,7 +44,7 @@ class VecEnv(vec_env.VecEnv):
         super().__init__(env.num_envs, *single_spaces(env))  # pyright: ignore[reportUnknownMemberType]
 
     def reset(self) -> Array:
-        """Start episodes; what was given to `seed` and `set_options` counts once. Shape: (N, O)."""
+        """Start episodes; `seed` and `set_options` apply to one reset. Shape: (N, O)."""
         obs, info = self._arrays(self.env.reset(seed=self._seeds[0], options=self._options[0] or None))
         self.reset_infos = [info_of(info, index) for index in range(self.num_envs)]
         self._reset_seeds()
@@ -52,7 +52,7 @@ class VecEnv(vec_env.VecEnv):
         return obs
 
     def step_async(self, actions: Array) -> None:
-        """Note the actions. Shape: (N, A)."""
+        """Store the actions of the next step. Shape: (N, A)."""
         self._actions = actions
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
@@ -67,7 +67,7 @@ class VecEnv(vec_env.VecEnv):
         return obs, np.array(reward, np.float32), done, infos  # a copy: SB3 adds to it
 
     def _arrays(self, values: Any) -> Any:  # noqa: ANN401 - whatever is nested in an environment's answer
-        """Turn tensors of environments on a device into arrays, which are all that SB3 knows."""
+        """Convert tensors of environments on a device into arrays, since SB3 takes arrays only."""
         return to_numpy(values) if self._is_on_device else values
 
     def close(self) -> None:
@@ -104,7 +104,7 @@ class VecEnv(vec_env.VecEnv):
         return [result] * self.num_envs
 
     def env_is_wrapped(self, wrapper_class: type[gym.Wrapper[Any, Any, Any, Any]], indices: Any = None) -> list[bool]:  # noqa: ANN401
-        """Say no: single environments are what SB3 asks about."""
+        """Return False for each environment, since SB3 asks about wrappers of single ones."""
         return [False for _ in self._get_indices(indices)]
 
 
@@ -118,7 +118,7 @@ class RecordingVecEnv(VecEnv):
         return obs
 
     def start(self, obs: Array) -> None:
-        """Note where the environments are."""
+        """Store the first observations."""
         self._obs = obs
         self._steps: list[tuple[Array, ...]] = []
 
@@ -146,7 +146,7 @@ class RecordingVecEnv(VecEnv):
 
 
 def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
-    """Pick one environment's entries out of a vector environment's information.
+    """Return the entries of one environment from the infos of a vector environment.
 
     >>> info_of({"x": np.array([1.0, 2.0]), "_x": np.array([True, False])}, 0)
     {'x': 1.0}
@@ -164,10 +164,10 @@ def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
 
 
 class ReplayBuffer(buffers.ReplayBuffer):
-    """SB3's replay buffer, whose past is relabelled by `relabel`: `SAC(..., replay_buffer_class=ReplayBuffer)`.
+    """SB3's replay buffer with a method `relabel` for all steps: `SAC(..., replay_buffer_class=ReplayBuffer)`.
 
     Raises:
-        ValueError: If memory is to be saved by not keeping what a step led to, which learners may want to see.
+        ValueError: If `optimize_memory_usage` is True, which drops next observations that learners may need.
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401
@@ -176,14 +176,14 @@ class ReplayBuffer(buffers.ReplayBuffer):
             raise ValueError("relabelling needs optimize_memory_usage=False: learners may look at the next observation")
 
     def __len__(self) -> int:
-        """Return how many rows are filled, each with a step of every environment."""
+        """Return the number of filled rows, each with a step of every environment."""
         return self.size()
 
     def relabel(self, learner: Learner) -> None:
-        """Relabel every step that is kept with the present reward, also after the buffer has wrapped.
+        """Relabel every stored step with the current reward, also after the buffer has wrapped.
 
         Raises:
-            NotFiniteError: If that is not finite.
+            NotFiniteError: If a reward is NaN or infinite.
         """
         rows_at_once = max(1, ROWS_AT_ONCE // self.n_envs)
         for first in range(0, len(self), rows_at_once):
@@ -191,7 +191,7 @@ class ReplayBuffer(buffers.ReplayBuffer):
             self.rewards[rows] = learned_reward(learner, self.steps(rows).segments()).cpu().numpy()
 
     def steps(self, rows: slice) -> Batch:
-        """Copy steps out, with actions as they were executed; SB3 keeps them scaled to -1..1. Shapes: (T, N, ...)."""
+        """Copy steps, with executed actions; SB3 stores them scaled to -1..1. Shapes: (T, N, ...)."""
         space = cast(Any, self.action_space)  # pyright: ignore[reportUnknownMemberType]
         # as BasePolicy.unscale_action has it, to the last bit
         executed = space.low + 0.5 * (self.actions[rows] + 1.0) * (space.high - space.low)
@@ -220,24 +220,24 @@ class ReplayBuffer(buffers.ReplayBuffer):
         }
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         for name, column in state["columns"].items():
             getattr(self, name)[: len(column)] = np.asarray(column)
         self.pos, self.full = state["pos"], state["full"]
 
 
 def start_callbacks(agent: "Sb3Verbs", callback: Callbacks, progress_bar: bool, known: dict[str, Any]) -> BaseCallback:
-    """Join callbacks to one, and begin the training with it.
+    """Join callbacks into one, and start the training with it.
 
     Args:
-        agent: With SB3's verbs.
-        callback: SB3's.
-        progress_bar: Whether SB3's progress bar is added.
-        known: What callbacks may look up in `locals`.
+        agent: Agent with the interface of SB3.
+        callback: Callback, callbacks or function of SB3.
+        progress_bar: Whether to add SB3's progress bar.
+        known: Entries of `locals` for callbacks.
     """
     several = cast("list[Callback]", callback if isinstance(callback, list) else [callback] if callback else [])
     callbacks = [x if isinstance(x, BaseCallback) else ConvertCallback(x) for x in several]
     together = CallbackList([*callbacks, *([ProgressBarCallback()] if progress_bar else [])])
-    together.init_callback(cast(BaseAlgorithm, agent))  # it has what callbacks use of one
+    together.init_callback(cast(BaseAlgorithm, agent))  # the agent has the attributes that callbacks use
     together.on_training_start(known, {})
     return together

@@ -19,7 +19,7 @@ _COUNTERS = ("num_timesteps", "_n_updates", "_episode_num", "_current_progress_r
 
 
 def model_state(model: "BaseAlgorithm") -> State:
-    """Return what was learned and counted, by SB3's names."""
+    """Return weights, optimisers and counters, by SB3's names."""
     parts, tensors = _learned(model)
     return {
         "learned": {name: _part_state(part) for name, part in parts.items()},
@@ -30,7 +30,7 @@ def model_state(model: "BaseAlgorithm") -> State:
 
 
 def load_model_state(model: "BaseAlgorithm", state: State) -> None:
-    """Go on from what `model_state` returned."""
+    """Restore the state that `model_state` returned."""
     parts, tensors = _learned(model)
     for name, part in parts.items():
         if isinstance(part, torch.optim.Optimizer):
@@ -55,7 +55,7 @@ def shared_generators(model: "BaseAlgorithm") -> State:
 
 
 def load_shared_generators(model: "BaseAlgorithm", state: State) -> None:
-    """Go on from what `shared_generators` returned."""
+    """Restore the state that `shared_generators` returned."""
     random.setstate((3, tuple(state["python"]), None))
     np.random.set_state(_numpy_state(state["numpy"]))
     torch.set_rng_state(state["torch"])

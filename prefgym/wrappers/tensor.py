@@ -21,7 +21,7 @@ from prefgym.wrappers.recording import recorder_for
 
 
 class _Physics(Protocol):
-    """What environments on a device have beside Gymnasium's interface: as `HasPhysics`, of tensors."""
+    """Interface of environments on a device beside Gymnasium's: `HasPhysics` with tensors."""
 
     def physics_state(self, final: bool = False) -> Tensor: ...
 
@@ -29,10 +29,10 @@ class _Physics(Protocol):
 
 
 class PreferenceTensorEnv(PreferenceVectorEnv):
-    """Hide the task reward of environments on a device, record there, and return the learned reward once there is one.
+    """Hide the task reward of environments on a device, record there, and return the learned reward once installed.
 
     Raises:
-        ValueError: As `PreferenceVectorEnv` does.
+        ValueError: For the reasons of `PreferenceVectorEnv`.
     """
 
     def __init__(self, env: TensorEnv, *, recorder: RecorderCfg | None = None) -> None:
@@ -46,7 +46,7 @@ class PreferenceTensorEnv(PreferenceVectorEnv):
         return self._ring
 
     def check(self) -> None:
-        """See whether all went well since the last call; this waits for the device.
+        """Raise the first error since the last call; this synchronises with the device.
 
         Raises:
             NotFiniteError: See `GuardedTensorEnv`.
@@ -57,11 +57,11 @@ class PreferenceTensorEnv(PreferenceVectorEnv):
     def reset(self, *, seed: Seed = None, options: dict[str, Any] | None = None) -> tuple[Tensor, Info]:
         """Start episodes in all environments, or in those of `options["reset_mask"]`."""
         mask = (options or {}).get("reset_mask")
-        # vector environments take a seed for each environment, though VectorEnv.reset does not say so
+        # vector environments take a seed for each environment, which the types of VectorEnv.reset lack
         obs, _ = self.env.reset(seed=seed, options=options)  # pyright: ignore[reportArgumentType]
         mask = None if mask is None else torch.as_tensor(mask, device=obs.device)
         self._ring.begin(obs, mask, self._state())
-        self._last = obs.clone()  # what was handed out may be written to
+        self._last = obs.clone()  # callers may write into returned tensors
         return obs, {}
 
     def step(self, actions: Array | Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Info]:
@@ -85,10 +85,10 @@ class PreferenceTensorEnv(PreferenceVectorEnv):
         return learned_reward(self._shared.learner, step).to(next_obs.device)
 
     def state_dict(self) -> State:
-        """Return the state to resume from here and in the recorder, but for what the recorder has in shards."""
+        """Return the state of wrapper and recorder, except for the recorded steps, which are in shards."""
         return {"recorder": self._ring.state_dict(), "obs": self._last}
 
     def load_state_dict(self, state: State) -> None:
-        """Go on from what `state_dict` returned."""
+        """Restore the state that `state_dict` returned."""
         self._ring.load_state_dict(state["recorder"])
         self._last = state["obs"].to(device_of(self.env), copy=True)

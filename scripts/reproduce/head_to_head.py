@@ -63,7 +63,7 @@ def play(judge: Judge, act: Act, num_episodes: int, fragment_length: int) -> tup
     """Play an episode in each of as many environments.
 
     Args:
-        judge: A rater of the task; what it looks at is recorded.
+        judge: A rater of the task; the envs record the data that it needs.
         act: The policy.
         num_episodes: N.
         fragment_length: Steps of a fragment.

@@ -87,10 +87,10 @@ def main(cfg: IdentifiabilityCfg) -> None:
         if all(cell in done for cell in cells):
             continue
         mdp = make_delivery().mdp if number < 0 else make_random(number).mdp
-        for cell, told in learn(cfg, mdp, number + 1, [cell for cell in cells if cell not in done]):
-            done[cell] = told
+        for cell, results in learn(cfg, mdp, number + 1, [cell for cell in cells if cell not in done]):
+            done[cell] = results
             with cfg.results.open("a") as file:
-                file.write(json.dumps({**vars(cell), **told}) + "\n")
+                file.write(json.dumps({**vars(cell), **results}) + "\n")
     Console(width=110).print(summarize(cfg, done))
 
 
@@ -101,7 +101,7 @@ def learn(cfg: IdentifiabilityCfg, mdp: TabularMDP, seed: int, cells: list[Cell]
     pairs = mdp.segments(2 * max(cfg.preferences), cfg.segment_length, generator)
     draws = generator.random(max(cfg.preferences))
     better = -regret(pairs, mdp.solve(), mdp.gamma)
-    told: list[tuple[Cell, dict[str, Any]]] = []
+    learned: list[tuple[Cell, dict[str, Any]]] = []
     for cell in cells:
         segments = take(pairs, 2 * cell.preferences)
         index = torch.arange(2 * cell.preferences).view(-1, 2)
@@ -114,8 +114,8 @@ def learn(cfg: IdentifiabilityCfg, mdp: TabularMDP, seed: int, cells: list[Cell]
         )
         weights = fit_weights(score, len(mdp.weights), index, torch.as_tensor(choice), fit)
         scaled = mdp.scaled_return(mdp.with_reward(weights).solve().policy)
-        told.append((cell, {"scaled_return": scaled, "weights": weights.tolist()}))
-    return told
+        learned.append((cell, {"scaled_return": scaled, "weights": weights.tolist()}))
+    return learned
 
 
 def take(segments: TabularSegments, num: int) -> TabularSegments:
@@ -150,12 +150,14 @@ def summarize(cfg: IdentifiabilityCfg, done: dict[Cell, dict[str, Any]]) -> Tabl
             for learner in FIT:
                 of = (answers, preferences, learner)
                 cells = [cell for cell in done if of == (cell.answers, cell.preferences, cell.learner)]
-                told = np.array([done[cell]["scaled_return"] for cell in cells])
-                if len(told):
-                    near = (told > NEAR_OPTIMAL).mean(keepdims=True)
-                    (low,), (high,) = wilson(near, np.array([len(told)]))
+                returns = np.array([done[cell]["scaled_return"] for cell in cells])
+                if len(returns):
+                    near = (returns > NEAR_OPTIMAL).mean(keepdims=True)
+                    (low,), (high,) = wilson(near, np.array([len(returns)]))
                     shares = f"{near[0]:.0%}", f"{low:.0%} to {high:.0%}"
-                    table.add_row(answers, str(preferences), learner, str(len(told)), *shares, f"{np.median(told):.3f}")
+                    table.add_row(
+                        answers, str(preferences), learner, str(len(returns)), *shares, f"{np.median(returns):.3f}"
+                    )
     return table
 
 

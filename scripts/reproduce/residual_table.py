@@ -209,9 +209,9 @@ class ResidualTable(TrainingGrid[Cell]):
         return table
 
 
-def named(told: Sequence[str]) -> dict[str, object]:
+def named(words: Sequence[str]) -> dict[str, object]:
     """Read settings such as `n-step=5`."""
-    pairs = (one.partition("=") for one in told)
+    pairs = (one.partition("=") for one in words)
     return {name.replace("-", "_"): yaml.safe_load(value) for name, _, value in pairs}
 
 

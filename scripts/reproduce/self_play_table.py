@@ -84,7 +84,7 @@ class SelfPlayTableCfg(GridCfg):
     budgets: tuple[Count, ...] = (20_000, 2000)
     """Query budgets."""
     arms: tuple[str, ...] = ("reward", "model", "rater")
-    """What the agent is rewarded by; the others are compared with the first."""
+    """Rewards of the agent; the others are compared with the first one."""
     seeds: Count = 3
     """Seeds 0, 1, ... of every cell."""
     steps: Count = 1_000_000
@@ -266,8 +266,8 @@ class Duels(Grid[Duel]):
     def settings(self, cell: Duel) -> Settings:
         """Return the number of matches and the settings of the judge."""
         judge = self.judge(cell)
-        told = {"judge.env": judge.env, "judge.rater": judge.rater, "matches": str(self.cfg.matches)}
-        return told | settings_of(judge.cfg, "judge.rater_cfg.")
+        settings = {"judge.env": judge.env, "judge.rater": judge.rater, "matches": str(self.cfg.matches)}
+        return settings | settings_of(judge.cfg, "judge.rater_cfg.")
 
     def judge(self, cell: Duel) -> Judge:
         """Return the rater that compares the policies."""
@@ -284,7 +284,7 @@ class Duels(Grid[Duel]):
         return Side(self.runs.folder(cell), judge_of(cell.task, cell.rater), cfg.matches, length, cfg.steps / 2)
 
     def describe(self, line: Line) -> str:
-        """Write who was preferred."""
+        """Write the preferred side."""
         matches = line["settings"]["matches"]
         return f"preferred in {line['win_rate']:.0%} of {matches}, kept policies in {line['kept_win_rate']:.0%}"
 

@@ -285,9 +285,7 @@ def test_a_base_of_sb3_needs_envs(make_env: MakeEnv, tmp_path: Path) -> None:
     obs = np.array([[0.3], [-0.8]], np.float32)
     loaded = Residual.load(tmp_path / "policy", env)
     assert np.array_equal(agent.predict(obs, deterministic=True)[0], loaded.predict(obs, deterministic=True)[0])
-    with pytest.raises(
-        ValueError, match=r"a policy of Stable-Baselines3's, which needs environments: give them as env="
-    ):
+    with pytest.raises(ValueError, match=r"a base policy of Stable-Baselines3, which needs environments: pass env="):
         Residual.load(tmp_path / "policy")
 
 
@@ -318,7 +316,7 @@ def test_a_function_is_not_saved_and_has_to_be_given_again(make_env: MakeEnv, tm
     obs = np.array([[0.3], [-0.8]], np.float32)
     loaded = Residual.load(tmp_path / "policy", base_policy=biased)
     assert np.array_equal(agent.predict(obs, deterministic=True)[0], loaded.predict(obs, deterministic=True)[0])
-    with pytest.raises(ValueError, match="a policy that was not saved with it: give it as base_policy="):
+    with pytest.raises(ValueError, match="no base policy saved beside it: pass base_policy="):
         Residual.load(tmp_path / "policy")
 
 
@@ -333,13 +331,13 @@ def test_without_a_base_the_correction_is_all_there_is(make_env: MakeEnv, tmp_pa
 
 
 def test_no_base_and_other_demonstrations_are_refused(make_env: MakeEnv) -> None:
-    with pytest.raises(ValueError, match=r"it corrects a policy, and none was named: see --agent\.base"):
+    with pytest.raises(ValueError, match=r"it needs a base policy: pass --agent\.base RUN or base_policy="):
         Residual(SMALL, make_env())
     with pytest.raises(ValueError, match=r"the demonstrations have \(2, 1\) numbers an observation and an action"):
         Residual(SMALL, make_env(), base_policy=biased, demonstrations=_of_other_worlds())
     with pytest.raises(ValueError, match="there is no episode of which the beginning is recorded"):
         Residual(SMALL, make_env(), base_policy=biased, demonstrations=Recorder(2, 1, 1))
-    with pytest.raises(ValueError, match="a base policy was given, and base is 'zero'"):
+    with pytest.raises(ValueError, match="base_policy= and base 'zero' exclude each other"):
         Residual(replace(SMALL, base="zero"), make_env(), base_policy=biased)
     with pytest.raises(NotFiniteError, match="the action of the base policy is not finite"):
         Residual(SMALL, make_env(), base_policy=lambda obs: obs + np.nan).learn(16)

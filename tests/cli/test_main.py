@@ -68,11 +68,11 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
         (["--rater", "safety", "--env", "prefgym/Reacher-v0"], "there is no factor 'forward'"),
         (["--rater", "safety", "--rater.factor", "ctrl"], "the task has no safe limit of"),
         (["--rater", "safety", "--env", "prefgym/HalfCheetahBackflip-v0"], "there is no factor 'forward'"),
-        (["--agent", "residual"], "it corrects a policy, and none was named: see --agent.base"),
+        (["--agent", "residual"], "it needs a base policy: pass --agent.base RUN"),
         (["--agent", "residual", "--agent.base", "nowhere"], "nowhere is not a run folder"),
         ([*RESIDUAL, "--agent.demos", "no/such-v0"], "there is no dataset no/such-v0"),
         ([*RESIDUAL, "--agent.num-target-critics", "6"], "num_target_critics is 6, and there are 5 critics"),
-        ([*RESIDUAL, "--agent.demos", "no/such-v0", "--reward", "win-rate"], "which demonstrations take no part in"),
+        ([*RESIDUAL, "--agent.demos", "no/such-v0", "--reward", "win-rate"], "cannot reward demonstrations"),
     ],
 )
 def test_bad_input_ends_in_one_sentence(
@@ -127,7 +127,7 @@ def test_commands_with_commands_of_their_own_name_them(command: str, capsys: pyt
         ("preferences/preferences.safetensors", b"", "preferences.* cannot be read: "),
         ("preferences/preferences.json", b"{", "preferences.json is damaged: it cannot be read."),
         ("preferences/preferences.json", b"{}", "preferences.* cannot be read: "),
-        ("report/held_out.json", b'{"probability": "many", "choice": []}', "held_out.json holds something else"),
+        ("report/held_out.json", b'{"probability": "many", "choice": []}', "held_out.json must hold numbers only"),
     ],
 )
 def test_the_report_of_a_run_that_has_not_finished_names_what_is_broken(
@@ -174,7 +174,7 @@ def test_what_cannot_be_resumed_says_why(
     run_path, resume = tmp_path / "run", ["train", "--resume", str(tmp_path / "run")]
     assert "is not a run folder" in run(capsys, *resume)[2]
     shutil.copytree(finished_run, run_path)
-    assert run(capsys, *resume)[::2] == (2, f"prefgym: {run_path} has finished: there is nothing left to do.\n")
+    assert run(capsys, *resume)[::2] == (2, f"prefgym: {run_path} has finished, and cannot be resumed.\n")
     for name, text in (("result.json", "{"), ("config.yaml", "[")):
         whole = (run_path / name).read_text()
         (run_path / name).write_text(text)

@@ -284,7 +284,7 @@ def test_a_run_that_can_ask_nothing_keeps_what_it_learned_from_what_it_began_wit
     """Two steps of each env, and segments of five; without preferences to begin with there is nothing to keep."""
     write_feedback(Path("given"), example_preferences(obs_dim=4, action_dim=1), CARD)
     short: dict[str, Any] = {"agent": tiny_ppo(num_steps=2), "sampler": tiny_sampler(keep_short=False), "steps": 8}
-    with pytest.raises(UserError, match="Nothing could be asked"):
+    with pytest.raises(UserError, match="No query could be sampled"):
         tiny_run(**short, report=False, out="nothing")
     tiny_run(**short, report=False, preferences="given", out="kept")
     assert Path("kept/checkpoints/final/policy.safetensors").is_file()
@@ -324,7 +324,7 @@ def test_a_run_that_began_with_preferences_is_resumed(
     with pytest.raises(UserError, match="initial is not a prefgym-feedback folder"):
         Run("other").resume()
     shutil.copytree("another", "other/preferences/initial")
-    with pytest.raises(UserError, match="initial is not what the run began with"):
+    with pytest.raises(UserError, match="initial has changed since the run began"):
         Run("other").resume()
     for name in ("stopped", "begun"):
         Run(name).resume()
@@ -339,7 +339,7 @@ def test_a_run_that_began_with_preferences_is_resumed(
         ({"sampler": tiny_sampler(6)}, "does not fit: 5 steps a segment, and 6 in this run"),
         ({"env": "prefgym/Hopper-v0"}, "does not fit: 4 numbers an observation, and 11 in this run"),
         ({"preferences": "nowhere"}, "nowhere is not a prefgym-feedback folder: it has no manifest.json"),
-        ({"preferences": "unanswered"}, "unanswered has nothing to begin with: no query in it was answered"),
+        ({"preferences": "unanswered"}, "unanswered holds no answered query"),
     ],
 )
 def test_what_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> None:

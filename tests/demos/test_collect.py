@@ -180,10 +180,10 @@ def test_nothing_half_written_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
         ({"dataset": "pole"}, "'pole' is no id of a dataset: write it as namespace/name-v0, "),
         ({"dataset": "../a-v0"}, "is no id of a dataset"),
         ({"policy": ("demonstrator",)}, f"there is no demonstrator for {POLE}: there is one for prefgym/FetchReach-v0"),
-        ({"env": "prefgym/HumanoidKneel-v0"}, "has no task reward, and nobody but evaluation sees what is counted"),
+        ({"env": "prefgym/HumanoidKneel-v0"}, "has no task reward, and only evaluation may see its metric"),
         (
             {"policy": ("nowhere",)},
-            "unknown policy 'nowhere': there is demonstrator, expert, medium, random, or a run folder.",
+            "unknown policy 'nowhere': pass demonstrator, expert, medium, random, or a run folder.",
         ),
         ({"policy": ("random",) * 17}, "17 policies cannot share 16 environments"),
         ({"quality": 0.5}, "--quality belongs to --policy demonstrator, not to random."),

@@ -284,7 +284,7 @@ BROKEN: dict[str, tuple[Callable[[], AnyVectorEnv], str]] = {
     "seeds once": (lambda: SeedsOnce(sync()), r"reset\(\) with one seed differs from one time to the next"),
     "buffers": (lambda: sync(copy=False), r"step\(\) changed data that had been handed out before"),
     "looks back": (lambda: LooksBack(sync()), "writing into data that was handed out changes what comes next"),
-    "resets at once": (ResetsAtOnce, "the step that resets gives a reward"),
+    "resets at once": (ResetsAtOnce, "the step that resets returns a reward"),
     "acts on reset": (lambda: ActsOnReset(sync()), "the step that resets depends on the action"),
     "keeps waiting": (KeepsWaiting, r"infos\['_final_obs'\] does not say which episodes ended"),
     "final is first": (lambda: FinalIsFirst(sync(SAME_STEP)), "final_obs is what the next episode begins with"),

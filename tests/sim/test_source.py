@@ -165,7 +165,7 @@ def test_keyword_arguments_of_ours() -> None:
         ("MODULE:np", {}, "np of the module MODULE is neither an environment id nor a function."),
         ("no_such_module:Line", {}, "no_such_module:Line cannot be imported: No module named 'no_such_module'."),
         (":Line", {}, "':Line' does not have the form module:Name."),
-        ("MODULE:Twice", {}, "MODULE:Twice cannot be made without 'env': give --env.kwargs NAME=VALUE."),
+        ("MODULE:Twice", {}, "MODULE:Twice cannot be made without 'env': pass --env.kwargs NAME=VALUE."),
         (POLE, {"wrappers": ("MODULE:Thrice",)}, "the module MODULE has no Thrice: did you mean 'Twice'?"),
         (POLE, {"wrappers": ("MODULE:not_a_wrapper",)}, "the wrapper MODULE:not_a_wrapper cannot be put around an env"),
         (POLE, {"wrappers": ("MODULE:returns_nothing",)}, "the wrapper MODULE:returns_nothing returns no Gymnasium"),
@@ -234,7 +234,7 @@ def test_python_trains_in_what_a_function_makes(theirs: str) -> None:
     assert source_of_run(ran.path).cfg.kwargs == {"per_step": 3}
     ran = train(lambda per_step: make(4, per_step=per_step), out="unnamed", **few)
     assert ran.config["env"].endswith("<lambda>") and ran.result.returns == (12.0, 12.0)
-    with pytest.raises(UserError, match="a configuration holds no objects: give env by name"):
+    with pytest.raises(UserError, match="a configuration cannot hold objects: pass env as a name"):
         train_cfg(lambda: make(), **few)
 
 

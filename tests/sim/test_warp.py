@@ -163,7 +163,7 @@ def test_what_cannot_be_is_told_in_a_sentence(monkeypatch: pytest.MonkeyPatch) -
         find_device("cuda" if not torch.cuda.is_available() else "cuda:99")
     monkeypatch.setattr(torch.version, "cuda", "13.0")
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(ValueError, match="no GPU 'cuda' is to be had here: see what nvidia-smi says"):
+    with pytest.raises(ValueError, match="no GPU 'cuda' is available: see nvidia-smi"):
         find_device("cuda")
     for name, told in (("mps", "not on 'mps'"), ("gpu", "there is no device 'gpu'")):
         with pytest.raises(ValueError, match=told):

@@ -184,10 +184,10 @@ class WritesIntoSegments(Small):
         (PeeksAtReward, "must not see the truth"),
         (NeedsTruth, "must not need the truth"),
         (LearnsAnotherThing, "the same learner must learn the same"),
-        (ForgetsScale, r"load_weights\(weights\(\)\) must bring back the reward"),
+        (ForgetsScale, r"load_weights\(weights\(\)\) must restore the reward"),
         (LoadsUnfitted, r"is_fitted must be True after load_weights\(\)"),
         (ForgetsGenerator, "optimiser and generator are part of it"),
-        (OddState, "must hold tensors and what JSON knows, but .*EnsembleCfg"),
+        (OddState, "must hold tensors and JSON values, but .*EnsembleCfg"),
         (WritesIntoSegments, "must not change the segments"),
     ],
 )
@@ -216,7 +216,7 @@ class Bare:
 def test_who_cannot_tell_the_state_passes_only_where_nobody_resumes() -> None:
     bare: Any = Bare
     check_learner(bare, resumable=False)
-    with pytest.raises(AssertionError, match="or runs with it cannot be resumed"):
+    with pytest.raises(AssertionError, match="which resumed runs need"):
         check_learner(bare)
 
 
@@ -248,7 +248,7 @@ class MeetsTheUnfinished(WinRate):
 
 
 @pytest.mark.parametrize(
-    ("broken", "sentence"), [(UnevenRates, "between 0 and 1"), (MeetsTheUnfinished, "whole new fragments")]
+    ("broken", "sentence"), [(UnevenRates, "between 0 and 1"), (MeetsTheUnfinished, "a whole new fragment")]
 )
 def test_broken_judged_learners_are_found(broken: type[WinRate], sentence: str) -> None:
     with pytest.raises(AssertionError, match=sentence):

@@ -118,7 +118,7 @@ class Counts(Sound):
         (Blind, "must carry the task reward"),
         (Moody, "the same generator must lead to the same segments"),
         (ShowsTruth, "must show the learner no truth"),
-        (Careless, "must raise NoSegmentError where nothing can be drawn yet, and not RuntimeError"),
+        (Careless, "must raise NoSegmentError while there is no segment to sample, and not RuntimeError"),
         (Inventive, "must raise NoSegmentError .* returned segments"),
         (Counts, "must return Segments, not Tensor"),
     ],

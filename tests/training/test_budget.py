@@ -63,7 +63,7 @@ def test_skips_are_charged_unless_only_answers_count() -> None:
 
 def test_more_than_the_budget_is_refused() -> None:
     """The fourth of three queries cannot be asked."""
-    with pytest.raises(ValueError, match="exceed what is left of the budget: 3"):
+    with pytest.raises(ValueError, match="exceed the 3 left in the budget"):
         Budget(3).ask(make_queries(4, 0))
     with pytest.raises(ValueError, match="at least 1 query"):
         Budget(0)

@@ -133,7 +133,7 @@ def test_matches_spread_the_budget_and_reward_fragments(make: Callable[..., Made
 
 def test_matches_need_answers_at_once(make: Callable[..., Made]) -> None:
     _, parts, _, feedback = make(reward="win-rate", answering=Silent())
-    with pytest.raises(UserError, match="--reward win-rate needs a rater who answers at once, unlike oracle"):
+    with pytest.raises(UserError, match="--reward win-rate needs a rater that answers at once, unlike oracle"):
         feedback.after_rollout(collect(parts), 20)
 
 

@@ -138,7 +138,7 @@ def test_a_run_goes_on_where_it_was_stopped(here: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Cloning, "improve", improve)
     Run("stopped").resume()
     assert told(here / "stopped") == told(here / "never")
-    with pytest.raises(UserError, match=r"^stopped has finished: there is nothing left to do\.$"):
+    with pytest.raises(UserError, match=r"^stopped has finished, and cannot be resumed\.$"):
         Run("stopped").resume()
 
 
@@ -155,7 +155,7 @@ def test_a_run_is_not_gone_on_with_another_dataset(here: Path, monkeypatch: pyte
         learn("bc", **DATASET, updates=400, checkpoint=OfflineCheckpointCfg(every=100), out="run")
     (here / "data").unlink()
     write_demos(DemosCfg(env=POLE, policy=("random",), episodes=2, dataset="pole/random-v0", out=Path("data")))
-    with pytest.raises(UserError, match=r"^the dataset pole/random-v0 is not what it was when the run began\.$"):
+    with pytest.raises(UserError, match=r"^the dataset pole/random-v0 has changed since the run began\.$"):
         Run("run").resume()
 
 
@@ -164,11 +164,11 @@ OFFLINE: dict[str, tuple[dict[str, Any], str]] = {
     "nothing": ({}, "there is nothing to learn from: give --preferences FOLDER, --dataset ID"),
     "an agent that acts": (
         {"agent": "ppo", "preferences": "prefs"},
-        "agent 'ppo' acts while it learns: prefgym train trains it.",
+        "agent 'ppo' acts while it learns: train it with prefgym train.",
     ),
     "no preferences": (
         {**DATASET, "agent": "cpl"},
-        "agent 'cpl' cannot learn from this: cpl learns from preferences, and there are none",
+        "agent 'cpl' cannot learn from these data: cpl learns from preferences, and there are none",
     ),
     "no folder": ({"preferences": "nowhere"}, "nowhere is not a prefgym-feedback folder"),
     "no dataset": ({**DATASET, "dataset": "no/such-v0"}, "there is no dataset no/such-v0"),
@@ -196,12 +196,12 @@ ASKED: dict[str, tuple[Callable[[], object], str]] = {
         "rater 'regret' cannot judge prefgym/InvertedPendulum-v0: simulation needs recorded physics states",
     ),
     "no such rater": (lambda: ask(rater="orakel", rater_cfg=None), "unknown rater 'orakel': did you mean 'oracle'?"),
-    "nobody who answers": (lambda: ask(rater="none", rater_cfg=None), "somebody must answer"),
+    "nobody who answers": (lambda: ask(rater="none", rater_cfg=None), "needs a rater"),
     "a rater of another task": (
         lambda: ask(rater="regret", rater_cfg=raters.cfg("regret"), env=HOPPER),
         "pole/random-v0 has (4, 1) numbers an observation and an action, and prefgym/Hopper-v0 (11, 3).",
     ),
-    "a task that is judged in other numbers": (lambda: ask(env="CartPole-v1"), "CartPole-v1 cannot be asked about: "),
+    "a task that is judged in other numbers": (lambda: ask(env="CartPole-v1"), "CartPole-v1 cannot be used: "),
     "answers that cannot be written": (
         lambda: ask("data/pole/random-v0/data/main_data.hdf5/new"),
         "cannot be written: ",
@@ -275,7 +275,7 @@ def test_raters_judge_by_the_task_that_is_named(capsys: pytest.CaptureFixture[st
         **{"dataset": "hop/a-v0", "datasets": Path("hops")},
         "sampler": UniformSamplerCfg(recent_steps=None, segment_length=4),
     }
-    told = "--dataset hop/a-v0 is of prefgym/Hopper-v0, and the rater judges by"
+    told = "--dataset hop/a-v0 is of prefgym/Hopper-v0, and the rater judges"
     with pytest.raises(UserError, match="it judges by the task reward, and this environment has none"):
         ask(**asked, env="prefgym/HopperBackflip-v0")
     assert capsys.readouterr().err == f"{told} prefgym/HopperBackflip-v0\n"
@@ -291,7 +291,7 @@ def test_a_dataset_with_a_nan_cannot_be_asked_about(here: Path) -> None:
         for episode in cast(Any, file).values():
             episode["rewards"][:] = np.nan
     told = "the task reward shown to rater 'oracle' is not finite"
-    with pytest.raises(UserError, match=rf"^pole/random-v0 cannot be asked about: {told}\.$"):
+    with pytest.raises(UserError, match=rf"^pole/random-v0 cannot be used for queries: {told}\.$"):
         ask(sampler=UniformSamplerCfg(recent_steps=None, segment_length=4), datasets=Path("other"))
     assert not (here / "new").exists()
 
@@ -326,7 +326,7 @@ def change_metadata(folder: Path, **changes: Any) -> None:  # noqa: ANN401
 
 def test_a_dataset_that_does_not_name_its_environment_is_told(here: Path) -> None:
     change_metadata(here, env_spec=None)
-    told = r"^the dataset pole/random-v0 does not say what it was played in: say so with --env\.$"
+    told = r"^the dataset pole/random-v0 does not name its environment: pass --env ID\.$"
     with pytest.raises(UserError, match=told):
         prefgym.train_offline(agent="bc", dataset="pole/random-v0", datasets="other")
     with pytest.raises(UserError, match=told):

@@ -209,7 +209,7 @@ def test_too_little_memory_ends_in_one_sentence(monkeypatch: pytest.MonkeyPatch)
         raise torch.OutOfMemoryError("CUDA out of memory")
 
     monkeypatch.setattr(DeviceRecorder, "__init__", full)
-    with pytest.raises(UserError, match=r"the memory of cpu does not suffice: have fewer --agent.num-envs"):
+    with pytest.raises(UserError, match=r"the memory of cpu does not suffice: lower --agent.num-envs"):
         tiny_run(**SETTINGS, out="run")
     assert not Path("run").exists()
 
@@ -222,7 +222,7 @@ def test_memory_that_gives_out_later_ends_in_one_sentence(words: str, monkeypatc
         raise RuntimeError(words)
 
     monkeypatch.setattr(PPO, "update", full)
-    with pytest.raises(UserError, match=r"^the memory of cpu does not suffice: have fewer --agent.num-envs"):
+    with pytest.raises(UserError, match=r"^the memory of cpu does not suffice: lower --agent.num-envs"):
         tiny_run(**SETTINGS, rater="none", out="run")
 
 
