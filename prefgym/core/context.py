@@ -28,7 +28,7 @@ class RaterContext:
     ranking: tuple[str, ...] = ()
     """The task's own ranking of these, most important first."""
     safe_limit: float | None = None
-    """Torque-like limit above which a step is unsafe, where the task has one."""
+    """Factor `reward_forward` at the safe speed, where the task has one."""
     policy: Policy | None = None
     """The agent in training, where there is one."""
     make_expert: Callable[[], Expert | None] = lambda: None

@@ -3,7 +3,7 @@
 import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +14,7 @@ import tyro
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.limits import Count, Seed, Threads, check
+from prefgym.common.registry import registry_of
 from prefgym.common.spaces import single_spaces
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import NoSegmentError, Rater
@@ -72,6 +73,8 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     Raises:
         UserError: If the dataset is missing or too short, the rater cannot judge it, or the folder exists.
     """
+    if cfg.rater_cfg is None:
+        cfg = replace(cfg, rater_cfg=registry_of("rater").cfg(cfg.rater))
     check_new(cfg.out)
     torch.set_num_threads(cfg.threads or usable_cpus())
     recorder, played = load_demos(cfg.dataset, cfg.datasets), played_in(cfg.dataset, cfg.datasets)
