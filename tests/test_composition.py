@@ -109,7 +109,7 @@ def test_the_same_for_many_envs(wrapper: Any) -> None:  # noqa: ANN401
 
 def test_sb3s_environments_go_around() -> None:
     theirs: Any = VecEnv(vector())
-    with pytest.raises(ValueError, match="goes around"):
+    with pytest.raises(ValueError, match="go around"):
         prefgym.PreferenceVectorEnv(theirs)
     with pytest.raises(ValueError, match="Gymnasium vector environment"):
         PPO(PPOCfg(num_envs=2), theirs).learn(8)

@@ -105,7 +105,7 @@ def test_comparisons_need_a_rater(reward: str) -> None:
         ),
         (
             {"reward": "win-rate", "recorder": RecorderCfg(capacity_steps=600)},
-            "there is room for 600: see --recorder",
+            "there is room for 600: raise --recorder",
         ),
         (
             {"reward": "win-rate", "env": "prefgym/Reacher-v0", "agent": tiny_ppo(num_steps=64)},

@@ -182,7 +182,7 @@ def test_what_is_saved_comes_back(tmp_path: Path, make_env: MakeEnv) -> None:
     [
         ({"algorithm": "stable_baselines3:PPQ"}, "cannot be imported"),
         ({"algorithm": "stable_baselines4:PPO"}, "cannot be imported"),
-        ({"algorithm": "pathlib:Path"}, "no algorithm"),
+        ({"algorithm": "pathlib:Path"}, "is not an on- or off-policy algorithm"),
         ({"settings": '{"gama": 0.9}'}, "gama"),
         ({"settings": "gamma=0.9"}, "Expecting value"),
         ({"algorithm": "stable_baselines3:SAC", "settings": '{"train_freq": 5}'}, "a multiple of train_freq"),

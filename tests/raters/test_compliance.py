@@ -62,7 +62,7 @@ def test_what_is_wrong_is_found() -> None:
         check_rater(lambda: FirstRater(lambda answers: answers[:-1]))
     with pytest.raises(AssertionError, match="each query must come back once"):
         check_rater(lambda: FirstRater(lambda answers: answers[torch.arange(64).clamp(max=62)]))
-    with pytest.raises(AssertionError, match=r"has submit\(queries\) and collect\(\)"):
+    with pytest.raises(AssertionError, match=r"have submit\(queries\) and collect\(\)"):
         check_rater(lambda: object())  # pyright: ignore[reportArgumentType, reportReturnType]
 
 

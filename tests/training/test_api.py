@@ -181,7 +181,7 @@ def test_what_makes_no_sense_is_one_sentence(changes: dict[str, Any], error: typ
 
 
 def test_a_configuration_holds_no_objects() -> None:
-    with pytest.raises(UserError, match="give rater by name, configuration or class"):
+    with pytest.raises(UserError, match="pass rater as a name, a configuration or a class"):
         train_cfg(TASK, rater=First())
 
 
