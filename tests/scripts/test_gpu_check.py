@@ -7,7 +7,8 @@ import pytest
 
 pytest.importorskip("mujoco_warp")
 
-from gpu_check import GpuCheckCfg, main, report
+from gpu_check import GpuCheckCfg, main
+from gpu_report import report
 
 
 @pytest.mark.slow
