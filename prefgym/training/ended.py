@@ -16,5 +16,3 @@ class Ended:
     """The agent, with its last policy."""
     learner: Learner | None = None
     """The reward learner; None without a fit."""
-    interrupted: bool
-    """Whether Ctrl-C came before the last step."""

@@ -71,7 +71,7 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
         write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
     if not outcome.interrupted:
         loop.checkpoints.clear()
-    return Ended(path=folder.path, agent=cast(Agent, agent), interrupted=outcome.interrupted)
+    return Ended(path=folder.path, agent=cast(Agent, agent))
 
 
 def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:

@@ -93,7 +93,7 @@ def train_online(
     else:
         Checkpoints(folder.path / "checkpoints").clear()
     learner = parts.learner if outcome.fit is not None else None
-    return Ended(path=folder.path, agent=parts.agent, learner=learner, interrupted=outcome.interrupted)
+    return Ended(path=folder.path, agent=parts.agent, learner=learner)
 
 
 @contextmanager
