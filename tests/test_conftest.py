@@ -5,6 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
 import torch
 
 CASES = """
@@ -26,6 +27,7 @@ def test_own(no_global_rng):
 """
 
 
+@pytest.mark.slow  # pytest within pytest
 def test_draws_from_shared_generators_are_noticed(tmp_path: Path) -> None:
     shutil.copy(Path(__file__).with_name("conftest.py"), tmp_path)
     (tmp_path / "test_cases.py").write_text(CASES)

@@ -59,7 +59,10 @@ def test_an_environment_that_lacks_something_is_told() -> None:
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 @pytest.mark.parametrize(
     "env_id",
-    ["FetchReachDense-v4", pytest.param("dm_control/walker-walk-v0", marks=pytest.mark.slow), "Pendulum-v1"],
+    [
+        *(pytest.param(name, marks=pytest.mark.slow) for name in ("FetchReachDense-v4", "dm_control/walker-walk-v0")),
+        "Pendulum-v1",
+    ],
 )
 def test_environments_that_are_not_ours_train_and_have_pictures(
     env_id: str, capsys: pytest.CaptureFixture[str], tmp_path: Path

@@ -5,6 +5,7 @@ import runpy
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from commands import TINY, command
 
@@ -42,6 +43,7 @@ def test_the_rater_is_fifteen_lines_long() -> None:
     assert len([line for line in blocks()[0].splitlines() if line.strip()]) <= 15
 
 
+@pytest.mark.slow  # a training with its report
 def test_the_rater_trains_from_python(tmp_path: Path) -> None:
     """As it stands there, but for fewer steps and answers."""
     source = blocks()[1].replace("steps=200_000", "steps=5000").replace("budget=300", "budget=10")

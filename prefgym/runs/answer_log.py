@@ -89,7 +89,10 @@ def shown_sum(options: Segments) -> str:
 
 
 PATIENCE_S = 300.0
-"""Seconds to wait for other processes that hold a lock on the file."""
+"""Seconds that a writer waits for other processes that hold a lock on the file."""
+
+READING_PATIENCE_S = 5.0
+"""Seconds that a reader waits."""
 
 
 class AnswerLog:
@@ -144,7 +147,7 @@ class AnswerLog:
         if not self.file.is_file():
             return []
         try:
-            with closing(sqlite3.connect(self.file)) as connection:
+            with closing(sqlite3.connect(self.file, timeout=READING_PATIENCE_S)) as connection:
                 if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'answers'").fetchall():
                     return []
                 if problems := [found for (found,) in connection.execute("PRAGMA integrity_check") if found != "ok"]:

@@ -40,6 +40,7 @@ def test_every_page_is_here() -> None:
     assert set(PAGES) == {variants.get(name, name) for name in agents.names()}
 
 
+@pytest.mark.slow  # trainings as pages show them
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
 @pytest.mark.parametrize("name", PAGES)
 def test_the_examples_run(name: str, tmp_path: Path) -> None:

@@ -77,6 +77,7 @@ def test_it_learns_to_aim(make_env: MakeEnv) -> None:
 MANY = {"layer_norm": True, "normalize_obs": True, "product": True}
 
 
+@pytest.mark.slow  # 2000 steps of learning
 def test_settings_for_many_envs_learn_to_aim_and_come_back(make_env: MakeEnv, tmp_path: Path) -> None:
     """Observations are normalised by what was seen, in files, too; critics one by one and together agree."""
     agent = SAC(replace(SMALL, init_temperature=0.01, **MANY), make_env()).learn(2000)

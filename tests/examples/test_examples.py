@@ -18,6 +18,7 @@ TINY: dict[str, dict[str, int]] = {
 }
 
 
+@pytest.mark.slow  # trainings
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_programs_run(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUJOCO_GL", "disabled")  # tests of the report draw its videos

@@ -93,10 +93,11 @@ def test_a_lost_log_is_written_again(capsys: pytest.CaptureFixture[str]) -> None
         assert (FILE.parent / name).is_file()
 
 
-def test_a_log_that_is_in_use_is_not_damaged() -> None:
+def test_a_log_that_is_in_use_is_not_damaged(monkeypatch: pytest.MonkeyPatch) -> None:
     """Another program holds it: nothing is set aside."""
     log = AnswerLog(FILE)
     log.append(answered(0), used_at=12)
+    monkeypatch.setattr(answer_log, "READING_PATIENCE_S", 0.1)
     with closing(sqlite3.connect(FILE)) as other:
         other.execute("BEGIN EXCLUSIVE")
         with pytest.raises(UserError, match="cannot be read: database is locked"):
