@@ -88,7 +88,6 @@ class ScoringLearner(Learner, Protocol):
         ...
 
 
-@runtime_checkable
 class SelfPlayLearner(Learner, Protocol):
     """A learner that rewards being preferred to fragments of the latest rollouts."""
 
@@ -97,7 +96,6 @@ class SelfPlayLearner(Learner, Protocol):
         ...
 
 
-@runtime_checkable
 class JudgedLearner(Learner, Protocol):
     """A learner that rewards whole fragments by the rater's comparisons of each rollout, without sessions or fits."""
 
@@ -228,7 +226,6 @@ class Agent(Policy, Protocol):
         ...
 
 
-@runtime_checkable
 class OffPolicyAgent(Protocol):
     """An agent that learns from a replay buffer, which is relabelled when the learned reward has changed."""
 
