@@ -1,8 +1,9 @@
-"""The command line: `prefgym train | train-offline | make-preferences | evaluate | report | ...`."""
+"""The command line: its commands, and what each of them does."""
 
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from typing import NamedTuple
 
 import gymnasium as gym
 
@@ -12,18 +13,44 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
 
-COMMANDS = {
-    "train": "prefgym.cli.train",
-    "train-offline": "prefgym.cli.train_offline",
-    "make-preferences": "prefgym.cli.make_preferences",
-    "evaluate": "prefgym.cli.evaluate",
-    "report": "prefgym.cli.report",
-    "demos": "prefgym.cli.demos",
-    "feedback": "prefgym.cli.feedback",
-    "list": "prefgym.cli.listing",
-    "bench": "prefgym.cli.bench",
+
+class Command(NamedTuple):
+    """A command."""
+
+    module: str
+    """Its module, whose `run` takes the flags and returns the exit code."""
+    line: str
+    """What it does, in at most 54 characters."""
+
+
+GROUPS: dict[str, dict[str, Command]] = {
+    "Learn": {
+        "train": Command("prefgym.cli.train", "train on a reward that is learned from preferences"),
+        "train-offline": Command("prefgym.cli.train_offline", "train on recorded preferences or demonstrations"),
+    },
+    "Look at runs": {
+        "evaluate": Command("prefgym.cli.evaluate", "measure the true return of a policy, and film it"),
+        "report": Command("prefgym.cli.report", "write the report of a run again"),
+    },
+    "Data": {
+        "make-preferences": Command("prefgym.cli.make_preferences", "have a rater compare segments of a dataset"),
+        "feedback": Command("prefgym.cli.feedback", "export the answers of a run, or check such a folder"),
+        "demos": Command("prefgym.cli.demos", "write episodes of a policy into a Minari dataset"),
+    },
+    "Else": {
+        "list": Command("prefgym.cli.listing", "list environments, raters, rewards, samplers, agents"),
+        "bench": Command("prefgym.cli.bench", "measure the speed of simulation and reward learning"),
+    },
 }
-"""The module of each command; its `run` takes the flags and returns the exit code."""
+"""The commands, as `prefgym --help` groups them."""
+
+COMMANDS = {name: command for group in GROUPS.values() for name, command in group.items()}
+
+EXAMPLES = """\
+  prefgym train --env prefgym/Hopper-v0 --rater mistake --budget 300
+  prefgym train --resume runs/RUN
+  prefgym evaluate runs/RUN --episodes 20 --video
+  prefgym list raters"""
 
 
 def main(argv: Sequence[str] | None = None) -> None:
@@ -38,6 +65,20 @@ def main(argv: Sequence[str] | None = None) -> None:
     except KeyboardInterrupt:
         print("prefgym: interrupted", file=sys.stderr)
         sys.exit(130)
+
+
+def help_text() -> str:
+    """Return the text of `prefgym --help`, at most 80 columns wide."""
+    lines = ["Preference-based reinforcement learning for control.", "", "Usage: prefgym COMMAND ..."]
+    for group, commands in GROUPS.items():
+        lines += ["", f"{group}:", *(f"  {name:<18}{command.line}" for name, command in commands.items())]
+    options = {
+        "COMMAND --help": "settings of a command",
+        "--version": "the version",
+        "--import MODULE": "before COMMAND: import a module that registers environments",
+    }
+    lines += ["", "Options:", *(f"  {name:<18}{line}" for name, line in options.items())]
+    return "\n".join([*lines, "", "Examples:", EXAMPLES])
 
 
 def _import(argv: list[str]) -> list[str]:
@@ -57,13 +98,12 @@ def _import(argv: list[str]) -> list[str]:
 
 
 def _dispatch(argv: list[str]) -> int:
-    if argv[:1] in ([], ["-h"], ["--help"]):
-        print(__doc__, "\n\n".join(f"  prefgym {name} --help" for name in COMMANDS), sep="\n\n")
-        print("\n  prefgym --import MODULE ... imports a module that registers environments or defines parts")
+    if argv[:1] in ([], ["-h"], ["--help"], ["help"]):
+        print(help_text())
         return 0
-    if argv[0] == "--version":
+    if argv[0] in ("-V", "--version"):
         print(prefgym.__version__)
         return 0
     if argv[0] not in COMMANDS:
         raise UserError(f"unknown command {argv[0]!r}: {did_you_mean(argv[0], COMMANDS)}")
-    return import_module(COMMANDS[argv[0]]).run(argv[1:])
+    return import_module(COMMANDS[argv[0]].module).run(argv[1:])
