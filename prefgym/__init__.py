@@ -6,8 +6,8 @@ Importing prefgym registers the environments `prefgym/*` with Gymnasium; nothing
 import importlib
 from typing import TYPE_CHECKING, Any
 
+from prefgym.common.interrupt import end_quietly_on_ctrl_c
 from prefgym.common.moved import find_moved_modules
-from prefgym.envs.registration import register
 
 if TYPE_CHECKING:
     from prefgym import agents as agents
@@ -75,5 +75,9 @@ def __dir__() -> list[str]:
     return sorted(__all__)
 
 
+end_quietly_on_ctrl_c()
 find_moved_modules()
+
+from prefgym.envs.registration import register  # noqa: E402 - Ctrl-C may strike while it imports Gymnasium
+
 register()

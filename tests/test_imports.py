@@ -38,7 +38,7 @@ BELOW_AGENTS = frozenset(part for rung in LADDER[:-2] for part in rung)
 
 ONLY: dict[str, tuple[frozenset[str], str]] = {
     "prefgym": (
-        frozenset({"common.moved", "envs.registration"}),
+        frozenset({"common.interrupt", "common.moved", "envs.registration"}),
         "importing prefgym registers the environments and does nothing else",
     ),
     "sim": (frozenset({"sim", "common", "core.protocols"}), "the simulator knows nothing of preferences"),

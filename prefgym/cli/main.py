@@ -8,8 +8,8 @@ from typing import NamedTuple
 import gymnasium as gym
 
 import prefgym
-from prefgym.common.errors import UnknownNameError, UserError
-from prefgym.common.finite import NotFiniteError
+from prefgym.common.errors import NotFiniteError, UnknownNameError, UserError
+from prefgym.common.interrupt import INTERRUPTED
 from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
 
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> None:
         sys.exit(2)
     except KeyboardInterrupt:
         print("prefgym: interrupted", file=sys.stderr)
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
 
 
 def help_text() -> str:

@@ -7,11 +7,9 @@ import tyro
 
 from prefgym.cli.flags import parse_train, resumes
 from prefgym.common.errors import UserError
+from prefgym.common.interrupt import INTERRUPTED
 from prefgym.runs.checkpoints import Which
 from prefgym.training.run import Run, run_training
-
-INTERRUPTED = 130
-"""The exit code after Ctrl-C."""
 
 
 @dataclass(frozen=True, kw_only=True)

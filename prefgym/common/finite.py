@@ -8,21 +8,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor
 
+from prefgym.common.errors import NotFiniteError as NotFiniteError
+
 Values: TypeAlias = Tensor | npt.NDArray[Any]
-
-
-class NotFiniteError(ValueError):
-    """A part returned a NaN or an infinity."""
-
-    def __init__(self, part: str, arrays: dict[str, Values]) -> None:
-        """Name the part, and keep its arrays for diagnosis.
-
-        Args:
-            part: The part or quantity that is not finite, as the subject of a sentence.
-            arrays: Its outputs and inputs, by name.
-        """
-        super().__init__(f"{part} is not finite")
-        self.part, self.arrays = part, arrays
 
 
 def check_finite(part: str, values: Values, **given: Values) -> None:
