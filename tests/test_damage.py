@@ -201,7 +201,7 @@ def test_a_run_that_was_mended_and_killed_goes_on(
 def test_two_processes_cannot_write_one_run(stopped: Path, tmp_path: Path) -> None:
     """The second is told so, and leaves everything as it is; when the first is gone, it may."""
     out = copied(stopped, tmp_path)
-    code = f"import sys; from prefgym.runs.folder import lock; from pathlib import Path; f = lock(Path({str(out)!r}))"
+    code = f"import sys; from prefgym.runs.lock import lock; from pathlib import Path; f = lock(Path({str(out)!r}))"
     waiting = "; print('ready', flush=True); sys.stdin.read()"
     with subprocess.Popen([sys.executable, "-c", code + waiting], stdin=-1, stdout=-1) as other:
         assert other.stdout is not None

@@ -1,11 +1,11 @@
 """Run folders: configuration, metrics, learned weights, and a manifest of all files."""
 
-import fcntl
 import hashlib
 import json
 import math
 import os
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
@@ -36,9 +36,9 @@ from prefgym.common.modules import trust
 from prefgym.common.revision import git_revision
 from prefgym.common.states import State, flatten
 from prefgym.runs.config_file import made_by, read_config
+from prefgym.runs.lock import LOCK, lock, unlock
 
 GO_ON = "prefgym train --resume RUN --resume-from previous continues without the lost files"
-_LOCK = ".lock"
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
 
@@ -83,18 +83,37 @@ class RunFolder:
         if not resume and self.path.exists():
             raise UserError(f"The run folder {self.path} exists; name another one with --out.")
         with writing(self.path):
-            self.path.mkdir(parents=True, exist_ok=resume)
-            if not resume:
-                for name in made_by(plain(asdict(cfg))):  # modules named to this process may be read back
-                    trust(name)
-                prepare(self.path)
-                write_sealed_text(self.path / "config.yaml", yaml.safe_dump(plain(asdict(cfg)), sort_keys=False))
-            self._metrics = self.path / "metrics.jsonl"
-            if not resume:
-                self._metrics.touch()
-            self._lock = lock(self.path)
+            self._lock = lock(self.path) if resume else self._begin(prepare)
+        self._metrics = self.path / "metrics.jsonl"
         self._board = None if resume else SummaryWriter(str(self.path / "tensorboard"))
         self._started = time.perf_counter()
+
+    def _begin(self, prepare: Callable[[Path], None]) -> IO[str]:
+        """Build the folder under another name, so that it is there with its configuration, or not at all; lock it."""
+        part = self.path.with_name(f".{self.path.name}.part")
+        if part.is_symlink():
+            raise UserError(f"{part} is a link: remove it.")
+        part.mkdir(parents=True, exist_ok=True)
+        held = lock(part)
+        try:
+            for left in part.iterdir():  # by a process that was killed here
+                if left.is_dir() and not left.is_symlink():
+                    shutil.rmtree(left)
+                elif left.name != LOCK:
+                    left.unlink()
+            for name in made_by(plain(asdict(self.cfg))):  # modules named to this process may be read back
+                trust(name)
+            prepare(part)
+            write_sealed_text(part / "config.yaml", yaml.safe_dump(plain(asdict(self.cfg)), sort_keys=False))
+            (part / "metrics.jsonl").touch()
+            sync(part)
+            part.rename(self.path)
+            sync(self.path.parent)
+        except BaseException:
+            shutil.rmtree(part, ignore_errors=True)
+            held.close()
+            raise
+        return held
 
     def state_dict(self) -> State:
         """Return the size of the metrics on the disk, and the elapsed time."""
@@ -173,22 +192,7 @@ class RunFolder:
         """Close the logs, and release the lock on the folder."""
         if self._board is not None:
             self._board.close()
-        self._lock.close()
-
-
-def lock(folder: Path) -> IO[str]:
-    """Lock a folder against other writers until the returned file is closed, or this process ends.
-
-    Raises:
-        UserError: If another process holds the lock.
-    """
-    file = (folder / _LOCK).open("w")
-    try:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise UserError(f"{folder} is being written by another process.") from None
-    return file
+        unlock(self._lock)
 
 
 def set_aside(file: Path) -> None:
@@ -282,7 +286,7 @@ def write_manifest(path: Path) -> None:
         file
         for file in path.rglob("*")
         if file.is_file()
-        and file.name not in ("manifest.json", _LOCK)
+        and file.name not in ("manifest.json", LOCK)
         and not any(file.is_relative_to(part) for part in unlisted)
     )
     for file in files:

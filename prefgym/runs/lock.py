@@ -1,0 +1,115 @@
+"""The lock of a run folder: held by the process that writes to it, whose number and host it names."""
+
+import errno
+import fcntl
+import json
+import os
+import socket
+import stat
+import time
+from pathlib import Path
+from typing import IO, NamedTuple
+
+from prefgym.common.errors import UserError
+
+LOCK = ".lock"
+"""Name of the file."""
+
+_MOST_BYTES = 1000
+_PATIENCE_S = 0.5
+"""Seconds to wait for a process that only looks whether the lock is held."""
+
+
+class Holder(NamedTuple):
+    """The process that holds a lock, or held it until it was killed."""
+
+    pid: int
+    host: str
+
+
+def lock(folder: Path) -> IO[str]:
+    """Lock a folder against other writers until `unlock`, or until this process ends.
+
+    Raises:
+        UserError: If another process holds the lock, or the file of the lock is a link.
+    """
+    file = os.fdopen(_open(folder / LOCK, os.O_RDWR | os.O_CREAT), "r+")
+    deadline = time.monotonic() + _PATIENCE_S
+    while not _take(file, fcntl.LOCK_EX):
+        if time.monotonic() > deadline:
+            file.close()
+            raise UserError(f"{folder} is being written by another process.")
+        time.sleep(_PATIENCE_S / 10)
+    file.truncate(0)
+    json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+    file.flush()
+    return file
+
+
+def unlock(file: IO[str]) -> None:
+    """Release a lock, and name nobody in its file."""
+    file.truncate(0)
+    file.close()
+
+
+def is_held(folder: Path) -> bool:
+    """Return whether a process holds the lock of a folder.
+
+    Raises:
+        UserError: If the file of the lock is a link.
+    """
+    if not (folder / LOCK).exists():
+        return False
+    with os.fdopen(_open(folder / LOCK, os.O_RDONLY)) as file:
+        return not _take(file, fcntl.LOCK_SH)
+
+
+def holder_of(folder: Path) -> Holder | None:
+    """Return the process that the lock of a folder names; None if it was released, or is of an earlier version.
+
+    Raises:
+        UserError: If the file of the lock is a link.
+    """
+    if not (folder / LOCK).exists():
+        return None
+    with os.fdopen(_open(folder / LOCK, os.O_RDONLY), errors="replace") as file:
+        text = file.read(_MOST_BYTES)
+    try:
+        named = json.loads(text)
+        return Holder(int(named["pid"]), str(named["host"]))
+    except (ValueError, TypeError, KeyError):
+        return None
+
+
+def has_open(pid: int, file: Path) -> bool:
+    """Return whether a process of this machine has a file open; true where the system does not say."""
+    if not Path("/proc/self/fd").is_dir():
+        return True
+    try:
+        handles = [Path(f"/proc/{pid}/fd", name) for name in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:  # no such process, or one of somebody else
+        return False
+    return any(handle.exists() and handle.samefile(file) for handle in handles)
+
+
+def _open(path: Path, flags: int) -> int:
+    """Open a plain file with one name, so that nothing outside the folder is written through a link."""
+    try:
+        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
+    except OSError as error:
+        if error.errno != errno.ELOOP:
+            raise
+        raise UserError(f"{path} is a link: remove it.") from None
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+        os.close(handle)
+        raise UserError(f"{path} is no plain file, or has a second name: remove it.")
+    return handle
+
+
+def _take(file: IO[str], kind: int) -> bool:
+    try:
+        fcntl.flock(file, kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True
