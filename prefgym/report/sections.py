@@ -6,19 +6,8 @@ from prefgym.core.preferences import Preferences, Status
 from prefgym.report import charts
 from prefgym.report.data import Curve, Episode, RunData
 from prefgym.report.footage import Footage
-from prefgym.report.markup import (
-    bar,
-    card,
-    duration,
-    escape,
-    figure,
-    grid,
-    note,
-    number,
-    percent,
-    section,
-    video,
-)
+from prefgym.report.markup import escape, note, video
+from prefgym.report.numbers import duration, number, percent
 from prefgym.report.statistics import LabelCounts, correlation, rank_correlation, reliability, true_returns
 from prefgym.rewards.health import troubles
 from prefgym.video.clips import FINAL_SECONDS, Clip
@@ -299,3 +288,43 @@ def _capital(words: str) -> str:
 
 def _stop(sentence: str) -> str:
     return f"{sentence.rstrip('.')}."
+
+
+def section(title: str, *parts: str, name: str) -> str:
+    """Put parts under a heading; without parts there is no section."""
+    body = "\n".join(part for part in parts if part)
+    return f'<section id="{name}">\n<h2>{escape(title)}</h2>\n{body}\n</section>' if body else ""
+
+
+def grid(*parts: str, kind: str = "halves") -> str:
+    """Put parts side by side if there is room."""
+    there = [part for part in parts if part]
+    return f'<div class="grid {kind}">\n{"".join(there)}\n</div>' if there else ""
+
+
+def figure(content: str, title: str, caption: str, kind: str = "") -> str:
+    """Put a title above a picture and a caption below it."""
+    heading = f"<h3>{escape(title)}</h3>" if title else ""
+    return f'<figure class="panel {kind}">{heading}{content}<figcaption>{escape(caption)}</figcaption></figure>'
+
+
+def card(title: str, value: str, unit: str, about: str) -> str:
+    """Show one number."""
+    small = f" <small>{escape(unit)}</small>" if unit else ""
+    shown = f"<dt>{escape(title)}</dt><dd>{escape(value)}{small}</dd>"
+    return f'<div class="card">{shown}<dd class="about">{escape(about)}</dd></div>'
+
+
+def bar(parts: dict[str, int], kinds: dict[str, str]) -> str:
+    """Draw counts as one bar with a legend below; parts of 0 are left out."""
+    there = {name: count for name, count in parts.items() if count}
+    total = sum(there.values())
+    pieces = "".join(
+        f'<span class="{kinds[name]}" style="flex-grow:{count}" title="{escape(name)}: {count:,}"></span>'
+        for name, count in there.items()
+    )
+    legend = "".join(
+        f'<li><i class="{kinds[name]}"></i>{escape(name)} <b>{count:,}</b> <span>{percent(count / total)}</span></li>'
+        for name, count in there.items()
+    )
+    return f'<div class="bar">{pieces}</div><ul class="legend">{legend}</ul>'

@@ -1,0 +1,103 @@
+"""The frame of every page: a bar on top, a sentence, figures, and cards in two columns; one file that loads nothing."""
+
+import base64
+import hashlib
+import time
+from dataclasses import dataclass
+from importlib import resources
+from importlib.metadata import version
+from typing import Literal
+
+from prefgym.report.markup import Figure, escape, figures
+
+State = Literal["running", "stopped", "finished"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page:
+    """What a page shows."""
+
+    title: str
+    """Text of the window."""
+    about: str
+    """Text on the left of the bar on top: the environment."""
+    name: str
+    """Text beside it: the run."""
+    verdict: str
+    """The sentence on top: what was found."""
+    rest: str
+    """What to know about it."""
+    figures: tuple[Figure, ...] = ()
+    beside: tuple[str, ...] = ()
+    """Cards (HTML) of the narrow column that come first on a phone; empty ones are left out."""
+    main: tuple[str, ...] = ()
+    """Cards of the wide column."""
+    after: tuple[str, ...] = ()
+    """Cards of the narrow column that come last on a phone."""
+    state: State | None = None
+    """What is said of a run; a page of a running one renews itself."""
+    written: float | None = None
+    """When the page was written, in seconds since 1970; default: now."""
+
+
+def render(page: Page) -> str:
+    """Return the page as HTML."""
+    written = time.time() if page.written is None else page.written
+    script = _asset("renew.js").replace("WRITTEN", f"{written:.0f}") if page.state == "running" else ""
+    renewed = (
+        f'<script>{script}</script><noscript><meta http-equiv="refresh" content="15"></noscript>' if script else ""
+    )
+    main, beside, after = ("".join(cards) for cards in (page.main, page.beside, page.after))
+    return f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>{escape(page.title)} · prefgym</title>
+<link rel="icon" href="data:,">
+<style>
+{_asset("style.css")}</style>
+</head>
+<body>
+{_top(page, written)}
+<main>
+<div class="verdict"><h1>{escape(page.verdict)}</h1><p>{escape(page.rest)}</p></div>
+{figures(page.figures)}
+<div class="columns">
+<div class="column">{beside}</div>
+<div class="column main">{main}</div>
+<div class="column">{after}</div>
+</div>
+</main>
+{renewed}
+</body>
+</html>
+"""
+
+
+def _top(page: Page, written: float) -> str:
+    when = time.strftime("%d %b %Y, %H:%M", time.localtime(written)).lstrip("0")
+    box, state = "", ""
+    if page.state == "running":
+        box = '<label class="renew"><input type="checkbox" id="renew" checked> renews itself</label>'
+    if page.state is not None:
+        state = f'<span class="status {page.state}" id="state"><i></i><span>{page.state.capitalize()}</span></span>'
+    brand = f'<span class="logo"></span><b>{escape(page.about)}</b><span class="crumb">{escape(page.name)}</span>'
+    made = f'{box}<span class="date">written {when} · prefgym {escape(version("prefgym"))}</span>{state}'
+    return f'<header class="top"><div class="brand">{brand}</div><div class="made">{made}</div></header>'
+
+
+def _policy(script: str) -> str:
+    """Return the content security policy: nothing is loaded, and no script runs but this one."""
+    allowed = ""
+    if script:
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
+        allowed = f" script-src 'sha256-{digest}';"
+    images = "img-src data:; media-src data:; style-src 'unsafe-inline'"
+    return f"default-src 'none';{allowed} {images}; base-uri 'none'; form-action 'none'"
+
+
+def _asset(name: str) -> str:
+    return (resources.files("prefgym.report") / name).read_text(encoding="utf-8")
