@@ -9,6 +9,7 @@ from torch import Generator
 
 from prefgym.agents.iql import IQL, IQLCfg
 from prefgym.common.states import State
+from prefgym.core import contact
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.rl.offline import OfflineData
@@ -49,7 +50,7 @@ class PIQL(IQL[PIQLCfg]):
 
     def fit_reward(self) -> dict[str, float]:
         """Fit the reward, and relabel all recorded steps."""
-        report = self.reward.fit(self.preferences)
+        report = contact.fit(self.reward, self.preferences)
         self.buffer.relabel(self.reward)
         return report.metrics()
 

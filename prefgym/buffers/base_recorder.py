@@ -1,6 +1,8 @@
 """The base of recorders of arrays and of tensors: a ring of rows, an index of windows, and statistics of episodes."""
 
 from collections.abc import Sequence
+from copy import copy
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -28,6 +30,8 @@ class BaseRecorder:
         """
         self.num_envs, self.has_reward, self.factor_names = ring.num_envs, has_reward, factor_names
         self.num_steps = 0
+        self.has_pictures = True
+        """Whether segments may have physics states and images, if these are recorded."""
         self._averages = statistics
         self._use(ring)
 
@@ -56,7 +60,8 @@ class BaseRecorder:
         """
         columns, windows = self._ring.columns, self._index.windows(starts, length)
         first = windows.rows[..., 0]
-        has_frames = truth and "frames" in columns and columns["frames"].numel() > 0
+        has_pictures = truth and self.has_pictures
+        has_frames = has_pictures and "frames" in columns and columns["frames"].numel() > 0
         return Segments(
             obs=windows.take(columns["obs"], after=True),
             action=windows.take(columns["action"], after=False),
@@ -68,10 +73,16 @@ class BaseRecorder:
                 name: windows.take(columns["factors"][:, column], after=False)
                 for column, name in enumerate(self.factor_names if truth else ())
             },
-            state=windows.take(columns["state"], after=True).double() if truth and self.has_states else None,
+            state=windows.take(columns["state"], after=True).double() if has_pictures and self.has_states else None,
             frames=windows.take(columns["frames"], after=False) if has_frames else None,
             origin=torch.stack([columns["episode"][first].long(), columns["step"][first].long()], -1),
         )
+
+    def without_truth(self) -> Self:
+        """View the same steps without task reward, factors, physics states and images."""
+        view = copy(self)
+        view.has_reward, view.factor_names, view.has_pictures = False, (), False
+        return view
 
     def episodes(self, length: int | None = None, *, truth: bool = True) -> Segments:
         """Copy out all episodes whose first step is still kept.

@@ -43,8 +43,8 @@ class Answers:
 
     Raises:
         NotFiniteError: If a choice is not finite.
-        ValueError: If shapes disagree, a tie has another status than ANSWERED, or an answered row of `choice` is not
-            a distribution.
+        ValueError: If shapes disagree, a status is unknown, a tie has another status than ANSWERED, or an answered row
+            of `choice` is not a distribution.
     """
 
     status: Tensor
@@ -60,6 +60,8 @@ class Answers:
                 f"status {tuple(self.status.shape)}, choice {tuple(self.choice.shape)} and tie {tuple(self.tie.shape)}"
                 " do not fit together"
             )
+        if self.status.numel() and not (int(self.status.min()) >= 0 and int(self.status.max()) < len(Status)):
+            raise ValueError(f"a status must be one of {', '.join(f'{s:d} ({s.name})' for s in Status)}")
         check_finite("a label", self.choice, status=self.status)
         mass = self.answered.to(self.choice.dtype)
         if not torch.allclose(self.choice.sum(-1), mass, atol=1e-5) or bool((self.choice < 0).any()):
@@ -97,6 +99,7 @@ class Preferences:
     """B answered queries.
 
     Raises:
+        NotFiniteError: If the time that an answer took is not finite.
         ValueError: If the arrays do not fit the queries.
     """
 
@@ -123,6 +126,10 @@ class Preferences:
                 raise ValueError(f"{name} has shape {tuple(value.shape)}, expected {shape}")
         if num_queries and int(self.rater.max()) >= len(self.raters):
             raise ValueError(f"rater {int(self.rater.max())} is not among the {len(self.raters)} raters")
+        order = torch.arange(num_options, device=self.shown_order.device).expand(num_queries, -1)
+        if not torch.equal(self.shown_order.long().sort(-1).values, order):
+            raise ValueError(f"each row of shown_order must hold the options 0..{num_options - 1}, each once")
+        check_finite("the time of an answer", self.seconds)
 
     @classmethod
     def of(cls, queries: Queries, answers: Answers, rater: RaterInfo) -> "Preferences":

@@ -3,6 +3,7 @@
 from torch import Tensor
 
 from prefgym.common.finite import check_finite
+from prefgym.core import contact
 from prefgym.core.protocols import JudgedLearner, Learner
 from prefgym.core.segments import Segments
 
@@ -12,8 +13,9 @@ def learned_reward(learner: Learner, steps: Segments) -> Tensor:
 
     Raises:
         NotFiniteError: If the reward of a member is not finite.
+        UserError: If it has another shape.
     """
-    reward = learner.reward(steps)
+    reward = contact.reward(learner, steps)
     check_finite("the learned reward", reward, obs=steps.obs, action=steps.action)
     return reward.mean(0)[..., 0]
 
@@ -23,7 +25,8 @@ def win_rate_reward(learner: JudgedLearner, fragments: Segments) -> Tensor:
 
     Raises:
         NotFiniteError: If a win rate is not finite.
+        UserError: If they have another shape.
     """
-    rate = learner.last_win_rates(fragments)
+    rate = contact.win_rates(learner, fragments)
     check_finite("the learned reward", rate, obs=fragments.obs, action=fragments.action)
     return rate

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 
-from prefgym.common.errors import UserError
 from prefgym.common.states import State, Stateful
+from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
@@ -59,9 +59,10 @@ class ImmediateRater(ABC):
         """Answer the queries; `collect` returns the answers.
 
         Raises:
+            UserError: If the rater returns anything but one answer to each query.
             ValueError: If the queries lack the data that the rater judges by.
         """
-        self._answered.append(self(queries))
+        self._answered.append(contact.answer(self, queries))
 
     def collect(self) -> Preferences | None:
         """Return the answers to the queries submitted since the last call, or None."""
@@ -99,13 +100,9 @@ class CallableRater(ImmediateRater):
         """Answer at once.
 
         Raises:
-            UserError: If the callable returns anything but preferences.
+            UserError: If the callable returns anything but one answer to each query.
         """
-        answers = cast(object, self.answer(queries))
-        if not isinstance(answers, Preferences):
-            name = getattr(self.answer, "__name__", type(self.answer).__name__)
-            raise UserError(f"the rater {name} returns {type(answers).__name__}: let it return prefgym.Preferences.")
-        return answers
+        return contact.answer(self.answer, queries)
 
     def state_dict(self) -> State:
         """Return the state of the object; a function has none."""

@@ -51,7 +51,7 @@ class Health:
         decided = answers.answered & ~answers.tie
         if not learner.is_fitted or learned_return is None or not decided.any():
             return
-        scores = learned_scores(learner, fresh.queries.options.without_truth()).mean(0).cpu()
+        scores = learned_scores(learner, fresh.queries.options).mean(0).cpu()
         hits = (scores.argmax(-1) == answers.choice.argmax(-1))[decided]
         self._latest.extend((bool(hit), learned_return) for hit in hits)
 
@@ -77,7 +77,7 @@ class Health:
         decided = answers.answered & ~answers.tie
         first = (answers.choice.argmax(-1) == preferences.shown_order[:, 0])[decided][-SIDE_WINDOW:]
         first_share, even = float(first.float().sum()) / max(len(first), 1), 1 / preferences.queries.num_options
-        p = BradleyTerry().probabilities(learned_scores(learner, fresh.queries.options.without_truth()).cpu())
+        p = BradleyTerry().probabilities(learned_scores(learner, fresh.queries.options).cpu())
         numbers = {
             "health/num_held_out": float((fit.choice != 0.5).sum()),
             "health/num_choices": float(len(first)),

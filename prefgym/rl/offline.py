@@ -33,7 +33,7 @@ Cfg = TypeVar("Cfg", bound=OfflineSettings, default=Any)
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class OfflineData:
-    """Recorded data of an offline agent.
+    """Recorded data of an offline agent, without the truth.
 
     Raises:
         ValueError: If there are neither preferences nor demonstrations.
@@ -47,6 +47,11 @@ class OfflineData:
     def __post_init__(self) -> None:
         if self.preferences is None and self.demos is None:
             raise ValueError("there is nothing to learn from: neither preferences nor demonstrations")
+        # what an agent is handed, it may look at
+        if self.preferences is not None:
+            object.__setattr__(self, "preferences", self.preferences.without_truth())
+        if self.demos is not None:
+            object.__setattr__(self, "demos", self.demos.without_truth())
 
     def answered(self, agent: str) -> Preferences:
         """Return the answered preferences, without the truth.
@@ -59,7 +64,7 @@ class OfflineData:
         """
         if self.preferences is None or not self.preferences.answers.answered.any():
             raise ValueError(f"{agent} learns from preferences, and there are none that were answered")
-        return self.preferences.without_truth()[self.preferences.answers.answered]
+        return self.preferences[self.preferences.answers.answered]
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Return the sizes of observations and actions, in preferences and in demonstrations."""
@@ -74,7 +79,7 @@ class OfflineData:
         if self.demos is not None:
             return Batch.of(self.demos.segments(self.demos.starts(1), 1, truth=False))
         assert self.preferences is not None
-        return Batch.of(self.preferences.queries.options.without_truth())
+        return Batch.of(self.preferences.queries.options)
 
     def plans(self, num_steps: int) -> tuple[Tensor, Tensor]:
         """Return the recorded actions from each of `steps` on, as targets of action chunks.

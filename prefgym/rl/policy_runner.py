@@ -7,6 +7,7 @@ import numpy as np
 import torch
 
 from prefgym.common.states import State
+from prefgym.core import contact
 from prefgym.core.arrays import Array, PolicyState
 from prefgym.core.protocols import Policy
 
@@ -57,13 +58,13 @@ class PolicyRunner:
         Returns:
             Shape: (N, A).
         """
-        action, self._memory = self.policy.predict(obs, self._memory, begins, deterministic=self.deterministic)
-        return np.asarray(action)
+        action, self._memory = contact.predict(self.policy, obs, self._memory, begins, self.deterministic)
+        return action
 
     def peek(self, obs: Array) -> Array:
         """Return actions for the observations after a step, without a change of the state. Shapes: (N, O) to (N, A)."""
         begins = np.zeros(len(obs), np.bool_)
-        return np.asarray(self.policy.predict(obs, self._memory, begins, deterministic=self.deterministic)[0])
+        return contact.predict(self.policy, obs, self._memory, begins, self.deterministic)[0]
 
     def follow(self, obs: Array) -> Array:
         """Return actions at each step of recorded episodes. Shapes: (D, T, O) to (D, T, A)."""

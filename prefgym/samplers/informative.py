@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from prefgym.common.finite import check_finite
+from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.choice import BradleyTerry
 from prefgym.core.protocols import Learner, Recorder, ScoringLearner
@@ -106,5 +107,5 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
 def learned_scores(learner: Learner, segments: Segments) -> Tensor:
     """Score segments by the numbers from which the learner's members predict choices. Shape: (E, ...)."""
     if Capability.SCORES in capabilities_of(learner):
-        return cast(ScoringLearner, learner).score(segments)
-    return masked_return(learner.reward(segments), segments)
+        return contact.score(cast(ScoringLearner, learner), segments)
+    return masked_return(contact.reward(learner, segments), segments)

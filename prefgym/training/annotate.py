@@ -16,6 +16,7 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.common.limits import Count, Seed, Threads, check
 from prefgym.common.registry import registry_of
 from prefgym.common.spaces import single_spaces
+from prefgym.core import contact
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import NoSegmentError, Rater
 from prefgym.core.queries import Queries
@@ -130,9 +131,9 @@ def ask(rater: Rater, queries: Queries) -> Preferences:
 def answers_to(rater: Rater, queries: Queries) -> Iterator[Preferences]:
     """Submit queries, numbered from 0, and yield each answer once, until all have arrived."""
     budget = Budget(len(queries))
-    rater.submit(budget.ask(queries))
+    contact.submit(rater, budget.ask(queries))
     while budget.num_pending:
-        if (answers := rater.collect()) is None:
+        if (answers := contact.collect(rater, len(queries))) is None:
             time.sleep(WAIT_S)
         elif (fresh := budget.receive(answers)) is not None:
             yield fresh

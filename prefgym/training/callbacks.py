@@ -1,7 +1,9 @@
 """Callbacks of a training: evaluation, checkpoints, logs, and those of users."""
 
-from typing import TYPE_CHECKING
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, cast
 
+from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.evaluation.evaluate import Evaluation
 from prefgym.training.config import CheckpointCfg, EvalCfg
@@ -56,6 +58,21 @@ class Callback:
 
     def on_end(self, loop: "Loop") -> None:
         """Act at the end, after the last evaluation; also after Ctrl-C or an error."""
+
+
+def check_callbacks(callbacks: Sequence[Callback]) -> None:
+    """Check that callbacks are objects with the hooks of `Callback`.
+
+    Raises:
+        UserError: If one is not.
+    """
+    for callback in cast("Sequence[object]", callbacks):
+        if isinstance(callback, type):
+            raise UserError(
+                f"a callback must be a prefgym.Callback, and {callback.__name__} is a class: pass an object of it."
+            )
+        if not isinstance(callback, Callback):
+            raise UserError(f"a callback must be a prefgym.Callback, not {type(callback).__name__}.")
 
 
 class Evaluate(Callback):

@@ -7,6 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from prefgym.core import contact
 from prefgym.core.segments import Segments
 from prefgym.data.tables import save_preferences
 from prefgym.evaluation.envs import make_evaluation_env
@@ -53,7 +54,7 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
     steps = recorder.segments(drawn, 1).map(Tensor.cpu)
     if steps.reward is None:
         return None
-    learned = parts.learner.reward(steps.without_truth()).mean(0)[..., 0]
+    learned = contact.reward(parts.learner, steps).mean(0)[..., 0]
     return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
 
 
@@ -77,7 +78,7 @@ def keep_episode(parts: Parts, run: RunFolder, has_reward: bool) -> None:
             terminated=torch.tensor([False]),
             truncated=torch.tensor([False]),
         )
-        episode["learned"] = parts.learner.reward(steps).mean(0)[0].cpu().numpy()
+        episode["learned"] = contact.reward(parts.learner, steps).mean(0)[0].cpu().numpy()
     folder = run.folder("report")
     if (frames := episode.pop("frames", None)) is not None:
         save_clip(folder / "final_clip.safetensors", rendered_clip(frames, fps_of(env)))

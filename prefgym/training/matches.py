@@ -8,6 +8,7 @@ from torch import Tensor
 
 from prefgym.common.errors import UserError
 from prefgym.common.states import State
+from prefgym.core import contact
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import JudgedLearner
 from prefgym.core.queries import Queries
@@ -73,8 +74,9 @@ class MatchFeedback:
         if not len(comparisons):
             return {}
         options = self.recorder.segments(comparisons, num_steps).map(Tensor.cpu)
-        self.rater.submit(budget.ask(Queries.of(options, first_id=budget.num_asked, asked_at=steps)))
-        answers = self.rater.collect()
+        queries = Queries.of(options, first_id=budget.num_asked, asked_at=steps)
+        contact.submit(self.rater, budget.ask(queries))
+        answers = contact.collect(self.rater, budget.num_asked)
         fresh = budget.receive(answers) if answers else None
         metrics = {} if fresh is None else self.history.add(without_pictures(fresh), steps)
         if fresh is None or len(fresh) < len(options):

@@ -14,6 +14,7 @@ from prefgym import rewards, samplers
 from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.common.registry import registry_of
+from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import AgentContext, LearnerContext, SamplerContext
 from prefgym.core.protocols import Agent, Rater
@@ -152,8 +153,10 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     can = capabilities_of(learner)
     if cfg.rater == "none" and can & {Capability.SELF_PLAY, Capability.JUDGED}:
         raise UserError(f"--reward {cfg.reward} compares fragments by the answers of a rater: pass --rater.")
+    contact.check_methods(contact.LEARNER, learner, "fit", "reward", "weights", "load_weights")
     check_self_play(cfg, learner)
     agent = objects.agent or build_agent(cfg, AgentContext(env=env, seed=agent_seed, device=cfg.device))
+    contact.check_methods(contact.AGENT, agent, "collect", "update", "predict", "save")
     rater = None
     if recording is not None:
         if Capability.JUDGED in can:
@@ -163,12 +166,14 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     env.reset(seed=env_seed)
     shown: list[Segments] = []
     context = SamplerContext(asked=lambda: Segments.cat(shown) if shown else None)
+    sampler = objects.sampler or samplers.build(cfg.sampler, cfg.sampler_cfg, context)
+    contact.check_methods(contact.SAMPLER, sampler, "__call__")
     return Parts(
         source=source,
         env=env,
         agent=agent,
         rater=rater,
-        sampler=objects.sampler or samplers.build(cfg.sampler, cfg.sampler_cfg, context),
+        sampler=sampler,
         shown_so_far=shown,
         learner=learner,
         budget=Budget(cfg.budget, cfg.budget_counts),

@@ -127,6 +127,9 @@ def resolve_train(cfg: TrainCfg, **choices: object) -> tuple[TrainCfg, Objects]:
     for kind, setting in NEEDED.items():
         if not hasattr(found[kind].cfg, setting):
             raise UserError(f"{kind} {found[kind].name!r} has no cfg.{setting}, which every {kind} needs.")
+        if not is_dataclass(found[kind].cfg):
+            name = type(found[kind].cfg).__name__
+            raise UserError(f"cfg of the {kind} {found[kind].name!r} is of {name}, and must be a dataclass.")
     names = {kind: part.name for kind, part in found.items()}
     settings = {f"{kind}_cfg": part.cfg for kind, part in found.items()}
     ready = {kind: part.part for kind, part in found.items()} | {"env": source}

@@ -16,7 +16,7 @@ from prefgym.data.tables import load_preferences
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
 from prefgym.runs.metrics import read_metrics
-from prefgym.training.callbacks import Callback
+from prefgym.training.callbacks import Callback, check_callbacks
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.load import load_policy, load_reward
 from prefgym.training.offline import train_on_records
@@ -201,6 +201,7 @@ def run_training(
     Raises:
         UserError: If the parts do not fit each other, the device has too little memory, or a part returns NaN or inf.
     """
+    check_callbacks(callbacks)
     ended = train_online(cfg, objects, resume_from=resume_from, callbacks=callbacks)
     return Run(ended.path, policy=ended.agent, reward=ended.learner, objects=objects)
 
@@ -219,5 +220,6 @@ def run_offline(cfg: OfflineCfg, *, resume_from: Which | None = None, callbacks:
     Raises:
         UserError: If the agent cannot learn from the data, or a file of them is damaged.
     """
+    check_callbacks(callbacks)
     ended = train_on_records(cfg, resume_from=resume_from, callbacks=callbacks)
     return Run(ended.path, policy=ended.agent)

@@ -5,6 +5,7 @@ from typing import cast
 from torch import Tensor
 
 from prefgym.common.states import State
+from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
@@ -51,7 +52,7 @@ class SessionFeedback:
         """
         learner = self.parts.learner
         if Capability.SELF_PLAY in capabilities_of(learner):
-            cast(SelfPlayLearner, learner).observe_fragments(rollout.fragments()[0])
+            contact.observe(cast(SelfPlayLearner, learner), rollout.fragments()[0])
         if num_queries := self.parts.schedule.due(steps, self.parts.budget.left):
             self.submit(num_queries, steps)
         metrics = self.receive(steps)
@@ -61,17 +62,18 @@ class SessionFeedback:
         """Submit the queries that are due; they stay due while no episode is long enough for a segment."""
         parts = self.parts
         try:
-            options = parts.sampler(self.recorder, parts.learner, num_queries, parts.generator).map(Tensor.cpu)
+            options = contact.sample(parts.sampler, self.recorder, parts.learner, num_queries, parts.generator)
         except NoSegmentError:
             return
         parts.schedule.mark_done(steps)
         parts.shown_so_far.append(options.without_truth())
-        self.rater.submit(parts.budget.ask(Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)))
+        queries = Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)
+        contact.submit(self.rater, parts.budget.ask(queries))
 
     def receive(self, steps: int) -> Metrics:
         """Collect answers, and fit the learner if any arrived; return their metrics."""
         parts = self.parts
-        answers = self.rater.collect()
+        answers = contact.collect(self.rater, parts.budget.num_asked)
         fresh = parts.budget.receive(answers) if answers else None
         if fresh is None:
             return {}
@@ -90,7 +92,7 @@ class SessionFeedback:
     def fit(self, preferences: Preferences) -> FitReport:
         """Fit the learner, and let an off-policy agent relabel its replay buffer."""
         learner, agent = self.parts.learner, self.parts.agent
-        report: FitReport = learner.fit(preferences)
+        report = contact.fit(learner, preferences)
         self.history.fit = report
         if Capability.OFF_POLICY in capabilities_of(agent):
             cast(OffPolicyAgent, agent).relabel(learner)

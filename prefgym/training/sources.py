@@ -6,6 +6,7 @@ import torch
 
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.states import State
+from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.protocols import Agent, OffPolicyAgent
 from prefgym.core.rollout import EpisodeReturns
@@ -61,12 +62,12 @@ class OnlineSource:
     def advance(self) -> Advance:
         """Collect a rollout, reward it, and update the agent; before the first fit, only store it."""
         agent = self.parts.agent
-        rollout = agent.collect(self.parts.env)
+        rollout = contact.rollout_of(agent, self.parts.env)
         reward, session = self.feedback.after_rollout(rollout, self.steps + rollout.num_steps)
         learning: Metrics = {}
         if reward is not None:
             rollout = rollout.with_reward(reward)
-            learning |= agent.update(rollout, self.steps / self.total)
+            learning |= contact.update(agent, rollout, self.steps / self.total)
             self.returns.add(rollout)
             learning["rollout/ep_rew_mean"] = self.returns.mean
         elif Capability.OFF_POLICY in capabilities_of(agent):

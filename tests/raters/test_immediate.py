@@ -18,9 +18,10 @@ class Number:
 
 
 @pytest.mark.parametrize(
-    ("rater", "told"), [(Number(), "the rater Number returns int"), (lambda queries: None, "<lambda> returns NoneType")]
+    ("rater", "told"),
+    [(Number(), "the rater Number returned int"), (lambda queries: None, "the rater <lambda> returned NoneType")],
 )
 def test_a_callable_that_returns_no_preferences_is_named(rater: Callable[[Queries], object], told: str) -> None:
     made = as_rater(rater)  # pyright: ignore[reportArgumentType] - what the test is about
-    with pytest.raises(UserError, match=f"{told}: let it return prefgym.Preferences"):
+    with pytest.raises(UserError, match=rf"^{told}, and prefgym\.Preferences was expected\.$"):
         made.submit(Queries.of(example_segments(1, 2)))
