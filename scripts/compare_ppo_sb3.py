@@ -35,10 +35,11 @@ from torch import nn
 
 from prefgym.agents.ppo import PPOCfg
 from prefgym.agents.tuned import tuned
-from prefgym.bench.cells import Line, Settings, settings
+from prefgym.bench.cells import Line
 from prefgym.bench.grid import Grid, GridCfg
-from prefgym.bench.statistics import Scores, average, label_of, ratio
 from prefgym.common.limits import Count
+from prefgym.evaluation.statistics import Scores, average, label_of, ratio
+from prefgym.runs.settings import Settings, settings
 
 ACTIVATIONS: dict[str, type[nn.Module]] = {"relu": nn.ReLU, "tanh": nn.Tanh}
 FIRST_EVALUATION_SEED = 10_000

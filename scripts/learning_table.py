@@ -20,9 +20,9 @@ from rich.table import Table
 
 from prefgym.bench.cells import Line
 from prefgym.bench.grid import GridCfg, TrainingGrid
-from prefgym.bench.statistics import Scores, average, label_of, ratio
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Natural
+from prefgym.evaluation.statistics import Scores, average, label_of, ratio
 from prefgym.training.api import train_cfg
 from prefgym.training.config import TrainCfg
 

@@ -3,27 +3,22 @@
 import json
 import shutil
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor, as_completed
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stderr, redirect_stdout
-from dataclasses import asdict, replace
-from multiprocessing import get_context
+from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar, cast
+from typing import Any, Protocol, TypeVar, cast
 
 from prefgym.common.errors import UserError
+from prefgym.common.processes import in_processes
 from prefgym.common.revision import git_revision
-from prefgym.runs.folder import has_finished, plain
+from prefgym.runs.folder import has_finished
+from prefgym.runs.settings import relevant
 from prefgym.training.config import OfflineCfg, TrainCfg
-from prefgym.training.run import run_offline, run_training
-
-if TYPE_CHECKING:
-    from _typeshed import DataclassInstance
+from prefgym.training.seeds import complete
 
 Line = dict[str, Any]
 """A line of a results file: JSON."""
-Settings = dict[str, str]
-"""A configuration, flat: values in words by dotted names."""
 
 
 class Named(Protocol):
@@ -37,63 +32,6 @@ class Named(Protocol):
 
 Cell = TypeVar("Cell", bound=Named)
 Key = TypeVar("Key")
-Result = TypeVar("Result")
-
-
-def settings(cfg: "DataclassInstance", prefix: str = "") -> Settings:
-    """Flatten a resolved configuration, without settings that cannot change a result."""
-    return relevant(dict(_flat(plain(asdict(cfg)), prefix)))
-
-
-def relevant(settings: Settings) -> Settings:
-    """Drop settings that cannot change a result; without a rater, also those of queries and of the reward learner."""
-    unused = ("out", "command", "report", "checkpoint.")
-    if settings.get("rater") == "none":
-        unused += ("budget", "schedule.", "recorder.", "sampler", "reward")
-    return {name: value for name, value in settings.items() if not name.startswith(unused)}
-
-
-def _flat(config: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]]:
-    for name, value in config.items():
-        if isinstance(value, Mapping):
-            yield from _flat(cast(Mapping[str, object], value), f"{prefix}{name}.")
-        else:
-            yield prefix + name, str(value)
-
-
-def without(settings: Settings, *names: str) -> Settings:
-    """Drop some settings."""
-    return {name: value for name, value in settings.items() if name not in names}
-
-
-def in_processes(tasks: Mapping[Key, Callable[[], Result]], jobs: int) -> Iterator[tuple[Key, Future[Result]]]:
-    """Call functions in processes of their own, some at a time; yield each when it has ended.
-
-    Args:
-        tasks: Functions that can be pickled, such as partials of functions of a module.
-        jobs: Processes at the same time; with 0 the functions are called here, one after the other.
-    """
-    if not jobs:
-        yield from ((key, _here(task)) for key, task in tasks.items())
-        return
-    with ThreadPoolExecutor(jobs) as pool:  # its threads only wait for processes
-        running = {pool.submit(_apart, task): key for key, task in tasks.items()}
-        yield from ((running[future], future) for future in as_completed(running))
-
-
-def _apart(task: Callable[[], Result]) -> Result:
-    # a pool for each task, so that a killed process takes no other with it
-    with ProcessPoolExecutor(1, mp_context=get_context("spawn")) as pool:
-        return pool.submit(task).result()
-
-
-def _here(task: Callable[[], Result]) -> Future[Result]:
-    future = Future[Result]()
-    try:
-        future.set_result(task())
-    except UserError as error:
-        future.set_exception(error)
-    return future
 
 
 def run_cells(
@@ -147,11 +85,7 @@ def finish(folder: Path, cfg: TrainCfg | OfflineCfg) -> Line:
             folder.parent.mkdir(parents=True, exist_ok=True)
             log.write_text(commit)
         with log.open("a") as file, redirect_stdout(file), redirect_stderr(file):
-            cfg, resume_from = replace(cfg, out=folder), "latest" if resumes else None
-            if isinstance(cfg, TrainCfg):
-                run_training(cfg, resume_from=resume_from)
-            else:
-                run_offline(cfg, resume_from=resume_from)
+            complete(replace(cfg, out=folder))
     return read_result(folder)
 
 

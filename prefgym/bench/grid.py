@@ -12,8 +12,9 @@ from typing import Generic
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.bench.cells import Cell, Line, Settings, find_lines, finish, read_lines, run_cells, settings
+from prefgym.bench.cells import Cell, Line, find_lines, finish, read_lines, run_cells
 from prefgym.common.limits import Natural, check
+from prefgym.runs.settings import Settings, settings
 from prefgym.training.config import OfflineCfg, TrainCfg
 
 

@@ -15,7 +15,10 @@ from prefgym.training.resolve import PARTS, check_env, resolve, resolve_offline,
 
 Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg, MakePreferencesCfg)
 
-RESUME = "prefgym train --resume RUN [--resume-from previous] resumes a stopped run."
+RESUME = (
+    "prefgym train --seeds 0-5 [--jobs 2] trains several seeds into one folder, side by side with --jobs.\n\n"
+    "prefgym train --resume RUN [--resume-from previous] resumes a stopped run, or a folder of seeds."
+)
 RESUME_OFFLINE = RESUME.replace("train", "train-offline")
 
 OLD_FLAGS = {

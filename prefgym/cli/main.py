@@ -48,6 +48,7 @@ COMMANDS = {name: command for group in GROUPS.values() for name, command in grou
 
 EXAMPLES = """\
   prefgym train --env prefgym/Hopper-v0 --rater mistake --budget 300
+  prefgym train --seeds 0-5 --jobs 2 --out runs/oracle
   prefgym train --resume runs/RUN
   prefgym evaluate runs/RUN --episodes 20 --video
   prefgym list raters"""

@@ -6,6 +6,7 @@ from pathlib import Path
 import tyro
 
 from prefgym.cli.flags import parse_train, resumes
+from prefgym.cli.seeds import SeedFlags, check_alone, go_on, run_seeds, take_seeds, with_command
 from prefgym.common.errors import UserError
 from prefgym.common.interrupt import INTERRUPTED
 from prefgym.runs.checkpoints import Which
@@ -23,21 +24,31 @@ class ResumeArgs:
 
 
 def run(argv: list[str]) -> int:
-    """Begin or resume a run. Returns the exit code."""
-    return resume(argv, "train") if resumes(argv) else exit_code(run_training(parse_train(argv)))
+    """Begin or resume a run, or several. Returns the exit code."""
+    rest, seeds = take_seeds(argv)
+    if resumes(rest):
+        return resume(rest, "train", seeds)
+    cfg = with_command(parse_train(rest), "train", argv)
+    if seeds.seeds is not None:
+        return run_seeds(cfg, seeds)
+    check_alone(seeds)
+    return exit_code(run_training(cfg))
 
 
-def resume(argv: list[str], command: str) -> int:
-    """Resume a run. Returns the exit code.
+def resume(argv: list[str], command: str, seeds: SeedFlags) -> int:
+    """Resume a run, or a folder of seeds. Returns the exit code.
 
     Args:
         argv: Flags.
         command: Command of the flags.
+        seeds: The flags of several seeds.
 
     Raises:
         UserError: If the run was begun by another command, has finished, or cannot be resumed.
     """
     args = tyro.cli(ResumeArgs, args=argv, prog=f"prefgym {command}")
+    if (code := go_on(args.resume, seeds)) is not None:
+        return code
     stopped = Run(args.resume)
     begun = "train-offline" if "updates" in stopped.config else "train"
     if begun != command:

@@ -21,6 +21,11 @@ def is_trusted(name: str) -> bool:
     return name.partition(":")[0] in _trusted
 
 
+def trusted() -> tuple[str, ...]:
+    """Return the trusted modules that are imported, for another process to import and trust as well."""
+    return tuple(sorted(_trusted.intersection(sys.modules) - {"__main__"}))
+
+
 def look_in_present_folder() -> None:
     """Make modules of the current folder importable, after all installed ones."""
     if os.getcwd() not in sys.path:

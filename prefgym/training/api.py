@@ -1,21 +1,23 @@
 """The Python interface: `prefgym.train` and `prefgym.train_offline`, which the command line calls too."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, Literal, TypedDict, TypeVar, Unpack
+from typing import Any, Literal, TypedDict, TypeVar, Unpack, overload
 
 from gymnasium.envs.registration import EnvSpec
 
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.errors import UserError
 from prefgym.common.names import did_you_mean
+from prefgym.runs.seeds import parse_seeds
 from prefgym.sim.source import EnvCfg, EnvSource, MakeEnv
 from prefgym.training.budget import Counts, ScheduleCfg
 from prefgym.training.callbacks import Callback
 from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, TrainCfg, WarpCfg
 from prefgym.training.resolve import Objects, resolve_offline, resolve_train
 from prefgym.training.run import Run, run_offline, run_training
+from prefgym.training.seeds import Parts, train_seeds
 
 Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg)
 
@@ -57,6 +59,36 @@ class OfflineSettings(TypedDict, total=False):
     eval: EvalCfg
 
 
+@overload
+def train(
+    env: str | EnvSpec | MakeEnv = ...,
+    *,
+    rater: object = ...,
+    reward: object = ...,
+    sampler: object = ...,
+    agent: object = ...,
+    callbacks: Sequence[Callback] = ...,
+    seeds: None = None,
+    jobs: int = 0,
+    **settings: Unpack[TrainSettings],
+) -> Run: ...
+
+
+@overload
+def train(
+    env: str | EnvSpec | MakeEnv = ...,
+    *,
+    rater: object = ...,
+    reward: object = ...,
+    sampler: object = ...,
+    agent: object = ...,
+    callbacks: Sequence[Callback] = ...,
+    seeds: str | Iterable[int],
+    jobs: int = 0,
+    **settings: Unpack[TrainSettings],
+) -> list[Run]: ...
+
+
 def train(
     env: str | EnvSpec | MakeEnv = TrainCfg.env,
     *,
@@ -65,8 +97,10 @@ def train(
     sampler: object = TrainCfg.sampler,
     agent: object = TrainCfg.agent,
     callbacks: Sequence[Callback] = (),
+    seeds: str | Iterable[int] | None = None,
+    jobs: int = 0,
     **settings: Unpack[TrainSettings],
-) -> Run:
+) -> Run | list[Run]:
     """Train an agent on a reward that is learned from preferences, and write a run folder.
 
     A part is one of:
@@ -84,16 +118,28 @@ def train(
         sampler: Part that chooses the segments of each query.
         agent: Part that acts, and learns from the learned reward.
         callbacks: Hooks for each advance, session and evaluation; see `prefgym.Callback`.
+        seeds: Several seeds, such as `range(6)` or `"0-5"`, each a run in the folder `out`; the same call goes on with
+            seeds that were stopped or are missing.
+        jobs: Of several seeds, processes at the same time; 0 trains one seed after the other in this process.
         **settings: Fields of `TrainCfg`: `budget`, `steps`, `seed`, `out` and so on.
 
     Returns:
         The run, with its result, policy, reward, preferences and metrics; after Ctrl-C, with those learned so far.
+        Of several seeds, a list of them.
 
     Raises:
-        UserError: If the environment is unknown, the parts do not fit each other, or a part returns NaN or infinity.
+        UserError: If the environment is unknown, the parts do not fit each other, or a part returns NaN or infinity;
+            of several seeds, after the others have ended.
         UnknownNameError: If a part is not registered.
     """
-    return run_training(*_resolved(env, rater, reward, sampler, agent, settings), callbacks=callbacks)
+    if seeds is None:
+        if jobs:
+            raise UserError("jobs= trains several seeds side by side: pass seeds= with it.")
+        return run_training(*_resolved(env, rater, reward, sampler, agent, settings), callbacks=callbacks)
+    if "seed" in settings:
+        raise UserError("seed= and seeds= name seeds: pass one of them.")
+    cfg, objects = _resolved(env, rater, reward, sampler, agent, settings)
+    return train_seeds(cfg, parse_seeds(seeds), jobs=jobs, parts=Parts(objects=objects, callbacks=callbacks))
 
 
 def train_cfg(

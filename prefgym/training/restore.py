@@ -23,12 +23,26 @@ def configuration_of(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
         objects: Parts that were passed as objects; they have no settings.
 
     Raises:
-        UserError: If the run has finished, or has a part or a setting that this version does not know.
+        UserError: If the run has finished; or as `read_configuration`.
     """
-    config = read_config(run)
+    read_config(run)  # raises for a folder that is not a run
     if has_finished(run):
         Checkpoints(run / "checkpoints").clear()  # it may have been killed just before it cleared them
         raise UserError(f"{run} has finished, and cannot be resumed.")
+    return read_configuration(run, objects)
+
+
+def read_configuration(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
+    """Read the configuration of a run, finished or not.
+
+    Args:
+        run: Run folder.
+        objects: Parts that were passed as objects; they have no settings.
+
+    Raises:
+        UserError: If it has a part or a setting that this version does not know.
+    """
+    config = read_config(run)
     kinds: tuple[Kind, ...] = PARTS
     default: TrainCfg | OfflineCfg = TrainCfg()
     if "updates" in config:

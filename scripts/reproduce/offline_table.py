@@ -30,13 +30,15 @@ import tyro
 from rich.table import Table
 
 from prefgym import agents, raters
-from prefgym.bench.cells import Line, Settings, in_processes, read_lines, settings, without
+from prefgym.bench.cells import Line, read_lines
 from prefgym.bench.grid import GridCfg, TrainingGrid, train_cell
-from prefgym.bench.statistics import over_tasks
 from prefgym.common.limits import Count, NonNegative
+from prefgym.common.processes import in_processes
 from prefgym.demos.collect import DemosCfg, write_demos
 from prefgym.evaluation.experts import load_expert
+from prefgym.evaluation.statistics import over_tasks
 from prefgym.nn.actor import ActorCfg
+from prefgym.runs.settings import Settings, settings, without
 from prefgym.samplers.uniform import UniformSamplerCfg
 from prefgym.training.annotate import MakePreferencesCfg, make_preferences
 from prefgym.training.api import offline_cfg

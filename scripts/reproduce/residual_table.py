@@ -29,11 +29,13 @@ import yaml
 from rich.table import Table
 
 from prefgym import agents, raters, rewards, samplers
-from prefgym.bench.cells import Line, Settings, finish, in_processes, read_lines, settings, without
+from prefgym.bench.cells import Line, finish, read_lines
 from prefgym.bench.grid import GridCfg, TrainingGrid, digest, train_cell
 from prefgym.common.limits import Count, Positive
+from prefgym.common.processes import in_processes
 from prefgym.demos.collect import DemosCfg, write_demos
 from prefgym.rewards.fit import FitCfg
+from prefgym.runs.settings import Settings, settings, without
 from prefgym.training.api import offline_cfg, train_cfg
 from prefgym.training.budget import ScheduleCfg
 from prefgym.training.config import EvalCfg, OfflineCfg, OfflineEvalCfg, TrainCfg

@@ -31,18 +31,19 @@ from head_to_head import Judge, envs_and_rater, play, preferred, shuffled, worst
 from rich.table import Table
 
 from prefgym import agents, raters
-from prefgym.bench.cells import Line, Settings
-from prefgym.bench.cells import settings as settings_of
+from prefgym.bench.cells import Line
 from prefgym.bench.grid import Grid, GridCfg, TrainingGrid
-from prefgym.bench.statistics import Scores, average, label_of, ratio
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Count
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.evaluation.experts import load_expert
+from prefgym.evaluation.statistics import Scores, average, label_of, ratio
 from prefgym.raters.turning import RotationalRater, RotationalRaterCfg
 from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner, in_turn
+from prefgym.runs.settings import Settings
+from prefgym.runs.settings import settings as settings_of
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
 from prefgym.training.api import train_cfg
 from prefgym.training.config import EvalCfg, TrainCfg

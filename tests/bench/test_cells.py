@@ -11,10 +11,12 @@ from pathlib import Path
 import pytest
 
 from prefgym import agents
-from prefgym.bench.cells import Line, find_lines, finish, in_processes, read_lines, relevant, run_cells, settings
+from prefgym.bench.cells import Line, find_lines, finish, read_lines, run_cells
 from prefgym.common.errors import UserError
+from prefgym.common.processes import in_processes
 from prefgym.common.revision import git_revision
 from prefgym.runs.folder import RunFolder
+from prefgym.runs.settings import relevant, settings
 from prefgym.training.api import train_cfg
 from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, TrainCfg
 from prefgym.training.run import run_training

@@ -9,9 +9,10 @@ from pathlib import Path
 import pytest
 from rich.table import Table
 
-from prefgym.bench.cells import Line, Settings
+from prefgym.bench.cells import Line
 from prefgym.bench.grid import Grid, GridCfg, digest
 from prefgym.common.errors import UserError
+from prefgym.runs.settings import Settings
 
 
 @dataclass(frozen=True)

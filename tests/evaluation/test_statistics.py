@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from prefgym.bench.statistics import (
+from prefgym.evaluation.statistics import (
     SEEDS_FOR_INTERVAL,
     Interval,
     Ratio,
