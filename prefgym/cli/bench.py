@@ -3,9 +3,8 @@
 from collections.abc import Callable
 from typing import Any
 
-import tyro
-
 from prefgym.bench import reward, sim
+from prefgym.cli.parse import parse
 from prefgym.common.errors import UserError
 from prefgym.training.resolve import check_env
 
@@ -22,7 +21,7 @@ def run(argv: list[str]) -> int:
     if argv[:1] == [] or argv[0] not in benches:
         raise UserError(f"bench needs a measurement: {', '.join(f'prefgym bench {name}' for name in benches)}")
     cfg, measure = benches[argv[0]]
-    args = tyro.cli(cfg, args=argv[1:], prog=f"prefgym bench {argv[0]}")
+    args = parse(cfg, argv[1:], f"prefgym bench {argv[0]}")
     for env in args.envs:
         check_env(env)
     measure(args)

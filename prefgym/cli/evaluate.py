@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from prefgym.cli.parse import parse
 from prefgym.common.limits import Count, Seed, Threads, check
 from prefgym.evaluation.envs import make_evaluation_env, source_of_run
 from prefgym.evaluation.evaluate import FIRST_SEED, evaluate
@@ -35,7 +36,7 @@ def run(argv: list[str]) -> int:
     """Evaluate a policy, and write its video if the flags ask for it. Returns the exit code."""
     from prefgym.video.film import film
 
-    args = tyro.cli(EvaluateArgs, args=argv, prog="prefgym evaluate")
+    args = parse(EvaluateArgs, argv, "prefgym evaluate")
     level, colon, env = str(args.run).partition(":")
     if colon and level in LEVELS:
         source = EnvSource.of(env)

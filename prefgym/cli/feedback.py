@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from prefgym.cli.parse import parse
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Preferences, Status
 from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest
@@ -40,12 +41,12 @@ class ValidateArgs:
 def run(argv: list[str]) -> int:
     """Export or validate. Returns the exit code."""
     if argv[:1] == ["export"]:
-        args = tyro.cli(ExportArgs, args=argv[1:], prog="prefgym feedback export")
+        args = parse(ExportArgs, argv[1:], "prefgym feedback export")
         env = read_config(args.run)["env"]
         card = Card(env=env, instructions=args.instructions, licence=args.licence, consent=args.consent)
         preferences, folder = export_run(args.run, args.folder, card, truth=args.truth), args.folder
     elif argv[:1] == ["validate"]:
-        folder = tyro.cli(ValidateArgs, args=argv[1:], prog="prefgym feedback validate").folder
+        folder = parse(ValidateArgs, argv[1:], "prefgym feedback validate").folder
         preferences = read_feedback(folder)
     elif argv[:1] in (["-h"], ["--help"]):
         print("  prefgym feedback export --help\n\n  prefgym feedback validate --help")

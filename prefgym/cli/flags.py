@@ -9,17 +9,53 @@ from typing import Any, TypeVar
 
 import tyro
 
+from prefgym.cli.help import write_help
+from prefgym.cli.parse import HELP, parse
 from prefgym.training.annotate import MakePreferencesCfg
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.resolve import PARTS, check_env, resolve, resolve_offline, resolve_train
 
 Cfg = TypeVar("Cfg", TrainCfg, OfflineCfg, MakePreferencesCfg)
 
-RESUME = (
-    "prefgym train --seeds 0-5 [--jobs 2] trains several seeds into one folder, side by side with --jobs.\n\n"
-    "prefgym train --resume RUN [--resume-from previous] resumes a stopped run, or a folder of seeds."
-)
-RESUME_OFFLINE = RESUME.replace("train", "train-offline")
+EVERYDAY = {
+    "train": (
+        *("--env", "--rater", "--reward", "--agent", "--sampler", "--budget", "--steps", "--segment-length"),
+        *("--preferences", "--seed", "--device", "--threads", "--out"),
+    ),
+    "train-offline": (
+        *("--agent", "--preferences", "--dataset", "--datasets", "--env", "--updates"),
+        *("--seed", "--device", "--threads", "--out"),
+    ),
+    "make-preferences": (
+        *("--dataset", "--datasets", "--out", "--rater", "--queries", "--sampler.segment-length"),
+        *("--env", "--seed", "--threads"),
+    ),
+}
+"""The flags that `--help` shows; `--help-all` shows all."""
+
+MORE = {
+    "train": (
+        "",
+        "Several seeds:  prefgym train --seeds 0-5 [--jobs 2]",
+        "Go on:          prefgym train --resume RUN [--resume-from previous]",
+        "Names:          prefgym list raters, and so on; envs, rewards, agents, samplers",
+        "All flags:      prefgym train --help-all",
+        "                prefgym train --rater mistake --agent sac --help-all",
+    ),
+    "train-offline": (
+        "",
+        "Several seeds:  prefgym train-offline --seeds 0-5 [--jobs 2]",
+        "Go on:          prefgym train-offline --resume RUN [--resume-from previous]",
+        "Agents:         prefgym list agents --matrix",
+        "All flags:      prefgym train-offline --agent cpl --help-all",
+    ),
+    "make-preferences": (
+        "",
+        "Raters:     prefgym list raters",
+        "All flags:  prefgym make-preferences --rater regret --help-all",
+    ),
+}
+"""The end of `--help`."""
 
 OLD_FLAGS = {
     "--agent.num-ahead": "--agent.n-step",
@@ -40,7 +76,7 @@ def parse_train(argv: Sequence[str]) -> TrainCfg:
     argv = _renamed(argv)
     names = _peek(argv, TrainCfg, "env", *PARTS)
     default, _ = resolve_train(TrainCfg(env=names.pop("env"), command=("prefgym", "train", *argv)), **names)
-    cfg = _parse(argv, default, "train", RESUME)
+    cfg = _parse(argv, default, "train")
     return replace(cfg, **{kind: getattr(default, kind) for kind in PARTS})  # names of papers select parts
 
 
@@ -53,14 +89,14 @@ def parse_offline(argv: Sequence[str]) -> OfflineCfg:
     """
     argv = _renamed(argv)
     names = _peek(argv, OfflineCfg, "agent", "env", "preferences", "dataset", "datasets")
-    if {"-h", "--help"}.intersection(argv):  # data may be missing
+    if HELP.intersection(argv):  # data may be missing
         agent = resolve("agent", names["agent"], names["env"])
-        return _parse(argv, OfflineCfg(agent=agent.name, agent_cfg=agent.cfg), "train-offline", RESUME_OFFLINE)
+        return _parse(argv, OfflineCfg(agent=agent.name, agent_cfg=agent.cfg), "train-offline")
     paths: dict[str, Any] = {name: names[name] and Path(names[name]) for name in ("preferences", "datasets")}
     command = ("prefgym", "train-offline", *argv)
     given = OfflineCfg(env=names["env"], dataset=names["dataset"], command=command, **paths)
     default = resolve_offline(given, names["agent"])
-    return replace(_parse(argv, default, "train-offline", RESUME_OFFLINE), agent=default.agent)
+    return replace(_parse(argv, default, "train-offline"), agent=default.agent)
 
 
 def parse_make_preferences(argv: Sequence[str]) -> MakePreferencesCfg:
@@ -91,10 +127,12 @@ def _peek(argv: Sequence[str], cfg: type[Any], *names: str) -> dict[str, Any]:
     return vars(parser.parse_known_args(argv)[0])
 
 
-def _parse(argv: Sequence[str], default: Cfg, command: str, epilogue: str = "") -> Cfg:
-    """Let flags change a configuration, those of its parts included; the epilogue ends the text of `--help`."""
-    description = f"{default.__doc__}\n\n{epilogue}".strip()
-    return tyro.cli(type(default), default=default, args=list(argv), prog=f"prefgym {command}", description=description)
+def _parse(argv: Sequence[str], default: Cfg, command: str) -> Cfg:
+    """Let flags change a configuration, those of its parts included; print help and exit if they ask for it."""
+    if {"-h", "--help"}.intersection(argv):
+        print(write_help(default, f"prefgym {command}", EVERYDAY[command], MORE[command]))
+        sys.exit(0)
+    return parse(type(default), argv, f"prefgym {command}", default=default)
 
 
 def _renamed(argv: Sequence[str]) -> list[str]:

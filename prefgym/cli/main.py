@@ -10,6 +10,7 @@ import gymnasium as gym
 import prefgym
 from prefgym.common.errors import NotFiniteError, UnknownNameError, UserError
 from prefgym.common.interrupt import INTERRUPTED
+from prefgym.common.limits import shortened
 from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
 
@@ -58,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> None:
     """Run one command; bad input ends in one sentence and exit code 2, Ctrl-C in exit code 130."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
+        _check_words(argv)
         sys.exit(_dispatch(_import(argv)))
     # OSError: a file that cannot be read, a name too long
     except (UserError, UnknownNameError, OSError, NotFiniteError, gym.error.DependencyNotInstalled) as error:
@@ -80,6 +82,13 @@ def help_text() -> str:
     }
     lines += ["", "Options:", *(f"  {name:<18}{line}" for name, line in options.items())]
     return "\n".join([*lines, "", "Examples:", EXAMPLES])
+
+
+def _check_words(argv: list[str]) -> None:
+    """Refuse words that no file can hold: half characters, as names of files in another encoding have, and zeros."""
+    for word in argv:
+        if "\0" in word or (not word.isprintable() and word.encode(errors="replace").decode() != word):
+            raise UserError(f"{shortened(ascii(word))} is no text in UTF-8: rename the file, and pass its new name")
 
 
 def _import(argv: list[str]) -> list[str]:

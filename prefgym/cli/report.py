@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from prefgym.cli.parse import parse
 from prefgym.training.run import Run
 
 
@@ -18,5 +19,5 @@ class ReportArgs:
 
 def run(argv: list[str]) -> int:
     """Write the report. Returns the exit code."""
-    print(Run(tyro.cli(ReportArgs, args=argv, prog="prefgym report").run).report())
+    print(Run(parse(ReportArgs, argv, "prefgym report").run).report())
     return 0

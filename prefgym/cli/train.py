@@ -3,9 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
-import tyro
-
 from prefgym.cli.flags import parse_train, resumes
+from prefgym.cli.parse import parse
 from prefgym.cli.seeds import SeedFlags, check_alone, go_on, run_seeds, take_seeds, with_command
 from prefgym.common.errors import UserError
 from prefgym.common.interrupt import INTERRUPTED
@@ -46,7 +45,7 @@ def resume(argv: list[str], command: str, seeds: SeedFlags) -> int:
     Raises:
         UserError: If the run was begun by another command, has finished, or cannot be resumed.
     """
-    args = tyro.cli(ResumeArgs, args=argv, prog=f"prefgym {command}")
+    args = parse(ResumeArgs, argv, f"prefgym {command}")
     if (code := go_on(args.resume, seeds)) is not None:
         return code
     stopped = Run(args.resume)

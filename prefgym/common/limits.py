@@ -27,6 +27,26 @@ class Within:
         return f"above {self.low}" if self.above else f"{self.low} or more"
 
 
+class LimitError(ValueError):
+    """A setting lies outside its limits."""
+
+    def __init__(self, owner: type[Any], field: str, limit: Within, value: object) -> None:
+        """Keep the dataclass, its field, the limit, and the value that lies outside."""
+        super().__init__(f"{field} must be {limit}, not {shortened(value)}")
+        self.owner, self.field, self.limit, self.value = owner, field, limit, value
+
+
+def shortened(value: object) -> str:
+    """Write a value in at most 60 characters.
+
+    >>> shortened(5), len(shortened("9" * 400))
+    ('5', 60)
+    """
+    # Python refuses to write integers of more than 4300 digits in decimals
+    text = hex(value) if isinstance(value, int) and value.bit_length() > 10_000 else str(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
 Count = Annotated[int, Within(1)]
 Natural = Annotated[int, Within(0)]
 NonNegative = Annotated[float, Within(0)]
@@ -48,10 +68,10 @@ def check(cfg: Any) -> None:  # noqa: ANN401
     ...     __post_init__ = check
     >>> FooCfg(hidden=(64, 0))
     Traceback (most recent call last):
-    ValueError: hidden must be 1 or more, not 0
+    prefgym.common.limits.LimitError: hidden must be 1 or more, not 0
 
     Raises:
-        ValueError: If one lies outside.
+        LimitError: If one lies outside.
     """
     hints = get_type_hints(cfg.__class__, include_extras=True)
     for field in fields(cfg):
@@ -60,7 +80,7 @@ def check(cfg: Any) -> None:  # noqa: ANN401
         for limit in _limits(hints[field.name]):
             for value in values:
                 if value is not None and value not in limit:
-                    raise ValueError(f"{field.name} must be {limit}, not {value}")
+                    raise LimitError(cfg.__class__, field.name, limit, value)
 
 
 def _limits(hint: Any) -> Iterator[Within]:  # noqa: ANN401

@@ -37,7 +37,9 @@ class StackedMLP(nn.Module):
         layers = [[layer for layer in net if isinstance(layer, nn.Linear)] for net in nets]
         self.weights = nn.ParameterList([torch.stack([x.weight.detach().T for x in group]) for group in zip(*layers)])
         self.biases = nn.ParameterList([torch.stack([x.bias.detach() for x in group]) for group in zip(*layers)])
-        self.activation: Callable[[Tensor], Tensor] = next(x for x in nets[0] if not isinstance(x, nn.Linear))
+        self.activation: Callable[[Tensor], Tensor] = next(
+            (x for x in nets[0] if not isinstance(x, nn.Linear)), nn.Identity()
+        )  # none between the layers of linear networks
         hidden = sizes[1:-1] if layer_norm else ()
         self.gains = nn.ParameterList([torch.ones(num_members, size) for size in hidden])
         self.shifts = nn.ParameterList([torch.zeros(num_members, size) for size in hidden])
