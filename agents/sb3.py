@@ -20,6 +20,7 @@ from stable_baselines3.common.on_policy_algorithm import OnPolicyAlgorithm
 from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 
 from prefgym.common.errors import UserError
+from prefgym.common.files import named
 from prefgym.common.limits import Count, NonNegative, check
 from prefgym.common.spaces import Spaces, check_arrays, single_spaces
 from prefgym.common.states import State
@@ -246,7 +247,7 @@ class Sb3Agent:
             raise ValueError(f"{path} holds {card['agent']}, not sb3")
         if Spaces.of(env).card() != card["spaces"]:
             raise ValueError(f"{path} was learned in environments with other spaces")
-        check_import(card["cfg"]["algorithm"], Path(path).with_suffix(".json"))
+        check_import(card["cfg"]["algorithm"], named(path, ".json"))
         agent = cls(config_from_json(Sb3Cfg(), card["cfg"]), env, device=device)
         agent.model.policy.load_state_dict(weights)
         return agent

@@ -24,7 +24,7 @@ from prefgym.common.limits import Count, Natural
 from prefgym.core.fit_report import accuracy
 from prefgym.data.tables import load_preferences
 from prefgym.rewards.preference_model import PreferenceModel, PreferenceModelCfg
-from prefgym.runs.folder import read_config
+from prefgym.runs.config_file import read_config
 
 NUM_SESSIONS = 4
 

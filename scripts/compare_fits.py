@@ -29,7 +29,7 @@ from prefgym.core.segments import Segments
 from prefgym.data.tables import load_preferences
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import FitCfg
-from prefgym.runs.folder import read_config
+from prefgym.runs.config_file import read_config
 
 WAYS = {
     "defaults": EnsembleCfg(),

@@ -36,7 +36,7 @@ from prefgym.envs.registration import make_vector_env
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import evaluate
 from prefgym.evaluation.experts import LEVELS, Expert, ExpertCard, Level, Measured
-from prefgym.runs.folder import has_finished
+from prefgym.runs.manifest import has_finished
 from prefgym.sim.continuation import Simulator
 from prefgym.training.api import train_cfg
 from prefgym.training.config import EvalCfg, TrainCfg

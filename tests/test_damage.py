@@ -21,7 +21,9 @@ from prefgym.common.files import read_sealed_json
 from prefgym.common.states import flatten
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.runs.checkpoints import Which
-from prefgym.runs.folder import RunFolder, read_config, verify_reported
+from prefgym.runs.config_file import read_config
+from prefgym.runs.folder import RunFolder
+from prefgym.runs.manifest import verify_reported
 from prefgym.training.config import TrainCfg
 from prefgym.training.load import load_policy, load_reward
 from prefgym.training.loop import Loop

@@ -12,7 +12,7 @@ from typing import Any, Protocol, TypeVar, cast
 from prefgym.common.errors import UserError
 from prefgym.common.processes import in_processes
 from prefgym.common.revision import git_revision
-from prefgym.runs.folder import has_finished
+from prefgym.runs.manifest import has_finished
 from prefgym.runs.settings import relevant
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.seeds import complete

@@ -9,7 +9,7 @@ from prefgym.cli.parse import parse
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Preferences, Status
 from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest
-from prefgym.runs.folder import read_config
+from prefgym.runs.config_file import read_config
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,7 +6,7 @@ from typing import NamedTuple, TypeVar
 
 from prefgym.common.errors import UserError
 from prefgym.common.interrupt import INTERRUPTED
-from prefgym.runs.folder import has_finished
+from prefgym.runs.manifest import has_finished
 from prefgym.runs.seeds import is_seeds, parse_seeds
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.run import Run

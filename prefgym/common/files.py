@@ -1,17 +1,24 @@
-"""Files that are written atomically, with checksums that detect damage."""
+"""Files of runs: opened without following links, bounded in size, written atomically, sealed with checksums."""
 
+import errno
 import hashlib
 import json
 import os
 import sqlite3
+import stat
 from collections.abc import Generator
 from contextlib import contextmanager
+from io import BufferedReader
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, BinaryIO, cast
 
 from safetensors import SafetensorError
 
 from prefgym.common.errors import DamageError, UserError
+from prefgym.common.folders import odd
+
+SETTINGS_BYTES, JSON_BYTES, LOG_BYTES, ARRAYS_BYTES = 2**18, 2**25, 2**28, 2**34
+"""Most bytes of a file of settings, of another JSON file, of a log, and of arrays."""
 
 _SEAL = "seal"
 
@@ -49,10 +56,28 @@ def write_bytes(file: Path, content: bytes) -> None:
     """
     part = file.with_name(f".{file.name}.part")
     with writing(file):
-        part.write_bytes(content)
-        sync(part)
+        part.unlink(missing_ok=True)  # left by an interrupted write; of a link, the link itself
+        with part.open("xb") as opened:  # follows no link
+            opened.write(content)
+            opened.flush()
+            os.fsync(opened.fileno())
         part.replace(file)
         sync(file.parent)
+
+
+_ENDINGS = (".safetensors", ".json", ".zip")
+"""Endings that name one of our files, or what Stable-Baselines3 appends."""
+
+
+def named(path: Path | str, ending: str) -> Path:
+    """Append an ending to a name; dots in the name belong to it, but an ending of a file does not.
+
+    >>> [named(path, ".json").name for path in ("ppo_lr0.001", "ppo.json", "ppo_lr0.001.zip")]
+    ['ppo_lr0.001.json', 'ppo.json', 'ppo_lr0.001.json']
+    """
+    path = Path(path)
+    name = path.stem if path.suffix in _ENDINGS else path.name
+    return path.with_name(name + ending)
 
 
 def sync(path: Path) -> None:
@@ -62,6 +87,53 @@ def sync(path: Path) -> None:
         os.fsync(handle)
     finally:
         os.close(handle)
+
+
+def open_to_change(file: Path) -> BinaryIO:
+    """Open a file to append to, or to cut; it is made if it is missing.
+
+    Raises:
+        UserError: If it is a link, a hard link or no file.
+    """
+    with writing(file):
+        handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
+        if (kind := odd(os.fstat(handle))) is not None:
+            os.close(handle)
+            raise UserError(f"{file} is {kind}: remove it, or copy its file.")
+        return os.fdopen(handle, "a+b")
+
+
+def open_to_read(file: Path, most_bytes: int = ARRAYS_BYTES) -> BufferedReader:
+    """Open a plain file of bounded size.
+
+    Raises:
+        DamageError: If it is missing, a link, no file, or too large.
+    """
+    try:
+        handle = os.open(file, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+    except (FileNotFoundError, NotADirectoryError):
+        raise DamageError(f"{file} is missing.") from None
+    except OSError as error:
+        why = "it is a link" if error.errno == errno.ELOOP else str(error.strerror)
+        raise DamageError(f"{file} cannot be read: {why}.") from None
+    opened = os.fdopen(handle, "rb") if stat.S_ISREG(os.fstat(handle).st_mode) else None
+    if opened is None:
+        os.close(handle)
+        raise DamageError(f"{file} cannot be read: it is no file.")
+    if (size := os.fstat(handle).st_size) > most_bytes:
+        opened.close()
+        raise DamageError(f"{file} is too large to be what its name says: {size:,} bytes, of {most_bytes:,} at most.")
+    return opened
+
+
+def read_bytes(file: Path, most_bytes: int = JSON_BYTES) -> bytes:
+    """Read a plain file of bounded size.
+
+    Raises:
+        DamageError: As `open_to_read`.
+    """
+    with open_to_read(file, most_bytes) as opened:
+        return opened.read()
 
 
 def digest(file: Path) -> str:
@@ -76,23 +148,22 @@ def verify(file: Path, expected: str) -> None:
     Raises:
         DamageError: If it is missing, or its SHA-256 is another.
     """
-    if not file.is_file():
-        raise DamageError(f"{file} is missing.")
-    if digest(file) != expected:
-        raise DamageError(f"{file} is damaged: its SHA-256 is not the one that was noted.")
+    with open_to_read(file) as opened:
+        if hashlib.file_digest(opened, "sha256").hexdigest() != expected:
+            raise DamageError(f"{file} is damaged: its SHA-256 is not the one that was noted.")
 
 
-def read_json(file: Path) -> dict[str, Any]:
+def read_json(file: Path, most_bytes: int = JSON_BYTES) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
         DamageError: If it is missing or cannot be read.
     """
-    if not file.is_file():
-        raise DamageError(f"{file} is missing.")
     try:
-        content = json.loads(file.read_bytes())
-    except (ValueError, RecursionError):
+        content = json.loads(read_bytes(file, most_bytes))
+    except (ValueError, RecursionError) as error:
+        if isinstance(error, DamageError):
+            raise
         content = None
     if not isinstance(content, dict):
         raise DamageError(f"{file} is damaged: it cannot be read.")
@@ -136,9 +207,7 @@ def read_sealed_text(file: Path) -> str:
     Raises:
         DamageError: If it is missing, or differs from its SHA-256.
     """
-    if not file.is_file():
-        raise DamageError(f"{file} is missing.")
-    text, _, seal = file.read_bytes().decode("utf-8", "replace").rpartition(_SEAL_LINE)
+    text, _, seal = read_bytes(file, SETTINGS_BYTES).decode("utf-8", "replace").rpartition(_SEAL_LINE)
     if seal != _sum(text) + "\n":
         raise DamageError(f"{file} is damaged: the SHA-256 in its last line is not that of the lines above.")
     return text

@@ -29,7 +29,7 @@ from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
 from prefgym.runs.answer_log import Answer, AnswerLog, answers_of
-from prefgym.runs.folder import read_sums, verify_in
+from prefgym.runs.manifest import read_sums, verify_in
 
 _FORMAT, _VERSION = "prefgym-feedback", 1
 _ANSWERS, _SEGMENTS, _MANIFEST = "answers.parquet", "segments.safetensors", "manifest.json"

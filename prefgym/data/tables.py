@@ -5,12 +5,11 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 
-from safetensors import SafetensorError
-from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
+from prefgym.common.array_files import read_arrays, write_arrays
 from prefgym.common.errors import DamageError
-from prefgym.common.files import read_json, write_bytes, write_text
+from prefgym.common.files import named, read_json, write_text, writing
 from prefgym.common.states import State
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
@@ -26,14 +25,16 @@ _FACTOR = "factor/"
 
 
 def save_preferences(path: Path, preferences: Preferences) -> None:
-    """Write `path`.safetensors and `path`.json, each atomically.
+    """Write `path`.safetensors and `path`.json, each atomically, and the folder if it is missing.
 
     Raises:
         UserError: If they cannot be written.
     """
     packed = pack_preferences(preferences)
-    write_bytes(path.with_suffix(".safetensors"), save(packed["arrays"]))
-    write_text(path.with_suffix(".json"), json.dumps({"raters": packed["raters"]}, indent=2) + "\n")
+    with writing(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+    write_arrays(named(path, ".safetensors"), packed["arrays"])
+    write_text(named(path, ".json"), json.dumps({"raters": packed["raters"]}, indent=2) + "\n")
 
 
 def load_preferences(path: Path) -> Preferences:
@@ -42,10 +43,10 @@ def load_preferences(path: Path) -> Preferences:
     Raises:
         DamageError: If one of the two files is missing or damaged.
     """
-    content = read_json(path.with_suffix(".json"))
+    content, arrays = read_json(named(path, ".json")), read_arrays(named(path, ".safetensors"))
     try:
-        return unpack_preferences({"arrays": load_file(path.with_suffix(".safetensors")), "raters": content["raters"]})
-    except (OSError, SafetensorError, ValueError, KeyError, TypeError) as error:
+        return unpack_preferences({"arrays": arrays, "raters": content["raters"]})
+    except (ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
         raise DamageError(f"{path}.* cannot be read: {' '.join(str(error).split())}.") from error
 
 

@@ -12,7 +12,7 @@ from prefgym.common.errors import UserError
 from prefgym.envs.demonstrators import Demonstrator, DemonstratorCfg
 from prefgym.evaluation.experts import LEVELS, load_expert
 from prefgym.rl.policy_runner import Act, PolicyRunner, in_turn
-from prefgym.runs.folder import read_config
+from prefgym.runs.config_file import read_config
 from prefgym.training.load import load_policy
 
 Array = npt.NDArray[Any]

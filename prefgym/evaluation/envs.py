@@ -9,7 +9,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import DamageError
-from prefgym.runs.folder import read_config
+from prefgym.runs.config_file import read_config
 from prefgym.sim.source import EnvCfg, EnvSource
 
 

@@ -13,11 +13,11 @@ from typing import Annotated, Any, Literal, Self, cast
 import numpy as np
 import numpy.typing as npt
 import torch
-from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor, nn
 
+from prefgym.common.array_files import read_arrays, write_arrays
 from prefgym.common.errors import UserError
-from prefgym.common.files import digest, read_sealed_json, verify, write_sealed_json
+from prefgym.common.files import digest, named, read_sealed_json, verify, write_sealed_json, writing
 from prefgym.common.limits import NonNegative, Within, check
 from prefgym.nn.mlp import Activation, mlp
 from prefgym.nn.normalisation import RunningNorm
@@ -161,7 +161,9 @@ class Expert(nn.Module):
     def save(self, path: Path) -> None:
         """Write `path`.safetensors and `path`.json."""
         weights, card = _files(path)
-        save_file({name: value.contiguous() for name, value in self.state_dict().items()}, weights)
+        with writing(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+        write_arrays(weights, self.state_dict())
         write_sealed_json(card, {**asdict(self.card), "sha256": digest(weights)})
 
     @classmethod
@@ -175,12 +177,12 @@ class Expert(nn.Module):
         Raises:
             UserError: If a file is missing or damaged, or the expert is for another task or version of it.
         """
-        weights, card = _files(path)
+        weights, card = (file.resolve() for file in _files(path))  # installers may link the files of packages
         facts = read_sealed_json(card)
         verify(weights, str(facts.pop("sha256", None)))
         try:
             expert = cls(_card(facts))
-            expert.load_state_dict(load_file(weights))
+            expert.load_state_dict(read_arrays(weights))
         except (TypeError, ValueError, KeyError, RuntimeError) as error:
             message = " ".join(str(error).split())
             raise UserError(f"{path} is no expert of this version of prefgym: {message}.") from error
@@ -212,8 +214,7 @@ def load_expert(env: str, level: Level = "expert") -> Expert:
 
 
 def _files(path: Path) -> tuple[Path, Path]:
-    name = path.stem if path.suffix in (".safetensors", ".json") else path.name
-    return path.with_name(f"{name}.safetensors"), path.with_name(f"{name}.json")
+    return named(path, ".safetensors"), named(path, ".json")
 
 
 def _card(facts: dict[str, Any]) -> ExpertCard:

@@ -8,8 +8,10 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor, nn
+
+from prefgym.common.array_files import read_arrays, write_arrays
+from prefgym.common.files import named, read_json, write_text, writing
 
 
 @torch.no_grad()
@@ -58,16 +60,27 @@ def load_merged_state_dicts(nets: Mapping[str, nn.Module], weights: Mapping[str,
             raise ValueError(f"the weights of {name} are of a network of another shape") from error
 
 
-def save_weights(path: Path, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
-    """Write `path`.safetensors and `path`.json."""
-    save_file({name: value.detach().contiguous() for name, value in weights.items()}, path.with_suffix(".safetensors"))
-    path.with_suffix(".json").write_text(json.dumps(card, indent=2) + "\n")
+def save_weights(path: Path | str, weights: Mapping[str, Tensor], card: Mapping[str, Any]) -> None:
+    """Write `path`.safetensors and `path`.json, and the folder if it is missing.
+
+    Raises:
+        UserError: If they cannot be written.
+    """
+    with writing(Path(path)):
+        Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_arrays(named(path, ".safetensors"), weights)
+    write_text(named(path, ".json"), json.dumps(card, indent=2) + "\n")
 
 
-def load_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
+def load_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
     """Read weights and card that `save_weights` wrote.
 
     Raises:
         FileNotFoundError: If one of the two files is missing.
+        DamageError: If one of them cannot be read.
     """
-    return load_file(path.with_suffix(".safetensors")), json.loads(path.with_suffix(".json").read_text())
+    arrays, card = named(path, ".safetensors"), named(path, ".json")
+    for file in (arrays, card):
+        if not file.exists():
+            raise FileNotFoundError(f"{file} is missing")
+    return read_arrays(arrays), read_json(card)

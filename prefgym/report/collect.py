@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from prefgym.common.files import named
 from prefgym.data.tables import load_preferences
 from prefgym.evaluation.envs import make_evaluation_env, source_of_run
 from prefgym.report.page import write_report
@@ -21,7 +22,7 @@ def write_run_report(run: Path, source: EnvSource | None = None) -> Path:
         UserError: If `run` is no run folder, or its environment cannot be made.
     """
     asked = run / "preferences" / "preferences"
-    preferences = load_preferences(asked) if asked.with_suffix(".json").is_file() else None
+    preferences = load_preferences(asked) if named(asked, ".json").is_file() else None
     env = make_evaluation_env(source or source_of_run(run), 1, 1)
     physics = physics_of(env)
     fps = fps_of(env)

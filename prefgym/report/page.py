@@ -1,12 +1,12 @@
 """The page of a report: sections in `page.html`, with styles and clips embedded."""
 
-import os
 from collections.abc import Mapping
 from importlib import resources
 from pathlib import Path
 from string import Template
 from typing import Any
 
+from prefgym.common.files import write_text
 from prefgym.core.preferences import Preferences
 from prefgym.report import sections
 from prefgym.report.data import RunData, load_run
@@ -45,7 +45,8 @@ def write_report(
         fps=fps,
         final_clip=run.final_clip,
     )
-    return _write_atomically(run_dir / "report.html", render_page(run, preferences, footage, fps))
+    write_text(page := run_dir / "report.html", render_page(run, preferences, footage, fps))
+    return page
 
 
 def render_page(run: RunData, preferences: Preferences | None, footage: Footage, fps: float) -> str:
@@ -67,13 +68,3 @@ def render_page(run: RunData, preferences: Preferences | None, footage: Footage,
         command=sections.command(run),
         sections="\n".join(part for part in parts if part),
     )
-
-
-def _write_atomically(path: Path, text: str) -> Path:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    return path

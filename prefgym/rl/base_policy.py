@@ -1,6 +1,5 @@
 """Base policies of residual agents: load and save them, and query them in the environments of another agent."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -10,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from prefgym.common.files import named, read_json
 from prefgym.common.registry import registry_of
 from prefgym.common.spaces import action_bounds, single_spaces
 from prefgym.common.states import State
@@ -18,7 +18,7 @@ from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.protocols import Agent, Policy
 from prefgym.core.segments import Segments
 from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner
-from prefgym.runs.folder import verify_part
+from prefgym.runs.manifest import verify_part
 
 ZERO = "zero"
 FINAL = "checkpoints/final/policy"
@@ -62,8 +62,7 @@ def find_base(base_policy: BasePolicy, name: str, env: Env, device: torch.device
 
 def beside(path: Path | str) -> Path:
     """Return the path of a saved base policy, without suffix: beside its agent."""
-    name = Path(path).with_suffix("").name.replace(".", "-")  # a name with a dot would end in a suffix
-    return Path(path).with_name(f"{name}-base")
+    return named(path, "-base")
 
 
 def save_base(base: Policy, path: Path | str) -> None:
@@ -72,7 +71,7 @@ def save_base(base: Policy, path: Path | str) -> None:
         cast(Agent, base).save(beside(path))
         return
     for suffix in (".json", ".safetensors"):  # of another base policy that was saved here
-        beside(path).with_suffix(suffix).unlink(missing_ok=True)
+        named(beside(path), suffix).unlink(missing_ok=True)
 
 
 def load_base(path: Path | str, env: Env | None, device: torch.device | str) -> Policy:
@@ -81,7 +80,7 @@ def load_base(path: Path | str, env: Env | None, device: torch.device | str) -> 
     Raises:
         ValueError: If there is none, or it is of Stable-Baselines3 and `env` is None.
     """
-    if not beside(path).with_suffix(".json").is_file():
+    if not named(beside(path), ".json").is_file():
         raise ValueError(f"{path} has no base policy saved beside it: pass base_policy=")
     if env is None and _agent_of(beside(path)) == "sb3":
         raise ValueError(f"{path} has a base policy of Stable-Baselines3, which needs environments: pass env=")
@@ -95,7 +94,7 @@ def load_policy(path: Path, env: Env | None, device: torch.device | str) -> Poli
 
 
 def _agent_of(path: Path) -> str:
-    return json.loads(path.with_suffix(".json").read_text())["agent"]
+    return read_json(named(path, ".json"))["agent"]
 
 
 def append_base_actions(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -> Segments:

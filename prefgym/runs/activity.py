@@ -6,8 +6,9 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
-from prefgym.runs.folder import has_finished, read_config
+from prefgym.runs.config_file import read_config
 from prefgym.runs.lock import LOCK, holder_of, is_held
+from prefgym.runs.manifest import has_finished
 
 _FAR_AWAY = timedelta(minutes=10)
 """How long a run on another machine counts as running after its last sign, where locks do not reach."""

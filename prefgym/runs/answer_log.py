@@ -6,11 +6,13 @@ import sqlite3
 from contextlib import closing
 from dataclasses import asdict, astuple, dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import cache
+from os import SEEK_END
 from pathlib import Path
 from typing import Any
 
 from prefgym.common.errors import DamageError, UserError
-from prefgym.common.files import writing
+from prefgym.common.files import LOG_BYTES, open_to_read, writing
 from prefgym.core.preferences import Preferences, Status
 from prefgym.core.segments import Segments
 from prefgym.runs.folder import GO_ON, set_aside
@@ -23,6 +25,10 @@ CREATE TABLE IF NOT EXISTS answers (
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers do not change'); END;
 CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'answers stay'); END;
 """
+
+
+_SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
+"""The end of a journal of a transaction over several databases (https://sqlite.org/fileformat.html)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +126,7 @@ class AnswerLog:
         rows = ((answer.event_id, *astuple(answer), _seal(answer)) for answer in answers)
         with writing(self.file):
             self.file.parent.mkdir(parents=True, exist_ok=True)
-            with closing(sqlite3.connect(self.file, timeout=PATIENCE_S)) as connection:
+            with closing(_connect(self.file, PATIENCE_S)) as connection:
                 connection.execute("PRAGMA synchronous = EXTRA")
                 connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
                 with connection:
@@ -147,8 +153,8 @@ class AnswerLog:
         if not self.file.is_file():
             return []
         try:
-            with closing(sqlite3.connect(self.file, timeout=READING_PATIENCE_S)) as connection:
-                if not connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'answers'").fetchall():
+            with closing(_connect(self.file, READING_PATIENCE_S)) as connection:
+                if not _layout(connection):
                     return []
                 if problems := [found for (found,) in connection.execute("PRAGMA integrity_check") if found != "ok"]:
                     raise sqlite3.DatabaseError(problems[0].splitlines()[-1])
@@ -182,6 +188,43 @@ class AnswerLog:
             set_aside(self.file)
             if preferences is not None:
                 self.append(preferences, None)
+
+
+def _connect(file: Path, patience_s: float) -> sqlite3.Connection:
+    """Open a file of answers; others may have written it, and the statements of a schema run when it is used.
+
+    Raises:
+        DamageError: If its tables and triggers are not ours, or its journal names files elsewhere.
+    """
+    for part in (file, *(file.with_name(file.name + ending) for ending in ("-journal", "-wal", "-shm"))):
+        if part.exists() or part.is_symlink():
+            with open_to_read(part, LOG_BYTES) as opened:
+                opened.seek(max(0, opened.seek(0, SEEK_END) - 8))
+                if part.name.endswith("-journal") and opened.read() == _SUPER_JOURNAL:
+                    raise DamageError(f"{part} is damaged: it names a file elsewhere, which SQLite would remove.")
+    connection = sqlite3.connect(file, timeout=patience_s)
+    try:
+        connection.execute("PRAGMA trusted_schema = OFF")
+        connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2**24)
+        if _layout(connection) not in (set(), _our_layout()):
+            raise DamageError(f"{file} is damaged: its tables are not those of a log of answers; {GO_ON}.")
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _layout(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
+    """Return type, name and statement of all that a database holds."""
+    rows = connection.execute("SELECT type, name, sql FROM sqlite_master")
+    return {(kind, name, " ".join((statement or "").split())) for kind, name, statement in rows}
+
+
+@cache
+def _our_layout() -> set[tuple[str, str, str]]:
+    with closing(sqlite3.connect(":memory:")) as connection:
+        connection.executescript(_SCHEMA)
+        return _layout(connection)
 
 
 def _seal(answer: Answer) -> str:

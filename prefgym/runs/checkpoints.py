@@ -3,15 +3,30 @@
 import json
 import shutil
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
-from safetensors.torch import load_file, save_file  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from prefgym.common.errors import UserError
-from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, write_text, writing
+from prefgym.common.array_files import read_arrays
+from prefgym.common.errors import DamageError, UserError
+from prefgym.common.files import (
+    LOG_BYTES,
+    digest,
+    read_json,
+    read_sealed_json,
+    sync,
+    verify,
+    write_sealed_json,
+    write_text,
+    writing,
+)
+from prefgym.common.schema import PLAIN, checked
 from prefgym.common.states import State, flatten, unflatten
+from prefgym.runs.schema import CheckpointManifest
 
 Which = Literal["latest", "previous"]
 
@@ -105,16 +120,18 @@ class Checkpoints:
         if not found:
             return None
         path = found[-1] if which == "latest" else found[max(len(found) - 2, 0)]
-        manifest = read_sealed_json(path / _MANIFEST)
-        for name, expected in manifest["files"].items():
+        manifest = _read_manifest(path)
+        for name, expected in ((_ARRAYS, manifest.files.arrays), (_PLAIN, manifest.files.plain)):
             verify(path / name, expected)
-        for shard in manifest["shards"]:
-            verify(self.folder / shard["name"], shard["sha256"])
+        for shard in manifest.shards:
+            verify(self.folder / shard.name, shard.sha256)
         self._given_up = found[found.index(path) + 1 :]
-        self._shards = manifest["shards"]
-        self._next_shard = 1 + max((int(Path(shard["name"]).stem) for shard in self._shards), default=-1)
-        state = unflatten(load_file(path / _ARRAYS), json.loads((path / _PLAIN).read_text()))
-        return state, [unflatten(load_file(self.folder / shard["name"]), {}) for shard in manifest["shards"]]
+        self._shards = [shard.model_dump() for shard in manifest.shards]
+        self._next_shard = 1 + max((int(Path(shard.name).stem) for shard in manifest.shards), default=-1)
+        plain = checked(PLAIN, read_json(path / _PLAIN, LOG_BYTES), path / _PLAIN)
+        with restoring(path):
+            state = unflatten(read_arrays(path / _ARRAYS), plain)
+            return state, [unflatten(read_arrays(self.folder / shard.name), {}) for shard in manifest.shards]
 
     def clear(self) -> None:
         """Remove all checkpoints and shards, which a finished run does not need."""
@@ -127,13 +144,34 @@ class Checkpoints:
         for path in old[: 1 - _KEPT]:
             shutil.rmtree(path)
         try:
-            kept = [read_sealed_json(path / _MANIFEST) for path in (*old[1 - _KEPT :], last)]
+            kept = [_read_manifest(path) for path in (*old[1 - _KEPT :], last)]
         except UserError:  # the shards of a damaged checkpoint are unknown, so nothing is removed
             return
-        needed = {self.folder / shard["name"] for manifest in kept for shard in manifest["shards"]}
+        needed = {self.folder / shard.name for manifest in kept for shard in manifest.shards}
         for file in (self.folder / "shards").iterdir():
             if file not in needed:
                 file.unlink()
+
+
+@contextmanager
+def restoring(path: Path) -> Generator[None]:
+    """Turn any error about a state that does not fit into one sentence; parts raise their own kinds.
+
+    Raises:
+        DamageError: If the block raises an error.
+    """
+    try:
+        yield
+    except UserError:
+        raise
+    except Exception as error:
+        told = " ".join(str(error).split())[:200]
+        raise DamageError(f"{path} does not fit this run: {type(error).__name__}: {told.rstrip('.')}.") from error
+
+
+def _read_manifest(checkpoint: Path) -> CheckpointManifest:
+    file = checkpoint / _MANIFEST
+    return checked(CheckpointManifest, read_sealed_json(file), file)
 
 
 def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
@@ -143,5 +181,6 @@ def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
             arrays[name] = array.clone()
         seen.add(place)
     with writing(file):
+        file.unlink(missing_ok=True)
         save_file(arrays, file)
         sync(file)

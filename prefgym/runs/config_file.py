@@ -7,30 +7,26 @@ from pathlib import Path
 from typing import Any, cast
 
 import gymnasium as gym
-import yaml
 
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import read_sealed_text
+from prefgym.common.folders import check_folder
 from prefgym.common.modules import is_trusted
+from prefgym.common.yaml_files import read_yaml
 
 
 def read_config(path: Path) -> dict[str, Any]:
     """Read the resolved configuration of a run.
 
     Raises:
-        UserError: If `path` is no run folder, the configuration is damaged, or using it would import a module that
-            the user has not named.
+        UserError: If `path` is no run folder, it holds links, the configuration is damaged, or using it would import a
+            module that the user has not named.
     """
     file = path / "config.yaml"
     if not file.is_file():
         raise UserError(f"{path} is not a run folder: it has no config.yaml.")
-    try:
-        config = yaml.safe_load(read_sealed_text(file))
-    except yaml.YAMLError:
-        config = None
-    if not isinstance(config, dict):
-        raise DamageError(f"{file} is damaged: it cannot be read.")
-    content = cast(dict[str, Any], config)
+    check_folder(path)
+    content = read_yaml(read_sealed_text(file), file)
     if not isinstance(content.get("env"), str):
         raise DamageError(f"{file} is damaged: it does not name an environment.")
     settings = content.get("agent_cfg")

@@ -1,45 +1,41 @@
-"""Run folders: configuration, metrics, learned weights, and a manifest of all files."""
+"""Run folders: configuration, metrics, and whatever is learned."""
 
 import hashlib
 import json
 import math
 import os
-import platform
 import shutil
 import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import Field, asdict
-from importlib.metadata import version
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, ClassVar, Protocol, cast
+from typing import IO, Any, ClassVar, Protocol
 
 import yaml
-from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch.utils.tensorboard.writer import SummaryWriter
 
+from prefgym.common.array_files import write_arrays
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import (
+    LOG_BYTES,
     digest,
-    read_json,
-    read_sealed_json,
+    open_to_change,
+    read_bytes,
     sync,
-    verify,
-    write_sealed_json,
     write_sealed_text,
     write_text,
     writing,
 )
 from prefgym.common.finite import NotFiniteError
+from prefgym.common.folders import check_folder
 from prefgym.common.modules import trust
-from prefgym.common.revision import git_revision
 from prefgym.common.states import State, flatten
-from prefgym.runs.config_file import made_by, read_config
+from prefgym.runs.config_file import made_by
 from prefgym.runs.lock import LOCK, lock, unlock
 
 GO_ON = "prefgym train --resume RUN --resume-from previous continues without the lost files"
-_PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
 
 class RunConfig(Protocol):
@@ -80,7 +76,9 @@ class RunFolder:
     ) -> None:
         self.cfg = cfg
         self.path = cfg.out or Path("runs") / f"{cfg.title}-{time.strftime('%Y%m%d-%H%M%S')}"
-        if not resume and self.path.exists():
+        if resume:
+            check_folder(self.path)
+        elif self.path.exists():
             raise UserError(f"The run folder {self.path} exists; name another one with --out.")
         with writing(self.path):
             self._lock = lock(self.path) if resume else self._begin(prepare)
@@ -133,16 +131,16 @@ class RunFolder:
             UserError: If metrics written at that time are missing or damaged.
         """
         num_bytes = state.get("metrics_bytes", 0)
-        kept = self._metrics.read_bytes()[:num_bytes] if self._metrics.is_file() else b""
+        kept = read_bytes(self._metrics, LOG_BYTES)[:num_bytes] if self._metrics.is_file() else b""
         if num_bytes and hashlib.sha256(kept).hexdigest() != state["metrics_sha256"]:
             if not mend:
                 problem = "damaged: its content has changed" if self._metrics.is_file() else "missing"
                 command = (self.cfg.command or ("prefgym", "train"))[1]
                 raise DamageError(f"{self._metrics} is {problem}; {GO_ON.replace('train', command)}.")
             set_aside(self._metrics)
-        self._metrics.touch()
         (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again
-        os.truncate(self._metrics, min(num_bytes, self._metrics.stat().st_size))
+        with open_to_change(self._metrics) as file:
+            file.truncate(min(num_bytes, os.fstat(file.fileno()).st_size))
         self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=steps + 1)
         self._started = time.perf_counter() - state.get("wall_time_s", 0.0)
 
@@ -161,8 +159,8 @@ class RunFolder:
         line = clock | {name: value for name, value in metrics.items() if value is not None}
         record = {name: value if math.isfinite(value) else None for name, value in line.items()}
         with writing(self._metrics):
-            with self._metrics.open("a") as file:
-                file.write(json.dumps(record) + "\n")
+            with open_to_change(self._metrics) as file:
+                file.write(f"{json.dumps(record)}\n".encode())
             if self._board is not None:
                 for name, value in line.items():
                     self._board.add_scalar(name, value, steps)  # pyright: ignore[reportUnknownMemberType]
@@ -178,7 +176,7 @@ class RunFolder:
         """Write the arrays of a `NotFiniteError` to a folder, and return it."""
         folder = self.folder("dump")
         with writing(folder):
-            save_file(flatten(error.arrays)[0], folder / "arrays.safetensors")
+            write_arrays(folder / "arrays.safetensors", flatten(error.arrays)[0])
         self.write_json("dump/about.json", {"part": error.part, "steps": steps})
         return folder
 
@@ -204,117 +202,6 @@ def set_aside(file: Path) -> None:
     name = next(name for name in names if not file.with_name(name).exists())
     file.replace(file.with_name(name))
     print(f"{file} was damaged: it is set aside as {name}", file=sys.stderr)
-
-
-def verify_in(run: Path, *names: str) -> None:
-    """Compare files of a finished run with its manifest.
-
-    Raises:
-        UserError: If the run has not finished, or a file is missing, damaged or not in the manifest.
-    """
-    sums = read_sums(run)
-    for name in names:
-        if name not in sums:
-            raise UserError(f"{run} has no {name}.")
-        verify(run / name, sums[name])
-
-
-def verify_part(run: Path, path: str) -> str:
-    """Compare the files of a learned part of a run with the manifest.
-
-    Args:
-        run: Run folder.
-        path: Their path in it, without suffix. Files whose names continue with a dash belong to the part, such as the
-            base policy of a residual agent.
-
-    Returns:
-        A checksum of all of them.
-
-    Raises:
-        UserError: As `verify_in`.
-    """
-    sums = read_sums(run)
-    beside = sorted(name for name in sums if name.startswith(f"{path}-"))
-    names = [f"{path}.json", f"{path}.safetensors", *beside]
-    verify_in(run, "config.yaml", *names)
-    return hashlib.sha256("".join(sums[name] for name in names).encode()).hexdigest()
-
-
-_REPORTED = ("config.yaml", "metrics.jsonl", "result.json", "report/", "preferences/")
-"""The files that a report shows."""
-
-
-def verify_reported(run: Path) -> None:
-    """Compare the files that a report shows with the manifest; warn if there is none yet.
-
-    Raises:
-        UserError: If a file is missing or damaged.
-    """
-    read_config(run)  # raises for a folder that is not a run
-    if (run / "manifest.json").is_file():
-        verify_in(run, *(name for name in read_sums(run) if name.startswith(_REPORTED)))
-    else:
-        print(f"{run} has not finished: its files are not checked for damage", file=sys.stderr)
-
-
-def read_sums(run: Path) -> dict[str, str]:
-    """Read the SHA-256 of each file of a finished run.
-
-    Raises:
-        UserError: If it has not finished, or the manifest is damaged.
-    """
-    config = read_config(run)  # raises for a folder that is not a run
-    manifest = run / "manifest.json"
-    if not manifest.is_file():
-        command = "train-offline" if "updates" in config else "train"  # Python begins runs without a command line
-        raise UserError(
-            f"{run} has no manifest.json: if it was stopped, continue with prefgym {command} --resume {run}."
-        )
-    sums = read_sealed_json(manifest).get("sha256")
-    if not isinstance(sums, dict):
-        raise DamageError(f"{manifest} is damaged: it names no files.")
-    return cast(dict[str, str], sums)
-
-
-def write_manifest(path: Path) -> None:
-    """Write the manifest of a run folder: versions, and checksums of all files but checkpoints. To be called last.
-
-    A run folder without a manifest has not finished.
-    """
-    unlisted = [path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
-    files = sorted(
-        file
-        for file in path.rglob("*")
-        if file.is_file()
-        and file.name not in ("manifest.json", LOCK)
-        and not any(file.is_relative_to(part) for part in unlisted)
-    )
-    for file in files:
-        sync(file)
-    manifest = {
-        "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
-        "git_revision": git_revision(),
-        "sha256": {str(file.relative_to(path)): digest(file) for file in files},
-    }
-    write_sealed_json(path / "manifest.json", manifest)
-
-
-def renew_in_manifest(run: Path, name: str) -> None:
-    """Update the checksum of a rewritten file; a run without a manifest gets none."""
-    file = run / "manifest.json"
-    if file.is_file():
-        manifest = read_sealed_json(file)
-        manifest["sha256"][name] = digest(run / name)
-        write_sealed_json(file, manifest)
-
-
-def has_finished(path: Path) -> bool:
-    """Return whether a run finished, rather than being stopped by Ctrl-C."""
-    result = path / "result.json"
-    if not (path / "manifest.json").is_file() or not result.is_file():
-        return False
-    verify_in(path, result.name)
-    return not read_json(result)["interrupted"]
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401

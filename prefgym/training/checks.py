@@ -13,7 +13,7 @@ from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.protocols import Learner
 from prefgym.data.feedback import read_feedback
 from prefgym.data.minari import played_in
-from prefgym.runs.folder import read_config
+from prefgym.runs.config_file import read_config
 from prefgym.sim.source import EnvSource
 from prefgym.training.config import TrainCfg
 from prefgym.training.parts import Parts

@@ -3,10 +3,10 @@
 from dataclasses import asdict
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
+from prefgym.common.array_files import write_arrays
 from prefgym.core import contact
 from prefgym.core.segments import Segments
 from prefgym.data.tables import save_preferences
@@ -60,8 +60,6 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
 
 def keep_episode(parts: Parts, run: RunFolder, has_reward: bool) -> None:
     """Record one episode of the last policy for its video."""
-    from safetensors.numpy import save_file  # pyright: ignore[reportUnknownVariableType]
-
     from prefgym.video.clips import save_clip
     from prefgym.video.film import fps_of, rendered_clip, rendering_env
 
@@ -82,4 +80,4 @@ def keep_episode(parts: Parts, run: RunFolder, has_reward: bool) -> None:
     folder = run.folder("report")
     if (frames := episode.pop("frames", None)) is not None:
         save_clip(folder / "final_clip.safetensors", rendered_clip(frames, fps_of(env)))
-    save_file({k: np.ascontiguousarray(v) for k, v in episode.items()}, folder / "final_episode.safetensors")
+    write_arrays(folder / "final_episode.safetensors", {k: torch.as_tensor(v) for k, v in episode.items()})

@@ -14,7 +14,7 @@ from prefgym.core.protocols import Agent, Learner
 from prefgym.evaluation.envs import make_evaluation_env, source_of_run
 from prefgym.nn.weights import load_weights
 from prefgym.rl.files import config_from_json
-from prefgym.runs.folder import verify_part
+from prefgym.runs.manifest import verify_part
 
 Loaded = TypeVar("Loaded")
 

@@ -19,7 +19,8 @@ from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import metric_of
 from prefgym.rl.offline import OfflineAgent, OfflineData
 from prefgym.runs.checkpoints import Which
-from prefgym.runs.folder import RunFolder, write_manifest
+from prefgym.runs.folder import RunFolder
+from prefgym.runs.manifest import write_manifest
 from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.checks import check_device
 from prefgym.training.config import OfflineCfg

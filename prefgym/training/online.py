@@ -22,7 +22,8 @@ from prefgym.core.segments import Segments
 from prefgym.data.feedback import copy_feedback
 from prefgym.raters.immediate import as_rater
 from prefgym.runs.checkpoints import Checkpoints, Which
-from prefgym.runs.folder import RunFolder, write_manifest
+from prefgym.runs.folder import RunFolder
+from prefgym.runs.manifest import write_manifest
 from prefgym.training.budget import Budget, Schedule
 from prefgym.training.callbacks import Callback
 from prefgym.training.checks import (

@@ -8,7 +8,8 @@ from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.registry import Kind, registry_of
 from prefgym.rl.files import config_from_json
 from prefgym.runs.checkpoints import Checkpoints
-from prefgym.runs.folder import has_finished, read_config
+from prefgym.runs.config_file import read_config
+from prefgym.runs.manifest import has_finished
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.resolve import PARTS, Objects, settings_of
 

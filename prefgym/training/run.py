@@ -9,12 +9,13 @@ import numpy as np
 import numpy.typing as npt
 
 from prefgym.common.errors import UserError
-from prefgym.common.files import read_json
+from prefgym.common.files import named, read_json
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Agent, Learner
 from prefgym.data.tables import load_preferences
 from prefgym.runs.checkpoints import Which
-from prefgym.runs.folder import read_config, renew_in_manifest, verify_reported
+from prefgym.runs.config_file import read_config
+from prefgym.runs.manifest import renew_in_manifest, verify_reported
 from prefgym.runs.metrics import read_metrics
 from prefgym.training.callbacks import Callback, check_callbacks
 from prefgym.training.config import OfflineCfg, TrainCfg
@@ -135,7 +136,7 @@ class Run:
             UserError: If their files are damaged.
         """
         name = self.path / "preferences" / "preferences"
-        return load_preferences(name) if name.with_suffix(".json").is_file() else None
+        return load_preferences(name) if named(name, ".json").is_file() else None
 
     @property
     def metrics(self) -> dict[str, npt.NDArray[np.float64]]:

@@ -14,7 +14,8 @@ from pathlib import Path
 from prefgym.common.errors import UserError
 from prefgym.common.modules import load_module, trust, trusted
 from prefgym.common.processes import can_be_sent, in_processes
-from prefgym.runs.folder import has_finished, plain
+from prefgym.runs.folder import plain
+from prefgym.runs.manifest import has_finished
 from prefgym.runs.seeds import ALIKE, is_seeds, read_seeds, run_of, write_seeds
 from prefgym.runs.settings import flat, relevant, without
 from prefgym.training.callbacks import Callback

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
 from prefgym.runs.config_file import read_config
-from prefgym.runs.folder import has_finished
+from prefgym.runs.manifest import has_finished
 
 
 class SeedsProgress:

@@ -11,14 +11,15 @@ from typing import Any
 
 import av
 import numpy as np
-import safetensors.numpy
+import torch
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
+from prefgym.common.array_files import read_arrays, write_arrays
+from prefgym.common.errors import DamageError
 from prefgym.core.segments import Segments
 
 _av: Any = av
-_safetensors: Any = safetensors.numpy
 
 Frames = NDArray[np.uint8]
 Draw = Callable[[NDArray[np.float64]], Frames]
@@ -106,16 +107,25 @@ def make_clip(frames: Frames, pace: Pace) -> Clip:
 
 def save_clip(path: Path, clip: Clip) -> None:
     """Write a clip as safetensors."""
-    files = {name: np.frombuffer(getattr(clip, name), np.uint8) for name in ("mp4", "poster")}
-    numbers = np.array([clip.width, clip.height, clip.speed, clip.seconds])
-    _safetensors.save_file({**files, "numbers": numbers}, path)
+    files = {name: torch.frombuffer(bytearray(getattr(clip, name)), dtype=torch.uint8) for name in ("mp4", "poster")}
+    numbers = torch.tensor([clip.width, clip.height, clip.speed, clip.seconds], dtype=torch.float64)
+    write_arrays(path, {**files, "numbers": numbers})
 
 
 def load_clip(path: Path) -> Clip:
-    """Load the clip that `save_clip` wrote."""
-    arrays = _safetensors.load_file(path)
-    width, height, speed, seconds = arrays["numbers"].tolist()
-    mp4, poster = (arrays[name].tobytes() for name in ("mp4", "poster"))
+    """Load the clip that `save_clip` wrote.
+
+    Raises:
+        DamageError: If it cannot be read.
+    """
+    arrays = read_arrays(path)
+    try:
+        width, height, speed, seconds = (float(number) for number in arrays["numbers"])
+        mp4, poster = (arrays[name].numpy().tobytes() for name in ("mp4", "poster"))
+    except (KeyError, ValueError, TypeError) as error:
+        raise DamageError(f"{path} is damaged: it holds no clip.") from error
+    if not all(0 < number <= 1e5 for number in (width, height, speed, seconds)):
+        raise DamageError(f"{path} is damaged: no clip is {width} by {height} and lasts {seconds} s.")
     return Clip(mp4=mp4, poster=poster, width=int(width), height=int(height), speed=speed, seconds=seconds)
 
 

@@ -9,6 +9,7 @@ import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
+from prefgym.common.files import write_bytes
 from prefgym.core.protocols import Policy
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import record_episode
@@ -36,7 +37,7 @@ def film(env: EnvSource | str, policy: Policy, seed: int, file: Path) -> Path:
         if drawing is None:
             raise UserError(f"{source.name} cannot be filmed.")
         frames = record_episode(policy, drawing, seed)["frames"]
-        file.write_bytes(rendered_clip(frames, fps_of(drawing)).mp4)
+        write_bytes(file, rendered_clip(frames, fps_of(drawing)).mp4)
         return file
     states = record_episode(policy, looked_at, seed)["state"]
     pace = choose_pace(len(states), fps_of(looked_at))
@@ -44,7 +45,7 @@ def film(env: EnvSource | str, policy: Policy, seed: int, file: Path) -> Path:
         frames = render_states(physics.model, states[:: pace.stride], camera=physics.camera)
     except RenderingUnavailable as error:
         raise UserError(str(error)) from None
-    file.write_bytes(encode_mp4(frames, pace.fps))
+    write_bytes(file, encode_mp4(frames, pace.fps))
     return file
 
 

@@ -23,7 +23,7 @@ from prefgym.common.limits import Count, check
 from prefgym.core.scores import PeakEnd
 from prefgym.core.segments import Segments
 from prefgym.rl.policy_runner import PolicyRunner
-from prefgym.runs.folder import read_config
+from prefgym.runs.config_file import read_config
 from prefgym.training.load import load_policy
 
 

@@ -270,7 +270,7 @@ def test_it_is_saved_with_its_base(make_env: MakeEnv, preferences: Preferences, 
     assert torch.equal(loaded.obs_norm.mean, before)  # what networks were fitted to stays
     agent.save(tmp_path / "v0.1.zip")
     assert {path.name for path in tmp_path.glob("v0*")} == {f"v0.1{part}" for part in (".json", ".safetensors")} | {
-        f"v0-1-base{part}" for part in (".json", ".safetensors")
+        f"v0.1-base{part}" for part in (".json", ".safetensors")
     }
     assert Residual.load(tmp_path / "v0.1.zip").num_updates == agent.num_updates
     Residual(SMALL, make_env(), base_policy=biased).save(tmp_path / "policy")  # over one that had a base to save

@@ -140,7 +140,7 @@ def test_commands_with_commands_of_their_own_name_them(command: str, capsys: pyt
     [
         ("metrics.jsonl", b"{\n{}\n", "metrics.jsonl, line 1, is not valid JSON."),
         ("metrics.jsonl", b"\xff\xfe\n{}\n", "metrics.jsonl, line 1, is not valid JSON."),
-        ("preferences/preferences.safetensors", b"", "preferences.* cannot be read: "),
+        ("preferences/preferences.safetensors", b"", "preferences.safetensors is damaged: it cannot be read: "),
         ("preferences/preferences.json", b"{", "preferences.json is damaged: it cannot be read."),
         ("preferences/preferences.json", b"{}", "preferences.* cannot be read: "),
         ("report/held_out.json", b'{"probability": "many", "choice": []}', "held_out.json must hold numbers only"),

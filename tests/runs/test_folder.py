@@ -9,7 +9,8 @@ from tiny import tiny_cfg
 
 from prefgym.common.errors import UserError
 from prefgym.runs.activity import activity_of
-from prefgym.runs.folder import RunFolder, read_config
+from prefgym.runs.config_file import read_config
+from prefgym.runs.folder import RunFolder
 
 
 def killed(part: Path) -> None:

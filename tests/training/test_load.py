@@ -17,7 +17,7 @@ from prefgym.data.tables import load_preferences
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import evaluate
 from prefgym.rewards.preference_model import PreferenceModel
-from prefgym.runs.folder import write_manifest
+from prefgym.runs.manifest import write_manifest
 
 
 @pytest.fixture

@@ -22,7 +22,8 @@ import prefgym
 from prefgym import Answers, Preferences, Queries, RaterInfo
 from prefgym.common.errors import UserError
 from prefgym.runs.activity import activity_of
-from prefgym.runs.folder import RunFolder, has_finished
+from prefgym.runs.folder import RunFolder
+from prefgym.runs.manifest import has_finished
 from prefgym.runs.seeds import read_seeds
 from prefgym.training.config import TrainCfg
 from prefgym.training.seeds import train_seeds
