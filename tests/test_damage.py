@@ -88,8 +88,13 @@ def read_finished(out: Path) -> dict[str, Any]:
 
 
 def files_of(out: Path) -> list[Path]:
-    """List the files of a run that are read, by their places in it; of two checkpoints, the latest."""
+    """List the files of a run that are read, by their places in it; of two checkpoints, the latest.
+
+    Of a finished run, only `resume` reads the final state, as that of a stopped one.
+    """
     names = [path.relative_to(out) for path in sorted(out.rglob("*")) if path.is_file()]
+    if (out / "manifest.json").is_file():
+        names = [name for name in names if name.parts[0] != "checkpoints" or name.parts[1] == "final"]
     checkpoints = sorted({name.parts[1] for name in names if name.parts[1:] and name.parts[1].startswith("step-")})
     return [name for name in names if not NOT_READ & {*name.parts} and not {*checkpoints[:-1]} & {*name.parts}]
 

@@ -128,6 +128,10 @@ class BaseRecorder:
         """Return the position up to which rows are overwritten, in the units of the ends of shards."""
         return self._ring.horizon
 
+    def horizon_of(self, last_steps: int | None, length: int) -> int:
+        """Return the position up to which rows are older than the most recent steps; arguments as in `starts`."""
+        return self._index.horizon(length, last_steps)
+
     def state_dict(self) -> State:
         """Return the state to resume from, without the rows, which are in shards."""
         return {**self._ring.state_dict(), **self._averages.state_dict(), "num_steps": self.num_steps}

@@ -62,6 +62,11 @@ class WindowIndex:
             fits |= kind.gather(1, end.clamp_max(depth - 1)) == Row.TERMINATED
         return rows[is_step & fits]
 
+    def horizon(self, length: int, last_steps: int | None) -> int:
+        """Return the position, in the units of the ends of shards, before which `starts` looks at no row."""
+        ring = self._ring
+        return int(ring.num_moves.min()) - recent_depth(last_steps, ring.num_envs, length, ring.num_rows)
+
     def fragments(self, num_steps: int) -> Tensor:
         """List the starts of the trajectory fragments in the latest `num_steps` steps of each environment.
 

@@ -8,18 +8,46 @@ from prefgym.cli.parse import parse
 from prefgym.cli.seeds import SeedFlags, check_alone, go_on, run_seeds, take_seeds, with_command
 from prefgym.common.errors import UserError
 from prefgym.common.interrupt import INTERRUPTED
+from prefgym.common.limits import Natural, check
 from prefgym.runs.checkpoints import Which
+from prefgym.runs.seeds import is_seeds
 from prefgym.training.run import Run, run_training
 
 
 @dataclass(frozen=True, kw_only=True)
 class ResumeArgs:
-    """Resume a stopped run; its results are those of a run without the stop."""
+    """Resume a stopped run, or give a run more steps and queries.
+
+    Without more, the results are those of a run without the stop.
+    """
 
     resume: Path
     """Its folder."""
     resume_from: Which = "latest"
     """Checkpoint: `latest`, or `previous` if a file of the latest is damaged."""
+    steps: Natural = 0
+    """Steps beyond those that the run has, also of one that has finished."""
+    budget: Natural = 0
+    """Queries beyond those that the run has, asked during what is left of it."""
+
+    __post_init__ = check
+
+
+@dataclass(frozen=True, kw_only=True)
+class ResumeOfflineArgs:
+    """Resume a stopped offline run, or give a run more updates.
+
+    Without more, the results are those of a run without the stop.
+    """
+
+    resume: Path
+    """Its folder."""
+    resume_from: Which = "latest"
+    """Checkpoint: `latest`, or `previous` if a file of the latest is damaged."""
+    updates: Natural = 0
+    """Updates beyond those that the run has, also of one that has finished."""
+
+    __post_init__ = check
 
 
 def run(argv: list[str]) -> int:
@@ -45,14 +73,18 @@ def resume(argv: list[str], command: str, seeds: SeedFlags) -> int:
     Raises:
         UserError: If the run was begun by another command, has finished, or cannot be resumed.
     """
-    args = parse(ResumeArgs, argv, f"prefgym {command}")
+    kind = ResumeArgs if command == "train" else ResumeOfflineArgs
+    args = parse(kind, argv, f"prefgym {command}")
+    steps, budget = (args.steps, args.budget) if isinstance(args, ResumeArgs) else (args.updates, 0)
+    if (steps or budget) and is_seeds(args.resume):
+        raise UserError(f"{args.resume} has several seeds: give each one more, as in --resume {args.resume}/seed-0.")
     if (code := go_on(args.resume, seeds)) is not None:
         return code
     stopped = Run(args.resume)
     begun = "train-offline" if "updates" in stopped.config else "train"
     if begun != command:
         raise UserError(f"{args.resume} was started with another command: prefgym {begun} --resume {args.resume}.")
-    return exit_code(stopped.resume(args.resume_from))
+    return exit_code(stopped.resume(args.resume_from, steps=steps, budget=budget))
 
 
 def exit_code(ended: Run) -> int:

@@ -133,18 +133,36 @@ class Checkpoints:
             state = unflatten(read_arrays(path / _ARRAYS), plain)
             return state, [unflatten(read_arrays(self.folder / shard.name), {}) for shard in manifest.shards]
 
-    def clear(self) -> None:
-        """Remove all checkpoints and shards, which a finished run does not need."""
+    def steps(self, which: Which = "latest") -> int | None:
+        """Return the steps of a checkpoint; None before the first."""
+        found = sorted(self.folder.glob("step-*"))[-1 if which == "latest" else -2 :]
+        return _read_manifest(found[0]).steps if found else None
+
+    def finish(self, *, keep: bool, horizon: int = 0) -> None:
+        """Remove what a finished run does not need: all checkpoints but the last, which is its final state.
+
+        Args:
+            keep: Whether to keep the last one, and its shards.
+            horizon: Shards that end at or before this are not needed any more.
+        """
+        if keep and (found := sorted(self.folder.glob("step-*"))):
+            manifest = _read_manifest(found[-1])
+            recent = [shard for shard in manifest.shards if shard.end > horizon]
+            if recent != manifest.shards:
+                thinner = manifest.model_copy(update={"shards": recent})
+                write_sealed_json(found[-1] / _MANIFEST, thinner.model_dump(by_alias=True))
+            self._drop_old(num_kept=1)
+            return
         for path in (*self.folder.glob("step-*"), *self.folder.glob(".step-*"), self.folder / "shards"):
             shutil.rmtree(path, ignore_errors=True)
 
-    def _drop_old(self) -> None:
-        """Remove all checkpoints but the last two, and the shards that neither needs."""
-        *old, last = sorted(self.folder.glob("step-*"))
-        for path in old[: 1 - _KEPT]:
+    def _drop_old(self, num_kept: int = _KEPT) -> None:
+        """Remove all checkpoints but the last ones, and the shards that none of these needs."""
+        found = sorted(self.folder.glob("step-*"))
+        for path in found[:-num_kept]:
             shutil.rmtree(path)
         try:
-            kept = [_read_manifest(path) for path in (*old[1 - _KEPT :], last)]
+            kept = [_read_manifest(path) for path in found[-num_kept:]]
         except UserError:  # the shards of a damaged checkpoint are unknown, so nothing is removed
             return
         needed = {self.folder / shard.name for manifest in kept for shard in manifest.shards}

@@ -32,7 +32,7 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.common.folders import check_folder
 from prefgym.common.modules import trust
 from prefgym.common.states import State, flatten
-from prefgym.runs.config_file import made_by
+from prefgym.runs.config_file import made_by, read_config
 from prefgym.runs.lock import LOCK, lock, unlock
 
 GO_ON = "prefgym train --resume RUN --resume-from previous continues without the lost files"
@@ -139,10 +139,18 @@ class RunFolder:
                 raise DamageError(f"{self._metrics} is {problem}; {GO_ON.replace('train', command)}.")
             set_aside(self._metrics)
         (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again
+        self._record_extensions()
         with open_to_change(self._metrics) as file:
             file.truncate(min(num_bytes, os.fstat(file.fileno()).st_size))
         self._board = SummaryWriter(str(self.path / "tensorboard"), purge_step=steps + 1)
         self._started = time.perf_counter() - state.get("wall_time_s", 0.0)
+
+    def _record_extensions(self) -> None:
+        """Write the totals of a run that was given more steps or queries into `config.yaml`."""
+        config, now = read_config(self.path), plain(asdict(self.cfg))
+        totals = {name: now[name] for name in ("steps", "updates", "budget", "extensions") if name in now}
+        if totals.get("extensions") and any(config.get(name) != total for name, total in totals.items()):
+            write_sealed_text(self.path / "config.yaml", yaml.safe_dump({**config, **totals}, sort_keys=False))
 
     @property
     def wall_time_s(self) -> float:

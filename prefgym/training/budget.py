@@ -1,6 +1,7 @@
 """Budget accounting: queries that were submitted, that were answered, and that are left."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -10,6 +11,7 @@ from prefgym.common.limits import Count, Positive, Share, check
 from prefgym.common.states import State
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
+from prefgym.training.extension import Extension
 
 Counts = Literal["asked", "answered"]
 
@@ -47,13 +49,25 @@ class Schedule:
     >>> schedule.mark_done(100)
     >>> schedule.due(120, left=66), schedule.due(300, left=66), schedule.due(500, left=66)
     (0, 33, 66)
+
+    An extension has sessions of its own, after as large shares of its steps; they replace those still to come.
     """
 
-    def __init__(self, cfg: ScheduleCfg, budget: int, steps: int) -> None:
-        num = min(cfg.num_sessions, budget)
-        # t_k = first + (last - first) (k / (n - 1))^spacing
-        shares = [cfg.first + (cfg.last - cfg.first) * (k / max(num - 1, 1)) ** cfg.spacing for k in range(num)]
-        self.times = [math.floor(share * steps) for share in shares]
+    def __init__(self, cfg: ScheduleCfg, budget: int, steps: int, extensions: Sequence[Extension] = ()) -> None:
+        """Begin with no session held.
+
+        Args:
+            cfg: Shares of the training, and number of sessions.
+            budget: Queries of the whole training.
+            steps: Steps of the whole training.
+            extensions: Extensions so far, the oldest first.
+        """
+        ends = [(extension.old_steps, extension.old_budget) for extension in extensions] + [(steps, budget)]
+        self.times = _times(cfg, ends[0][1], 0, ends[0][0])
+        for extension, (end, limit) in zip(extensions, ends[1:]):
+            fresh = limit - extension.old_budget if extension.had_finished else limit
+            held = [time for time in self.times if time <= extension.at] if extension.at else []
+            self.times = held + _times(cfg, fresh, extension.at, end)
         self.num_done = 0
 
     def due(self, steps: int, left: int) -> int:
@@ -77,6 +91,14 @@ class Schedule:
 
     def _num_due(self, steps: int) -> int:
         return sum(time <= steps for time in self.times)
+
+
+def _times(cfg: ScheduleCfg, budget: int, start: int, end: int) -> list[int]:
+    """Return the steps at which the sessions of a part of the training are due."""
+    num = min(cfg.num_sessions, budget)
+    # t_k = first + (last - first) (k / (n - 1))^spacing
+    shares = [cfg.first + (cfg.last - cfg.first) * (k / max(num - 1, 1)) ** cfg.spacing for k in range(num)]
+    return [start + math.floor(share * (end - start)) for share in shares]
 
 
 class Budget:

@@ -12,6 +12,7 @@ from prefgym.common.limits import Count, Positive, Seed, Threads, check
 from prefgym.sim.source import EnvCfg
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Counts, ScheduleCfg
+from prefgym.training.extension import Extension
 
 
 class ActingSettings(Protocol):
@@ -61,6 +62,9 @@ class CheckpointCfg:
     """Environment steps between two checkpoints."""
     minutes: Positive = 10.0
     """Most minutes between two checkpoints."""
+    keep_final: bool = True
+    """Whether a finished run keeps its state, so that `--resume RUN --steps N` can give it more steps; a replay buffer
+    and the recorded steps take most of its bytes."""
 
     __post_init__ = check
 
@@ -139,6 +143,8 @@ class TrainCfg:
     """Settings of the reward learner."""
     command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
     """Command line of the run; empty for a run from Python."""
+    extensions: Annotated[tuple[Extension, ...], tyro.conf.Suppress] = ()
+    """Extensions of the run by `--resume RUN --steps N`; `steps` and `budget` include them."""
 
     @property
     def acting(self) -> ActingSettings:
@@ -217,6 +223,8 @@ class OfflineCfg:
     """Settings of the agent."""
     command: Annotated[tuple[str, ...], tyro.conf.Suppress] = ()
     """Command line of the run; empty for a run from Python."""
+    extensions: Annotated[tuple[Extension, ...], tyro.conf.Suppress] = ()
+    """Extensions of the run by `--resume RUN --updates N`; `updates` include them."""
 
     @property
     def num_threads(self) -> int:

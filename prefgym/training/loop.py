@@ -137,6 +137,8 @@ class Loop:
         """Whether the training is between its first and its last step."""
         self._stops = False
         self._steps_before = 0
+        self._measured_at: int | None = None  # the step of the last evaluation, once it is in the metrics
+        self._saved_at: int | None = None
         self._eval_envs: dict[int, VectorEnv[Any, Any, Any]] = {}
 
     @property
@@ -179,7 +181,12 @@ class Loop:
                 interrupted = True
             self.is_running = False
             evaluation = self.evaluate(self.cfg.eval.final_episodes)
-            self.run.log(self.steps, evaluation.metrics())
+            if self._measured_at != self.steps:
+                self.run.log(self.steps, evaluation.metrics())
+            if not interrupted and self.cfg.checkpoint.keep_final:
+                self._measured_at = self.steps
+                if self._saved_at != self.steps:
+                    self.save()
             return Outcome(steps=self.steps, evaluation=evaluation, interrupted=interrupted)
         except NotFiniteError as error:
             folder = self.run.dump(error, self.steps)
@@ -236,10 +243,11 @@ class Loop:
         if not self.source.stateless():
             shard, horizon = self.source.shard()
             self.checkpoints.save(self.steps, self.state_dict(), shard, horizon)
+            self._saved_at = self.steps
 
     def state_dict(self) -> State:
         """Return the state to resume from, except for records, which are in shards."""
-        return {**self.source.state_dict(), "run": self.run.state_dict()}
+        return {**self.source.state_dict(), "run": self.run.state_dict(), "measured_at": self._measured_at}
 
     def resume(self, which: Which) -> None:
         """Resume from a checkpoint; start from the beginning if there is none yet.
@@ -257,6 +265,7 @@ class Loop:
         state, shards = loaded
         mend = which == "previous"
         self.source.resume(state, shards, mend=mend)
+        self._measured_at, self._saved_at = state.get("measured_at"), self.steps
         self.run.rewind(state["run"], self.steps, mend=mend)
 
 

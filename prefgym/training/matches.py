@@ -15,6 +15,7 @@ from prefgym.core.queries import Queries
 from prefgym.core.relabel import win_rate_reward
 from prefgym.core.rollout import Rollout
 from prefgym.training.config import TrainCfg
+from prefgym.training.extension import Course
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Metrics, Parts
 
@@ -37,6 +38,7 @@ class MatchFeedback:
         self.cfg, self.history, self.budget = cfg, history, parts.budget
         self.rater, self.recorder = parts.rater, parts.recorder
         self.learner = cast(JudgedLearner, parts.learner)
+        self.course = Course(cfg.steps, cfg.budget, cfg.extensions)
 
     def begin(self) -> Metrics:
         """Return no metrics: `check_preferences` refuses initial preferences."""
@@ -66,7 +68,7 @@ class MatchFeedback:
         """
         budget = self.budget
         # budget * steps / all steps, less the queries so far
-        due = math.ceil(budget.limit * min(steps / self.cfg.steps, 1.0)) - (budget.limit - budget.left)
+        due = math.ceil(self.course.due(steps)) - (budget.limit - budget.left)
         starts = self.recorder.fragments(num_steps)
         fragments = self.recorder.segments(starts, num_steps, truth=False)
         whole = (fragments.length == num_steps) | fragments.terminated

@@ -69,9 +69,9 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
                 names = {"env": cfg.env, "agent": cfg.agent}
                 write_result(folder, outcome, counts={"updates": outcome.steps}, names=names, seed=cfg.seed)
             print(f"{outcome.evaluation.in_words(0)} after {outcome.steps:,} updates; see {folder.path}")
-        write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
+        write_manifest(folder.path)  # from here on the run has finished, and needs no earlier checkpoints
     if not outcome.interrupted:
-        loop.checkpoints.clear()
+        loop.checkpoints.finish(keep=cfg.checkpoint.keep_final)
     return Ended(path=folder.path, agent=cast(Agent, agent))
 
 

@@ -89,13 +89,23 @@ def train_online(
                 from prefgym.report.collect import write_run_report  # plots and videos take long to import
 
                 print(f"report: {write_run_report(folder.path, parts.source)}")
-        write_manifest(folder.path)  # from here on the run has finished, and needs no checkpoints
+        write_manifest(folder.path)  # from here on the run has finished, and needs no earlier checkpoints
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)
     else:
-        Checkpoints(folder.path / "checkpoints").clear()
+        Checkpoints(folder.path / "checkpoints").finish(
+            keep=cfg.checkpoint.keep_final, horizon=sampled_from(cfg, parts)
+        )
     learner = parts.learner if outcome.fit is not None else None
     return Ended(path=folder.path, agent=parts.agent, learner=learner)
+
+
+def sampled_from(cfg: TrainCfg, parts: Parts) -> int:
+    """Return the position up to which no recorded step will be sampled again, if the run is extended."""
+    recorder = parts.recorder
+    if recorder is None or Capability.JUDGED in capabilities_of(parts.learner):
+        return 0 if recorder is None else recorder.horizon
+    return recorder.horizon_of(getattr(cfg.sampler_cfg, "recent_steps", None), cfg.sampling.segment_length)
 
 
 @contextmanager
@@ -178,7 +188,7 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
         shown_so_far=shown,
         learner=learner,
         budget=Budget(cfg.budget, cfg.budget_counts),
-        schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps),
+        schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps, cfg.extensions),
         generator=torch.Generator().manual_seed(sampler_seed),
     )
 

@@ -1,36 +1,62 @@
-"""Restore the configuration of a stopped run from its folder."""
+"""Restore the configuration of a run from its folder, and extend it."""
 
-from dataclasses import fields, is_dataclass, replace
+import sys
+from dataclasses import dataclass, fields, is_dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.registry import Kind, registry_of
 from prefgym.rl.files import config_from_json
-from prefgym.runs.checkpoints import Checkpoints
+from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.config_file import read_config
 from prefgym.runs.manifest import has_finished
 from prefgym.training.config import OfflineCfg, TrainCfg
+from prefgym.training.extension import Extension
 from prefgym.training.resolve import PARTS, Objects, settings_of
 
 Cfg = TypeVar("Cfg")
 
 
-def configuration_of(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
-    """Read the configuration of a stopped run.
+@dataclass(frozen=True, kw_only=True)
+class More:
+    """What a run is given beyond its first plan.
+
+    Raises:
+        UserError: If there is nothing, or less than nothing.
+    """
+
+    steps: int = 0
+    """Steps; updates of an offline run."""
+    budget: int = 0
+    """Queries."""
+
+    def __post_init__(self) -> None:
+        if min(self.steps, self.budget) < 0 or not self.steps + self.budget:
+            raise UserError(f"a run cannot go on for {self.steps} steps and {self.budget} queries: pass 1 or more.")
+
+
+def configuration_of(
+    run: Path, objects: Objects, more: More | None = None, resume_from: Which = "latest"
+) -> TrainCfg | OfflineCfg:
+    """Read the configuration of a run that is to go on.
 
     Args:
         run: Run folder.
         objects: Parts that were passed as objects; they have no settings.
+        more: Steps and queries that it is given; None if it goes on to the end that it has.
+        resume_from: Checkpoint from which it goes on.
 
     Raises:
-        UserError: If the run has finished; or as `read_configuration`.
+        UserError: If the run has finished and is given nothing; or as `read_configuration`.
     """
-    read_config(run)  # raises for a folder that is not a run
-    if has_finished(run):
-        Checkpoints(run / "checkpoints").clear()  # it may have been killed just before it cleared them
-        raise UserError(f"{run} has finished, and cannot be resumed.")
-    return read_configuration(run, objects)
+    config = read_config(run)
+    if more is None and has_finished(run):
+        command = "train-offline" if "updates" in config else "train"
+        how = "updates" if "updates" in config else "steps"
+        raise UserError(f"{run} has finished: prefgym {command} --resume {run} --{how} N gives it N more {how}.")
+    cfg = read_configuration(run, objects)
+    return cfg if more is None else extended(cfg, run, more, resume_from)
 
 
 def read_configuration(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
@@ -44,6 +70,7 @@ def read_configuration(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
         UserError: If it has a part or a setting that this version does not know.
     """
     config = read_config(run)
+    extensions = tuple(Extension(**one) for one in config.pop("extensions", ()))
     kinds: tuple[Kind, ...] = PARTS
     default: TrainCfg | OfflineCfg = TrainCfg()
     if "updates" in config:
@@ -51,11 +78,48 @@ def read_configuration(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
     try:
         parts: dict[str, Any] = {f"{kind}_cfg": part_of(kind, config, objects) for kind in kinds}
         rest = config_from_json(default, config)
-        return replace(with_paths(rest), **{name: with_paths(part) for name, part in parts.items()}, out=run)
+        parts = {name: with_paths(part) for name, part in parts.items()}
+        cfg = replace(with_paths(rest), **parts, out=run, extensions=extensions)
     except UnknownNameError as error:
         raise UserError(f"{run} cannot be resumed: {error}.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise UserError(f"{run} cannot be resumed: its configuration is not one of this version: {error}.") from error
+    return cfg
+
+
+def extended(cfg: TrainCfg | OfflineCfg, run: Path, more: More, resume_from: Which = "latest") -> TrainCfg | OfflineCfg:
+    """Give a run more steps and queries, and print what it comes to; its folder is not changed.
+
+    Raises:
+        UserError: If the run cannot have them, or it has finished and kept no state.
+    """
+    had_finished, rated = has_finished(run), isinstance(cfg, TrainCfg) and cfg.rater != "none"
+    old_steps, unit = (cfg.steps, "steps") if isinstance(cfg, TrainCfg) else (cfg.updates, "updates")
+    old_budget = cfg.budget if isinstance(cfg, TrainCfg) else 0
+    at = Checkpoints(run / "checkpoints").steps(resume_from)
+    if had_finished and at is None:
+        why = "no state to go on from: it was run without --checkpoint.keep-final, by an earlier version, or with parts"
+        raise UserError(f"{run} has finished, and kept {why} that have none.")
+    if more.budget and not rated:
+        raise UserError(f"{run} asks no rater: leave the budget out.")
+    at, extensions = at or 0, cfg.extensions
+    if not more.steps and at >= old_steps:
+        raise UserError(f"{run} has no steps left in which to use answers: pass --steps N as well.")
+    if extensions and extensions[-1].at == at and not had_finished:  # it was stopped before it had saved anything new
+        last, extensions = extensions[-1], extensions[:-1]
+        old_steps, old_budget, had_finished = last.old_steps, last.old_budget, last.had_finished
+    steps, budget = (at if had_finished else max(old_steps, at)) + more.steps, old_budget + more.budget
+    print(
+        f"{run} goes on at {at:,} {unit}, to {steps:,} {unit}{f' and {budget:,} queries' if rated else ''} in all",
+        file=sys.stderr,
+    )
+    if getattr(cfg.agent_cfg, "anneal", False):
+        begins = "begins again at its first value" if had_finished else "goes on from its present value"
+        print(f"the learning rate {begins}, and falls to 0 at the new end", file=sys.stderr)
+    extension = Extension(at=at, old_steps=old_steps, old_budget=old_budget, had_finished=had_finished)
+    if isinstance(cfg, TrainCfg):
+        return replace(cfg, steps=steps, budget=budget, extensions=(*extensions, extension))
+    return replace(cfg, updates=steps, extensions=(*extensions, extension))
 
 
 def part_of(kind: Kind, config: dict[str, Any], objects: Objects) -> object:

@@ -23,7 +23,7 @@ from prefgym.training.load import load_policy, load_reward
 from prefgym.training.offline import train_on_records
 from prefgym.training.online import train_online
 from prefgym.training.resolve import Objects
-from prefgym.training.restore import configuration_of
+from prefgym.training.restore import More, configuration_of
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,20 +162,32 @@ class Run:
         renew_in_manifest(self.path, page.name)
         return page
 
-    def resume(self, resume_from: Which = "latest", *, callbacks: Sequence[Callback] = ()) -> "Run":
-        """Resume a stopped run from a checkpoint; results are those of a run without the stop.
+    def resume(
+        self,
+        resume_from: Which = "latest",
+        *,
+        steps: int = 0,
+        budget: int = 0,
+        callbacks: Sequence[Callback] = (),
+    ) -> "Run":
+        """Resume a stopped run from a checkpoint, or give a run more steps and queries.
+
+        Without more, results are those of a run without the stop.
 
         Args:
             resume_from: `"latest"`, or `"previous"` if a file of the latest checkpoint is damaged.
+            steps: Steps beyond those that the run has; updates of an offline run. A finished run needs some.
+            budget: Queries beyond those that the run has.
             callbacks: Called after the standard callbacks; checkpoints hold no state of callbacks.
 
         Returns:
             The run; after Ctrl-C, with what was learned so far.
 
         Raises:
-            UserError: If the run has finished, has no checkpoints, or its files have changed.
+            UserError: If the run has finished and is given nothing, has no checkpoints, or its files have changed.
         """
-        cfg = configuration_of(self.path, self._objects)
+        more = More(steps=steps, budget=budget) if steps or budget else None
+        cfg = configuration_of(self.path, self._objects, more, resume_from)
         if isinstance(cfg, OfflineCfg):
             return run_offline(cfg, resume_from=resume_from, callbacks=callbacks)
         return run_training(cfg, self._objects, resume_from=resume_from, callbacks=callbacks)

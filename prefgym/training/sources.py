@@ -15,6 +15,7 @@ from prefgym.runs.checkpoints import Shard
 from prefgym.runs.folder import RunFolder
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.envs import source_of
+from prefgym.training.extension import Course
 from prefgym.training.feedback import make_feedback
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Advance, Metrics, Parts, stateless
@@ -34,6 +35,7 @@ class OnlineSource:
             run: Run folder, for the log of answers.
         """
         self.parts, self.total, self.steps = parts, cfg.steps, 0
+        self.course = Course(cfg.steps, cfg.budget, cfg.extensions)
         self.env_source = parts.source
         self.returns = EpisodeReturns()
         self.history = FeedbackHistory(run.path, parts.budget, has_initial=cfg.preferences is not None)
@@ -67,7 +69,7 @@ class OnlineSource:
         learning: Metrics = {}
         if reward is not None:
             rollout = rollout.with_reward(reward)
-            learning |= contact.update(agent, rollout, self.steps / self.total)
+            learning |= contact.update(agent, rollout, self.course.progress(self.steps))
             self.returns.add(rollout)
             learning["rollout/ep_rew_mean"] = self.returns.mean
         elif Capability.OFF_POLICY in capabilities_of(agent):
@@ -143,6 +145,7 @@ class OfflineSource:
         """
         self.agent, self.seal, self.dataset, self.total = agent, seal, cfg.dataset, cfg.updates
         self.env_source = source_of(cfg)
+        self.course = Course(cfg.updates, 0, cfg.extensions)
         self.grid = cfg.eval.every, cfg.checkpoint.every
 
     @property
@@ -162,7 +165,7 @@ class OfflineSource:
     def advance(self) -> Advance:
         """Take some updates, at most up to the next evaluation or checkpoint."""
         at_once = min(every - self.steps % every for every in self.grid)
-        left, done = self.total - self.steps, self.steps / self.total
+        left, done = self.total - self.steps, self.course.progress(self.steps)
         return Advance(learning={**self.agent.advance(left, done, at_once=at_once)})
 
     def finish(self) -> None:

@@ -190,7 +190,9 @@ def test_what_cannot_be_resumed_says_why(
     run_path, resume = tmp_path / "run", ["train", "--resume", str(tmp_path / "run")]
     assert "is not a run folder" in run(capsys, *resume)[2]
     shutil.copytree(finished_run, run_path)
-    assert run(capsys, *resume)[::2] == (2, f"prefgym: {run_path} has finished, and cannot be resumed.\n")
+    more = f"prefgym train --resume {run_path} --steps N gives it N more steps"
+    assert run(capsys, *resume)[::2] == (2, f"prefgym: {run_path} has finished: {more}.\n")
+    shutil.rmtree(run_path / "checkpoints" / "step-000000000600")
     for name, text in (("result.json", "{"), ("config.yaml", "[")):
         whole = (run_path / name).read_text()
         (run_path / name).write_text(text)
@@ -217,6 +219,7 @@ def test_a_run_without_a_checkpoint_begins_again(
     """Its metrics are those of one run, not of two."""
     run_path = Path(shutil.copytree(finished_run, tmp_path / "run"))
     (run_path / "manifest.json").unlink()  # as if it had been stopped
+    shutil.rmtree(run_path / "checkpoints")
     before = (run_path / "metrics.jsonl").read_text().splitlines()
     assert run(capsys, "train", "--resume", str(run_path))[0] == 0
     assert len((run_path / "metrics.jsonl").read_text().splitlines()) == len(before)

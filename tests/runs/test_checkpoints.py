@@ -85,7 +85,7 @@ def test_a_run_that_takes_long_has_one_in_any_case(
             threads=1,
             report=False,
             out="run",
-            checkpoint=CheckpointCfg(minutes=minutes),
+            checkpoint=CheckpointCfg(minutes=minutes, keep_final=False),
             eval=EvalCfg(final_episodes=1),
         )
     assert [path.name for path in Path("run/checkpoints").glob("step-*")] == ["step-000000000100"] * is_due
@@ -130,12 +130,22 @@ def test_the_previous_one_takes_over() -> None:
     assert [shard["rows"].tolist() for shard in loaded[1]] == [[1], [2]]
 
 
-def test_what_has_finished_is_cleared() -> None:
+def test_what_has_finished_keeps_its_final_state_or_nothing() -> None:
     """Policies in the same folder stay."""
-    save(Checkpoints(FOLDER), 1)
+    checkpoints = Checkpoints(FOLDER)
+    for step, horizon in ((1, 0), (2, 0), (3, 1)):
+        save(checkpoints, step, horizon)
     (FOLDER / "final").mkdir()
-    Checkpoints(FOLDER).clear()
+    checkpoints.finish(keep=True)
+    assert names("shards/*") == ["000001.safetensors", "000002.safetensors"]
+    checkpoints.finish(keep=True, horizon=2)
+    assert names("*") == ["final", "shards", "step-000000000003"]
+    assert names("shards/*") == ["000002.safetensors"]
+    loaded = Checkpoints(FOLDER).load()
+    assert loaded is not None and len(loaded[1]) == 1
+    checkpoints.finish(keep=False)
     assert names("*") == ["final"]
+    assert Checkpoints(FOLDER).steps() is None
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut"])

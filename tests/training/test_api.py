@@ -133,7 +133,9 @@ def test_a_run_that_was_stopped_is_resumed_from_python(stopped_at: Any) -> None:
         prefgym.Run("stopped").resume()
     resumed = prefgym.Run("stopped", objects=Objects(rater=First())).resume()
     assert policy(resumed) == policy(whole)
-    with pytest.raises(UserError, match="stopped has finished, and cannot be resumed"):
+    with pytest.raises(
+        UserError, match="stopped has finished: prefgym train --resume stopped --steps N gives it N more steps"
+    ):
         resumed.resume()
 
 

@@ -138,7 +138,7 @@ def test_a_run_goes_on_where_it_was_stopped(here: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr(Cloning, "improve", improve)
     Run("stopped").resume()
     assert told(here / "stopped") == told(here / "never")
-    with pytest.raises(UserError, match=r"^stopped has finished, and cannot be resumed\.$"):
+    with pytest.raises(UserError, match="stopped has finished: prefgym train-offline --resume stopped --updates N"):
         Run("stopped").resume()
 
 
