@@ -5,7 +5,7 @@ import random
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and for the processes that tests start
 
@@ -16,6 +16,9 @@ from hypothesis import settings
 from tiny import tiny_run
 
 from prefgym.training.config import EvalCfg
+
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
 
 torch.set_num_threads(1)
 settings.register_profile("prefgym", deadline=None, derandomize=True, database=None)
@@ -60,6 +63,17 @@ def finished_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Give a run folder with its report, and a policy that was kept on the way. Tests that change it copy it."""
     out = tmp_path_factory.mktemp("finished") / "run"
     return tiny_run(eval=EvalCfg(every=300, episodes=1, final_episodes=2, keep=True), out=out).path
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator["Browser"]:
+    """Give a browser without a window; skip the test where there is none."""
+    from screenshots import find_browser, open_browser
+
+    if find_browser() is None:
+        pytest.skip("there is no Chromium: on Debian or Ubuntu, apt-get install chromium")
+    with open_browser() as opened:
+        yield opened
 
 
 @pytest.fixture

@@ -56,4 +56,4 @@ def test_old_folders_and_results_are_read(tmp_path: Path) -> None:
 def test_old_metrics_are_judged() -> None:
     """As under their new names."""
     old = {"health/num_foreseen": 50.0, "health/foresight": 0.4, "health/paid_change": 1.0}
-    assert "predicted only 40% of the last 50 choices" in troubles(old)[0]
+    assert "predicted only 40% of the last 50 choices" in troubles(old)["Reward behind the answers"]

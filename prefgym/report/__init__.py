@@ -1,6 +1,6 @@
-"""One self-contained HTML page about a run: numbers, charts, clips.
+"""One self-contained HTML page about a run: numbers, charts, clips; it is the same page while the run goes on.
 
-Nothing here is needed for training, and importing it loads matplotlib and the video encoder.
+Nothing here is needed for training, and importing it loads the video encoder.
 """
 
 from prefgym.report.page import write_report as write_report

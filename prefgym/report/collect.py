@@ -5,18 +5,21 @@ from pathlib import Path
 from prefgym.common.files import named
 from prefgym.data.tables import load_preferences
 from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.report.frame import State
 from prefgym.report.page import write_report
+from prefgym.runs.activity import activity_of
 from prefgym.sim.capabilities import physics_of
 from prefgym.sim.source import EnvSource
 from prefgym.video.film import fps_of
 
 
-def write_run_report(run: Path, source: EnvSource | None = None) -> Path:
+def write_run_report(run: Path, source: EnvSource | None = None, state: State | None = None) -> Path:
     """Write the report of a run and return its path.
 
     Args:
         run: Run folder.
         source: Builder of its environments; None for the one that its `config.yaml` names.
+        state: Whether it is running, was stopped or has finished; None to look.
 
     Raises:
         UserError: If `run` is no run folder, or its environment cannot be made.
@@ -26,6 +29,8 @@ def write_run_report(run: Path, source: EnvSource | None = None) -> Path:
     env = make_evaluation_env(source or source_of_run(run), 1, 1)
     physics = physics_of(env)
     fps = fps_of(env)
+    state = activity_of(run).state if state is None else state
     if physics is None:
-        return write_report(run, model=None, camera={}, fps=fps, preferences=preferences)
-    return write_report(run, model=physics.model, camera=physics.camera, fps=fps, preferences=preferences)
+        return write_report(run, model=None, camera={}, fps=fps, preferences=preferences, state=state)
+    model, camera = physics.model, physics.camera
+    return write_report(run, model=model, camera=camera, fps=fps, preferences=preferences, state=state)

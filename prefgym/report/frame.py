@@ -48,7 +48,7 @@ def render(page: Page) -> str:
         f'<script>{script}</script><noscript><meta http-equiv="refresh" content="15"></noscript>' if script else ""
     )
     main, beside, after = ("".join(cards) for cards in (page.main, page.beside, page.after))
-    return f"""<!DOCTYPE html>
+    html = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
@@ -75,6 +75,7 @@ def render(page: Page) -> str:
 </body>
 </html>
 """
+    return html.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair in a name can be no text
 
 
 def _top(page: Page, written: float) -> str:

@@ -1,18 +1,23 @@
-"""The page of a report: sections in `page.html`, with styles and clips embedded."""
+"""The page of one run: the same cards in the same order while it runs and after its end."""
 
 from collections.abc import Mapping
-from importlib import resources
 from pathlib import Path
-from string import Template
 from typing import Any
 
 from prefgym.common.files import write_text
 from prefgym.core.preferences import Preferences
-from prefgym.report import sections
-from prefgym.report.data import RunData, load_run
-from prefgym.report.footage import Footage, film
-from prefgym.report.markup import escape
+from prefgym.report import aside, frame
+from prefgym.report.data import load_run
+from prefgym.report.facts import View
+from prefgym.report.footage import film
+from prefgym.report.frame import State
+from prefgym.report.learning import learning
+from prefgym.report.policy import final_policy
+from prefgym.report.questions import questions
+from prefgym.report.reward import reward
+from prefgym.report.shipped import expert_return
 from prefgym.report.statistics import count_labels
+from prefgym.report.verdict import figures, rest, verdict
 from prefgym.sim.gl import MjModel
 
 
@@ -23,6 +28,7 @@ def write_report(
     camera: Mapping[str, Any],
     fps: float,
     preferences: Preferences | None,
+    state: State = "finished",
 ) -> Path:
     """Write `report.html` into a run folder, from the files that exist, and return its path.
 
@@ -32,6 +38,7 @@ def write_report(
         camera: Camera of the pictures; see `StateRenderer`.
         fps: Environment steps for each second of the episode.
         preferences: Queries and answers of the run.
+        state: Whether the run is running, was stopped or has finished.
 
     Raises:
         ValueError: If a file of the run folder is damaged.
@@ -45,26 +52,34 @@ def write_report(
         fps=fps,
         final_clip=run.final_clip,
     )
-    write_text(page := run_dir / "report.html", render_page(run, preferences, footage, fps))
+    view = View(
+        run=run,
+        state=state,
+        fps=fps,
+        preferences=preferences,
+        counts=None if preferences is None else count_labels(preferences),
+        footage=footage,
+        expert=expert_return(run.config),
+    )
+    page = run_dir / "report.html"
+    write_text(page, render_page(view))
     return page
 
 
-def render_page(run: RunData, preferences: Preferences | None, footage: Footage, fps: float) -> str:
+def render_page(view: View) -> str:
     """Return the page as HTML."""
-    counts = None if preferences is None else count_labels(preferences)
-    files = resources.files("prefgym.report")
-    parts = (
-        sections.learning(run),
-        sections.reward_model(run),
-        sections.labels(run, preferences, counts, footage),
-        sections.final_policy(run, footage, fps),
-        sections.configuration(run),
-    )
-    return Template((files / "page.html").read_text(encoding="utf-8")).substitute(
-        title=escape(f"{run.fact('env') or run.name} · prefgym report"),
-        style=(files / "style.css").read_text(encoding="utf-8"),
-        headline=sections.headline(run, counts),
-        cards=sections.cards(run, counts),
-        command=sections.command(run),
-        sections="\n".join(part for part in parts if part),
+    env = str(view.run.fact("env") or view.run.name)
+    return frame.render(
+        frame.Page(
+            title=f"{view.run.name} · {env}",
+            about=env,
+            name=view.run.name,
+            verdict=verdict(view),
+            rest=rest(view),
+            figures=figures(view),
+            beside=(aside.waiting(view), aside.warned(view)),
+            main=(learning(view), reward(view), questions(view), final_policy(view), aside.configuration(view)),
+            after=(aside.next_steps(view), aside.command(view)),
+            state=view.state,
+        )
     )

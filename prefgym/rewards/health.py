@@ -2,7 +2,8 @@
 
 import math
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 
 import torch
 
@@ -21,6 +22,10 @@ SIDE_WINDOW = 100
 """Number of latest choices in the metrics of sides."""
 ONE_SIDED = 3.7
 """Standard deviations from an even share of sides; fair choices exceed it about once in some thousand times."""
+ENOUGH_TIES = 10
+"""Smallest number of answers for a warning that all are ties."""
+FALLEN = 1 / 3
+"""Share of the best true return by which a policy falls before there is a warning."""
 COLLAPSED = 0.002
 """Standard deviation over members of the probability of a choice; independent members differ by some hundredths."""
 
@@ -103,27 +108,86 @@ class Health:
         self._latest.extend((hit, learned_return) for hit, learned_return in state["latest"])
 
 
-def troubles(metrics: Mapping[str, float | None]) -> list[str]:
-    """Return warnings derived from the metrics of one session.
+def troubles(metrics: Mapping[str, float | None]) -> dict[str, str]:
+    """Return warnings derived from the metrics of one session or evaluation: a few words, and a sentence.
 
     >>> troubles({"health/num_choices": 50, "health/first_share": 0.8, "health/first_deviations": 4.2})
-    ['of the last 50 choices, 80% fell on the option shown first']
+    {'One-sided answers': 'of the last 50 choices, 80% fell on the option shown first'}
     """
     known = {OLD_NAMES.get(name, name): value for name, value in metrics.items() if value is not None}
-    found: list[str] = []
+    found: dict[str, str] = {}
     held_out, accuracy = known.get("health/num_held_out", 0.0), known.get("reward_model/accuracy", math.nan)
     # a model that guesses exceeds 1/2 + 1.64 sqrt(1/4 / n) in 5 % of the sessions
     if held_out >= ENOUGH and accuracy <= 0.5 + 1.64 * math.sqrt(0.25 / held_out):
-        found.append(f"the reward model predicts held-out choices no better than chance ({accuracy:.0%})")
+        chance = f"predicts held-out choices no better than chance ({accuracy:.0%} of {held_out:.0f})"
+        found["Reward no better than chance"] = f"the reward model {chance}"
     if known.get("health/spread", 1.0) < COLLAPSED:
-        found.append("the members of the reward model no longer differ, so disagreement says nothing")
+        alike = "the members of the reward model no longer differ, so disagreement says nothing"
+        found["Members alike"] = alike
     choices, first = known.get("health/num_choices", 0.0), known.get("health/first_share", 0.5)
     deviations = known.get("health/first_deviations", 0.0)
     if choices >= ENOUGH and abs(deviations) > ONE_SIDED:
         side, share = ("first", first) if deviations > 0 else ("later", 1 - first)
-        found.append(f"of the last {choices:.0f} choices, {share:.0%} fell on the option shown {side}")
+        found["One-sided answers"] = f"of the last {choices:.0f} choices, {share:.0%} fell on the option shown {side}"
     predicted, share_right = known.get("health/num_predicted", 0.0), known.get("health/share_predicted", 1.0)
     if predicted >= ENOUGH and share_right < 0.5 and known.get("health/learned_return_change", 0.0) > 0:
         share = f"{share_right:.0%} of the last {predicted:.0f} choices"
-        found.append(f"the learned return rises, but the reward predicted only {share}: it may be exploited")
+        unforeseen = f"the learned return rises, but the reward predicted only {share}: it may be exploited"
+        found["Reward behind the answers"] = unforeseen
+    answers = known.get("feedback/num_answers", 0.0)
+    if answers >= ENOUGH_TIES and known.get("feedback/tie_fraction", 0.0) == 1.0:
+        found["Only ties"] = f"all {answers:.0f} answers are ties: has the task a reward to judge by?"
+    fallen, risen = known.get("health/true_fall", 0.0), known.get("health/learned_rise", 0.0)
+    if fallen > FALLEN and risen > 0:
+        exploited = "while the learned return rose: the reward may be exploited"
+        found["May be exploited"] = f"the true return has fallen by more than a third from its best, {exploited}"
     return found
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fall:
+    """A fall of the true return from its best by more than a third."""
+
+    best_at: int
+    """Evaluation with the highest return."""
+    best: float
+    low_at: int
+    """Evaluation with the lowest return after it."""
+    low: float
+    rose: tuple[float, float] | None
+    """Learned returns at the two, if the later one is higher."""
+
+
+def fall(true: Sequence[float], learned: Sequence[float] | None) -> Fall | None:
+    """Find a fall of the true return by more than a third; one while the learned return rose comes first.
+
+    Args:
+        true: True return of each evaluation.
+        learned: Learned return of the agent at the same time; None without one.
+
+    >>> fall([100.0, 3000.0, 2500.0, 1500.0], [1.0, 5.0, 6.0, 7.0])
+    Fall(best_at=1, best=3000.0, low_at=3, low=1500.0, rose=(5.0, 7.0))
+    """
+    found: Fall | None = None
+    for now in range(1, len(true)):
+        share, best_at = share_fallen(true[: now + 1])
+        if share <= FALLEN:
+            continue
+        rose = None if learned is None or learned[now] <= learned[best_at] else (learned[best_at], learned[now])
+        one = Fall(best_at=best_at, best=true[best_at], low_at=now, low=true[now], rose=rose)
+        if found is None or (found.rose is None, found.low - found.best) > (one.rose is None, one.low - one.best):
+            found = one
+    return found
+
+
+def share_fallen(true: Sequence[float]) -> tuple[float, int]:
+    """Return by which share the last true return lies below the best one, and where that is.
+
+    The share is that of the best return, or where this is not positive, of what was gained since the first one.
+
+    >>> share_fallen([100.0, 3000.0, 1500.0]), share_fallen([-60.0, -10.0, -35.0])
+    ((0.5, 1), (0.5, 1))
+    """
+    best_at = max(range(len(true)), key=lambda place: true[place])
+    size = true[best_at] if true[best_at] > 0 else true[best_at] - true[0]
+    return ((true[best_at] - true[-1]) / size if size > 0 else 0.0), best_at

@@ -88,7 +88,7 @@ def train_online(
             if cfg.report and not outcome.interrupted:
                 from prefgym.report.collect import write_run_report  # plots and videos take long to import
 
-                print(f"report: {write_run_report(folder.path, parts.source)}")
+                print(f"report: {write_run_report(folder.path, parts.source, 'finished')}")
         write_manifest(folder.path)  # from here on the run has finished, and needs no earlier checkpoints
     if outcome.interrupted:
         print("interrupted: what was learned so far is saved", file=sys.stderr)

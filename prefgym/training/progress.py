@@ -68,7 +68,7 @@ class Progress(Callback):
             self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
         if (true_return := metrics.get("eval/mean_reward")) is not None:
             self._true_return = f"{true_return:.{int(self.metric != TRUE_RETURN)}f}"
-        for sentence in troubles(metrics):
+        for sentence in troubles(metrics).values():
             self.console.print(f"{steps:>10,} {self.unit}  warning: {sentence}", highlight=False)
         shown = f"{self.metric} {self._true_return}"
         if self.budget is not None:

@@ -201,7 +201,7 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert not any("reward" in name or "factor" in name for name in state["preferences"]["arrays"])
     page = write_report(Path("run"), model=None, camera={}, fps=125.0, preferences=kept).read_text()
     assert task_description in page
-    assert "Final backflips" in page
+    assert "Backflips 125 from" in page
     assert "rue return" not in page
     again = evaluate(load_policy("run"), make_evaluation_env(source_of_run(Path("run")), 2, 1))
     assert again.in_words(1) == "backflips 125.00 ± 0.00"

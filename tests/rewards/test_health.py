@@ -12,7 +12,7 @@ from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
-from prefgym.rewards.health import Health, troubles
+from prefgym.rewards.health import Health, fall, share_fallen, troubles
 from prefgym.training.budget import ScheduleCfg
 
 FINE = {
@@ -28,8 +28,8 @@ FINE = {
 
 
 def test_a_model_that_does_well_is_left_alone() -> None:
-    assert troubles(FINE) == []
-    assert troubles({}) == []
+    assert troubles(FINE) == {}
+    assert troubles({}) == {}
 
 
 def side(share: float) -> dict[str, float]:
@@ -41,15 +41,17 @@ def side(share: float) -> dict[str, float]:
     ("changes", "sentence"),
     [
         # 1/2 + 1.64 sqrt(1/400) = 0.582
-        ({"reward_model/accuracy": 0.58}, "predicts held-out choices no better than chance (58%)"),
+        ({"reward_model/accuracy": 0.58}, "predicts held-out choices no better than chance (58% of 100)"),
         ({"health/spread": 0.001}, "no longer differ"),
         (side(0.8), "of the last 50 choices, 80% fell on the option shown first"),
         (side(0.0), "of the last 50 choices, 100% fell on the option shown later"),
         ({"health/share_predicted": 0.4}, "the reward predicted only 40% of the last 50 choices"),
+        ({"feedback/num_answers": 10.0, "feedback/tie_fraction": 1.0}, "all 10 answers are ties"),
+        ({"health/true_fall": 0.34, "health/learned_rise": 1.0}, "has fallen by more than a third from its best"),
     ],
 )
 def test_each_trouble_is_one_sentence(changes: dict[str, float], sentence: str) -> None:
-    (told,) = troubles(FINE | changes)
+    (told,) = troubles(FINE | changes).values()
     assert sentence in told
 
 
@@ -62,11 +64,34 @@ def test_each_trouble_is_one_sentence(changes: dict[str, float], sentence: str) 
         side(1.0) | {"health/num_choices": 19.0},
         {"health/share_predicted": 0.4, "health/learned_return_change": -1.0},
         {"health/share_predicted": 0.0, "health/num_predicted": 19.0},
+        {"feedback/num_answers": 10.0, "feedback/tie_fraction": 0.9},
+        {"feedback/num_answers": 9.0, "feedback/tie_fraction": 1.0},
+        {"health/true_fall": 0.33, "health/learned_rise": 1.0},
+        {"health/true_fall": 0.9, "health/learned_rise": -1.0},
     ],
 )
 def test_little_is_no_trouble(changes: dict[str, float]) -> None:
     """Just beyond the limit, or too few choices to tell."""
-    assert troubles(FINE | changes) == []
+    assert troubles(FINE | changes) == {}
+
+
+def test_a_fall_that_the_learned_return_does_not_see_comes_first() -> None:
+    """The deepest fall, to 100, goes with the learned return; the one to 900 does not."""
+    true, learned = [0.0, 2000.0, 900.0, 100.0, 1900.0], [0.0, 10.0, 12.0, 1.0, 11.0]
+    found = fall(true, learned)
+    assert found is not None
+    assert (found.best_at, found.low_at, found.low, found.rose) == (1, 2, 900.0, (10.0, 12.0))
+    alone = fall(true, None)
+    assert alone is not None
+    assert (alone.low_at, alone.rose) == (3, None)
+    assert fall([0.0, 2000.0, 1400.0], [0.0, 1.0, 2.0]) is None
+    assert fall([5.0], None) is fall([], None) is None
+
+
+def test_a_fall_of_negative_returns_is_measured_by_what_was_gained() -> None:
+    """From -60 to -10 is a gain of 50; -30 has lost 20 of it, two fifths."""
+    assert share_fallen([-60.0, -10.0, -30.0]) == (pytest.approx(0.4), 1)
+    assert share_fallen([-10.0, -60.0]) == (0.0, 0)
 
 
 class TwoMembers:
