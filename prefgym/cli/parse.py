@@ -119,8 +119,8 @@ class Refusals:
             sentence = f"{setting.flags[0]} needs a value{_call(', such as', setting)}"
         elif isinstance(event, parse_errors.InstantiationFailure):
             message, argument = event.message, event.argument
-            if argument is not None and ("\n" in message or message.startswith("Could not find")):
-                message = f"it must be {argument.lowered.metavar}"  # of a union or a tuple, tyro tells what it tried
+            if argument is not None and ("\n" in message or message.lower().startswith("could not")):
+                message = f"it must be {argument.lowered.metavar}"  # in the place of what tyro or Python tried
             sentence = self.unfit(message, None if argument is None else self._find(argument))
         else:
             return
@@ -130,7 +130,7 @@ class Refusals:
         """Say which flag may have been meant, and repeat its value."""
         word, *rest = words
         if not word.startswith("-"):
-            return f"{shortened(word)} belongs to no flag: {self.command} --help lists them"
+            return f"{shortened(word)!r} belongs to no flag: {self.command} --help lists them"
         name, equals, value = word.partition("=")
         values = [value] if equals else list(takewhile(lambda one: not one.startswith("--"), rest))
         flags = [flag for setting in self.settings for flag in (*setting.flags, setting.negated)]
@@ -155,11 +155,11 @@ class Refusals:
         return f"{self._given(setting) or setting.flags[0]}: {message}{_call('; pass', setting)}"
 
     def _given(self, setting: Setting) -> str:
-        """Return a flag and its values as they were given; empty without it."""
-        for place, word in enumerate(self.argv):
+        """Return a flag and its values as they were given the last time; empty without it."""
+        for place, word in reversed([*enumerate(self.argv)]):
             if word.partition("=")[0].replace("_", "-") in setting.flags:
                 values = takewhile(lambda one: not one.startswith("--"), self.argv[place + 1 :])
-                return " ".join([shortened(word), *map(shortened, values)])
+                return " ".join(shortened(one) if one else "''" for one in (word, *values))
         return ""
 
     def _find(self, argument: Any) -> Setting:  # noqa: ANN401 - a private type of tyro

@@ -1,11 +1,13 @@
 """The live display of a training run."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, RenderableType
+from rich.progress import BarColumn, ProgressColumn, Task, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.progress import Progress as Bar
+from rich.table import Column
+from rich.text import Text
 
 from prefgym.evaluation.evaluate import TRUE_RETURN
 from prefgym.rewards.health import troubles
@@ -14,6 +16,27 @@ from prefgym.training.parts import Metrics
 
 if TYPE_CHECKING:
     from prefgym.training.loop import Loop
+
+
+TITLE_WIDTH = 24
+
+
+class StepsColumn(ProgressColumn):
+    """Steps so far and in all: 100,000 of 1,000,000."""
+
+    def render(self, task: Task) -> Text:
+        """Write both numbers, as wide as they are at the end."""
+        total = f"{task.total or 0:,.0f}"
+        return Text(f"{task.completed:>{len(total)},.0f} of {total}", style="progress.download")
+
+
+class TwoLines(Bar):
+    """A bar with its numbers, and the metrics below it: both fit 80 columns."""
+
+    def get_renderables(self) -> Iterable[RenderableType]:
+        """Yield the two lines."""
+        yield self.make_tasks_table(self.tasks)
+        yield from (Text(task.fields["metrics"], overflow="ellipsis", no_wrap=True) for task in self.tasks)
 
 
 class Progress(Callback):
@@ -33,18 +56,19 @@ class Progress(Callback):
         self.total, self.budget, self.metric, self.unit = total, budget, metric, unit
         self.console = Console(stderr=True)
         self._labels, self._accuracy, self._true_return = "0", "-", "-"
-        self._bar = Bar(
+        self._bar = TwoLines(
             TextColumn("{task.description}"),
             BarColumn(bar_width=None),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[metrics]}"),
+            StepsColumn(Column(no_wrap=True)),
             TimeElapsedColumn(),
-            TextColumn("left"),
             TimeRemainingColumn(compact=True),
+            TextColumn("left"),
             console=self.console,
+            expand=True,
             disable=not self.console.is_terminal,
         )
-        self._task = self._bar.add_task(title, total=total, metrics="")
+        title = title if len(title) <= TITLE_WIDTH else f"{title[: TITLE_WIDTH - 1]}…"
+        self._task = self._bar.add_task(title, total=total, metrics=self._shown())
 
     def on_start(self, loop: "Loop") -> None:
         """Start the display."""
@@ -63,16 +87,21 @@ class Progress(Callback):
     def show(self, steps: int, metrics: Mapping[str, float | None]) -> None:
         """Update the display with the newest metrics."""
         if "feedback/num_answers" in metrics:
-            self._labels = f"{metrics['feedback/num_answers']:.0f}"
+            self._labels = f"{metrics['feedback/num_answers']:,.0f}"
         if (accuracy := metrics.get("reward_model/accuracy")) is not None:
             self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
         if (true_return := metrics.get("eval/mean_reward")) is not None:
-            self._true_return = f"{true_return:.{int(self.metric != TRUE_RETURN)}f}"
+            self._true_return = f"{true_return:,.{int(self.metric != TRUE_RETURN)}f}"
         for sentence in troubles(metrics).values():
             self.console.print(f"{steps:>10,} {self.unit}  warning: {sentence}", highlight=False)
-        shown = f"{self.metric} {self._true_return}"
-        if self.budget is not None:
-            shown = f"{self._labels}/{self.budget} labels  accuracy {self._accuracy}  {shown}"
+        shown = self._shown()
         self._bar.update(self._task, completed=min(steps, self.total), metrics=shown)
         if not self.console.is_terminal and "eval/mean_reward" in metrics:
             self.console.print(f"{steps:>10,} {self.unit}  {shown}", highlight=False)
+
+    def _shown(self) -> str:
+        """Write the metrics."""
+        shown = f"{self.metric} {self._true_return}"
+        if self.budget is None:
+            return shown
+        return f"{self._labels}/{self.budget:,} labels  accuracy {self._accuracy}  {shown}"
