@@ -37,16 +37,20 @@ def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.chdir(tmp_path)
 
 
+class Killed(BaseException):
+    """The end of a process, of which no part of prefgym takes notice."""
+
+
 @pytest.fixture(scope="session")
 def stopped_at() -> Callable[..., AbstractContextManager[None]]:
     """Give `stopped_at(cls, name)`, for `with`: what runs in it is expected to call this method, and ends there."""
 
     def stop(*_: Any, **__: Any) -> None:  # noqa: ANN401
-        raise RuntimeError("stopped")
+        raise Killed
 
     @contextmanager
     def stopping(cls: type, name: str) -> Iterator[None]:
-        with pytest.MonkeyPatch.context() as patch, pytest.raises(RuntimeError, match="stopped"):
+        with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
             patch.setattr(cls, name, stop)
             yield
 

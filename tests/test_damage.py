@@ -44,6 +44,8 @@ def stopped(tmp_path_factory: pytest.TempPathFactory, stopped_at: Callable[..., 
     with stopped_at(RunFolder, "write_json"):
         tiny_run(report=False, out=out)
     shutil.rmtree(out / "checkpoints" / "final")  # the beginning of what it came to
+    for file in out.glob("preferences/preferences.*"):
+        file.unlink()
     return out
 
 

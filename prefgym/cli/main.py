@@ -13,6 +13,7 @@ from prefgym.common.interrupt import INTERRUPTED
 from prefgym.common.limits import shortened
 from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
+from prefgym.common.signals import Terminated, terminable
 
 
 class Command(NamedTuple):
@@ -56,15 +57,19 @@ EXAMPLES = """\
 
 
 def main(argv: Sequence[str] | None = None) -> None:
-    """Run one command; bad input ends in one sentence and exit code 2, Ctrl-C in exit code 130."""
+    """Run one command; bad input ends in one sentence and exit code 2, Ctrl-C in exit code 130, SIGTERM in 143."""
     argv = list(sys.argv[1:] if argv is None else argv)
     try:
         _check_words(argv)
-        sys.exit(_dispatch(_import(argv)))
+        with terminable():
+            sys.exit(_dispatch(_import(argv)))
     # OSError: a file that cannot be read, a name too long
     except (UserError, UnknownNameError, OSError, NotFiniteError, gym.error.DependencyNotInstalled) as error:
         print(f"prefgym: {error}", file=sys.stderr)
         sys.exit(2)
+    except Terminated as error:
+        print(f"prefgym: stopped by {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("prefgym: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)

@@ -33,7 +33,8 @@ from prefgym.core.segments import Segments
 
 LEARNER, RATER, SAMPLER, AGENT, POLICY = "reward learner", "rater", "sampler", "agent", "policy"
 
-_RAISED = "raised by the"
+RAISED = "raised by the"
+"""Beginning of the note of an error that a part raised."""
 
 Returned = TypeVar("Returned")
 
@@ -56,8 +57,8 @@ def raised_by(kind: str, part: object) -> Generator[None]:
             raise
         raise NotFiniteError(f"{error.part} of the {kind} {name_of(part)}", error.arrays) from error
     except Exception as error:
-        if not any(note.startswith(_RAISED) for note in getattr(error, "__notes__", ())):
-            error.add_note(f"{_RAISED} {kind} {name_of(part)}")
+        if not any(note.startswith(RAISED) for note in getattr(error, "__notes__", ())):
+            error.add_note(f"{RAISED} {kind} {name_of(part)}")
         raise
 
 

@@ -36,6 +36,8 @@ from prefgym.runs.config_file import made_by, read_config
 from prefgym.runs.lock import LOCK, lock, unlock
 
 GO_ON = "prefgym train --resume RUN --resume-from previous continues without the lost files"
+ERROR_FILE = "error.txt"
+"""The traceback of the error that stopped a run."""
 
 
 class RunConfig(Protocol):
@@ -138,7 +140,8 @@ class RunFolder:
                 command = (self.cfg.command or ("prefgym", "train"))[1]
                 raise DamageError(f"{self._metrics} is {problem}; {GO_ON.replace('train', command)}.")
             set_aside(self._metrics)
-        (self.path / "manifest.json").unlink(missing_ok=True)  # until the run has finished again
+        for name in ("manifest.json", ERROR_FILE):  # until the run has finished, or failed, again
+            (self.path / name).unlink(missing_ok=True)
         self._record_extensions()
         with open_to_change(self._metrics) as file:
             file.truncate(min(num_bytes, os.fstat(file.fileno()).st_size))
@@ -194,10 +197,15 @@ class RunFolder:
         folder.mkdir(parents=True, exist_ok=True)
         return folder
 
-    def close(self) -> None:
-        """Close the logs, and release the lock on the folder."""
+    def close_logs(self) -> None:
+        """Close the logs, so that a manifest can hold their checksums."""
         if self._board is not None:
             self._board.close()
+            self._board = None
+
+    def close(self) -> None:
+        """Close the logs, and release the lock on the folder."""
+        self.close_logs()
         unlock(self._lock)
 
 

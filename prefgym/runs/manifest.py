@@ -109,13 +109,16 @@ def write_manifest(path: Path) -> None:
     write_sealed_json(path / "manifest.json", manifest)
 
 
-def renew_in_manifest(run: Path, name: str) -> None:
-    """Update the checksum of a rewritten file; a run without a manifest gets none."""
+def renew_in_manifest(run: Path, *names: str) -> None:
+    """Update the checksums of rewritten files; a run without a manifest gets none."""
     file = run / "manifest.json"
     if file.is_file():
         manifest = read_sealed_json(file)
-        manifest["sha256"][name] = digest(run / name)
-        write_sealed_json(file, manifest)
+        for name in names:
+            sync(run / name)
+        write_sealed_json(
+            file, {**manifest, "sha256": manifest["sha256"] | {name: digest(run / name) for name in names}}
+        )
 
 
 def has_finished(path: Path) -> bool:

@@ -23,6 +23,7 @@ class ResultFile(FileModel):
     num_asked: Count | None = None
     num_answered: Count | None = None
     interrupted: bool | None = None
+    reason: str | None = None
     wall_time_s: Number | None = None
     env: str | None = None
     rater: str | None = None

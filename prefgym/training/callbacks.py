@@ -19,7 +19,7 @@ class Callback:
     A hook may read `loop.steps`, `loop.total`, `loop.agent`, `loop.run` (the run folder), and `loop.is_running`. To end
     the training early, raise `prefgym.StopTraining` in any hook: the other callbacks are still called for this step,
     the policy is evaluated, and the run finishes as usual. Any other exception ends the run with an error that names
-    the callback. Checkpoints hold no state of callbacks: a resumed run starts with new ones.
+    the callback; what was learned is kept. Checkpoints hold no state of callbacks: a resumed run starts with new ones.
 
         class UntilGood(prefgym.Callback):
             def on_evaluation(self, loop, evaluation):

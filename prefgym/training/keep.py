@@ -7,7 +7,9 @@ import torch
 from torch import Tensor
 
 from prefgym.common.array_files import write_arrays
+from prefgym.common.files import writing
 from prefgym.core import contact
+from prefgym.core.fit_report import FitReport
 from prefgym.core.segments import Segments
 from prefgym.data.tables import save_preferences
 from prefgym.evaluation.envs import make_evaluation_env
@@ -16,32 +18,62 @@ from prefgym.nn.weights import save_weights
 from prefgym.runs.folder import RunFolder
 from prefgym.sim.capabilities import physics_of
 from prefgym.training.config import TrainCfg
+from prefgym.training.history import FeedbackHistory
 from prefgym.training.loop import Outcome
 from prefgym.training.parts import Parts
 from prefgym.training.results import write_result
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
-def keep(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
-    """Write result, policy, preferences and reward, and the data of the report."""
+def keep_learned(cfg: TrainCfg, parts: Parts, run: RunFolder, history: FeedbackHistory) -> None:
+    """Write policy, preferences and reward: each of them, although another one fails.
+
+    Raises:
+        Exception: The first error of a part, or of the disk.
+    """
     checkpoint = run.folder("checkpoints/final")
-    parts.agent.save(checkpoint / "policy")
+
+    def keep_policy() -> None:
+        with contact.raised_by(contact.AGENT, parts.agent):
+            parts.agent.save(checkpoint / "policy")
+
+    def keep_preferences() -> None:
+        if history.preferences is not None:
+            save_preferences(run.folder("preferences") / "preferences", history.preferences)
+
+    def keep_reward() -> None:
+        if history.fit is not None:
+            card = {"reward": cfg.reward, "cfg": asdict(cast(Any, cfg.reward_cfg))}
+            with contact.raised_by(contact.LEARNER, parts.learner):
+                weights = parts.learner.weights()
+            save_weights(checkpoint / "reward", weights, card)
+
+    errors: list[Exception] = []
+    for work in (keep_policy, keep_preferences, keep_reward):
+        try:
+            with writing(checkpoint):
+                work()
+        except Exception as error:
+            errors.append(error)
+    if errors:
+        raise errors[0]
+
+
+def keep_result(cfg: TrainCfg, parts: Parts, run: RunFolder, outcome: Outcome) -> None:
+    """Write the result of a run."""
     counts = {"num_asked": parts.budget.num_asked, "num_answered": parts.budget.num_answered, "steps": outcome.steps}
     names = {"env": cfg.env, "rater": cfg.rater, "agent": cfg.agent}
     metadata = parts.env.metadata
     task = {name: metadata[name] for name in ("task_description", "metric") if name in metadata}
     write_result(run, outcome, counts=counts, names=names, seed=cfg.seed, task=task)
-    if outcome.preferences is not None:
-        save_preferences(run.folder("preferences") / "preferences", outcome.preferences)
-    if outcome.fit is not None:
-        card = {"reward": cfg.reward, "cfg": asdict(cast(Any, cfg.reward_cfg))}
-        save_weights(checkpoint / "reward", parts.learner.weights(), card)
-        fit = outcome.fit
-        held_out = {"probability": fit.probability.numpy().tolist(), "choice": fit.choice.numpy().tolist()}
-        run.write_json("report/held_out.json", held_out)
-        if (pairs := reward_scatter(parts)) is not None:
-            run.write_json("report/reward_scatter.json", pairs)
-    keep_episode(parts, run, has_reward=outcome.fit is not None)
+
+
+def keep_fit(parts: Parts, run: RunFolder, fit: FitReport) -> None:
+    """Write how well the reward predicts held-out answers, and its scatter against the task reward."""
+    held_out = {"probability": fit.probability.numpy().tolist(), "choice": fit.choice.numpy().tolist()}
+    run.write_json("report/held_out.json", held_out)
+    if (pairs := reward_scatter(parts)) is not None:
+        run.write_json("report/reward_scatter.json", pairs)
 
 
 def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]] | None:

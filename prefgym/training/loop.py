@@ -1,5 +1,6 @@
 """The training loop: advance a source of data to its end, and call callbacks."""
 
+import sys
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -8,7 +9,7 @@ from typing import Any, Protocol
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
-from prefgym.common.finite import NotFiniteError
+from prefgym.common.signals import Terminated, held_back
 from prefgym.common.states import State
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
@@ -18,13 +19,13 @@ from prefgym.evaluation.evaluate import Evaluation, evaluate, metric_of
 from prefgym.rl.base import StopTraining
 from prefgym.runs.checkpoints import Checkpoints, Shard, Which
 from prefgym.runs.folder import RunFolder
-from prefgym.sim.pool import SimulationError
 from prefgym.sim.source import EnvSource
 from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.parts import Advance, Metrics, Parts
 from prefgym.training.progress import Progress
 from prefgym.training.sources import OnlineSource
+from prefgym.training.stop import Stop, how_to_go_on
 
 
 class SavedPolicy(Policy, Protocol):
@@ -108,14 +109,21 @@ class Outcome:
 
     steps: int
     """Environment steps, or updates."""
-    evaluation: Evaluation
-    """Evaluation of the last policy."""
-    interrupted: bool = False
-    """Whether Ctrl-C ended the training before its last step."""
+    evaluation: Evaluation | None
+    """Evaluation of the last policy; None if it failed, or was skipped."""
+    stop: Stop | None = None
+    """What ended the training before its last step; None if nothing did."""
+    is_kept: bool = True
+    """Whether what was learned could be written."""
     preferences: Preferences | None = None
     """All answers since the run began."""
     fit: FitReport | None = None
     """Report of the last fit of the reward."""
+
+    @property
+    def interrupted(self) -> bool:
+        """Return whether something ended the training before its last step."""
+        return self.stop is not None
 
 
 class Loop:
@@ -135,7 +143,7 @@ class Loop:
         self.checkpoints = Checkpoints(run.path / "checkpoints")
         self.is_running = False
         """Whether the training is between its first and its last step."""
-        self._stops = False
+        self._stops = self._is_evaluating = False
         self._steps_before = 0
         self._measured_at: int | None = None  # the step of the last evaluation, once it is in the metrics
         self._saved_at: int | None = None
@@ -160,41 +168,75 @@ class Loop:
         """Return whether the latest advance reached or passed a multiple of `every` steps."""
         return self._steps_before // every < self.steps // every
 
-    def train(self, resume_from: Which | None = None) -> Outcome:
-        """Train to the end, or until Ctrl-C, and evaluate the last policy.
+    def train(self, resume_from: Which | None = None, keep: Callable[[], None] = lambda: None) -> Outcome:
+        """Train to the end, or until Ctrl-C, a signal or an error, and evaluate the last policy.
 
         Args:
             resume_from: Checkpoint of the run folder to resume from; None starts from the beginning.
+            keep: Writes what was learned; called before the last evaluation.
 
         Raises:
-            UserError: If no query could be sampled, a value was NaN or infinite, or the checkpoint is damaged.
+            UserError: If the checkpoint or the initial preferences are damaged, or no query could be sampled.
         """
-        interrupted = False
         try:
-            try:
-                if resume_from is None:
-                    self.begin()
-                else:
-                    self.resume(resume_from)
-                self.run_to_end()
-            except KeyboardInterrupt:
-                interrupted = True
+            if resume_from is None:
+                self.begin()
+            else:
+                self.resume(resume_from)
+            stop = self._until_stopped(self.run_to_end)
             self.is_running = False
-            evaluation = self.evaluate(self.cfg.eval.final_episodes)
+            if stop is None and not self._stops:
+                self.source.finish()
+            with held_back():
+                unkept = self._until_stopped(keep)
+            evaluation, stop = self._evaluate_last(stop or unkept)
+        except BaseException as error:
+            self._call_at_end()
+            if isinstance(error, KeyboardInterrupt):
+                print(how_to_go_on(self.run.path, self.cfg.command, self.source.stateless()), file=sys.stderr)
+            raise
+        stop = self._until_stopped(self._call_at_end, stop)
+        return Outcome(steps=self.steps, evaluation=evaluation, stop=stop, is_kept=unkept is None)
+
+    def _until_stopped(self, work: Callable[[], None], before: Stop | None = None) -> Stop | None:
+        """Do some work; return what stopped it, or what had stopped the training before."""
+        try:
+            work()
+        except KeyboardInterrupt as error:
+            stop = Stop.by_signal(error)
+        except (Exception, SystemExit) as error:  # whatever others raise: what was learned is kept
+            cfg, place = self.cfg, self.source.place
+            stop = Stop.by_error(error, self.run, env=cfg.env, steps=self.steps, place=place, device=cfg.device)
+        else:
+            return before
+        if before is not None:  # one thing leads to another, and the first is the reason
+            print(f"then {stop.reason}", file=sys.stderr)
+        return before or stop
+
+    def _evaluate_last(self, stop: Stop | None) -> tuple[Evaluation | None, Stop | None]:
+        """Evaluate the last policy, unless an evaluation was what stopped, or the process has to end soon."""
+        if stop is not None and (self._is_evaluating or isinstance(stop.cause, Terminated)):
+            return None, stop
+        if stop is not None and isinstance(stop.cause, KeyboardInterrupt):
+            episodes = self.cfg.eval.final_episodes
+            print(f"interrupted: evaluating the policy over {episodes} episodes; Ctrl-C skips this", file=sys.stderr)
+        evaluations: list[Evaluation] = []
+
+        def work() -> None:
+            evaluations.append(self._measure(self.cfg.eval.final_episodes))
+            self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluations[0]))
             if self._measured_at != self.steps:
-                self.run.log(self.steps, evaluation.metrics())
-            if not interrupted and self.cfg.checkpoint.keep_final:
+                self.run.log(self.steps, evaluations[0].metrics())
+            if stop is None and self.cfg.checkpoint.keep_final:
                 self._measured_at = self.steps
                 if self._saved_at != self.steps:
                     self.save()
-            return Outcome(steps=self.steps, evaluation=evaluation, interrupted=interrupted)
-        except NotFiniteError as error:
-            folder = self.run.dump(error, self.steps)
-            raise UserError(f"{error}, {self.source.place}; see {folder}.") from error
-        except SimulationError as error:
-            raise UserError(f"{error}, {self.source.place}.") from error
-        finally:
-            self._call("on_end", lambda callback: callback.on_end(self))
+
+        stop = self._until_stopped(work, stop)
+        return next(iter(evaluations), None), stop
+
+    def _call_at_end(self) -> None:
+        self._call("on_end", lambda callback: callback.on_end(self))
 
     def begin(self) -> None:
         """Start from the beginning."""
@@ -207,8 +249,6 @@ class Loop:
         self._call("on_start", lambda callback: callback.on_start(self))
         while self.steps < self.total and not self._stops:
             self.advance()
-        if not self._stops:
-            self.source.finish()
 
     def advance(self) -> None:
         """Advance the source once, and call `on_session` and `on_step`."""
@@ -226,16 +266,22 @@ class Loop:
                 call(callback)
             except StopTraining:
                 self._stops = True
-            except Exception as error:
+            except (Exception, SystemExit) as error:
                 error.add_note(f"raised in {hook} of the callback {type(callback).__name__}")
                 raise
 
     def evaluate(self, episodes: int) -> Evaluation:
         """Measure the true return of the present policy, and call `on_evaluation`."""
+        evaluation = self._measure(episodes)
+        self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluation))
+        return evaluation
+
+    def _measure(self, episodes: int) -> Evaluation:
+        self._is_evaluating = True
         if episodes not in self._eval_envs:
             self._eval_envs[episodes] = make_evaluation_env(self.source.env_source, episodes, self.cfg.num_threads)
         evaluation = evaluate(self.agent, self._eval_envs[episodes])
-        self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluation))
+        self._is_evaluating = False
         return evaluation
 
     def save(self) -> None:
@@ -256,7 +302,7 @@ class Loop:
             UserError: If a part has no state, or the checkpoint is damaged.
         """
         if names := self.source.stateless():
-            raise UserError(f"{self.run.path} cannot be resumed: these parts have no state_dict(): {', '.join(names)}.")
+            raise UserError(f"{self.run.path}: {how_to_go_on(self.run.path, (), names)}.")
         loaded = self.checkpoints.load(which)
         if loaded is None:
             self.run.rewind({}, 0)
@@ -275,8 +321,9 @@ def train(
     run: RunFolder,
     resume_from: Which | None = None,
     callbacks: Sequence[Callback] = (),
+    keep: Callable[[OnlineSource], None] = lambda source: None,
 ) -> Outcome:
-    """Train an agent in environments to the end, or until Ctrl-C.
+    """Train an agent in environments to the end, or until Ctrl-C, a signal or an error.
 
     Args:
         cfg: Resolved configuration.
@@ -284,13 +331,14 @@ def train(
         run: Run folder.
         resume_from: Checkpoint of the run folder to resume from; None starts from the beginning.
         callbacks: Called after the standard callbacks.
+        keep: Writes what was learned; called before the last evaluation.
 
     Raises:
-        UserError: If no query could be sampled, a value was NaN or infinite, or the checkpoint is damaged.
+        UserError: If the checkpoint or the initial preferences are damaged.
     """
     source = OnlineSource(cfg, parts, run)
     budget = None if cfg.rater == "none" else cfg.budget
     progress = Progress(cfg.env, cfg.steps, budget=budget, metric=metric_of(parts.env))
     standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
-    outcome = Loop(cfg, source, run, [*standard, *callbacks]).train(resume_from)
+    outcome = Loop(cfg, source, run, [*standard, *callbacks]).train(resume_from, lambda: keep(source))
     return replace(outcome, preferences=source.history.preferences, fit=source.history.fit)

@@ -11,6 +11,8 @@ from gymnasium.vector import VectorEnv
 from prefgym.common.errors import UserError
 from prefgym.common.files import digest, writing
 from prefgym.common.registry import registry_of
+from prefgym.common.signals import terminable
+from prefgym.core import contact
 from prefgym.core.context import AgentContext
 from prefgym.core.protocols import Agent
 from prefgym.data.feedback import read_feedback, read_manifest
@@ -20,14 +22,14 @@ from prefgym.evaluation.evaluate import metric_of
 from prefgym.rl.offline import OfflineAgent, OfflineData
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import RunFolder
-from prefgym.runs.manifest import write_manifest
 from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.checks import check_device
 from prefgym.training.config import OfflineCfg
 from prefgym.training.ended import Ended
+from prefgym.training.ending import say_stopped, seal
 from prefgym.training.envs import source_of
 from prefgym.training.history import initial_folder
-from prefgym.training.loop import Loop
+from prefgym.training.loop import Loop, Outcome
 from prefgym.training.online import copy_initial_preferences, threads
 from prefgym.training.progress import Progress
 from prefgym.training.results import write_result
@@ -52,27 +54,40 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
     with threads(cfg.num_threads):
         check_device(cfg.device)
         data, env = read_data(cfg, resumed=is_resumed), make_evaluation_env(source_of(cfg), 1, 1)
-        agent, seal = make_agent(cfg, data, env), seal_of(cfg)
+        agent, seals = make_agent(cfg, data, env), sums_of(cfg)
         if not is_resumed:
             warn_of_other_envs(cfg)
             if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
                 sources = "learns from --dataset, and not from --preferences beside it"
                 print(f"agent {cfg.agent!r} {sources}", file=sys.stderr)
         prepare = partial(copy_initial_preferences, cfg.preferences)
-        with closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
+        with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             progress = Progress(cfg.env, cfg.updates, metric=metric_of(env), unit="updates")
             standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
-            loop = Loop(cfg, OfflineSource(cfg, agent, seal), folder, [*standard, *callbacks])
-            outcome = loop.train(resume_from)
-            with writing(folder.path):
-                agent.save(folder.folder("checkpoints/final") / "policy")
-                names = {"env": cfg.env, "agent": cfg.agent}
-                write_result(folder, outcome, counts={"updates": outcome.steps}, names=names, seed=cfg.seed)
-            print(f"{outcome.evaluation.in_words(0)} after {outcome.steps:,} updates; see {folder.path}")
-        write_manifest(folder.path)  # from here on the run has finished, and needs no earlier checkpoints
-    if not outcome.interrupted:
-        loop.checkpoints.finish(keep=cfg.checkpoint.keep_final)
+            loop = Loop(cfg, OfflineSource(cfg, agent, seals), folder, [*standard, *callbacks])
+            outcome = loop.train(resume_from, lambda: keep_policy(agent, folder))
+            counts, names = {"updates": outcome.steps}, {"env": cfg.env, "agent": cfg.agent}
+            outcome = seal(
+                folder, outcome, lambda: write_result(folder, outcome, counts=counts, names=names, seed=cfg.seed)
+            )
+            result = "not evaluated" if outcome.evaluation is None else outcome.evaluation.in_words(0)
+            print(f"{result} after {outcome.steps:,} updates; see {folder.path}")
+            say_stopped(folder, outcome, ())
+            if not outcome.interrupted:
+                loop.checkpoints.finish(keep=cfg.checkpoint.keep_final)
     return Ended(path=folder.path, agent=cast(Agent, agent))
+
+
+def keep_policy(agent: OfflineAgent, folder: RunFolder) -> None:
+    """Write the policy."""
+    with writing(folder.path), contact.raised_by(contact.AGENT, agent):
+        agent.save(folder.folder("checkpoints/final") / "policy")
+
+
+def keep_result(cfg: OfflineCfg, folder: RunFolder, outcome: Outcome) -> None:
+    """Write the result."""
+    counts, names = {"updates": outcome.steps}, {"env": cfg.env, "agent": cfg.agent}
+    write_result(folder, outcome, counts=counts, names=names, seed=cfg.seed)
 
 
 def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
@@ -129,7 +144,7 @@ def make_agent(
         raise UserError(f"agent {cfg.agent!r} cannot learn from these data: {str(error).rstrip('.')}.") from error
 
 
-def seal_of(cfg: OfflineCfg) -> dict[str, str]:
+def sums_of(cfg: OfflineCfg) -> dict[str, str]:
     """Return the checksums of the files of the dataset; empty without a dataset."""
     if cfg.dataset is None:
         return {}

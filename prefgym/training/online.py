@@ -12,8 +12,8 @@ import torch
 
 from prefgym import rewards, samplers
 from prefgym.common.errors import UserError
-from prefgym.common.files import writing
 from prefgym.common.registry import registry_of
+from prefgym.common.signals import terminable
 from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import AgentContext, LearnerContext, SamplerContext
@@ -23,7 +23,6 @@ from prefgym.data.feedback import copy_feedback
 from prefgym.raters.immediate import as_rater
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder
-from prefgym.runs.manifest import write_manifest
 from prefgym.training.budget import Budget, Schedule
 from prefgym.training.callbacks import Callback
 from prefgym.training.checks import (
@@ -36,13 +35,15 @@ from prefgym.training.checks import (
 )
 from prefgym.training.config import TrainCfg
 from prefgym.training.ended import Ended
+from prefgym.training.ending import add_report, attempt, say_stopped, seal
 from prefgym.training.envs import make_training_env, source_of
 from prefgym.training.history import INITIAL_PREFERENCES
-from prefgym.training.keep import keep
-from prefgym.training.loop import train
+from prefgym.training.keep import keep_episode, keep_fit, keep_learned, keep_result
+from prefgym.training.loop import Outcome, train
 from prefgym.training.parts import Parts, stateless
 from prefgym.training.raters import make_rater
 from prefgym.training.resolve import Objects
+from prefgym.training.stop import is_out_of_memory, memory_sentence
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
@@ -76,26 +77,16 @@ def train_online(
             why = "it has no checkpoints, since these parts have no state_dict()"
             print(f"this run cannot be resumed: {why}: {', '.join(names)}", file=sys.stderr)
         is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
-        with closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
-            with enough_memory(cfg.device):
-                outcome = train(cfg, parts, folder, resume_from, callbacks)
-            with writing(folder.path):
-                keep(cfg, parts, folder, outcome)
-            spent = f"{outcome.steps:,} steps and {parts.budget.num_asked} queries"
-            print(f"{outcome.evaluation.in_words(0)} after {spent}; see {folder.path}")
-            if parts.rater is not None and parts.budget.left and not outcome.interrupted:
-                print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
-            if cfg.report and not outcome.interrupted:
-                from prefgym.report.collect import write_run_report  # plots and videos take long to import
-
-                print(f"report: {write_run_report(folder.path, parts.source, 'finished')}")
-        write_manifest(folder.path)  # from here on the run has finished, and needs no earlier checkpoints
-    if outcome.interrupted:
-        print("interrupted: what was learned so far is saved", file=sys.stderr)
-    else:
-        Checkpoints(folder.path / "checkpoints").finish(
-            keep=cfg.checkpoint.keep_final, horizon=sampled_from(cfg, parts)
-        )
+        with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
+            keep = partial(keep_learned, cfg, parts, folder)
+            outcome = train(cfg, parts, folder, resume_from, callbacks, lambda source: keep(source.history))
+            outcome = seal(folder, outcome, lambda: keep_result(cfg, parts, folder, outcome))
+            say_result(cfg, parts, folder, outcome)
+            say_stopped(folder, outcome, stateless(parts))
+            if not outcome.interrupted:
+                horizon = sampled_from(cfg, parts)
+                Checkpoints(folder.path / "checkpoints").finish(keep=cfg.checkpoint.keep_final, horizon=horizon)
+                show(cfg, parts, folder, outcome)
     learner = parts.learner if outcome.fit is not None else None
     return Ended(path=folder.path, agent=parts.agent, learner=learner)
 
@@ -106,6 +97,27 @@ def sampled_from(cfg: TrainCfg, parts: Parts) -> int:
     if recorder is None or Capability.JUDGED in capabilities_of(parts.learner):
         return 0 if recorder is None else recorder.horizon
     return recorder.horizon_of(getattr(cfg.sampler_cfg, "recent_steps", None), cfg.sampling.segment_length)
+
+
+def say_result(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome) -> None:
+    """Print the true return of the last policy, and what it took."""
+    result = "not evaluated" if outcome.evaluation is None else outcome.evaluation.in_words(0)
+    print(f"{result} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {folder.path}")
+    if parts.rater is not None and parts.budget.left and not outcome.interrupted:
+        print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
+
+
+def show(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome) -> None:
+    """Record an episode, and write the report; a run is whole without them."""
+    fit = outcome.fit
+    if fit is not None:
+        attempt("statistics of the reward", lambda: keep_fit(parts, folder, fit))
+    attempt("film", lambda: keep_episode(parts, folder, has_reward=fit is not None))
+    if cfg.report:
+        from prefgym.report.collect import write_run_report  # plots and videos take long to import
+
+        attempt("report", lambda: print(f"report: {write_run_report(folder.path, parts.source, 'finished')}"))
+    add_report(folder)
 
 
 @contextmanager
@@ -128,11 +140,10 @@ def enough_memory(device: str) -> Generator[None]:
     """
     try:
         yield
-    except RuntimeError as error:  # torch and Warp raise no narrower type
-        if not any(words in str(error) for words in ("out of memory", "can't allocate memory", "Failed to allocate")):
+    except RuntimeError as error:
+        if not is_out_of_memory(error):
             raise
-        flags = "lower --agent.num-envs or --recorder.capacity-bytes"
-        raise UserError(f"the memory of {device} does not suffice: {flags}.") from error
+        raise UserError(f"{memory_sentence(device)}.") from error
 
 
 def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:

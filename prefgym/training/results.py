@@ -16,7 +16,7 @@ def write_result(
     seed: int,
     task: Mapping[str, str] | None = None,
 ) -> None:
-    """Write `result.json`.
+    """Write `result.json`; of a policy that was not evaluated, numbers are null.
 
     Args:
         run: Run folder.
@@ -28,13 +28,14 @@ def write_result(
     """
     evaluation = outcome.evaluation
     result = {
-        "final_return_mean": evaluation.mean,
-        "final_return_std": evaluation.std,
-        "returns": evaluation.returns,
-        "episode_lengths": evaluation.lengths,
-        "success_rate": evaluation.success_rate,
+        "final_return_mean": evaluation and evaluation.mean,
+        "final_return_std": evaluation and evaluation.std,
+        "returns": evaluation.returns if evaluation else (),
+        "episode_lengths": evaluation.lengths if evaluation else (),
+        "success_rate": evaluation and evaluation.success_rate,
         **counts,
         "interrupted": outcome.interrupted,
+        "reason": outcome.stop and outcome.stop.reason,
         "wall_time_s": run.wall_time_s,
         **names,
         "seed": seed,

@@ -1,5 +1,6 @@
 """A run as its user sees it: result, policy, reward, preferences, metrics and report."""
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -31,7 +32,8 @@ class Result:
     """The result of a run."""
 
     mean_return: float
-    """Mean true return of the last policy over the final episodes; of a task without a reward, its mean metric."""
+    """Mean true return of the last policy over the final episodes; of a task without a reward, its mean metric; NaN if
+    an interrupted run was not evaluated."""
     std_return: float
     """Standard deviation over these episodes."""
     returns: tuple[float, ...]
@@ -49,7 +51,9 @@ class Result:
     wall_time_s: float
     """Seconds from the first step to the last evaluation."""
     interrupted: bool
-    """Whether Ctrl-C ended the run before its last step."""
+    """Whether Ctrl-C, a signal or an error ended the run before its last step."""
+    reason: str | None
+    """What ended the run before its last step, in words; None if nothing did."""
 
 
 class Run:
@@ -94,8 +98,8 @@ class Run:
             raise UserError(f"{self.path} has no result yet.")
         facts = read_json(file)
         return Result(
-            mean_return=facts["final_return_mean"],
-            std_return=facts["final_return_std"],
+            mean_return=math.nan if facts["final_return_mean"] is None else facts["final_return_mean"],
+            std_return=math.nan if facts["final_return_std"] is None else facts["final_return_std"],
             returns=tuple(facts["returns"]),
             episode_lengths=tuple(facts["episode_lengths"]),
             success_rate=facts.get("success_rate"),
@@ -104,6 +108,7 @@ class Run:
             num_answered=facts.get("num_answered", 0),
             wall_time_s=facts["wall_time_s"],
             interrupted=facts["interrupted"],
+            reason=facts.get("reason"),
         )
 
     @property

@@ -12,8 +12,8 @@ import pytest
 from tiny import tiny_cfg, tiny_ppo, tiny_reward, tiny_sampler
 
 from prefgym.agents.bc import BC, BCCfg
-from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
+from prefgym.common.signals import Terminated
 from prefgym.common.states import State
 from prefgym.core.protocols import Array, PolicyState
 from prefgym.evaluation.envs import make_evaluation_env
@@ -32,6 +32,7 @@ from prefgym.training.loop import Loop, SavedPolicy, train
 from prefgym.training.online import build
 from prefgym.training.parts import Advance, Metrics
 from prefgym.training.sources import OfflineSource
+from prefgym.training.stop import Stop
 
 SETTINGS: dict[str, Any] = {
     **{"steps": 400, "budget": 6, "checkpoint": CheckpointCfg(every=100)},
@@ -155,13 +156,20 @@ def cfg(tmp_path: Path) -> TrainCfg:
 
 
 @pytest.fixture
-def count(cfg: TrainCfg) -> Callable[..., list[dict[str, float]]]:
+def stops() -> list[Stop | None]:
+    """Collect what stopped the driver."""
+    return []
+
+
+@pytest.fixture
+def count(cfg: TrainCfg, stops: list[Stop | None]) -> Callable[..., list[dict[str, float]]]:
     """Make what runs the driver on a counter, and returns the lines that were logged."""
 
     def counting(*callbacks: Callback, resume: bool = False) -> list[dict[str, float]]:
         with closing(RunFolder(cfg, resume=resume)) as run:
             standard = standard_callbacks(cfg.eval, cfg.checkpoint, Callback())
-            Loop(cfg, Counter(), run, [*standard, *callbacks]).train("latest" if resume else None)
+            outcome = Loop(cfg, Counter(), run, [*standard, *callbacks]).train("latest" if resume else None)
+        stops.extend([outcome.stop] * outcome.interrupted)
         return [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
 
     return counting
@@ -199,27 +207,36 @@ def test_stop_training_ends_the_run_in_order(count: Count, hook: str) -> None:
     assert [line["time/total_timesteps"] for line in lines] == [0, 2, 4, 4]
 
 
-def test_an_error_of_a_callback_names_it(count: Count) -> None:
-    """It is not caught, and others come to their end."""
-    other = Diary()
-    with pytest.raises(ZeroDivisionError) as told:
-        count(Diary(ZeroDivisionError("mine")), other)
-    assert told.value.__notes__ == ["raised in on_step of the callback Diary"]
-    assert other.hooks[-1] == ("on_end", 4)
+def test_an_error_of_a_callback_names_it(count: Count, cfg: TrainCfg, stops: list[Stop]) -> None:
+    """What was learned is evaluated, others come to their end, and the traceback is in the folder."""
+    error, other = ZeroDivisionError("mine"), Diary()
+    count(Diary(error), other)
+    assert cfg.out is not None
+    trace = cfg.out / "error.txt"
+    (stop,) = stops
+    assert stop.cause is error
+    assert stop.reason == f"the callback Diary raised ZeroDivisionError: mine, while counting; see {trace}"
+    assert "raised in on_step of the callback Diary" in trace.read_text()
+    assert other.hooks[-2:] == [("on_evaluation", 4), ("on_end", 4)]
 
 
-def test_what_is_not_finite_is_written_beside_the_run(count: Count, cfg: TrainCfg) -> None:
-    bad = NotFiniteError("the sum", {"values": np.array([np.nan])})
-    with pytest.raises(UserError, match=r"^the sum is not finite, while counting; see"):
-        count(Diary(bad))
+@pytest.mark.parametrize("hook", ["on_evaluation", "on_end"])
+def test_an_error_after_the_last_step_is_kept_as_well(hook: str, count: Count, stops: list[Stop]) -> None:
+    count(Diary(SystemExit(1), hook, steps=10))
+    assert stops[0].reason.startswith("the callback Diary raised SystemExit: 1, while counting; see")
+
+
+def test_what_is_not_finite_is_written_beside_the_run(count: Count, cfg: TrainCfg, stops: list[Stop]) -> None:
+    count(Diary(NotFiniteError("the sum", {"values": np.array([np.nan])})))
     assert cfg.out is not None and (cfg.out / "dump" / "about.json").is_file()
+    assert stops[0].reason == f"the sum is not finite, while counting; see {cfg.out / 'dump'}"
 
 
-def test_a_counter_goes_on_where_it_was_stopped(count: Count) -> None:
+def test_a_counter_goes_on_where_it_was_stopped(count: Count, stops: list[Stop]) -> None:
     whole = Diary()
-    with pytest.raises(ZeroDivisionError):
-        count(Diary(ZeroDivisionError(), steps=6))
+    count(Diary(ZeroDivisionError(), steps=6))
     lines = count(whole, resume=True)
+    assert len(stops) == 1
     assert whole.hooks[:2] == [("on_start", 4), ("on_step", 6)]
     assert [line["time/total_timesteps"] for line in lines] == [0, 2, 4, 6, 8, 10, 10]
 
@@ -228,6 +245,22 @@ def test_ctrl_c_ends_in_an_evaluation(count: Count) -> None:
     diary = Diary(KeyboardInterrupt())
     count(diary)
     assert diary.hooks[-2:] == [("on_evaluation", 4), ("on_end", 4)]
+
+
+@pytest.mark.parametrize(("error", "reason"), [(KeyboardInterrupt(), "Ctrl-C"), (Terminated(15), "SIGTERM")])
+def test_an_interrupted_evaluation_is_not_made_again(
+    error: KeyboardInterrupt, reason: str, count: Count, stops: list[Stop], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nor the last one after SIGTERM, when there is little time left."""
+
+    def interrupted(*_: object) -> None:
+        raise error
+
+    diary = Diary()
+    monkeypatch.setattr("prefgym.training.loop.evaluate", interrupted)
+    count(diary)
+    assert diary.hooks[-2:] == [("on_session", 4), ("on_end", 4)]
+    assert [stop.reason for stop in stops] == [reason]
 
 
 def test_a_run_in_environments_calls_the_same_hooks(tmp_path: Path) -> None:
