@@ -32,6 +32,7 @@ from prefgym.nn.weights import load_weights, save_weights
 from prefgym.rl.files import config_from_json
 from prefgym.runs.config_file import check_import
 from prefgym.wrappers.sb3 import RecordingVecEnv, ReplayBuffer
+from prefgym.wrappers.sb3_learned import reward_on_policy
 from prefgym.wrappers.sb3_state import load_model_state, load_shared_generators, model_state, shared_generators
 
 
@@ -183,23 +184,12 @@ class Sb3Agent:
             model.train(self.cfg.num_steps // steps * per_round, model.batch_size)
         else:
             if not torch.equal(rollout.reward, self._collected):  # otherwise SB3 has this reward already
-                self._reward_on_policy(rollout)
+                reward_on_policy(model, rollout)
             model.train()
         logged = cast("dict[str, Any]", model.logger.name_to_value)
         metrics = {name: float(x) for name, x in logged.items() if not isinstance(x, str)}
         logged.clear()
         return metrics
-
-    def _reward_on_policy(self, rollout: Rollout) -> None:
-        model = self.model
-        with torch.no_grad():
-            final = rollout.next_obs.to(model.device).flatten(0, 1)
-            value = model.policy.predict_values(final).reshape(rollout.reward.shape).cpu()
-            last = model.policy.predict_values(torch.as_tensor(model._last_obs, device=model.device).float())
-        # time limits bootstrap: r_t + gamma V(s_(t+1))
-        rewards = rollout.reward + model.gamma * value * rollout.truncated
-        model.rollout_buffer.rewards[:] = rewards.numpy()
-        model.rollout_buffer.compute_returns_and_advantage(last_values=last, dones=model._last_episode_starts)
 
     # --- SB3's verbs -------------------------------------------------------------------------------------------------
 

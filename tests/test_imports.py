@@ -15,11 +15,11 @@ LADDER: tuple[tuple[str, ...], ...] = (
     ("core", "nn", "theory"),
     ("sim", "buffers", "samplers", "runs"),
     ("raters", "rewards"),
-    ("wrappers", "rl", "data", "sb3"),
+    ("wrappers", "rl", "data"),
     ("evaluation", "video"),
     ("report",),
     ("training",),
-    ("testing", "bench"),
+    ("testing", "bench", "sb3"),
     ("agents", "envs"),
     ("demos", "cli", "__main__"),
 )
@@ -27,7 +27,6 @@ LADDER: tuple[tuple[str, ...], ...] = (
 
 SAME_RUNG = {
     ("rl", "wrappers"),
-    ("sb3", "wrappers"),
     ("video", "evaluation"),
     ("cli", "demos"),
     ("__main__", "cli"),

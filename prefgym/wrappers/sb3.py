@@ -136,13 +136,18 @@ class RecordingVecEnv(VecEnv):
 
     def take(self) -> Rollout:
         """Return the steps since the last call. Shapes: (T, N, ...)."""
-        columns = [np.stack(column) for column in zip(*self._steps)]
-        self._steps = []
-        names = ("obs", "action", "executed", "next_obs", "reward")
-        floats = {name: torch.as_tensor(x, dtype=torch.float32) for name, x in zip(names, columns)}
-        terminated, truncated = (torch.as_tensor(x) for x in columns[5:])
-        zeros = torch.zeros_like(floats["reward"])  # SB3 keeps the log-probabilities itself
-        return Rollout(**floats, terminated=terminated, truncated=truncated, log_prob=zeros)
+        steps, self._steps = self._steps, []
+        return rollout_of(steps)
+
+
+def rollout_of(steps: Sequence[tuple[Array, ...]]) -> Rollout:
+    """Stack T steps with the columns of `Rollout` but the log-probabilities, which SB3 keeps itself."""
+    columns = [np.stack(column) for column in zip(*steps)]
+    names = ("obs", "action", "executed", "next_obs", "reward")
+    floats = {name: torch.as_tensor(x, dtype=torch.float32) for name, x in zip(names, columns)}
+    terminated, truncated = (torch.as_tensor(x) for x in columns[5:])
+    zeros = torch.zeros_like(floats["reward"])
+    return Rollout(**floats, terminated=terminated, truncated=truncated, log_prob=zeros)
 
 
 def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
@@ -185,25 +190,11 @@ class ReplayBuffer(buffers.ReplayBuffer):
         Raises:
             NotFiniteError: If a reward is NaN or infinite.
         """
-        rows_at_once = max(1, ROWS_AT_ONCE // self.n_envs)
-        for first in range(0, len(self), rows_at_once):
-            rows = slice(first, min(first + rows_at_once, len(self)))
-            self.rewards[rows] = learned_reward(learner, self.steps(rows).segments()).cpu().numpy()
+        relabel(self, learner)
 
     def steps(self, rows: slice) -> Batch:
         """Copy steps, with executed actions; SB3 stores them scaled to -1..1. Shapes: (T, N, ...)."""
-        space = cast(Any, self.action_space)  # pyright: ignore[reportUnknownMemberType]
-        # as BasePolicy.unscale_action has it, to the last bit
-        executed = space.low + 0.5 * (self.actions[rows] + 1.0) * (space.high - space.low)
-        terminated = self.dones[rows] * (1 - self.timeouts[rows])
-        return Batch(
-            obs=torch.as_tensor(self.observations[rows], dtype=torch.float32),
-            action=torch.as_tensor(executed, dtype=torch.float32),
-            next_obs=torch.as_tensor(self.next_observations[rows], dtype=torch.float32),
-            reward=torch.as_tensor(self.rewards[rows]),
-            terminated=torch.as_tensor(terminated),
-            truncated=torch.as_tensor(self.timeouts[rows]),
-        )
+        return steps_of(self, rows)
 
     def overwrite_latest_rewards(self, reward: Array) -> None:
         """Replace the reward of the latest steps. Shape: (T, N)."""
@@ -224,6 +215,34 @@ class ReplayBuffer(buffers.ReplayBuffer):
         for name, column in state["columns"].items():
             getattr(self, name)[: len(column)] = np.asarray(column)
         self.pos, self.full = state["pos"], state["full"]
+
+
+def relabel(buffer: buffers.ReplayBuffer, learner: Learner) -> None:
+    """Relabel every step in a replay buffer of SB3 with the current reward, also after it has wrapped.
+
+    Raises:
+        NotFiniteError: If a reward is NaN or infinite.
+    """
+    rows_at_once = max(1, ROWS_AT_ONCE // buffer.n_envs)
+    for first in range(0, buffer.size(), rows_at_once):
+        rows = slice(first, min(first + rows_at_once, buffer.size()))
+        buffer.rewards[rows] = learned_reward(learner, steps_of(buffer, rows).segments()).cpu().numpy()
+
+
+def steps_of(buffer: buffers.ReplayBuffer, rows: slice) -> Batch:
+    """Copy steps, with executed actions. Shapes: (T, N, ...)."""
+    space = cast(Any, buffer.action_space)  # pyright: ignore[reportUnknownMemberType]
+    # as BasePolicy.unscale_action has it, to the last bit
+    executed = space.low + 0.5 * (buffer.actions[rows] + 1.0) * (space.high - space.low)
+    terminated = buffer.dones[rows] * (1 - buffer.timeouts[rows])
+    return Batch(
+        obs=torch.as_tensor(buffer.observations[rows], dtype=torch.float32),
+        action=torch.as_tensor(executed, dtype=torch.float32),
+        next_obs=torch.as_tensor(buffer.next_observations[rows], dtype=torch.float32),
+        reward=torch.as_tensor(buffer.rewards[rows]),
+        terminated=torch.as_tensor(terminated),
+        truncated=torch.as_tensor(buffer.timeouts[rows]),
+    )
 
 
 def start_callbacks(agent: "Sb3Verbs", callback: Callbacks, progress_bar: bool, known: dict[str, Any]) -> BaseCallback:

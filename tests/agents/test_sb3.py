@@ -19,6 +19,7 @@ from prefgym.agents.sb3 import Sb3Agent, Sb3Cfg
 from prefgym.common.errors import UserError
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
+from prefgym.wrappers.sb3_learned import reward_on_policy
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
 
@@ -81,7 +82,7 @@ def test_what_is_rewarded_later_is_as_if_it_had_been_rewarded_at_once(make_env: 
     rollout = agent.collect(agent.env)
     other = Sb3Agent(CFGS["ppo"], make_env(), seed=3)
     same = other.collect(other.env)
-    agent._reward_on_policy(rollout)  # what SB3 has done already
+    reward_on_policy(agent.model, rollout)  # what SB3 has done already
     assert rollout.truncated.sum() == 8
     assert np.allclose(agent.model.rollout_buffer.returns, other.model.rollout_buffer.returns, atol=1e-6)
     agent.update(rollout.with_reward(2 * same.reward), 0.0)
