@@ -32,8 +32,8 @@ from prefgym.training.parts import Parts
 from prefgym.training.run import Run
 from prefgym.training.sources import OnlineSource
 
-NOT_READ = {"tensorboard", ".lock"}
-"""TensorBoard's files are for TensorBoard, and the lock is empty."""
+NOT_READ = {"tensorboard", ".lock", "asked"}
+"""TensorBoard's files are for TensorBoard, the lock is empty, and the checkpoint has the queries that were asked."""
 Read = Callable[[Path], dict[str, Any]]
 
 

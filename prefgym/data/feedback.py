@@ -27,6 +27,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, writing
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
+from prefgym.data.asked import recover
 from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
 from prefgym.runs.answer_log import Answer, AnswerLog, answers_of
 from prefgym.runs.manifest import read_sums, verify_in
@@ -54,7 +55,7 @@ def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Pr
     """Write the preferences of a run into a new folder, and return them.
 
     Args:
-        run: Run folder.
+        run: Run folder; also of a run that is running, or was killed.
         folder: New folder, which must not exist.
         card: Documentation of the answers.
         truth: Whether to include task reward, factors, physics states and images of the segments.
@@ -62,12 +63,14 @@ def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Pr
     Raises:
         UserError: If the run has no preferences, a file of it is damaged, or the folder cannot be written.
     """
-    if "preferences/preferences.json" not in read_sums(run):
-        raise UserError(f"{run} has no preferences: its rater answered no queries.")
-    verify_in(
-        run, *(f"preferences/{name}" for name in ("preferences.json", "preferences.safetensors", "answers.sqlite"))
-    )
-    preferences = load_preferences(run / "preferences" / "preferences")
+    if (run / "manifest.json").exists():
+        if "preferences/preferences.json" not in read_sums(run):
+            raise UserError(f"{run} has no preferences: its rater answered no queries.")
+        names = ("preferences.json", "preferences.safetensors", "answers.sqlite")
+        verify_in(run, *(f"preferences/{name}" for name in names))
+        preferences = load_preferences(run / "preferences" / "preferences")
+    else:  # it is running, or was killed
+        preferences = recover(run)
     preferences = preferences if truth else preferences.without_truth()
     write_feedback(folder, preferences, card, AnswerLog(run / "preferences" / "answers.sqlite").read())
     return preferences

@@ -87,11 +87,11 @@ def read_sums(run: Path) -> dict[str, str]:
 
 
 def write_manifest(path: Path) -> None:
-    """Write the manifest of a run folder: versions, and checksums of all files but checkpoints. To be called last.
+    """Write the manifest of a run folder: versions, and checksums of all files but checkpoints and queries.
 
     A run folder without a manifest has not finished.
     """
-    unlisted = [path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
+    unlisted = [path / "preferences" / "asked", path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
     files = sorted(
         file
         for file in path.rglob("*")

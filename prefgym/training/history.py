@@ -7,6 +7,8 @@ from prefgym.common.files import digest
 from prefgym.common.states import State
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
+from prefgym.core.queries import Queries
+from prefgym.data.asked import write_asked
 from prefgym.data.feedback import read_feedback
 from prefgym.data.tables import pack_preferences, unpack_preferences
 from prefgym.runs.answer_log import AnswerLog
@@ -66,6 +68,19 @@ class FeedbackHistory:
             folder = initial_folder(self.run)
             self.initial = read_feedback(folder).without_truth()
             self._initial_seal = digest(folder / "manifest.json")
+
+    def ask(self, queries: Queries, shown: Queries | None = None) -> Queries:
+        """Write queries to the run folder before the rater sees them, and count them.
+
+        Args:
+            queries: The queries.
+            shown: What is written of them; None for everything.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        write_asked(self.run, shown or queries)
+        return self.budget.ask(queries)
 
     def add(self, fresh: Preferences, steps: int) -> Metrics:
         """Log new answers, keep them, and return the counts of all answers so far.

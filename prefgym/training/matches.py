@@ -9,7 +9,6 @@ from torch import Tensor
 from prefgym.common.errors import UserError
 from prefgym.common.states import State
 from prefgym.core import contact
-from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import JudgedLearner
 from prefgym.core.queries import Queries
 from prefgym.core.relabel import win_rate_reward
@@ -77,10 +76,12 @@ class MatchFeedback:
             return {}
         options = self.recorder.segments(comparisons, num_steps).map(Tensor.cpu)
         queries = Queries.of(options, first_id=budget.num_asked, asked_at=steps)
-        contact.submit(self.rater, budget.ask(queries))
+        contact.submit(self.rater, self.history.ask(queries, shown=without_pictures(queries)))
         answers = contact.collect(self.rater, budget.num_asked)
         fresh = budget.receive(answers) if answers else None
-        metrics = {} if fresh is None else self.history.add(without_pictures(fresh), steps)
+        metrics = (
+            {} if fresh is None else self.history.add(replace(fresh, queries=without_pictures(fresh.queries)), steps)
+        )
         if fresh is None or len(fresh) < len(options):
             raise UserError(f"--reward {self.cfg.reward} needs a rater that answers at once, unlike {self.cfg.rater}.")
         self.learner.record_outcomes(fresh[fresh.query_id.argsort()].answers)
@@ -94,7 +95,6 @@ class MatchFeedback:
         """Restore nothing."""
 
 
-def without_pictures(preferences: Preferences) -> Preferences:
+def without_pictures(queries: Queries) -> Queries:
     """Drop physics states and pictures, since a run has thousands of matches, and reports show few queries."""
-    queries = preferences.queries
-    return replace(preferences, queries=replace(queries, options=replace(queries.options, state=None, frames=None)))
+    return replace(queries, options=replace(queries.options, state=None, frames=None))

@@ -19,6 +19,7 @@ from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import AgentContext, LearnerContext, SamplerContext
 from prefgym.core.protocols import Agent, Rater
 from prefgym.core.segments import Segments
+from prefgym.data.asked import remove_asked
 from prefgym.data.feedback import copy_feedback
 from prefgym.raters.immediate import as_rater
 from prefgym.runs.checkpoints import Checkpoints, Which
@@ -84,6 +85,8 @@ def train_online(
             say_result(cfg, parts, folder, outcome)
             say_stopped(folder, outcome, stateless(parts))
             if not outcome.interrupted:
+                if outcome.preferences is not None:
+                    remove_asked(folder.path, outcome.preferences)
                 horizon = sampled_from(cfg, parts)
                 Checkpoints(folder.path / "checkpoints").finish(keep=cfg.checkpoint.keep_final, horizon=horizon)
                 show(cfg, parts, folder, outcome)

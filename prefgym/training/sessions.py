@@ -68,7 +68,7 @@ class SessionFeedback:
         parts.schedule.mark_done(steps)
         parts.shown_so_far.append(options.without_truth())
         queries = Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)
-        contact.submit(self.rater, parts.budget.ask(queries))
+        contact.submit(self.rater, self.history.ask(queries))
 
     def receive(self, steps: int) -> Metrics:
         """Collect answers, and fit the learner if any arrived; return their metrics."""
