@@ -156,6 +156,40 @@ def test_what_can_be_kept_is_kept_if_a_part_cannot_be_saved() -> None:
     assert len(prefgym.Run("run").preferences or ()) == 10
 
 
+def test_an_environment_without_an_end(capsys: pytest.CaptureFixture[str]) -> None:
+    """It is said beforehand after how many steps an evaluated episode is cut; film, demos and evaluation end."""
+    endless = (*ROBOT, "length=0", "--eval.episodes", "1")
+    code, _, error = run(capsys, *endless, "--out", "run", "--agent.num-envs", "1")
+    assert code == 0, error
+    said = "mishaps:Robot declares no limit of steps: an episode that is evaluated is cut after 1000 steps, or after "
+    assert f"{said}--eval.max-episode-steps N\n" in error
+    assert result_of()["episode_lengths"] == [1000, 1000]
+    assert Path("run/report.html").is_file()
+    code, _, error = run(capsys, *endless, "--out", "short", "--no-report", "--eval.max-episode-steps", "30")
+    assert code == 0 and "declares no limit" not in error
+    assert result_of("short")["episode_lengths"] == [30, 30]
+    code, _, error = run(capsys, "evaluate", "run", "--episodes", "1")
+    assert (code, error) == (0, said + "--max-episode-steps N\n")
+    assert run(capsys, "evaluate", "run", "--episodes", "1", "--video", "--max-episode-steps", "20")[0] == 0
+    demos = ("demos", "--env", "mishaps:Robot", "--env.kwargs", "length=0", "--policy", "run", "--episodes", "2")
+    code, output, error = run(capsys, *demos, "--dataset", "robot/endless-v0", "--out", ".", "--max-episode-steps", "9")
+    assert code == 0 and "2 episodes, 18 steps" in output, error
+
+
+def test_a_limit_of_ours_can_be_shortened(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(capsys, "train", *TINY, "--eval.max-episode-steps", "7", "--out", "run")[0] == 0
+    assert result_of()["episode_lengths"] == [7, 7]
+
+
+def test_a_film_that_fails_costs_no_run(capsys: pytest.CaptureFixture[str]) -> None:
+    """A renderer with a fourth channel, or none at all: the run has finished, and its report can be written again."""
+    code, _, error = run(capsys, *ROBOT, "alpha=true", "--out", "run")
+    assert code == 0 and "Traceback" not in error, error
+    assert activity_of(Path("run")).state == "finished"
+    assert Path("run/report.html").is_file()
+    assert run(capsys, "report", "run")[0] == 0
+
+
 TRAIN = """
 import os, signal, sys
 import prefgym

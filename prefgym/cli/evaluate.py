@@ -7,7 +7,7 @@ import tyro
 
 from prefgym.cli.parse import parse
 from prefgym.common.limits import Count, Seed, Threads, check
-from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.evaluation.envs import make_evaluation_env, say_limit, source_of_run
 from prefgym.evaluation.evaluate import FIRST_SEED, evaluate
 from prefgym.evaluation.experts import LEVELS, load_expert
 from prefgym.sim.source import EnvSource
@@ -24,6 +24,8 @@ class EvaluateArgs:
     """Episodes, each in an environment of its own."""
     seed: Seed = FIRST_SEED
     """Seed of the first episode; the next ones have the next seeds."""
+    max_episode_steps: Count | None = None
+    """Steps after which an episode is cut; default: the limit that the environment declares, or else 1000."""
     threads: Threads = 1
     """Threads of the simulation."""
     video: bool = False
@@ -44,6 +46,8 @@ def run(argv: list[str]) -> int:
     else:
         policy, source = load_policy(args.run), source_of_run(args.run)
         file = args.run / f"episode-{args.seed}.mp4"
+    say_limit(source, args.max_episode_steps, "--max-episode-steps")
+    source = source.limited(args.max_episode_steps)
     evaluation = evaluate(policy, make_evaluation_env(source, args.episodes, args.threads), args.seed)
     print(f"{evaluation.in_words(1)} over {args.episodes} episodes")
     if args.video:

@@ -25,7 +25,7 @@ from prefgym.common.limits import Count, NonNegative, Seed, Share, Threads, chec
 from prefgym.common.spaces import Spaces
 from prefgym.data.minari import dataset_folder, minari_module
 from prefgym.demos.policies import make_policies, noisy
-from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env, say_limit
 from prefgym.evaluation.evaluate import succeeded
 from prefgym.rl.policy_runner import Act
 from prefgym.sim.capabilities import has_task_reward, physics_of
@@ -59,6 +59,8 @@ class DemosCfg:
     """Standard deviation of Gaussian noise on every action, in the action's units; sums stay within bounds."""
     episodes: Count = 100
     """Episodes."""
+    max_episode_steps: Count | None = None
+    """Steps after which an episode is cut; default: the limit that the environment declares, or else 1000."""
     seed: Seed = 0
     """Seed of the first episode; the next ones have the next seeds. It also seeds policy and noise."""
     num_envs: Count = 16
@@ -111,7 +113,10 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
     """
     path = dataset_path(cfg.dataset, cfg.out)
     source = EnvSource.of(cfg.env, cfg.env_cfg)
-    env = make_evaluation_env(source, min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64)
+    say_limit(source, cfg.max_episode_steps, "--max-episode-steps")
+    env = make_evaluation_env(
+        source.limited(cfg.max_episode_steps), min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64
+    )
     with closing(env):
         if not has_task_reward(env):
             raise UserError(
@@ -127,6 +132,8 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         episodes = collect(noisy(act, cfg.noise, bounds, noise_seed), env, cfg.episodes, cfg.seed)
     statistics = summary(episodes)
     settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
+    if cfg.max_episode_steps is None:
+        del settings["max_episode_steps"]
     if "demonstrator" in cfg.policy:
         settings["quality"] = 1.0 if cfg.quality is None else cfg.quality
     card = {"version": prefgym.__version__, "command": shlex.join(command), **settings, **statistics}

@@ -1,5 +1,6 @@
 """Environments for the evaluation of policies, and those of a run folder."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import DamageError
 from prefgym.runs.config_file import read_config
-from prefgym.sim.source import EnvCfg, EnvSource
+from prefgym.sim.source import DEFAULT_LIMIT, EnvCfg, EnvSource
 
 
 def make_evaluation_env(
@@ -37,6 +38,19 @@ def make_evaluation_env(
     return EnvSource.of(env).make_vec(
         num_envs, reward="metric", seeding="parity", num_threads=num_threads, dtype=dtype, render_mode=render_mode
     )
+
+
+def say_limit(source: EnvSource, max_episode_steps: int | None, flag: str) -> None:
+    """Say after how many steps episodes are cut, if the environment declares no limit and nobody has set one.
+
+    Args:
+        source: Builder of the environments.
+        max_episode_steps: The limit that somebody has set.
+        flag: The flag that sets it.
+    """
+    if max_episode_steps is None and source.max_episode_steps is None:
+        cut = f"an episode that is evaluated is cut after {DEFAULT_LIMIT} steps, or after {flag} N"
+        print(f"{source.name} declares no limit of steps: {cut}", file=sys.stderr)
 
 
 def source_of_run(run: Path) -> EnvSource:

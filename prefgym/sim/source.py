@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from gymnasium.envs.registration import EnvSpec, load_env_creator
 from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.wrappers import TimeLimit
 
 from prefgym.common.errors import UserError
 from prefgym.common.modules import load_attribute, load_module, trust
@@ -25,6 +26,8 @@ from prefgym.sim.third_party import find, mend, vector_of, with_physics
 OURS = "prefgym.envs.registration:make_vector_env"
 """The vector entry point of the tasks that prefgym simulates itself."""
 SAME_STEP = AutoresetMode.SAME_STEP
+DEFAULT_LIMIT = 1000
+"""Steps of an episode that is evaluated, where the environment declares no limit."""
 Reward = Literal["task", "metric", "recorded", "learned"]
 MakeEnv = Callable[..., gym.Env[Any, Any]]
 
@@ -43,6 +46,8 @@ class EnvSource:
     """Keyword arguments and wrappers."""
     given: EnvSpec | MakeEnv | None = None
     """A specification or a function that Python passed in place of a name."""
+    longest: int | None = None
+    """Steps after which an episode is cut in any case; None for the time limit of the environment."""
 
     @classmethod
     def of(cls, env: "str | EnvSpec | MakeEnv | EnvSource", cfg: EnvCfg | None = None) -> "EnvSource":
@@ -117,6 +122,20 @@ class EnvSource:
                 limit = env.spec.max_episode_steps if env.spec else None
                 env.close()
         return limit if isinstance(limit, int) and limit > 0 else None
+
+    def limited(self, max_episode_steps: int | None = None) -> "EnvSource":
+        """Return a builder of environments whose episodes end.
+
+        Args:
+            max_episode_steps: Steps after which they are cut; None for the time limit, or 1000 where there is none.
+        """
+        if max_episode_steps is None:
+            return self if self.max_episode_steps is not None else replace(self, longest=DEFAULT_LIMIT)
+        if self.is_batched:
+            return replace(
+                self, cfg=replace(self.cfg, kwargs={**self.cfg.kwargs, "max_episode_steps": max_episode_steps})
+            )
+        return replace(self, longest=max_episode_steps)
 
     def check(self) -> None:
         """Look up the environment and its wrappers, without making them.
@@ -205,6 +224,8 @@ class EnvSource:
             env = gym.make(self.spec, disable_env_checker=True, **self._kwargs({**ours, **drawn}))
             for name in self.cfg.wrappers:
                 env = _wrapped(env, name)
+            if self.longest is not None:
+                env = TimeLimit(env, self.longest)
         return with_physics(env)
 
     def _kwargs(self, own: Mapping[str, Any]) -> dict[str, Any]:

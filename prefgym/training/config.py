@@ -48,6 +48,8 @@ class EvalCfg:
     """Episodes of each evaluation before the last."""
     final_episodes: Count = 20
     """Episodes of the last evaluation, which is the result of the run."""
+    max_episode_steps: Count | None = None
+    """Steps after which an evaluated episode is cut; default: the limit that the environment declares, or else 1000."""
     keep: bool = False
     """Whether the policy of each evaluation is kept in `policies/`."""
 

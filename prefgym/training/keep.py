@@ -90,14 +90,15 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
     return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
 
 
-def keep_episode(parts: Parts, run: RunFolder, has_reward: bool) -> None:
+def keep_episode(cfg: TrainCfg, parts: Parts, run: RunFolder, has_reward: bool) -> None:
     """Record one episode of the last policy for its video."""
     from prefgym.video.clips import save_clip
     from prefgym.video.film import fps_of, rendered_clip, rendering_env
 
-    env = make_evaluation_env(parts.source, 1, 1)
+    source = parts.source.limited(cfg.eval.max_episode_steps)
+    env = make_evaluation_env(source, 1, 1)
     if physics_of(env) is None:
-        env = rendering_env(parts.source) or env
+        env = rendering_env(source) or env
     episode = record_episode(parts.agent, env)
     if has_reward:
         num_steps = len(episode["reward"])

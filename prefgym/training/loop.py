@@ -279,7 +279,8 @@ class Loop:
     def _measure(self, episodes: int) -> Evaluation:
         self._is_evaluating = True
         if episodes not in self._eval_envs:
-            self._eval_envs[episodes] = make_evaluation_env(self.source.env_source, episodes, self.cfg.num_threads)
+            source = self.source.env_source.limited(self.cfg.eval.max_episode_steps)
+            self._eval_envs[episodes] = make_evaluation_env(source, episodes, self.cfg.num_threads)
         evaluation = evaluate(self.agent, self._eval_envs[episodes])
         self._is_evaluating = False
         return evaluation

@@ -17,7 +17,7 @@ from prefgym.core.context import AgentContext
 from prefgym.core.protocols import Agent
 from prefgym.data.feedback import read_feedback, read_manifest
 from prefgym.data.minari import dataset_folder, load_demos, played_in
-from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.evaluation.envs import make_evaluation_env, say_limit
 from prefgym.evaluation.evaluate import metric_of
 from prefgym.rl.offline import OfflineAgent, OfflineData
 from prefgym.runs.checkpoints import Which
@@ -60,6 +60,7 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
             if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
                 sources = "learns from --dataset, and not from --preferences beside it"
                 print(f"agent {cfg.agent!r} {sources}", file=sys.stderr)
+        say_limit(source_of(cfg), cfg.eval.max_episode_steps, "--eval.max-episode-steps")
         prepare = partial(copy_initial_preferences, cfg.preferences)
         with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             progress = Progress(cfg.env, cfg.updates, metric=metric_of(env), unit="updates")

@@ -21,6 +21,7 @@ from prefgym.core.protocols import Agent, Rater
 from prefgym.core.segments import Segments
 from prefgym.data.asked import remove_asked
 from prefgym.data.feedback import copy_feedback
+from prefgym.evaluation.envs import say_limit
 from prefgym.raters.immediate import as_rater
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder
@@ -77,6 +78,7 @@ def train_online(
         if names := stateless(parts):
             why = "it has no checkpoints, since these parts have no state_dict()"
             print(f"this run cannot be resumed: {why}: {', '.join(names)}", file=sys.stderr)
+        say_limit(parts.source, cfg.eval.max_episode_steps, "--eval.max-episode-steps")
         is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
         with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             keep = partial(keep_learned, cfg, parts, folder)
@@ -115,7 +117,7 @@ def show(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome) -> No
     fit = outcome.fit
     if fit is not None:
         attempt("statistics of the reward", lambda: keep_fit(parts, folder, fit))
-    attempt("film", lambda: keep_episode(parts, folder, has_reward=fit is not None))
+    attempt("film", lambda: keep_episode(cfg, parts, folder, has_reward=fit is not None))
     if cfg.report:
         from prefgym.report.collect import write_run_report  # plots and videos take long to import
 
