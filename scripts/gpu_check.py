@@ -68,7 +68,7 @@ class TrainingCfg:
     """Steps of a segment."""
     first: Share = 0.016
     """Share of the training after which the first session is held."""
-    eval: EvalCfg = field(default_factory=lambda: EvalCfg(every=2_000_000))
+    eval: EvalCfg = field(default_factory=lambda: EvalCfg(every=2_000_000, at_sessions=False))
     """Evaluations, of which one ends the training when it reaches the goal."""
 
     __post_init__ = check

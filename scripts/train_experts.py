@@ -73,7 +73,7 @@ class Training:
             threads=1,
             report=False,
             out=run,
-            eval=EvalCfg(every=self.every, keep=True, episodes=self.episodes, final_episodes=100),
+            eval=EvalCfg(every=self.every, keep=True, at_sessions=False, episodes=self.episodes, final_episodes=100),
         )
 
 

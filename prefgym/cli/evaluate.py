@@ -49,7 +49,7 @@ def run(argv: list[str]) -> int:
     say_limit(source, args.max_episode_steps, "--max-episode-steps")
     source = source.limited(args.max_episode_steps)
     evaluation = evaluate(policy, make_evaluation_env(source, args.episodes, args.threads), args.seed)
-    print(f"{evaluation.in_words(1)} over {args.episodes} episodes")
+    print(evaluation.in_words(1))
     if args.video:
         print(f"video: {film(source, policy, args.seed, file)}")
     return 0

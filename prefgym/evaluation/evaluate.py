@@ -28,6 +28,8 @@ class Evaluation:
     """Steps of each episode."""
     metric: str = TRUE_RETURN
     """Name of the metric that `returns` holds."""
+    early: tuple[bool, ...] = ()
+    """Whether each episode ended before its time limit, as a fall does; empty if that is not known."""
     successes: tuple[bool, ...] | None = None
     """Whether each episode ended in success; None if environments do not report success."""
 
@@ -50,15 +52,19 @@ class Evaluation:
         """Return the result as text: true returns with `digits` decimals, other metrics with one more."""
         digits += self.metric != TRUE_RETURN
         success = "" if self.successes is None else f", success in {self.success_rate:.0%}"
-        return f"{self.metric} {self.mean:.{digits}f} ± {self.std:.{digits}f}{success}"
+        early = f", {sum(self.early)} of {len(self.early)} end early" if self.early else ""
+        return f"{self.metric} {self.mean:.{digits}f} ± {self.std:.{digits}f}{early}{success}"
 
     def metrics(self) -> dict[str, float]:
         """Return the metrics by their names in the log."""
         success = {} if self.success_rate is None else {"eval/success_rate": self.success_rate}
+        early = {"eval/num_early": float(sum(self.early))} if self.early else {}
         return {
             "eval/mean_reward": self.mean,
             "eval/std_reward": self.std,
             "eval/mean_ep_length": float(np.mean(self.lengths)),
+            "eval/num_episodes": float(len(self.returns)),
+            **early,
             **success,
         }
 
@@ -71,7 +77,7 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
     """
     returns = np.zeros(env.num_envs)
     lengths = np.zeros(env.num_envs, np.int64)
-    success = np.zeros(env.num_envs, np.bool_)
+    success, early = np.zeros(env.num_envs, np.bool_), np.zeros(env.num_envs, np.bool_)
     running = ended = np.ones(env.num_envs, np.bool_)
     player, reported = PolicyRunner(policy), None
     obs, _ = env.reset(seed=seed)
@@ -85,11 +91,13 @@ def evaluate(policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SE
             success[running] = reported[running]
         returns[running] += reward[running]
         lengths += running
+        early |= running & terminated
         running = running & ~ended
     return Evaluation(
         returns=tuple(returns.tolist()),
         lengths=tuple(lengths.tolist()),
         metric=metric_of(env),
+        early=tuple(early.tolist()),
         successes=None if reported is None else tuple(success.tolist()),
     )
 

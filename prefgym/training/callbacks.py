@@ -1,11 +1,14 @@
 """Callbacks of a training: evaluation, checkpoints, logs, and those of users."""
 
+import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, cast
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.evaluation.evaluate import Evaluation
+from prefgym.rewards.health import share_fallen
+from prefgym.runs.metrics import read_metrics
 from prefgym.training.config import CheckpointCfg, EvalCfg
 from prefgym.training.parts import Metrics
 
@@ -76,7 +79,7 @@ def check_callbacks(callbacks: Sequence[Callback]) -> None:
 
 
 class Evaluate(Callback):
-    """Evaluates the policy at regular intervals, and adds the true return to the metrics.
+    """Evaluates the policy at regular intervals and at sessions, and adds the true return to the metrics.
 
     Args:
         cfg: How often, and over how many episodes.
@@ -84,11 +87,48 @@ class Evaluate(Callback):
 
     def __init__(self, cfg: EvalCfg) -> None:
         self.cfg = cfg
+        self._steps: list[float] = []
+        self._true: list[float] = []
+        self._learned: list[float] = []
+
+    def on_start(self, loop: "Loop") -> None:
+        """Read the evaluations before the checkpoint: they stand in the log, which a resumed run continues."""
+        for row in read_metrics(loop.run.path / "metrics.jsonl"):
+            if "eval/mean_reward" in row:
+                self._note(row["time/total_timesteps"], row["eval/mean_reward"], row.get("rollout/ep_rew_mean"))
+
+    def on_evaluation(self, loop: "Loop", evaluation: Evaluation) -> None:
+        """Note it; `on_step` adds the learned return."""
+        self._note(loop.steps, evaluation.mean, None)
 
     def on_step(self, loop: "Loop", metrics: Metrics) -> None:
         """Evaluate if an evaluation is due; `Loop.train` evaluates the last policy."""
-        if loop.has_passed(self.cfg.every) and loop.steps < loop.total:
-            metrics |= loop.evaluate(self.cfg.episodes).metrics()
+        if loop.steps < loop.total and (loop.has_passed(self.cfg.every) or self._is_due_at_session(loop, metrics)):
+            metrics |= loop.evaluation_metrics(self.cfg.episodes)
+            if loop.source.num_answers is not None:
+                self._learned[-1] = _number(metrics.get("rollout/ep_rew_mean"))
+                metrics |= self._fall()
+
+    def _is_due_at_session(self, loop: "Loop", metrics: Metrics) -> bool:
+        if not self.cfg.at_sessions or "feedback/session" not in metrics:
+            return False
+        apart = self.cfg.every / (20 if loop.steps < self.cfg.every else 5)  # bounds the cost where answers trickle in
+        return not self._steps or loop.steps - self._steps[-1] >= apart
+
+    def _note(self, steps: float, true: float, learned: float | None) -> None:
+        self._steps.append(steps)
+        self._true.append(true)
+        self._learned.append(_number(learned))
+
+    def _fall(self) -> Metrics:
+        """Return how far the true return lies below its best, and how far the learned return rose since."""
+        share, best_at = share_fallen(self._true)
+        rise = self._learned[-1] - self._learned[best_at]
+        return {"health/true_fall": share, **({} if math.isnan(rise) else {"health/learned_rise": rise})}
+
+
+def _number(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 class KeepPolicies(Callback):

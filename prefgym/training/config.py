@@ -50,6 +50,9 @@ class EvalCfg:
     """Episodes of the last evaluation, which is the result of the run."""
     max_episode_steps: Count | None = None
     """Steps after which an evaluated episode is cut; default: the limit that the environment declares, or else 1000."""
+    at_sessions: bool = True
+    """Whether the policy is evaluated before the first step as well, and at sessions at least a fifth of `every` after
+    the last evaluation; in the first `every` steps, where most is learned, a twentieth."""
     keep: bool = False
     """Whether the policy of each evaluation is kept in `policies/`."""
 

@@ -57,6 +57,11 @@ class Source(Protocol):
         ...
 
     @property
+    def num_answers(self) -> int | None:
+        """Return the number of answers so far; None without a rater."""
+        ...
+
+    @property
     def place(self) -> str:
         """Return the point of the training in words, for error messages."""
         ...
@@ -226,7 +231,7 @@ class Loop:
             evaluations.append(self._measure(self.cfg.eval.final_episodes))
             self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluations[0]))
             if self._measured_at != self.steps:
-                self.run.log(self.steps, evaluations[0].metrics())
+                self.run.log(self.steps, {**evaluations[0].metrics(), **self.labels})
             if stop is None and self.cfg.checkpoint.keep_final:
                 self._measured_at = self.steps
                 if self._saved_at != self.steps:
@@ -247,6 +252,8 @@ class Loop:
         """Advance to the last step, or until a callback stops the training."""
         self.is_running = True
         self._call("on_start", lambda callback: callback.on_start(self))
+        if self.steps == 0 and self.cfg.eval.at_sessions:
+            self.run.log(0, self.evaluation_metrics(self.cfg.eval.episodes))
         while self.steps < self.total and not self._stops:
             self.advance()
 
@@ -284,6 +291,16 @@ class Loop:
         evaluation = evaluate(self.agent, self._eval_envs[episodes])
         self._is_evaluating = False
         return evaluation
+
+    def evaluation_metrics(self, episodes: int) -> Metrics:
+        """Measure the true return of the present policy, and return the metrics of the log."""
+        return {**self.evaluate(episodes).metrics(), **self.labels}
+
+    @property
+    def labels(self) -> Metrics:
+        """Return the number of answers so far, as evaluations name it in the log; empty without a rater."""
+        num = self.source.num_answers
+        return {} if num is None else {"eval/num_answers": float(num)}
 
     def save(self) -> None:
         """Write a checkpoint, unless a part of the run has no state to save."""

@@ -72,7 +72,7 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
                 folder, outcome, lambda: write_result(folder, outcome, counts=counts, names=names, seed=cfg.seed)
             )
             result = "not evaluated" if outcome.evaluation is None else outcome.evaluation.in_words(0)
-            print(f"{result} after {outcome.steps:,} updates; see {folder.path}")
+            print(f"{result}, after {outcome.steps:,} updates; see {folder.path}")
             say_stopped(folder, outcome, ())
             if not outcome.interrupted:
                 loop.checkpoints.finish(keep=cfg.checkpoint.keep_final)

@@ -107,7 +107,7 @@ def sampled_from(cfg: TrainCfg, parts: Parts) -> int:
 def say_result(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome) -> None:
     """Print the true return of the last policy, and what it took."""
     result = "not evaluated" if outcome.evaluation is None else outcome.evaluation.in_words(0)
-    print(f"{result} after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {folder.path}")
+    print(f"{result}, after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {folder.path}")
     if parts.rater is not None and parts.budget.left and not outcome.interrupted:
         print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
 

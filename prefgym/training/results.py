@@ -32,6 +32,7 @@ def write_result(
         "final_return_std": evaluation and evaluation.std,
         "returns": evaluation.returns if evaluation else (),
         "episode_lengths": evaluation.lengths if evaluation else (),
+        "num_early": sum(evaluation.early) if evaluation and evaluation.early else None,
         "success_rate": evaluation and evaluation.success_rate,
         **counts,
         "interrupted": outcome.interrupted,

@@ -47,6 +47,11 @@ class OnlineSource:
         return self.parts.agent
 
     @property
+    def num_answers(self) -> int | None:
+        """Return the number of answers so far; None without a rater."""
+        return None if self.parts.rater is None else self.parts.budget.num_answered
+
+    @property
     def place(self) -> str:
         """Return the point of the training in words, for error messages."""
         return f"in the rollout after {self.steps:,} steps"
@@ -134,6 +139,7 @@ class OfflineSource:
     """Updates an offline agent, which holds its recorded data."""
 
     unit = "updates"
+    num_answers = None
 
     def __init__(self, cfg: OfflineCfg, agent: OfflineAgent, seal: dict[str, str]) -> None:
         """Start with no updates.

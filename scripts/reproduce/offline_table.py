@@ -125,7 +125,7 @@ class OfflineTable(TrainingGrid[Cell]):
             updates=self.cfg.updates,
             seed=cell.seed,
             threads=1,
-            eval=OfflineEvalCfg(every=max(self.cfg.updates // 20, 1)),
+            eval=OfflineEvalCfg(every=max(self.cfg.updates // 20, 1), at_sessions=False),
         )
 
     def data_configs(self, task: str, seed: int) -> tuple[DemosCfg, MakePreferencesCfg]:

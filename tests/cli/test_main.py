@@ -316,7 +316,7 @@ def test_a_run_leaves_a_folder_that_can_be_used(capsys: pytest.CaptureFixture[st
     code, said, _ = run(capsys, "evaluate", str(out), "--episodes", "2")
     assert code == 0
     mean, deviation = result["final_return_mean"], result["final_return_std"]
-    assert f"true return {mean:.1f} ± {deviation:.1f} over 2 episodes" in said
+    assert f"true return {mean:.1f} ± {deviation:.1f}, {result['num_early']} of 2 end early" in said
     (out / "report.html").unlink()
     code, said, _ = run(capsys, "report", str(out))
     assert code == 0

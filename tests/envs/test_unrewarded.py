@@ -173,7 +173,7 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     monkeypatch.setattr(Checkpoints, "clear", lambda self: None)  # so that they can be looked at
     tiny_run(HOPPER, rater="coin", reward=tiny_reward(hidden=(8,)), report=False, out="run")
     said = capsys.readouterr()
-    assert "backflips 125.0 ± 0.0 after 600 steps and 10 queries" in said.out
+    assert "backflips 125.0 ± 0.0, 0 of 2 end early, after 600 steps and 10 queries" in said.out
     assert "true return" not in said.out + said.err
     rows = [json.loads(line) for line in Path("run/metrics.jsonl").read_text().splitlines()]
     evaluated = [row["eval/mean_reward"] for row in rows if "eval/mean_reward" in row]
@@ -204,7 +204,7 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     assert "Backflips 125 from" in page
     assert "rue return" not in page
     again = evaluate(load_policy("run"), make_evaluation_env(source_of_run(Path("run")), 2, 1))
-    assert again.in_words(1) == "backflips 125.00 ± 0.00"
+    assert again.in_words(1) == "backflips 125.00 ± 0.00, 0 of 2 end early"
     export_run(Path("run"), Path("shared"), Card(env=HOPPER))
 
 

@@ -38,12 +38,13 @@ def test_returns_are_those_of_single_environments(env_id: str) -> None:
     for index in range(3):
         env = gym.make("Hopper-v5")
         env.reset(seed=50 + index)
-        total, steps, ended = 0.0, 0, False
+        total, steps, ended, terminated = 0.0, 0, False, False
         while not ended:
             _, reward, terminated, truncated, _ = env.step(np.full(3, 0.3, np.float32))
             total, steps, ended = total + float(reward), steps + 1, terminated or truncated
         assert told.returns[index] == pytest.approx(total)
         assert told.lengths[index] == steps
+        assert told.early[index] == terminated
 
 
 def test_a_recorded_episode_holds_all_of_it() -> None:
@@ -86,8 +87,19 @@ def test_success_is_told_where_environments_tell_it() -> None:
 
 def test_metrics_by_hand() -> None:
     """Returns 1 and 3: mean 2, deviation 1; lengths 10 and 20: 15."""
-    assert Evaluation(returns=(1.0, 3.0), lengths=(10, 20)).metrics() == {
+    two = Evaluation(returns=(1.0, 3.0), lengths=(10, 20), early=(True, False))
+    assert two.metrics() == {
         "eval/mean_reward": 2.0,
         "eval/std_reward": 1.0,
         "eval/mean_ep_length": 15.0,
+        "eval/num_episodes": 2.0,
+        "eval/num_early": 1.0,
     }
+    assert two.in_words(0) == "true return 2 ± 1, 1 of 2 end early"
+
+
+def test_episodes_that_fall_end_early_and_others_do_not() -> None:
+    """A hopper that is pushed falls; a cheetah cannot, and comes to its limit of 1000 steps."""
+    assert evaluate(Push(3), make_evaluation_env("prefgym/Hopper-v0", 2, 1)).early == (True, True)
+    limited = evaluate(Push(6), make_evaluation_env("HalfCheetah-v5", 1, 1))
+    assert (limited.early, limited.lengths) == ((False,), (1000,))

@@ -158,7 +158,7 @@ def test_an_expert_is_loaded_by_its_task(capsys: pytest.CaptureFixture[str]) -> 
     with pytest.raises(UserError, match=r"no expert for prefgym/Delivery-v0; there are .*prefgym/Hopper-v0"):
         expert("prefgym/Delivery-v0")
     for policy, code, told in (
-        ("expert:prefgym/InvertedPendulum-v0", 0, "true return 1000.0 ± 0.0 over 2 episodes"),
+        ("expert:prefgym/InvertedPendulum-v0", 0, "true return 1000.0 ± 0.0, 0 of 2 end early"),
         ("medium:prefgym/Hopper-v1", 2, "There is no medium for prefgym/Hopper-v1; there are experts for"),
         ("expert:Pendulum-v1", 2, "There is no expert for Pendulum-v1"),
     ):

@@ -69,7 +69,7 @@ class Still:
 class Counter:
     """A source that counts to ten in steps of two, without data."""
 
-    unit, total, steps, place = "steps", 10, 0, "while counting"
+    unit, total, steps, place, num_answers = "steps", 10, 0, "while counting", None
     agent: SavedPolicy = Still()
     env_source = EnvSource.of("prefgym/InvertedPendulum-v0")
 
@@ -80,7 +80,10 @@ class Counter:
     def advance(self) -> Advance:
         """Count; answers come in after four steps."""
         self.steps += 2
-        return Advance(session={"answers": 3.0} if self.steps == 4 else {}, learning={"count": float(self.steps)})
+        return Advance(
+            session={"answers": 3.0, "feedback/session": 1.0} if self.steps == 4 else {},
+            learning={"count": float(self.steps)},
+        )
 
     def finish(self) -> None:
         """Be satisfied."""
@@ -182,19 +185,20 @@ def test_a_callback_sees_the_whole_run(count: Count, cfg: TrainCfg) -> None:
     diary = Diary()
     lines = count(diary)
     assert diary.hooks == [
-        *(("on_start", 0), ("on_step", 2)),
+        *(("on_start", 0), ("on_evaluation", 0), ("on_step", 2)),
         *(("on_session", 4), ("on_evaluation", 4), ("on_step", 4)),
         *(("on_step", 6), ("on_evaluation", 8), ("on_step", 8), ("on_step", 10)),
         *(("on_evaluation", 10), ("on_end", 10)),
     ]
     seen = {(hook, steps): value for hook, steps, value in diary.seen}
-    assert seen["on_session", 4] == {"answers": 3.0}
-    assert seen["on_step", 4] == ["answers", "count", "eval/mean_ep_length", "eval/mean_reward", "eval/std_reward"]
-    assert [seen["on_evaluation", steps] for steps in (4, 8, 10)] == [True, True, False]
-    assert [line["time/total_timesteps"] for line in lines] == [0, 2, 4, 6, 8, 10, 10]
+    assert seen["on_session", 4] == {"answers": 3.0, "feedback/session": 1.0}
+    evaluated = ["mean_ep_length", "mean_reward", "num_early", "num_episodes", "std_reward"]
+    assert seen["on_step", 4] == ["answers", "count", *(f"eval/{name}" for name in evaluated), "feedback/session"]
+    assert [seen["on_evaluation", steps] for steps in (0, 4, 8, 10)] == [True, True, True, False]
+    assert [line["time/total_timesteps"] for line in lines] == [0, 0, 2, 4, 6, 8, 10, 10]
     assert lines[0]["begun"] == 1.0
     assert cfg.out is not None
-    assert sorted(path.name for path in (cfg.out / "policies").iterdir()) == ["4", "8"]
+    assert sorted(path.name for path in (cfg.out / "policies").iterdir()) == ["0", "4", "8"]
 
 
 @pytest.mark.parametrize("hook", ["on_session", "on_evaluation", "on_step"])
@@ -204,7 +208,7 @@ def test_stop_training_ends_the_run_in_order(count: Count, hook: str) -> None:
     lines = count(first, second)
     assert first.hooks == second.hooks
     assert second.hooks[-3:] == [("on_step", 4), ("on_evaluation", 4), ("on_end", 4)]
-    assert [line["time/total_timesteps"] for line in lines] == [0, 2, 4, 4]
+    assert [line["time/total_timesteps"] for line in lines] == [0, 0, 2, 4, 4]
 
 
 def test_an_error_of_a_callback_names_it(count: Count, cfg: TrainCfg, stops: list[Stop]) -> None:
@@ -238,7 +242,7 @@ def test_a_counter_goes_on_where_it_was_stopped(count: Count, stops: list[Stop])
     lines = count(whole, resume=True)
     assert len(stops) == 1
     assert whole.hooks[:2] == [("on_start", 4), ("on_step", 6)]
-    assert [line["time/total_timesteps"] for line in lines] == [0, 2, 4, 6, 8, 10, 10]
+    assert [line["time/total_timesteps"] for line in lines] == [0, 0, 2, 4, 6, 8, 10, 10]
 
 
 def test_ctrl_c_ends_in_an_evaluation(count: Count) -> None:
@@ -269,7 +273,7 @@ def test_a_run_in_environments_calls_the_same_hooks(tmp_path: Path) -> None:
         outcome = train(cfg, build(cfg), run, callbacks=[diary])
     assert (outcome.steps, outcome.interrupted) == (300, False)
     assert [steps for hook, steps in diary.hooks if hook == "on_step"] == [50, 100, 150, 200, 250, 300]
-    assert [steps for hook, steps in diary.hooks if hook == "on_evaluation"] == [200, 300]
+    assert [steps for hook, steps in diary.hooks if hook == "on_evaluation"] == [0, 100, 200, 300, 300]
     sessions = [(steps, value) for hook, steps, value in diary.seen if hook == "on_session"]
     assert [steps for steps, _ in sessions] == [100, 300]
     assert isinstance(sessions[0][1], dict) and sessions[0][1]["feedback/num_asked"] == 3
@@ -286,6 +290,13 @@ def test_a_run_on_records_calls_the_same_hooks(tmp_path: Path) -> None:
         outcome = Loop(cfg, source, run, [*standard_callbacks(cfg.eval, cfg.checkpoint, Callback()), diary]).train()
     assert outcome.steps == 220
     assert diary.hooks == [
-        *(("on_start", 0), ("on_step", 100), ("on_evaluation", 120), ("on_step", 120), ("on_step", 220)),
+        *(
+            ("on_start", 0),
+            ("on_evaluation", 0),
+            ("on_step", 100),
+            ("on_evaluation", 120),
+            ("on_step", 120),
+            ("on_step", 220),
+        ),
         *(("on_evaluation", 220), ("on_end", 220)),
     ]

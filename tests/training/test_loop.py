@@ -11,7 +11,7 @@ import pytest
 import torch
 import torch._dynamo  # torch's optimisers import it when first made, and that draws from `random`
 from gymnasium.vector import VectorWrapper
-from tiny import tiny_cfg, tiny_ppo, tiny_reward, tiny_sampler
+from tiny import tiny_cfg, tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 
 from prefgym.agents.ppo import PPO
 from prefgym.common.errors import UserError
@@ -197,8 +197,27 @@ def test_a_run_in_which_nothing_can_be_asked_says_so(tmp_path: Path) -> None:
 def test_evaluation_keeps_to_its_grid_whatever_episodes_do(tmp_path: Path) -> None:
     """Steps come in rollouts of 256: evaluations follow 1000 and 2000 at 1024 and 2048, and the end at 3072."""
     cfg = configure(tmp_path / "grid")
+    cfg = replace(cfg, eval=replace(cfg.eval, at_sessions=False))
     _, metrics = run_parts(cfg, build(cfg))
     assert [line["time/total_timesteps"] for line in metrics if "eval/mean_reward" in line] == [1024, 2048, 3072]
+
+
+def test_policies_are_evaluated_before_the_first_step_and_at_sessions_and_learn_the_same(tmp_path: Path) -> None:
+    """Sessions are held after rollouts of 200, at 200 and 600; none is evaluated within a twentieth of 14,000."""
+    often, far = EvalCfg(every=800, episodes=1, final_episodes=1), EvalCfg(every=14_000, episodes=1, final_episodes=1)
+    schedule = ScheduleCfg(num_sessions=2, first=0.2, last=0.5)
+    told: dict[str, tuple[list[float], list[float | None], bytes]] = {}
+    for name, cfg in {"often": often, "far": far, "never": replace(often, at_sessions=False)}.items():
+        run = tiny_run(steps=1000, schedule=schedule, eval=cfg, out=tmp_path / name, report=False)
+        lines = [json.loads(line) for line in (run.path / "metrics.jsonl").read_text().splitlines()]
+        lines = [line for line in lines if "eval/mean_reward" in line]
+        policy = (run.path / "checkpoints/final/policy.safetensors").read_bytes()
+        steps, labels = ([line.get(key) for line in lines] for key in ("time/total_timesteps", "eval/num_answers"))
+        told[name] = steps, labels, policy
+    assert told["often"][:2] == ([0, 200, 600, 800, 1000], [0, 5, 10, 10, 10])
+    assert told["far"][:2] == ([0, 1000], [0, 10])
+    assert told["never"][:2] == ([800, 1000], [10, 10])
+    assert told["often"][2] == told["far"][2] == told["never"][2]
 
 
 def test_without_a_rater_the_agent_learns_from_the_task_reward(tmp_path: Path) -> None:

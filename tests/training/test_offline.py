@@ -90,14 +90,14 @@ def test_answers_are_about_segments_of_the_dataset(here: Path) -> None:
 @pytest.mark.parametrize("agent", ["cpl", "bc"])
 def test_a_policy_is_trained_kept_and_measured(here: Path, agent: str, capsys: pytest.CaptureFixture[str]) -> None:
     learn(agent, **DATASET, updates=150, out="run")
-    assert capsys.readouterr().out.split(" after")[1] == " 150 updates; see run\n"
+    assert capsys.readouterr().out.split(", after")[1] == " 150 updates; see run\n"
     result = json.loads((here / "run" / "result.json").read_text())
     assert (result["env"], result["agent"], result["updates"]) == (POLE, agent, 150)
     again = evaluate(load_policy(here / "run"), make_evaluation_env(POLE, 2, 1))
     assert list(again.returns) == result["returns"]
     lines = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
     first = 60 if agent == "cpl" else 100  # where the first part ends, or a hundred updates
-    assert [line["time/total_timesteps"] for line in lines] == [first, 150, 150]
+    assert [line["time/total_timesteps"] for line in lines] == [0, first, 150, 150]
 
 
 def told(run: Path) -> tuple[Any, ...]:
@@ -297,10 +297,10 @@ def test_a_dataset_with_a_nan_cannot_be_asked_about(here: Path) -> None:
 
 
 def test_it_is_evaluated_when_it_is_said(here: Path) -> None:
-    """Every 40 of 100 updates, and at the end."""
+    """Before the first of 100 updates, every 40, and at the end."""
     learn("bc", updates=100, eval=OfflineEvalCfg(every=40, episodes=1, final_episodes=2), out="run")
     lines = [json.loads(line) for line in (here / "run" / "metrics.jsonl").read_text().splitlines()]
-    assert [line["time/total_timesteps"] for line in lines if "eval/mean_reward" in line] == [40, 80, 100]
+    assert [line["time/total_timesteps"] for line in lines if "eval/mean_reward" in line] == [0, 40, 80, 100]
 
 
 def test_a_last_update_that_goes_wrong_is_told(here: Path) -> None:
