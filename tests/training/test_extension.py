@@ -90,7 +90,8 @@ def test_a_stopped_run_is_given_more_as_well(tmp_path: Path, stopped_at: Any) ->
     """Stopped at 600 of 800 steps and given 200 more: the learning rate is (1 - 600/800) of its first, then half."""
     out = tmp_path / "run"
     with stopped_at(Loop, "evaluate"):
-        tiny_run(steps=800, report=False, out=out, eval=prefgym.training.config.EvalCfg(every=700, final_episodes=1))
+        rare = prefgym.training.config.EvalCfg(every=700, final_episodes=1, at_sessions=False)
+        tiny_run(steps=800, report=False, out=out, eval=rare)
     assert Checkpoints(out / "checkpoints").steps() == 600
     assert Run(out).resume(steps=200).result.steps == 1000
     rates = {row["time/total_timesteps"]: row.get("train/learning_rate") for row in lines(out)[:-1]}
