@@ -18,6 +18,7 @@ from prefgym.data.asked import ASKED, recover, remove_asked, write_asked
 from prefgym.data.feedback import read_feedback
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.testing.examples import example_preferences
+from prefgym.training.config import EvalCfg
 from prefgym.training.loop import Loop
 
 StoppedAt = Callable[..., AbstractContextManager[None]]
@@ -91,7 +92,8 @@ def oracle(queries: Queries) -> Preferences:
 def test_a_killed_run_is_exported(env: str, stopped_at: StoppedAt, capsys: pytest.CaptureFixture[str]) -> None:
     """Of our environments and of others, before its first checkpoint as well."""
     with stopped_at(Loop, "evaluate"):
-        tiny_run(env, rater=oracle, report=False, out="run")
+        first = EvalCfg(every=300, episodes=1, at_sessions=False)
+        tiny_run(env, rater=oracle, report=False, eval=first, out="run")
     assert not Path("run/manifest.json").exists() and not Path("run/preferences/preferences.json").exists()
     code, output, _ = run(capsys, "feedback", "export", "run", "answers")
     assert (code, output.strip()) == (0, f"answers: 5 queries about {env} to oracle: 5 answered")
