@@ -24,6 +24,8 @@ if TYPE_CHECKING:
     from prefgym.core.segments import Segments as Segments
     from prefgym.data.feedback import read_feedback as read_feedback
     from prefgym.data.feedback import write_feedback as write_feedback
+    from prefgym.report.compare.api import Comparison as Comparison
+    from prefgym.report.compare.api import compare as compare
     from prefgym.rl.base import StopTraining as StopTraining
     from prefgym.training.api import train as train
     from prefgym.training.api import train_offline as train_offline
@@ -41,6 +43,7 @@ _NAMES = {
     "Answers": "prefgym.core.preferences",
     "BradleyTerry": "prefgym.core.choice",
     "Callback": "prefgym.training.callbacks",
+    "Comparison": "prefgym.report.compare.api",
     "PreferenceEnv": "prefgym.wrappers.preference",
     "PreferenceVectorEnv": "prefgym.wrappers.preference",
     "Preferences": "prefgym.core.preferences",
@@ -49,6 +52,7 @@ _NAMES = {
     "Run": "prefgym.training.run",
     "Segments": "prefgym.core.segments",
     "StopTraining": "prefgym.rl.base",
+    "compare": "prefgym.report.compare.api",
     "load_policy": "prefgym.training.load",
     "load_reward": "prefgym.training.load",
     "read_feedback": "prefgym.data.feedback",

@@ -33,6 +33,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "Look at runs": {
         "evaluate": Command("prefgym.cli.evaluate", "measure the true return of a policy, and film it"),
         "report": Command("prefgym.cli.report", "write the report of a run again"),
+        "compare": Command("prefgym.cli.compare", "compare runs: a table, and one page"),
     },
     "Data": {
         "make-preferences": Command("prefgym.cli.make_preferences", "have a rater compare segments of a dataset"),
@@ -52,6 +53,7 @@ EXAMPLES = """\
   prefgym train --env prefgym/Hopper-v0 --rater mistake --budget 300
   prefgym train --seeds 0-5 --jobs 2 --out runs/oracle
   prefgym train --resume runs/RUN
+  prefgym compare runs/oracle runs/mistake
   prefgym evaluate runs/RUN --episodes 20 --video
   prefgym list raters"""
 

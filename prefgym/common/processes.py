@@ -40,7 +40,7 @@ def in_processes(
         yield from ((key, _here(task)) for key, task in tasks.items())
         return
     waiting, running = list(tasks.items()), dict[Connection, tuple[Key, _Call[Result]]]()
-    stopped = False
+    stopped: KeyboardInterrupt | None = None
     try:
         while running or (waiting and not stopped):
             ended: list[Any] = []
@@ -51,14 +51,14 @@ def in_processes(
                     running[call.answer] = key, call
                 ended = connection.wait(list(running), GLANCE_S)
                 watch()
-            except KeyboardInterrupt:
-                stopped = True
+            except KeyboardInterrupt as interrupt:
+                stopped = interrupt
                 _interrupt(call for _, call in running.values())
             for answer in ended:
                 key, call = running.pop(answer)
                 yield key, call.future()
         if stopped:
-            raise KeyboardInterrupt
+            raise stopped
     finally:  # if the caller has left the loop
         _interrupt(call for _, call in running.values())
         for _, call in running.values():

@@ -197,6 +197,17 @@ def find_expert(env: str, level: Level = "expert") -> Expert | None:
     return Expert.load(path, env) if _files(path)[1].is_file() else None
 
 
+def find_card(env: str, level: Level = "expert") -> ExpertCard | None:
+    """Read the card of the expert that ships with prefgym for a task; None if there is none."""
+    file = _files(FOLDER / f"{env.removeprefix('prefgym/')}-{level}")[1]
+    if not env.startswith("prefgym/") or not file.is_file():
+        return None
+    facts = read_sealed_json(file)
+    del facts["sha256"]
+    card = _card(facts)
+    return card if card.env == env else None
+
+
 def load_expert(env: str, level: Level = "expert") -> Expert:
     """Load the expert that ships with prefgym for a task.
 

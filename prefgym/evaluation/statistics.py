@@ -118,6 +118,58 @@ def ratio(scores: Scores, reference: Scores, generator: np.random.Generator) -> 
     return Ratio(value, Interval(float(low), float(high)))
 
 
+def difference(scores: Scores, reference: Scores, generator: np.random.Generator) -> Estimate:
+    """Subtract the averages of two arms, for returns that may be negative; the interval is as that of `ratio`.
+
+    Shapes: (seeds,), one or more, and the other arm's.
+    """
+    value = average(scores) - average(reference)
+    if min(len(scores), len(reference)) < SEEDS_FOR_INTERVAL:
+        return Estimate(value, None)
+    return Estimate(value, _quantiles(iqm(_resample(scores, generator)) - iqm(_resample(reference, generator))))
+
+
+def probability_of_improvement(scores: Scores, reference: Scores, generator: np.random.Generator) -> Estimate:
+    """Return the share of pairs of seeds in which an arm is above a reference arm, ties half (Agarwal et al.).
+
+    Shapes: (seeds,), and the other arm's.
+    """
+
+    def share(x: Scores, y: Scores) -> Scores:
+        # P = mean of 1[x > y] + 1[x = y] / 2
+        return (np.sign(x[..., :, None] - y[..., None, :]) / 2 + 0.5).mean((-2, -1))
+
+    value = float(share(scores, reference))
+    if min(len(scores), len(reference)) < SEEDS_FOR_INTERVAL:
+        return Estimate(value, None)
+    drawn = share(_resample(scores, generator, 4000), _resample(reference, generator, 4000))
+    return Estimate(value, _quantiles(drawn))
+
+
+def interval(scores: Scores, generator: np.random.Generator) -> Interval:
+    """Return the interval of the interquartile mean of an arm. Shape: (seeds,)."""
+    return _quantiles(iqm(_resample(scores, generator)))
+
+
+def band(curves: Scores, generator: np.random.Generator) -> tuple[Scores, Scores]:
+    """Return the interval of the interquartile mean at each point of curves. Shapes: (seeds, points) to (points,)."""
+    drawn = curves[generator.integers(len(curves), size=(NUM_DRAWS_OF_BAND, len(curves)))]
+    low, high = np.quantile(iqm(drawn, 1), (0.025, 0.975), axis=0)
+    return low, high
+
+
+NUM_DRAWS_OF_BAND = 2000
+
+
+def _resample(scores: Scores, generator: np.random.Generator, num_draws: int = 10_000) -> Scores:
+    return scores[generator.integers(len(scores), size=(num_draws, len(scores)))]
+
+
+def _quantiles(drawn: Scores) -> Interval:
+    low, high = np.quantile(drawn, (0.025, 0.975))
+    return Interval(float(low), float(high))
+
+
 def over_tasks(scores: Sequence[Scores], generator: np.random.Generator) -> Estimate:
     """Average over the runs of all tasks. Shapes: (seeds,) of each task."""
     fewest = min(map(len, scores))
@@ -137,6 +189,5 @@ def interval_over_tasks(
         generator: Generator of the resamples.
         num_draws: Number of resamples.
     """
-    drawn = [task[generator.integers(len(task), size=(num_draws, len(task)))] for task in scores]
-    low, high = np.quantile(average(np.concatenate(drawn, -1), -1), (0.025, 0.975))
-    return Interval(float(low), float(high))
+    drawn = [_resample(task, generator, num_draws) for task in scores]
+    return _quantiles(average(np.concatenate(drawn, -1), -1))

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, cast
 
-from prefgym.evaluation.experts import find_expert
+from prefgym.evaluation.experts import find_card
 from prefgym.report.numbers import number
 
 STEPS = 1_000_000
@@ -45,16 +45,16 @@ TABLE: Mapping[str, Mapping[int, Shipped]] = {
 def expert_return(config: Mapping[str, Any]) -> float | None:
     """Return the mean true return of the expert that ships with prefgym for the task of a run; None without one."""
     env = config.get("env")
-    if not isinstance(env, str) or _is_changed(config):
+    if not isinstance(env, str) or is_changed(config):
         return None
-    found = find_expert(env)
-    return None if found is None else found.card.returns.mean
+    card = find_card(env)
+    return None if card is None else card.returns.mean
 
 
 def shipped_words(config: Mapping[str, Any]) -> str:
     """Quote the shipped table for the task of a run, in a sentence; empty where it is not in there."""
     found = TABLE.get(str(config.get("env")))
-    if found is None or config.get("agent") != "ppo" or _is_changed(config):
+    if found is None or config.get("agent") != "ppo" or is_changed(config):
         return ""
     task, oracle = found[0], found[500]
     return (
@@ -63,7 +63,7 @@ def shipped_words(config: Mapping[str, Any]) -> str:
     )
 
 
-def _is_changed(config: Mapping[str, Any]) -> bool:
+def is_changed(config: Mapping[str, Any]) -> bool:
     """Return whether keyword arguments or wrappers change the task."""
     settings: object = config.get("env_cfg")
     return isinstance(settings, dict) and any(cast("dict[str, object]", settings).values())

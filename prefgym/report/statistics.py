@@ -54,6 +54,12 @@ def wilson(share: FloatArray, num: NDArray[np.int64]) -> tuple[FloatArray, Float
     return np.minimum(middle - half, share), np.maximum(middle + half, share)
 
 
+def share_interval(part: int, num: int) -> tuple[float, float]:
+    """Return the 95 % interval of one share, `part` of `num`; see `wilson`."""
+    low, high = wilson(np.array([part / num]), np.array([num]))
+    return float(low[0]), float(high[0])
+
+
 def correlation(x: FloatArray, y: FloatArray) -> float | None:
     """Return Pearson's correlation; None if one of the two does not vary, or fewer than three are given."""
     if len(x) < 3 or np.ptp(x) == 0 or np.ptp(y) == 0:

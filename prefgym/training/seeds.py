@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 
 from prefgym.common.errors import UserError
+from prefgym.common.files import open_to_change
 from prefgym.common.modules import load_module, trust, trusted
 from prefgym.common.processes import can_be_sent, in_processes
 from prefgym.runs.folder import plain
@@ -211,9 +212,9 @@ def _here(cfg: Cfg, parts: Parts) -> bool:
 
 def _apart(cfg: Cfg, parts: Parts, log: Path, modules: tuple[str, ...]) -> bool:
     """Train in a process of its own, which writes into a log; return whether a signal ended it."""
-    file = os.open(log, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o644)
-    for stream in (1, 2):
-        os.dup2(file, stream)
+    with open_to_change(log) as file:
+        for stream in (1, 2):
+            os.dup2(file.fileno(), stream)
     try:
         for module in modules:
             load_module(module)

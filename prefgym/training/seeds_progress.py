@@ -1,12 +1,14 @@
 """The display of several seeds: a line each, read from their run folders."""
 
 import json
+import os
 from pathlib import Path
-from typing import Any, Self
+from typing import Any, Self, cast
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
+from prefgym.common.files import LOG_BYTES, open_to_read
 from prefgym.runs.config_file import read_config
 from prefgym.runs.manifest import has_finished
 
@@ -68,7 +70,7 @@ class Watched:
     def __init__(self, seed: int, folder: Path) -> None:
         self.seed, self.folder = seed, folder
         self._place, self._total, self._budget = 0, 0.0, 0.0
-        self._latest: dict[str, Any] = {}
+        self._latest: dict[str, float] = {}
 
     def read(self) -> bool:
         """Read the lines that are new; return whether there are any."""
@@ -79,15 +81,15 @@ class Watched:
             config = read_config(self.folder)
             self._total = float(config.get("updates", config.get("steps", 1)))
             self._budget = 0 if config.get("rater") == "none" else config.get("budget", 0)
-        if file.stat().st_size < self._place:  # a resumed run drops what came after its checkpoint
-            self._place = 0
-        with file.open("rb") as opened:
-            opened.seek(self._place)
+        with open_to_read(file, LOG_BYTES) as opened:
+            size = opened.seek(0, os.SEEK_END)
+            # a resumed run drops what came after its checkpoint
+            opened.seek(self._place if self._place <= size else 0)
             text = opened.read()
         lines = text[: text.rfind(b"\n") + 1]
-        self._place += len(lines)
+        self._place = size - len(text) + len(lines)
         for line in lines.splitlines():
-            self._latest |= {name: value for name, value in json.loads(line).items() if value is not None}
+            self._latest |= _numbers(line)
         return bool(lines)
 
     @property
@@ -104,3 +106,13 @@ class Watched:
         if (value := self._latest.get("eval/mean_reward")) is not None:
             words.append(f"return {value:,.{0 if abs(value) >= 100 else 1}f}")
         return ", ".join(words) or "begins"
+
+
+def _numbers(line: bytes) -> dict[str, float]:
+    """Return the numbers of a line by name; none of a damaged one, which the run itself will report."""
+    try:
+        row: Any = json.loads(line)
+    except ValueError:
+        return {}
+    row = cast("dict[str, Any]", row) if isinstance(row, dict) else {}
+    return {name: value for name, value in row.items() if isinstance(value, int | float)}

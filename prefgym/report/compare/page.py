@@ -1,0 +1,67 @@
+"""The page of a comparison."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from prefgym.common.errors import UserError
+from prefgym.common.files import write_text, writing
+from prefgym.report.compare import aside, charts, films, profile, sections
+from prefgym.report.compare.comparison import Arms
+from prefgym.report.compare.verdict import figures, rest, verdict
+from prefgym.report.frame import Page, render
+
+TITLE = "comparison"
+END_OF_TITLE = f"· {TITLE} · prefgym</title>"
+HEAD_BYTES = 2000
+
+
+def write_page(one: Arms, out: Path, command: Sequence[str] = (), *, with_films: bool = True) -> Path:
+    """Write the page of a comparison, and return its path.
+
+    Args:
+        one: The arms.
+        out: HTML file; its folder is made if need be.
+        command: Command that makes the page again, which it shows; empty for none.
+        with_films: Whether it has films of final policies.
+
+    Raises:
+        UserError: If it cannot be written, or something else than such a page is there.
+    """
+    if out.exists() and not _is_ours(out):
+        raise UserError(f"{out} exists, and is no page of prefgym compare: name another file with --out.")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(out, render_page(one, command, with_films=with_films))
+    return out
+
+
+def _is_ours(file: Path) -> bool:
+    """Return whether a file is a page of a comparison."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return END_OF_TITLE.encode() in opened.read(HEAD_BYTES)
+
+
+def render_page(one: Arms, command: Sequence[str] = (), *, with_films: bool = True) -> str:
+    """Return the page as HTML."""
+    return render(
+        Page(
+            title=f"{one.env} · {TITLE}",
+            about="Compare",
+            name=one.env,
+            verdict=verdict(one),
+            rest=rest(one),
+            figures=figures(one),
+            beside=(aside.what_differs(one), aside.cautions(one)),
+            main=(
+                charts.learning(one),
+                sections.arms(one),
+                profile.profile(one),
+                sections.soon(one),
+                films.films(one) if with_films else "",
+                sections.runs(one),
+            ),
+            after=(aside.make_again(command), aside.method(one)),
+        )
+    )
