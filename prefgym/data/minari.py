@@ -14,19 +14,20 @@ from prefgym.buffers.recorder import Recorder, RecorderCfg
 from prefgym.common.errors import UserError
 
 
-def load_demos(dataset: str, root: Path | None = None) -> Recorder:
+def load_demos(dataset: str, root: Path | None = None, *, with_reward: bool = False) -> Recorder:
     """Record the episodes of a Minari dataset by its id.
 
     Args:
         dataset: Its id.
         root: Folder of datasets; None for Minari's own.
+        with_reward: Whether its rewards are needed, so that they have to be finite.
 
     Raises:
-        UserError: If Minari or the dataset is missing, or the dataset has no episodes of vectors.
+        UserError: If Minari or the dataset is missing, or the dataset has no episodes of finite vectors.
     """
     found = _open(dataset, root)
     try:
-        return record_demos(found)
+        return record_demos(found, with_reward=with_reward)
     except (ValueError, OSError, KeyError) as error:  # of its shapes, or of h5py about missing or damaged files
         raise UserError(f"the dataset {dataset} cannot be learned from: {' '.join(str(error).split())}.") from error
 
@@ -79,22 +80,29 @@ def minari_module(module: str) -> Any:  # noqa: ANN401
     return import_module(module)
 
 
-def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
+def record_demos(dataset: Any, *, with_reward: bool = False) -> Recorder:  # noqa: ANN401
     """Record the episodes of a Minari dataset, each as an environment of its own, so that samplers can draw from them.
 
     Args:
         dataset: A `minari.MinariDataset`. Its rewards become the task reward. Per-step numbers in the infos of all
             episodes become factors. Dict observations are flattened in the order of their keys.
+        with_reward: Whether rewards have to be finite.
 
     Returns:
         A recorder of all episodes. Episodes that end without a termination count as truncated.
 
     Raises:
-        ValueError: If there is no episode, or observations or actions are not one-dimensional Boxes.
+        ValueError: If there is no episode, observations or actions are not one-dimensional Boxes, or a number is not
+            finite.
     """
     episodes = list(dataset.iterate_episodes())
     if not episodes:
         raise ValueError("the dataset has no episodes")
+    for number, episode in enumerate(episodes):
+        check_steps("observation", number, _flat(episode.observations))
+        check_steps("action", number, np.asarray(episode.actions))
+        if with_reward:
+            check_steps("reward", number, np.asarray(episode.rewards))
     observation, action = (_vectors(space) for space in (dataset.observation_space, dataset.action_space))
     length = np.array([len(episode.rewards) for episode in episodes])
     factors = [_factors_of(episode.infos, num_steps) for episode, num_steps in zip(episodes, length.tolist())]
@@ -128,6 +136,17 @@ def record_demos(dataset: Any) -> Recorder:  # noqa: ANN401
             factors={name: values[step] for name, values in factors.items()},
         )
     return recorder
+
+
+def check_steps(what: str, episode: int, values: npt.NDArray[Any]) -> None:
+    """Check that the numbers of an episode are finite.
+
+    Raises:
+        ValueError: If one is not; the message names its step.
+    """
+    finite = np.isfinite(values).reshape(len(values), -1).all(-1)
+    if not finite.all():
+        raise ValueError(f"the {what} at step {int(finite.argmin())} of episode {episode} is not finite")
 
 
 def _vectors(space: gym.Space[Any]) -> int:

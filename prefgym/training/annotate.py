@@ -78,7 +78,7 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         cfg = replace(cfg, rater_cfg=registry_of("rater").cfg(cfg.rater))
     check_new(cfg.out)
     torch.set_num_threads(cfg.threads or usable_cpus())
-    recorder, played = load_demos(cfg.dataset, cfg.datasets), played_in(cfg.dataset, cfg.datasets)
+    recorder, played = load_demos(cfg.dataset, cfg.datasets, with_reward=True), played_in(cfg.dataset, cfg.datasets)
     env_id = cfg.env or played
     if cfg.rater == "none":
         raise UserError("--rater none: make-preferences needs a rater that answers: pass --rater oracle or another.")

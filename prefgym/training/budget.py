@@ -7,7 +7,7 @@ from typing import Literal
 
 import torch
 
-from prefgym.common.limits import Count, Positive, Share, check
+from prefgym.common.limits import Count, NonNegative, Positive, Share, check
 from prefgym.common.states import State
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
@@ -29,6 +29,8 @@ class ScheduleCfg:
     """Share of the training after which the last session is held; tuned on Hopper, like the spacing."""
     spacing: Positive = 2.0
     """Exponent of the sessions' times: 1 spaces them evenly, more holds early ones closer together."""
+    wait_minutes: NonNegative = 0.0
+    """Most minutes that a session waits for answers which do not come at once; meanwhile the agent does not act."""
 
     def __post_init__(self) -> None:
         check(self)

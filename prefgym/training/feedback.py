@@ -76,4 +76,4 @@ def make_feedback(cfg: TrainCfg, parts: Parts, history: FeedbackHistory, returns
         return NoFeedback()
     if Capability.JUDGED in capabilities_of(parts.learner):
         return MatchFeedback(cfg, parts, history)
-    return SessionFeedback(parts, history, returns)
+    return SessionFeedback(parts, history, returns, wait_s=60 * cfg.schedule.wait_minutes)

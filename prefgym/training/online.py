@@ -108,8 +108,15 @@ def say_result(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome)
     """Print the true return of the last policy, and what it took."""
     result = "not evaluated" if outcome.evaluation is None else outcome.evaluation.in_words(0)
     print(f"{result}, after {outcome.steps:,} steps and {parts.budget.num_asked} queries; see {folder.path}")
-    if parts.rater is not None and parts.budget.left and not outcome.interrupted:
-        print(f"{parts.budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
+    budget = parts.budget
+    if parts.rater is not None and budget.left and not outcome.interrupted:
+        print(f"{budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
+    if budget.num_pending:
+        waiting = "--schedule.wait-minutes N has each session wait for them"
+        print(f"{budget.num_pending} of {budget.num_asked} queries have no answer yet: {waiting}", file=sys.stderr)
+    if budget.num_asked and not budget.num_answered:
+        learned = "nothing was learned" if cfg.preferences is None else "nothing was learned beyond --preferences"
+        print(f"{learned}: the rater {cfg.rater} answered none of {budget.num_asked} queries", file=sys.stderr)
 
 
 def show(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome) -> None:

@@ -1,5 +1,7 @@
 """Feedback in sessions: query the rater at scheduled times, and fit the reward to all answers so far."""
 
+import sys
+import time
 from typing import cast
 
 from torch import Tensor
@@ -18,6 +20,9 @@ from prefgym.rewards.health import Health
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Metrics, Parts
 
+WAIT_S = 0.2
+"""Seconds between two calls of `collect` while a session waits."""
+
 
 class SessionFeedback:
     """Submits queries by the schedule, and fits the learner whenever answers arrive.
@@ -26,15 +31,16 @@ class SessionFeedback:
         parts: Parts with a rater, and environments that record.
         history: Keeps the answers.
         returns: Learned returns of the latest episodes.
+        wait_s: Most seconds that a session waits for its answers.
 
     Raises:
         ValueError: If there is no rater, or the environments do not record.
     """
 
-    def __init__(self, parts: Parts, history: FeedbackHistory, returns: EpisodeReturns) -> None:
+    def __init__(self, parts: Parts, history: FeedbackHistory, returns: EpisodeReturns, *, wait_s: float = 0.0) -> None:
         if parts.rater is None or parts.recorder is None:
             raise ValueError("sessions need a rater, and environments that record segments")
-        self.parts, self.history, self.returns = parts, history, returns
+        self.parts, self.history, self.returns, self.wait_s = parts, history, returns, wait_s
         self.rater, self.recorder = parts.rater, parts.recorder
         self.health = Health()
 
@@ -55,7 +61,9 @@ class SessionFeedback:
             contact.observe(cast(SelfPlayLearner, learner), rollout.fragments()[0])
         if num_queries := self.parts.schedule.due(steps, self.parts.budget.left):
             self.submit(num_queries, steps)
-        metrics = self.receive(steps)
+        metrics = self.receive(steps, wait_s=self.wait_s if num_queries else 0.0)
+        if num_queries:
+            self.warn()
         return (learned_reward(learner, rollout.steps()) if learner.is_fitted else None), metrics
 
     def submit(self, num_queries: int, steps: int) -> None:
@@ -70,14 +78,31 @@ class SessionFeedback:
         queries = Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)
         contact.submit(self.rater, self.history.ask(queries))
 
-    def receive(self, steps: int) -> Metrics:
-        """Collect answers, and fit the learner if any arrived; return their metrics."""
-        parts = self.parts
-        answers = contact.collect(self.rater, parts.budget.num_asked)
-        fresh = parts.budget.receive(answers) if answers else None
-        if fresh is None:
+    def receive(self, steps: int, wait_s: float = 0.0) -> Metrics:
+        """Collect answers, and fit the learner if any arrived; return their metrics.
+
+        Args:
+            steps: Environment steps so far.
+            wait_s: Most seconds to wait for missing answers.
+        """
+        parts, budget = self.parts, self.parts.budget
+        arrived: list[Preferences] = []
+        metrics: Metrics = {}
+        deadline, has_said = time.monotonic() + wait_s, False
+        while True:
+            answers = contact.collect(self.rater, budget.num_asked)
+            if answers is not None and (new := budget.receive(answers)) is not None:
+                metrics = self.history.add(new, steps)
+                arrived.append(new)
+            if not budget.num_pending or time.monotonic() >= deadline:
+                break
+            if not has_said:
+                print(f"waiting for {budget.num_pending} answers, at most {wait_s / 60:g} minutes", file=sys.stderr)
+                has_said = True
+            time.sleep(WAIT_S)
+        if not arrived:
             return {}
-        metrics = self.history.add(fresh, steps)
+        fresh = Preferences.cat(arrived) if len(arrived) > 1 else arrived[0]
         metrics["feedback/session"] = parts.schedule.num_done
         preferences, everything = self.history.preferences, self.history.everything
         assert preferences is not None and everything is not None  # fresh ones are among them
@@ -88,6 +113,14 @@ class SessionFeedback:
         report = self.fit(everything)
         health = self.health.measure(parts.learner, preferences, fresh, report, learned_return)
         return metrics | report.metrics() | health
+
+    def warn(self) -> None:
+        """Print a warning after a session if nobody has answered anything: answers of the first one may still come."""
+        budget, held = self.parts.budget, self.parts.schedule.num_done
+        declined = budget.num_asked - budget.num_pending
+        if budget.num_asked and not budget.num_answered and (declined or held > 1):
+            counts = f"{declined} came back without an answer, and {budget.num_pending} did not come back"
+            print(f"warning: none of {budget.num_asked} queries has been answered: {counts}", file=sys.stderr)
 
     def fit(self, preferences: Preferences) -> FitReport:
         """Fit the learner, and let an off-policy agent relabel its replay buffer."""

@@ -18,6 +18,7 @@ from prefgym import agents, raters
 from prefgym.agents.bc import Cloning
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Preferences
+from prefgym.core.queries import Queries
 from prefgym.data.feedback import read_feedback
 from prefgym.demos.collect import DemosCfg, write_demos
 from prefgym.evaluation.envs import make_evaluation_env
@@ -29,6 +30,7 @@ from prefgym.training.annotate import MakePreferencesCfg, make_preferences
 from prefgym.training.config import OfflineCheckpointCfg, OfflineEvalCfg
 from prefgym.training.load import load_policy
 from prefgym.training.run import Run
+from prefgym.training.stop import StoppedError
 
 POLE = "prefgym/InvertedPendulum-v0"
 DATASET: dict[str, Any] = {"dataset": "pole/random-v0", "datasets": Path("data")}
@@ -123,17 +125,17 @@ def test_a_run_goes_on_where_it_was_stopped(here: Path, monkeypatch: pytest.Monk
     def until(updates: int) -> None:
         def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
             if self.num_timesteps >= updates:
-                raise SystemExit(9)
+                raise OSError("the power is gone")
             return improve(self, num_updates)
 
         monkeypatch.setattr(Cloning, "improve", stopping)
 
     until(100)
-    with pytest.raises(SystemExit):
+    with pytest.raises(StoppedError):
         learn("sft", **settings, out="stopped")
     (here / "prefs").unlink()
     until(300)
-    with pytest.raises(SystemExit):
+    with pytest.raises(StoppedError):
         Run("stopped").resume()
     monkeypatch.setattr(Cloning, "improve", improve)
     Run("stopped").resume()
@@ -147,11 +149,11 @@ def test_a_run_is_not_gone_on_with_another_dataset(here: Path, monkeypatch: pyte
 
     def stopping(self: Any, num_updates: int) -> dict[str, float]:  # noqa: ANN401
         if self.num_timesteps == 200:
-            raise SystemExit(9)
+            raise OSError("the power is gone")
         return improve(self, num_updates)
 
     monkeypatch.setattr(Cloning, "improve", stopping)
-    with pytest.raises(SystemExit):
+    with pytest.raises(StoppedError):
         learn("bc", **DATASET, updates=400, checkpoint=OfflineCheckpointCfg(every=100), out="run")
     (here / "data").unlink()
     write_demos(DemosCfg(env=POLE, policy=("random",), episodes=2, dataset="pole/random-v0", out=Path("data")))
@@ -283,17 +285,34 @@ def test_raters_judge_by_the_task_that_is_named(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().err == f"{told} Hopper-v5\n"
 
 
-def test_a_dataset_with_a_nan_cannot_be_asked_about(here: Path) -> None:
+class Asked(LateRater):
+    """A rater that must not be asked."""
+
+    def submit(self, queries: Queries) -> None:
+        raise AssertionError("somebody was asked")
+
+
+@pytest.mark.parametrize("what", ["rewards", "actions", "observations"])
+def test_a_dataset_with_a_nan_is_refused_before_anybody_is_asked(
+    what: str, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its episode and step are named; who clones behaviour needs no reward."""
     import h5py
 
     shutil.copytree(here / "data", here / "other")
     with h5py.File(here / "other" / "pole" / "random-v0" / "data" / "main_data.hdf5", "a") as file:
-        for episode in cast(Any, file).values():
-            episode["rewards"][:] = np.nan
-    told = "the task reward shown to rater 'oracle' is not finite"
-    with pytest.raises(UserError, match=rf"^pole/random-v0 cannot be used for queries: {told}\.$"):
+        cast(Any, file)["episode_1"][what][3] = np.nan
+    monkeypatch.setattr(questions, "make_rater", lambda *_, **__: Asked(raters.make("oracle", seed=0)))
+    told = f"the {what[:-1]} at step 3 of episode 1 is not finite"
+    with pytest.raises(UserError, match=rf"^the dataset pole/random-v0 cannot be learned from: {told}\.$"):
         ask(sampler=UniformSamplerCfg(recent_steps=None, segment_length=4), datasets=Path("other"))
     assert not (here / "new").exists()
+    cloning: dict[str, Any] = {**DATASET, "datasets": Path("other"), "updates": 1, "out": "run"}
+    if what == "rewards":
+        learn("bc", **cloning)
+    else:
+        with pytest.raises(UserError, match=told):
+            learn("bc", **cloning)
 
 
 def test_it_is_evaluated_when_it_is_said(here: Path) -> None:
@@ -305,9 +324,9 @@ def test_it_is_evaluated_when_it_is_said(here: Path) -> None:
 
 def test_a_last_update_that_goes_wrong_is_told(here: Path) -> None:
     """Its loss was finite, and what it left behind is not."""
-    with pytest.raises(UserError, match=r"^the agent's action is not finite, after 1 updates; see run/dump\.$"):
+    with pytest.raises(UserError, match=r"^the agent's action is not finite, after 1 updates; see run/dump: "):
         learn(agent=small("sft", learning_rate=np.inf), updates=1, out="run")
-    assert not (here / "run" / "checkpoints" / "final").exists()
+    assert Run("run").result.returns == ()
 
 
 def test_a_dataset_that_lost_its_file_is_told(here: Path) -> None:
