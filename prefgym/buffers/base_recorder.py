@@ -1,6 +1,6 @@
 """The base of recorders of arrays and of tensors: a ring of rows, an index of windows, and statistics of episodes."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from copy import copy
 from typing import Self
 
@@ -99,6 +99,28 @@ class BaseRecorder:
         if not (steps == 0).any():
             raise ValueError("there is no episode of which the beginning is recorded: raise the recorder's capacity")
         return self.segments(starts[steps == 0], length or int(steps.max()) + 1, truth=truth)
+
+    def episode_groups(self, *, truth: bool = True, room: int = 2**22) -> Iterator[Segments]:
+        """Yield all episodes as `episodes` returns them, in groups that take no more than `room` steps with padding.
+
+        An episode that is longer is a group of its own.
+
+        Raises:
+            ValueError: If there is no episode.
+        """
+        starts = self.starts(1)
+        first = (self._ring.columns["step"][starts] == 0).nonzero().squeeze(-1)
+        if not len(first):
+            raise ValueError("there is no episode of which the beginning is recorded: raise the recorder's capacity")
+        ends_of = [*map(int, first[1:]), len(starts)]
+        length = [end - int(begin) for begin, end in zip(first, ends_of)]
+        begins = 0
+        while begins < len(length):
+            ends, longest = begins, 0
+            while ends < len(length) and (ends == begins or (ends + 1 - begins) * max(longest, length[ends]) <= room):
+                ends, longest = ends + 1, max(longest, length[ends])
+            yield self.segments(starts[first[begins:ends]], longest, truth=truth)
+            begins = ends
 
     @property
     def num_rows(self) -> int:

@@ -1,8 +1,9 @@
 """The recorder: a ring of the latest steps of every environment, from which segments are sampled."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -76,6 +77,50 @@ class Recorder(BaseRecorder):
         super().__init__(ring, statistics, has_reward=has_reward, factor_names=factor_names)
         self._num_episodes = 0
 
+    @classmethod
+    def of_episodes(
+        cls,
+        *,
+        obs: Sequence[FloatArray],
+        action: Sequence[FloatArray],
+        reward: Sequence[FloatArray],
+        terminated: Sequence[bool],
+        factors: Mapping[str, Sequence[FloatArray]] | None = None,
+    ) -> "Recorder":
+        """Record whole episodes, one after the other in one environment; none takes more room than it needs.
+
+        Args:
+            obs: Observations of each. Shape of each: (T+1, O).
+            action: Shape of each: (T, A).
+            reward: Task reward. Shape of each: (T,).
+            terminated: Whether each ended by a termination; the others were truncated.
+            factors: By name. Shape of each: (T,).
+        """
+        factors = factors or {}
+        length: IntArray = np.array([len(one) for one in reward], np.int64)
+        ends = np.cumsum(length + 1) - 1  # rows of the last observations
+        total = int(ends[-1]) + 1
+        room = RecorderCfg(capacity_steps=total, capacity_bytes=2**62)
+        sizes = obs[0].shape[1], action[0].shape[1]
+        recorder = cls(1, *sizes, factor_names=tuple(factors), num_averaged=len(length), cfg=room)
+        taken = np.ones(total, np.bool_)
+        taken[ends] = False
+        recorder._obs[:] = np.concatenate(obs)
+        recorder._action[taken], recorder._reward[taken] = np.concatenate(action), np.concatenate(reward)
+        for column, name in enumerate(factors):
+            recorder._factors[taken, column] = np.concatenate(factors[name])
+        recorder._kind[:] = Row.STEP
+        recorder._kind[ends] = np.where(terminated, Row.TERMINATED, Row.TRUNCATED)
+        recorder._episode[:] = np.repeat(np.arange(len(length)), length + 1)
+        recorder._step[:] = np.concatenate([np.arange(len(one) + 1) for one in reward])
+        recorder._move_head(slice(None), ends[-1:])
+        recorder._num_moves[:], recorder.num_steps, recorder._num_episodes = ends[-1], int(length.sum()), len(length)
+        # sums in the order of the steps, and episodes in that of their ends, as if they were played side by side
+        for episode in map(int, np.lexsort((~np.asarray(terminated), length))):
+            recorder._statistics.add(np.cumsum(reward[episode])[-1:], slice(None), int(length[episode]))
+            recorder._statistics.finish(np.zeros(1, np.int64))
+        return recorder
+
     def _make_ring(self, num_envs: int, frame_shape: tuple[int, ...]) -> RowRing:
         layout = {**self._layout, "frames": (frame_shape, torch.uint8)}
         room = {"capacity_steps": self.cfg.capacity_steps, "capacity_bytes": self.cfg.capacity_bytes}
@@ -146,9 +191,15 @@ class Recorder(BaseRecorder):
 
         `next_obs` and `state` are those after the step, before any reset. So are `frames`, except at the end of an
         episode, since no step follows and the image is never shown.
+
+        Raises:
+            gymnasium.error.ResetNeeded: If an episode has ended, and none has begun.
         """
         index = slice(None) if mask is None else np.flatnonzero(mask)
         head, after = self._head[index], self._next[index]
+        if (self._kind[head] != Row.OPEN).any():
+            ended = np.arange(self.num_envs)[index][self._kind[head] != Row.OPEN][0]
+            raise gym.error.ResetNeeded(f"environment {ended} has no running episode: call reset() before step()")
         self._kind[head] = Row.STEP
         self._action[head] = action[index]
         self._reward[head] = reward[index]

@@ -1,7 +1,8 @@
 """The replay buffer: a ring of the latest steps, relabelled after each fit of the learner."""
 
 import math
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from dataclasses import dataclass, fields, replace
 from typing import Self
 
 import torch
@@ -52,6 +53,11 @@ class Batch:
     def __getitem__(self, index: int) -> Self:
         """Pick one of many batches, along their first axis."""
         return type(self)(**{name: value[index] for name, value in vars(self).items()})
+
+    @classmethod
+    def cat(cls, parts: Sequence["Batch"]) -> Self:
+        """Concatenate steps along their first axis."""
+        return cls(**{f.name: torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)})
 
     def segments(self) -> Segments:
         """View each step as a segment of its own. Batch shape: (...,)."""

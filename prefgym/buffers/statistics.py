@@ -30,10 +30,10 @@ class EpisodeStatistics:
         self._lengths = np.zeros(num_envs, np.int64)
         self._finished: deque[tuple[float, int]] = deque(maxlen=num_averaged)
 
-    def add(self, reward: FloatArray, index: IntArray | slice) -> None:
-        """Count a step in the environments at `index`. Shape of the rewards: that of the index."""
+    def add(self, reward: FloatArray, index: IntArray | slice, num_steps: int = 1) -> None:
+        """Count steps in the environments at `index`, with the sums of their rewards. Shape: that of the index."""
         self._returns[index] += reward
-        self._lengths[index] += 1
+        self._lengths[index] += num_steps
 
     def finish(self, index: IntArray) -> None:
         """End the episodes in the environments at `index`. Shape: (k,)."""

@@ -60,3 +60,11 @@ def load_attribute(name: str) -> object:
     except AttributeError:
         near = did_you_mean(path, [known for known in vars(found) if not known.startswith("_")], "is it spelt so?")
         raise UserError(f"the module {module} has no {path}: {near}") from None
+
+
+def is_importable(value: object) -> bool:
+    """Return whether module and name of a class or function lead to it; those of a lambda do not."""
+    module, path = getattr(value, "__module__", ""), getattr(value, "__qualname__", "")
+    if module == "__main__" or not path or "<" in path:
+        return False
+    return reduce(lambda found, name: getattr(found, name, None), path.split("."), sys.modules.get(module)) is value

@@ -10,8 +10,11 @@ from typing import Any, TypeVar, cast
 import numpy as np
 from torch import Tensor
 
+from prefgym.common import parts
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
+from prefgym.common.parts import RAISED as RAISED
+from prefgym.common.parts import name_of
 from prefgym.core.arrays import Array, Env, PolicyState
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
@@ -33,39 +36,24 @@ from prefgym.core.segments import Segments
 
 LEARNER, RATER, SAMPLER, AGENT, POLICY = "reward learner", "rater", "sampler", "agent", "policy"
 
-RAISED = "raised by the"
-"""Beginning of the note of an error that a part raised."""
-
 Returned = TypeVar("Returned")
-
-
-def name_of(part: object) -> str:
-    """Return the name of a function or of the class of an object; of a wrapped callable, the name of that."""
-    part = getattr(part, "answer", part)  # a callable as a rater
-    return getattr(part, "__name__", type(part).__name__)
 
 
 @contextmanager
 def raised_by(kind: str, part: object) -> Generator[None]:
-    """Name the part in a note of each error that it raises; one that came from another part has its note already."""
+    """Name the part in a note of each error that it raises, and in the sentence of a rater's NaN."""
     try:
-        yield
-    except (NoSegmentError, UserError):  # a lawful answer of a sampler, and a sentence of ours
-        raise
+        with parts.raised_by(kind, name_of(part), (NoSegmentError, NotFiniteError)):
+            yield
     except NotFiniteError as error:
         if kind != RATER or f"of the {RATER}" in error.part:  # the others name what is not finite
             raise
         raise NotFiniteError(f"{error.part} of the {kind} {name_of(part)}", error.arrays) from error
-    except Exception as error:
-        if not any(note.startswith(RAISED) for note in getattr(error, "__notes__", ())):
-            error.add_note(f"{RAISED} {kind} {name_of(part)}")
-        raise
 
 
 def wrong(kind: str, part: object, method: str, returned: str, expected: str) -> UserError:
-    """Make the error of a part that returns something else than it should; a part that is called has no method."""
-    source = f" from {method}()" if method else ""
-    return UserError(f"the {kind} {name_of(part)} returned {returned}{source}, and {expected} was expected.")
+    """Make the error of a part that returns something else than it should."""
+    return parts.wrong(kind, name_of(part), method, returned, expected)
 
 
 def check_methods(kind: str, part: object, *methods: str) -> None:

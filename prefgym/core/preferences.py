@@ -128,7 +128,7 @@ class Preferences:
             raise ValueError(f"rater {int(self.rater.max())} is not among the {len(self.raters)} raters")
         order = torch.arange(num_options, device=self.shown_order.device).expand(num_queries, -1)
         if not torch.equal(self.shown_order.long().sort(-1).values, order):
-            raise ValueError(f"each row of shown_order must hold the options 0..{num_options - 1}, each once")
+            raise ValueError("shown_order does not name each option once")
         check_finite("the time of an answer", self.seconds)
 
     @classmethod

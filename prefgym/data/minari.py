@@ -1,5 +1,6 @@
 """Demonstrations from Minari datasets."""
 
+import json
 from collections.abc import Mapping
 from importlib import import_module
 from importlib.util import find_spec
@@ -10,8 +11,9 @@ import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 
-from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.buffers.recorder import Recorder
 from prefgym.common.errors import UserError
+from prefgym.common.spaces import flat_space, flatten
 
 
 def load_demos(dataset: str, root: Path | None = None, *, with_reward: bool = False) -> Recorder:
@@ -81,61 +83,40 @@ def minari_module(module: str) -> Any:  # noqa: ANN401
 
 
 def record_demos(dataset: Any, *, with_reward: bool = False) -> Recorder:  # noqa: ANN401
-    """Record the episodes of a Minari dataset, each as an environment of its own, so that samplers can draw from them.
+    """Record the episodes of a Minari dataset, one after the other, so that samplers can draw from them.
 
     Args:
         dataset: A `minari.MinariDataset`. Its rewards become the task reward. Per-step numbers in the infos of all
-            episodes become factors. Dict observations are flattened in the order of their keys.
+            episodes become factors. Observations and actions are flattened as those of environments are.
         with_reward: Whether rewards have to be finite.
 
     Returns:
         A recorder of all episodes. Episodes that end without a termination count as truncated.
 
     Raises:
-        ValueError: If there is no episode, observations or actions are not one-dimensional Boxes, or a number is not
-            finite.
+        ValueError: If there is no episode, observations or actions are no vectors, or a number is not finite.
     """
     episodes = list(dataset.iterate_episodes())
     if not episodes:
         raise ValueError("the dataset has no episodes")
-    for number, episode in enumerate(episodes):
-        check_steps("observation", number, _flat(episode.observations))
-        check_steps("action", number, np.asarray(episode.actions))
-        if with_reward:
-            check_steps("reward", number, np.asarray(episode.rewards))
-    observation, action = (_vectors(space) for space in (dataset.observation_space, dataset.action_space))
-    length = np.array([len(episode.rewards) for episode in episodes])
-    factors = [_factors_of(episode.infos, num_steps) for episode, num_steps in zip(episodes, length.tolist())]
-    names = tuple(name for name in factors[0] if all(name in others for others in factors))
-    recorder = Recorder(
-        len(episodes),
-        observation,
-        action,
-        factor_names=names,
-        num_averaged=len(episodes),
-        cfg=RecorderCfg(capacity_steps=len(episodes) * (int(length.max()) + 1), capacity_bytes=2**62),
+    seen, taken = (_space_of(dataset, name) for name in ("observation_space", "action_space"))
+    length = [len(episode.rewards) for episode in episodes]
+    obs = [flatten(seen, episode.observations, 1) for episode in episodes]
+    action = [flatten(taken, episode.actions, 1) for episode in episodes]
+    reward = [np.asarray(episode.rewards, np.float64) for episode in episodes]
+    checked = {"observation": obs, "action": action, **({"reward": reward} if with_reward else {})}
+    for number in range(len(episodes)):
+        for what, values in checked.items():
+            check_steps(what, number, values[number])
+    factors = [_factors_of(episode.infos, num_steps) for episode, num_steps in zip(episodes, length)]
+    names = [name for name in factors[0] if all(name in others for others in factors)]
+    return Recorder.of_episodes(
+        obs=obs,
+        action=action,
+        reward=reward,
+        terminated=[bool(episode.terminations[-1]) for episode in episodes],
+        factors={name: [np.asarray(e.infos[name])[-n:] for e, n in zip(episodes, length)] for name in names},
     )
-    # each (T, N, ...), with T of the longest episode; observations have T + 1
-    obs = _stack([_flat(episode.observations) for episode in episodes])
-    actions, rewards, terminated = (
-        _stack([np.asarray(getattr(episode, name)) for episode in episodes])
-        for name in ("actions", "rewards", "terminations")
-    )
-    factors = {
-        name: _stack([np.asarray(e.infos[name])[-n:] for e, n in zip(episodes, length.tolist())]) for name in names
-    }
-    recorder.begin(obs[0])
-    for step in range(int(length.max())):
-        recorder.add(
-            actions[step],
-            rewards[step],
-            obs[step + 1],
-            terminated[step],
-            np.equal(length, step + 1),
-            mask=np.greater(length, step),
-            factors={name: values[step] for name, values in factors.items()},
-        )
-    return recorder
 
 
 def check_steps(what: str, episode: int, values: npt.NDArray[Any]) -> None:
@@ -149,22 +130,30 @@ def check_steps(what: str, episode: int, values: npt.NDArray[Any]) -> None:
         raise ValueError(f"the {what} at step {int(finite.argmin())} of episode {episode} is not finite")
 
 
-def _vectors(space: gym.Space[Any]) -> int:
-    """Return the dimension of an observation or action."""
-    parts: list[Any] = list(cast(Any, space).values()) if isinstance(space, gym.spaces.Dict) else [space]
-    if not all(isinstance(part, gym.spaces.Box) and len(part.shape) == 1 for part in parts):
-        raise ValueError(
-            f"segments are made of vectors, but this dataset has {space}: use one of Boxes of one dimension"
-        )
-    return sum(part.shape[0] for part in parts)
+def _space_of(dataset: Any, name: str) -> gym.Space[Any]:  # noqa: ANN401
+    """Return a space of a dataset, with its names in the order of the environment.
+
+    Minari sorts the names of a Dict when it reads a dataset, and keeps their order in its file.
+
+    Raises:
+        ValueError: If its values are no vectors.
+    """
+    space: gym.Space[Any] = getattr(dataset, name)
+    storage: Any = getattr(dataset, "storage", None)
+    if storage is not None and isinstance(space, gym.spaces.Dict):
+        written: dict[str, str] = storage.read_raw_metadata(storage.data_path)
+        space = _in_order(cast(Any, space), json.loads(written[name])) if name in written else cast(Any, space)
+    if not isinstance(flat := flat_space(space), gym.spaces.Box) or len(cast(Any, flat).shape) != 1:
+        raise ValueError(f"segments are made of vectors, but this dataset has {space}: use one of Boxes")
+    return space
 
 
-def _flat(obs: Any) -> npt.NDArray[Any]:  # noqa: ANN401
-    """Flatten the observations of an episode. Shape: (T+1, O)."""
-    if not isinstance(obs, dict):
-        return np.asarray(obs)
-    parts = cast("dict[str, npt.NDArray[Any]]", obs)
-    return np.concatenate([parts[name] for name in sorted(parts)], -1)
+def _in_order(space: gym.Space[Any], written: Mapping[str, Any]) -> gym.Space[Any]:
+    """Put the names of a Dict, and of those within it, into the order in which they were written."""
+    if not isinstance(space, gym.spaces.Dict):
+        return space
+    named, parts = cast(Any, space), written["subspaces"]
+    return gym.spaces.Dict([(name, _in_order(named[name], within)) for name, within in parts.items()])
 
 
 def _factors_of(infos: Mapping[str, Any] | None, num_steps: int) -> tuple[str, ...]:
@@ -172,11 +161,3 @@ def _factors_of(infos: Mapping[str, Any] | None, num_steps: int) -> tuple[str, .
     arrays: dict[str, npt.NDArray[Any]] = {name: np.asarray(values) for name, values in (infos or {}).items()}
     sizes = ((num_steps,), (num_steps + 1,))
     return tuple(name for name, values in arrays.items() if values.shape in sizes and values.dtype.kind in "bfiu")
-
-
-def _stack(arrays: list[npt.NDArray[Any]]) -> npt.NDArray[Any]:
-    """Stack the arrays of N episodes, padded with zeros. Shapes: (T_n, ...) to (T, N, ...)."""
-    out = np.zeros((max(map(len, arrays)), len(arrays), *arrays[0].shape[1:]), arrays[0].dtype)
-    for index, array in enumerate(arrays):
-        out[: len(array), index] = array
-    return out

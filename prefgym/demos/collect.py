@@ -7,7 +7,7 @@ import os
 import shlex
 from collections.abc import Iterator
 from contextlib import closing
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -17,12 +17,14 @@ import numpy.typing as npt
 import tyro
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import VectorEnv
+from gymnasium.wrappers import FlattenObservation
 
 import prefgym
 from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.common.limits import Count, NonNegative, Seed, Share, Threads, check
-from prefgym.common.spaces import Spaces
+from prefgym.common.modules import is_importable
+from prefgym.common.spaces import Spaces, flat_space
 from prefgym.data.minari import dataset_folder, minari_module
 from prefgym.demos.policies import make_policies, noisy
 from prefgym.evaluation.envs import make_evaluation_env, say_limit
@@ -30,7 +32,7 @@ from prefgym.evaluation.evaluate import succeeded
 from prefgym.rl.policy_runner import Act
 from prefgym.sim.capabilities import has_task_reward, physics_of
 from prefgym.sim.source import EnvCfg, EnvSource
-from prefgym.sim.third_party import World
+from prefgym.sim.world import World
 
 Array = npt.NDArray[Any]
 
@@ -276,8 +278,20 @@ def _announce(path: Path, dataset: str) -> None:
 
 
 def _spec(source: EnvSource) -> EnvSpec | None:
-    """Return the specification of one environment of the episodes, with the task reward and flat observations."""
+    """Return the specification of one environment of the episodes, with the task reward and flat observations.
+
+    A class is named by its module; None if a file cannot hold the specification, as that of a lambda.
+    """
     env = source.make_one()
-    spec = (env.env if isinstance(env, World) else env).spec
+    inner = env.env if isinstance(env, World) else env
+    if flat_space(inner.observation_space) is not inner.observation_space:
+        inner = FlattenObservation(inner)
+    spec = inner.spec
     env.close()
-    return spec
+    if spec is not None and callable(entry := spec.entry_point):
+        name = f"{entry.__module__}:{getattr(entry, '__qualname__', '')}"
+        spec = replace(spec, entry_point=name) if is_importable(entry) else None
+    try:
+        return spec if spec is not None and spec.to_json() else None
+    except (TypeError, ValueError):  # of arguments that JSON has no words for
+        return None

@@ -12,6 +12,7 @@ from prefgym.common.finite import check_finite
 from prefgym.core.protocols import Policy
 from prefgym.rl.policy_runner import PolicyRunner
 from prefgym.sim.capabilities import physics_of
+from prefgym.sim.third_party import as_picture
 
 FIRST_SEED = 10_000
 TRUE_RETURN = "true return"
@@ -133,20 +134,20 @@ def record_episode(
     """
     obs, _ = env.reset(seed=seed)
     physics = physics_of(env)
-    observations, actions, rewards = [obs[0]], list[Any](), list[float]()
+    observations, actions, rewards = [np.array(obs[0])], list[Any](), list[float]()
     states, frames = [physics.physics_state()[0]] if physics else list[Any](), list[Any]()
     player, begins, ended = PolicyRunner(policy), np.ones(1, np.bool_), False
     while not ended:
         if not physics and env.render_mode is not None:
-            frames.append(cast(Any, env.render())[0])
+            frames.append(as_picture(cast(Any, env.render())[0]))
         action = player.act(obs, begins)
         obs, reward, terminated, truncated, info = env.step(action)
         begins = np.zeros(1, np.bool_)
         ended = bool(terminated[0] | truncated[0])
-        observations.append(info["final_obs"][0] if ended and "final_obs" in info else obs[0])
+        observations.append(np.array(info["final_obs"][0] if ended and "final_obs" in info else obs[0]))
         if physics:
             states.append(physics.physics_state(final=True)[0])
-        actions.append(action[0])
+        actions.append(np.array(action[0]))
         rewards.append(float(reward[0]))
     arrays = {"state": states, "frames": frames, "obs": observations, "action": actions, "reward": rewards}
     return {name: np.asarray(values) for name, values in arrays.items() if values}

@@ -74,15 +74,19 @@ class BasedAgent(ReplayAgent[Cfg, BatchT], Generic[Cfg, BatchT]):
         Raises:
             ValueError: If their sizes differ from those of the environments.
         """
-        # environments that hide the task reward hide it in demonstrations, too
-        episodes = recorder.episodes(truth=not hides_reward(self.env))
-        recorded, here = (episodes.obs.shape[-1], episodes.action.shape[-1]), (self.obs_dim, self.action_dim)
+        recorded, here = recorder.sizes, (self.obs_dim, self.action_dim)
         if recorded != here:
             raise ValueError(
                 f"the demonstrations have {recorded} numbers an observation and an action, the environments {here}"
             )
-        self.demos_seal = sha256(episodes.obs.numpy().tobytes() + episodes.action.numpy().tobytes()).hexdigest()
-        return Batch.of(append_base_actions(episodes, self.base, self._unit))
+        seal, steps = sha256(), list[Batch]()
+        # environments that hide the task reward hide it in demonstrations, too
+        for episodes in recorder.episode_groups(truth=not hides_reward(self.env)):
+            for array in (episodes.obs, episodes.action):
+                seal.update(array.numpy().tobytes())
+            steps.append(Batch.of(append_base_actions(episodes, self.base, self._unit)))
+        self.demos_seal = seal.hexdigest()
+        return Batch.cat(steps)
 
     def reached(self, next_obs: Array, done: BoolArray) -> None:
         """Record the actions of the base policy after a step, before any reset. Shapes: (N, O), (N,)."""

@@ -36,16 +36,22 @@ class HasPhysics(Protocol):
 def physics_of(env: AnyEnv) -> HasPhysics | None:
     """Return the layer of an environment that has its physics states: the environment itself, or the `World` around it.
 
-    An environment of another package declares them by a method `physics_state`; a `World` has the method in any case,
-    and its `has_physics` is whether MuJoCo simulates the wrapped environment.
+    An environment of another package declares them by the methods `physics_state` and `factors` and the number
+    `state_size`; an attribute of one of these names alone means something else there. A `World` has all three in any
+    case, and its `has_physics` is whether MuJoCo simulates the wrapped environment.
 
     Returns:
         None without physics states.
     """
     for layer in (env.unwrapped, env):
-        if hasattr(layer, "physics_state") and getattr(layer, "has_physics", True):
+        methods = (getattr(layer, name, None) for name in ("physics_state", "factors"))
+        if all(map(callable, methods)) and getattr(layer, "has_physics", True) and _is_count(layer):
             return cast(HasPhysics, layer)
     return None
+
+
+def _is_count(layer: object) -> bool:
+    return isinstance(getattr(layer, "state_size", None), int | np.integer)
 
 
 def task_description_of(env: AnyEnv) -> str:

@@ -15,6 +15,8 @@ from numpy.typing import NDArray
 from prefgym.sim.gl import GLContext, MjModel, mujoco, open_gl
 from prefgym.sim.gl import RenderingUnavailable as RenderingUnavailable
 
+SITES = "site_pos"
+"""The field of a model that follows every state of an environment of another package."""
 STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE_WARMSTART.value
 """The content of a recorded state: bits of `mujoco.mjtState`."""
 
@@ -31,7 +33,7 @@ class StateRenderer:
         height: Height of the pictures, in pixels.
         camera: Fields of `mujoco.MjvCamera`, as in Gymnasium's `default_camera_config`. The camera moves along with
             the robot that body `trackbodyid` is part of, body 1 if that is not given; with 0 or -1 it stands still
-            and looks at `lookat`.
+            and looks at `lookat`. `model_fields` names the fields of the model that follow each state.
         spec: Content of the states, bits of `mujoco.mjtState`.
 
     Raises:
@@ -53,6 +55,7 @@ class StateRenderer:
         self._model.vis.quality.shadowsize = 0
         self._data = mujoco.MjData(self._model)
         self._spec, self._size = spec, mujoco.mj_stateSize(self._model, spec)
+        self._fields: tuple[str, ...] = tuple((camera or {}).get("model_fields", (SITES,)))
         self._camera = _camera(self._model, camera or {})
         self._robot = _robot(self._model, camera or {})
         self._shape = (height, width, 3)
@@ -65,16 +68,23 @@ class StateRenderer:
                 self._thread.shutdown()
 
     def __call__(self, states: NDArray[np.float64]) -> NDArray[np.uint8]:
-        """Render `states` (T, S); they may be followed by the positions of the model's sites. Shape: (T, H, W, 3).
+        """Render `states` (T, S); each may be followed by fields of the model. Shape: (T, H, W, 3).
 
         Raises:
             ValueError: If the states do not fit the model, or the renderer is closed.
         """
-        if states.ndim != 2 or states.shape[1] not in (self._size, self._size + self._model.site_pos.size):
+        if states.ndim != 2 or self._following(states.shape[1]) is None:
             raise ValueError(f"states have shape {states.shape}, but those of this model have shape (T, {self._size})")
         if self._resources is None:
             raise ValueError("the renderer is closed")
         return self._thread.submit(self._draw, states, *self._resources[1:]).result()
+
+    def _following(self, width: int) -> tuple[str, ...] | None:
+        """Return the fields that follow a state of a width: none, sites as in earlier versions, or all."""
+        for fields in ((), (SITES,), self._fields):
+            if width == self._size + sum(getattr(self._model, name).size for name in fields):
+                return fields
+        return None
 
     def close(self) -> None:
         """Free the resources of OpenGL; closing twice does nothing."""
@@ -95,9 +105,13 @@ class StateRenderer:
         height, width, _ = self._shape
         rect, option, everything = mujoco.MjrRect(0, 0, width, height), mujoco.MjvOption(), mujoco.mjtCatBit.mjCAT_ALL
         frames = np.empty((len(states), *self._shape), dtype=np.uint8)
+        fields = self._following(states.shape[1]) or ()
         for frame, state in zip(frames, states, strict=True):
-            if len(state) > self._size:
-                self._model.site_pos[:] = state[self._size :].reshape(-1, 3)
+            first = self._size
+            for name in fields:
+                field = getattr(self._model, name)
+                field[...] = state[first : first + field.size].reshape(field.shape)
+                first += field.size
             mujoco.mj_setState(self._model, self._data, state[: self._size], self._spec)
             mujoco.mj_forward(self._model, self._data)
             if self._robot is not None:
@@ -175,6 +189,6 @@ def _camera(model: MjModel, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
     for name, value in config.items():
         if name == "lookat":
             camera.lookat[:] = value
-        elif name != "trackbodyid":
+        elif name not in ("trackbodyid", "model_fields"):
             setattr(camera, name, value)
     return camera

@@ -260,6 +260,8 @@ def making(source: EnvSource) -> Generator[None]:
         raise UserError(f"{name} cannot be made: {str(error).rstrip('.')}.") from error
     except (TypeError, ValueError) as error:
         if unknown := re.search(r"unexpected keyword argument '(\w+)'", str(error)):
+            if unknown[1] == "render_mode" and "render_mode" not in source.cfg.kwargs:
+                raise UserError(f"{name} cannot be drawn: it is made without a render_mode.") from error
             if unknown[1] in source.cfg.kwargs:
                 near = did_you_mean(unknown[1], _parameters_of(source), "see its documentation")
                 raise UserError(f"{name} takes no keyword argument {unknown[1]!r}: {near}") from error

@@ -7,8 +7,9 @@ import importlib
 import sys
 import warnings
 from collections.abc import Callable, Mapping
+from functools import cached_property
 from importlib.util import find_spec
-from typing import Any, SupportsFloat, cast
+from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
@@ -21,7 +22,8 @@ from prefgym.common.states import State, Stateful
 from prefgym.sim import compat
 from prefgym.sim.capabilities import HasPhysics, physics_of
 from prefgym.sim.gl import mujoco
-from prefgym.sim.render import STATE_SPEC
+from prefgym.sim.single_env import PoolEnv
+from prefgym.sim.world import World
 
 FloatArray = npt.NDArray[np.float64]
 Frames = npt.NDArray[np.uint8]
@@ -86,7 +88,7 @@ def make_vector(
     drawn = {} if render_mode is None else {"render_mode": render_mode}  # not all constructors take it
 
     def make() -> gym.Env[Any, Any]:
-        return with_physics(gym.make(env_id, disable_env_checker=True, **drawn, **rewarded, **settings))
+        return gym.make(env_id, disable_env_checker=True, **drawn, **rewarded, **settings)
 
     return vector_of(make, num_envs, mode)
 
@@ -95,16 +97,24 @@ def vector_of(make: Callable[[], gym.Env[Any, Any]], num_envs: int, mode: Autore
     """Make environments with a function, stepped one after the other.
 
     Args:
-        make: Function that makes one environment, as `with_physics` returns it.
+        make: Function that makes one environment.
         num_envs: Number of environments.
         mode: Autoreset mode.
     """
-    probe = make()
+    probe = with_physics(make())
     kind = SyncVectorEnv if physics_of(probe) is None else PhysicsVectorEnv
     if _is_stateful(probe):
         kind = StatefulVectorEnv
+    layout = probe.layout if isinstance(probe, World) else None
     probe.close()
-    return kind([make] * num_envs, autoreset_mode=mode)
+
+    def alike() -> gym.Env[Any, Any]:
+        env = with_physics(make())
+        if isinstance(env, World):
+            env.layout = layout  # found once: the environments of a run are not reset for it
+        return env
+
+    return kind([alike] * num_envs, autoreset_mode=mode)
 
 
 def _is_stateful(env: gym.Env[Any, Any]) -> bool:
@@ -121,8 +131,13 @@ def _is_stateful(env: gym.Env[Any, Any]) -> bool:
 
 
 def with_physics(env: gym.Env[Any, Any]) -> gym.Env[Any, Any]:
-    """Flatten observations and keep the last state of an episode, unless the environment does so itself."""
-    return World(env) if physics_of(env) is None else env
+    """Put a `World` around an environment, unless it is one of ours without a wrapper of others around it."""
+    layer = env
+    while isinstance(layer, TimeLimit | OrderEnforcing | World):
+        if isinstance(layer, World):
+            return env
+        layer = layer.env
+    return env if isinstance(layer, PoolEnv) else World(env)
 
 
 def draw(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], height: int) -> Frames:
@@ -142,6 +157,18 @@ def draw(env: gym.Env[Any, Any] | VectorEnv[Any, Any, Any], height: int) -> Fram
     return np.stack([shrink(picture, height) for picture in (drawn if isinstance(env, VectorEnv) else (drawn,))])
 
 
+def as_picture(rendered: Any) -> Frames:  # noqa: ANN401
+    """Copy what an environment rendered, without transparency. Shape: (H, W, 3).
+
+    Raises:
+        ValueError: If it is no picture.
+    """
+    drawn: Frames = np.array(rendered)
+    if drawn.dtype != np.uint8 or drawn.shape[2:] not in ((3,), (4,)):
+        raise ValueError(f"pictures must be uint8 of shape (H, W, 3), not {drawn.dtype} of shape {drawn.shape}")
+    return drawn[..., :3]
+
+
 def shrink(picture: Any, height: int) -> Frames:  # noqa: ANN401
     """Shrink a picture in proportion, to even sizes. Shape: (H, W, 3).
 
@@ -155,94 +182,17 @@ def shrink(picture: Any, height: int) -> Frames:  # noqa: ANN401
     """
     from PIL import Image
 
-    drawn: Frames = np.asarray(picture)
-    if drawn.dtype != np.uint8 or drawn.shape[2:] != (3,):
-        raise ValueError(f"pictures must be uint8 of shape (H, W, 3), not {drawn.dtype} of shape {drawn.shape}")
+    drawn = as_picture(picture)
     drawn_height, drawn_width, _ = drawn.shape
     height = max(min(height, drawn_height) // 2 * 2, 2)
     width = max(drawn_width * height // drawn_height // 2 * 2, 2)
     return np.asarray(Image.fromarray(drawn).resize((width, height), Image.Resampling.BOX))
 
 
-class World(gym.Wrapper[Any, Any, Any, Any]):
-    """One world with flat observations, which remembers the state an episode ended in when it is reset."""
-
-    def __init__(self, env: gym.Env[Any, Any]) -> None:
-        super().__init__(FlattenObservation(env) if isinstance(env.observation_space, gym.spaces.Dict) else env)
-        self._final: FloatArray | None = None
-        self._is_running = False
-
-    @property
-    def has_physics(self) -> bool:
-        """Return whether MuJoCo simulates the environment, so that it has physics states."""
-        return isinstance(self._physics()[0], mujoco.MjModel)
-
-    def _physics(self) -> tuple[Any, Any]:
-        base = cast(Any, self.unwrapped)
-        if engine := getattr(getattr(base, "_env", None), "physics", None):  # as shimmy wraps dm_control
-            return engine.model.ptr, engine.data.ptr
-        return getattr(base, "model", None), getattr(base, "data", None)
-
-    @property
-    def model(self) -> Any:  # noqa: ANN401
-        """Return the model of the states."""
-        return self._physics()[0]
-
-    @property
-    def camera(self) -> Mapping[str, Any]:
-        """Return the camera: that of the environment, the first one of the model, or a distant one."""
-        drawer = getattr(self.unwrapped, "mujoco_renderer", None)
-        if config := getattr(drawer, "default_cam_config", None):
-            return {"trackbodyid": -1, **config}
-        fixed = {"type": mujoco.mjtCamera.mjCAMERA_FIXED.value, "fixedcamid": 0} if self.model.ncam else {}
-        return {"trackbodyid": -1, **fixed}
-
-    @property
-    def state_size(self) -> int:
-        """Columns of `physics_state`."""
-        return mujoco.mj_stateSize(self.model, STATE_SPEC) + self.model.site_pos.size
-
-    def physics_state(self, final: bool = False) -> FloatArray:
-        """Copy the data that rendering needs: the state, and the positions of sites, which may mark goals.
-
-        Args:
-            final: Whether to return the state before a reset, until the next step.
-
-        Returns:
-            `STATE_SPEC`, then the positions of the sites. Shape: (1, S).
-        """
-        if final and self._final is not None:
-            return self._final
-        model, data = self._physics()
-        state = np.empty(mujoco.mj_stateSize(model, STATE_SPEC))
-        mujoco.mj_getState(model, data, state, STATE_SPEC)
-        return np.concatenate([state, model.site_pos.ravel()])[None]
-
-    def factors(self) -> dict[str, npt.NDArray[Any]]:
-        """Return no factors, since the terms of the reward are not known."""
-        return {}
-
-    def reset(self, *, seed: int | None = None, options: dict[str, Any] | None = None) -> tuple[Any, dict[str, Any]]:
-        """Start an episode."""
-        self._final = self.physics_state() if self._is_running and self.has_physics else None
-        self._is_running = True
-        if seed is not None and (task := getattr(getattr(self.unwrapped, "_env", None), "task", None)) is not None:
-            task.random.seed(seed)  # shimmy 2.0.1 seeds a generator that dm_control does not use
-        first = self.env.reset(seed=seed, options=options)
-        if mark_goal := getattr(self.unwrapped, "_render_callback", None):
-            mark_goal()  # Gymnasium-Robotics moves the mark only when it draws
-        return first
-
-    def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, dict[str, Any]]:  # noqa: ANN401
-        """Take a step."""
-        self._final = None
-        return self.env.step(action)
-
-
 class PhysicsVectorEnv(SyncVectorEnv):
     """Worlds that MuJoCo simulates, with their physics states."""
 
-    @property
+    @cached_property
     def _worlds(self) -> list[HasPhysics]:
         return [world for env in self.envs if (world := physics_of(env)) is not None]
 
@@ -257,18 +207,21 @@ class PhysicsVectorEnv(SyncVectorEnv):
 
     @property
     def model(self) -> Any:  # noqa: ANN401
-        """Return the model of the states."""
-        return self._worlds[0].model
+        """Return the model of the states; None if the worlds tell none of MuJoCo's."""
+        model = getattr(self._worlds[0], "model", None)
+        return model if isinstance(model, mujoco.MjModel) else None
 
     @property
     def camera(self) -> Mapping[str, Any]:
         """Return the camera of the pictures."""
-        return self._worlds[0].camera
+        camera: object = getattr(self._worlds[0], "camera", None)
+        return cast("Mapping[str, Any]", camera) if isinstance(camera, Mapping) else {}
 
     @property
     def task(self) -> Any:  # noqa: ANN401
         """Return what the worlds are about: its `ranking` names their factors by importance; None if they tell none."""
-        return getattr(self._worlds[0], "task", None)
+        task = getattr(self._worlds[0], "task", None)
+        return task if isinstance(getattr(task, "ranking", None), tuple) else None
 
     def factors(self) -> dict[str, npt.NDArray[Any]]:
         """Return the factors of the last step, before any reset, if worlds have them. Shape of each: (N,)."""

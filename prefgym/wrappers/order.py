@@ -11,6 +11,7 @@ AnyEnv: TypeAlias = gym.Env[Any, Any] | VectorEnv[Any, Any, Any]
 _MOVES = "its statistics move, so that {what} recorded at different times could not be compared: put it around"
 _TWICE = "the task reward is hidden already, and its reward is no task reward: wrap once"
 _BENEATH = {
+    "Autoreset": "it begins an episode within a step, which would be recorded as part of the last one: leave it out",
     "NormalizeReward": _MOVES.format(what="task rewards"),
     "NormalizeObservation": _MOVES.format(what="observations"),
     "PreferenceEnv": _TWICE,

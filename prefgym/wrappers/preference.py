@@ -10,12 +10,13 @@ from gymnasium.vector import AutoresetMode, VectorWrapper
 
 from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.recorder import Recorder, RecorderCfg
+from prefgym.common.spaces import device_of
 from prefgym.common.states import State
 from prefgym.core.protocols import Env, Learner
 from prefgym.core.queries import Queries
-from prefgym.sim.capabilities import physics_of
+from prefgym.sim.flat import flat_vector
 from prefgym.sim.seeding import Seed
-from prefgym.sim.third_party import World
+from prefgym.sim.third_party import with_physics
 from prefgym.wrappers.guards import Info, TensorEnv
 from prefgym.wrappers.order import check_order
 from prefgym.wrappers.recording import Recording, recorder_for
@@ -27,7 +28,8 @@ SAFE_INFO = ("final_obs", "_final_obs", "TimeLimit.truncated", "_TimeLimit.trunc
 class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     """Hide the task reward, record all steps, and return the learned reward once one is installed.
 
-    Dict observations, such as those of goal environments, are flattened.
+    Dict observations, such as those of goal environments, are flattened, and so are Boxes without an axis or with two.
+    Episodes begin with `reset` only: a step after the end of one raises `gymnasium.error.ResetNeeded`.
 
     Raises:
         ValueError: If the flat observation or action space is no one-dimensional Box, the environment cannot render
@@ -39,9 +41,7 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
     def __init__(self, env: gym.Env[Any, Any], *, recorder: RecorderCfg | None = None) -> None:
         RecordConstructorArgs.__init__(self, recorder=recorder)
         check_order(env)
-        if physics_of(env) is None:
-            world = World(env)
-            env = world if world.has_physics else world.env
+        env = with_physics(env)
         gym.Wrapper.__init__(self, env)
         cfg = recorder or RecorderCfg()
         self._rows = recorder_for(env, Recorder, cfg)
@@ -62,8 +62,9 @@ class PreferenceEnv(gym.Wrapper[Any, Any, Any, Any], RecordConstructorArgs):
 
     def step(self, action: Any) -> tuple[Any, SupportsFloat, bool, bool, Info]:  # noqa: ANN401
         """Take a step; the reward is the learned one, or 0."""
+        actions = np.array(action)[None]
         obs, reward, terminated, truncated, info = self.env.step(action)
-        actions, before, after = np.asarray(action)[None], self._obs[None], np.asarray(obs)[None]
+        before, after = self._obs[None], np.asarray(obs)[None]
         ended = np.array([terminated]), np.array([truncated])
         shared = self._shared
         rewards = np.array([float(reward)])
@@ -94,6 +95,8 @@ class PreferenceVectorEnv(VectorWrapper):
 
     def __init__(self, env: Env | TensorEnv, *, recorder: RecorderCfg | None = None) -> None:
         check_order(env)
+        if device_of(env) is None:
+            env = flat_vector(env)
         super().__init__(env)
         cfg = recorder or RecorderCfg()
         self._shared = Recording(env, self._make_recorder(cfg), cfg)
@@ -122,7 +125,8 @@ class PreferenceVectorEnv(VectorWrapper):
 
     def step(self, actions: Any) -> tuple[Any, Any, Any, Any, Info]:  # noqa: ANN401
         """Take a step in every environment; rewards are the learned ones, or 0."""
-        obs, reward, terminated, truncated, info = self.env.step(actions)
+        actions = np.array(actions)  # environments may write into what they are given
+        obs, reward, terminated, truncated, info = self.env.step(actions.copy())
         shared, done = self._shared, terminated | truncated
         frames = shared.frames()  # after resets, if there were any: no clip shows the end of an episode
         next_obs, resets = obs, np.zeros(0, np.bool_)
@@ -133,7 +137,7 @@ class PreferenceVectorEnv(VectorWrapper):
             resets = self._done
         stepped = ~resets if self._mode == AutoresetMode.NEXT_STEP and len(resets) else None
         self._rows.add(
-            np.asarray(actions),
+            actions,
             reward,
             next_obs,
             terminated,
@@ -145,7 +149,7 @@ class PreferenceVectorEnv(VectorWrapper):
         )
         if len(resets):
             self._rows.begin(obs, resets, shared.state(), frames)
-        reward = shared.reward(self._obs, np.asarray(actions), next_obs, terminated, truncated)
+        reward = shared.reward(self._obs, actions, next_obs, terminated, truncated)
         if stepped is not None:
             reward = reward * stepped
         self._done, self._obs = done, obs.copy()

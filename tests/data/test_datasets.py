@@ -15,6 +15,7 @@ from prefgym.core.segments import Segments
 from prefgym.data.minari import record_demos
 from prefgym.data.tables import load_preferences, save_preferences
 from prefgym.testing import example_preferences
+from prefgym.wrappers.preference import PreferenceEnv
 
 
 def test_everything_comes_back(tmp_path: Path) -> None:
@@ -84,7 +85,7 @@ def test_windows_of_demonstrations_lie_inside_an_episode() -> None:
     From its step 1 nothing says what would have come.
     """
     recorder = record_demos(Demos())
-    assert (recorder.num_envs, recorder.num_steps, recorder.factor_names) == (2, 5, ("speed",))
+    assert (recorder.num_rows, recorder.num_steps, recorder.factor_names) == (4 + 3, 5, ("speed",))
     windows = recorder.segments(recorder.starts(2), 2)
     assert windows.length.tolist() == [2, 2, 1, 2]
     assert windows.terminated.tolist() == [False, True, True, False]
@@ -108,7 +109,7 @@ def test_an_average_step_is_one_of_all_episodes() -> None:
 
 
 def test_demonstrations_that_are_no_vectors_are_refused() -> None:
-    """Pictures; dicts of vectors are put together in the order of their keys."""
+    """Pictures; dicts of vectors are put together in the order of the space."""
     demos = Demos()
     demos.observation_space = gym.spaces.Box(0, 255, (8, 8, 3), np.uint8)
     with pytest.raises(ValueError, match="segments are made of vectors"):
@@ -118,7 +119,63 @@ def test_demonstrations_that_are_no_vectors_are_refused() -> None:
     for episode in episodes:
         episode.observations = {"b": episode.observations, "a": np.ones((len(episode.observations), 2))}
     demos.iterate_episodes = lambda: episodes
-    assert record_demos(demos).segments(torch.tensor([0]), 1).obs[0].tolist() == [[1, 1, 0], [1, 1, 1]]
+    assert record_demos(demos).segments(torch.tensor([0]), 1).obs[0].tolist() == [[0, 1, 1], [1, 1, 1]]
     demos.iterate_episodes = list
     with pytest.raises(ValueError, match="no episodes"):
         record_demos(demos)
+
+
+class Unsorted(gym.Env[Any, Any]):
+    """An environment whose names are not in the order of the alphabet."""
+
+    observation_space = gym.spaces.Dict([("z", gym.spaces.Box(0, 9, (2,))), ("a", gym.spaces.Box(0, 9, ()))])
+    action_space = gym.spaces.Dict([("y", gym.spaces.Box(0, 9, (1, 2))), ("b", gym.spaces.Box(0, 9, (1,)))])
+
+    def reset(self, **_: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        return {"a": np.float32(3.0), "z": np.array([1.0, 2.0], np.float32)}, {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        return self.reset()[0], 0.0, False, True, {}
+
+
+@pytest.mark.filterwarnings("ignore")  # of Minari, about an environment without a specification
+def test_a_dataset_is_flattened_in_the_order_of_its_environment(tmp_path: Path) -> None:
+    """Minari sorts the names when it reads a dataset; the environment's order is z, a, and of actions y, b."""
+    minari: Any = pytest.importorskip("minari")
+    storage: Any = pytest.importorskip("minari.dataset.minari_storage").MinariStorage
+    buffer: Any = pytest.importorskip("minari.data_collector.episode_buffer").EpisodeBuffer
+    played, env = Unsorted(), PreferenceEnv(Unsorted())
+    written = storage.new(tmp_path / "data", played.observation_space, played.action_space)
+    written.update_metadata({"dataset_id": "un/sorted-v0", "minari_version": minari.__version__})
+    ends: Any = {"rewards": [0.0], "terminations": [False], "truncations": [True]}
+    actions = {"b": np.array([[6.0]], np.float32), "y": np.array([[[4.0, 5.0]]], np.float32)}
+    seen = {"z": np.array([[1.0, 2.0]] * 2, np.float32), "a": np.array([3.0] * 2, np.float32)}
+    written.update_episodes([buffer(observations=seen, actions=actions, **ends)])
+    env.reset()
+    env.step(np.array([4.0, 5.0, 6.0], np.float32))
+    for recorder in (record_demos(minari.MinariDataset(tmp_path / "data")), env.recorder):
+        step = recorder.segments(recorder.starts(1), 1)
+        assert (step.obs[0].tolist(), step.action[0].tolist()) == ([[1, 2, 3], [1, 2, 3]], [[4, 5, 6]])
+
+
+class Long(Demos):
+    """A long episode among short ones."""
+
+    def iterate_episodes(self) -> list[Demo]:
+        def episode(number: int, length: int) -> Demo:
+            steps = np.arange(length + 1.0)[:, None] + number
+            ended = np.zeros(length, np.bool_)
+            return Demo(steps, steps[:-1], np.ones(length), ended, {})
+
+        return [episode(0, 20_000), *(episode(k, 10) for k in range(1, 1501))]
+
+
+def test_a_long_episode_among_short_ones_takes_no_more_room_than_it_has_steps() -> None:
+    """Side by side with padding it would be 1501 times 20,001 rows: 30 million instead of 36,501."""
+    recorder = record_demos(Long())
+    assert recorder.num_rows == 20_001 + 1500 * 11
+    assert len(recorder.starts(1)) == 20_000 + 1500 * 10
+    groups = list(recorder.episode_groups(room=100_000))
+    assert [len(group) for group in groups] == [5, 1496]  # 5 times 20,000 steps, and 1496 times 10
+    assert [int(length) for group in groups for length in group.length] == [20_000, *[10] * 1500]
+    assert groups[1].obs[-1, :, 0].tolist() == [1500.0 + step for step in range(11)]

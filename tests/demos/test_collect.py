@@ -8,6 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 from commands import run
+from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode
 from pages import DOCS, run_examples
 from tiny import tiny_ppo, tiny_run
@@ -221,3 +222,43 @@ def test_without_minari_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPat
     with pytest.raises(UserError) as told:
         dataset_path("pole-v0", None)
     assert str(told.value) == 'demonstrations need Minari: pip install "prefgym[demos]"'
+
+
+class Line(gym.Env[Any, Any]):
+    """Episodes of two steps."""
+
+    observation_space = action_space = gym.spaces.Box(-1, 1, (1,), np.float32)
+
+    def __init__(self, scale: object = 1.0) -> None:
+        self.scale = scale
+
+    def reset(self, **given: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        super().reset(**given)
+        return np.zeros(1, np.float32), {}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        return np.zeros(1, np.float32), 1.0, False, False, {}
+
+
+@pytest.mark.filterwarnings("ignore:.*is not within the observation space")
+@pytest.mark.parametrize(
+    ("entry", "kwargs", "kept"),
+    [
+        (Line, {}, f"{Line.__module__}:Line"),
+        (lambda: Line(), {}, None),
+        (Line, {"scale": np.float64(2.0).real * 1j}, None),
+    ],
+)
+def test_the_entry_point_of_an_environment_may_be_a_class(
+    minari: Any,  # noqa: ANN401
+    monkeypatch: pytest.MonkeyPatch,
+    entry: Any,  # noqa: ANN401
+    kwargs: dict[str, Any],
+    kept: str | None,
+) -> None:
+    """It is named in the dataset; without a name, the dataset does without the environment."""
+    spec = EnvSpec("tests/Line-v0", entry_point=entry, max_episode_steps=2, kwargs=kwargs)
+    monkeypatch.setitem(gym.registry, "tests/Line-v0", spec)
+    write_demos(DemosCfg(env="tests/Line-v0", dataset="li/ne-v0", policy=("random",), episodes=2, out=Path.cwd()))
+    found = minari.MinariDataset(Path.cwd() / "li" / "ne-v0" / "data").env_spec
+    assert (found and found.entry_point) == kept
