@@ -146,9 +146,8 @@ def test_an_error_of_a_part_says_whose_it_is() -> None:
         ({"sampler": Showing(broken)}, "sampler Showing"),
         ({"rater": broken}, "rater broken"),
     ):
-        with pytest.raises(RuntimeError, match="no paper left") as told:
+        with pytest.raises(UserError, match=f"^the {name} raised RuntimeError: no paper left, "):
             tiny_run(out=f"run {name}", **{"reward": Fits(), **parts}, **BAD)
-        assert f"raised by the {name}" in told.value.__notes__
 
 
 def answered(queries: Queries, **changes: Any) -> Preferences:  # noqa: ANN401
@@ -186,7 +185,7 @@ def unknown(queries: Queries) -> Preferences:
         (lambda queries: answered(queries)[:3], UserError, "^the rater <lambda> returned 3 answers to the queries 0,"),
         (lambda queries: answered(queries)[[0, 0, 1, 2, 3]], UserError, "5 answers to the queries 0, 0, 1, 2, 3,"),
         (renumbered, UserError, r"queries 1000, 1001, .* and one answer to each of the queries 0, 1, 2, 3, 4 was"),
-        (lambda queries: "A", UserError, r"^the rater <lambda> returned str, and prefgym\.Preferences was expected\.$"),
+        (lambda queries: "A", UserError, r"^the rater <lambda> returned str, and prefgym\.Preferences was expected"),
         (with_nan, UserError, "^a label of the rater with_nan is not finite, in the rollout"),
         (without_end, UserError, "^the time of an answer of the rater without_end is not finite, in the rollout"),
         (unknown, ValueError, "a status must be one of 0 "),
@@ -269,10 +268,10 @@ class Acting:
 @pytest.mark.parametrize(
     ("method", "returned", "sentence"),
     [
-        ("collect", None, r"returned NoneType from collect\(\), and prefgym\.core\.rollout\.Rollout was expected\.$"),
-        ("update", 3.0, r"returned float from update\(\), and a mapping of names to numbers was expected\.$"),
-        ("update", {"loss": "low"}, r"returned 'low' as loss from update\(\), and a number was expected\.$"),
-        ("predict", np.zeros(3), r"returned ndarray from predict\(\), and a pair of actions and state was expected\.$"),
+        ("collect", None, r"returned NoneType from collect\(\), and prefgym\.core\.rollout\.Rollout was expected"),
+        ("update", 3.0, r"returned float from update\(\), and a mapping of names to numbers was expected"),
+        ("update", {"loss": "low"}, r"returned 'low' as loss from update\(\), and a number was expected"),
+        ("predict", np.zeros(3), r"returned ndarray from predict\(\), and a pair of actions and state was expected"),
         (
             "predict",
             (np.zeros(3), None),
