@@ -275,7 +275,7 @@ class Acting:
         (
             "predict",
             (np.zeros(3), None),
-            r"returned actions of shape \(3,\) from predict\(\), and the shape \(2, A\)",
+            r"returned actions of shape \(3,\) from predict\(\), and the shape \(1, A\)",
         ),
     ],
 )
