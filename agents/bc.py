@@ -11,7 +11,7 @@ import numpy as np
 import torch
 from torch import Generator, Tensor
 
-from prefgym.common.limits import Count, Positive, check
+from prefgym.common.limits import BatchSize, Count, Positive, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
 from prefgym.core.arrays import Array, ArrayLike, PolicyState
 from prefgym.nn.actor import ActorCfg
@@ -27,7 +27,7 @@ class CloningCfg:
     """Architecture of the policy."""
     learning_rate: Positive = 3e-4
     """Learning rate of Adam."""
-    batch_size: Count = 1024
+    batch_size: BatchSize = 1024
     """Steps per update of cloning."""
 
     __post_init__ = check

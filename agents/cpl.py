@@ -13,7 +13,7 @@ from torch import Generator, Tensor
 from torch.nn.functional import logsigmoid
 
 from prefgym.agents.bc import Cloning, CloningCfg
-from prefgym.common.limits import Count, NonNegative, Positive, Share
+from prefgym.common.limits import BatchSize, NonNegative, Positive, Share
 from prefgym.common.states import State
 from prefgym.nn.actor import ActorCfg
 from prefgym.nn.weights import training
@@ -34,7 +34,7 @@ class CPLCfg(CloningCfg):
     """Weight of the segments that were not chosen; below 1, the loss favours policies under which both are likelier."""
     gamma: Share = 1.0
     """Discount of the advantages per step."""
-    num_queries: Count = 16
+    num_queries: BatchSize = 16
     """Queries per contrastive update."""
     cloning_coef: NonNegative = 0.0
     """Weight of the cloning loss in contrastive updates."""

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prefgym.agents.iql import IQL, IQLCfg
 from prefgym.buffers.replay import Batch
-from prefgym.common.limits import Count, NonNegative
+from prefgym.common.limits import BatchSize, NonNegative
 from prefgym.rl.offline import OfflineData
 
 
@@ -19,7 +19,7 @@ from prefgym.rl.offline import OfflineData
 class IPLCfg(IQLCfg):
     """Hyperparameters of IPL, beside those of IQL."""
 
-    num_queries: Count = 8
+    num_queries: BatchSize = 8
     """Queries per update."""
     regularization: NonNegative = 0.5
     """Weight of the penalty on squared implied rewards, which bounds their size."""

@@ -13,7 +13,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.buffers.replay import Batch
-from prefgym.common.limits import Count, NonNegative, Positive, Share, Within, check
+from prefgym.common.limits import BatchSize, NonNegative, Positive, Share, Width, Within, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
 from prefgym.nn.actor import ActorCfg
 from prefgym.nn.mlp import mlp
@@ -28,11 +28,11 @@ class IQLCfg:
 
     actor: ActorCfg = field(default_factory=ActorCfg)
     """Architecture of the policy."""
-    hidden: tuple[Count, ...] = (256, 256)
+    hidden: tuple[Width, ...] = (256, 256)
     """Hidden layers of the value networks."""
     learning_rate: Positive = 3e-4
     """Learning rate of Adam, for values and policy."""
-    batch_size: Count = 256
+    batch_size: BatchSize = 256
     """Steps per update."""
     gamma: Share = 0.99
     """Discount per step."""

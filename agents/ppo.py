@@ -12,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from prefgym.common.finite import check_finite
-from prefgym.common.limits import Count, NonNegative, Positive, Share, check
+from prefgym.common.limits import BatchSize, Count, Envs, LogStd, NonNegative, Positive, Share, Width, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
 from prefgym.core.arrays import Env
 from prefgym.core.rollout import Rollout, backward_sum, forward_sum
@@ -26,7 +26,7 @@ from prefgym.rl.online import OnlineAgent
 class PPOCfg:
     """Hyperparameters of PPO."""
 
-    num_envs: Count = 64
+    num_envs: Envs = 64
     """Environments stepped at once."""
     num_steps: Count = 64
     """Steps of each environment between two updates."""
@@ -42,7 +42,7 @@ class PPOCfg:
     """Clipping range of the probability ratio around 1."""
     epochs: Count = 10
     """Passes over each rollout."""
-    minibatch_size: Count = 1024
+    minibatch_size: BatchSize = 1024
     """Steps per gradient step."""
     entropy_coef: NonNegative = 0.0
     """Weight of the entropy bonus."""
@@ -50,13 +50,13 @@ class PPOCfg:
     """Weight of the value loss."""
     max_grad_norm: Positive = 0.5
     """Largest norm of the gradient."""
-    hidden: tuple[Count, ...] = (64, 64)
+    hidden: tuple[Width, ...] = (64, 64)
     """Hidden layers of actor and of critic."""
     activation: Activation = "relu"
     """Activation between the layers."""
     orthogonal: bool = True
     """Whether weights are initialised orthogonally, with a small output layer of the actor."""
-    log_std_init: float = -1.0
+    log_std_init: LogStd = -1.0
     """Logarithm of the initial standard deviation of the actions."""
     normalize_obs: bool = True
     """Whether observations are normalised by their running mean and deviation."""

@@ -19,7 +19,19 @@ from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.mixture import Mixture
 from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.common.errors import DamageError
-from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
+from prefgym.common.limits import (
+    BatchSize,
+    Count,
+    Envs,
+    Few,
+    Natural,
+    NonNegative,
+    Positive,
+    Share,
+    UpdatesPerStep,
+    Width,
+    check,
+)
 from prefgym.common.spaces import normalize_action
 from prefgym.common.states import State
 from prefgym.core.arrays import Env
@@ -46,7 +58,7 @@ class ResidualCfg:
     """Id of a Minari dataset of demonstrations of the task; by default none."""
     datasets: str = ""
     """Folder of datasets; by default Minari's own."""
-    num_envs: Count = 8
+    num_envs: Envs = 8
     """Environments stepped at once."""
     num_steps: Count = 10
     """Steps of each environment between two rounds of updates."""
@@ -60,13 +72,13 @@ class ResidualCfg:
     """Steps over all environments before the first update; before it, corrections are uniform."""
     critic_updates: Natural = 10_000
     """Updates of the critics alone at the beginning."""
-    updates_per_step: NonNegative = 2.0
+    updates_per_step: UpdatesPerStep = 2.0
     """Updates per environment step; those of a rollout follow it."""
     actor_every: Count = 2
     """Updates of the critics per update of the actor."""
     capacity_steps: Count = 300_000
     """Steps kept for updates, beside the demonstrations; the oldest are overwritten."""
-    batch_size: Count = 256
+    batch_size: BatchSize = 256
     """Steps per update."""
     demo_share: Share = 0.5
     """Share of each batch that is sampled from the demonstrations, if there are any."""
@@ -76,15 +88,15 @@ class ResidualCfg:
     """Learning rate of Adam, for the critics."""
     gamma: Share = 0.98
     """Discount per step."""
-    n_step: Count = 3
+    n_step: Few = 3
     """n of the n-step return in the critics' targets."""
     tau: Share = 0.01
     """Step of the target critics towards the critics in one update (Polyak averaging)."""
-    num_critics: Count = 5
+    num_critics: Few = 5
     """Critics."""
-    num_target_critics: Count = 2
+    num_target_critics: Few = 2
     """Number of target critics, sampled anew in each update, whose minimum is the target (REDQ)."""
-    hidden: tuple[Count, ...] = (256, 256)
+    hidden: tuple[Width, ...] = (256, 256)
     """Hidden layers of actor and critics, each normalised."""
     product: bool = False
     """Whether all critics run in one batched product, which is faster on a GPU; one by one is faster on a CPU."""

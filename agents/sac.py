@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn.functional import softplus
 
 from prefgym.buffers.replay import Batch, ReplayBuffer
-from prefgym.common.limits import Count, Natural, NonNegative, Positive, Share, check
+from prefgym.common.limits import BatchSize, Count, Envs, Finite, Natural, Positive, Share, UpdatesPerStep, Width, check
 from prefgym.common.spaces import denormalize_action, normalize_action
 from prefgym.common.states import State
 from prefgym.core.arrays import Env
@@ -34,17 +34,17 @@ LOG_STD_RANGE = -20.0, 2.0  # as in the authors' code
 class SACCfg:
     """Hyperparameters of SAC."""
 
-    num_envs: Count = 4
+    num_envs: Envs = 4
     """Environments stepped at once."""
     num_steps: Count = 16
     """Steps of each environment between two rounds of updates."""
-    updates_per_step: NonNegative = 1.0
+    updates_per_step: UpdatesPerStep = 1.0
     """Updates per environment step; those of a rollout follow it."""
     random_steps: Natural = 5000
     """Steps over all environments before the first update; before it, actions are uniform."""
     capacity_steps: Count = 1_000_000
     """Steps kept for updates; the oldest are overwritten."""
-    batch_size: Count = 256
+    batch_size: BatchSize = 256
     """Steps per update."""
     learning_rate: Positive = 3e-4
     """Learning rate of Adam, for actor, critics and temperature."""
@@ -54,9 +54,9 @@ class SACCfg:
     """Step of the target critics towards the critics in one update (Polyak averaging)."""
     init_temperature: Positive = 1.0
     """Initial weight of the entropy."""
-    target_entropy: float | None = None
+    target_entropy: Finite | None = None
     """Target entropy of the temperature; by default minus the number of action dimensions."""
-    hidden: tuple[Count, ...] = (256, 256)
+    hidden: tuple[Width, ...] = (256, 256)
     """Hidden layers of actor and critics."""
     activation: Activation = "relu"
     """Activation between the layers."""

@@ -21,7 +21,7 @@ from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import named
-from prefgym.common.limits import Count, NonNegative, check
+from prefgym.common.limits import Count, Envs, NonNegative, check
 from prefgym.common.spaces import Spaces, check_arrays, single_spaces
 from prefgym.common.states import State
 from prefgym.core.arrays import Array, Env, PolicyState
@@ -42,7 +42,7 @@ class Sb3Cfg:
 
     algorithm: str = "stable_baselines3:PPO"
     """Class of the algorithm, as `module:Class`."""
-    num_envs: Count = 1
+    num_envs: Envs = 1
     """Environments stepped at once."""
     num_steps: Count = 64
     """Steps of each environment between two rounds of updates of an off-policy algorithm; SB3's default is 1.
@@ -281,7 +281,7 @@ def find(path: str) -> type[BaseAlgorithm]:
     module, _, name = path.partition(":")
     try:
         found = getattr(importlib.import_module(module), name)
-    except (ImportError, AttributeError, ValueError) as error:
+    except (ImportError, AttributeError, ValueError, TypeError) as error:  # the last two of empty and relative names
         raise UserError(f"--agent.algorithm {path} cannot be imported: {error}.") from None
     if not (isinstance(found, type) and issubclass(found, (OnPolicyAlgorithm, OffPolicyAlgorithm))):
         raise UserError(f"--agent.algorithm {path} is not an on- or off-policy algorithm of Stable-Baselines3.")

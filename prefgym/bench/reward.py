@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import torch
@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor
 
 from prefgym.common.errors import UserError
-from prefgym.common.limits import Count, Threads, check
+from prefgym.common.limits import BatchSize, Count, Few, Threads, Width, Within, check
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
@@ -32,17 +32,17 @@ class BenchRewardCfg:
 
     env: str = "prefgym/HalfCheetah-v0"
     """Environment whose sizes are used."""
-    num_pairs: Count = 1000
+    num_pairs: BatchSize = 1000
     """Preferences in one pass of the fit."""
-    segment_length: Count = 50
+    segment_length: Annotated[int, Within(1, 10_000)] = 50
     """Steps of each segment."""
-    num_members: Count = 3
+    num_members: Few = 3
     """Networks of the ensemble."""
-    hidden: tuple[Count, ...] = (256, 256, 256)
+    hidden: tuple[Width, ...] = (256, 256, 256)
     """Their hidden layers."""
-    num_queries: Count = 1000
+    num_queries: BatchSize = 1000
     """Queries sampled by disagreement."""
-    oversample: Count = 10
+    oversample: Few = 10
     """Candidates per query."""
     rounds: Count = 3
     """Times that everything is measured, in turn; medians are printed."""

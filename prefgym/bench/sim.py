@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.common.limits import Count, Seed, Threads, check
+from prefgym.common.limits import Count, Envs, Seed, Threads, check
 from prefgym.sim.cpu import batch, load_model
 from prefgym.sim.vector_env import PoolVectorEnv
 from prefgym.wrappers.preference import PreferenceVectorEnv
@@ -28,7 +28,7 @@ class BenchSimCfg:
 
     tasks: tuple[str, ...] = ("HalfCheetah", "Hopper", "Walker2d", "Ant", "Humanoid")
     """Tasks, without `prefgym/` and version."""
-    num_envs: Count = 64
+    num_envs: Envs = 64
     """Environments that step together."""
     threads: Threads = 2
     """Threads that step them."""

@@ -10,6 +10,7 @@ from torch import Tensor
 from prefgym.buffers.ring import Row, RowRing
 from prefgym.buffers.statistics import Statistics
 from prefgym.buffers.windows import WindowIndex
+from prefgym.common.memory import check_fits
 from prefgym.common.states import State
 from prefgym.core.segments import Segments
 
@@ -58,7 +59,11 @@ class BaseRecorder:
             length: Longest segment, in steps; shorter where the episode ends.
             truth: Whether to include the recorded task reward, factors, physics states and images.
         """
-        columns, windows = self._ring.columns, self._index.windows(starts, length)
+        columns = self._ring.columns
+        row = sum(column[0].numel() * column.element_size() for column in columns.values())
+        num_bytes = float(starts.numel()) * (length + 1) * row
+        check_fits(f"{starts.numel()} segments", num_bytes, "sample fewer, or shorter ones")
+        windows = self._index.windows(starts, length)
         first = windows.rows[..., 0]
         has_pictures = truth and self.has_pictures
         has_frames = has_pictures and "frames" in columns and columns["frames"].numel() > 0

@@ -8,6 +8,7 @@ from typing import Self
 import torch
 from torch import Generator, Tensor
 
+from prefgym.common.memory import check_fits
 from prefgym.common.states import State
 from prefgym.core.protocols import Learner
 from prefgym.core.relabel import learned_reward
@@ -120,6 +121,9 @@ class ReplayBuffer:
 
     def _make_room(self) -> None:
         if len(self._rows) < self.capacity:
+            num_bytes = 4.0 * self.capacity * self._rows.shape[-1]
+            if self._rows.device.type == "cpu":
+                check_fits("the replay buffer", num_bytes, "lower --agent.capacity-steps")
             self._rows = self._rows.new_zeros(self.capacity, self._rows.shape[-1])
 
     def sample(self, shape: tuple[int, ...], generator: Generator) -> Batch:

@@ -6,7 +6,7 @@ from pathlib import Path
 import tyro
 
 from prefgym.cli.parse import parse
-from prefgym.common.limits import Count, Seed, Threads, check
+from prefgym.common.limits import Count, Envs, Seed, Threads, check
 from prefgym.evaluation.envs import make_evaluation_env, say_limit, source_of_run
 from prefgym.evaluation.evaluate import FIRST_SEED, evaluate
 from prefgym.evaluation.experts import LEVELS, load_expert
@@ -20,7 +20,7 @@ class EvaluateArgs:
 
     run: tyro.conf.Positional[Path]
     """Run folder; or `expert:ID` or `medium:ID` for a policy that ships with prefgym: expert:prefgym/Hopper-v0."""
-    episodes: Count = 20
+    episodes: Envs = 20
     """Episodes, each in an environment of its own."""
     seed: Seed = FIRST_SEED
     """Seed of the first episode; the next ones have the next seeds."""

@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
-from typing import NamedTuple
+from typing import NamedTuple, NoReturn
 
 import gymnasium as gym
 
@@ -11,6 +11,7 @@ import prefgym
 from prefgym.common.errors import NotFiniteError, UnknownNameError, UserError
 from prefgym.common.interrupt import INTERRUPTED
 from prefgym.common.limits import shortened
+from prefgym.common.memory import is_out_of_memory
 from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
 from prefgym.common.signals import Terminated, terminable
@@ -67,14 +68,24 @@ def main(argv: Sequence[str] | None = None) -> None:
             sys.exit(_dispatch(_import(argv)))
     # OSError: a file that cannot be read, a name too long
     except (UserError, UnknownNameError, OSError, NotFiniteError, gym.error.DependencyNotInstalled) as error:
-        print(f"prefgym: {error}", file=sys.stderr)
-        sys.exit(2)
+        _refuse(str(error))
+    except (MemoryError, RuntimeError) as error:
+        if not is_out_of_memory(error):
+            raise
+        _refuse("the memory of this machine does not suffice: lower the number of environments, steps or queries.")
     except Terminated as error:
         print(f"prefgym: stopped by {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("prefgym: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def _refuse(sentence: str) -> NoReturn:
+    """Print a sentence in one line of at most 600 characters, and exit with code 2."""
+    line = " ".join(sentence.split())
+    print(f"prefgym: {line if len(line) <= 600 else f'{line[:300]} ... {line[-290:]}'}", file=sys.stderr)
+    sys.exit(2)
 
 
 def help_text() -> str:

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, cast, get_args, get_type_hints
 
+MOST = 10**15
+"""The largest count: more steps or bytes than anybody has, and a few of them fit 64 bits."""
+
 
 @dataclass(frozen=True)
 class Within:
@@ -19,10 +22,14 @@ class Within:
         """Return whether a number lies within; NaN never does."""
         return self.low <= value <= self.high and not (self.above and value == self.low)
 
+    def broken_by(self, value: float) -> str:
+        """Return the limit in words, as far as a value outside breaks it."""
+        return f"at most {MOST:,}" if self.high == MOST < value else str(self)
+
     def __str__(self) -> str:
         if self.low == -math.inf:
             return f"{self.high} or less" if self.high < math.inf else "a number"
-        if self.high < math.inf:
+        if self.high < MOST:
             return f"above {self.low} and at most {self.high}" if self.above else f"between {self.low} and {self.high}"
         return f"above {self.low}" if self.above else f"{self.low} or more"
 
@@ -30,10 +37,10 @@ class Within:
 class LimitError(ValueError):
     """A setting lies outside its limits."""
 
-    def __init__(self, owner: type[Any], field: str, limit: Within, value: object) -> None:
-        """Keep the dataclass, its field, the limit, and the value that lies outside."""
-        super().__init__(f"{field} must be {limit}, not {shortened(value)}")
-        self.owner, self.field, self.limit, self.value = owner, field, limit, value
+    def __init__(self, owner: type[Any], field: str, limit: Within, value: float) -> None:
+        """Keep the dataclass, its field, and the limit in words."""
+        self.owner, self.field, self.limit = owner, field, limit.broken_by(value)
+        super().__init__(f"{field} must be {self.limit}, not {shortened(value)}")
 
 
 def shortened(value: object) -> str:
@@ -47,8 +54,21 @@ def shortened(value: object) -> str:
     return text if len(text) <= 60 else f"{text[:57]}..."
 
 
-Count = Annotated[int, Within(1)]
-Natural = Annotated[int, Within(0)]
+Count = Annotated[int, Within(1, MOST)]
+Natural = Annotated[int, Within(0, MOST)]
+Few = Annotated[int, Within(1, 1000)]
+"""A number of things that each take a network or a column."""
+Width = Annotated[int, Within(1, 65_536)]
+"""The width of a layer."""
+BatchSize = Annotated[int, Within(1, 2**24)]
+"""The size of a batch for one gradient step."""
+Envs = Annotated[int, Within(1, 2**17)]
+"""A number of environments that step together."""
+LogStd = Annotated[float, Within(-20, 20)]
+"""The logarithm of a standard deviation."""
+Finite = Annotated[float, Within(-1e30, 1e30)]
+"""Any number that single precision can hold."""
+UpdatesPerStep = Annotated[float, Within(0, 10_000)]
 NonNegative = Annotated[float, Within(0)]
 Positive = Annotated[float, Within(0, above=True)]
 Number = Annotated[float, Within(-math.inf)]

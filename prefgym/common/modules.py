@@ -44,7 +44,7 @@ def load_module(name: str) -> object:
         return import_module(module)
     except ImportError as error:
         raise UserError(f"{name} cannot be imported: {str(error).rstrip('.')}.") from error
-    except ValueError:  # of an empty or a relative name
+    except (ValueError, TypeError):  # of an empty or a relative name
         raise UserError(f"{name!r} does not have the form module:Name.") from None
 
 

@@ -7,10 +7,12 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 from weakref import WeakValueDictionary
 
 from prefgym.common.errors import UnknownNameError
+from prefgym.common.limits import shortened
 from prefgym.common.modules import look_in_present_folder
 from prefgym.common.names import did_you_mean
 
@@ -210,7 +212,7 @@ class Registry(Generic[Part]):
         try:
             loaded = importlib.import_module(module)
         except ModuleNotFoundError as error:
-            raise UnknownNameError(f"{self.kind} {name!r} needs {error.name}, which is not installed") from error
+            raise UnknownNameError(f"{self.kind} {name!r} {_missing(name, module, error.name or '')}") from error
         if path.endswith("Cfg") and ":" in name and not hasattr(loaded, attribute):
             return NoSettings
         if not hasattr(loaded, attribute):
@@ -234,9 +236,13 @@ class Registry(Generic[Part]):
         if name.endswith("()"):
             raise UnknownNameError(f"{self.kind} {name!r} was an object of the program that began the run")
         if ":" in name:
+            if not all(part.isidentifier() for part in name.replace(":", ".", 1).split(".")):
+                raise UnknownNameError(f"{self.kind} {shortened(name)!r} does not have the form module:Name")
             look_in_present_folder()
             return _entry(name)
-        raise UnknownNameError(f"unknown {self.kind} {name!r}: {did_you_mean(name, [*self._aliases, *entries])}")
+        raise UnknownNameError(
+            f"unknown {self.kind} {shortened(name)!r}: {did_you_mean(name, [*self._aliases, *entries])}"
+        )
 
     def _check(self, name: str, settings: Iterable[str], known: Iterable[str]) -> None:
         known = sorted(known)
@@ -275,6 +281,20 @@ def registry_of(kind: Kind) -> "Registry[Any]":
 def _entry(part: str, cfg: str | None = None) -> Entry:
     module, _, name = part.partition(":")
     return Entry(part=part, cfg=f"{module}:{cfg or name + 'Cfg'}")
+
+
+EXTRAS = {"stable_baselines3": "sb3", "minari": "demos", "pyarrow": "data", "mujoco_warp": "warp"}
+"""The extra of prefgym that installs a package."""
+
+
+def _missing(name: str, module: str, package: str) -> str:
+    """Say what to do about a package that a module needs, or about the module itself."""
+    if ":" in name and package == module.partition(".")[0]:
+        near = difflib.get_close_matches(package, [path.stem for path in Path().glob("*.py")], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there is no {package}.py here"
+        return f"is of the module {module}, which is neither installed nor in this folder: {hint}"
+    install = f"pip install 'prefgym[{EXTRAS[package]}]'" if package in EXTRAS else f"pip install {package}"
+    return f"needs {package}, which is not installed: {install}"
 
 
 def _fields_of(context: object) -> Mapping[str, object]:

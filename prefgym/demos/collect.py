@@ -22,7 +22,7 @@ from gymnasium.wrappers import FlattenObservation
 import prefgym
 from prefgym.common.errors import UserError
 from prefgym.common.files import writing
-from prefgym.common.limits import Count, NonNegative, Seed, Share, Threads, check
+from prefgym.common.limits import Count, Envs, NonNegative, Seed, Share, Threads, check
 from prefgym.common.modules import is_importable
 from prefgym.common.spaces import Spaces, flat_space
 from prefgym.data.minari import dataset_folder, minari_module
@@ -65,7 +65,7 @@ class DemosCfg:
     """Steps after which an episode is cut; default: the limit that the environment declares, or else 1000."""
     seed: Seed = 0
     """Seed of the first episode; the next ones have the next seeds. It also seeds policy and noise."""
-    num_envs: Count = 16
+    num_envs: Envs = 16
     """Environments that step together; noise and random actions depend on this number."""
     threads: Threads = 1
     """Threads of the simulation."""

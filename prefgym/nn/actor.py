@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from prefgym.common.limits import Count, Within, check
+from prefgym.common.limits import LogStd, Width, Within, check
 from prefgym.nn.gaussian import gaussian_nll
 from prefgym.nn.mlp import Activation, Dropout, mlp
 from prefgym.nn.normalisation import RunningNorm
@@ -23,13 +23,13 @@ class ActorCfg:
     head: Head = "gaussian"
     """Form of log pi(a|s): a Gaussian with the same deviation in all states, or minus the squared distance of the
     action from the policy's own."""
-    hidden: tuple[Count, ...] = (256, 256)
+    hidden: tuple[Width, ...] = (256, 256)
     """Hidden layers."""
     activation: Activation = "relu"
     """Activation between the layers."""
     dropout: Annotated[float, Within(0, 0.99)] = 0.0
     """Dropout: share of the units of each hidden layer that is zeroed in an update."""
-    log_std_init: float = -1.0
+    log_std_init: LogStd = -1.0
     """Logarithm of the Gaussian's initial standard deviation, for actions in -1..1."""
 
     __post_init__ = check

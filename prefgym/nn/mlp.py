@@ -8,6 +8,8 @@ from typing import Any, Literal, cast
 import torch
 from torch import Generator, Tensor, nn
 
+from prefgym.common.memory import check_fits
+
 Activation = Literal["tanh", "relu", "leaky-relu"]
 
 
@@ -79,6 +81,8 @@ def mlp(
         dropout: Dropout after each activation; None for none.
         layer_norm: Whether layers are normalised before each activation (Ba, Kiros, Hinton, arXiv:1607.06450).
     """
+    # weights, their gradients, and two moments of Adam, in single precision
+    check_fits("the layers of a network", 16 * sum(map(math.prod, pairwise(sizes))), "lower their widths")
     layers: list[nn.Module] = []
     for index, (inputs, outputs) in enumerate(pairwise(sizes)):
         is_output = index == len(sizes) - 2

@@ -1,11 +1,14 @@
 """Several networks of one shape, evaluated at once."""
 
+import math
 from collections.abc import Callable, Sequence
+from itertools import pairwise
 
 import torch
 from torch import Generator, Tensor, nn
 from torch.nn.functional import layer_norm as layer_norm_of
 
+from prefgym.common.memory import check_fits
 from prefgym.nn.mlp import Activation, mlp
 
 
@@ -33,6 +36,8 @@ class StackedMLP(nn.Module):
             layer_norm: Whether layers are normalised before each activation, with a gain and a shift for each member.
         """
         super().__init__()
+        num_weights = num_members * sum(math.prod(pair) for pair in pairwise(sizes))
+        check_fits("the networks of the members", 16 * num_weights, "lower their number or their widths")
         nets = [mlp(sizes, activation, generator, orthogonal=orthogonal) for _ in range(num_members)]
         layers = [[layer for layer in net if isinstance(layer, nn.Linear)] for net in nets]
         self.weights = nn.ParameterList([torch.stack([x.weight.detach().T for x in group]) for group in zip(*layers)])

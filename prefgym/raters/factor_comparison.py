@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from prefgym.common.limits import Positive, check
+from prefgym.common.limits import Finite, Positive, check
 from prefgym.common.states import State
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
@@ -25,7 +25,7 @@ class FactorComparisonRaterCfg:
     factors: str = ""
     """Factors of the task reward, separated by commas; by default those of the task's ranking. A minus negates a
     factor: `forward,ctrl,-forward`."""
-    means: tuple[float, ...] = ()
+    means: tuple[Finite, ...] = ()
     """Mean over segments of each factor, averaged over the steps of a segment. By default it is the running mean of
     all segments shown so far, so that the answer to the same query may change."""
     deviations: tuple[Positive, ...] = ()

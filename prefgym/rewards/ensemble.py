@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 import torch
 from torch import Generator, Tensor, nn
 
-from prefgym.common.limits import Count, check
+from prefgym.common.limits import Few, Width, check
 from prefgym.common.spaces import single_spaces
 from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
@@ -29,9 +29,9 @@ FLOATS_IN_CACHE = 2**19
 class EnsembleCfg:
     """Configuration of `Ensemble`."""
 
-    num_members: Count = 3
+    num_members: Few = 3
     """Networks, each with its own weights, order of the data, and held-out tenth."""
-    hidden: tuple[Count, ...] = (64, 64)
+    hidden: tuple[Width, ...] = (64, 64)
     """Hidden layers of each member."""
     activation: Activation = "tanh"
     """Activation between the layers."""

@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from prefgym.common.finite import check_finite
-from prefgym.common.limits import Count, NonNegative, Positive, Share, check
+from prefgym.common.limits import BatchSize, Count, NonNegative, Positive, Share, check
 from prefgym.core.fit_report import FitReport, accuracy, calibration_error
 from prefgym.nn.stacked import StackedMLP
 
@@ -25,7 +25,7 @@ class FitCfg:
     `scripts/compare_fits.py`."""
     gradient_steps: Count = 80
     """Gradient steps after which a fit ends with the current pass, so that few preferences get more passes."""
-    minibatch_size: Count = 64
+    minibatch_size: BatchSize = 64
     """Queries per gradient step."""
     target_accuracy: Share = 0.98
     """The fit ends early once this share of the fitted choices is predicted."""

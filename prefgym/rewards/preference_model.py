@@ -6,12 +6,12 @@ reward of a step depends on the opponents, which are fragments of the latest rol
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Annotated, ClassVar
 
 import torch
 from torch import Tensor
 
-from prefgym.common.limits import Count, Natural
+from prefgym.common.limits import Count, Within
 from prefgym.common.states import State
 from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
@@ -26,7 +26,7 @@ from prefgym.rewards.fit import step_sums
 class PreferenceModelCfg(EnsembleCfg):
     """Configuration of `PreferenceModel`."""
 
-    num_cycles: Natural = 1
+    num_cycles: Annotated[int, Within(0, 1000)] = 1
     """Number of cyclic components v, w of the model; 0 leaves only the score, which is transitive."""
     queue: Count = 64
     """Number of latest trajectory fragments that serve as opponents."""

@@ -11,6 +11,7 @@ from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 from typing_extensions import TypeVar
 
+from prefgym.common.memory import check_fits
 from prefgym.common.spaces import device_of
 from prefgym.common.states import State
 from prefgym.core.arrays import Array, BoolArray, Env
@@ -57,6 +58,9 @@ class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
             device: Device of the networks.
         """
         super().__init__(cfg, env, seed=seed, device=device)
+        numbers = 3 * self.obs_dim + 2 * self.action_dim + 4  # of a step; twice, until they are stacked
+        num_bytes = 8.0 * self.cfg.num_steps * getattr(env, "num_envs", 1) * numbers
+        check_fits("a rollout", num_bytes, "lower --agent.num-steps or --agent.num-envs")
         self._obs: Tensor | None = None
 
     @property

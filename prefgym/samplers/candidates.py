@@ -9,6 +9,7 @@ import tyro
 from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, Within, check
+from prefgym.common.memory import check_fits
 from prefgym.core.protocols import Learner, NoSegmentError, Recorder
 from prefgym.core.segments import Segments
 from prefgym.samplers.sources import AllSteps, RecentSteps, Source
@@ -22,9 +23,9 @@ class SamplerCfg:
         ValueError: If a value lies outside its range.
     """
 
-    segment_length: Annotated[Count, tyro.conf.arg(aliases=("--segment-length",))] = 50
+    segment_length: Annotated[int, Within(1, 1_000_000), tyro.conf.arg(aliases=("--segment-length",))] = 50
     """Longest segment, in steps."""
-    num_options: Annotated[int, Within(2)] = 2
+    num_options: Annotated[int, Within(2, 1000)] = 2
     """Segments per query."""
     keep_short: bool = True
     """Whether windows that reach a termination are kept, shortened to it."""
@@ -107,6 +108,8 @@ def sample_queries(starts: Tensor, num_queries: int, num_options: int, generator
     num_starts = len(starts)
     if num_starts == 0:
         raise NoSegmentError("no segment can be sampled: no recorded episode is long enough or has terminated")
+    # numbers of starts, their sorted copy, and the order
+    check_fits(f"{num_queries} queries", 24.0 * num_queries * num_options, "ask fewer at a time")
     picks = torch.randint(num_starts, (num_queries, num_options), generator=generator)
     while num_starts >= num_options and bool((repeated := _repeats(picks)).any()):
         picks[repeated] = torch.randint(num_starts, (int(repeated.sum()), num_options), generator=generator)

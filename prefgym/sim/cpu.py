@@ -9,6 +9,7 @@ import gymnasium
 import numpy as np
 import numpy.typing as npt
 
+from prefgym.common.memory import check_fits
 from prefgym.sim.contact_batch import ContactBatch
 from prefgym.sim.gl import MjModel, mujoco
 from prefgym.sim.pool import SimulationError
@@ -159,6 +160,9 @@ class CpuPool:
         self._batch = None
 
     def _make_batch(self) -> Any:  # noqa: ANN401
+        # measured: six times the fields of mjData for a world with contact forces, a few states for another one
+        world = 6 * mujoco.MjData(self.model).nbuffer if self.task.needs_contact_forces else 2048
+        check_fits(f"{self.num_worlds} environments", world * self.num_worlds, "lower their number")
         if self.task.needs_contact_forces:
             return ContactBatch(self.model, self.num_worlds, self.num_threads)
         return batch.Batch(self.model, self.num_worlds, self.num_threads)

@@ -8,6 +8,8 @@ from typing import Protocol, cast
 import torch
 
 from prefgym.common.errors import UserError
+from prefgym.common.limits import shortened
+from prefgym.common.memory import check_fits
 from prefgym.common.spaces import single_spaces
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.protocols import Learner
@@ -46,8 +48,9 @@ def check_device(device: str) -> None:
     """
     try:
         torch.zeros(1, device=device).item()
-    except (RuntimeError, AssertionError):  # torch raises these for unknown and for missing devices
-        raise UserError(f"--device {device} cannot be used here.") from None
+    except (RuntimeError, AssertionError) as error:  # torch raises these for unknown and for missing devices
+        reason = str(error).strip().splitlines()[0].rstrip(".")
+        raise UserError(f"--device {shortened(device)} cannot be used here ({reason}): pass --device cpu.") from None
 
 
 def check_self_play(cfg: TrainCfg, learner: Learner) -> None:
@@ -92,6 +95,18 @@ def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
         found = f"{kept} steps of each of {env.num_envs} environments are kept, and a segment has {length}"
         flags = "raise --recorder.capacity-steps and --recorder.capacity-bytes, or lower --agent.num-envs"
         raise UserError(f"{found}: {flags}.")
+
+
+def check_session(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
+    """Check that the queries of a session fit into memory, with the candidates that they are chosen from.
+
+    Raises:
+        UserError: If they do not.
+    """
+    queries = cfg.budget / cfg.schedule.num_sessions * getattr(cfg.sampler_cfg, "num_options", 2)
+    candidates = queries * getattr(cfg.sampler_cfg, "oversample", 1)
+    num_bytes = queries * (cfg.sampling.segment_length + 1) * 8 * sum(env.recorder.sizes) + 24 * candidates
+    check_fits("the queries of a session", num_bytes, "lower --budget, or raise --schedule.num-sessions")
 
 
 def check_queue(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, num_steps: int) -> None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol, cast
 import tyro
 
 from prefgym.buffers.recorder import RecorderCfg
-from prefgym.common.limits import Count, Positive, Seed, Threads, check
+from prefgym.common.limits import Count, Envs, Positive, Seed, Threads, check
 from prefgym.sim.source import EnvCfg
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Counts, ScheduleCfg
@@ -44,9 +44,9 @@ class EvalCfg:
 
     every: Count = 100_000
     """Environment steps between two evaluations; the last policy is always evaluated."""
-    episodes: Count = 10
+    episodes: Envs = 10
     """Episodes of each evaluation before the last."""
-    final_episodes: Count = 20
+    final_episodes: Envs = 20
     """Episodes of the last evaluation, which is the result of the run."""
     max_episode_steps: Count | None = None
     """Steps after which an evaluated episode is cut; default: the limit that the environment declares, or else 1000."""

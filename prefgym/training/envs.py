@@ -38,7 +38,8 @@ def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorE
     is_recorded, is_on_device = cfg.rater != "none", cfg.backend == "warp"
     if is_recorded and limit is not None and length > limit:
         raise UserError(
-            f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}."
+            f"A segment of {length} steps does not fit into an episode of {cfg.env}: it ends after {limit}; "
+            f"pass --segment-length {limit}."
         )
     with making(source):
         env = envs_on_device(cfg, source) if is_on_device else envs_of_arrays(cfg, source)

@@ -12,6 +12,7 @@ import torch
 
 from prefgym import rewards, samplers
 from prefgym.common.errors import UserError
+from prefgym.common.memory import is_out_of_memory
 from prefgym.common.registry import registry_of
 from prefgym.common.signals import terminable
 from prefgym.core import contact
@@ -34,6 +35,7 @@ from prefgym.training.checks import (
     check_queue,
     check_room,
     check_self_play,
+    check_session,
 )
 from prefgym.training.config import TrainCfg
 from prefgym.training.ended import Ended
@@ -45,7 +47,7 @@ from prefgym.training.loop import Outcome, train
 from prefgym.training.parts import Parts, stateless
 from prefgym.training.raters import make_rater
 from prefgym.training.resolve import Objects
-from prefgym.training.stop import is_out_of_memory, memory_sentence
+from prefgym.training.stop import memory_sentence
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
 
@@ -152,7 +154,7 @@ def enough_memory(device: str) -> Generator[None]:
     """
     try:
         yield
-    except RuntimeError as error:
+    except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):
             raise
         raise UserError(f"{memory_sentence(device)}.") from error
@@ -181,6 +183,7 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     recording = None if cfg.rater == "none" else cast(PreferenceVectorEnv, env)
     if recording is not None:
         check_room(cfg, recording)
+        check_session(cfg, recording)
     learner = objects.reward or rewards.build(
         cfg.reward, cfg.reward_cfg, LearnerContext(env=env, seed=learner_seed, device=cfg.device)
     )

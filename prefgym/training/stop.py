@@ -12,6 +12,7 @@ from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
+from prefgym.common.memory import is_out_of_memory
 from prefgym.common.signals import Terminated
 from prefgym.core import contact
 from prefgym.runs.answer_log import AnswerLog
@@ -90,12 +91,6 @@ def culprit(error: BaseException, env: str) -> str:
         return f"the environment {env}"  # agents, evaluations and callbacks step it
     callbacks = [name for note in notes if (name := note.partition("of the callback ")[2])]
     return parts[0] if parts else f"the callback {callbacks[0]}" if callbacks else "prefgym"
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Return whether an error is about too little memory; torch and Warp raise no narrower type than RuntimeError."""
-    words = ("out of memory", "can't allocate memory", "Failed to allocate")
-    return isinstance(error, RuntimeError) and any(word in str(error) for word in words)
 
 
 def memory_sentence(device: str) -> str:

@@ -39,15 +39,26 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
         (["--threads", "4097"], "--threads 4097: it must be between 1 and 4096"),
         (["--seed", "-1"], "--seed -1: it must be between 0 and 4294967295; pass --seed 0"),
         (["--seed", "4294967296"], "--seed 4294967296: it must be between 0 and 4294967295"),
-        (["--segment-length", "0"], "--segment-length 0: it must be 1 or more; pass --segment-length 50"),
-        (["--agent.num-envs", "0"], "--agent.num-envs 0: it must be 1 or more; pass --agent.num-envs 64"),
+        (["--segment-length", "0"], "--segment-length 0: it must be between 1 and 1000000; pass --segment-length 50"),
+        (["--agent.num-envs", "0"], "--agent.num-envs 0: it must be between 1 and 131072; pass --agent.num-envs 64"),
         (["--eval.every", "0"], "--eval.every 0: it must be 1 or more; pass --eval.every 100000"),
         (
             ["--reward.fit.learning-rate", "nan"],
             "--reward.fit.learning-rate nan: it must be above 0; pass",
         ),
         (["--schedule.first", "0.8"], "the first session cannot be held after 0.8"),
-        (["--env", "prefgym/Reacher-v0", "--segment-length", "51"], "it ends after 50"),
+        (["--env", "prefgym/Reacher-v0", "--segment-length", "51"], "it ends after 50; pass --segment-length 50"),
+        (["--rater", "crouchy:Crouch"], "neither installed nor in this folder: there is no crouchy.py here"),
+        (["--rater", ":"], "rater ':' does not have the form module:Name"),
+        (["--reward", ""], "unknown reward '': choose among"),
+        (["--agent", "sb3-ppo", "--agent.algorithm", "../../x"], "../../x"),
+        (["--agent.num-envs", "2147483648"], "it must be between 1 and 131072; pass --agent.num-envs 64"),
+        (["--agent.num-steps", "2147483648"], "a rollout would take "),
+        (["--sampler.num-options", "1" + "0" * 29], "it must be between 2 and 1000; pass --sampler.num-options 2"),
+        (["--budget", "1e15"], "the queries of a session would take "),
+        (["--budget", "1e16"], "--budget 1e16: it must be at most 1,000,000,000,000,000; pass --budget 500"),
+        (["--reward.hidden", "65536", "65536"], "the networks of the members would take "),
+        (["--agent.hidden", *["65536"] * 20], "the layers of a network would take "),
         (["--env", "CartPole-v1"], "needs a one-dimensional Box action space"),
         (["--rater", "mistake", "--rater.eps-mistake", "1.5"], "1.5"),
         (["--budget", "many"], "--budget many: it is no whole number; pass --budget 500"),
@@ -62,11 +73,11 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
         (["--agent.num_env=3"], "unknown flag --agent.num_env: did you mean --agent.num-envs 3?"),
         (["--no-reprt"], "unknown flag --no-reprt: did you mean --no-report?"),
         (["--xyzzy"], "unknown flag --xyzzy: prefgym train --help-all lists all flags"),
-        (["somewhere"], "somewhere belongs to no flag: prefgym train --help lists them"),
+        (["somewhere"], "'somewhere' belongs to no flag: prefgym train --help lists them"),
         (["--seed", "\udcff"], "is no text in UTF-8"),
         (["--rater", "a\0b"], "is no text in UTF-8"),
         (["--device", "abacus"], "abacus"),
-        (["--device", "meta"], "--device meta cannot be used here."),
+        (["--device", "meta"], "--device meta cannot be used here ("),
         (["--env", "nothing-like-it"], "unknown environment 'nothing-like-it': prefgym list envs shows ours"),
         (["--rater", "safety", "--rater.limit", "nan"], "--rater.limit nan: it must be a number"),
         (["--rater", "heron", "--rater.ranking", "forward,jump"], "no factor 'jump': the task has forward, ctrl"),
@@ -180,7 +191,7 @@ def test_an_evaluation_has_an_episode(capsys: pytest.CaptureFixture[str]) -> Non
     """None at all is refused before the run is looked for."""
     code, _, error = run(capsys, "evaluate", "nowhere", "--episodes", "0")
     assert code == 2
-    assert "--episodes 0: it must be 1 or more; pass --episodes 20" in error
+    assert "--episodes 0: it must be between 1 and 131072; pass --episodes 20" in error
 
 
 def test_what_cannot_be_resumed_says_why(
