@@ -22,7 +22,7 @@ def what_differs(one: Arms) -> str:
     rows = [[escape(short(name)), *map(escape, values)] for name, values in differing.items()]
     rows.append(["labels answered", *(_labels(arm) for arm in one.arms)])
     rows.append(["seeds", *(escape(_seeds(arm)) for arm in one.arms)])
-    heads = [_tinted(arm) for arm in one.arms]
+    heads = [_tinted(one, arm) for arm in one.arms]
     columns = [Column(title=""), *(Column(title="", head=head) for head in heads)]
     shown = table(columns, rows) if len(one.arms) <= 3 else _listed(one, differing)
     told = {short(name): value for name, value in same.items()}
@@ -35,7 +35,7 @@ def _listed(one: Arms, differing: dict[str, list[str]]) -> str:
     for place, arm in enumerate(one.arms):
         own = {short(name): values[place] for name, values in differing.items()}
         own |= {"labels answered": _labels(arm), "seeds": _seeds(arm)}
-        told += f"<h3>{_tinted(arm)}</h3>{settings(own)}"
+        told += f"<h3>{_tinted(one, arm)}</h3>{settings(own)}"
     return told
 
 
@@ -82,7 +82,7 @@ def _of_run(one: Arms, run: ComparedRun) -> list[tuple[str, str]]:
     early, num = run.early(one.limit)
     if run.is_finished and num and early > MOST_EARLY * num:
         found.append(("Ends early", f"{run.name} ({early} of {num})"))
-    if (fallen := fall(run.evaluations("steps")[1].tolist(), None)) is not None:
+    if (fallen := fall(since_best(run.evaluations("steps")[1].tolist()), None)) is not None:
         found.append(("Falls back", f"{run.name} ({number(fallen.best)} to {number(fallen.low)})"))
     at = f"{run.name} ({run.steps:,} {one.unit.removeprefix('environment ')})"
     if run.state == "running":
@@ -90,6 +90,15 @@ def _of_run(one: Arms, run: ComparedRun) -> list[tuple[str, str]]:
     elif not run.is_finished:
         found.append(("Stopped without a result", at))
     return found
+
+
+def since_best(values: list[float]) -> list[float]:
+    """Return what follows the highest value, and that.
+
+    >>> since_best([1.0, 5.0, 2.0])
+    [5.0, 2.0]
+    """
+    return values[values.index(max(values)) :] if values else []
 
 
 def make_again(command: Sequence[str]) -> str:
@@ -115,8 +124,9 @@ def method(one: Arms) -> str:
     )
 
 
-def _tinted(arm: Arm) -> str:
-    return f'<span class="tinted tint-{arm.tint % 4}">{escape(arm.name)}</span>'
+def _tinted(one: Arms, arm: Arm) -> str:
+    tint = one.tint(arm)
+    return escape(arm.name) if tint is None else f'<span class="tinted tint-{tint}">{escape(arm.name)}</span>'
 
 
 def _labels(arm: Arm) -> str:

@@ -14,8 +14,6 @@ from prefgym.report.markup import caption, card, escape, legend, note, tabs
 from prefgym.report.numbers import number, steps
 from prefgym.report.plot import NARROW, WIDE, Plot, Span, both, key, span_of
 
-MOST_TOGETHER = 4
-"""More arms are drawn in a panel each, since there are no more tints to tell apart."""
 TITLES: dict[Axis, str] = {"steps": "Environment steps", "labels": "Labels", "minutes": "Wall time"}
 
 
@@ -30,12 +28,8 @@ def learning(one: Arms) -> str:
         return card(
             "Learning curves", note("No learning curves: none of these runs has been evaluated."), name="curves"
         )
-    items = [_legend(arm) for arm in one.arms] if not _is_many(one) else []
+    items = [_legend(arm) for arm in one.arms] if not one.is_many else []
     return card("Learning curves", legend(*items, _lines(one)), tabs("axis", panels), about=_about(one), name="curves")
-
-
-def _is_many(one: Arms) -> bool:
-    return len(one.arms) > MOST_TOGETHER
 
 
 def _panel(one: Arms, axis: Axis) -> str:
@@ -45,7 +39,7 @@ def _panel(one: Arms, axis: Axis) -> str:
         return ""
     x: Span = (0.0, 1.02 * float(max(ends)))
     y = _heights(one)
-    if not _is_many(one):
+    if not one.is_many:
         return both(lambda is_wide: _plot(one, shown, axis, x, y, (WIDE, 360) if is_wide else (NARROW, 300)))
     size = (NARROW, 220)
     small = [
@@ -126,8 +120,8 @@ def _far(one: Arms) -> str:
 
 
 def _legend(arm: Arm) -> str:
-    tint = f"tint-{arm.tint % MOST_TOGETHER}"
-    return f'<span class="{tint}">{key(arm.tint % MOST_TOGETHER)}</span><span class="{tint}">{_count(arm)}</span>'
+    tint = f"tint-{arm.tint}"
+    return f'<span class="{tint}">{key(arm.tint)}</span><span class="{tint}">{_count(arm)}</span>'
 
 
 def _count(arm: Arm) -> str:
@@ -136,11 +130,12 @@ def _count(arm: Arm) -> str:
 
 
 def _lines(one: Arms) -> str:
+    others = "; grey: the other arms" if one.is_many else ""
     if all(arm.has_interval for arm in one.finished):
-        return "thin: each seed; thick: IQM; band: its 95 % bootstrap interval, point by point"
+        return f"thin: each seed; thick: IQM; band: its 95 % bootstrap interval, point by point{others}"
     if any(arm.has_interval for arm in one.finished):
-        return f"thin: each seed; thick: IQM, or below {seeds(SEEDS_FOR_INTERVAL)} the mean, without a band"
-    return f"thin: each seed; thick: their mean; no band below {seeds(SEEDS_FOR_INTERVAL)}"
+        return f"thin: each seed; thick: IQM, or below {seeds(SEEDS_FOR_INTERVAL)} the mean, without a band{others}"
+    return f"thin: each seed; thick: their mean; no band below {seeds(SEEDS_FOR_INTERVAL)}{others}"
 
 
 def _about(one: Arms) -> str:

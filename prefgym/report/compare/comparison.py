@@ -11,6 +11,8 @@ from prefgym.report.compare.arms import Arm
 from prefgym.report.compare.runs import ComparedRun, limit_of
 from prefgym.report.shipped import TABLE, Shipped, expert_return, is_changed
 
+MOST_TINTS = 4
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Pair:
@@ -80,6 +82,15 @@ class Arms:
     def limit(self) -> float:
         """Return the steps of an episode that does not end early."""
         return limit_of(self.runs)
+
+    @property
+    def is_many(self) -> bool:
+        """Return whether there are more arms than tints that can be told apart."""
+        return len(self.arms) > MOST_TINTS
+
+    def tint(self, arm: Arm) -> int | None:
+        """Return the tint of an arm; None if there are too many arms."""
+        return None if self.is_many else arm.tint
 
     @property
     def finished(self) -> tuple[Arm, ...]:

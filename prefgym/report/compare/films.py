@@ -29,7 +29,7 @@ def films(one: Arms) -> str:
             missing = missing or found.missing
             continue
         label = f"the final policy of {run.name}"
-        shown.append(film(video(found.final, label), arm.name, run.name, _about(one, arm, run), arm.tint % MOST_FILMS))
+        shown.append(film(video(found.final, label), arm.name, run.name, _about(one, arm, run), one.tint(arm)))
     if not one.finished or not (shown or missing):
         return ""
     about = "The median seed of each arm"

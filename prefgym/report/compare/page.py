@@ -9,6 +9,7 @@ from prefgym.report.compare import aside, charts, films, profile, sections
 from prefgym.report.compare.comparison import Arms
 from prefgym.report.compare.verdict import figures, rest, verdict
 from prefgym.report.frame import Page, render
+from prefgym.report.numbers import NO_BREAK
 
 TITLE = "comparison"
 END_OF_TITLE = f"· {TITLE} · prefgym</title>"
@@ -45,23 +46,29 @@ def _is_ours(file: Path) -> bool:
 
 def render_page(one: Arms, command: Sequence[str] = (), *, with_films: bool = True) -> str:
     """Return the page as HTML."""
+    main = (
+        charts.learning(one),
+        sections.arms(one),
+        profile.profile(one),
+        sections.soon(one),
+        films.films(one) if with_films else "",
+        sections.runs(one),
+    )
     return render(
         Page(
             title=f"{one.env} · {TITLE}",
             about="Compare",
             name=one.env,
-            verdict=verdict(one),
-            rest=rest(one),
+            verdict=_tied(verdict(one)),
+            rest=_tied(rest(one)),
             figures=figures(one),
             beside=(aside.what_differs(one), aside.cautions(one)),
-            main=(
-                charts.learning(one),
-                sections.arms(one),
-                profile.profile(one),
-                sections.soon(one),
-                films.films(one) if with_films else "",
-                sections.runs(one),
-            ),
-            after=(aside.make_again(command), aside.method(one)),
+            main=tuple(map(_tied, main)),
+            after=(aside.make_again(command), _tied(aside.method(one))),
         )
     )
+
+
+def _tied(text: str) -> str:
+    """Keep a number and its percent sign on one line."""
+    return text.replace(" %", f"{NO_BREAK}%")

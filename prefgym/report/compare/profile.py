@@ -13,20 +13,19 @@ from prefgym.report.plot import NARROW, Plot, Span, both, span_of
 HALF = 430
 NUM_POINTS = 81
 NUM_DRAWS = 2000
-MOST_ARMS = 4
 
 
 def profile(one: Arms) -> str:
     """Show both, if all arms have enough seeds for an interval."""
-    shown = [arm for arm in one.finished if arm.has_interval][:MOST_ARMS]
-    if len(shown) < 2 or len(shown) < len(one.finished[:MOST_ARMS]):
+    shown = list(one.finished)
+    if one.is_many or len(shown) < 2 or not all(arm.has_interval for arm in shown):
         return ""
     told = caption(
         f"Performance profile: the share of runs whose final {one.metric} is x or more. Higher and further right is"
         " better; bands are 95 % bootstrap intervals, point by point."
     )
     left = both(lambda is_wide: _profiles(one, shown, HALF if is_wide else NARROW)) + told
-    pairs = one.pairs[:MOST_ARMS]
+    pairs = one.pairs
     words = caption(
         "Probability of improvement: of all pairs of a seed of either arm, the share in which the first ends higher,"
         f" with its 95 % bootstrap interval. {' '.join(map(_of_pair, pairs))}"
@@ -77,8 +76,8 @@ def _improvements(pairs: tuple[Pair, ...], width: int) -> str:
         y = len(pairs) - place - 0.5
         interval = one.improvement.interval
         if interval is not None:
-            plot.line(interval, (y, y), "whisker", one.arm.tint % 4)
-        plot.dots([one.improvement.value], [y], "dot", one.arm.tint % 4, radius=5)
+            plot.line(interval, (y, y), "whisker", one.arm.tint)
+        plot.dots([one.improvement.value], [y], "dot", one.arm.tint, radius=5)
         plot.words(one.improvement.value, y, percent(one.improvement.value), "strong mid", dy=-12)
     return plot.svg()
 

@@ -42,7 +42,7 @@ def arms(one: Arms) -> str:
         Column(title="Reward accuracy"),
     ]
     rows = [_row(one, arm, span, scale, pairs.get(id(arm)), levels) for arm in one.finished]
-    shown = table(columns, rows, stacked=True, tints=[arm.tint % 4 for arm in one.finished])
+    shown = table(columns, rows, stacked=True, tints=tints_of(one, one.finished))
     return card("Arms", shown, caption(*_told(one)), name="arms")
 
 
@@ -57,14 +57,20 @@ def _row(
     ended = f'<span class="flag">{early}</span>' if num and early > MOST_EARLY * num else f"{early}"
     times = sorted(run.seconds for run in arm.finished)
     row = dot_row(
-        arm.finals, span, tint=arm.tint % 4, centre=arm.centre, interval=arm.interval, references=np.array(levels)
+        arm.finals,
+        span,
+        tint=one.tint(arm),
+        centre=arm.centre,
+        interval=arm.interval,
+        references=np.array(levels),
+        width=210,
     )
     return [
-        f"{escape(arm.name)}<small>{labels}, {seeds(len(arm.finals))}</small>",
+        f'{escape(arm.name)}<small class="nowrap">{labels}, {seeds(len(arm.finals))}</small>',
         row + scale,
         f'<b>{number(arm.centre or 0.0)}</b><small class="nowrap">{between}</small>',
         f"<b>{_ratio(arm, pair, one)}</b>",
-        f"{ended} of {num}" if num else DASH,
+        f'<span class="nowrap">{ended} of {num}</span>' if num else DASH,
         f'<span class="nowrap">{duration(times[len(times) // 2])}</span>',
         _accuracy(arm),
     ]
@@ -94,8 +100,8 @@ def _accuracy(arm: Arm) -> str:
     if not num:
         return f"{DASH}<small>{'no reward is learned' if arm.is_task_reward else 'none held out'}</small>"
     interval = share_interval(right, num)
-    row = share_row(right / num, interval)
-    return f'{row} {percent(right / num)}<small class="nowrap">{percent_range(*interval)}, n = {num:,}</small>'
+    row = f'<span class="nowrap">{share_row(right / num, interval, width=84)} {percent(right / num)}</span>'
+    return f'{row}<small class="nowrap">{percent_range(*interval)}, n = {num:,}</small>'
 
 
 def _told(one: Arms) -> list[str]:
@@ -123,6 +129,12 @@ def _told(one: Arms) -> list[str]:
     return told
 
 
+def tints_of(one: Arms, arms: Sequence[Arm]) -> list[int]:
+    """Return the tints of rows of arms; none if there are too many to tell apart."""
+    tints = [one.tint(arm) for arm in arms]
+    return [tint for tint in tints if tint is not None]
+
+
 def soon(one: Arms) -> str:
     """Show when each arm first reached shares of the task reward."""
     if one.level is None or one.level <= 0 or not one.finished:
@@ -137,7 +149,7 @@ def soon(one: Arms) -> str:
         f"The first evaluation at or above a share of the task reward{whose} ({number(level)}), the median of the seeds"
         f" that reach it.{every} A policy may fall back afterwards."
     )
-    shown = table(columns, rows, stacked=True, tints=[arm.tint % 4 for arm in one.finished])
+    shown = table(columns, rows, stacked=True, tints=tints_of(one, one.finished))
     return card("How soon", shown, told, about="Steps and labels to shares of the task reward", name="soon")
 
 
@@ -170,7 +182,7 @@ def runs(one: Arms) -> str:
         Column(title="Wall time", is_number=True),
     ]
     rows = [_cells(one, arm, run) for arm in one.arms for run in arm.runs]
-    tints = [arm.tint % 4 for arm in one.arms for _ in arm.runs]
+    tints = tints_of(one, [arm for arm in one.arms for _ in arm.runs])
     shown = folded(f"Each of the {len(rows)} runs in numbers", table(columns, rows, stacked=True, tints=tints))
     return card("Runs", shown, name="runs")
 

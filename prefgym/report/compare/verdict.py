@@ -4,15 +4,13 @@ from collections.abc import Sequence
 
 from prefgym.evaluation.statistics import SEEDS_FOR_INTERVAL, Interval
 from prefgym.report.compare.arms import Arm
-from prefgym.report.compare.comparison import Arms, Pair
+from prefgym.report.compare.comparison import MOST_TINTS, Arms, Pair
 from prefgym.report.markup import Figure
 from prefgym.report.numbers import number, percent, percent_range
 from prefgym.report.shipped import shipped_words
 from prefgym.report.statistics import share_interval
 
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-MANY_ARMS = 4
-"""More arms have no sentence that names them all."""
 
 
 def verdict(one: Arms) -> str:
@@ -32,7 +30,7 @@ def rest(one: Arms) -> str:
     told: list[str] = []
     if one.pairs:
         what = "Ratio" if one.pairs[0].is_ratio else "Difference"
-        told.append(f"{what} of {_plural(one.average)} of final {one.metric}s: {_centres(one)}.")
+        told.append(f"{what} of {_plural(one.average)} of final {one.metric}s{_centres(one)}.")
         told.append(_of_intervals(one))
     if one.finished and any(not arm.has_interval for arm in one.finished):
         table = shipped_words(one.runs[0].data.config)
@@ -43,7 +41,9 @@ def rest(one: Arms) -> str:
 
 def figures(one: Arms) -> tuple[Figure, ...]:
     """Return the figures: final returns, their ratio, accuracy of the reward, episodes that end early."""
-    shown = [_final(one, arm) for arm in one.finished[:MANY_ARMS]]
+    if one.is_many:
+        return _of_extremes(one)
+    shown = [_final(one, arm) for arm in one.finished]
     if len(one.pairs) == 1:
         pair, interval = one.pairs[0], one.pairs[0].estimate.interval
         about = in_words(interval) if interval else f"no interval below {seeds(SEEDS_FOR_INTERVAL)}"
@@ -52,10 +52,20 @@ def figures(one: Arms) -> tuple[Figure, ...]:
     shown += [_accuracy(arm) for arm in one.finished if arm.held_out[1]][:1]
     early = [(arm, *arm.early(one.limit)) for arm in one.finished]
     if any(num for _, _, num in early):
-        (first, ended, num), others = early[0], early[1:MANY_ARMS]
+        (first, ended, num), others = early[0], early[1:]
         told = "; ".join(f"{arm.name}: {ends} of {total}" for arm, ends, total in others)
         shown.append(Figure(name=f"End early, {first.name}", value=f"{ended}", unit=f"of {num}", about=told))
     return tuple(shown)
+
+
+def _of_extremes(one: Arms) -> tuple[Figure, ...]:
+    ordered = sorted(one.finished, key=_centre)
+    told = (Figure(name="Arms", value=f"{len(one.arms)}", about=f"{len(one.runs)} runs"),)
+    ends = [("Highest", ordered[-1]), ("Lowest", ordered[0])] if ordered else []
+    return told + tuple(
+        Figure(name=f"{name} final {_short(one.metric)}", value=number(_centre(arm)), about=arm.name)
+        for name, arm in ends
+    )
 
 
 def estimate(pair: Pair) -> str:
@@ -106,7 +116,7 @@ def _of_many(one: Arms) -> str:
     reference = one.pairs[0].reference
     other = "the task reward" if reference.is_task_reward else reference.name
     against = f"Ratio to {other}" if one.pairs[0].is_ratio else f"Difference to {other}"
-    if len(one.pairs) <= MANY_ARMS:
+    if len(one.pairs) <= MOST_TINTS:
         told = [
             f"{pair.arm.name} {estimate(pair)}"
             + (f" ({in_words(interval, is_ratio=pair.is_ratio)})" if (interval := pair.estimate.interval) else "")
@@ -161,7 +171,8 @@ def _side(value: float) -> str:
 
 
 def _centres(one: Arms) -> str:
-    return ", ".join(f"{arm.name} {number(_centre(arm))}" for arm in one.finished[: 2 * MANY_ARMS])
+    told = "; ".join(f"{arm.name} {number(_centre(arm))}" for arm in one.finished)
+    return "" if one.is_many else f": {told}"
 
 
 def _centre(arm: Arm) -> float:
@@ -179,13 +190,17 @@ def _final(one: Arms, arm: Arm) -> Figure:
     mean = "IQM" if arm.has_interval else "mean"
     about = f"{mean} of {seeds(len(arm.finals))}" if len(arm.finals) > 1 else seeds(1)
     about += f", {episodes} episodes" if episodes else ""
-    return Figure(name=f"Final {one.metric.removeprefix('true ')}, {arm.name}", value=number(_centre(arm)), about=about)
+    return Figure(name=f"Final {_short(one.metric)}, {arm.name}", value=number(_centre(arm)), about=about)
 
 
 def _accuracy(arm: Arm) -> Figure:
     right, num = arm.held_out
     about = f"{percent_range(*share_interval(right, num))}, n = {num:,} held-out answers"
     return Figure(name=f"Reward accuracy, {arm.name}", value=percent(right / num), about=about)
+
+
+def _short(metric: str) -> str:
+    return metric.removeprefix("true ")
 
 
 def _plural(average: str) -> str:

@@ -23,7 +23,7 @@ def test_two_arms_of_few_seeds_have_a_ratio_and_no_order(tmp_path: Path) -> None
     one = comparison_of(tmp_path, a=([2800.0, 3200.0], {}), b=([1000.0, 3000.0], {"rater": "none"}))
     assert verdict(one) == "Oracle\u2019s 500 labels reach 1.50 of the task reward; two seeds an arm, so no interval."
     told = rest(one)
-    assert "Ratio of means of final true returns: Oracle 3,000, Task reward 2,000." in told
+    assert "Ratio of means of final true returns: Oracle 3,000; Task reward 2,000." in told
     assert "The seeds of the two arms overlap (2,800 to 3,200 and 1,000 to 3,000)." in told
     assert "In the shipped table (1,000,000 steps of PPO), the task reward comes to 2,841" in told
     assert "So this is no finding yet." in told
