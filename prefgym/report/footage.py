@@ -115,7 +115,8 @@ def _film_queries(preferences: Preferences, draw: Draw | None, fps: float) -> li
         shown = [segment_frames(options[k], draw, pace.stride) for k in range(len(order))]
         if _all_there(shown):
             chosen = [bool(query.answers.choice[0, k] > 0) for k in order]
-            clips.append((index, make_clip(side_by_side(shown, chosen), pace)))
+            poster = min(map(len, shown)) // 2  # where no option has ended yet
+            clips.append((index, make_clip(side_by_side(shown, chosen), pace, poster)))
     return clips
 
 

@@ -12,6 +12,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from prefgym.sim.floor import Floor
 from prefgym.sim.gl import GLContext, MjModel, mujoco, open_gl
 from prefgym.sim.gl import RenderingUnavailable as RenderingUnavailable
 
@@ -50,6 +51,7 @@ class StateRenderer:
         spec: int = STATE_SPEC,
     ) -> None:
         self._model = copy.copy(model)
+        self._floor = Floor(self._model)
         self._model.vis.global_.offwidth = width
         self._model.vis.global_.offheight = height
         self._model.vis.quality.shadowsize = 0
@@ -116,7 +118,9 @@ class StateRenderer:
             mujoco.mj_forward(self._model, self._data)
             if self._robot is not None:
                 self._camera.lookat[:] = self._data.subtree_com[self._robot]
+            self._floor.follow(self._data, self._camera.lookat)
             mujoco.mjv_updateScene(self._model, self._data, option, None, self._camera, everything.value, scene)
+            self._floor.add_strips(scene, self._camera.lookat, self._camera.distance)
             mujoco.mjr_render(rect, scene, context)
             mujoco.mjr_readPixels(frame, None, rect, context)
         return frames[:, ::-1].copy()  # OpenGL counts rows from the bottom

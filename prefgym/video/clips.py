@@ -36,7 +36,9 @@ FINAL_SECONDS = 10.0
 
 _ENCODER = {"preset": "veryfast", "crf": "25", "mbtree": "0"}  # with mbtree, small videos differ from run to run
 _GAP, _BORDER = 6, 5
-_CHOSEN, _DARK = (0, 158, 115), (27, 31, 36)
+_SIDES = (42, 99, 212), (168, 74, 5)
+_CHOSEN, _DARK = (0, 120, 95), (27, 31, 36)
+"""Colours of a page: blue and orange for the first two options, green for more of them and for ties."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -45,7 +47,7 @@ class Clip:
 
     mp4: bytes
     poster: bytes
-    """A picture from the middle of it, as JPEG."""
+    """A picture of it, as JPEG."""
     width: int
     height: int
     speed: float
@@ -94,10 +96,10 @@ def encode_mp4(frames: Frames, fps: float) -> bytes:
         return path.read_bytes()
 
 
-def make_clip(frames: Frames, pace: Pace) -> Clip:
-    """Encode pictures (T, H, W, 3) at a pace."""
+def make_clip(frames: Frames, pace: Pace, poster_at: int | None = None) -> Clip:
+    """Encode pictures (T, H, W, 3) at a pace; the poster is the one in the middle, or the one that is given."""
     poster = io.BytesIO()
-    Image.fromarray(frames[len(frames) // 2]).save(poster, "JPEG", quality=80)
+    Image.fromarray(frames[len(frames) // 2 if poster_at is None else poster_at]).save(poster, "JPEG", quality=80)
     height, width = frames.shape[1:3]
     return Clip(
         mp4=encode_mp4(frames, pace.fps), poster=poster.getvalue(), width=width, height=height, speed=pace.speed,
@@ -142,7 +144,8 @@ def segment_frames(option: Segments, draw: Draw | None, stride: int = 1) -> Fram
 def side_by_side(options: Sequence[Frames], chosen: Sequence[bool]) -> Frames:
     """Put the options of a query side by side on one clock, lettered from A on.
 
-    The chosen option has a green outline; in a tie all have one. An option that has ended stays, darkened.
+    The chosen option has an outline, blue for A and orange for B; in a tie all have a green one. An option that has
+    ended stays, darkened.
 
     Args:
         options: Pictures of each option. Shape of each: (T_k, H, W, 3).
@@ -154,16 +157,20 @@ def side_by_side(options: Sequence[Frames], chosen: Sequence[bool]) -> Frames:
         clock = np.minimum(np.arange(num_frames), len(option) - 1)
         panel = option[clock]
         panel[len(option) :] //= 2
-        panels += [_mark(panel, chr(ord("A") + index), is_chosen), np.full_like(panel[:, :, :_GAP], 27)]
+        own = _SIDES[index] if index < len(_SIDES) and not all(chosen) else _CHOSEN
+        panels += [
+            _mark(panel, chr(ord("A") + index), own if is_chosen else None),
+            np.full_like(panel[:, :, :_GAP], 27),
+        ]
     return np.concatenate(panels[:-1], axis=2)
 
 
-def _mark(panel: Frames, letter: str, is_chosen: bool) -> Frames:
+def _mark(panel: Frames, letter: str, chosen: tuple[int, int, int] | None) -> Frames:
     height, width = panel.shape[1:3]
-    colour = _CHOSEN if is_chosen else _DARK
+    colour = chosen or _DARK
     overlay = Image.new("RGBA", (width, height))
     pen = ImageDraw.Draw(overlay)
-    if is_chosen:
+    if chosen:
         pen.rectangle((0, 0, width - 1, height - 1), outline=(*colour, 255), width=_BORDER)
     side = max(16, height // 9)
     box = (2 * _BORDER, 2 * _BORDER, 2 * _BORDER + side, 2 * _BORDER + side)

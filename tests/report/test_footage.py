@@ -53,7 +53,7 @@ def test_options_stand_in_the_order_in_which_the_rater_saw_them(preferences: Pre
     assert index == 0
     assert abs(left.mean() - 200) < 12
     assert abs(right.mean() - 40) < 12
-    assert right_edge[1] > right_edge[0] + 80
+    assert right_edge[0] > right_edge[2] + 80  # orange
 
 
 def test_without_a_model_the_footage_says_so(preferences: Preferences) -> None:

@@ -14,7 +14,7 @@ from prefgym.core.segments import Segments
 from prefgym.video.clips import MAX_FPS, MIN_FPS, Frames, choose_pace, encode_mp4, make_clip, segment_frames
 from prefgym.video.clips import side_by_side as put_side_by_side
 
-GREEN = np.array([0, 158, 115])
+BLUE, ORANGE, GREEN = np.array([42, 99, 212]), np.array([168, 74, 5]), np.array([0, 120, 95])
 
 
 def moving_square(num_frames: int = 12, size: int = 64) -> Frames:
@@ -73,12 +73,13 @@ def test_options_stand_side_by_side_on_one_clock() -> None:
 
 
 @pytest.mark.parametrize("chosen", [(True, False), (False, True), (True, True), (False, False)])
-def test_what_was_chosen_is_outlined_in_green(chosen: tuple[bool, bool]) -> None:
+def test_what_was_chosen_is_outlined_in_its_colour_and_ties_in_green(chosen: tuple[bool, bool]) -> None:
     shown = put_side_by_side([moving_square(), moving_square()], chosen)
-    for is_chosen, panel in zip(chosen, (shown[:, :, :64], shown[:, :, -64:]), strict=True):
+    colours = (GREEN, GREEN) if all(chosen) else (BLUE, ORANGE)
+    for is_chosen, colour, panel in zip(chosen, colours, (shown[:, :, :64], shown[:, :, -64:]), strict=True):
         edges = np.concatenate([panel[:, 0], panel[:, -1], panel[:, :, 0], panel[:, :, -1]], axis=1)
-        assert ((edges == GREEN).all(-1)).all() == is_chosen
-        assert not (panel[:, 32, 32] == GREEN).all(-1).any()
+        assert ((edges == colour).all(-1)).all() == is_chosen
+        assert not (panel[:, 32, 32] == colour).all(-1).any()
 
 
 def test_options_are_lettered() -> None:
