@@ -21,6 +21,7 @@ from stable_baselines3.common.type_aliases import TrainFreq, TrainFrequencyUnit
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import named
+from prefgym.common.from_json import config_from_json
 from prefgym.common.limits import Count, Envs, NonNegative, check
 from prefgym.common.spaces import Spaces, check_arrays, single_spaces
 from prefgym.common.states import State
@@ -29,7 +30,6 @@ from prefgym.core.capabilities import Capability, DataSource
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
 from prefgym.nn.weights import load_weights, save_weights
-from prefgym.rl.files import config_from_json
 from prefgym.runs.config_file import check_import
 from prefgym.wrappers.sb3 import RecordingVecEnv, ReplayBuffer
 from prefgym.wrappers.sb3_learned import reward_on_policy
@@ -255,6 +255,10 @@ class Sb3Agent:
             "buffer": model.replay_buffer.state_dict() if self.is_off_policy else {},
             **shared_generators(model),
         }
+
+    def load_policy_state(self, state: State) -> None:
+        """Load only what `predict` needs of a state that `state_dict` returned."""
+        self.model.policy.load_state_dict(state["learned"]["policy"])
 
     def load_state_dict(self, state: State) -> None:
         """Resume from a state that `state_dict` returned."""

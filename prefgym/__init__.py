@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prefgym.data.feedback import write_feedback as write_feedback
     from prefgym.report.compare.api import Comparison as Comparison
     from prefgym.report.compare.api import compare as compare
+    from prefgym.rewards.files import save_reward as save_reward
     from prefgym.rl.base import StopTraining as StopTraining
     from prefgym.training.api import train as train
     from prefgym.training.api import train_offline as train_offline
@@ -56,6 +57,7 @@ _NAMES = {
     "load_policy": "prefgym.training.load",
     "load_reward": "prefgym.training.load",
     "read_feedback": "prefgym.data.feedback",
+    "save_reward": "prefgym.rewards.files",
     "train": "prefgym.training.api",
     "train_offline": "prefgym.training.api",
     "write_feedback": "prefgym.data.feedback",

@@ -1,8 +1,10 @@
 """Preferences: answered queries with their provenance."""
 
+import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields, replace
 from enum import IntEnum
+from pathlib import Path
 from typing import Any, Literal
 
 import torch
@@ -167,6 +169,27 @@ class Preferences:
     def __repr__(self) -> str:
         counts = {s.name.lower(): int((self.answers.status == int(s)).sum()) for s in Status}
         return f"Preferences({len(self)}: {counts}, {int(self.answers.tie.sum())} ties, {self.queries!r})"
+
+    def save(self, path: Path | str) -> None:
+        """Write `path`.safetensors and `path`.json, as run folders hold them, and the folder if it is missing.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        # by name, since files stand above the types that they hold
+        importlib.import_module("prefgym.data.tables").save_preferences(Path(path), self)
+
+    @classmethod
+    def load(cls, path: Path | str) -> "Preferences":
+        """Read preferences; no code of a file is run.
+
+        Args:
+            path: The path given to `save`, a run folder, or a folder that `write_feedback` wrote.
+
+        Raises:
+            UserError: If there are none, or a file is damaged.
+        """
+        return importlib.import_module("prefgym.data.recorded").recorded(path)
 
     def without_truth(self) -> "Preferences":
         """Drop task reward, factors, physics state and images, which a learner must not see."""

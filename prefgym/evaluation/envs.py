@@ -3,13 +3,13 @@
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
-from prefgym.common.errors import DamageError
+from prefgym.common.errors import DamageError, UserError
 from prefgym.runs.config_file import read_config
 from prefgym.sim.source import DEFAULT_LIMIT, EnvCfg, EnvSource
 
@@ -53,6 +53,17 @@ def say_limit(source: EnvSource, max_episode_steps: int | None, flag: str) -> No
         print(f"{source.name} declares no limit of steps: {cut}", file=sys.stderr)
 
 
+NO_ENV = "none"
+"""The name of the environment of an offline run that has none."""
+
+
+def is_evaluated(config: Mapping[str, Any]) -> bool:
+    """Return whether environments may be made for the policy of a run, by its configuration."""
+    settings: object = config.get("eval")
+    copies = cast("Mapping[str, object]", settings).get("copies", True) if isinstance(settings, Mapping) else True
+    return bool(copies) and config.get("env") != NO_ENV
+
+
 def source_of_run(run: Path) -> EnvSource:
     """Return the builder of the environments of a run, by its `config.yaml`.
 
@@ -67,8 +78,10 @@ def source_of_config(config: Mapping[str, Any], run: Path) -> EnvSource:
     """Return the builder of the environments of a configuration.
 
     Raises:
-        UserError: If the configuration is damaged.
+        UserError: If the configuration is damaged, or the run has no environment.
     """
+    if config.get("env") == NO_ENV:
+        raise UserError(f"{run} was trained without an environment: its policy cannot be evaluated or filmed.")
     try:
         return EnvSource.of(config["env"], EnvCfg.from_json(config.get("env_cfg")))
     except ValueError as error:

@@ -4,13 +4,14 @@ from pathlib import Path
 
 from prefgym.common.files import named
 from prefgym.data.tables import load_preferences
-from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of_run
 from prefgym.report.frame import State
 from prefgym.report.page import write_report
 from prefgym.runs.activity import activity_of
+from prefgym.runs.config_file import read_config
 from prefgym.sim.capabilities import physics_of
 from prefgym.sim.source import EnvSource
-from prefgym.video.film import fps_of
+from prefgym.video.film import FPS, fps_of
 
 
 def write_run_report(run: Path, source: EnvSource | None = None, state: State | None = None) -> Path:
@@ -26,10 +27,11 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
     """
     asked = run / "preferences" / "preferences"
     preferences = load_preferences(asked) if named(asked, ".json").is_file() else None
-    env = make_evaluation_env(source or source_of_run(run), 1, 1)
-    physics = physics_of(env)
-    fps = fps_of(env)
     state = activity_of(run).state if state is None else state
+    physics, fps = None, FPS
+    if is_evaluated(read_config(run)):
+        env = make_evaluation_env(source or source_of_run(run), 1, 1)
+        physics, fps = physics_of(env), fps_of(env)
     if physics is None:
         return write_report(run, model=None, camera={}, fps=fps, preferences=preferences, state=state)
     model, camera = physics.model, physics.camera

@@ -2,17 +2,21 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from typing import ClassVar, TypeVar
+from pathlib import Path
+from typing import ClassVar, Self, TypeVar
 
 import torch
 from torch import Generator, Tensor, nn
 
+from prefgym.common.spaces import Spaces
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
+from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import NONE, Capability
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 from prefgym.nn.weights import load_merged_state_dicts, merge_state_dicts
+from prefgym.rewards.files import load_reward_files, save_reward
 
 Part = TypeVar("Part")
 
@@ -27,6 +31,9 @@ class RewardLearner(ABC):
     capabilities: ClassVar[frozenset[Capability]] = NONE
     is_fitted: bool = False
     """Whether it has been fitted; `fit` sets it."""
+
+    spaces: Spaces | None = None
+    """Spaces of its inputs, for the files of `save`; None if it has none."""
 
     @abstractmethod
     def fit(self, preferences: Preferences) -> FitReport:
@@ -55,6 +62,32 @@ class RewardLearner(ABC):
             else:
                 setattr(self, name, loaded)
         self.is_fitted = True
+
+    def save(self, path: Path | str) -> None:
+        """Write weights (safetensors), configuration and spaces (JSON): `path`.safetensors and `path`.json.
+
+        Raises:
+            UserError: If they cannot be written.
+        """
+        save_reward(self, path)
+
+    @classmethod
+    def load(cls, path: Path | str, env: HasSpaces | None = None, *, device: str = "cpu") -> Self:
+        """Load the learner that `save` wrote.
+
+        Args:
+            path: The path given to `save`.
+            env: Environments, or spaces; None for those in the file.
+            device: Device of its networks.
+
+        Raises:
+            FileNotFoundError: If one of the two files is missing.
+            ValueError: If they belong to another learner, or another version of it.
+        """
+        learner = load_reward_files(path, env, device=device)
+        if not isinstance(learner, cls):
+            raise ValueError(f"{path} holds {type(learner).__name__}, not {cls.__name__}")
+        return learner
 
     def state_dict(self) -> State:
         """Return the state to resume from; subclasses add their own."""

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor, nn
 
 from prefgym.common.limits import Few, Width, check
-from prefgym.common.spaces import single_spaces
+from prefgym.common.spaces import Spaces, single_spaces
 from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
 from prefgym.core.fit_report import FitReport
@@ -95,6 +95,7 @@ class Ensemble(RewardLearner):
         """
         self.cfg, self.device = cfg, torch.device(device)
         self.generator = torch.Generator().manual_seed(seed)
+        self.spaces = Spaces.of(env)
         observation, action = single_spaces(env)
         input_dim = observation.shape[0] * (2 if cfg.next_obs else 1) + action.shape[0]
         self.members = self.make_members(input_dim).to(self.device)

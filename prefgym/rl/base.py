@@ -11,11 +11,12 @@ from torch import Tensor
 from typing_extensions import TypeVar
 
 from prefgym.common.finite import check_finite
+from prefgym.common.from_json import config_from_json
 from prefgym.common.spaces import action_bounds, single_spaces
 from prefgym.common.states import State
 from prefgym.core.arrays import Array, ArrayLike, Env, PolicyState
 from prefgym.core.capabilities import Capability, DataSource
-from prefgym.rl.files import config_from_json, env_of, read_agent, save_agent
+from prefgym.rl.files import env_of, read_agent, save_agent
 from prefgym.rl.sb3_verbs import Sb3Verbs, StopTraining
 from prefgym.rl.settings import AgentSettings
 
@@ -155,6 +156,10 @@ class BaseAgent(Sb3Verbs, Generic[Cfg]):
         for name, weight in weights.items():
             check_finite(f"weight {name} of the agent", weight)
         return {"weights": weights, "generator": generator, "steps": self.num_timesteps}
+
+    def load_policy_state(self, state: State) -> None:
+        """Load only what `predict` needs of a state that `state_dict` returned."""
+        self.load_weights(state["weights"])
 
     def load_state_dict(self, state: State) -> None:
         """Restore the state that `state_dict` returned."""

@@ -14,6 +14,7 @@ from typing_extensions import TypeVar
 from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.replay import Batch
 from prefgym.common.finite import check_finite
+from prefgym.common.from_json import config_from_json
 from prefgym.common.spaces import check_arrays, denormalize_action, normalize_action
 from prefgym.core.arrays import Array, ArrayLike, BoolArray, Env, PolicyState
 from prefgym.core.rollout import Rollout
@@ -26,7 +27,7 @@ from prefgym.rl.base_policy import (
     load_base,
     save_base,
 )
-from prefgym.rl.files import config_from_json, env_of, read_agent
+from prefgym.rl.files import env_of, read_agent
 from prefgym.rl.off_policy import BatchT, ReplayAgent
 from prefgym.rl.sb3_verbs import StopTraining
 from prefgym.rl.settings import BasedSettings

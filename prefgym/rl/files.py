@@ -1,9 +1,9 @@
 """Files of agents: weights (safetensors), and a card with the agent's name, configuration and spaces (JSON)."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, fields, is_dataclass, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar, cast
+from typing import Any, cast
 
 from torch import Tensor
 
@@ -14,10 +14,6 @@ from prefgym.rl.settings import AgentSettings
 
 Card = dict[str, Any]
 """Content of the JSON file beside the weights: `agent`, `cfg`, `spaces`."""
-T = TypeVar("T")
-
-OLD_FIELDS = {"num_ahead": "n_step", "num_judges": "num_target_critics", "cut": "keep_short"}
-"""Names of settings in earlier versions, and now."""
 
 
 def save_agent(path: Path | str, name: str, cfg: AgentSettings, env: Env, weights: Mapping[str, Tensor]) -> None:
@@ -56,18 +52,3 @@ def read_agent(path: Path | str, name: str, env: Env | None) -> tuple[dict[str, 
 def env_of(card: Card) -> Env:
     """Return the spaces of a card, which replace environments in an agent that only predicts."""
     return cast(Env, Spaces.of_card(card["spaces"]))
-
-
-def config_from_json(default: T, value: object) -> T:
-    """Convert settings of a JSON file into a configuration of the type of `default`.
-
-    Raises:
-        ValueError: If this version does not know one of the settings.
-    """
-    if is_dataclass(default) and not isinstance(default, type):
-        settings = {OLD_FIELDS.get(name, name): one for name, one in cast("dict[str, object]", value).items()}
-        if unknown := set(settings) - {field.name for field in fields(default)}:
-            raise ValueError(f"this was learned by another version of prefgym: {', '.join(sorted(unknown))} is unknown")
-        return replace(default, **{name: config_from_json(getattr(default, name), x) for name, x in settings.items()})
-    # JSON has no tuples, and configurations have no lists
-    return cast(T, tuple(cast("list[object]", value)) if isinstance(value, list) else value)

@@ -121,17 +121,25 @@ class Checkpoints:
             return None
         path = found[-1] if which == "latest" else found[max(len(found) - 2, 0)]
         manifest = _read_manifest(path)
-        for name, expected in ((_ARRAYS, manifest.files.arrays), (_PLAIN, manifest.files.plain)):
-            verify(path / name, expected)
+        _verify_state(path, manifest)
         for shard in manifest.shards:
             verify(self.folder / shard.name, shard.sha256)
         self._given_up = found[found.index(path) + 1 :]
         self._shards = [shard.model_dump() for shard in manifest.shards]
         self._next_shard = 1 + max((int(Path(shard.name).stem) for shard in manifest.shards), default=-1)
-        plain = checked(PLAIN, read_json(path / _PLAIN, LOG_BYTES), path / _PLAIN)
+        state = _read_state(path)
         with restoring(path):
-            state = unflatten(read_arrays(path / _ARRAYS), plain)
             return state, [unflatten(read_arrays(self.folder / shard.name), {}) for shard in manifest.shards]
+
+    def state(self, steps: int) -> State:
+        """Read the state of a checkpoint, without what was recorded.
+
+        Raises:
+            DamageError: If a file is missing or damaged.
+        """
+        path = self.folder / f"step-{steps:012d}"
+        _verify_state(path, _read_manifest(path))
+        return _read_state(path)
 
     def steps(self, which: Which = "latest") -> int | None:
         """Return the steps of a checkpoint; None before the first."""
@@ -169,6 +177,17 @@ class Checkpoints:
         for file in (self.folder / "shards").iterdir():
             if file not in needed:
                 file.unlink()
+
+
+def _verify_state(checkpoint: Path, manifest: CheckpointManifest) -> None:
+    for name, expected in ((_ARRAYS, manifest.files.arrays), (_PLAIN, manifest.files.plain)):
+        verify(checkpoint / name, expected)
+
+
+def _read_state(checkpoint: Path) -> State:
+    plain = checked(PLAIN, read_json(checkpoint / _PLAIN, LOG_BYTES), checkpoint / _PLAIN)
+    with restoring(checkpoint):
+        return unflatten(read_arrays(checkpoint / _ARRAYS), plain)
 
 
 @contextmanager

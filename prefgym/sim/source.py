@@ -115,12 +115,19 @@ class EnvSource:
     @cached_property
     def max_episode_steps(self) -> int | None:
         """Return the time limit of an episode; None without one."""
+        limit = self.declared_max_episode_steps
         with making(self):
-            limit = self.cfg.kwargs.get("max_episode_steps", self.spec.max_episode_steps)
             if limit is None and self.spec.entry_point in (self.name, self.given):  # a function may set one itself
                 env = self.make_one()
                 limit = env.spec.max_episode_steps if env.spec else None
                 env.close()
+        return limit if isinstance(limit, int) and limit > 0 else None
+
+    @property
+    def declared_max_episode_steps(self) -> int | None:
+        """Return the time limit that is known before an environment is made; None without one."""
+        with making(self):
+            limit = self.cfg.kwargs.get("max_episode_steps", self.spec.max_episode_steps)
         return limit if isinstance(limit, int) and limit > 0 else None
 
     def limited(self, max_episode_steps: int | None = None) -> "EnvSource":

@@ -106,6 +106,8 @@ def vector_of(make: Callable[[], gym.Env[Any, Any]], num_envs: int, mode: Autore
     if _is_stateful(probe):
         kind = StatefulVectorEnv
     layout = probe.layout if isinstance(probe, World) else None
+    if num_envs == 1:  # it may exist once
+        return kind([lambda: probe], autoreset_mode=mode)
     probe.close()
 
     def alike() -> gym.Env[Any, Any]:

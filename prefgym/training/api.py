@@ -50,6 +50,8 @@ class OfflineSettings(TypedDict, total=False):
     preferences: Path | str | None
     dataset: str | None
     datasets: Path | str | None
+    action_low: tuple[float, ...]
+    action_high: tuple[float, ...]
     updates: int
     seed: int
     device: str
@@ -178,7 +180,8 @@ def train_offline(
 
     Args:
         agent: Offline agent: a name, a configuration or a class.
-        env: Id of the environment that evaluates the policy; default: the environment of the data.
+        env: Id of the environment that evaluates the policy; default: the environment of the data. `"none"` trains
+            without one.
         callbacks: Hooks for each advance, session and evaluation; see `prefgym.Callback`.
         **settings: Fields of `OfflineCfg`: `preferences`, `dataset`, `updates`, `seed`, `out` and so on.
 

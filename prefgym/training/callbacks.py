@@ -176,5 +176,6 @@ def standard_callbacks(evaluation: EvalCfg, checkpoint: CheckpointCfg, progress:
         checkpoint: How often the state is saved.
         progress: Display of the metrics.
     """
+    evaluate = (Evaluate(evaluation),) if evaluation.copies else ()
     kept = (KeepPolicies(),) if evaluation.keep else ()
-    return (Evaluate(evaluation), *kept, LogMetrics(), progress, SaveCheckpoints(checkpoint))
+    return (*evaluate, *kept, LogMetrics(), progress, SaveCheckpoints(checkpoint))

@@ -122,7 +122,7 @@ def check_queue(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, num_
         UserError: If episodes are shorter than a rollout, or the recorder has too little room.
     """
     num_envs = env.num_envs
-    limit = source.max_episode_steps
+    limit = source.max_episode_steps if cfg.eval.copies else source.declared_max_episode_steps
     if limit is not None and limit < num_steps:
         found = f"fragments of {num_steps} steps, and episodes of {cfg.env} end after {limit}"
         shorter = "lower --agent.num-steps, or n_steps in --agent.settings"

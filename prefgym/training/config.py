@@ -8,7 +8,7 @@ from typing import Annotated, Literal, Protocol, cast
 import tyro
 
 from prefgym.buffers.recorder import RecorderCfg
-from prefgym.common.limits import Count, Envs, Positive, Seed, Threads, check
+from prefgym.common.limits import Count, Envs, Number, Positive, Seed, Threads, check
 from prefgym.sim.source import EnvCfg
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Counts, ScheduleCfg
@@ -55,6 +55,9 @@ class EvalCfg:
     the last evaluation; in the first `every` steps, where most is learned, a twentieth."""
     keep: bool = False
     """Whether the policy of each evaluation is kept in `policies/`."""
+    copies: bool = True
+    """Whether further environments are made for evaluations, film and report. Without, for an environment that exists
+    once, such as a robot in real time, the policy is not evaluated."""
 
     __post_init__ = check
 
@@ -207,9 +210,15 @@ class OfflineCfg:
     datasets: Path | None = None
     """Folder of datasets; default: Minari's own."""
     env: str = ""
-    """Environment that evaluates the policy; default: that of the preferences, or else of the dataset."""
+    """Environment that evaluates the policy; default: that of the preferences, or else of the dataset. `none` trains
+    without one: sizes are those of the data."""
     env_cfg: Annotated[EnvCfg, tyro.conf.arg(name="env")] = field(default_factory=EnvCfg)
     """Keyword arguments of the environment, and wrappers around it."""
+    action_low: tuple[Number, ...] = ()
+    """Smallest action if there is no environment, one number for each of its parts, or one for all; default: the
+    smallest that was recorded."""
+    action_high: tuple[Number, ...] = ()
+    """Largest action, likewise."""
     updates: Count = 10_000
     """Gradient steps."""
     seed: Seed = 0

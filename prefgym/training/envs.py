@@ -34,7 +34,8 @@ def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorE
             rater nor task reward, the device cannot be used, or the recorder lacks room or pictures.
     """
     source = source or source_of(cfg)
-    limit, length = source.max_episode_steps, cfg.sampling.segment_length
+    limit = source.max_episode_steps if cfg.eval.copies else source.declared_max_episode_steps
+    length = cfg.sampling.segment_length
     is_recorded, is_on_device = cfg.rater != "none", cfg.backend == "warp"
     if is_recorded and limit is not None and length > limit:
         raise UserError(
@@ -68,8 +69,10 @@ def envs_of_arrays(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]
         UserError: If pictures are to be recorded, and the environments cannot render.
     """
     num_envs, num_threads = cfg.acting.num_envs, cfg.num_threads
-    env = source.make_vec(num_envs, reward="recorded", num_threads=num_threads)
-    if not is_drawn(cfg, env):
+    # what can render is looked up in an environment, unless it exists once
+    mode = "rgb_array" if cfg.rater != "none" and cfg.recorder.frame_height > 0 and not cfg.eval.copies else None
+    env = source.make_vec(num_envs, reward="recorded", num_threads=num_threads, render_mode=mode)
+    if mode is not None or not is_drawn(cfg, env):
         return env
     if "rgb_array" not in env.metadata.get("render_modes", ()):
         raise UserError(f"{cfg.env} cannot render: leave --recorder.frame-height out.")

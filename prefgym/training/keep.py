@@ -8,6 +8,7 @@ from torch import Tensor
 
 from prefgym.common.array_files import write_arrays
 from prefgym.common.files import writing
+from prefgym.common.spaces import Spaces
 from prefgym.core import contact
 from prefgym.core.fit_report import FitReport
 from prefgym.core.segments import Segments
@@ -15,6 +16,7 @@ from prefgym.data.tables import save_preferences
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import record_episode
 from prefgym.nn.weights import save_weights
+from prefgym.rewards.files import card_of
 from prefgym.runs.folder import RunFolder
 from prefgym.sim.capabilities import physics_of
 from prefgym.training.config import TrainCfg
@@ -43,7 +45,7 @@ def keep_learned(cfg: TrainCfg, parts: Parts, run: RunFolder, history: FeedbackH
 
     def keep_reward() -> None:
         if history.fit is not None:
-            card = {"reward": cfg.reward, "cfg": asdict(cast(Any, cfg.reward_cfg))}
+            card = card_of(cfg.reward, asdict(cast(Any, cfg.reward_cfg)), Spaces.of(parts.env))
             with contact.raised_by(contact.LEARNER, parts.learner):
                 weights = parts.learner.weights()
             save_weights(checkpoint / "reward", weights, card)

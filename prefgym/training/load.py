@@ -1,26 +1,36 @@
-"""Load the policy and the reward of a run."""
+"""Load the policy and the reward of a run, finished or not, and a reward learner from files of its own."""
 
-from collections.abc import Callable
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from safetensors import SafetensorError
 
-from prefgym import rewards
-from prefgym.common.errors import UserError
+from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import read_json
 from prefgym.common.registry import registry_of
+from prefgym.common.spaces import Spaces
+from prefgym.common.states import State
+from prefgym.core.arrays import Env, HasSpaces
+from prefgym.core.context import AgentContext
 from prefgym.core.protocols import Agent, Learner
-from prefgym.evaluation.envs import make_evaluation_env, source_of_run
+from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of_config
 from prefgym.nn.weights import load_weights
-from prefgym.rl.files import config_from_json
+from prefgym.rewards.files import load_reward_files, made_of
+from prefgym.runs.checkpoints import Checkpoints
+from prefgym.runs.config_file import read_config
 from prefgym.runs.manifest import verify_part
+from prefgym.training.resolve import Objects
+from prefgym.training.restore import part_of, with_paths
 
 Loaded = TypeVar("Loaded")
 
 
 def load_policy(run: Path | str, steps: int | None = None) -> Agent:
     """Load a policy of a run; `predict` chooses actions.
+
+    Of a run that has not finished, it is that of the latest checkpoint, and its step is printed.
 
     Args:
         run: Run folder.
@@ -29,29 +39,35 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
     Raises:
         UserError: If the run has none, or one of its files is damaged.
     """
-    card, path = _card(Path(run), "checkpoints/final/policy" if steps is None else f"policies/{steps}")
-    env = _env(Path(run))
-    return _load(path, lambda: registry_of("agent").get(card["agent"]).load(path, env))
+    run = Path(run)
+    config = read_config(run)
+    if steps is None and not (run / "manifest.json").is_file():
+        return _policy_of_checkpoint(run, config)
+    card, path = _card(run, "checkpoints/final/policy" if steps is None else f"policies/{steps}")
+    env = _env(run, config, card)
+    if isinstance(env, Spaces) and card["agent"] == "sb3":
+        raise UserError(f"{run} has a policy of Stable-Baselines3, which needs its environments to be loaded.")
+    given = cast(Env, None if isinstance(env, Spaces) else env)  # all but SB3's need none to predict
+    return _load(path, lambda: registry_of("agent").get(card["agent"]).load(path, given))
 
 
-def load_reward(run: Path | str) -> Learner:
-    """Load the reward learner of a run; its `reward` rewards segments, and wrappers can return it in environments.
+def load_reward(run: Path | str, env: HasSpaces | None = None) -> Learner:
+    """Load a reward learner; its `reward` rewards segments, and wrappers can return it in environments.
 
     Args:
-        run: Run folder.
+        run: Run folder, or the path that was given to `save` of a learner.
+        env: Environments, or spaces, for its inputs; None for those of the run or of the file.
 
     Raises:
-        UserError: If the run has none, or one of its files is damaged.
+        UserError: If there is none, or one of its files is damaged.
     """
-    card, path = _card(Path(run), "checkpoints/final/reward")
-    env = _env(Path(run))
-
-    def load() -> Learner:
-        learner = rewards.build(card["reward"], config_from_json(rewards.cfg(card["reward"]), card["cfg"]), env=env)
-        learner.load_weights(load_weights(path)[0])
-        return learner
-
-    return _load(path, load)
+    run = Path(run)
+    if not run.is_dir():
+        return _load(run, lambda: load_reward_files(run, env))
+    config = read_config(run)
+    card, path = _card(run, "checkpoints/final/reward")
+    spaces = env or _env(run, config, card)
+    return _load(path, lambda: made_of(card, load_weights(path)[0], run / "checkpoints/final/reward.json", spaces))
 
 
 def _card(run: Path, path: str) -> tuple[dict[str, Any], Path]:
@@ -66,10 +82,50 @@ def _load(path: Path, load: Callable[[], Loaded]) -> Loaded:
         return load()
     except UserError:
         raise
+    except FileNotFoundError as error:
+        raise UserError(f"{path} is no run folder, and {error}.") from error
     except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
         message = " ".join(str(error).split())
         raise UserError(f"{path} was not written by this version of prefgym: {message}.") from error
 
 
-def _env(run: Path) -> Any:  # noqa: ANN401
-    return make_evaluation_env(source_of_run(run), 1, 1)
+def _env(run: Path, config: Mapping[str, Any], card: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Make an environment of a run; the spaces of a card replace one that cannot be made once more."""
+    if not is_evaluated(config) and card.get("spaces") is not None:
+        return Spaces.of_card(card["spaces"])
+    return make_evaluation_env(source_of_config(config, run), 1, 1)
+
+
+def _policy_of_checkpoint(run: Path, config: dict[str, Any]) -> Agent:
+    """Load the policy of the latest checkpoint of a run that is running, or was killed.
+
+    Raises:
+        UserError: If there is none yet.
+    """
+    steps, state = _latest_state(run)
+    name = str(config["agent"])
+
+    def load() -> Agent:
+        cfg = with_paths(part_of("agent", config, Objects()))
+        context = AgentContext(env=make_evaluation_env(source_of_config(config, run), 1, 1))
+        agent = registry_of("agent").build(name, cfg, context)
+        restore = getattr(agent, "load_policy_state", None) or cast(Any, agent).load_state_dict
+        restore(state["agent"])
+        return agent
+
+    agent = _load(run, load)
+    unit = "updates" if "updates" in config else "steps"
+    print(f"{run} has not finished: this is its policy after {steps:,} {unit}", file=sys.stderr)
+    return agent
+
+
+def _latest_state(run: Path) -> tuple[int, State]:
+    """Read the latest checkpoint, or the next one if a running run has replaced it in the meantime."""
+    checkpoints = Checkpoints(run / "checkpoints")
+    while (steps := checkpoints.steps()) is not None:
+        try:
+            return steps, checkpoints.state(steps)
+        except DamageError:
+            if checkpoints.steps() == steps:
+                raise
+    raise UserError(f"{run} has no policy yet: its first checkpoint is still to come (--checkpoint.every).")

@@ -220,6 +220,8 @@ class Loop:
 
     def _evaluate_last(self, stop: Stop | None) -> tuple[Evaluation | None, Stop | None]:
         """Evaluate the last policy, unless an evaluation was what stopped, or the process has to end soon."""
+        if stop is not None and not self.cfg.eval.copies:
+            return None, stop
         if stop is not None and (self._is_evaluating or isinstance(stop.cause, Terminated)):
             return None, stop
         if stop is not None and isinstance(stop.cause, KeyboardInterrupt):
@@ -228,10 +230,11 @@ class Loop:
         evaluations: list[Evaluation] = []
 
         def work() -> None:
-            evaluations.append(self._measure(self.cfg.eval.final_episodes))
-            self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluations[0]))
-            if self._measured_at != self.steps:
-                self.run.log(self.steps, {**evaluations[0].metrics(), **self.labels})
+            if self.cfg.eval.copies:
+                evaluations.append(self._measure(self.cfg.eval.final_episodes))
+                self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluations[0]))
+                if self._measured_at != self.steps:
+                    self.run.log(self.steps, {**evaluations[0].metrics(), **self.labels})
             if stop is None and self.cfg.checkpoint.keep_final:
                 self._measured_at = self.steps
                 if self._saved_at != self.steps:
@@ -252,7 +255,7 @@ class Loop:
         """Advance to the last step, or until a callback stops the training."""
         self.is_running = True
         self._call("on_start", lambda callback: callback.on_start(self))
-        if self.steps == 0 and self.cfg.eval.at_sessions:
+        if self.steps == 0 and self.cfg.eval.at_sessions and self.cfg.eval.copies:
             self.run.log(0, self.evaluation_metrics(self.cfg.eval.episodes))
         while self.steps < self.total and not self._stops:
             self.advance()

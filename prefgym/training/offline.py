@@ -6,19 +6,22 @@ from contextlib import closing
 from functools import partial
 from typing import Any, cast
 
+import gymnasium as gym
+import numpy as np
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import digest, writing
 from prefgym.common.registry import registry_of
 from prefgym.common.signals import terminable
+from prefgym.common.spaces import Spaces
 from prefgym.core import contact
 from prefgym.core.context import AgentContext
-from prefgym.core.protocols import Agent
+from prefgym.core.protocols import Agent, Env
 from prefgym.data.feedback import read_feedback, read_manifest
 from prefgym.data.minari import dataset_folder, load_demos, played_in
-from prefgym.evaluation.envs import make_evaluation_env, say_limit
-from prefgym.evaluation.evaluate import metric_of
+from prefgym.evaluation.envs import NO_ENV, make_evaluation_env, say_limit
+from prefgym.evaluation.evaluate import TRUE_RETURN, metric_of
 from prefgym.rl.offline import OfflineAgent, OfflineData
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.folder import RunFolder
@@ -53,17 +56,20 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
     is_resumed = resume_from is not None
     with threads(cfg.num_threads):
         check_device(cfg.device)
-        data, env = read_data(cfg, resumed=is_resumed), make_evaluation_env(source_of(cfg), 1, 1)
+        data = read_data(cfg, resumed=is_resumed)
+        env = spaces_of(cfg, data) if cfg.env == NO_ENV else make_evaluation_env(source_of(cfg), 1, 1)
         agent, seals = make_agent(cfg, data, env), sums_of(cfg)
         if not is_resumed:
             warn_of_other_envs(cfg)
             if cfg.preferences is not None and cfg.dataset is not None and "demonstrations" in agent.learns_from:
                 sources = "learns from --dataset, and not from --preferences beside it"
                 print(f"agent {cfg.agent!r} {sources}", file=sys.stderr)
-        say_limit(source_of(cfg), cfg.eval.max_episode_steps, "--eval.max-episode-steps")
+        if cfg.eval.copies:
+            say_limit(source_of(cfg), cfg.eval.max_episode_steps, "--eval.max-episode-steps")
         prepare = partial(copy_initial_preferences, cfg.preferences)
         with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
-            progress = Progress(cfg.env, cfg.updates, metric=metric_of(env), unit="updates")
+            metric = TRUE_RETURN if isinstance(env, Spaces) else metric_of(env)
+            progress = Progress(cfg.env, cfg.updates, metric=metric, unit="updates")
             standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
             loop = Loop(cfg, OfflineSource(cfg, agent, seals), folder, [*standard, *callbacks])
             outcome = loop.train(resume_from, lambda: keep_policy(agent, folder))
@@ -113,6 +119,32 @@ def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
         raise UserError(f"{error}: give --preferences FOLDER, --dataset ID, or both.") from None
 
 
+def spaces_of(cfg: OfflineCfg, data: OfflineData) -> Spaces:
+    """Return the spaces of an agent that has no environment: sizes of the data, and bounds of actions.
+
+    Raises:
+        UserError: If the bounds that were given do not fit the actions.
+    """
+    (kind, (obs_dim, action_dim)), *_ = reversed(data.sizes().items())  # those of demonstrations, if there are any
+    bounds: list[np.ndarray[Any, np.dtype[np.float32]]] = []
+    recorded = data.steps().action.flatten(0, -2)
+    for flag, given, found in (
+        ("--action-low", cfg.action_low, recorded.amin(0)),
+        ("--action-high", cfg.action_high, recorded.amax(0)),
+    ):
+        if len(given) not in (0, 1, action_dim):
+            raise UserError(f"{flag} has {len(given)} numbers, and actions have {action_dim}: pass so many, or one.")
+        bounds.append(np.broadcast_to(np.array(given, np.float32), action_dim) if given else found.numpy())
+        if not given:
+            words = " ".join(f"{number:g}" for number in bounds[-1].tolist())
+            print(f"{flag} is that of the {kind}: {words}", file=sys.stderr)
+    low, high = bounds
+    if not (low < high).all():
+        raise UserError("--action-low must lie below --action-high in each part of an action: pass both.")
+    without = np.full(obs_dim, np.inf, np.float32)
+    return Spaces(gym.spaces.Box(-without, without), gym.spaces.Box(low, high))
+
+
 def warn_of_other_envs(cfg: OfflineCfg) -> None:
     """Print a warning if data are of another environment than the one that evaluates the policy.
 
@@ -124,14 +156,14 @@ def warn_of_other_envs(cfg: OfflineCfg) -> None:
     if cfg.dataset is not None:
         envs[f"--dataset {cfg.dataset}"] = played_in(cfg.dataset, cfg.datasets)
     for source, env in envs.items():
-        if env not in ("", cfg.env):
+        if env not in ("", cfg.env) and cfg.env != NO_ENV:
             print(f"{source} is of {env}, and the policy is evaluated in {cfg.env}", file=sys.stderr)
 
 
 def make_agent(
     cfg: OfflineCfg,
     data: OfflineData,
-    env: VectorEnv[Any, Any, Any],
+    env: VectorEnv[Any, Any, Any] | Spaces,
 ) -> OfflineAgent:
     """Build the agent with its data.
 
@@ -139,7 +171,7 @@ def make_agent(
         UserError: If it cannot learn from these data.
     """
     try:
-        context = AgentContext(env=env, data=data, seed=cfg.seed, device=cfg.device)
+        context = AgentContext(env=cast(Env, env), data=data, seed=cfg.seed, device=cfg.device)
         return cast(OfflineAgent, registry_of("agent").build(cfg.agent, cfg.agent_cfg, context))
     except ValueError as error:
         raise UserError(f"agent {cfg.agent!r} cannot learn from these data: {str(error).rstrip('.')}.") from error

@@ -80,7 +80,8 @@ def train_online(
         if names := stateless(parts):
             why = "it has no checkpoints, since these parts have no state_dict()"
             print(f"this run cannot be resumed: {why}: {', '.join(names)}", file=sys.stderr)
-        say_limit(parts.source, cfg.eval.max_episode_steps, "--eval.max-episode-steps")
+        if cfg.eval.copies:
+            say_limit(parts.source, cfg.eval.max_episode_steps, "--eval.max-episode-steps")
         is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
         with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             keep = partial(keep_learned, cfg, parts, folder)
@@ -126,7 +127,8 @@ def show(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome) -> No
     fit = outcome.fit
     if fit is not None:
         attempt("statistics of the reward", lambda: keep_fit(parts, folder, fit))
-    attempt("film", lambda: keep_episode(cfg, parts, folder, has_reward=fit is not None))
+    if cfg.eval.copies:
+        attempt("film", lambda: keep_episode(cfg, parts, folder, has_reward=fit is not None))
     if cfg.report:
         from prefgym.report.collect import write_run_report  # plots and videos take long to import
 

@@ -18,6 +18,7 @@ from prefgym.core.protocols import Agent, Learner, Rater, Sampler
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import read_manifest
 from prefgym.data.minari import dataset_folder, played_in
+from prefgym.evaluation.envs import NO_ENV
 from prefgym.runs.config_file import check_call
 from prefgym.sim.source import EnvSource
 from prefgym.training.config import OfflineCfg, TrainCfg
@@ -151,7 +152,15 @@ def resolve_offline(cfg: OfflineCfg, agent: object) -> OfflineCfg:
     env = cfg.env or env_of_data(cfg.preferences, cfg.dataset, cfg.datasets)
     if not env:
         raise UserError(f"the dataset {cfg.dataset} does not name its environment: pass --env ID.")
-    check_env(EnvSource.of(env, cfg.env_cfg))
+    if env == NO_ENV:
+        cfg = replace(cfg, eval=replace(cfg.eval, copies=False))
+    else:
+        try:
+            check_env(EnvSource.of(env, cfg.env_cfg))
+        except UserError as error:
+            if cfg.env:
+                raise
+            raise UserError(f"{error}; --env none trains without an environment to evaluate in.") from error
     return replace(cfg, env=env, agent=name, agent_cfg=resolve("agent", agent, env).cfg)
 
 

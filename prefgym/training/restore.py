@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any, TypeVar, get_args, get_type_hints
 
 from prefgym.common.errors import UnknownNameError, UserError
+from prefgym.common.from_json import config_from_json
 from prefgym.common.registry import Kind, registry_of
-from prefgym.rl.files import config_from_json
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.config_file import read_config
 from prefgym.runs.manifest import has_finished

@@ -113,14 +113,17 @@ class Run:
 
     @property
     def policy(self) -> Agent:
-        """Return the last policy; `run.policy.predict(obs)` chooses actions.
+        """Return the last policy, or that of the latest checkpoint; `run.policy.predict(obs)` chooses actions.
 
         Raises:
             UserError: If the run has no policy yet, or one of its files is damaged.
         """
-        if self._policy is None:
-            self._policy = load_policy(self.path)
-        return self._policy
+        if self._policy is not None:
+            return self._policy
+        policy = load_policy(self.path)
+        if (self.path / "manifest.json").is_file():  # that of a running run is renewed
+            self._policy = policy
+        return policy
 
     @property
     def reward(self) -> Learner:

@@ -89,7 +89,7 @@ def test_the_same_command_again_gives_no_more(finished: Path, tmp_path: Path, st
 def test_a_stopped_run_is_given_more_as_well(tmp_path: Path, stopped_at: Any) -> None:  # noqa: ANN401
     """Stopped at 600 of 800 steps and given 200 more: the learning rate is (1 - 600/800) of its first, then half."""
     out = tmp_path / "run"
-    with stopped_at(Loop, "evaluate"):
+    with stopped_at(Loop, "_evaluate_last"):
         rare = prefgym.training.config.EvalCfg(every=700, final_episodes=1, at_sessions=False)
         tiny_run(steps=800, report=False, out=out, eval=rare)
     assert Checkpoints(out / "checkpoints").steps() == 600
