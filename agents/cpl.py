@@ -43,7 +43,7 @@ class CPLCfg(CloningCfg):
 
 
 def kl() -> CPLCfg:
-    """Return the variant with a penalty for leaving the cloned policy."""
+    """Configure the variant of CPL with a penalty for leaving the cloned policy."""
     return CPLCfg(alpha=0.2, lam=0.75, kl=True)
 
 

@@ -57,17 +57,17 @@ class Sb3Cfg:
 
 
 def ppo() -> Sb3Cfg:
-    """Return SB3's PPO, with its defaults."""
+    """Configure SB3's PPO, with its defaults."""
     return Sb3Cfg(algorithm="stable_baselines3:PPO")
 
 
 def sac() -> Sb3Cfg:
-    """Return SB3's SAC, with its defaults."""
+    """Configure SB3's SAC, with its defaults."""
     return Sb3Cfg(algorithm="stable_baselines3:SAC")
 
 
 def td3() -> Sb3Cfg:
-    """Return SB3's TD3, with its defaults and the usual action noise."""
+    """Configure SB3's TD3, with its defaults and the usual action noise."""
     return Sb3Cfg(algorithm="stable_baselines3:TD3", action_noise=0.1)
 
 

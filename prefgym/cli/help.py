@@ -41,7 +41,7 @@ def _lines(flag: str, setting: Setting) -> Iterator[str]:
     if len(left) > COLUMN - 2:
         yield left
         left = ""
-    for line in textwrap.wrap(setting.text.rstrip(".") + end, WIDTH - COLUMN) or [""]:
+    for line in textwrap.wrap(setting.text.rstrip(".") + end, WIDTH - COLUMN, break_on_hyphens=False) or [""]:
         yield f"{left:<{COLUMN}}{line}".rstrip()
         left = ""
 

@@ -10,7 +10,7 @@ import gymnasium as gym
 import prefgym
 from prefgym.common.errors import NotFiniteError, UnknownNameError, UserError
 from prefgym.common.interrupt import INTERRUPTED
-from prefgym.common.limits import shortened
+from prefgym.common.limits import LimitError, shortened
 from prefgym.common.memory import is_out_of_memory
 from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
@@ -67,7 +67,14 @@ def main(argv: Sequence[str] | None = None) -> None:
         with terminable():
             sys.exit(_dispatch(_import(argv)))
     # OSError: a file that cannot be read, a name too long
-    except (UserError, UnknownNameError, OSError, NotFiniteError, gym.error.DependencyNotInstalled) as error:
+    except (
+        UserError,
+        UnknownNameError,
+        LimitError,
+        OSError,
+        NotFiniteError,
+        gym.error.DependencyNotInstalled,
+    ) as error:
         _refuse(str(error))
     except (MemoryError, RuntimeError) as error:
         if not is_out_of_memory(error):

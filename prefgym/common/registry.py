@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 from weakref import WeakValueDictionary
 
+from prefgym.common.descriptions import Description, describe
 from prefgym.common.errors import UnknownNameError
 from prefgym.common.limits import shortened
 from prefgym.common.modules import look_in_present_folder
@@ -99,6 +100,19 @@ class Registry(Generic[Part]):
     def names(self) -> tuple[str, ...]:
         """List the registered names."""
         return tuple(sorted(self._ours | self._theirs))
+
+    def describe(self, name: str) -> Description:
+        """Say in a line what a part does, and name its paper; nothing is imported.
+
+        Raises:
+            UnknownNameError: If there is none.
+        """
+        entry = self._find(name)
+        module, _, cfg = entry.cfg.partition(":")
+        if not cfg.endswith("Cfg"):  # a preset, a function
+            return describe(entry.cfg, of_module=False)
+        others = [one.part for one in (self._ours | self._theirs).values() if one.part.startswith(f"{module}:")]
+        return describe(entry.part, of_module=set(others) == {entry.part})
 
     def canonical(self, name: str) -> str:
         """Return the registered name behind a name or an alias.
@@ -212,7 +226,9 @@ class Registry(Generic[Part]):
         try:
             loaded = importlib.import_module(module)
         except ModuleNotFoundError as error:
-            raise UnknownNameError(f"{self.kind} {name!r} {_missing(name, module, error.name or '')}") from error
+            raise UnknownNameError(
+                f"{self.kind} {name!r} {_missing(name, module, (error.name or '').partition('.')[0])}"
+            ) from error
         if path.endswith("Cfg") and ":" in name and not hasattr(loaded, attribute):
             return NoSettings
         if not hasattr(loaded, attribute):

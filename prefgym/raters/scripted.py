@@ -1,4 +1,7 @@
-"""The scripted rater: it scores the task reward and samples from a choice model; B-Pref's teachers are its presets."""
+"""The scripted rater: it scores the task reward and samples from a choice model.
+
+Its presets are the teachers of B-Pref (Lee et al., arXiv:2111.03026).
+"""
 
 import math
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""An ensemble of reward networks, fitted to preferences."""
+"""An ensemble of reward networks, fitted to preferences (Christiano et al., arXiv:1706.03741)."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,7 @@
-"""Samplers that query where the learner is uncertain: by disagreement of its members, or by their entropy."""
+"""Samplers that query where the learner is uncertain: by disagreement of its members, or by their entropy.
+
+Both are in B-Pref (Lee et al., arXiv:2111.03026).
+"""
 
 from dataclasses import dataclass
 from typing import cast

@@ -1,4 +1,7 @@
-"""Samplers that cover the space of observations: a k-center of the candidates and earlier queries."""
+"""Samplers that cover the space of observations: a k-center of the candidates and earlier queries.
+
+They are in B-Pref (Lee et al., arXiv:2111.03026).
+"""
 
 from collections.abc import Callable
 from dataclasses import dataclass

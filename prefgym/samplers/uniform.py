@@ -1,4 +1,4 @@
-"""The uniform sampler."""
+"""The uniform sampler: the starts of segments are sampled uniformly from the recorded steps."""
 
 from dataclasses import dataclass
 

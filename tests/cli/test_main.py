@@ -279,9 +279,13 @@ def test_what_is_no_run_is_named(command: str, capsys: pytest.CaptureFixture[str
 
 def test_lists_name_what_there_is(capsys: pytest.CaptureFixture[str]) -> None:
     """Eleven tasks, two with another solver, seven without a reward, four Fetch tasks, two grids; and the raters."""
-    assert len(run(capsys, "list", "envs")[1].split()) == 26
-    assert {"oracle", "partial-return", "none"} <= set(run(capsys, "list", "raters")[1].split())
-    assert run(capsys, "list", "agents")[1].split() == sorted(
+
+    def listed(kind: str) -> list[str]:
+        return [entry["name"] for entry in json.loads(run(capsys, "list", kind, "--json")[1])]
+
+    assert len(listed("envs")) == 26
+    assert {"oracle", "partial-return", "none"} <= set(listed("raters"))
+    assert listed("agents") == sorted(
         [
             "ppo",
             "sac",
