@@ -26,6 +26,8 @@ class Capability(Enum):
     """Learners: predict choices from numbers other than the sum of the reward (`score`)."""
     IMMEDIATE = "immediate"
     """Raters: answer at once when called with queries (`__call__`), and so can be part of a composite rater."""
+    PROPOSES = "proposes"
+    """Raters: bring the segments of their queries themselves (`propose`), in the place of a sampler."""
     STATEFUL = "stateful"
     """All: can be resumed. Not declared, but inferred from the methods `state_dict` and `load_state_dict`."""
 

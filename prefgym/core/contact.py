@@ -24,6 +24,7 @@ from prefgym.core.protocols import (
     Learner,
     NoSegmentError,
     Policy,
+    ProposingRater,
     Rater,
     Recorder,
     Sampler,
@@ -183,6 +184,23 @@ def sample(sampler: Sampler, recorder: Recorder, learner: Learner, num_queries: 
     if len(shape) != 2 or shape[0] != num_queries or shape[1] < 2:
         found, expected = f"segments of batch shape {shape}", f"({num_queries}, K), K of 2 or more,"
         raise wrong(SAMPLER, sampler, "", found, expected)
+    return options.map(Tensor.cpu)
+
+
+def propose(rater: ProposingRater, num_queries: int) -> Segments:
+    """Return the options of the next queries of a rater that brings them, on the processor. Batch shape: (B, K).
+
+    Raises:
+        NoSegmentError: If there are no more.
+        UserError: If it returns anything else.
+    """
+    with raised_by(RATER, rater):
+        proposed = cast(object, rater.propose(num_queries))
+    options = _of_type(RATER, rater, "propose", proposed, Segments)
+    shape = tuple(options.batch_shape)
+    if len(shape) != 2 or not 1 <= shape[0] <= num_queries or shape[1] < 2:
+        found, expected = f"segments of batch shape {shape}", f"(B, K), B of 1 to {num_queries} and K of 2 or more,"
+        raise wrong(RATER, rater, "propose", found, expected)
     return options.map(Tensor.cpu)
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Env, Expert, Policy, Simulator
 from prefgym.core.segments import Segments
 
@@ -33,6 +34,8 @@ class RaterContext:
     """The agent in training, where there is one."""
     make_expert: Callable[[], Expert | None] = lambda: None
     """Loads the expert of the task, once, when a part first needs it."""
+    make_recorded: Callable[[], Preferences | None] = lambda: None
+    """Reads the recorded answers that the settings of the rater name."""
     make_simulator: Callable[[], Simulator | None] = lambda: None
     """Makes the simulator that continues recorded states."""
 
@@ -40,6 +43,11 @@ class RaterContext:
     def expert(self) -> Expert | None:
         """Return the expert of the task, with values; None where there is none."""
         return self.make_expert()
+
+    @cached_property
+    def recorded(self) -> Preferences | None:
+        """Return the recorded answers that the settings name; None where they name none."""
+        return self.make_recorded()
 
     @cached_property
     def simulator(self) -> Simulator | None:

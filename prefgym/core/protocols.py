@@ -27,6 +27,18 @@ class Rater(Protocol):
         ...
 
 
+class ProposingRater(Rater, Protocol):
+    """A rater that brings the segments of its queries itself, in the place of a sampler."""
+
+    def propose(self, num_queries: int) -> Segments:
+        """Return the options of the next queries, or of fewer if there are no more. Batch shape: (B, K).
+
+        Raises:
+            NoSegmentError: If there are none.
+        """
+        ...
+
+
 class Recorder(Protocol):
     """Recorded steps, from which segments are sampled. A start is the row number of a recorded step."""
 

@@ -25,6 +25,7 @@ for _name in ("fallible", "one-sided", "drifting"):
 register("regret", "prefgym.raters.regret:RegretRater")
 register("hindsight", "prefgym.raters.hindsight:HindsightRater")
 register("safety", "prefgym.raters.safety:SafetyRater")
+register("replay", "prefgym.raters.replay:ReplayRater")
 register("none", "prefgym.raters.none:NoRater")
 
 registry.alias(bradley_terry="partial-return")

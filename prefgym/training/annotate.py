@@ -80,6 +80,8 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     torch.set_num_threads(cfg.threads or usable_cpus())
     recorder, played = load_demos(cfg.dataset, cfg.datasets, with_reward=True), played_in(cfg.dataset, cfg.datasets)
     env_id = cfg.env or played
+    if cfg.rater == "replay":
+        raise UserError("--rater replay has the answers of a run: prefgym feedback export RUN FOLDER writes these.")
     if cfg.rater == "none":
         raise UserError("--rater none: make-preferences needs a rater that answers: pass --rater oracle or another.")
     if not env_id:

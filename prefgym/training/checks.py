@@ -2,6 +2,7 @@
 
 import math
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -12,9 +13,10 @@ from prefgym.common.limits import shortened
 from prefgym.common.memory import check_fits
 from prefgym.common.spaces import single_spaces
 from prefgym.core.capabilities import Capability, capabilities_of
-from prefgym.core.protocols import Learner
+from prefgym.core.protocols import Learner, ProposingRater, Rater
 from prefgym.data.feedback import read_feedback
 from prefgym.data.minari import played_in
+from prefgym.data.recorded import recorded
 from prefgym.runs.config_file import read_config
 from prefgym.sim.source import EnvSource
 from prefgym.training.config import TrainCfg
@@ -82,6 +84,42 @@ def check_base_and_demos(cfg: TrainCfg) -> None:
         played = played_in(demos, Path(folder) if folder else None)
         if played not in ("", cfg.env):
             raise UserError(f"the demonstrations {demos} have the reward of {played}, and not of {cfg.env}.")
+
+
+def within_recorded(cfg: TrainCfg) -> TrainCfg:
+    """Lower the budget of a run that uses recorded queries again to their number.
+
+    Raises:
+        UserError: If the configuration names none.
+    """
+    if cfg.rater != "replay":
+        return cfg
+    run: Path | None = getattr(cfg.rater_cfg, "run", None)
+    if run is None:
+        raise UserError("--rater replay uses the answers of another run again: pass --rater.run RUN.")
+    num = len(recorded(run))
+    if cfg.budget > num:
+        print(f"{run} has {num} answers: the budget is {num}", file=sys.stderr)
+    return replace(cfg, budget=min(cfg.budget, num))
+
+
+def check_replayed(cfg: TrainCfg, rater: Rater, learner: Learner, env: PreferenceVectorEnv) -> None:
+    """Check that recorded queries have the sizes of the environments, if the rater brings some.
+
+    Raises:
+        UserError: If they have others, or the learner asks about each rollout.
+    """
+    if Capability.PROPOSES not in capabilities_of(rater):
+        return
+    if Capability.JUDGED in capabilities_of(learner):
+        raise UserError(f"--rater {cfg.rater} cannot answer --reward {cfg.reward}, which has each rollout judged anew.")
+    options = cast(ProposingRater, rater).propose(1)
+    observation, action = single_spaces(env)
+    there = options.obs.shape[-1], options.action.shape[-1]
+    if there != (here := (observation.shape[0], action.shape[0])):
+        raise UserError(
+            f"--rater {cfg.rater} has queries of {there} numbers an observation and an action, and {cfg.env} {here}."
+        )
 
 
 def check_room(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:

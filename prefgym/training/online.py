@@ -33,9 +33,11 @@ from prefgym.training.checks import (
     check_device,
     check_preferences,
     check_queue,
+    check_replayed,
     check_room,
     check_self_play,
     check_session,
+    within_recorded,
 )
 from prefgym.training.config import TrainCfg
 from prefgym.training.ended import Ended
@@ -72,6 +74,7 @@ def train_online(
     Raises:
         UserError: If the parts do not fit each other, the device has too little memory, or a part returns NaN or inf.
     """
+    cfg = within_recorded(cfg)
     with threads(cfg.num_threads):
         with enough_memory(cfg.device):
             parts = build(cfg, objects)
@@ -202,6 +205,7 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
             check_queue(cfg, source, recording, getattr(agent, "rollout_steps", cfg.acting.num_steps))
         given = objects.rater
         rater = build_rater(cfg, recording, agent, rater_seed) if given is None else as_rater(given)
+        check_replayed(cfg, rater, learner, recording)
     env.reset(seed=env_seed)
     shown: list[Segments] = []
     context = SamplerContext(asked=lambda: Segments.cat(shown) if shown else None)

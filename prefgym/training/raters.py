@@ -10,6 +10,7 @@ from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.core.context import RaterContext
 from prefgym.core.protocols import Policy, Rater
+from prefgym.data.recorded import recorded
 from prefgym.evaluation.experts import Expert, find_expert
 from prefgym.sim.capabilities import has_task_reward, task_description_of
 from prefgym.sim.continuation import Simulator
@@ -23,6 +24,16 @@ class ExpertSettings(Protocol):
     @property
     def expert_file(self) -> Path | None:
         """Return the file of the expert; None for the expert of the task."""
+        ...
+
+
+@runtime_checkable
+class RecordedSettings(Protocol):
+    """Settings of a rater that gives recorded answers again."""
+
+    @property
+    def run(self) -> Path | None:
+        """Return what holds them; None for nothing."""
         ...
 
 
@@ -56,6 +67,7 @@ def make_rater(
     context = rater_context(
         env_id, env, recorder, policy=policy, num_threads=num_threads, seed=seed,
         expert_file=cfg.expert_file if isinstance(cfg, ExpertSettings) else None,
+        recorded_in=cfg.run if isinstance(cfg, RecordedSettings) else None,
     )  # fmt: skip
     try:
         return raters.build(name, cfg, context)
@@ -74,8 +86,9 @@ def rater_context(
     num_threads: int,
     seed: int,
     expert_file: Path | None = None,
+    recorded_in: Path | None = None,
 ) -> RaterContext:
-    """Collect the facts that a rater may know; arguments as in `make_rater`, and the file of an expert."""
+    """Collect the facts that a rater may know; arguments as in `make_rater`, the file of an expert, and answers."""
     task: Any = getattr(env.unwrapped, "task", None)
     spec = task if isinstance(task, TaskSpec) else None  # only tasks of prefgym have one
 
@@ -96,5 +109,6 @@ def rater_context(
         safe_limit=spec.safe_limit if spec else None,
         policy=policy,
         make_expert=make_expert,
+        make_recorded=lambda: None if recorded_in is None else recorded(recorded_in),
         make_simulator=make_simulator,
     )

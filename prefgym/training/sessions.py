@@ -11,7 +11,7 @@ from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
-from prefgym.core.protocols import NoSegmentError, OffPolicyAgent, SelfPlayLearner
+from prefgym.core.protocols import NoSegmentError, OffPolicyAgent, ProposingRater, SelfPlayLearner
 from prefgym.core.queries import Queries
 from prefgym.core.relabel import learned_reward
 from prefgym.core.rollout import EpisodeReturns, Rollout
@@ -70,7 +70,10 @@ class SessionFeedback:
         """Submit the queries that are due; they stay due while no episode is long enough for a segment."""
         parts = self.parts
         try:
-            options = contact.sample(parts.sampler, self.recorder, parts.learner, num_queries, parts.generator)
+            if Capability.PROPOSES in capabilities_of(self.rater):
+                options = contact.propose(cast(ProposingRater, self.rater), num_queries)
+            else:
+                options = contact.sample(parts.sampler, self.recorder, parts.learner, num_queries, parts.generator)
         except NoSegmentError:
             return
         parts.schedule.mark_done(steps)
