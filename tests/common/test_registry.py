@@ -133,6 +133,7 @@ def test_raters_and_samplers_are_registered() -> None:
         safe_limit=1.0,
         policy=anything,
         make_expert=lambda: anything,
+        make_recorded=lambda: anything,
         make_simulator=lambda: anything,
     )
     assert all(raters.build(name, raters.cfg(name), context) for name in raters.names())
