@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import tyro
 
@@ -28,28 +29,30 @@ class EvaluateArgs:
     """Steps after which an episode is cut; default: the limit that the environment declares, or else 1000."""
     threads: Threads = 1
     """Threads of the simulation."""
-    video: bool = False
-    """Whether to write a video of the first episode, into the run folder or, of an expert, into this folder."""
+    film: Annotated[bool, tyro.conf.arg(aliases=["--video"])] = False
+    """Whether to write a film of the median episode, into the run folder or, of an expert, into this folder."""
 
     __post_init__ = check
 
 
 def run(argv: list[str]) -> int:
-    """Evaluate a policy, and write its video if the flags ask for it. Returns the exit code."""
+    """Evaluate a policy, and write a film if the flags ask for it. Returns the exit code."""
     from prefgym.video.film import film
 
     args = parse(EvaluateArgs, argv, "prefgym evaluate")
     level, colon, env = str(args.run).partition(":")
     if colon and level in LEVELS:
         source = EnvSource.of(env)
-        policy, file = load_expert(env, level), Path(f"{env.rpartition('/')[-1]}-{level}-{args.seed}.mp4")
+        policy, file = load_expert(env, level), Path(f"{env.rpartition('/')[-1]}-{level}.mp4")
     else:
         policy, source = load_policy(args.run), source_of_run(args.run)
-        file = args.run / f"episode-{args.seed}.mp4"
+        file = args.run / "episode.mp4"
     say_limit(source, args.max_episode_steps, "--max-episode-steps")
     source = source.limited(args.max_episode_steps)
     evaluation = evaluate(policy, make_evaluation_env(source, args.episodes, args.threads), args.seed)
     print(evaluation.in_words(1))
-    if args.video:
-        print(f"video: {film(source, policy, args.seed, file)}")
+    if args.film:
+        at, which = evaluation.median, {"episodes": args.episodes, "threads": args.threads}
+        path = film(source, policy, args.seed, file.with_stem(f"{file.stem}-{args.seed + at}"), index=at, **which)
+        print(f"film: {path}: the median episode, {evaluation.metric} {evaluation.returns[at]:.1f}")
     return 0

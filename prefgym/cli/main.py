@@ -55,7 +55,7 @@ EXAMPLES = """\
   prefgym train --seeds 0-5 --jobs 2 --out runs/oracle
   prefgym train --resume runs/RUN
   prefgym compare runs/oracle runs/mistake
-  prefgym evaluate runs/RUN --episodes 20 --video
+  prefgym evaluate runs/RUN --episodes 20 --film
   prefgym list raters"""
 
 

@@ -45,6 +45,11 @@ class Evaluation:
         return float(np.std(self.returns))
 
     @property
+    def median(self) -> int:
+        """Return the index of the episode with the median return, the lower one of an even number."""
+        return int(np.argsort(self.returns, kind="stable")[(len(self.returns) - 1) // 2])
+
+    @property
     def success_rate(self) -> float | None:
         """Return the share of episodes that ended in success; None if environments do not report success."""
         return None if self.successes is None else float(np.mean(self.successes))
@@ -124,9 +129,15 @@ def metric_of(env: VectorEnv[Any, Any, Any]) -> str:
 
 
 def record_episode(
-    policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED
+    policy: Policy, env: VectorEnv[Any, Any, Any], seed: int = FIRST_SEED, index: int = 0
 ) -> dict[str, npt.NDArray[Any]]:
-    """Record one deterministic episode in a single environment.
+    """Record one of the episodes that `evaluate` runs in the same environments, to the same bits.
+
+    Args:
+        policy: Policy, without exploration noise.
+        env: Environments; with as many as in the evaluation, sums are rounded in the same way.
+        seed: Seed of the first one.
+        index: Which of them is recorded.
 
     Returns:
         `obs` (T+1, O), `action` (T, A), `reward` (T,), and for pictures `state` (T+1, S) of environments with physics
@@ -134,20 +145,19 @@ def record_episode(
     """
     obs, _ = env.reset(seed=seed)
     physics = physics_of(env)
-    observations, actions, rewards = [np.array(obs[0])], list[Any](), list[float]()
-    states, frames = [physics.physics_state()[0]] if physics else list[Any](), list[Any]()
-    player, begins, ended = PolicyRunner(policy), np.ones(1, np.bool_), False
-    while not ended:
+    observations, actions, rewards = [np.array(obs[index])], list[Any](), list[float]()
+    states, frames = [physics.physics_state()[index]] if physics else list[Any](), list[Any]()
+    player, ended = PolicyRunner(policy), np.ones(env.num_envs, np.bool_)
+    while not (actions and ended[index]):
         if not physics and env.render_mode is not None:
-            frames.append(as_picture(cast(Any, env.render())[0]))
-        action = player.act(obs, begins)
+            frames.append(as_picture(cast(Any, env.render())[index]))
+        action = player.act(obs, ended)
         obs, reward, terminated, truncated, info = env.step(action)
-        begins = np.zeros(1, np.bool_)
-        ended = bool(terminated[0] | truncated[0])
-        observations.append(np.array(info["final_obs"][0] if ended and "final_obs" in info else obs[0]))
+        ended = terminated | truncated
+        observations.append(np.array((info["final_obs"] if ended[index] and "final_obs" in info else obs)[index]))
         if physics:
-            states.append(physics.physics_state(final=True)[0])
-        actions.append(np.array(action[0]))
-        rewards.append(float(reward[0]))
+            states.append(physics.physics_state(final=True)[index])
+        actions.append(np.array(action[index]))
+        rewards.append(float(reward[index]))
     arrays = {"state": states, "frames": frames, "obs": observations, "action": actions, "reward": rewards}
     return {name: np.asarray(values) for name, values in arrays.items() if values}

@@ -32,15 +32,17 @@ def _film(view: View) -> str:
     num_steps = _num_steps(episode)
     part = "the start of it" if clip.seconds * view.fps * clip.speed < num_steps - view.fps / 10 else ""
     slow = "" if clip.speed > 0.95 else f"{1 / clip.speed:.1f}\N{MULTIPLICATION SIGN} slow motion"
-    total = (
-        ""
-        if episode is None or episode.reward is None
-        else f", {view.run.metric} {number(float(episode.reward.sum()))}"
-    )
+    rewards = None if episode is None or episode.reward is None else float(episode.reward.sum())
+    total = "" if rewards is None else f", {view.run.metric} {number(rewards)}"
     length = f"of {num_steps:,} steps" if num_steps else "of the last policy"
-    kind = "The median episode" if view.run.fact("filmed") == "median" else "One episode"
+    kind = "The median episode" if rewards is not None and _is_median(view, rewards) else "One episode"
     small = ", ".join(["without exploration noise", *(words for words in (part, slow) if words)])
     return film(video(clip, "the final policy"), kind, f"{length}{total}", small)
+
+
+def _is_median(view: View, total: float) -> bool:
+    returns = np.sort(numbers(view.run, "returns"))
+    return len(returns) > 0 and bool(np.isclose(total, returns[(len(returns) - 1) // 2], rtol=1e-3))
 
 
 def _episodes(view: View) -> str:

@@ -14,7 +14,7 @@ from prefgym.core.fit_report import FitReport
 from prefgym.core.segments import Segments
 from prefgym.data.tables import save_preferences
 from prefgym.evaluation.envs import make_evaluation_env
-from prefgym.evaluation.evaluate import record_episode
+from prefgym.evaluation.evaluate import FIRST_SEED, Evaluation, record_episode
 from prefgym.nn.weights import save_weights
 from prefgym.rewards.files import card_of
 from prefgym.runs.folder import RunFolder
@@ -92,16 +92,19 @@ def reward_scatter(parts: Parts, num_steps: int = 1000) -> dict[str, list[float]
     return {"true": steps.reward[..., 0].numpy().tolist(), "learned": learned.cpu().numpy().tolist()}
 
 
-def keep_episode(cfg: TrainCfg, parts: Parts, run: RunFolder, has_reward: bool) -> None:
-    """Record one episode of the last policy for its video."""
+def keep_episode(cfg: TrainCfg, parts: Parts, run: RunFolder, evaluation: Evaluation | None, has_reward: bool) -> None:
+    """Record the median episode of the last policy for its film; without an evaluation, the first."""
     from prefgym.video.clips import save_clip
     from prefgym.video.film import fps_of, rendered_clip, rendering_env
 
     source = parts.source.limited(cfg.eval.max_episode_steps)
-    env = make_evaluation_env(source, 1, 1)
-    if physics_of(env) is None:
-        env = rendering_env(source) or env
-    episode = record_episode(parts.agent, env)
+    num, index = (1, 0) if evaluation is None else (len(evaluation.returns), evaluation.median)
+    env = make_evaluation_env(source, num, cfg.num_threads)
+    drawing = rendering_env(source) if physics_of(env) is None else None
+    if drawing is None:
+        episode = record_episode(parts.agent, env, index=index)
+    else:
+        env, episode = drawing, record_episode(parts.agent, drawing, FIRST_SEED + index)
     if has_reward:
         num_steps = len(episode["reward"])
         steps = Segments(

@@ -131,7 +131,7 @@ def show(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome) -> No
     if fit is not None:
         attempt("statistics of the reward", lambda: keep_fit(parts, folder, fit))
     if cfg.eval.copies:
-        attempt("film", lambda: keep_episode(cfg, parts, folder, has_reward=fit is not None))
+        attempt("film", lambda: keep_episode(cfg, parts, folder, outcome.evaluation, has_reward=fit is not None))
     if cfg.report:
         from prefgym.report.collect import write_run_report  # plots and videos take long to import
 

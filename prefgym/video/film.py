@@ -23,23 +23,34 @@ FPS = 30.0
 """Steps per second of an environment that does not declare them."""
 
 
-def film(env: EnvSource | str, policy: Policy, seed: int, file: Path) -> Path:
-    """Write a video of one episode of a policy; return its path.
+def film(
+    env: EnvSource | str, policy: Policy, seed: int, file: Path, *, episodes: int = 1, index: int = 0, threads: int = 1
+) -> Path:
+    """Write a film of one episode of a policy; return its path.
+
+    Args:
+        env: Builder of the environments, or a name.
+        policy: Policy.
+        seed: Seed of the first episode.
+        file: MP4 file.
+        episodes: Episodes of the evaluation.
+        index: Which of them is filmed.
+        threads: Threads of the simulation.
 
     Raises:
         UserError: If pictures cannot be rendered.
     """
     source = EnvSource.of(env)
-    looked_at = make_evaluation_env(source, 1, 1)
+    looked_at = make_evaluation_env(source, episodes, threads)
     physics = physics_of(looked_at)
     if physics is None:
         drawing = rendering_env(source)
         if drawing is None:
             raise UserError(f"{source.name} cannot be filmed.")
-        frames = record_episode(policy, drawing, seed)["frames"]
+        frames = record_episode(policy, drawing, seed + index)["frames"]
         write_bytes(file, rendered_clip(frames, fps_of(drawing)).mp4)
         return file
-    states = record_episode(policy, looked_at, seed)["state"]
+    states = record_episode(policy, looked_at, seed, index)["state"]
     pace = choose_pace(len(states), fps_of(looked_at))
     try:
         frames = render_states(physics.model, states[:: pace.stride], camera=physics.camera)

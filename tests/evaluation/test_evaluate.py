@@ -10,6 +10,7 @@ import torch
 from prefgym.envs.demonstrators import Demonstrator
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import Evaluation, evaluate, record_episode, succeeded
+from prefgym.evaluation.experts import load_expert
 
 
 class Push:
@@ -60,6 +61,17 @@ def test_a_recorded_episode_holds_all_of_it() -> None:
     torch.testing.assert_close(
         torch.as_tensor(episode["state"][:, 2:7], dtype=torch.float32), torch.as_tensor(episode["obs"][:, :5])
     )
+
+
+def test_a_recorded_episode_is_one_of_those_that_were_evaluated() -> None:
+    """The median of three, or the lower one of four: bit for bit, in environments of the same number."""
+    assert Evaluation(returns=(5.0, 1.0, 3.0), lengths=(1, 1, 1)).median == 2
+    assert Evaluation(returns=(5.0, 1.0, 3.0, 4.0), lengths=(1, 1, 1, 1)).median == 2
+    env, policy = make_evaluation_env("prefgym/Hopper-v0", 3, 1), load_expert("prefgym/Hopper-v0", "medium")
+    told = evaluate(policy, env, seed=50)
+    episode = record_episode(policy, env, 50, told.median)
+    assert len(episode["reward"]) == told.lengths[told.median]
+    assert float(np.sum(episode["reward"])) == pytest.approx(sorted(told.returns)[1], rel=1e-12)
 
 
 def test_success_is_that_of_the_last_step() -> None:
