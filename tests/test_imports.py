@@ -48,7 +48,17 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
     "report": (
         frozenset(
             {
-                *("report", "common", "core", "runs", "data.tables", "video", "evaluation", "rewards.health"),
+                *(
+                    "report",
+                    "common",
+                    "core",
+                    "runs",
+                    "data.asked",
+                    "data.tables",
+                    "video",
+                    "evaluation",
+                    "rewards.health",
+                ),
                 *("sim.gl", "sim.render", "sim.capabilities", "sim.source"),
             }
         ),

@@ -3,6 +3,8 @@
 from pathlib import Path
 
 from prefgym.common.files import named
+from prefgym.core.preferences import Preferences
+from prefgym.data.asked import ASKED, recover
 from prefgym.data.tables import load_preferences
 from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of_run
 from prefgym.report.frame import State
@@ -25,9 +27,8 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
     Raises:
         UserError: If `run` is no run folder, or its environment cannot be made.
     """
-    asked = run / "preferences" / "preferences"
-    preferences = load_preferences(asked) if named(asked, ".json").is_file() else None
     state = activity_of(run).state if state is None else state
+    preferences = _preferences(run, state)
     physics, fps = None, FPS
     if is_evaluated(read_config(run)):
         env = make_evaluation_env(source or source_of_run(run), 1, 1)
@@ -36,3 +37,11 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
         return write_report(run, model=None, camera={}, fps=fps, preferences=preferences, state=state)
     model, camera = physics.model, physics.camera
     return write_report(run, model=model, camera=camera, fps=fps, preferences=preferences, state=state)
+
+
+def _preferences(run: Path, state: State) -> Preferences | None:
+    """Load the answers so far; those of a running run, or of one that was killed, from its log."""
+    kept = run / "preferences" / "preferences"
+    if state == "finished" or not (run / ASKED).is_dir():
+        return load_preferences(kept) if named(kept, ".json").is_file() else None
+    return recover(run) if (run / "preferences" / "answers.sqlite").is_file() else None

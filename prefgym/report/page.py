@@ -1,6 +1,7 @@
 """The page of one run: the same cards in the same order while it runs and after its end."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +45,8 @@ def write_report(
         ValueError: If a file of the run folder is damaged.
     """
     run = load_run(run_dir)
+    if state == "running":
+        run = replace(run, result={})  # of a run that had finished, and was given more steps
     footage = film(
         episode=run.final_episode,
         preferences=preferences,

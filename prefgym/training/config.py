@@ -130,7 +130,7 @@ class TrainCfg:
     out: Path | None = None
     """Run folder, which must not exist; default: a new one in `runs/`, named by task, rater and time."""
     report: bool = True
-    """Whether the run writes its HTML report at the end."""
+    """Whether the run writes its HTML report, as a page that renews itself while it goes on."""
     schedule: ScheduleCfg = field(default_factory=ScheduleCfg)
     """When sessions are held, and how large they are."""
     recorder: RecorderCfg = field(default_factory=RecorderCfg)

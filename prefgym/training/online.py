@@ -45,6 +45,7 @@ from prefgym.training.ending import add_report, attempt, say_stopped, seal
 from prefgym.training.envs import make_training_env, source_of
 from prefgym.training.history import INITIAL_PREFERENCES
 from prefgym.training.keep import keep_episode, keep_fit, keep_learned, keep_result
+from prefgym.training.live import LivePage
 from prefgym.training.loop import Outcome, train
 from prefgym.training.parts import Parts, stateless
 from prefgym.training.raters import make_rater
@@ -88,7 +89,8 @@ def train_online(
         is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
         with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             keep = partial(keep_learned, cfg, parts, folder)
-            outcome = train(cfg, parts, folder, resume_from, callbacks, lambda source: keep(source.history))
+            looking_on = [*([LivePage()] if cfg.report else []), *callbacks]
+            outcome = train(cfg, parts, folder, resume_from, looking_on, lambda source: keep(source.history))
             outcome = seal(folder, outcome, lambda: keep_result(cfg, parts, folder, outcome))
             say_result(cfg, parts, folder, outcome)
             say_stopped(folder, outcome, stateless(parts))
