@@ -29,7 +29,8 @@ from prefgym.core.arrays import Array, Env, PolicyState
 from prefgym.core.capabilities import Capability, DataSource
 from prefgym.core.protocols import Learner
 from prefgym.core.rollout import Rollout
-from prefgym.nn.weights import load_weights, save_weights
+from prefgym.nn.weights import save_weights
+from prefgym.rl.files import read_card
 from prefgym.runs.config_file import check_import
 from prefgym.wrappers.sb3 import RecordingVecEnv, ReplayBuffer
 from prefgym.wrappers.sb3_learned import reward_on_policy
@@ -232,7 +233,7 @@ class Sb3Agent:
             UserError: If loading would import a module that the user has not named.
             ValueError: If the file is of another agent, or of environments with other spaces.
         """
-        weights, card = load_weights(Path(path))
+        weights, card = read_card(path)
         if card["agent"] != "sb3":
             raise ValueError(f"{path} holds {card['agent']}, not sb3")
         if Spaces.of(env).card() != card["spaces"]:

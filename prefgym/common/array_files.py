@@ -7,7 +7,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from prefgym.common.errors import DamageError
+from prefgym.common.errors import DamageError, in_one_line
 from prefgym.common.files import open_to_read, write_bytes
 
 _TYPES = frozenset(
@@ -40,7 +40,7 @@ def read_arrays(file: Path) -> dict[str, Tensor]:
         arrays = load_file(file)
     except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         # of safetensors, and of torch about types and sizes that it does not have
-        raise DamageError(f"{file} is damaged: it cannot be read: {' '.join(str(error).split())}.") from error
+        raise DamageError(f"{file} is damaged: it cannot be read: {in_one_line(error)}.") from error
     for name, array in arrays.items():
         if (kind := str(array.dtype)) not in _TYPES:
             raise DamageError(f"{file} is damaged: {name!r} has numbers of the type {kind}, which no file of ours has.")

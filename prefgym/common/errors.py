@@ -1,5 +1,7 @@
 """Errors that reach the user as one sentence."""
 
+from collections.abc import Generator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -30,3 +32,31 @@ class NotFiniteError(ValueError):
         """
         super().__init__(f"{part} is not finite")
         self.part, self.arrays = part, arrays
+
+
+def in_one_line(error: Exception, most: int = 300) -> str:
+    r"""Return the message of an error of another library as one line, without a full stop; its kind if it has none.
+
+    >>> in_one_line(ValueError("no\n  such   thing."))
+    'no such thing'
+    """
+    line = " ".join(str(error).split()).rstrip(".")
+    return f"{line[:most]} ..." if len(line) > most else line or type(error).__name__
+
+
+@contextmanager
+def read_as(subject: str) -> Generator[None]:
+    """Turn any error about the content of a file into one sentence; parts and libraries raise their own kinds.
+
+    Args:
+        subject: The file, and what it is not: `x.json was not written by this version`.
+
+    Raises:
+        DamageError: If the block raises an error other than a sentence of ours.
+    """
+    try:
+        yield
+    except (UserError, UnknownNameError, FileNotFoundError):
+        raise
+    except Exception as error:
+        raise DamageError(f"{subject}: {type(error).__name__}: {in_one_line(error)}.") from error

@@ -16,6 +16,7 @@ from safetensors import SafetensorError
 
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.folders import odd
+from prefgym.common.schema import PLAIN, checked
 
 SETTINGS_BYTES, JSON_BYTES, LOG_BYTES, ARRAYS_BYTES = 2**18, 2**25, 2**28, 2**34
 """Most bytes of a file of settings, of another JSON file, of a log, and of arrays."""
@@ -157,7 +158,7 @@ def read_json(file: Path, most_bytes: int = JSON_BYTES) -> dict[str, Any]:
     """Read a JSON object.
 
     Raises:
-        DamageError: If it is missing or cannot be read.
+        DamageError: If it is missing, cannot be read, or is nested too deep.
     """
     try:
         content = json.loads(read_bytes(file, most_bytes))
@@ -167,7 +168,7 @@ def read_json(file: Path, most_bytes: int = JSON_BYTES) -> dict[str, Any]:
         content = None
     if not isinstance(content, dict):
         raise DamageError(f"{file} is damaged: it cannot be read.")
-    return cast(dict[str, Any], content)
+    return checked(PLAIN, cast(object, content), file)
 
 
 def write_sealed_json(file: Path, value: dict[str, Any]) -> None:

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from prefgym.common.errors import UserError
+from prefgym.common.errors import UserError, in_one_line
 from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, writing
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
@@ -170,7 +170,7 @@ def read_feedback(folder: Path | str) -> Preferences:
         return _preferences(rows, load_file(folder / _SEGMENTS), manifest["files"][_SEGMENTS]["sha256"])
     except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, SafetensorError) as error:
         # files of others can be invalid in any way, and torch and Arrow raise their own errors
-        raise UserError(f"{folder} is not valid: {' '.join(str(error).split()) or type(error).__name__}.") from error
+        raise UserError(f"{folder} is not valid: {in_one_line(error)}.") from error
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -322,9 +322,6 @@ def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha25
         shown_order=_column(rows, "shown_order"),
         seconds=_column(rows, "seconds").float(),
     )
-    ordered = torch.arange(options.batch_shape[1]).expand_as(preferences.shown_order)
-    if not torch.equal(preferences.shown_order.sort(-1).values, ordered):
-        raise ValueError("shown_order does not name each option once")
     for row, answer in zip(rows, answers_of(preferences)):
         if row["rater_config_hash"] != hashlib.sha256(row["rater_settings"].encode()).hexdigest():
             raise ValueError(f"rater_config_hash of query {row['query_id']} is not that of rater_settings")

@@ -8,7 +8,7 @@ from pathlib import Path
 from torch import Tensor
 
 from prefgym.common.array_files import read_arrays, write_arrays
-from prefgym.common.errors import DamageError
+from prefgym.common.errors import DamageError, in_one_line
 from prefgym.common.files import named, read_json, write_text, writing
 from prefgym.common.states import State
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
@@ -47,7 +47,7 @@ def load_preferences(path: Path) -> Preferences:
     try:
         return unpack_preferences({"arrays": arrays, "raters": content["raters"]})
     except (ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
-        raise DamageError(f"{path}.* cannot be read: {' '.join(str(error).split())}.") from error
+        raise DamageError(f"{path}.* cannot be read: {in_one_line(error)}.") from error
 
 
 def pack_preferences(preferences: Preferences) -> State:

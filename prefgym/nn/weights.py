@@ -5,12 +5,13 @@ from collections.abc import Generator as Yields
 from collections.abc import Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
 
 from prefgym.common.array_files import read_arrays, write_arrays
+from prefgym.common.errors import DamageError
 from prefgym.common.files import named, read_json, write_text, writing
 
 
@@ -84,3 +85,21 @@ def load_weights(path: Path | str) -> tuple[dict[str, Tensor], dict[str, Any]]:
         if not file.exists():
             raise FileNotFoundError(f"{file} is missing")
     return read_arrays(arrays), read_json(card)
+
+
+def check_sizes(cfg: Mapping[str, object], weights: Mapping[str, Tensor], file: Path) -> None:
+    """Check that the networks of a card are no larger than the weights, before memory is asked for.
+
+    Raises:
+        DamageError: If a width, or the number of layers or members, is beyond that of the weights.
+    """
+    most = sum(weight.numel() for weight in weights.values())
+    for name, value in cfg.items():
+        sizes = [value]
+        if isinstance(value, dict):
+            check_sizes(cast("dict[str, object]", value), weights, file)
+        elif isinstance(value, list):
+            sizes = [len(cast("list[object]", value)), *cast("list[object]", value)]
+        is_size = name in ("num_members", "chunk") or "hidden" in name
+        if is_size and any(isinstance(size, int) and size > most for size in sizes):
+            raise DamageError(f"{file} is damaged: {name} of {str(sizes)[:50]} is more than its weights have.")

@@ -1,30 +1,32 @@
 """The data of a report, read from a run folder; missing files are None or empty."""
 
-import json
-import math
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, cast
+from typing import Any, TypeVar, cast
 
 import numpy as np
-import safetensors.numpy
-import yaml
 from numpy.typing import NDArray
-from safetensors import SafetensorError
+from pydantic import BaseModel
 
+from prefgym.common.array_files import read_arrays
 from prefgym.common.errors import DamageError
+from prefgym.common.files import SETTINGS_BYTES, read_bytes, read_json
+from prefgym.common.schema import LARGEST, FileModel, checked
+from prefgym.common.yaml_files import read_yaml
 from prefgym.evaluation.evaluate import TRUE_RETURN
 from prefgym.runs.metrics import read_metrics
-
-_safetensors: Any = safetensors.numpy
+from prefgym.runs.schema import Command, HeldOutFile, PairsFile, ResultFile
 
 FloatArray = NDArray[np.float64]
+Read = TypeVar("Read", bound=FileModel)
 
 
-OLD_FACTS = {"task_description": "wish", "metric": "measure"}
-"""Names of these facts in results of earlier versions."""
+class Manifest(FileModel):
+    """What a report shows of `manifest.json`."""
+
+    command: Command = None
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -131,13 +133,12 @@ class RunData:
 
     def fact(self, name: str) -> Any:  # noqa: ANN401
         """Return `name` from the result, or else from the configuration, or else None."""
-        old = OLD_FACTS.get(name)
-        return self.result.get(name, self.result.get(old, self.config.get(name)) if old else self.config.get(name))
+        return self.result.get(name, self.config.get(name))
 
     def number(self, name: str) -> float | None:
-        """Return fact `name` if it is a finite number."""
+        """Return fact `name` if it is a number that can be shown."""
         value = self.fact(name)
-        is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+        is_number = isinstance(value, int | float) and not isinstance(value, bool) and abs(value) <= LARGEST
         return float(value) if is_number else None
 
 
@@ -148,77 +149,60 @@ def load_run(run_dir: Path) -> RunData:
         DamageError: If a file is damaged.
     """
     config_path, inputs = run_dir / "config.yaml", run_dir / "report"
-    config_text = config_path.read_text(encoding="utf-8") if config_path.is_file() else ""
-    config = _read_yaml(config_path, config_text)
-    result = _read_json(run_dir / "result.json")
-    manifest = _read_json(run_dir / "manifest.json")
-    command = next((part["command"] for part in (manifest, config, result) if part.get("command")), None)
-    held_out = _read_arrays(inputs / "held_out.json", "probability", "choice")
-    pairs = _read_arrays(inputs / "reward_scatter.json", "true", "learned")
+    config_text = read_bytes(config_path, SETTINGS_BYTES).decode("utf-8", "replace") if config_path.is_file() else ""
+    config = read_yaml(config_text, config_path) if config_text.strip() else {}
+    result = _read(run_dir / "result.json", ResultFile)
+    manifest = _read(run_dir / "manifest.json", Manifest)
+    commands = (manifest and manifest.command, config.get("command"), result and result.command)
+    held_out = _read(inputs / "held_out.json", HeldOutFile)
+    pairs = _read(inputs / "reward_scatter.json", PairsFile)
     return RunData(
         name=run_dir.resolve().name,
         config=config,
         config_text=config_text,
-        command=_words(command),
+        command=next((_words(command) for command in commands if command), None),
         metrics=Metrics(rows=tuple(read_metrics(run_dir / "metrics.jsonl"))),
-        result=result,
-        held_out=HeldOut(probability=held_out[0], share=held_out[1]) if held_out else None,
-        reward_pairs=RewardPairs(true=pairs[0], learned=pairs[1]) if pairs else None,
+        result={} if result is None else result.model_dump(exclude_none=True, exclude_unset=True),
+        held_out=None if held_out is None else HeldOut(**_columns(held_out, probability="probability", share="choice")),
+        reward_pairs=None if pairs is None else RewardPairs(**_columns(pairs, true="true", learned="learned")),
         final_episode=_read_episode(inputs / "final_episode.safetensors"),
         final_clip=clip if (clip := inputs / "final_clip.safetensors").is_file() else None,
     )
 
 
-def _words(command: object) -> str | None:
-    if isinstance(command, list):
-        return shlex.join(map(str, cast("list[Any]", command)))
-    return None if command is None else str(command)
+def _words(command: object) -> str:
+    return shlex.join(map(str, cast("list[object]", command))) if isinstance(command, list) else str(command)
 
 
-def _read_yaml(path: Path, text: str) -> Mapping[str, Any]:
-    try:
-        loaded: Any = yaml.safe_load(text) or {}
-    except yaml.YAMLError as error:
-        raise DamageError(f"{path} is not valid YAML.") from error
-    if not isinstance(loaded, dict):
-        raise DamageError(f"{path} holds no settings.")
-    return cast("dict[str, Any]", loaded)
+def _read(path: Path, schema: type[Read]) -> Read | None:
+    return checked(schema, read_json(path), path) if path.is_file() else None
 
 
-def _read_json(path: Path) -> dict[str, Any]:
-    if not path.is_file():
-        return {}
-    try:
-        loaded = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DamageError(f"{path} is not valid JSON.") from error
-    if not isinstance(loaded, dict):
-        raise DamageError(f"{path} holds no JSON object.")
-    return cast("dict[str, Any]", loaded)
+def _columns(content: BaseModel, **names: str) -> dict[str, FloatArray]:
+    """Return columns of equal length as arrays, without rows of which a number cannot be shown.
 
-
-def _read_arrays(path: Path, first: str, second: str) -> tuple[FloatArray, FloatArray] | None:
-    loaded = _read_json(path)
-    if first not in loaded or second not in loaded:
-        return None
-    try:
-        x, y = (np.asarray(loaded[name], dtype=float).reshape(-1) for name in (first, second))
-    except (ValueError, TypeError) as error:
-        raise DamageError(f"{path} must hold numbers only.") from error
-    if x.shape != y.shape:
-        raise DamageError(f"{path} has {len(x)} values of {first}, but {len(y)} of {second}.")
-    finite = np.isfinite(x) & np.isfinite(y)
-    return x[finite], y[finite]
+    Raises:
+        ValueError: If they are not equally long.
+    """
+    columns = {name: np.array(getattr(content, field), np.float64) for name, field in names.items()}
+    kept = np.all([np.abs(column) <= LARGEST for column in columns.values()], axis=0)
+    return {name: column[kept] for name, column in columns.items()}
 
 
 def _read_episode(path: Path) -> Episode | None:
     if not path.is_file():
         return None
-    try:
-        arrays: dict[str, Any] = _safetensors.load_file(path)
-    except SafetensorError as error:
-        raise DamageError(f"{path} is not a valid safetensors file.") from error
+    arrays = read_arrays(path)
     state, reward, learned = (
-        np.asarray(arrays[name], dtype=float) if name in arrays else None for name in ("state", "reward", "learned")
+        arrays[name].double().numpy() if name in arrays else None for name in ("state", "reward", "learned")
     )
+    shapes = [array.shape for array in (reward, learned) if array is not None]
+    num_steps = shapes[0][0] if shapes and shapes[0] else None if state is None else len(state) - 1
+    if any(shape != (num_steps,) for shape in shapes):
+        raise DamageError(f"{path} is damaged: rewards have the shapes {', '.join(map(str, shapes))}.")
+    if state is not None and (state.ndim != 2 or len(state) != (num_steps or 0) + 1 or not len(state)):
+        raise DamageError(f"{path} is damaged: states have the shape {state.shape}, and there are {num_steps} steps.")
+    for array in (state, reward, learned):
+        if array is not None and not bool((np.abs(array) <= LARGEST).all()):
+            raise DamageError(f"{path} is damaged: it has numbers that are not finite.")
     return Episode(state=state, reward=reward, learned=learned)

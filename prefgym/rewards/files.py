@@ -11,12 +11,14 @@ from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.files import named
 from prefgym.common.from_json import config_from_json
 from prefgym.common.registry import NoSettings, registry_of
+from prefgym.common.schema import checked
 from prefgym.common.spaces import Spaces
 from prefgym.core import contact
 from prefgym.core.arrays import HasSpaces
 from prefgym.core.protocols import Learner
-from prefgym.nn.weights import load_weights, save_weights
+from prefgym.nn.weights import check_sizes, load_weights, save_weights
 from prefgym.runs.config_file import check_import
+from prefgym.runs.schema import RewardCard
 
 
 def save_reward(learner: Learner, path: Path | str, env: HasSpaces | None = None) -> None:
@@ -62,11 +64,11 @@ def made_of(
     card: Mapping[str, Any], weights: Mapping[str, Tensor], file: Path, env: HasSpaces | None, device: str = "cpu"
 ) -> Learner:
     """Make a reward learner from its card and its weights; `file` holds the card. Arguments and errors as above."""
-    name: object = card.get("reward")
-    if not isinstance(name, str) or not isinstance(card.get("cfg"), Mapping):
-        raise UserError(f"{file} is no card of a reward learner.")
+    card = checked(RewardCard, card, file).model_dump()
+    name = card["reward"]
     check_import(name, file)
-    if env is None and card.get("spaces") is not None:
+    check_sizes(card["cfg"], weights, file)
+    if env is None and card["spaces"] is not None:
         env = Spaces.of_card(card["spaces"])
     registry = registry_of("reward")
     default = registry.cfg(name)

@@ -9,8 +9,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from prefgym.common.errors import read_as
 from prefgym.common.files import named, read_json
 from prefgym.common.registry import registry_of
+from prefgym.common.schema import checked
 from prefgym.common.spaces import action_bounds, single_spaces
 from prefgym.common.states import State
 from prefgym.core.arrays import Array, Env
@@ -18,7 +20,9 @@ from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.protocols import Agent, Policy
 from prefgym.core.segments import Segments
 from prefgym.rl.policy_runner import FunctionPolicy, PolicyRunner
+from prefgym.runs.config_file import check_import
 from prefgym.runs.manifest import verify_part
+from prefgym.runs.schema import AgentCard
 
 ZERO = "zero"
 FINAL = "checkpoints/final/policy"
@@ -89,12 +93,17 @@ def load_base(path: Path | str, env: Env | None, device: torch.device | str) -> 
 
 def load_policy(path: Path, env: Env | None, device: torch.device | str) -> Policy:
     """Load a policy that a registered agent has saved."""
-    # all but SB3's need no environments to predict
-    return registry_of("agent").get(_agent_of(path)).load(path, cast(Env, env), device=str(device))
+    agent = _agent_of(path)
+    with read_as(f"{path} was not written by this version of prefgym"):
+        # all but SB3's need no environments to predict
+        return registry_of("agent").get(agent).load(path, cast(Env, env), device=str(device))
 
 
 def _agent_of(path: Path) -> str:
-    return read_json(named(path, ".json"))["agent"]
+    file = named(path, ".json")
+    agent = checked(AgentCard, read_json(file), file).agent
+    check_import(agent, file)
+    return agent
 
 
 def append_base_actions(episodes: Segments, base: Policy, unit: Callable[[Array], Tensor]) -> Segments:

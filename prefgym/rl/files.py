@@ -7,10 +7,13 @@ from typing import Any, cast
 
 from torch import Tensor
 
+from prefgym.common.files import named
+from prefgym.common.schema import checked
 from prefgym.common.spaces import Spaces
 from prefgym.core.arrays import Env
-from prefgym.nn.weights import load_weights, save_weights
+from prefgym.nn.weights import check_sizes, load_weights, save_weights
 from prefgym.rl.settings import AgentSettings
+from prefgym.runs.schema import AgentCard
 
 Card = dict[str, Any]
 """Content of the JSON file beside the weights: `agent`, `cfg`, `spaces`."""
@@ -41,11 +44,24 @@ def read_agent(path: Path | str, name: str, env: Env | None) -> tuple[dict[str, 
         FileNotFoundError: If one of the two files is missing.
         ValueError: If they belong to another agent, or to environments with other spaces.
     """
-    weights, card = load_weights(Path(path))
+    weights, card = read_card(path)
     if card["agent"] != name:
         raise ValueError(f"{path} holds {card['agent']}, not {name}")
     if env is not None and Spaces.of(env).card() != card["spaces"]:
         raise ValueError(f"{path} was learned in environments with other spaces")
+    return weights, card
+
+
+def read_card(path: Path | str) -> tuple[dict[str, Tensor], Card]:
+    """Read the weights and the card of an agent.
+
+    Raises:
+        FileNotFoundError: If one of the two files is missing.
+        DamageError: If one of them is damaged, or the networks of the card are larger than the weights.
+    """
+    weights, content = load_weights(path)
+    card = checked(AgentCard, content, named(path, ".json")).model_dump()
+    check_sizes(card["cfg"], weights, named(path, ".json"))
     return weights, card
 
 

@@ -3,8 +3,6 @@
 import json
 import shutil
 import time
-from collections.abc import Generator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -12,7 +10,7 @@ from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariable
 from torch import Tensor
 
 from prefgym.common.array_files import read_arrays
-from prefgym.common.errors import DamageError, UserError
+from prefgym.common.errors import UserError, read_as
 from prefgym.common.files import (
     LOG_BYTES,
     digest,
@@ -24,7 +22,7 @@ from prefgym.common.files import (
     write_text,
     writing,
 )
-from prefgym.common.schema import PLAIN, checked
+from prefgym.common.schema import checked
 from prefgym.common.states import State, flatten, unflatten
 from prefgym.runs.schema import CheckpointManifest
 
@@ -128,7 +126,7 @@ class Checkpoints:
         self._shards = [shard.model_dump() for shard in manifest.shards]
         self._next_shard = 1 + max((int(Path(shard.name).stem) for shard in manifest.shards), default=-1)
         state = _read_state(path)
-        with restoring(path):
+        with read_as(f"{path} cannot be read"):
             return state, [unflatten(read_arrays(self.folder / shard.name), {}) for shard in manifest.shards]
 
     def state(self, steps: int) -> State:
@@ -185,25 +183,9 @@ def _verify_state(checkpoint: Path, manifest: CheckpointManifest) -> None:
 
 
 def _read_state(checkpoint: Path) -> State:
-    plain = checked(PLAIN, read_json(checkpoint / _PLAIN, LOG_BYTES), checkpoint / _PLAIN)
-    with restoring(checkpoint):
+    plain = read_json(checkpoint / _PLAIN, LOG_BYTES)
+    with read_as(f"{checkpoint} cannot be read"):
         return unflatten(read_arrays(checkpoint / _ARRAYS), plain)
-
-
-@contextmanager
-def restoring(path: Path) -> Generator[None]:
-    """Turn any error about a state that does not fit into one sentence; parts raise their own kinds.
-
-    Raises:
-        DamageError: If the block raises an error.
-    """
-    try:
-        yield
-    except UserError:
-        raise
-    except Exception as error:
-        told = " ".join(str(error).split())[:200]
-        raise DamageError(f"{path} does not fit this run: {type(error).__name__}: {told.rstrip('.')}.") from error
 
 
 def _read_manifest(checkpoint: Path) -> CheckpointManifest:

@@ -49,11 +49,14 @@ def made_by(config: Mapping[str, Any]) -> list[str]:
 def check_import(name: str, file: Path) -> None:
     """Allow `module:Name` in a file only if the module is imported already: loading a file runs no code.
 
+    Python's own modules are always imported, and have no parts; what is in them may do anything.
+
     Raises:
         UserError: If it is not imported.
     """
     module, colon, _ = name.partition(":")
-    if colon and module not in {*sys.modules, "stable_baselines3"}:
+    is_known = module in {*sys.modules, "stable_baselines3"} and module.partition(".")[0] not in sys.stdlib_module_names
+    if colon and not is_known and not is_trusted(module):
         raise UserError(_ask_to_import(module, file))
 
 

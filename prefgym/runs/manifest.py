@@ -5,13 +5,14 @@ import platform
 import sys
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
 
-from prefgym.common.errors import DamageError, UserError
+from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_json, read_sealed_json, sync, verify, write_sealed_json
 from prefgym.common.revision import git_revision
+from prefgym.common.schema import checked
 from prefgym.runs.config_file import read_config
 from prefgym.runs.lock import LOCK
+from prefgym.runs.schema import ResultFile, RunManifest
 
 _PACKAGES = ("prefgym", "torch", "numpy", "mujoco", "gymnasium", "safetensors")
 
@@ -80,10 +81,7 @@ def read_sums(run: Path) -> dict[str, str]:
         raise UserError(
             f"{run} has no manifest.json: if it was stopped, continue with prefgym {command} --resume {run}."
         )
-    sums = read_sealed_json(manifest).get("sha256")
-    if not isinstance(sums, dict):
-        raise DamageError(f"{manifest} is damaged: it names no files.")
-    return cast(dict[str, str], sums)
+    return checked(RunManifest, read_sealed_json(manifest), manifest).sha256
 
 
 def write_manifest(path: Path) -> None:
@@ -127,4 +125,4 @@ def has_finished(path: Path) -> bool:
     if not (path / "manifest.json").is_file() or not result.is_file():
         return False
     verify_in(path, result.name)
-    return not read_json(result)["interrupted"]
+    return not checked(ResultFile, read_json(result), result).interrupted

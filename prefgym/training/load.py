@@ -5,11 +5,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from safetensors import SafetensorError
-
-from prefgym.common.errors import DamageError, UserError
-from prefgym.common.files import read_json
+from prefgym.common.errors import DamageError, UserError, read_as
+from prefgym.common.files import named, read_json
 from prefgym.common.registry import registry_of
+from prefgym.common.schema import FileModel, checked
 from prefgym.common.spaces import Spaces
 from prefgym.common.states import State
 from prefgym.core.arrays import Env, HasSpaces
@@ -19,10 +18,11 @@ from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of
 from prefgym.nn.weights import load_weights
 from prefgym.rewards.files import load_reward_files, made_of
 from prefgym.runs.checkpoints import Checkpoints
-from prefgym.runs.config_file import read_config
+from prefgym.runs.config_file import check_import, read_config
 from prefgym.runs.manifest import verify_part
+from prefgym.runs.schema import AgentCard, RewardCard
 from prefgym.training.resolve import Objects
-from prefgym.training.restore import part_of, with_paths
+from prefgym.training.restore import part_of
 
 Loaded = TypeVar("Loaded")
 
@@ -43,11 +43,12 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
     config = read_config(run)
     if steps is None and not (run / "manifest.json").is_file():
         return _policy_of_checkpoint(run, config)
-    card, path = _card(run, "checkpoints/final/policy" if steps is None else f"policies/{steps}")
+    card, path = _card(run, "checkpoints/final/policy" if steps is None else f"policies/{steps}", AgentCard)
     env = _env(run, config, card)
     if isinstance(env, Spaces) and card["agent"] == "sb3":
         raise UserError(f"{run} has a policy of Stable-Baselines3, which needs its environments to be loaded.")
     given = cast(Env, None if isinstance(env, Spaces) else env)  # all but SB3's need none to predict
+    check_import(card["agent"], named(path, ".json"))
     return _load(path, lambda: registry_of("agent").get(card["agent"]).load(path, given))
 
 
@@ -65,28 +66,25 @@ def load_reward(run: Path | str, env: HasSpaces | None = None) -> Learner:
     if not run.is_dir():
         return _load(run, lambda: load_reward_files(run, env))
     config = read_config(run)
-    card, path = _card(run, "checkpoints/final/reward")
+    card, path = _card(run, "checkpoints/final/reward", RewardCard)
     spaces = env or _env(run, config, card)
     return _load(path, lambda: made_of(card, load_weights(path)[0], run / "checkpoints/final/reward.json", spaces))
 
 
-def _card(run: Path, path: str) -> tuple[dict[str, Any], Path]:
+def _card(run: Path, path: str, schema: type[FileModel]) -> tuple[dict[str, Any], Path]:
     """Return the card of a part, and the path of its weights."""
     verify_part(run, path)
-    return read_json(run / f"{path}.json"), run / path
+    file = run / f"{path}.json"
+    return checked(schema, read_json(file), file).model_dump(), run / path
 
 
 def _load(path: Path, load: Callable[[], Loaded]) -> Loaded:
     """Call `load`; an error about files of another version becomes one sentence."""
     try:
-        return load()
-    except UserError:
-        raise
+        with read_as(f"{path} was not written by this version of prefgym"):
+            return load()
     except FileNotFoundError as error:
         raise UserError(f"{path} is no run folder, and {error}.") from error
-    except (ValueError, KeyError, TypeError, RuntimeError, SafetensorError) as error:
-        message = " ".join(str(error).split())
-        raise UserError(f"{path} was not written by this version of prefgym: {message}.") from error
 
 
 def _env(run: Path, config: Mapping[str, Any], card: Mapping[str, Any]) -> Any:  # noqa: ANN401
@@ -106,7 +104,7 @@ def _policy_of_checkpoint(run: Path, config: dict[str, Any]) -> Agent:
     name = str(config["agent"])
 
     def load() -> Agent:
-        cfg = with_paths(part_of("agent", config, Objects()))
+        cfg = part_of("agent", config, Objects())
         context = AgentContext(env=make_evaluation_env(source_of_config(config, run), 1, 1))
         agent = registry_of("agent").build(name, cfg, context)
         restore = getattr(agent, "load_policy_state", None) or cast(Any, agent).load_state_dict

@@ -8,7 +8,7 @@ from typing import Any, Protocol
 
 from gymnasium.vector import VectorEnv
 
-from prefgym.common.errors import UserError
+from prefgym.common.errors import UserError, read_as
 from prefgym.common.signals import Terminated, held_back
 from prefgym.common.states import State
 from prefgym.core.fit_report import FitReport
@@ -331,9 +331,10 @@ class Loop:
             return
         state, shards = loaded
         mend = which == "previous"
-        self.source.resume(state, shards, mend=mend)
-        self._measured_at, self._saved_at = state.get("measured_at"), self.steps
-        self.run.rewind(state["run"], self.steps, mend=mend)
+        with read_as(f"{self.checkpoints.folder} does not fit this run"):
+            self.source.resume(state, shards, mend=mend)
+            self._measured_at, self._saved_at = state.get("measured_at"), self.steps
+            self.run.rewind(state["run"], self.steps, mend=mend)
 
 
 def train(

@@ -1,11 +1,11 @@
 """Restore the configuration of a run from its folder, and extend it."""
 
 import sys
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_type_hints
+from typing import Any
 
-from prefgym.common.errors import UnknownNameError, UserError
+from prefgym.common.errors import UnknownNameError, UserError, in_one_line
 from prefgym.common.from_json import config_from_json
 from prefgym.common.registry import Kind, registry_of
 from prefgym.runs.checkpoints import Checkpoints, Which
@@ -14,8 +14,6 @@ from prefgym.runs.manifest import has_finished
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.extension import Extension
 from prefgym.training.resolve import PARTS, Objects, settings_of
-
-Cfg = TypeVar("Cfg")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -70,20 +68,19 @@ def read_configuration(run: Path, objects: Objects) -> TrainCfg | OfflineCfg:
         UserError: If it has a part or a setting that this version does not know.
     """
     config = read_config(run)
-    extensions = tuple(Extension(**one) for one in config.pop("extensions", ()))
     kinds: tuple[Kind, ...] = PARTS
     default: TrainCfg | OfflineCfg = TrainCfg()
     if "updates" in config:
         kinds, default = ("agent",), OfflineCfg()
     try:
         parts: dict[str, Any] = {f"{kind}_cfg": part_of(kind, config, objects) for kind in kinds}
-        rest = config_from_json(default, config)
-        parts = {name: with_paths(part) for name, part in parts.items()}
-        cfg = replace(with_paths(rest), **parts, out=run, extensions=extensions)
+        cfg = replace(config_from_json(default, config), **parts, out=run)
     except UnknownNameError as error:
         raise UserError(f"{run} cannot be resumed: {error}.") from error
     except (ValueError, TypeError, KeyError, AttributeError) as error:
-        raise UserError(f"{run} cannot be resumed: its configuration is not one of this version: {error}.") from error
+        raise UserError(
+            f"{run} cannot be resumed: its configuration is not one of this version: {in_one_line(error)}."
+        ) from error
     return cfg
 
 
@@ -133,18 +130,3 @@ def part_of(kind: Kind, config: dict[str, Any], objects: Objects) -> object:
     if (part := getattr(objects, kind)) is not None:
         return settings_of(kind, part)
     return config_from_json(registry_of(kind).cfg(config[kind]), settings)
-
-
-def with_paths(cfg: Cfg) -> Cfg:
-    """Convert text to paths in the fields of type `Path`, since files hold text only."""
-    if not is_dataclass(cfg) or isinstance(cfg, type):
-        return cfg
-    hints = get_type_hints(type(cfg))
-    changed: dict[str, Any] = {}
-    for field in fields(cfg):
-        value, hint = getattr(cfg, field.name), hints[field.name]
-        if isinstance(value, str) and (hint is Path or Path in get_args(hint)):
-            changed[field.name] = Path(value)
-        elif is_dataclass(value):
-            changed[field.name] = with_paths(value)
-    return replace(cfg, **changed)

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from prefgym.common.errors import UserError
+from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import named, read_json
+from prefgym.common.schema import checked
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Agent, Learner
 from prefgym.data.tables import load_preferences
@@ -18,6 +19,7 @@ from prefgym.runs.checkpoints import Which
 from prefgym.runs.config_file import read_config
 from prefgym.runs.manifest import renew_in_manifest, verify_reported
 from prefgym.runs.metrics import read_metrics
+from prefgym.runs.schema import ResultFile
 from prefgym.training.callbacks import Callback, check_callbacks
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.load import load_policy, load_reward
@@ -96,19 +98,22 @@ class Run:
         file = self.path / "result.json"
         if not file.is_file():
             raise UserError(f"{self.path} has no result yet.")
-        facts = read_json(file)
+        facts = checked(ResultFile, read_json(file), file)
+        steps = facts.steps if facts.updates is None else facts.updates
+        if facts.wall_time_s is None or steps is None or facts.interrupted is None:
+            raise DamageError(f"{file} is damaged: it lacks a part of the result.")
         return Result(
-            mean_return=math.nan if facts["final_return_mean"] is None else facts["final_return_mean"],
-            std_return=math.nan if facts["final_return_std"] is None else facts["final_return_std"],
-            returns=tuple(facts["returns"]),
-            episode_lengths=tuple(facts["episode_lengths"]),
-            success_rate=facts.get("success_rate"),
-            steps=facts["updates"] if "updates" in facts else facts["steps"],
-            num_asked=facts.get("num_asked", 0),
-            num_answered=facts.get("num_answered", 0),
-            wall_time_s=facts["wall_time_s"],
-            interrupted=facts["interrupted"],
-            reason=facts.get("reason"),
+            mean_return=math.nan if facts.final_return_mean is None else facts.final_return_mean,
+            std_return=math.nan if facts.final_return_std is None else facts.final_return_std,
+            returns=tuple(facts.returns),
+            episode_lengths=tuple(facts.episode_lengths),
+            success_rate=facts.success_rate,
+            steps=steps,
+            num_asked=facts.num_asked or 0,
+            num_answered=facts.num_answered or 0,
+            wall_time_s=facts.wall_time_s,
+            interrupted=facts.interrupted,
+            reason=facts.reason,
         )
 
     @property

@@ -154,7 +154,11 @@ def test_commands_with_commands_of_their_own_name_them(command: str, capsys: pyt
         ("preferences/preferences.safetensors", b"", "preferences.safetensors is damaged: it cannot be read: "),
         ("preferences/preferences.json", b"{", "preferences.json is damaged: it cannot be read."),
         ("preferences/preferences.json", b"{}", "preferences.* cannot be read: "),
-        ("report/held_out.json", b'{"probability": "many", "choice": []}', "held_out.json must hold numbers only"),
+        (
+            "report/held_out.json",
+            b'{"probability": "many", "choice": []}',
+            "held_out.json is damaged: probability: input should be a valid list",
+        ),
     ],
 )
 def test_the_report_of_a_run_that_has_not_finished_names_what_is_broken(

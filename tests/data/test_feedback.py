@@ -141,7 +141,7 @@ def column(name: str, values: list[Any]) -> Any:  # noqa: ANN401
         (column("seconds", [1.0] * 8), "the answer to query 0 is not the one its event_id stands for"),
         (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of the shown segments"),
         (column("share", [[1.0, 1.0]] * 8), "rows of choice must sum to 1"),
-        (column("shown_order", [[0, 0]] * 8), "shown_order does not name each option once"),
+        (column("shown_order", [[0, 0]] * 8), "each row of shown_order must hold the options"),
         (column("shown_order", [[0]] * 8), "shown_order has shape"),
         (column("status", ["maybe"] * 8), "'maybe' is none of answered, skipped, failed, invalid"),
         (column("status", [None] * 8), "None is none of answered"),
