@@ -141,7 +141,7 @@ def column(name: str, values: list[Any]) -> Any:  # noqa: ANN401
         (column("seconds", [1.0] * 8), "the answer to query 0 is not the one its event_id stands for"),
         (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of the shown segments"),
         (column("share", [[1.0, 1.0]] * 8), "rows of choice must sum to 1"),
-        (column("shown_order", [[0, 0]] * 8), "each row of shown_order must hold the options"),
+        (column("shown_order", [[0, 0]] * 8), "shown_order does not name each option once"),
         (column("shown_order", [[0]] * 8), "shown_order has shape"),
         (column("status", ["maybe"] * 8), "'maybe' is none of answered, skipped, failed, invalid"),
         (column("status", [None] * 8), "None is none of answered"),
@@ -273,9 +273,10 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     back, whole = prefgym.read_feedback(Path("exported")), load_preferences(Path("one/preferences/preferences"))
     assert_equal(back.queries.options, whole.queries.options)
     tiny_run(report=False, out="two", preferences="exported")
-    first, second = (json.loads(line) for line in Path("two/metrics.jsonl").read_text().splitlines()[:2])
-    assert first["time/total_timesteps"] == 0 and "reward_model/accuracy" in first
-    assert any(name.startswith("train/") for name in second)
+    lines = [json.loads(line) for line in Path("two/metrics.jsonl").read_text().splitlines()]
+    assert lines[0]["time/total_timesteps"] == 0 and "reward_model/accuracy" in lines[0]
+    first_rollout = next(line for line in lines if line["time/total_timesteps"])
+    assert any(name.startswith("train/") for name in first_rollout)
     assert len(load_preferences(Path("two/preferences/preferences"))) == 10  # its initial ones are in initial/
     assert len(read_feedback(Path("two/preferences/initial"))) == 10
 

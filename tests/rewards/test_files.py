@@ -119,12 +119,12 @@ def test_a_learner_of_another_package_is_saved_as_well(monkeypatch: pytest.Monke
     ("card", "sentence"),
     [
         ("[]", "theirs.json is damaged"),
-        ("{}", "theirs.json is no card of a reward learner"),
+        ("{}", "theirs.json is damaged: reward: field required"),
         (
             '{"reward": "ensemble", "cfg": {}}',
             "has no spaces of the environments, which ensemble needs",
         ),
-        ('{"reward": "os:system", "cfg": {}}', r"system is no reward learner: it has no fit\(\)"),
+        ('{"reward": "os:system", "cfg": {}}', r"asks for the module os; if you trust it"),
     ],
 )
 def test_what_cannot_be_loaded_is_told(card: str, sentence: str) -> None:
