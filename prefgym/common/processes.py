@@ -12,6 +12,8 @@ from multiprocessing.connection import Connection
 from multiprocessing.reduction import ForkingPickler
 from typing import Any, Generic, TypeVar
 
+from prefgym.common.errors import UserError
+
 Key = TypeVar("Key")
 Result = TypeVar("Result")
 
@@ -19,8 +21,12 @@ GLANCE_S = 0.5
 """Seconds between two calls of `watch`."""
 
 
-class ProcessDiedError(RuntimeError):
+class ProcessDiedError(UserError):
     """A process ended without an answer, such as one that was killed."""
+
+    def __init__(self, code: int | None) -> None:
+        how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
+        super().__init__(f"its process {how}")
 
 
 def in_processes(
@@ -93,7 +99,7 @@ class _Call(Generic[Result]):
             answer: Any = self.answer.recv()
         except EOFError:
             self.process.join()
-            answer = None, ProcessDiedError(f"its process ended with code {self.process.exitcode}")
+            answer = None, ProcessDiedError(self.process.exitcode)
         self.process.join()
         result, error = answer
         if error is None:

@@ -18,6 +18,11 @@ def fail(words: str) -> None:
     raise UserError(words)
 
 
+def kill_itself() -> None:
+    """Die as a process does when the memory is full."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
 def wait_for_ctrl_c(begun: Path, kept: Path) -> str:
     """Wait for Ctrl-C, as a training does, and keep a file then."""
     try:
@@ -34,15 +39,17 @@ def test_each_call_has_a_process_and_each_error_comes_back() -> None:
     """One that is killed takes no other with it."""
     tasks: dict[str, Callable[[], object]] = {
         "pid": os.getpid,
-        "killed": partial(os._exit, 3),
+        "exits": partial(os._exit, 3),
+        "killed": kill_itself,
         "fails": partial(fail, "it does not like that"),
     }
     ended = dict(in_processes(tasks, 2))
     assert ended["pid"].result() != os.getpid()
     assert isinstance(ended["fails"].exception(), UserError)
     assert str(ended["fails"].exception()) == "it does not like that"
-    died = ended["killed"].exception()
-    assert isinstance(died, ProcessDiedError) and "code 3" in str(died)
+    for name, words in (("exits", "its process ended with code 3"), ("killed", "its process was killed by SIGKILL")):
+        died = ended[name].exception()
+        assert isinstance(died, ProcessDiedError) and str(died) == words
 
 
 def test_no_jobs_call_here_and_keep_errors() -> None:

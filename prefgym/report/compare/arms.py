@@ -161,10 +161,15 @@ def _name(settings: Settings, chosen: Sequence[str]) -> str:
     return ", ".join([words[0][:1].upper() + words[0][1:], *words[1:]]) if words else TASK_REWARD
 
 
+def _part(value: str) -> str:
+    """Write acronyms of agents in capitals."""
+    return value.upper() if len(value) < 4 else value
+
+
 def _words(name: str, value: str) -> str:
     if name == "rater" and value == "none":
         return TASK_REWARD
-    return value if name in PARTS else f"{short(name)} {value}"
+    return _part(value) if name in PARTS else f"{short(name)} {value}"
 
 
 def short(name: str) -> str:

@@ -122,7 +122,8 @@ def _of_many(one: Arms) -> str:
             + (f" ({in_words(interval, is_ratio=pair.is_ratio)})" if (interval := pair.estimate.interval) else "")
             for pair in one.pairs
         ]
-        return f"{against}: {', '.join(told)}."
+        between = "; " if any("," in pair.arm.name for pair in one.pairs) else ", "
+        return f"{against}: {between.join(told)}."
     ordered = sorted(one.pairs, key=lambda pair: pair.estimate.value)
     low, high = ordered[0], ordered[-1]
     return f"{against}: from {estimate(low)} ({low.arm.name}) to {estimate(high)} ({high.arm.name})."

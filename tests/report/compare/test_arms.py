@@ -36,7 +36,7 @@ def test_arms_are_named_by_as_little_as_tells_them_apart() -> None:
     base = {"env": "e", "rater": "oracle", "agent": "ppo", "sampler": "uniform", "agent_cfg.gamma": "0.9"}
     assert name_arms([base, {**base, "sampler": "disagreement", "x": "1"}]) == ["Uniform", "Disagreement"]
     assert name_arms([base]) == ["Oracle"]
-    assert name_arms([{"agent": "cpl"}, {"agent": "bc", "updates": "5"}]) == ["Cpl", "Bc"]
+    assert name_arms([{"agent": "cpl"}, {"agent": "bc", "updates": "5"}]) == ["CPL", "BC"]
 
 
 def test_what_differs_leaves_out_what_follows_from_a_part(tmp_path: Path) -> None:
