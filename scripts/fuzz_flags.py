@@ -25,6 +25,7 @@ import tyro
 from prefgym import agents, raters, rewards, samplers
 from prefgym.bench.reward import BenchRewardCfg
 from prefgym.bench.sim import BenchSimCfg
+from prefgym.cli.compare import CompareArgs
 from prefgym.cli.evaluate import EvaluateArgs
 from prefgym.cli.feedback import ExportArgs, ValidateArgs
 from prefgym.cli.main import main as prefgym
@@ -209,6 +210,11 @@ def commands() -> Iterator[tuple[tuple[str, ...], list[Setting]]]:
     online = [name for name in agents.names() if not is_offline(name)]
     for name in online:
         yield (*train, "--agent", name, *small("agent", agents.cfg(name)), *ensemble), _settings("agent", name)
+    seeds = [
+        Setting(flags=(flag,), owner=TrainCfg, name=flag[2:], hint=kind, default=None)
+        for flag, kind in (("--seeds", str), ("--jobs", int))
+    ]
+    yield (*train, "--seeds", "0-1", *ppo, *ensemble), seeds
     data = ("--preferences", "answers", "--dataset", "pole/random-v0", "--datasets", "datasets")
     offline = ("train-offline", *data, "--updates", "5", "--eval.final-episodes", "1", "--threads", "1")
     for name in agents.names():
@@ -230,6 +236,7 @@ def commands() -> Iterator[tuple[tuple[str, ...], list[Setting]]]:
     play = ("demos", "--env", POLE, "--dataset", "pole/other-v0", "--policy", "random", "--episodes", "2", "--out", "d")
     yield play, list(settings_of(DemosCfg))
     yield ("evaluate", "run", "--episodes", "2"), list(settings_of(EvaluateArgs))
+    yield ("compare", "run", "--no-films"), list(settings_of(CompareArgs))
     yield ("report", "run"), list(settings_of(ReportArgs))
     yield ("train", "--resume", "run"), list(settings_of(ResumeArgs))
     yield ("feedback", "export", "run", "new"), list(settings_of(ExportArgs))

@@ -103,6 +103,7 @@ def help_text() -> str:
     options = {
         "COMMAND --help": "settings of a command",
         "--version": "the version",
+        "--completion bash": "a script that completes in bash; or in zsh",
         "--import MODULE": "before COMMAND: import a module that registers environments",
     }
     lines += ["", "Options:", *(f"  {name:<18}{line}" for name, line in options.items())]
@@ -138,6 +139,11 @@ def _dispatch(argv: list[str]) -> int:
         return 0
     if argv[0] in ("-V", "--version"):
         print(prefgym.__version__)
+        return 0
+    if argv[0] == "--completion":
+        from prefgym.cli.completion import completion  # imports all parts
+
+        print(completion(" ".join(argv[1:]), [*COMMANDS]), end="")
         return 0
     if argv[0] not in COMMANDS:
         raise UserError(f"unknown command {argv[0]!r}: {did_you_mean(argv[0], COMMANDS)}")

@@ -275,6 +275,9 @@ def making(source: EnvSource) -> Generator[None]:
         elif source.cfg.kwargs:
             given = " ".join(f"{key}={json.dumps(value)}" for key, value in source.cfg.kwargs.items())
             raise UserError(f"{name} cannot be made with {given}: {str(error).rstrip('.')}.") from error
+        elif "must inherit from the gymnasium.Env class" in str(error):
+            kind = str(error).partition("actual class: ")[2].partition(".")[0]
+            raise UserError(f"{name} makes no environment of Gymnasium, but {kind}.") from error
         elif missing := re.search(r"missing \d+ required .*argument.*: (.*?)( was raised|$)", str(error)):
             raise UserError(f"{name} cannot be made without {missing[1]}: pass --env.kwargs NAME=VALUE.") from error
         raise
