@@ -2,13 +2,10 @@
 
 from prefgym.cli.parse import parse
 from prefgym.demos.collect import DemosCfg, write_demos
-from prefgym.sim.source import EnvSource
-from prefgym.training.resolve import check_env
 
 
 def run(argv: list[str]) -> int:
     """Record episodes and write the dataset. Returns the exit code."""
     cfg = parse(DemosCfg, argv, "prefgym demos")
-    check_env(EnvSource.of(cfg.env, cfg.env_cfg))
     write_demos(cfg, ("prefgym", "demos", *argv))
     return 0

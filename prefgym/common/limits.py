@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
-from typing import Annotated, Any, cast, get_args, get_type_hints
+from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
 MOST = 10**15
 """The largest count: more steps or bytes than anybody has, and a few of them fit 64 bits."""
@@ -34,10 +34,26 @@ class Within:
         return f"above {self.low}" if self.above else f"{self.low} or more"
 
 
+@dataclass(frozen=True)
+class OneOf:
+    """One of some values."""
+
+    values: tuple[object, ...]
+
+    def __contains__(self, value: object) -> bool:
+        """Return whether a value is one of them."""
+        return any(value == one and type(value) is type(one) for one in self.values)
+
+    def broken_by(self, value: object) -> str:
+        """Return the values in words."""
+        del value
+        return f"one of {', '.join(map(str, self.values))}"
+
+
 class LimitError(ValueError):
     """A setting lies outside its limits."""
 
-    def __init__(self, owner: type[Any], field: str, limit: Within, value: float) -> None:
+    def __init__(self, owner: type[Any], field: str, limit: "Within | OneOf", value: Any) -> None:  # noqa: ANN401
         """Keep the dataclass, its field, and the limit in words."""
         self.owner, self.field, self.limit = owner, field, limit.broken_by(value)
         super().__init__(f"{field} must be {self.limit}, not {shortened(value)}")
@@ -80,7 +96,7 @@ Share = Annotated[float, Within(0, 1)]
 
 
 def check(cfg: Any) -> None:  # noqa: ANN401
-    """Compare the fields of a dataclass with the limits in their types; None lies within all.
+    """Compare the fields of a dataclass with the limits and the literals in their types; None lies within all.
 
     >>> @dataclass(frozen=True)
     ... class FooCfg:
@@ -103,8 +119,11 @@ def check(cfg: Any) -> None:  # noqa: ANN401
                     raise LimitError(cfg.__class__, field.name, limit, value)
 
 
-def _limits(hint: Any) -> Iterator[Within]:  # noqa: ANN401
+def _limits(hint: Any) -> Iterator[Within | OneOf]:  # noqa: ANN401
     """Find limits in a type and in the types it is made of."""
+    if get_origin(hint) is Literal:
+        yield OneOf(get_args(hint))
+        return
     for part in get_args(hint):
         if isinstance(part, Within):
             yield part

@@ -33,6 +33,7 @@ from prefgym.rl.policy_runner import Act
 from prefgym.sim.capabilities import has_task_reward, physics_of
 from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.world import World
+from prefgym.training.resolve import check_env
 
 Array = npt.NDArray[Any]
 
@@ -111,10 +112,12 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         The folder of the dataset.
 
     Raises:
-        UserError: If Minari is missing, the dataset exists or cannot be written, or the policy does not fit.
+        UserError: If Minari is missing, the environment is unknown, the dataset exists or cannot be written, or the
+            policy does not fit.
     """
     path = dataset_path(cfg.dataset, cfg.out)
     source = EnvSource.of(cfg.env, cfg.env_cfg)
+    check_env(source)
     say_limit(source, cfg.max_episode_steps, "--max-episode-steps")
     env = make_evaluation_env(
         source.limited(cfg.max_episode_steps), min(cfg.num_envs, cfg.episodes), cfg.threads, dtype=np.float64

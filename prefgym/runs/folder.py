@@ -7,7 +7,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, asdict
 from itertools import count
 from pathlib import Path
@@ -61,6 +61,41 @@ class RunConfig(Protocol):
         ...
 
 
+def timed_name(title: str) -> Path:
+    """Name a folder in `runs/` by a title and the time."""
+    return Path("runs") / f"{title}-{time.strftime('%Y%m%d-%H%M%S')}"
+
+
+def unused(path: Path) -> Iterator[Path]:
+    """Yield the path, path-2, path-3 and so on, as far as they do not exist."""
+    names = (path if number == 1 else path.with_name(f"{path.name}-{number}") for number in count(1))
+    yield from (name for name in names if not name.exists())
+
+
+def reserved(path: Path) -> Path:
+    """Return a path that no other process will use, since its folder under construction exists from here on.
+
+    Raises:
+        UserError: If the folder cannot be made.
+    """
+    for free in unused(path):
+        part = _part_of(free)
+        try:
+            with writing(part.parent):
+                part.parent.mkdir(parents=True, exist_ok=True)
+            part.mkdir()
+        except FileExistsError:  # two runs of one task and rater began in the same second
+            continue
+        if not free.exists():
+            return free
+        part.rmdir()
+    raise AssertionError("there is always a next name")
+
+
+def _part_of(folder: Path) -> Path:
+    return folder.with_name(f".{folder.name}.part")
+
+
 class RunFolder:
     """A run folder open for writing.
 
@@ -77,7 +112,7 @@ class RunFolder:
         self, cfg: RunConfig, *, resume: bool = False, prepare: Callable[[Path], None] = lambda folder: None
     ) -> None:
         self.cfg = cfg
-        self.path = cfg.out or Path("runs") / f"{cfg.title}-{time.strftime('%Y%m%d-%H%M%S')}"
+        self.path = cfg.out or reserved(timed_name(cfg.title))
         if resume:
             check_folder(self.path)
         elif self.path.exists():
@@ -90,7 +125,7 @@ class RunFolder:
 
     def _begin(self, prepare: Callable[[Path], None]) -> IO[str]:
         """Build the folder under another name, so that it is there with its configuration, or not at all; lock it."""
-        part = self.path.with_name(f".{self.path.name}.part")
+        part = _part_of(self.path)
         if part.is_symlink():
             raise UserError(f"{part} is a link: remove it.")
         part.mkdir(parents=True, exist_ok=True)

@@ -3,7 +3,6 @@
 import copy
 import os
 import sys
-import time
 import traceback
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
@@ -15,7 +14,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.files import open_to_change
 from prefgym.common.modules import load_module, trust, trusted
 from prefgym.common.processes import can_be_sent, in_processes
-from prefgym.runs.folder import plain
+from prefgym.runs.folder import plain, timed_name, unused
 from prefgym.runs.manifest import has_finished
 from prefgym.runs.seeds import ALIKE, is_seeds, read_seeds, run_of, write_seeds
 from prefgym.runs.settings import flat, relevant, without
@@ -89,7 +88,7 @@ def train_seeds(cfg: Cfg, seeds: Iterable[int], *, jobs: int, parts: Parts | Non
     if not 0 <= jobs <= MOST_JOBS:
         raise UserError(f"jobs must lie between 0 and {MOST_JOBS}, not {jobs}.")
     check_parts(parts, jobs)
-    folder = cfg.out or Path("runs") / f"{cfg.title}-{time.strftime('%Y%m%d-%H%M%S')}"
+    folder = cfg.out or next(unused(timed_name(cfg.title)))
     if folder.exists() and not is_seeds(folder):
         raise UserError(f"{folder} exists, and is no folder of seeds; name another one with --out.")
     before = read_seeds(folder) if is_seeds(folder) else ()

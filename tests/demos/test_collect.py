@@ -262,3 +262,8 @@ def test_the_entry_point_of_an_environment_may_be_a_class(
     write_demos(DemosCfg(env="tests/Line-v0", dataset="li/ne-v0", policy=("random",), episodes=2, out=Path.cwd()))
     found = minari.MinariDataset(Path.cwd() / "li" / "ne-v0" / "data").env_spec
     assert (found and found.entry_point) == kept
+
+
+def test_an_environment_that_is_unknown_is_told_from_python_too(tmp_path: Path) -> None:
+    with pytest.raises(UserError, match=r"unknown environment 'prefgym/Hoper-v0': did you mean 'prefgym/Hopper-v0'\?"):
+        write_demos(DemosCfg(env="prefgym/Hoper-v0", dataset="hopper/random-v0", policy=("random",), out=tmp_path))

@@ -50,7 +50,7 @@ class First:
         return first(queries)
 
 
-def tiny(out: str, **changes: Any) -> prefgym.Run:  # noqa: ANN401
+def tiny(out: str | None, **changes: Any) -> prefgym.Run:  # noqa: ANN401
     """Train for a second."""
     return prefgym.train(TASK, out=out, **{**SETTINGS, **changes})
 
@@ -191,3 +191,30 @@ def test_flags_name_papers(capsys: pytest.CaptureFixture[str]) -> None:
     """`--rater bradley-terry` is partial return, and the run says so."""
     assert command("train", *TINY, "--rater", "bradley-terry", "--out", "run", "--no-report") == 0
     assert prefgym.Run("run").config["rater"] == "partial-return"
+
+
+def test_two_runs_that_begin_in_one_second_have_two_folders(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named by task, rater and time, which are the same; a third process is about to make the next one."""
+    monkeypatch.setattr("prefgym.runs.folder.time.strftime", lambda _: "20260101-120000")
+    first = tiny(None, rater="oracle")
+    Path("runs/.InvertedPendulum-v0-oracle-20260101-120000-2.part").mkdir()
+    second = tiny(None, rater="oracle")
+    assert [run.path.name for run in (first, second)] == [
+        "InvertedPendulum-v0-oracle-20260101-120000",
+        "InvertedPendulum-v0-oracle-20260101-120000-3",
+    ]
+    assert policy(first) == policy(second)
+
+
+@pytest.mark.parametrize(
+    ("setting", "sentence"),
+    [
+        ({"backend": "gpu"}, "backend must be one of cpu, warp, not gpu"),
+        ({"budget_counts": "paid"}, "budget_counts must be one of asked, answered, not paid"),
+    ],
+)
+def test_a_word_that_is_none_of_those_meant_is_refused(setting: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(UserError, match=sentence):
+        prefgym.train("prefgym/InvertedPendulum-v0", **setting)
+    with pytest.raises(ValueError, match="activation must be one of tanh, relu, leaky-relu, not sigmoid"):
+        prefgym.agents.cfg("ppo", activation="sigmoid")
