@@ -1,16 +1,21 @@
 """Kill a short run at random moments, resume it, and compare its results with those of a run that was never stopped.
 
     python scripts/kill_and_resume.py --moments 30
+    python scripts/kill_and_resume.py --moments 30 --power-cut
 
 A moment is a call of one of the functions that a run spends its time in; the process kills itself (SIGKILL) when it
-gets there. Compared are the bytes of weights and preferences, and the metrics but for clock readings.
+gets there. With `--power-cut`, whatever was not synced is lost as well: files are empty, or as they were at their last
+`fsync`, and names are those that their folder had at its last one. Compared are the bytes of weights and preferences,
+those of policies on the way, and the metrics but for clock readings.
 """
 
 import importlib
 import io
 import json
 import os
+import shutil
 import signal
+import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -29,6 +34,7 @@ from prefgym.common.limits import Count, Natural, check
 from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.runs.answer_log import Answer, AnswerLog
+from prefgym.runs.manifest import has_finished
 from prefgym.testing import LateRater, LateRaterCfg
 from prefgym.training.api import train_cfg
 from prefgym.training.budget import ScheduleCfg
@@ -82,7 +88,7 @@ def short(agent: str, rater: str, out: Path) -> TrainCfg:
         schedule=ScheduleCfg(num_sessions=3, first=0.1),
         recorder=RecorderCfg(capacity_steps=1600),
         checkpoint=CheckpointCfg(every=500),
-        eval=EvalCfg(every=1000, episodes=2, final_episodes=2),
+        eval=EvalCfg(every=1000, episodes=2, final_episodes=2, keep=True),
     )
 
 
@@ -98,8 +104,60 @@ class KillAndResumeCfg:
     """Random moments of each agent, spread over what a run does and over the raters."""
     seed: Natural = 0
     """Seed of the moments."""
+    power_cut: bool = False
+    """Whether what was not synced is lost."""
 
     __post_init__ = check
+
+
+class Disk:
+    """What a power cut leaves of a folder: what `os.fsync` has made sure of.
+
+    SQLite syncs its files itself, outside of Python; they count as synced.
+
+    Args:
+        folder: The folder.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self._files: dict[int, bytes] = {}  # contents, by inode
+        self._names: dict[int, dict[str, os.stat_result]] = {}  # entries of folders, by inode
+        self._open: dict[int, int] = {}  # files that are open have an inode of their own, also when they are removed
+        self._sync: Callable[[int], None] = os.fsync
+        setattr(os, "fsync", self._fsync)  # noqa: B010
+
+    def _fsync(self, handle: int) -> None:
+        """Sync, and note what is on the disk from here on."""
+        self._sync(handle)
+        self._note(handle)
+
+    def _note(self, handle: int) -> None:
+        found = os.fstat(handle)
+        if found.st_ino not in self._open:
+            self._open[found.st_ino] = os.dup(handle)
+        if stat.S_ISDIR(found.st_mode):
+            with os.scandir(handle) as entries:
+                self._names[found.st_ino] = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
+        else:
+            self._files[found.st_ino] = Path(f"/proc/self/fd/{handle}").read_bytes()
+
+    def write(self, into: Path) -> None:
+        """Write what is left."""
+        for file in self.folder.rglob("*.sqlite*"):
+            self._files[file.stat().st_ino] = file.read_bytes()
+            self._names.setdefault(file.parent.stat().st_ino, {})[file.name] = file.stat()
+        top = self._names.get(self.folder.parent.stat().st_ino, {}).get(self.folder.name)
+        if top is not None:
+            self._write(top, into)
+
+    def _write(self, found: os.stat_result, into: Path) -> None:
+        if not stat.S_ISDIR(found.st_mode):
+            into.write_bytes(self._files.get(found.st_ino, b""))
+            return
+        into.mkdir()
+        for name, entry in self._names.get(found.st_ino, {}).items():
+            self._write(entry, into / name)
 
 
 class LateOracle(LateRater):
@@ -127,7 +185,7 @@ def kill_agent(cfg: KillAndResumeCfg, agent: str, folder: Path) -> int:
     failures = 0
     whole = {rater: folder / f"{rater}-whole" for rater in cfg.raters}
     for rater, out in whole.items():
-        in_child(train, agent, rater, out, None, 0)
+        in_child(train, agent, rater, out, None, 0, False)
     calls = {rater: json.loads(Path(f"{out}-calls").read_text()) for rater, out in whole.items()}
     for moment in range(cfg.moments):
         rater = cfg.raters[moment % len(cfg.raters)]
@@ -135,18 +193,23 @@ def kill_agent(cfg: KillAndResumeCfg, agent: str, folder: Path) -> int:
         name = work[moment // len(cfg.raters) % len(work)]
         call = int(generator.integers(1, calls[rater][name], endpoint=True))
         out = folder / str(moment)
-        assert in_child(train, agent, rater, out, name, call) == -signal.SIGKILL
+        assert in_child(train, agent, rater, out, name, call, cfg.power_cut) == -signal.SIGKILL
+        if cfg.power_cut:
+            shutil.rmtree(out)
+            Path(f"{out}-left").rename(out)
         saved = sorted(path.name for path in out.glob("checkpoints/step-*"))
-        resumed = in_child(resume, out)
+        is_whole = has_finished(out)  # killed at its report
+        resumed = 0 if is_whole else in_child(resume, out)
         differ = [f"exit code {resumed}"] if resumed else differences(whole[rater], out)
-        rollouts = json.loads(Path(f"{out}-calls").read_text())["acting"] if not resumed else 0
+        rollouts = 0 if is_whole or resumed else json.loads(Path(f"{out}-calls").read_text())["acting"]
         if saved and rollouts >= calls[rater]["acting"]:
             differ.append("it began again")
         failures += bool(differ)
+        place = f"resumed from {saved[-1] if saved else 'the beginning'}"
         verdict = f"differs: {', '.join(differ)}" if differ else "equal"
         print(
             f"{agent}, {rater}, killed while {name}, call {call} of {calls[rater][name]}, "
-            f"resumed from {saved[-1] if saved else 'the beginning'}: {verdict}",
+            f"{'finished' if is_whole else place}: {verdict}",
             flush=True,
         )
     return failures
@@ -165,10 +228,17 @@ def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noq
     return child.exitcode
 
 
-def train(agent: str, rater: str, out: Path, work: str | None, call: int) -> None:
+def train(agent: str, rater: str, out: Path, work: str | None, call: int, power_cut: bool) -> None:
     """Train until a call of a function; to the end, counting all calls, if `work` is None."""
     prepare()
-    counters = {name: watch(places, call if name == work else 0) for name, places in WORK.items()}
+    disk = Disk(out) if power_cut else None
+
+    def die() -> None:
+        if disk is not None:
+            disk.write(Path(f"{out}-left"))
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    counters = {name: watch(places, call if name == work else 0, die) for name, places in WORK.items()}
     try:
         run_training(short(agent, rater, out))
     finally:
@@ -178,7 +248,7 @@ def train(agent: str, rater: str, out: Path, work: str | None, call: int) -> Non
 def resume(out: Path) -> None:
     """Resume a killed run, and count its calls."""
     prepare()
-    counters = {name: watch(places, 0) for name, places in WORK.items()}
+    counters = {name: watch(places, 0, lambda: None) for name, places in WORK.items()}
     try:
         Run(out).resume()
     finally:
@@ -191,8 +261,8 @@ def prepare() -> None:
     sys.stdout = sys.stderr = io.StringIO()
 
 
-def watch(places: str, deadly: int) -> "count[int]":
-    """Count the calls of functions together, from 1; the one numbered `deadly` kills the process instead."""
+def watch(places: str, deadly: int, die: Callable[[], None]) -> "count[int]":
+    """Count the calls of functions together, from 1; the one numbered `deadly` ends the process instead."""
     calls = count(1)
     for place in places.split():
         module, _, path = place.partition(":")
@@ -200,16 +270,18 @@ def watch(places: str, deadly: int) -> "count[int]":
         owner: Any = importlib.import_module(module)
         for step in owners:
             owner = getattr(owner, step)
-        setattr(owner, name, watched(getattr(owner, name), calls, deadly))
+        setattr(owner, name, watched(getattr(owner, name), calls, deadly, die))
     return calls
 
 
-def watched(function: Callable[..., Any], calls: "count[int]", deadly: int) -> Callable[..., Any]:
+def watched(
+    function: Callable[..., Any], calls: "count[int]", deadly: int, die: Callable[[], None]
+) -> Callable[..., Any]:
     """Wrap a function so that its calls are counted, or deadly."""
 
     def call(*args: Any, **kwargs: Any) -> Any:  # noqa: ANN401
         if next(calls) == deadly:
-            os.kill(os.getpid(), signal.SIGKILL)
+            die()
         return function(*args, **kwargs)
 
     return call
@@ -217,7 +289,8 @@ def watched(function: Callable[..., Any], calls: "count[int]", deadly: int) -> C
 
 def differences(whole: Path, resumed: Path) -> list[str]:
     """Name what two runs do not have in common."""
-    kept = ("checkpoints/final/policy", "checkpoints/final/reward", "preferences/preferences")
+    kept = ["checkpoints/final/policy", "checkpoints/final/reward", "preferences/preferences"]
+    kept += sorted(f"policies/{file.stem}" for file in whole.glob("policies/*.safetensors"))
     files = [file for name in kept if (file := f"{name}.safetensors") and (whole / file).is_file()]
     differ = [f for f in files if not (resumed / f).is_file() or (whole / f).read_bytes() != (resumed / f).read_bytes()]
     differ += ["metrics.jsonl"] if metrics(whole) != metrics(resumed) else []

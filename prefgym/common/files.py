@@ -90,6 +90,21 @@ def sync(path: Path) -> None:
         os.close(handle)
 
 
+def sync_below(folder: Path, *but: str) -> None:
+    """Wait until the files and folders in a folder are on the disk.
+
+    Args:
+        folder: The folder.
+        *but: Names of entries that are left out.
+    """
+    for path, folders, files in os.walk(folder, topdown=True):
+        if Path(path) == folder:
+            folders[:] = [name for name in folders if name not in but]
+        for name in files:
+            sync(Path(path, name))
+        sync(Path(path))
+
+
 def open_to_change(file: Path) -> BinaryIO:
     """Open a file to append to, or to cut; it is made if it is missing.
 

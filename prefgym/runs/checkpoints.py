@@ -78,6 +78,7 @@ class Checkpoints:
 
     def _save(self, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
         (self.folder / "shards").mkdir(parents=True, exist_ok=True)
+        sync(self.folder.parent)
         for path in self._given_up:  # checkpoints after the one that was resumed
             shutil.rmtree(path)
         self._given_up = []

@@ -24,6 +24,7 @@ from prefgym.common.files import (
     open_to_change,
     read_bytes,
     sync,
+    sync_below,
     write_sealed_text,
     write_text,
     writing,
@@ -151,8 +152,10 @@ class RunFolder:
         return held
 
     def state_dict(self) -> State:
-        """Return the size of the metrics on the disk, and the elapsed time."""
-        sync(self._metrics)
+        """Return the size of the metrics on the disk, and the elapsed time; all other files are on the disk as well."""
+        if self._board is not None:
+            self._board.flush()
+        sync_below(self.path, "checkpoints")
         written = {"metrics_bytes": self._metrics.stat().st_size, "metrics_sha256": digest(self._metrics)}
         return {**written, "wall_time_s": self.wall_time_s}
 
@@ -177,6 +180,7 @@ class RunFolder:
             set_aside(self._metrics)
         for name in ("manifest.json", ERROR_FILE):  # until the run has finished, or failed, again
             (self.path / name).unlink(missing_ok=True)
+        sync(self.path)
         self._record_extensions()
         with open_to_change(self._metrics) as file:
             file.truncate(min(num_bytes, os.fstat(file.fileno()).st_size))

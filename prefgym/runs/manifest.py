@@ -7,7 +7,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from prefgym.common.errors import UserError
-from prefgym.common.files import digest, read_json, read_sealed_json, sync, verify, write_sealed_json
+from prefgym.common.files import digest, read_json, read_sealed_json, sync_below, verify, write_sealed_json
 from prefgym.common.revision import git_revision
 from prefgym.common.schema import checked
 from prefgym.runs.config_file import read_config
@@ -97,8 +97,7 @@ def write_manifest(path: Path) -> None:
         and file.name not in ("manifest.json", LOCK)
         and not any(file.is_relative_to(part) for part in unlisted)
     )
-    for file in files:
-        sync(file)
+    sync_below(path)
     manifest = {
         "versions": {name: version(name) for name in _PACKAGES} | {"python": platform.python_version()},
         "git_revision": git_revision(),
@@ -112,11 +111,9 @@ def renew_in_manifest(run: Path, *names: str) -> None:
     file = run / "manifest.json"
     if file.is_file():
         manifest = read_sealed_json(file)
-        for name in names:
-            sync(run / name)
-        write_sealed_json(
-            file, {**manifest, "sha256": manifest["sha256"] | {name: digest(run / name) for name in names}}
-        )
+        sync_below(run, "checkpoints")
+        manifest["sha256"] |= {name: digest(run / name) for name in names}
+        write_sealed_json(file, manifest)
 
 
 def has_finished(path: Path) -> bool:

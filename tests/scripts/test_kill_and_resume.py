@@ -1,9 +1,12 @@
 """A run that was killed comes to what it would have come to."""
 
+import os
 from pathlib import Path
 
 import pytest
 from kill_and_resume import WORK, KillAndResumeCfg, differences, main
+
+from prefgym.common.files import sync
 
 
 @pytest.mark.slow  # a sample of `make soak`
@@ -14,6 +17,38 @@ def test_killed_runs_come_to_the_same(agent: str, moments: int, capsys: pytest.C
     told = capsys.readouterr().out
     assert told.count(": equal") == moments
     assert told.count("resumed from step-") >= moments / 2
+
+
+@pytest.mark.slow
+def test_runs_that_lost_power_come_to_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of their folders only what was synced is left, policies on the way included."""
+    moments = len(WORK) - 1
+    assert main(KillAndResumeCfg(agents=("ppo",), raters=("oracle",), moments=moments, power_cut=True)) == 0
+    told = capsys.readouterr().out
+    assert told.count(": equal") == moments
+    assert told.count("resumed from step-") >= moments / 3
+
+
+def test_a_power_cut_leaves_what_was_synced() -> None:
+    """The content at the last sync, and no name that its folder was not synced with."""
+    from kill_and_resume import Disk
+
+    before = os.fsync
+    try:
+        folder = Path("run").absolute()
+        (folder / "below").mkdir(parents=True)
+        disk = Disk(folder)
+        for name in ("synced", "unnamed", "below/lost"):
+            (folder / name).write_text("first")
+        for path in (folder / "synced", folder, folder.parent):
+            sync(path)
+        (folder / "synced").write_text("second")
+        (folder / "late").write_text("late")
+        disk.write(Path("left"))
+    finally:
+        os.fsync = before
+    left = {str(path.relative_to("left")): path.is_file() and path.read_text() for path in Path("left").rglob("*")}
+    assert left == {"below": False, "synced": "first", "unnamed": ""}
 
 
 def test_what_differs_is_named() -> None:
