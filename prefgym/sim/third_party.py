@@ -4,6 +4,7 @@ Environments without physics states can render themselves.
 """
 
 import importlib
+import re
 import sys
 import warnings
 from collections.abc import Callable, Mapping
@@ -18,6 +19,7 @@ from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from gymnasium.wrappers import FlattenObservation, OrderEnforcing, TimeLimit
 
+from prefgym.common.errors import UserError
 from prefgym.common.states import State, Stateful
 from prefgym.sim import compat
 from prefgym.sim.capabilities import HasPhysics, physics_of
@@ -35,11 +37,19 @@ PROVIDERS: dict[str, Callable[[], None]] = {
 """Packages that register environments when they are imported, with the fixes that they need."""
 
 
+EXTRAS = {
+    "gymnasium_robotics": ("robotics", r"Fetch|Hand|Adroit|AntMaze|PointMaze|FrankaKitchen"),
+    "shimmy": ("dm-control", r"dm_control/"),
+}
+"""The extra that installs a provider, and the beginnings of its ids."""
+
+
 def find(env_id: str) -> EnvSpec:
     """Look an environment up; import and fix the package that registers it, if that package is known.
 
     Raises:
         gymnasium.error.Error: If it is not registered.
+        UserError: If the package that registers it is not installed.
     """
     for provider in PROVIDERS:
         if not _is_registered(env_id) and find_spec(provider) is not None:
@@ -47,6 +57,9 @@ def find(env_id: str) -> EnvSpec:
                 warnings.simplefilter("ignore")  # such as that of a screen that is not there
                 gym.register_envs(importlib.import_module(provider))
     mend()
+    for provider, (extra, ids) in EXTRAS.items():
+        if re.match(ids, env_id) and find_spec(provider) is None and not _is_registered(env_id):
+            raise UserError(f"{env_id} needs {provider}, which is not installed: pip install 'prefgym[{extra}]'.")
     return gym.spec(env_id)
 
 

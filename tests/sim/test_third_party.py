@@ -1,5 +1,6 @@
 """Environments that are not ours: found, flattened, and told apart by whether they can tell their state."""
 
+import sys
 import types
 from collections.abc import Callable
 from typing import Any
@@ -10,6 +11,7 @@ import pytest
 from gymnasium.envs.registration import EnvSpec
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
 
+from prefgym.common.errors import UserError
 from prefgym.sim.render import StateRenderer
 from prefgym.sim.third_party import PhysicsVectorEnv, World, draw, find, make_vector, shrink
 
@@ -122,6 +124,22 @@ def test_sizes_are_even_and_in_proportion(drawn: tuple[int, int], height: int, k
 def test_what_is_no_picture_is_refused(drawn: Any) -> None:  # noqa: ANN401
     with pytest.raises(ValueError, match=r"must be uint8 of shape \(H, W, 3\)"):
         shrink(drawn, 2)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "provider", "extra"),
+    [
+        ("FetchReachDense-v9", "gymnasium_robotics", "robotics"),
+        ("AdroitHandDoor-v9", "gymnasium_robotics", "robotics"),
+        ("dm_control/walker-fly-v0", "shimmy", "dm-control"),
+    ],
+)
+def test_what_an_extra_would_register_names_the_extra(
+    env_id: str, provider: str, extra: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, provider, None)  # as if it were not installed
+    with pytest.raises(UserError, match=rf"{env_id} needs {provider}, which is not installed: .*prefgym\[{extra}\]"):
+        find(env_id)
 
 
 def test_what_nobody_registers_is_not_found() -> None:
