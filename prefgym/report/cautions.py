@@ -2,12 +2,12 @@
 
 from prefgym.report.facts import STEPS, View, latest_return, values_at
 from prefgym.report.numbers import number
-from prefgym.rewards.health import fall, troubles
+from prefgym.rewards.health import EARLY, fall, troubles
 
 
 def cautions(view: View) -> dict[str, str]:
     """Return the warnings about a run: a few words, and a sentence."""
-    return {**_early(view), **_fallen(view), **_of_sessions(view), **_unanswered(view)}
+    return {**_early(view), **_of_sessions(view), **_fallen(view), **_unanswered(view)}
 
 
 def _early(view: View) -> dict[str, str]:
@@ -22,12 +22,14 @@ def _early(view: View) -> dict[str, str]:
 def _fallen(view: View) -> dict[str, str]:
     """Warn where the true return fell by more than a third from its best."""
     true, learned = view.run.metrics.curve("eval/mean_reward"), view.run.metrics.curve("rollout/ep_rew_mean")
-    paid = values_at(learned, true.x) if len(learned) and view.run.learns_from_labels else None
-    found = fall(true.y.tolist(), None if paid is None else paid.tolist())
+    late = true.x >= EARLY * (view.total or 0.0)
+    x, y = true.x[late], true.y[late]
+    paid = values_at(learned, x).tolist() if len(learned) and view.run.learns_from_labels else None
+    found = fall(y.tolist(), paid)
     if found is None:
         return {}
-    place = f"from {number(found.best)} after {true.x[found.best_at]:,.0f} {view.unit} to {number(found.low)} after"
-    told = f"The {view.run.metric} fell by more than a third from its best: {place} {true.x[found.low_at]:,.0f}"
+    place = f"from {number(found.best)} after {x[found.best_at]:,.0f} {view.unit} to {number(found.low)} after"
+    told = f"The {view.run.metric} fell by more than a third from its best: {place} {x[found.low_at]:,.0f}"
     if found.rose is None:
         return {"Falls back": f"{told}. Where a run stops is partly luck."}
     rose = f"while the learned return rose from {number(found.rose[0])} to {number(found.rose[1])}"

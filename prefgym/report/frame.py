@@ -82,7 +82,8 @@ def _top(page: Page, written: float) -> str:
     when = time.strftime("%d %b %Y, %H:%M", time.localtime(written)).lstrip("0")
     box, state = "", ""
     if page.state == "running":
-        box = '<label class="renew"><input type="checkbox" id="renew" checked> renews itself</label>'
+        words = 'renews<span class="far"> itself</span>'
+        box = f'<label class="renew"><input type="checkbox" id="renew" checked> {words}</label>'
     if page.state is not None:
         state = f'<span class="status {page.state}" id="state"><i></i><span>{page.state.capitalize()}</span></span>'
     brand = f'<span class="logo"></span><b>{escape(page.about)}</b><span class="crumb">{escape(page.name)}</span>'

@@ -185,7 +185,7 @@ def video(clip: Clip, label: str) -> str:
     """Embed a clip that loops without sound once somebody plays it."""
     mp4, poster = (base64.b64encode(data).decode("ascii") for data in (clip.mp4, clip.poster))
     return (
-        f'<video controls loop muted playsinline preload="none" width="{clip.width}" height="{clip.height}" '
+        f'<video controls loop muted playsinline preload="metadata" width="{clip.width}" height="{clip.height}" '
         f'aria-label="{escape(label)}" poster="data:image/jpeg;base64,{poster}" '
         f'src="data:video/mp4;base64,{mp4}"></video>'
     )

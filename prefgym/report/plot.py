@@ -136,13 +136,14 @@ class Plot:
             box = f'x="{x0}" y="{y0}" width="{x1 - x0:.1f}" height="{y1 - y0:.1f}"'
             self.parts.append(f'<rect class="column{_tint(tint)}" {box}/>')
 
-    def level(self, y: float, words: str, *, below: bool = False) -> None:
-        """Draw a dotted line across, with words at its left."""
-        left, _, right, _ = self.box
+    def level(self, y: float, words: str, *, below: bool = False, right: bool = False) -> None:
+        """Draw a dotted line across, with words at its left or right."""
+        left, _, right_end, _ = self.box
         at = self.at(self.x[0], y)[1]
-        self.parts.append(f'<path class="reference" d="M{left} {at}H{right}"/>')
-        place = f'x="{left + 6}" y="{at + (14 if below else -6)}"'
-        self.parts.append(f'<text {place} class="halo name">{escape(words)}</text>')
+        self.parts.append(f'<path class="reference" d="M{left} {at}H{right_end}"/>')
+        x, side = (right_end, " end") if right else (left + 6, "")
+        place = f'x="{x}" y="{at + (14 if below else -6)}"'
+        self.parts.append(f'<text {place} class="halo name{side}">{escape(words)}</text>')
 
     def upright(self, x: float, kind: str, words: str = "") -> None:
         """Draw a line upwards; kinds are `session`, `session to-come`, `now` and `reference`."""

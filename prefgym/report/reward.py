@@ -40,7 +40,8 @@ def reward(view: View) -> str:
         calibration,
     )
     about = "how well it predicts answers that it was not fitted to"
-    return card("Reward", charts, told, pair(_reliability(view), _scatter(view)), about=about, name="reward")
+    more = pair(_reliability(view), _scatter(view)) if view.state == "finished" else ""  # they need the last fit
+    return card("Reward", charts, told, more, about=about, name="reward")
 
 
 def _accuracy(found: Accuracies, is_wide: bool) -> str:
@@ -55,7 +56,7 @@ def _accuracy(found: Accuracies, is_wide: bool) -> str:
     plot = Plot((width, 230), across, span, "Accuracy of the reward by session")
     every = max(1, math.ceil(len(found) / (12 if is_wide else 6)))
     plot.axes(x_name, name, number if found.by_session else steps, percent, x_ticks=found.session[::every].tolist())
-    plot.level(0.5, "guessing", below=True)
+    plot.level(0.5, "guessing", below=True, right=True)
     fitted, known = ~np.isnan(found.fitted), ~np.isnan(low)
     plot.line(found.session[fitted], found.fitted[fitted], "fitted")
     plot.intervals(found.session[known], low[known], high[known], 0)

@@ -82,13 +82,13 @@ def _labels(view: View) -> Figure | None:
 
 
 def _time(view: View) -> Figure | None:
-    left, seconds, speed = view.seconds_left, view.seconds, view.speed
+    left, seconds, speed, unit = view.seconds_left, view.seconds, view.speed, view.unit.split()[-1]
     if view.state == "running" and left is not None and speed is not None:
         end = time.strftime("%H:%M", time.localtime(time.time() + left)) if left < 1e6 else "much later"
-        return Figure(name="Time left", value=about(left), about=f"done about {end}, {speed:,.0f} a second")
+        return Figure(name="Time left", value=about(left), about=f"done about {end}, {speed:,.0f} {unit}/s")
     if seconds is None:
         return None
-    each = f"{view.steps / seconds:,.0f} a second, labels and fits included" if view.steps and seconds > 0 else ""
+    each = f"{view.steps / seconds:,.0f} {unit}/s, labels and fits included" if view.steps and seconds > 0 else ""
     return Figure(name="Time", value=duration(seconds), about=each)
 
 

@@ -26,6 +26,8 @@ ENOUGH_TIES = 10
 """Smallest number of answers for a warning that all are ties."""
 FALLEN = 1 / 3
 """Share of the best true return by which a policy falls before there is a warning."""
+EARLY = 0.1
+"""Share of the training in which returns are small, and a fall of them says nothing."""
 COLLAPSED = 0.002
 """Standard deviation over members of the probability of a choice; independent members differ by some hundredths."""
 

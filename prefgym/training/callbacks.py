@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 from prefgym.common.errors import UserError
 from prefgym.common.files import writing
 from prefgym.evaluation.evaluate import Evaluation
-from prefgym.rewards.health import share_fallen
+from prefgym.rewards.health import EARLY, share_fallen
 from prefgym.runs.metrics import read_metrics
 from prefgym.training.config import CheckpointCfg, EvalCfg
 from prefgym.training.parts import Metrics
@@ -105,7 +105,7 @@ class Evaluate(Callback):
         """Evaluate if an evaluation is due; `Loop.train` evaluates the last policy."""
         if loop.steps < loop.total and (loop.has_passed(self.cfg.every) or self._is_due_at_session(loop, metrics)):
             metrics |= loop.evaluation_metrics(self.cfg.episodes)
-            if loop.source.num_answers is not None:
+            if loop.source.num_answers is not None and loop.steps >= EARLY * loop.total:
                 self._learned[-1] = _number(metrics.get("rollout/ep_rew_mean"))
                 metrics |= self._fall()
 

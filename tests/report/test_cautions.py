@@ -81,13 +81,19 @@ def test_a_warning_stands_once_with_where_it_holds() -> None:
 
 
 def test_a_true_return_that_falls_while_the_learned_one_rises_is_warned_of() -> None:
-    rows = [row(k, **evaluated(true, learned)) for k, true, learned in ((1, 100, 1), (2, 3437, 1764), (3, 1682, 2016))]
+    points = ((100, 100.0, 1.0), (200, 3437.0, 1764.0), (300, 1682.0, 2016.0))
+    rows = [row(at, **evaluated(true, learned)) for at, true, learned in points]
     told = cautions(view(*rows))["May be exploited"]
-    assert "from 3,437 after 2 environment steps to 1,682 after 3" in told
+    assert "from 3,437 after 200 environment steps to 1,682 after 300" in told
     assert "while the learned return rose from 1,764 to 2,016" in told
     assert list(cautions(view(*rows[:2]))) == []
-    alone = [row(1, **{"eval/mean_reward": 3437.0}), row(2, **{"eval/mean_reward": 1682.0})]
+    alone = [row(200, **{"eval/mean_reward": 3437.0}), row(300, **{"eval/mean_reward": 1682.0})]
     assert list(cautions(view(*alone))) == ["Falls back"]
+
+
+def test_a_fall_in_the_first_tenth_of_a_training_says_nothing() -> None:
+    rows = [row(at, **evaluated(true, at)) for at, true in ((20, 270.0), (40, 90.0), (100, 300.0), (200, 290.0))]
+    assert cautions(view(*rows)) == {}
 
 
 def test_a_learned_return_that_falls_beside_a_rising_true_one_is_explained() -> None:

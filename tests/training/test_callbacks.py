@@ -19,6 +19,7 @@ from prefgym.core.protocols import Array, PolicyState
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import Evaluation
 from prefgym.rewards.fit import FitCfg
+from prefgym.rewards.health import troubles
 from prefgym.rl.base import StopTraining
 from prefgym.rl.offline import OfflineData
 from prefgym.runs.checkpoints import Shard
@@ -265,6 +266,28 @@ def test_an_interrupted_evaluation_is_not_made_again(
     count(diary)
     assert diary.hooks == [("on_start", 0), ("on_end", 0)]
     assert [stop.reason for stop in stops] == [reason]
+
+
+def test_a_fall_of_the_true_return_is_logged_beside_the_rise_of_the_learned_one(
+    count: Count, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """True returns 10, 300 and 150 before the first step, at 4 and at 8; the learned one rises from 4 to 8."""
+    returns = iter((10.0, 300.0, 150.0, 150.0))
+    monkeypatch.setattr(
+        "prefgym.training.loop.evaluate", lambda *_: Evaluation(returns=(next(returns),), lengths=(1,), early=(False,))
+    )
+    monkeypatch.setattr(Counter, "num_answers", 3)
+    advance = Counter.advance
+
+    def paid(self: Counter) -> Advance:
+        told = advance(self)
+        return replace(told, learning={**told.learning, "rollout/ep_rew_mean": float(self.steps)})
+
+    monkeypatch.setattr(Counter, "advance", paid)
+    lines = {line["time/total_timesteps"]: line for line in count() if "health/true_fall" in line}
+    assert [lines[4]["health/true_fall"], lines[8]["health/true_fall"]] == [0.0, 0.5]
+    assert [lines[4]["health/learned_rise"], lines[8]["health/learned_rise"]] == [0.0, 4.0]
+    assert "May be exploited" in troubles(lines[8])
 
 
 def test_a_run_in_environments_calls_the_same_hooks(tmp_path: Path) -> None:
