@@ -153,6 +153,7 @@ def commands(kind: str, folder: Path, out: Path) -> Mapping[str, Callable[[], ob
     calls = {
         "report": ["report", at],
         "evaluate": ["evaluate", at, "--episodes", "1"],
+        "compare": ["compare", at, "--no-films", "--out", str(out / "comparison.html")],
         "export": ["feedback", "export", at, str(out / "exported")],
         "resume": [train, "--resume", at],
         "resume from previous": [train, "--resume", at, "--resume-from", "previous"],

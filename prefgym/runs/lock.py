@@ -77,7 +77,7 @@ def holder_of(folder: Path) -> Holder | None:
     try:
         named = json.loads(text)
         return Holder(int(named["pid"]), str(named["host"]))
-    except (ValueError, TypeError, KeyError):
+    except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
 
 
