@@ -49,7 +49,7 @@ def test_an_environment_that_raises(comes_back: bool, capsys: pytest.CaptureFixt
     assert code == 2
     said = error.splitlines()[-1]
     assert said.startswith(
-        "prefgym: the environment mishaps:Robot raised ConnectionError: the robot is gone, in the rollout after 400 "
+        "prefgym: the environment Robot raised ConnectionError: the robot is gone, in the rollout after 400 "
         "steps; see run/error.txt: what was learned is kept in run; it cannot be resumed, since these parts have no "
         "state_dict(): env"
     )
@@ -126,7 +126,6 @@ def test_a_part_that_raises(changes: dict[str, Any], said: str) -> None:
         tiny_run(**changes, out="run")
     assert str(told.value).startswith(said)
     assert len(result_of()["returns"]) == 2
-    assert not Path("run/report.html").exists()
     if "rater" in changes:
         assert len(prefgym.Run("run").preferences or ()) == 5
         return
