@@ -30,6 +30,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "Learn": {
         "train": Command("prefgym.cli.train", "train on a reward that is learned from preferences"),
         "train-offline": Command("prefgym.cli.train_offline", "train on recorded preferences or demonstrations"),
+        "stop": Command("prefgym.cli.stop", "stop a running run, which keeps what was learned"),
     },
     "Look at runs": {
         "evaluate": Command("prefgym.cli.evaluate", "measure the true return of a policy, and film it"),

@@ -18,7 +18,16 @@ class Terminated(KeyboardInterrupt):
 
     def __init__(self, number: int) -> None:
         super().__init__(signal.Signals(number).name)
-        self.exit_code = 128 + number
+        self.number = number
+
+    @property
+    def exit_code(self) -> int:
+        """Return the exit code by which shells tell that a signal ended a process."""
+        return 128 + self.number
+
+    def __reduce__(self) -> tuple[type["Terminated"], tuple[int]]:
+        """Send it to another process by its number."""
+        return Terminated, (self.number,)
 
 
 @contextmanager

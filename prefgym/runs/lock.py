@@ -7,6 +7,8 @@ import os
 import socket
 import stat
 import time
+from collections.abc import Generator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple
 
@@ -52,6 +54,20 @@ def unlock(file: IO[str]) -> None:
     file.close()
 
 
+@contextmanager
+def locked(folder: Path) -> Generator[None]:
+    """Lock a folder within the context.
+
+    Raises:
+        UserError: As `lock`.
+    """
+    held = lock(folder)
+    try:
+        yield
+    finally:
+        unlock(held)
+
+
 def is_held(folder: Path) -> bool:
     """Return whether a process holds the lock of a folder.
 
@@ -79,6 +95,11 @@ def holder_of(folder: Path) -> Holder | None:
         return Holder(int(named["pid"]), str(named["host"]))
     except (ValueError, TypeError, KeyError, OverflowError, RecursionError):
         return None
+
+
+def is_here(holder: Holder) -> bool:
+    """Return whether a process is one of this machine."""
+    return holder.host == socket.gethostname()
 
 
 def has_open(pid: int, file: Path) -> bool:

@@ -14,7 +14,9 @@ from prefgym.common.errors import UserError
 from prefgym.common.files import open_to_change
 from prefgym.common.modules import load_module, trust, trusted
 from prefgym.common.processes import can_be_sent, in_processes
+from prefgym.common.signals import terminable
 from prefgym.runs.folder import plain, timed_name, unused
+from prefgym.runs.lock import locked
 from prefgym.runs.manifest import has_finished
 from prefgym.runs.seeds import ALIKE, is_seeds, read_seeds, run_of, write_seeds
 from prefgym.runs.settings import flat, relevant, without
@@ -162,7 +164,8 @@ def _train(configs: dict[int, Cfg], folder: Path, jobs: int, parts: Parts) -> li
             tasks[seed] = partial(_apart, cfg, parts, log, trusted()) if jobs else partial(_here, cfg, parts)
     failed: dict[int, BaseException] = {}
     stopped = False
-    with SeedsProgress({seed: run_of(folder, seed) for seed in configs}, jobs) as progress:
+    runs = {seed: run_of(folder, seed) for seed in configs}
+    with locked(folder), terminable(), SeedsProgress(runs, jobs) as progress:
         try:
             for seed, future in in_processes(tasks, jobs, progress.show):
                 stopped = _ended(seed, future, failed, progress) or stopped

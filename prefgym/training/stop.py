@@ -32,6 +32,10 @@ class StoppedError(UserError):
         super().__init__(sentence)
         self.path = path
 
+    def __reduce__(self) -> tuple[type["StoppedError"], tuple[str, Path]]:
+        """Send it to another process with its path."""
+        return StoppedError, (str(self), self.path)
+
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Stop:
