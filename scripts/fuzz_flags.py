@@ -31,7 +31,7 @@ from prefgym.cli.feedback import ExportArgs, ValidateArgs
 from prefgym.cli.main import main as prefgym
 from prefgym.cli.report import ReportArgs
 from prefgym.cli.settings import Setting, settings_of
-from prefgym.cli.train import ResumeArgs
+from prefgym.cli.train import ResumeArgs, ResumeOfflineArgs
 from prefgym.common.limits import Natural, Seed, Share, check
 from prefgym.common.registry import Kind
 from prefgym.demos.collect import DemosCfg
@@ -239,6 +239,7 @@ def commands() -> Iterator[tuple[tuple[str, ...], list[Setting]]]:
     yield ("compare", "run", "--no-films"), list(settings_of(CompareArgs))
     yield ("report", "run"), list(settings_of(ReportArgs))
     yield ("train", "--resume", "run"), list(settings_of(ResumeArgs))
+    yield ("train-offline", "--resume", "run"), list(settings_of(ResumeOfflineArgs))
     yield ("feedback", "export", "run", "new"), list(settings_of(ExportArgs))
     yield ("feedback", "validate", "answers"), list(settings_of(ValidateArgs))
     yield (

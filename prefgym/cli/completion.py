@@ -13,7 +13,7 @@ from prefgym.cli.feedback import ExportArgs, ValidateArgs
 from prefgym.cli.listing import LISTS
 from prefgym.cli.report import ReportArgs
 from prefgym.cli.settings import settings_of
-from prefgym.cli.train import ResumeArgs
+from prefgym.cli.train import ResumeArgs, ResumeOfflineArgs
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.registry import KINDS, registry_of
 from prefgym.demos.collect import DemosCfg
@@ -22,7 +22,7 @@ from prefgym.training.config import OfflineCfg, TrainCfg
 
 CONFIGURED: dict[str, tuple[type[Any], ...]] = {
     "train": (TrainCfg, ResumeArgs),
-    "train-offline": (OfflineCfg, ResumeArgs),
+    "train-offline": (OfflineCfg, ResumeOfflineArgs),
     "make-preferences": (MakePreferencesCfg,),
     "evaluate": (EvaluateArgs,),
     "report": (ReportArgs,),

@@ -37,15 +37,15 @@ MORE = {
     "train": (
         "",
         "Several seeds:  prefgym train --seeds 0-5 [--jobs 2]",
-        "Go on:          prefgym train --resume RUN [--resume-from previous]",
-        "Names:          prefgym list raters, and so on; envs, rewards, agents, samplers",
+        "Go on:          prefgym train --resume RUN [--steps N] [--budget N]",
+        "Names:          prefgym list envs (or raters, rewards, agents, samplers)",
         "All flags:      prefgym train --help-all",
         "                prefgym train --rater mistake --agent sac --help-all",
     ),
     "train-offline": (
         "",
         "Several seeds:  prefgym train-offline --seeds 0-5 [--jobs 2]",
-        "Go on:          prefgym train-offline --resume RUN [--resume-from previous]",
+        "Go on:          prefgym train-offline --resume RUN [--updates N]",
         "Agents:         prefgym list agents --matrix",
         "All flags:      prefgym train-offline --agent cpl --help-all",
     ),

@@ -25,6 +25,9 @@ MOST_DIGITS = 30
 HELP = frozenset({"-h", "--help", "--help-all"})
 """Flags that ask for help."""
 
+FEW = 6
+"""Flags that are told to somebody who gives another one."""
+
 registry = ConstructorRegistry()
 
 
@@ -135,7 +138,12 @@ class Refusals:
         values = [value] if equals else list(takewhile(lambda one: not one.startswith("--"), rest))
         flags = [flag for setting in self.settings for flag in (*setting.flags, setting.negated)]
         near = difflib.get_close_matches(name.replace("_", "-"), flags, n=1)
-        hint = f"did you mean {shlex.join([*near, *values])}?" if near else f"{self.command} --help-all lists all flags"
+        if near:
+            hint = f"did you mean {shlex.join([*near, *values])}?"
+        elif len(self.settings) <= FEW:
+            hint = f"{self.command} takes {', '.join(setting.flags[0] for setting in self.settings)} here"
+        else:
+            hint = f"{self.command} --help-all lists all flags"
         return f"unknown flag {shortened(name)}: {hint}"
 
     def missing(self, settings: list[Setting]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, ClassVar, cast
 
 import torch
 
+from prefgym.common.errors import UserError
 from prefgym.common.states import State, Stateful
 from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
@@ -122,10 +123,10 @@ def as_rater(rater: Rater | Callable[[Queries], Preferences]) -> Rater:
     """Return a rater as it is, and a plain callable as a rater that answers at once.
 
     Raises:
-        ValueError: If it is neither.
+        UserError: If it is neither.
     """
     if isinstance(rater, Rater):
         return rater
     if callable(rater):
         return CallableRater(rater)
-    raise ValueError(f"{type(rater).__name__} is no rater: it is not callable, and has no submit() and collect()")
+    raise UserError(f"{type(rater).__name__} is no rater: it is not callable, and has no submit() and collect()")

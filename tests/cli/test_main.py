@@ -228,6 +228,12 @@ def test_what_cannot_be_resumed_says_why(
         assert (code, sentence in error) == (2, True)
 
 
+def test_a_resumed_run_says_which_flags_it_takes(capsys: pytest.CaptureFixture[str]) -> None:
+    code, _, error = run(capsys, "train", "--resume", "run", "--env", "prefgym/Hopper-v0")
+    sentence = "unknown flag --env: prefgym train takes --resume, --resume-from, --steps, --budget here"
+    assert (code, error) == (2, f"prefgym: {sentence}\n")
+
+
 def test_a_run_without_a_checkpoint_begins_again(
     capsys: pytest.CaptureFixture[str], tmp_path: Path, finished_run: Path
 ) -> None:
