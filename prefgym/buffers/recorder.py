@@ -31,9 +31,9 @@ class RecorderCfg:
     state: bool = True
     """Whether physics states are kept, for clips of the segments in queries."""
     frame_height: Natural = 0
-    """Height in pixels of the images kept of every step, for the same clips if environments have no physics states; 0
-    keeps none. Images are scaled down, never up, and count as memory; environments with physics states are not
-    rendered."""
+    """Height in pixels of the images kept of every step, as the environments render them, for the clips of queries and
+    of the last policy; 0 keeps none, and clips are drawn from physics states, if environments have these. Images are
+    scaled down, never up, and count as memory."""
 
     __post_init__ = check
 

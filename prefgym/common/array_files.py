@@ -26,7 +26,24 @@ def write_arrays(file: Path, arrays: Mapping[str, Tensor]) -> None:
     Raises:
         UserError: If they cannot be written.
     """
-    write_bytes(file, save({name: array.detach().cpu().contiguous() for name, array in arrays.items()}))
+    write_bytes(file, packed(arrays))
+
+
+def packed(arrays: Mapping[str, Tensor]) -> bytes:
+    """Return the content of a file of arrays."""
+    return save(apart(arrays))
+
+
+def apart(arrays: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    """Copy arrays that share memory with one before them, which safetensors refuses; others only where they must be."""
+    seen: set[int] = set()
+    separate: dict[str, Tensor] = {}
+    for name, array in arrays.items():
+        array = array.detach().cpu().contiguous()
+        shares = (place := array.untyped_storage().data_ptr()) in seen
+        separate[name] = array.clone() if shares else array
+        seen.add(place)
+    return separate
 
 
 def read_arrays(file: Path) -> dict[str, Tensor]:

@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from safetensors.torch import save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from prefgym.common.array_files import read_arrays
+from prefgym.common.array_files import packed, read_arrays
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import digest, named, sync, write_bytes, writing
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
@@ -34,7 +33,7 @@ def write_asked(run: Path, queries: Queries) -> None:
     Raises:
         UserError: If they cannot be written.
     """
-    content = save({**pack_segments(queries.options), "query_id": queries.query_id, "asked_at": queries.asked_at})
+    content = packed({**pack_segments(queries.options), "query_id": queries.query_id, "asked_at": queries.asked_at})
     name = f"{int(queries.query_id[0]):06d}-{hashlib.sha256(content).hexdigest()[:_DIGITS]}.safetensors"
     folder = run / ASKED
     with writing(folder):

@@ -20,9 +20,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
+from prefgym.common.array_files import packed
 from prefgym.common.errors import UserError, in_one_line
 from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, writing
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
@@ -94,7 +95,7 @@ def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: S
         raise UserError("there are no answers to write: pass preferences with one answer or more.")
     with writing(folder), new_folder(folder) as part:
         options = preferences.queries.options
-        (part / _SEGMENTS).write_bytes(save(pack_segments(options.map(lambda x: x.flatten(0, 1)))))
+        (part / _SEGMENTS).write_bytes(packed(pack_segments(options.map(lambda x: x.flatten(0, 1)))))
         columns = _columns(preferences, {row.event_id: row for row in logged}, digest(part / _SEGMENTS))
         parquet.write_table(pa.table(columns, schema=_schema(pa)), part / _ANSWERS, compression="zstd")
         for name in (_ANSWERS, _SEGMENTS):

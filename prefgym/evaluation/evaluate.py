@@ -141,7 +141,7 @@ def record_episode(
 
     Returns:
         `obs` (T+1, O), `action` (T, A), `reward` (T,), and for pictures `state` (T+1, S) of environments with physics
-        states, or `frames` (T, H, W, 3) of those with a render mode.
+        states, and `frames` (T, H, W, 3) of those with a render mode.
     """
     obs, _ = env.reset(seed=seed)
     physics = physics_of(env)
@@ -149,7 +149,7 @@ def record_episode(
     states, frames = [physics.physics_state()[index]] if physics else list[Any](), list[Any]()
     player, ended = PolicyRunner(policy), np.ones(env.num_envs, np.bool_)
     while not (actions and ended[index]):
-        if not physics and env.render_mode is not None:
+        if env.render_mode is not None:
             frames.append(as_picture(cast(Any, env.render())[index]))
         action = player.act(obs, ended)
         obs, reward, terminated, truncated, info = env.step(action)

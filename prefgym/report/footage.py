@@ -78,7 +78,7 @@ def film(
             side = QUERY_WIDTH // preferences.queries.num_options // 2 * 2
             queries = _film_queries(preferences, open_renderer(side, side), fps)
         final = None if final_clip is None else load_clip(final_clip)
-        if episode is not None and episode.state is not None and (draw := open_renderer(*FINAL_SIZE)):
+        if final is None and episode is not None and episode.state is not None and (draw := open_renderer(*FINAL_SIZE)):
             pace = choose_pace(len(episode.state), fps)
             shown = episode.state[: round(FINAL_SECONDS * fps) + 1 : pace.stride]
             final = make_clip(draw(shown), pace)

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Generic, Protocol, cast
 
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
 from torch import Tensor
 from typing_extensions import TypeVar
 
@@ -19,6 +18,7 @@ from prefgym.core.rollout import Rollout
 from prefgym.rl.base import BaseAgent
 from prefgym.rl.sb3_verbs import StopTraining
 from prefgym.rl.settings import OnlineSettings
+from prefgym.sim.flat import check_same_step
 
 if TYPE_CHECKING:
     from stable_baselines3.common.callbacks import BaseCallback
@@ -94,10 +94,7 @@ class OnlineAgent(BaseAgent[Cfg], Generic[Cfg]):
             ValueError: If the environment resets in another mode.
             StopTraining: If the callback ends the training.
         """
-        # scripts may pass a single environment
-        is_vector = isinstance(cast(object, env), VectorEnv)
-        if not is_vector or env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-            raise ValueError(f"{self.name} acts in a Gymnasium vector environment made with autoreset_mode='SameStep'")
+        check_same_step(f"{self.name} acts in", env)  # scripts may pass a single environment
         if self._obs is None:
             self._obs = self.tensor(env.reset(seed=None)[0])
         steps: list[tuple[Tensor, ...]] = []

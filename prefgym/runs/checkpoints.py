@@ -9,7 +9,7 @@ from typing import Any, Literal, NamedTuple
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
-from prefgym.common.array_files import read_arrays
+from prefgym.common.array_files import apart, read_arrays
 from prefgym.common.errors import UserError, read_as
 from prefgym.common.files import (
     LOG_BYTES,
@@ -195,12 +195,7 @@ def _read_manifest(checkpoint: Path) -> CheckpointManifest:
 
 
 def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
-    seen: set[int] = set()
-    for name, array in arrays.items():  # safetensors refuses tensors that share memory
-        if (place := array.untyped_storage().data_ptr()) in seen:
-            arrays[name] = array.clone()
-        seen.add(place)
     with writing(file):
         file.unlink(missing_ok=True)
-        save_file(arrays, file)
+        save_file(apart(arrays), file)
         sync(file)

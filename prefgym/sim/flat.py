@@ -5,7 +5,8 @@ from typing import Any, cast
 
 import gymnasium as gym
 import numpy as np
-from gymnasium.vector import SyncVectorEnv, VectorEnv, VectorWrapper
+from gymnasium.envs.registration import EnvSpec
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrapper
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 
 from prefgym.common.spaces import flat_space, flatten, is_made_of_boxes, unflatten
@@ -19,6 +20,25 @@ def flat_vector(env: AnyVectorEnv) -> AnyVectorEnv:
     seen, taken = _spaces(env)
     is_flat = flat_space(seen) is seen and (flat_space(taken) is taken or not is_made_of_boxes(taken))
     return env if is_flat else FlatVectorEnv(env)
+
+
+def check_same_step(who: str, env: object) -> None:
+    """Check that a vector environment begins episodes within the step that ends the last one.
+
+    Args:
+        who: Who needs it, with the verb: the beginning of the sentence.
+        env: The environment.
+
+    Raises:
+        ValueError: If it is no vector environment, or was made in another mode; the message has the call.
+    """
+    if isinstance(env, VectorEnv) and cast(Any, env).metadata.get("autoreset_mode") == AutoresetMode.SAME_STEP:
+        return
+    spec: EnvSpec | None = getattr(cast(object, env), "spec", None)
+    name, num_envs = spec.id if spec else "ID", getattr(cast(object, env), "num_envs", 1)
+    ours = name.startswith("prefgym/")
+    mode = 'autoreset_mode="SameStep"' if ours else 'vector_kwargs={"autoreset_mode": "SameStep"}'
+    raise ValueError(f"{who} environments of gymnasium.make_vec({name!r}, num_envs={num_envs}, {mode})")
 
 
 def _spaces(env: AnyVectorEnv) -> tuple[gym.Space[Any], gym.Space[Any]]:

@@ -10,6 +10,8 @@ import os
 import sys
 from typing import Any, Protocol, TypeAlias
 
+import gymnasium as gym
+
 MjModel: TypeAlias = Any
 """A `mujoco.MjModel`; MuJoCo ships no types."""
 
@@ -27,6 +29,12 @@ def _import_mujoco() -> Any:  # noqa: ANN401
 
 
 mujoco: Any = _import_mujoco()
+
+CANNOT_RENDER = (
+    *(gym.error.Error, NotImplementedError, AttributeError, ImportError, OSError, RuntimeError),
+    mujoco.FatalError,
+)
+"""Errors of renderers of environments that lack a display, a library, or pictures."""
 
 _HOW_TO_GET_GL = "on Debian or Ubuntu install libegl1 and libgl1-mesa-dri, or libosmesa6 and set MUJOCO_GL=osmesa"
 _BACKENDS = {"egl": "egl", "osmesa": "osmesa", "cgl": "cgl", "glfw": "glfw", "glx": "glfw", "wgl": "glfw"}

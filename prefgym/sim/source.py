@@ -85,8 +85,11 @@ class EnvSource:
             return find(self.name)
         load_module(self.name)
         mend()
-        if name in gym.registry:
-            return replace(gym.registry[name], id=self.name)
+        versions = [known for known in gym.registry if re.fullmatch(rf"{re.escape(name)}-v\d+", known)]
+        if name in gym.registry or versions:  # the latest one, as gymnasium.make has it
+            found = gym.registry[name if name in gym.registry else max(versions, key=_version)]
+            has_dots = "." in module and "/" in name  # which Gymnasium takes in ids without a namespace only
+            return found if has_dots else replace(found, id=f"{module}:{found.id}")
         if not callable(load_attribute(self.name)):
             raise UserError(f"{name} of the module {module} is neither an environment id nor a function.")
         return EnvSpec(self.name, entry_point=self.name)
@@ -281,6 +284,10 @@ def making(source: EnvSource) -> Generator[None]:
         elif missing := re.search(r"missing \d+ required .*argument.*: (.*?)( was raised|$)", str(error)):
             raise UserError(f"{name} cannot be made without {missing[1]}: pass --env.kwargs NAME=VALUE.") from error
         raise
+
+
+def _version(env_id: str) -> int:
+    return int(env_id.rpartition("-v")[2])
 
 
 def _wrapped(env: gym.Env[Any, Any], name: str) -> gym.Env[Any, Any]:

@@ -1,7 +1,7 @@
 """Many worlds on a device as one Gymnasium vector environment, with tensors in and out."""
 
-from collections.abc import Callable
-from typing import Any, TypeAlias
+from collections.abc import Callable, Mapping
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -216,6 +216,8 @@ class TensorVectorEnv(BaseVectorEnv[Tensor, WarpPool]):
         Raises:
             ValueError: If the snapshot belongs to other worlds.
         """
+        if not isinstance(cast(object, snapshot), Mapping):
+            raise ValueError("this is a snapshot of worlds on processors: restore it with backend='cpu'")
         self.pool.restore(snapshot["pool"])
         self._obs, self._position, self._elapsed, self._sampler.seeds, self._sampler.episode = (
             snapshot[name].to(self.device, copy=True) for name in ("obs", "position", "elapsed", "seeds", "episode")

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import numpy as np
 import numpy.typing as npt
@@ -234,6 +234,8 @@ class PoolVectorEnv(BaseVectorEnv[Array, CpuPool]):
         Raises:
             ValueError: If the snapshot belongs to other worlds, or to another seeding.
         """
+        if not isinstance(cast(object, snapshot), VectorSnapshot):
+            raise ValueError("this is a snapshot of worlds on a device: restore it with backend='warp'")
         restore_generators(self._seeding, snapshot.generators)
         self._worlds.restore(snapshot.arrays)
         self._elapsed[:] = snapshot.arrays["elapsed"]

@@ -29,6 +29,7 @@ from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Budget
 from prefgym.training.raters import make_rater
+from prefgym.training.ties import warn_of_ties
 
 WAIT_S = 0.2
 """Seconds between two calls of `collect` of a rater that answers later."""
@@ -122,7 +123,9 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     finally:  # answers before Ctrl-C, or before an error of the rater, are kept
         if received:
             write_feedback(cfg.out, in_order(received), Card(env=env_id))
-    return in_order(received)
+    answered = in_order(received)
+    warn_of_ties(answered)
+    return answered
 
 
 def ask(rater: Rater, queries: Queries) -> Preferences:

@@ -4,12 +4,12 @@ import sys
 from dataclasses import asdict
 from typing import Any
 
-import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
 from prefgym.common.spaces import single_spaces
-from prefgym.sim.capabilities import has_task_reward, physics_of
+from prefgym.sim.capabilities import has_task_reward
+from prefgym.sim.gl import CANNOT_RENDER
 from prefgym.sim.source import EnvSource, making
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.wrappers.guards import GuardedTensorEnv, GuardedVectorEnv
@@ -55,9 +55,9 @@ def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorE
         return guarded
     try:
         recording = (PreferenceTensorEnv if is_on_device else PreferenceVectorEnv)(guarded, recorder=cfg.recorder)
-        if is_drawn(cfg, env):
+        if is_drawn(cfg):
             recording.reset()  # the first pictures show whether the environments can render, and whether there is room
-    except (ValueError, gym.error.Error, NotImplementedError) as error:
+    except (ValueError, *CANNOT_RENDER) as error:
         raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
     return recording
 
@@ -70,9 +70,9 @@ def envs_of_arrays(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]
     """
     num_envs, num_threads = cfg.acting.num_envs, cfg.num_threads
     # what can render is looked up in an environment, unless it exists once
-    mode = "rgb_array" if cfg.rater != "none" and cfg.recorder.frame_height > 0 and not cfg.eval.copies else None
+    mode = "rgb_array" if is_drawn(cfg) and not cfg.eval.copies else None
     env = source.make_vec(num_envs, reward="recorded", num_threads=num_threads, render_mode=mode)
-    if mode is not None or not is_drawn(cfg, env):
+    if mode is not None or not is_drawn(cfg):
         return env
     if "rgb_array" not in env.metadata.get("render_modes", ()):
         raise UserError(f"{cfg.env} cannot render: leave --recorder.frame-height out.")
@@ -80,9 +80,9 @@ def envs_of_arrays(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]
     return source.make_vec(num_envs, reward="recorded", num_threads=num_threads, render_mode="rgb_array")
 
 
-def is_drawn(cfg: TrainCfg, env: VectorEnv[Any, Any, Any]) -> bool:
-    """Return whether to record pictures: if the settings want them, and no states can be rendered later."""
-    return cfg.rater != "none" and cfg.recorder.frame_height > 0 and physics_of(env) is None
+def is_drawn(cfg: TrainCfg) -> bool:
+    """Return whether to record the pictures that environments render: if the settings want them, and not on a GPU."""
+    return cfg.rater != "none" and cfg.recorder.frame_height > 0 and cfg.backend != "warp"
 
 
 def envs_on_device(cfg: TrainCfg, source: EnvSource) -> VectorEnv[Any, Any, Any]:

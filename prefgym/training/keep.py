@@ -100,7 +100,7 @@ def keep_episode(cfg: TrainCfg, parts: Parts, run: RunFolder, evaluation: Evalua
     source = parts.source.limited(cfg.eval.max_episode_steps)
     num, index = (1, 0) if evaluation is None else (len(evaluation.returns), evaluation.median)
     env = make_evaluation_env(source, num, cfg.num_threads)
-    drawing = rendering_env(source) if physics_of(env) is None else None
+    drawing = rendering_env(source) if physics_of(env) is None or cfg.recorder.frame_height else None
     if drawing is None:
         episode = record_episode(parts.agent, env, index=index)
     else:

@@ -17,6 +17,7 @@ from prefgym.training.config import TrainCfg
 from prefgym.training.extension import Course
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Metrics, Parts
+from prefgym.training.ties import warn_of_ties
 
 
 class MatchFeedback:
@@ -82,6 +83,8 @@ class MatchFeedback:
         metrics = (
             {} if fresh is None else self.history.add(replace(fresh, queries=without_pictures(fresh.queries)), steps)
         )
+        if fresh is not None and self.history.preferences is not None and len(fresh) == len(self.history.preferences):
+            warn_of_ties(fresh)
         if fresh is None or len(fresh) < len(options):
             raise UserError(f"--reward {self.cfg.reward} needs a rater that answers at once, unlike {self.cfg.rater}.")
         self.learner.record_outcomes(fresh[fresh.query_id.argsort()].answers)

@@ -154,7 +154,7 @@ def threads(num_threads: int) -> Generator[None]:
 
 @contextmanager
 def enough_memory(device: str) -> Generator[None]:
-    """Turn out-of-memory errors of torch and Warp into one sentence.
+    """Turn out-of-memory errors of NumPy, torch and Warp into one sentence.
 
     Raises:
         UserError: If the memory of the device does not suffice.

@@ -19,6 +19,7 @@ from prefgym.data.tables import pack_segments, unpack_segments
 from prefgym.rewards.health import Health
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Metrics, Parts
+from prefgym.training.ties import warn_of_ties
 
 WAIT_S = 0.2
 """Seconds between two calls of `collect` while a session waits."""
@@ -109,6 +110,8 @@ class SessionFeedback:
         metrics["feedback/session"] = parts.schedule.num_done
         preferences, everything = self.history.preferences, self.history.everything
         assert preferences is not None and everything is not None  # fresh ones are among them
+        if len(preferences) == len(fresh):
+            warn_of_ties(fresh)
         if not preferences.answers.answered.any():  # all skipped so far: nothing to fit
             return metrics
         learned_return = self.returns.mean

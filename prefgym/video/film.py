@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 from typing import Any
 
-import gymnasium as gym
 import numpy.typing as npt
 from gymnasium.vector import VectorEnv
 
@@ -14,7 +13,7 @@ from prefgym.core.protocols import Policy
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import record_episode
 from prefgym.sim.capabilities import physics_of
-from prefgym.sim.gl import RenderingUnavailable
+from prefgym.sim.gl import CANNOT_RENDER, RenderingUnavailable
 from prefgym.sim.render import render_states
 from prefgym.sim.source import EnvSource
 from prefgym.video.clips import FINAL_SECONDS, Clip, choose_pace, encode_mp4, make_clip
@@ -43,7 +42,7 @@ def film(
     source = EnvSource.of(env)
     looked_at = make_evaluation_env(source, episodes, threads)
     physics = physics_of(looked_at)
-    if physics is None:
+    if physics is None or physics.model is None:
         drawing = rendering_env(source)
         if drawing is None:
             raise UserError(f"{source.name} cannot be filmed.")
@@ -75,7 +74,7 @@ def rendering_env(env: EnvSource | str) -> VectorEnv[Any, Any, Any] | None:
         drawing = make_evaluation_env(source, 1, 1, render_mode="rgb_array")
         drawing.reset()
         drawing.render()
-    except (UserError, gym.error.Error, NotImplementedError) as error:
+    except (UserError, *CANNOT_RENDER) as error:
         print(f"no video: {source.name} cannot render: {error}", file=sys.stderr)
         return None
     return drawing

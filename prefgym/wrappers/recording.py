@@ -8,7 +8,7 @@ from gymnasium.vector import VectorEnv
 
 from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.buffers.recorder import RecorderCfg
-from prefgym.common.spaces import single_spaces
+from prefgym.common.spaces import device_of, single_spaces
 from prefgym.core.protocols import Array, Learner
 from prefgym.core.queries import Queries
 from prefgym.core.relabel import learned_reward
@@ -75,7 +75,7 @@ class Recording:
         self.learner: Learner | None = None
         self._has_states = self.physics is not None and recorder.has_states
         self._num_asked = 0
-        self._frame_height = 0 if self.physics else cfg.frame_height
+        self._frame_height = 0 if device_of(env) is not None else cfg.frame_height
         if self._frame_height and env.render_mode != "rgb_array":
             mode = f"render_mode={env.render_mode!r}"
             raise ValueError(f"frame_height needs an environment made with render_mode='rgb_array', not {mode}")

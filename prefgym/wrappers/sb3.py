@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias, cast
 import gymnasium as gym
 import numpy as np
 import torch
-from gymnasium.vector import AutoresetMode
 from stable_baselines3.common import buffers, vec_env
 from stable_baselines3.common.base_class import BaseAlgorithm
 from stable_baselines3.common.callbacks import BaseCallback, CallbackList, ConvertCallback, ProgressBarCallback
@@ -18,6 +17,7 @@ from prefgym.core.arrays import Array, Env
 from prefgym.core.protocols import Learner
 from prefgym.core.relabel import learned_reward
 from prefgym.core.rollout import Rollout
+from prefgym.sim.flat import check_same_step, flat_vector
 from prefgym.sim.nested import to_numpy
 
 if TYPE_CHECKING:
@@ -31,17 +31,20 @@ Callbacks: TypeAlias = Callback | list[Callback] | None
 class VecEnv(vec_env.VecEnv):
     """A Gymnasium vector environment as an SB3 `VecEnv`; infos are built only for episodes that ended.
 
+    Dicts, Tuples, and Boxes without an axis or with two are flattened, in observations and in actions.
+
     Raises:
-        ValueError: If the environment resets in another mode than SAME_STEP, or its spaces are not Boxes of one axis.
+        ValueError: If the environment resets in another mode than SAME_STEP, or its spaces cannot be flattened.
     """
 
     def __init__(self, env: Env) -> None:
-        if env.metadata.get("autoreset_mode") != AutoresetMode.SAME_STEP:
-            raise ValueError("Stable-Baselines3 needs an environment made with autoreset_mode='SameStep'")
-        self.env = env
+        check_same_step("Stable-Baselines3 needs", env)
         self._is_on_device = device_of(env) is not None
+        self.env = env if self._is_on_device else flat_vector(env)
         self.render_mode = env.render_mode
-        super().__init__(env.num_envs, *single_spaces(env))  # pyright: ignore[reportUnknownMemberType]
+        observation, action = single_spaces(self.env)
+        self._bounds = (cast(Array, action.low), cast(Array, action.high))
+        super().__init__(env.num_envs, observation, _with_room(action))  # pyright: ignore[reportUnknownMemberType]
 
     def reset(self) -> Array:
         """Start episodes; `seed` and `set_options` apply to one reset. Shape: (N, O)."""
@@ -52,8 +55,9 @@ class VecEnv(vec_env.VecEnv):
         return obs
 
     def step_async(self, actions: Array) -> None:
-        """Store the actions of the next step. Shape: (N, A)."""
-        self._actions = actions
+        """Store the actions of the next step, without the room of `_with_room`. Shape: (N, A)."""
+        low, high = self._bounds
+        self._actions = np.where(low == high, low, actions) if (low == high).any() else actions
 
     def step_wait(self) -> tuple[Array, Array, Array, list[dict[str, Any]]]:
         """Take the step. Shapes: (N, O), (N,), (N,), and a dictionary an environment."""
@@ -151,21 +155,37 @@ def rollout_of(steps: Sequence[tuple[Array, ...]]) -> Rollout:
 
 
 def info_of(info: Mapping[str, Any], index: int) -> dict[str, Any]:
-    """Return the entries of one environment from the infos of a vector environment.
+    """Return the entries of one environment from the infos of a vector environment: numbers, text, or anything else.
 
     >>> info_of({"x": np.array([1.0, 2.0]), "_x": np.array([True, False])}, 0)
     {'x': 1.0}
     """
-    picked: dict[str, Any] = {}
-    for name, value in info.items():
-        if name.startswith("final_info") or not (f"_{name}" in info and info[f"_{name}"][index]):
-            continue
-        if isinstance(value, Mapping):
-            inner = cast("Mapping[str, Any]", value)
-            picked[name] = {key: float(x[index]) for key, x in inner.items() if not key.startswith("_")}
-        else:
-            picked[name] = value[index].item() if np.ndim(value[index]) == 0 else value[index]
-    return picked
+    return {
+        name: _entry(value, index)
+        for name, value in info.items()
+        if not name.startswith("final_info") and f"_{name}" in info and info[f"_{name}"][index]
+    }
+
+
+def _entry(value: Any, index: int) -> Any:  # noqa: ANN401
+    """Return what one environment told, also within a dict, in which some environments may have told nothing."""
+    if isinstance(value, Mapping):
+        inner = cast("Mapping[str, Any]", value)
+        names = (name for name in inner if not (name.startswith("_") and name[1:] in inner))
+        told = (name for name in names if f"_{name}" not in inner or inner[f"_{name}"][index])
+        return {name: _entry(inner[name], index) for name in told}
+    one: Any = value[index]
+    return cast(Any, one).item() if isinstance(one, np.generic) else one
+
+
+def _with_room(action: gym.spaces.Box) -> gym.spaces.Box:
+    """Give components whose bounds are equal a little room: SB3 divides by the difference."""
+    low, high = cast(Array, action.low), cast(Array, action.high)
+    if not (low == high).any():
+        return action
+    room = np.where(low == high, 1e-6 * np.maximum(1.0, np.abs(high)), 0.0)
+    dtype: Any = action.dtype  # pyright: ignore[reportUnknownMemberType]
+    return gym.spaces.Box(low, (high + room).astype(dtype), dtype=dtype)
 
 
 class ReplayBuffer(buffers.ReplayBuffer):

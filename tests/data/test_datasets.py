@@ -1,6 +1,6 @@
 """Preference tables on disk, and demonstrations in a recorder."""
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +12,10 @@ import torch
 from prefgym import samplers
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
+from prefgym.data.feedback import Card, read_feedback, write_feedback
 from prefgym.data.minari import record_demos
 from prefgym.data.tables import load_preferences, save_preferences
+from prefgym.nn.weights import load_weights, save_weights
 from prefgym.testing import example_preferences
 from prefgym.wrappers.preference import PreferenceEnv
 
@@ -179,3 +181,21 @@ def test_a_long_episode_among_short_ones_takes_no_more_room_than_it_has_steps() 
     assert [len(group) for group in groups] == [5, 1496]  # 5 times 20,000 steps, and 1496 times 10
     assert [int(length) for group in groups for length in group.length] == [20_000, *[10] * 1500]
     assert groups[1].obs[-1, :, 0].tolist() == [1500.0 + step for step in range(11)]
+
+
+def test_tensors_that_share_memory_are_written(tmp_path: Path) -> None:
+    """One tensor as two fields, and views of one; safetensors refuses both."""
+    told = example_preferences()
+    options = told.queries.options
+    both = torch.zeros_like(options.terminated)
+    assert options.reward is not None
+    shared = replace(options, terminated=both, truncated=both, factors={"speed": options.reward})
+    wide = torch.cat([shared.obs, shared.obs], -1)
+    preferences = replace(told, queries=replace(told.queries, options=replace(shared, obs=wide[..., :3], state=wide)))
+    save_preferences(tmp_path / "table", preferences)
+    back = load_preferences(tmp_path / "table").queries.options
+    assert torch.equal(back.truncated, both) and torch.equal(back.factors["speed"], options.reward)
+    write_feedback(tmp_path / "feedback", preferences, Card(env="Hopper-v5"))
+    assert torch.equal(read_feedback(tmp_path / "feedback").queries.options.obs, options.obs)
+    save_weights(tmp_path / "weights", {"one": wide, "tied": wide}, {})
+    assert torch.equal(load_weights(tmp_path / "weights")[0]["tied"], wide)

@@ -128,6 +128,12 @@ def test_restoring_goes_on_to_the_last_bit() -> None:
     assert same(first, acting(other, 10, seed=1))
     env.load_state_dict(snapshot)
     assert same(first, acting(env, 10, seed=1))
+    processors: Any = gym.make_vec("prefgym/HalfCheetah-v0", num_envs=3).unwrapped
+    processors.reset(seed=0)
+    with pytest.raises(ValueError, match=r"^this is a snapshot of worlds on processors: .* backend='cpu'$"):
+        other.restore(processors.snapshot())
+    with pytest.raises(ValueError, match=r"^this is a snapshot of worlds on a device: restore it with backend='warp'$"):
+        processors.restore(snapshot)
     with pytest.raises(ValueError, match="the snapshot has"):
         TensorVectorEnv(num_envs=2, **CHEETAH).restore(snapshot)
 

@@ -1,5 +1,6 @@
 """The bridge to Stable-Baselines3, with its own algorithms, wrappers and callbacks."""
 
+import re
 from pathlib import Path
 from typing import Any, cast
 
@@ -7,7 +8,7 @@ import gymnasium as gym
 import numpy as np
 import pytest
 import torch
-from gymnasium.vector import AutoresetMode, VectorEnv
+from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 from stable_baselines3 import PPO, SAC
 from stable_baselines3.common.callbacks import (
     BaseCallback,
@@ -20,6 +21,7 @@ from stable_baselines3.common.vec_env import VecMonitor, VecNormalize
 
 import prefgym.agents
 from prefgym.agents.sb3 import Sb3Agent
+from prefgym.sim.flat import flat_vector
 from prefgym.wrappers.sb3 import ReplayBuffer, VecEnv
 
 AGENTS: dict[str, dict[str, Any]] = {
@@ -173,3 +175,76 @@ def test_verbs_have_their_signatures(tmp_path: Path) -> None:
     mean, _ = evaluate_policy(agent, VecMonitor(VecEnv(make_env())), n_eval_episodes=2)
     assert np.isfinite(mean)
     assert torch.equal(agent.act(torch.zeros(1, 11), True)[0], agent.act(torch.zeros(1, 11), True)[0])
+
+
+class Telling(gym.Env[Any, Any]):
+    """Episodes of two steps, of a table, that tell text, nothing and lists beside numbers."""
+
+    observation_space: gym.Space[Any] = gym.spaces.Box(-9, 9, (3, 2), np.float32)
+    action_space: gym.Space[Any] = gym.spaces.Box(
+        np.array([[0.5, -1.0]], np.float32), np.array([[0.5, 1.0]], np.float32)
+    )
+
+    def __init__(self) -> None:
+        self.taken: list[Any] = []
+
+    def reset(self, **given: Any) -> tuple[Any, dict[str, Any]]:  # noqa: ANN401
+        super().reset(**given)
+        self.step_number = 0
+        return np.zeros((3, 2), np.float32), {"map": "a cave"}
+
+    def step(self, action: Any) -> tuple[Any, float, bool, bool, dict[str, Any]]:  # noqa: ANN401
+        assert self.action_space.contains(action)
+        self.taken.append(action)
+        self.step_number += 1
+        told = {"said": "ho" * self.step_number, "who": None, "list": [1, "two"], "deep": {"text": "x", "n": 1.5}}
+        return np.ones((3, 2), np.float32), 1.0, False, self.step_number == 2, {**told, "count": self.step_number}
+
+
+def telling(num_envs: int = 2) -> Any:  # noqa: ANN401
+    """Make such environments."""
+    return SyncVectorEnv([Telling] * num_envs, autoreset_mode=AutoresetMode.SAME_STEP)
+
+
+def test_whatever_an_environment_tells_comes_through() -> None:
+    env = cast(Any, VecEnv(telling()))
+    assert env.reset().shape == (2, 6) and [info["map"] for info in env.reset_infos] == ["a cave"] * 2
+    still = np.tile(np.array([[0.5, 0.0]], np.float32), (2, 1))
+    env.step(still)
+    *_, infos = env.step(still)
+    told = {name: infos[0][name] for name in ("said", "who", "list", "deep", "count")}
+    assert told == {"said": "hoho", "who": None, "list": [1, "two"], "deep": {"text": "x", "n": 1.5}, "count": 2}
+    assert infos[1]["terminal_observation"].tolist() == [1.0] * 6
+
+
+@pytest.mark.parametrize("name", ["sb3-ppo", "sb3-sac"])
+def test_a_component_of_an_action_that_has_one_value_keeps_it(name: str) -> None:
+    """SB3 divides by the difference of the bounds, which is 0; tables are flattened, and given back as tables."""
+    venv = telling()
+    agent: Any = prefgym.agents.make(name, env=flat_vector(venv), seed=0, **AGENTS[name])
+    rollout = agent.collect(agent.env)
+    assert rollout.executed.shape[2:] == (2,) and (rollout.executed[..., 0] == 0.5).all()
+    assert rollout.executed[..., 1].unique().numel() > 4
+    agent.learn(64)
+    model = SAC(
+        "MlpPolicy", cast(Any, VecEnv(telling())), learning_starts=8, batch_size=8, replay_buffer_class=ReplayBuffer
+    )
+    model.learn(24)
+    buffer = cast(ReplayBuffer, model.replay_buffer)
+    assert torch.allclose(buffer.steps(slice(0, 8)).action[..., 0], torch.tensor(0.5), atol=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("env_id", "call"),
+    [
+        ("prefgym/Hopper-v0", """make_vec('prefgym/Hopper-v0', num_envs=2, autoreset_mode="SameStep")"""),
+        ("Hopper-v5", """make_vec('Hopper-v5', num_envs=2, vector_kwargs={"autoreset_mode": "SameStep"})"""),
+    ],
+)
+def test_environments_of_another_mode_are_refused_with_the_call_that_does_it(env_id: str, call: str) -> None:
+    made = gym.make_vec(env_id, 2)
+    with pytest.raises(ValueError, match=rf"^Stable-Baselines3 needs environments of gymnasium\.{re.escape(call)}$"):
+        VecEnv(cast(Any, made))
+    with pytest.raises(ValueError, match=rf"^ppo acts in environments of gymnasium\.{re.escape(call)}$"):
+        prefgym.agents.make("ppo", env=cast(Any, make_env())).collect(cast(Any, made))
+    VecEnv(eval(f"gym.{call}"))
