@@ -100,7 +100,7 @@ class Recorder(BaseRecorder):
         length: IntArray = np.array([len(one) for one in reward], np.int64)
         ends = np.cumsum(length + 1) - 1  # rows of the last observations
         total = int(ends[-1]) + 1
-        room = RecorderCfg(capacity_steps=total, capacity_bytes=2**62)
+        room = RecorderCfg(capacity_steps=total, capacity_bytes=10**15)
         sizes = obs[0].shape[1], action[0].shape[1]
         recorder = cls(1, *sizes, factor_names=tuple(factors), num_averaged=len(length), cfg=room)
         taken = np.ones(total, np.bool_)
