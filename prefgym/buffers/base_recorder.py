@@ -133,6 +133,11 @@ class BaseRecorder:
         return self._ring.num_rows
 
     @property
+    def row_bytes(self) -> int:
+        """Return the bytes of a row."""
+        return sum(column[:1].numel() * column.element_size() for column in self._ring.columns.values())
+
+    @property
     def sizes(self) -> tuple[int, int]:
         """Return the dimensions of observations and actions."""
         return self._ring.columns["obs"].shape[1], self._ring.columns["action"].shape[1]

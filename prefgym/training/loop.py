@@ -22,6 +22,7 @@ from prefgym.runs.folder import RunFolder
 from prefgym.sim.source import EnvSource
 from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.config import OfflineCfg, TrainCfg
+from prefgym.training.estimate import Estimate, before_it_starts
 from prefgym.training.parts import Advance, Metrics, Parts
 from prefgym.training.progress import Progress
 from prefgym.training.sources import OnlineSource
@@ -362,5 +363,6 @@ def train(
     budget = None if cfg.rater == "none" else cfg.budget
     progress = Progress(cfg.env, cfg.steps, budget=budget, metric=metric_of(parts.env))
     standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
-    outcome = Loop(cfg, source, run, [*standard, *callbacks]).train(resume_from, lambda: keep(source))
+    estimate = Estimate(before_it_starts(cfg, parts))
+    outcome = Loop(cfg, source, run, [estimate, *standard, *callbacks]).train(resume_from, lambda: keep(source))
     return replace(outcome, preferences=source.history.preferences, fit=source.history.fit)

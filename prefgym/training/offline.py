@@ -31,6 +31,7 @@ from prefgym.training.config import OfflineCfg
 from prefgym.training.ended import Ended
 from prefgym.training.ending import say_stopped, seal
 from prefgym.training.envs import source_of
+from prefgym.training.estimate import Estimate
 from prefgym.training.history import initial_folder
 from prefgym.training.loop import Loop, Outcome
 from prefgym.training.online import copy_initial_preferences, threads
@@ -71,7 +72,7 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
             metric = TRUE_RETURN if isinstance(env, Spaces) else metric_of(env)
             progress = Progress(cfg.env, cfg.updates, metric=metric, unit="updates")
             standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
-            loop = Loop(cfg, OfflineSource(cfg, agent, seals), folder, [*standard, *callbacks])
+            loop = Loop(cfg, OfflineSource(cfg, agent, seals), folder, [Estimate(), *standard, *callbacks])
             outcome = loop.train(resume_from, lambda: keep_policy(agent, folder))
             counts, names = {"updates": outcome.steps}, {"env": cfg.env, "agent": cfg.agent}
             outcome = seal(
