@@ -264,7 +264,7 @@ def test_a_full_disk_is_told_and_costs_nothing(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert code == 2
-    assert f"{tmp_path / 'run' / 'metrics.jsonl'} cannot be written: [Errno 27] File too large." in error
+    assert f"{tmp_path / 'run' / 'metrics.jsonl'} cannot be written: [Errno 27] File too large" in error
     monkeypatch.setattr(Checkpoints, "save", save)
     assert run(capsys, "train", "--resume", str(tmp_path / "run"))[0] == 0
     resumed, whole = (x / "checkpoints" / "final" / "policy.safetensors" for x in (tmp_path / "run", finished_run))
