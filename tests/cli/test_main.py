@@ -264,7 +264,8 @@ def test_a_full_disk_is_told_and_costs_nothing(
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
     assert code == 2
-    assert f"{tmp_path / 'run' / 'metrics.jsonl'} cannot be written: [Errno 27] File too large" in error
+    assert f"{tmp_path / 'run' / 'metrics.jsonl'} cannot be written: [Errno 27] File too large: what was" in error
+    assert error.endswith(f"could not be kept; go on with: prefgym train --resume {tmp_path}/run.\n")
     monkeypatch.setattr(Checkpoints, "save", save)
     assert run(capsys, "train", "--resume", str(tmp_path / "run"))[0] == 0
     resumed, whole = (x / "checkpoints" / "final" / "policy.safetensors" for x in (tmp_path / "run", finished_run))
@@ -364,7 +365,7 @@ def test_ctrl_c_saves_what_was_learned(tmp_path: Path) -> None:
         _, error = run.communicate()
     assert run.returncode == 130
     assert "Traceback" not in error
-    assert "saved" in error
+    assert f"stopped by Ctrl-C: what was learned is kept in {out}; go on with: prefgym train --resume {out}\n" in error
     assert (out / "checkpoints" / "final" / "policy.safetensors").is_file()
     assert json.loads((out / "result.json").read_text())["steps"] >= 300
 
