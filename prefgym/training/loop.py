@@ -9,6 +9,7 @@ from typing import Any, Protocol
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError, read_as
+from prefgym.common.finite import NotFiniteError
 from prefgym.common.signals import Terminated, held_back
 from prefgym.common.states import State
 from prefgym.core.fit_report import FitReport
@@ -212,6 +213,9 @@ class Loop:
             stop = Stop.by_signal(error)
         except (Exception, SystemExit) as error:  # whatever others raise: what was learned is kept
             cfg, place = self.cfg, self.source.place
+            if before is not None and isinstance(error, NotFiniteError):  # the arrays of the first stay where they are
+                print(f"then {error}", file=sys.stderr)
+                return before
             stop = Stop.by_error(error, self.run, env=cfg.env, steps=self.steps, place=place, device=cfg.device)
         else:
             return before

@@ -44,7 +44,7 @@ def test_shares_of_a_real_run(capsys: pytest.CaptureFixture[str]) -> None:
     )
     measure(config)
     *_, saving, log, guards = capsys.readouterr().out.splitlines()
-    assert saving.startswith("checkpoints: 2 calls")
+    assert saving.startswith("checkpoints: 3 calls")
     assert log.startswith("log of answers: 2 calls")
     assert guards.startswith("guards: ") and int(guards.split()[1].replace(",", "")) > 100
     assert all(0 < float(line.split("s, ")[-1].partition("%")[0]) < 100 for line in (saving, log, guards))

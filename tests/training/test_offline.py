@@ -184,7 +184,7 @@ OFFLINE: dict[str, tuple[dict[str, Any], str]] = {
     "a folder that exists": ({"preferences": "prefs", "out": "prefs"}, "The run folder prefs exists"),
     "a device that is not there": (
         {"preferences": "prefs", "device": "nowhere"},
-        "--device nowhere cannot be used here.",
+        "--device nowhere cannot be used here",
     ),
 }
 ASKED: dict[str, tuple[Callable[[], object], str]] = {

@@ -192,7 +192,7 @@ def test_room_lies_within_limits() -> None:
 def test_a_backend_that_is_none_ends_a_command(capsys: pytest.CaptureFixture[str]) -> None:
     """On the command line, which alone knows the choices."""
     assert command("train", "--backend", "gpu", "--out", "run") == 2
-    assert "Invalid choice" in capsys.readouterr().err
+    assert "pass --backend cpu or --backend warp" in capsys.readouterr().err
 
 
 def test_too_little_room_ends_a_run_in_one_sentence() -> None:
