@@ -46,6 +46,14 @@ def learns_from(agent: object) -> tuple[DataSource, ...]:
     return getattr(agent, "learns_from", ("reward",))
 
 
+def needs_truth(rater: object) -> bool:
+    """Return whether a rater, or the callable that it wraps, judges by the task reward or its factors.
+
+    One that does not, such as one of people, declares `needs_truth = False`.
+    """
+    return getattr(getattr(rater, "answer", rater), "needs_truth", True)
+
+
 def needs_bounds(agent: object) -> bool | None:
     """Return whether an agent, or a class of agents, declares that actions must be bounded; None if it does not."""
     return getattr(agent, "needs_bounds", None)

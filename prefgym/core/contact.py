@@ -5,6 +5,7 @@ The training loop and the wrappers call parts through these functions, and nowhe
 
 from collections.abc import Callable, Generator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any, TypeVar, cast
 
 import numpy as np
@@ -16,6 +17,7 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.common.parts import RAISED as RAISED
 from prefgym.common.parts import name_of
 from prefgym.core.arrays import Array, Env, PolicyState
+from prefgym.core.capabilities import needs_truth
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import (
@@ -205,7 +207,9 @@ def propose(rater: ProposingRater, num_queries: int) -> Segments:
 
 
 def submit(rater: Rater, queries: Queries) -> None:
-    """Submit queries."""
+    """Submit queries; a rater that declares `needs_truth = False`, as one of people does, sees no task reward."""
+    if not needs_truth(rater):
+        queries = replace(queries, options=queries.options.without_reward())
     with raised_by(RATER, rater):
         rater.submit(queries)
 

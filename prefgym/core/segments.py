@@ -129,6 +129,10 @@ class Segments:
         shapes = (f"{f.name}={_shape(getattr(self, f.name))}" for f in fields(self))
         return f"Segments({', '.join(shape for shape in shapes if not shape.endswith('=None'))})"
 
+    def without_reward(self) -> Self:
+        """Drop task reward and factors; physics states and images stay, so that people can see the segments."""
+        return replace(self, reward=None, factors={})
+
     def without_truth(self) -> Self:
         """Drop everything a learner must not see: task reward, factors, physics state and images."""
         if self.reward is None and not self.factors and self.state is None and self.frames is None:

@@ -196,6 +196,24 @@ def test_a_rater_that_returns_something_else_is_named(rater: object, error: type
         tiny_run(rater=rater, **BAD)
 
 
+@pytest.mark.parametrize("declared", [False, None])
+def test_a_rater_that_needs_no_truth_gets_none(declared: bool | None) -> None:
+    """As one of people: physics states, from which clips are drawn, stay."""
+    asked: list[Queries] = []
+
+    def looking(queries: Queries) -> Preferences:
+        asked.append(queries)
+        return answered(queries)
+
+    if declared is not None:
+        looking.needs_truth = declared  # pyright: ignore[reportFunctionMemberAccess]
+    run = tiny_run(rater=looking, **BAD)
+    assert run.result.num_answered == 10
+    for options in (queries.options for queries in asked):
+        assert options.state is not None
+        assert (options.reward is None and not options.factors) == (declared is False)
+
+
 class Later:
     """A rater that answers another query than it was asked."""
 
