@@ -59,4 +59,5 @@ def read_as(subject: str) -> Generator[None]:
     except (UserError, UnknownNameError, FileNotFoundError):
         raise
     except Exception as error:
-        raise DamageError(f"{subject}: {type(error).__name__}: {in_one_line(error)}.") from error
+        kind = "" if isinstance(error, ValueError) else f"{type(error).__name__}: "
+        raise DamageError(f"{subject}: {kind}{in_one_line(error)}.") from error

@@ -10,7 +10,7 @@ from prefgym.common.errors import DamageError
 LARGEST = 1e100
 """Largest number that is shown or summed up: squares and sums of these are finite."""
 
-Whole = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+Whole = Annotated[int, Field(strict=True, ge=-(2**63), lt=2**63)]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 FileName = Annotated[str, AfterValidator(lambda name: _inside(name))]
 """Path of a file in a folder, relative to it."""
@@ -46,7 +46,9 @@ def in_words(error: ValidationError) -> str:
     first = error.errors(include_url=False, include_input=False, include_context=False)[0]
     where = ".".join(str(step) for step in first["loc"] if not str(step).startswith(("function-", "lax-", "list[")))
     what = first["msg"].removeprefix("Value error, ")
-    return f"{where[:80]}: {what[:1].lower()}{what[1:]}" if where else f"{what[:1].lower()}{what[1:]}"
+    if first["msg"] == what:  # a sentence of pydantic's
+        what = f"{what[:1].lower()}{what[1:]}"
+    return f"{where[:80]}: {what}" if where else what
 
 
 def _inside(name: str) -> str:

@@ -13,11 +13,12 @@ import torch
 from torch import Tensor
 
 from prefgym.common.array_files import packed, read_arrays
-from prefgym.common.errors import DamageError, UserError
+from prefgym.common.errors import DamageError, UserError, read_as
 from prefgym.common.files import digest, named, sync, write_bytes, writing
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
+from prefgym.data.schema import RaterCard
 from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
 from prefgym.runs.answer_log import Answer, AnswerLog, shown_sum
 
@@ -74,10 +75,8 @@ def recover(run: Path) -> Preferences:
     if num_lost:
         print(f"{run}: {num_lost} answers are left out, since their segments are missing", file=sys.stderr)
     rows = [found[number] for number in sorted(found)]
-    try:
+    with read_as(f"{run / ASKED} is damaged"):
         return _joined(rows, Segments.stack([options[row.shown_sha256] for row in rows]))
-    except (ValueError, TypeError, KeyError, RuntimeError) as error:
-        raise DamageError(f"{run / ASKED} is damaged: {' '.join(str(error).split())}.") from error
 
 
 def _options(run: Path) -> Mapping[str, Segments]:
@@ -89,7 +88,8 @@ def _options(run: Path) -> Mapping[str, Segments]:
         arrays = read_arrays(file)
         if digest(file)[:_DIGITS] != file.stem.partition("-")[2]:
             raise DamageError(f"{file} is damaged: its SHA-256 is not the one in its name.")
-        parts.append(unpack_segments(arrays))
+        with read_as(f"{file} is damaged"):
+            parts.append(unpack_segments(arrays))
     return {shown_sum(options[row]): options[row] for options in parts for row in range(len(options))}
 
 
@@ -108,7 +108,7 @@ def _joined(rows: list[Answer], options: Segments) -> Preferences:
             tie=column("tie").bool(),
         ),
         rater=torch.tensor([raters.index(info) for info in infos]),
-        raters=tuple(RaterInfo(**info) for info in raters),
+        raters=tuple(RaterInfo(**RaterCard.model_validate(info).model_dump()) for info in raters),
         shown_order=torch.tensor([json.loads(row.shown_order) for row in rows]),
         seconds=column("seconds").float(),
     )

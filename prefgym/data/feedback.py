@@ -19,22 +19,27 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file  # pyright: ignore[reportUnknownVariableType]
+from pydantic import TypeAdapter, ValidationError
 from torch import Tensor
 
-from prefgym.common.array_files import packed
-from prefgym.common.errors import UserError, in_one_line
-from prefgym.common.files import digest, read_sealed_json, sync, verify, write_sealed_json, writing
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.common.array_files import packed, read_arrays
+from prefgym.common.errors import UserError, read_as
+from prefgym.common.files import digest, open_to_read, read_sealed_json, sync, verify, write_sealed_json, writing
+from prefgym.common.folders import check_folder
+from prefgym.common.schema import checked, in_words
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.data.asked import recover
+from prefgym.data.schema import ANSWERS, SEGMENTS, AnswerRow, FeedbackManifest, RaterCard
 from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
 from prefgym.runs.answer_log import Answer, AnswerLog, answers_of
 from prefgym.runs.manifest import read_sums, verify_in
 
 _FORMAT, _VERSION = "prefgym-feedback", 1
-_ANSWERS, _SEGMENTS, _MANIFEST = "answers.parquet", "segments.safetensors", "manifest.json"
+_ANSWERS, _SEGMENTS, _MANIFEST = ANSWERS, SEGMENTS, "manifest.json"
+_ROWS = TypeAdapter(list[AnswerRow])
+_ROW_BYTES, _SHOWN_BYTES = 2**14, 2**33
+"""Most bytes of a row, on average, and of all segments as they are shown."""
 _PACKAGES = ("prefgym", "gymnasium", "mujoco")
 
 
@@ -112,7 +117,8 @@ def copy_feedback(folder: Path, into: Path) -> None:
     """
     with writing(into), new_folder(into) as part:
         for name in (_ANSWERS, _SEGMENTS, _MANIFEST):
-            shutil.copyfile(folder / name, part / name)
+            with open_to_read(folder / name) as source, (part / name).open("xb") as copy:
+                shutil.copyfileobj(source, copy)
             sync(part / name)
 
 
@@ -157,21 +163,27 @@ def read_feedback(folder: Path | str) -> Preferences:
     """
     pa, parquet = _pyarrow()
     folder = Path(folder)
-    manifest = read_manifest(folder)
-    for name in (_ANSWERS, _SEGMENTS):
-        verify(folder / name, manifest["files"][name]["sha256"])
+    manifest = checked(FeedbackManifest, read_manifest(folder), folder / _MANIFEST)
+    verify(folder / _ANSWERS, manifest.files.answers.sha256)
+    verify(folder / _SEGMENTS, manifest.files.segments.sha256)
     schema = _schema(pa)
-    try:
-        table = parquet.ParquetFile(folder / _ANSWERS).read()
-        if missing := [field.name for field in schema if field.name not in table.schema.names]:
+    with read_as(f"{folder} is not valid"):  # torch and Arrow raise their own errors
+        file = parquet.ParquetFile(folder / _ANSWERS)
+        if (found := file.metadata.num_rows) != manifest.num_answers:
+            raise ValueError(f"it has {found} answers, and says that it has {manifest.num_answers}")
+        sizes = (file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups))
+        if sum(sizes) > (most := _ROW_BYTES * (found + 64)):
+            raise ValueError(f"{_ANSWERS} is too large: {found} answers have {most} bytes at most")
+        if missing := [field.name for field in schema if field.name not in file.schema_arrow.names]:
             raise ValueError(f"{_ANSWERS} has no column {missing[0]}")
-        rows: list[dict[str, Any]] = table.select(schema.names).cast(schema).to_pylist()
-        if len(rows) != manifest["num_answers"]:
-            raise ValueError(f"it has {len(rows)} answers, and says that it has {manifest['num_answers']}")
-        return _preferences(rows, load_file(folder / _SEGMENTS), manifest["files"][_SEGMENTS]["sha256"])
-    except (ValueError, TypeError, KeyError, IndexError, AttributeError, RuntimeError, SafetensorError) as error:
-        # files of others can be invalid in any way, and torch and Arrow raise their own errors
-        raise UserError(f"{folder} is not valid: {in_one_line(error)}.") from error
+        table = file.read().select(schema.names).cast(schema)
+        if table.nbytes > most:
+            raise ValueError(f"{_ANSWERS} is too large: {found} answers have {most} bytes at most")
+        try:
+            rows = _ROWS.validate_python(table.to_pylist())
+        except ValidationError as error:
+            raise ValueError(in_words(error)) from None
+        return _preferences(rows, read_arrays(folder / _SEGMENTS), manifest.files.segments.sha256)
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -182,19 +194,14 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     """
     if not (folder / _MANIFEST).is_file():
         raise UserError(f"{folder} is not a {_FORMAT} folder: it has no {_MANIFEST}.")
+    check_folder(folder)
     manifest = read_sealed_json(folder / _MANIFEST)
     name, _, number = str(manifest.get("format")).partition("/")
     if name != _FORMAT or not number.isdecimal() or len(number) > 9 or int(number) < 1:
         raise UserError(f"{folder} is not a {_FORMAT} folder.")
     if int(number) > _VERSION:
         raise UserError(f"{folder} is of version {number}; this prefgym reads {_FORMAT}/{_VERSION}.")
-    try:
-        sums = [str(manifest["files"][name]["sha256"]) for name in (_ANSWERS, _SEGMENTS)]
-        is_whole = all(sums) and isinstance(manifest["env"], str) and isinstance(manifest["num_answers"], int)
-    except (KeyError, TypeError):
-        is_whole = False
-    if not is_whole:
-        raise UserError(f"{folder / _MANIFEST} is not valid: it lacks env, num_answers, or files with their sha256.")
+    checked(FeedbackManifest, manifest, folder / _MANIFEST)
     return manifest
 
 
@@ -285,68 +292,62 @@ def _choice(status: str, tie: bool, share: list[float]) -> str:
     return str(share.index(1.0)) if 1.0 in share else "shared"
 
 
-def _preferences(rows: list[dict[str, Any]], arrays: Mapping[str, Tensor], sha256: str) -> Preferences:
-    """Build preferences from rows, and check their hashes."""
+def _preferences(rows: list[AnswerRow], arrays: Mapping[str, Tensor], sha256: str) -> Preferences:
+    """Build preferences from rows, and check their hashes.
+
+    Raises:
+        ValueError: If rows and segments do not fit each other.
+    """
     if not rows:
         raise ValueError("there are no answers")
-    if len({row["query_id"] for row in rows}) < len(rows):
+    if len({row.query_id for row in rows}) < len(rows):
         raise ValueError("a query has two answers")
-    shown = [segment for row in rows for segment in row["segments"]]
-    if others := [
-        segment["dataset"] for segment in shown if (segment["dataset"], segment["sha256"]) != (_SEGMENTS, sha256)
-    ]:
-        raise ValueError(f"it shows segments of {others[0]}, which is not in the folder")
-    if others := {row["feedback_type"] for row in rows} - {"comparison"}:
-        raise ValueError(f"it has feedback of the type {others.pop()}, and not only comparisons")
+    if any(segment.sha256 != sha256 for row in rows for segment in row.segments):
+        raise ValueError(f"it shows segments of another {_SEGMENTS}")
     segments = unpack_segments(arrays)
     for name, array in (("obs", segments.obs), ("action", segments.action)):
         if array.dtype != torch.float32 or not bool(array.isfinite().all()):
             raise ValueError(f"{name} must be finite numbers of 32 bits")
-    index = torch.tensor([[segment["episode"] for segment in row["segments"]] for row in rows])
-    if int(index.min()) < 0:
-        raise ValueError(f"there is no segment {int(index.min())}")
+    index = torch.tensor([[segment.episode for segment in row.segments] for row in rows])
+    num_bytes = sum(array.nbytes for array in arrays.values()) // max(len(segments), 1) * index.numel()
+    if num_bytes > _SHOWN_BYTES:
+        raise ValueError(f"it shows segments of {num_bytes:,} bytes, of {_SHOWN_BYTES:,} at most")
     options = segments[index]
-    lengths = torch.tensor([[segment["end"] for segment in row["segments"]] for row in rows])
-    if any(segment["start"] for segment in shown) or not torch.equal(options.length, lengths):
+    lengths = torch.tensor([[segment.end for segment in row.segments] for row in rows])
+    if not torch.equal(options.length, lengths):
         raise ValueError("a segment is not as long as its row says")
-    infos = [_rater(row) for row in rows]
-    raters = list({json.dumps(asdict(info), sort_keys=True): info for info in infos}.values())
+    raters: dict[tuple[str, str, str], RaterInfo] = {}
+    for row in rows:
+        key = (row.rater_id, row.rater_settings, row.rater_kind)
+        if key not in raters:
+            settings = RaterCard(name=row.rater_id, settings=json.loads(row.rater_settings), kind=row.rater_kind)
+            raters[key] = RaterInfo(**settings.model_dump())
+    order = {key: number for number, key in enumerate(raters)}
     preferences = Preferences(
         queries=Queries(options=options, query_id=_column(rows, "query_id"), asked_at=_column(rows, "asked_at")),
         answers=Answers(
-            status=torch.tensor([_status(row["status"]) for row in rows]),
-            choice=torch.tensor([row["share"] for row in rows]),
-            tie=torch.tensor([row["choice"] == "tie" for row in rows]),
+            status=torch.tensor([int(row.status) for row in rows]),
+            choice=torch.tensor([row.share for row in rows]),
+            tie=torch.tensor([row.choice == "tie" for row in rows]),
         ),
-        rater=torch.tensor([raters.index(info) for info in infos]),
-        raters=tuple(raters),
+        rater=torch.tensor([order[row.rater_id, row.rater_settings, row.rater_kind] for row in rows]),
+        raters=tuple(raters.values()),
         shown_order=_column(rows, "shown_order"),
         seconds=_column(rows, "seconds").float(),
     )
     for row, answer in zip(rows, answers_of(preferences)):
-        if row["rater_config_hash"] != hashlib.sha256(row["rater_settings"].encode()).hexdigest():
-            raise ValueError(f"rater_config_hash of query {row['query_id']} is not that of rater_settings")
-        if row["event_id"] != answer.event_id or row["choice"] != _choice(
-            answer.status, bool(answer.tie), row["share"]
-        ):
-            raise ValueError(f"the answer to query {row['query_id']} is not the one its event_id stands for")
-        if row["shown_sha256"] != answer.shown_sha256:
-            raise ValueError(f"shown_sha256 of query {row['query_id']} is not that of the shown segments")
+        if row.rater_config_hash != hashlib.sha256(row.rater_settings.encode()).hexdigest():
+            raise ValueError(f"rater_config_hash of query {row.query_id} is not that of rater_settings")
+        choice = _choice(answer.status, bool(answer.tie), row.share)
+        if (row.event_id, row.choice) != (answer.event_id, choice):
+            raise ValueError(f"the answer to query {row.query_id} is not the one its event_id stands for")
+        if row.shown_sha256 != answer.shown_sha256:
+            raise ValueError(f"shown_sha256 of query {row.query_id} is not that of the shown segments")
     return preferences
 
 
-def _status(word: str) -> int:
-    if word not in (known := {status.name.lower(): int(status) for status in Status}):
-        raise ValueError(f"{word!r} is none of {', '.join(known)}")
-    return known[word]
-
-
-def _rater(row: Mapping[str, Any]) -> RaterInfo:
-    return RaterInfo(name=row["rater_id"], settings=json.loads(row["rater_settings"]), kind=row["rater_kind"])
-
-
-def _column(rows: list[dict[str, Any]], name: str) -> Tensor:
-    return torch.tensor([row[name] for row in rows])
+def _column(rows: list[AnswerRow], name: str) -> Tensor:
+    return torch.tensor([getattr(row, name) for row in rows])
 
 
 def _pyarrow() -> tuple[Any, Any]:

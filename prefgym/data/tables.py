@@ -8,17 +8,21 @@ from pathlib import Path
 from torch import Tensor
 
 from prefgym.common.array_files import read_arrays, write_arrays
-from prefgym.common.errors import DamageError, in_one_line
+from prefgym.common.errors import read_as
 from prefgym.common.files import named, read_json, write_text, writing
+from prefgym.common.schema import checked
 from prefgym.common.states import State
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
+from prefgym.data.schema import PreferencesCard
 
 _SEGMENT_ARRAYS = ("obs", "action", "length", "terminated", "truncated", "reward", "state", "frames", "origin")
 
 
 _ANSWER_ARRAYS = ("status", "choice", "tie")
+_FLAGS = ("terminated", "truncated", "tie")
+_WHOLE = ("length", "origin", "status", "query_id", "asked_at", "rater", "shown_order")
 
 
 _FACTOR = "factor/"
@@ -43,11 +47,15 @@ def load_preferences(path: Path) -> Preferences:
     Raises:
         DamageError: If one of the two files is missing or damaged.
     """
-    content, arrays = read_json(named(path, ".json")), read_arrays(named(path, ".safetensors"))
-    try:
-        return unpack_preferences({"arrays": arrays, "raters": content["raters"]})
-    except (ValueError, KeyError, TypeError, IndexError, RuntimeError) as error:
-        raise DamageError(f"{path}.* cannot be read: {in_one_line(error)}.") from error
+    file = named(path, ".json")
+    card, arrays = checked(PreferencesCard, read_json(file), file), read_arrays(named(path, ".safetensors"))
+    with read_as(f"{path}.* cannot be read"):
+        preferences = unpack_preferences({"arrays": arrays, **card.model_dump()})
+        options = preferences.queries.options
+        for name, array in (("obs", options.obs), ("action", options.action), ("state", options.state)):
+            if array is not None and not bool(array.isfinite().all()):
+                raise ValueError(f"{name} must be finite numbers")
+    return preferences
 
 
 def pack_preferences(preferences: Preferences) -> State:
@@ -85,5 +93,9 @@ def pack_segments(segments: Segments) -> dict[str, Tensor]:
 
 def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
     """Build segments from the output of `pack_segments`."""
+    for name, array in arrays.items():
+        kind = "bool" if name in _FLAGS else "int64" if name in _WHOLE else "uint8" if name == "frames" else "float"
+        if not str(array.dtype).removeprefix("torch.").startswith(kind):
+            raise ValueError(f"{name} has the type {str(array.dtype).removeprefix('torch.')}, and not {kind}")
     factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}
     return Segments(**{name: arrays[name] for name in _SEGMENT_ARRAYS if name in arrays}, factors=factors)

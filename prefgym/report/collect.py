@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from prefgym.common.errors import read_as
 from prefgym.common.files import named
 from prefgym.core.preferences import Preferences
 from prefgym.data.asked import ASKED, recover
@@ -30,13 +31,14 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
     state = activity_of(run).state if state is None else state
     preferences = _preferences(run, state)
     physics, fps = None, FPS
+    model, camera = None, dict[str, object]()
     if is_evaluated(read_config(run)):
         env = make_evaluation_env(source or source_of_run(run), 1, 1)
         physics, fps = physics_of(env), fps_of(env)
-    if physics is None:
-        return write_report(run, model=None, camera={}, fps=fps, preferences=preferences, state=state)
-    model, camera = physics.model, physics.camera
-    return write_report(run, model=model, camera=camera, fps=fps, preferences=preferences, state=state)
+    if physics is not None:
+        model, camera = physics.model, dict(physics.camera)
+    with read_as(f"what {run} holds cannot be shown"):  # of states of another model, say
+        return write_report(run, model=model, camera=camera, fps=fps, preferences=preferences, state=state)
 
 
 def _preferences(run: Path, state: State) -> Preferences | None:
