@@ -1,4 +1,4 @@
-"""What `hostile_folders.py` does to a good folder, each a function that names what it did."""
+"""What `fuzz_folders.py` does to a good folder, each a function that names what it did."""
 
 import json
 import os

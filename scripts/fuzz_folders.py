@@ -1,6 +1,6 @@
 """Write hostile run folders and feedback folders, and run every command that reads them.
 
-    python scripts/hostile_folders.py --num 500
+    python scripts/fuzz_folders.py --num 500
 
 A folder is a copy of a good one in which one thing is wrong: links, hard links, pipes, wrong types and shapes, numbers
 beyond reason, markup, names that are paths, nesting, aliases; most have right checksums. No file outside may change,
@@ -14,13 +14,13 @@ import signal
 import sys
 import time
 import traceback
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import dataclass, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from types import FrameType
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import tyro
@@ -37,6 +37,7 @@ from prefgym.training.config import CheckpointCfg, EvalCfg
 from prefgym.training.loop import Loop
 from prefgym.training.run import Run, run_training
 
+Kind = Literal["feedback", "offline", "offline-stopped", "run", "stopped"]
 MOST_SECONDS = 20.0
 """Longest that a command may take."""
 MOST_TRAINING_S = 2.0
@@ -50,7 +51,7 @@ TRAIN = (
 
 
 @dataclass(frozen=True, kw_only=True)
-class HostileCfg:
+class FuzzFoldersCfg:
     """Number and seed of the folders."""
 
     num: Count = 500
@@ -59,6 +60,8 @@ class HostileCfg:
     """Seed of what is wrong with them."""
     first: Natural = 0
     """Number of the first folder, to repeat it."""
+    kinds: tuple[Kind, ...] = ("feedback", "offline", "offline-stopped", "run", "stopped")
+    """Kinds of folders."""
 
     __post_init__ = check
 
@@ -79,13 +82,13 @@ class InterruptAt(Callback):
             raise KeyboardInterrupt
 
 
-def main(cfg: HostileCfg) -> int:
+def main(cfg: FuzzFoldersCfg) -> int:
     """Print a line for each folder with a problem, and a summary; return the number of problems."""
     counts: dict[str, int] = {}
     problems = 0
     with TemporaryDirectory() as folder, patient():
         whole = Path(folder) / "whole"
-        make_whole(whole)
+        make_whole(whole, cfg.kinds)
         for number in range(cfg.first, cfg.first + cfg.num):
             work = Path(folder) / str(number)
             for name, told in try_folder(whole, work, np.random.default_rng([cfg.seed, number])):
@@ -98,8 +101,8 @@ def main(cfg: HostileCfg) -> int:
     return problems
 
 
-def make_whole(whole: Path) -> None:
-    """Write good folders: a run, a stopped run, an offline run, a stopped one, and feedback."""
+def make_whole(whole: Path, kinds: Sequence[Kind]) -> None:
+    """Write good folders of some kinds; the offline runs learn from the feedback, which is exported from the run."""
     with quiet():
         cfg = train_cfg(
             ENV,
@@ -114,16 +117,24 @@ def make_whole(whole: Path) -> None:
             checkpoint=CheckpointCfg(every=200),
             eval=EvalCfg(every=300, episodes=1, final_episodes=2, keep=True),
         )
-        run_training(replace(cfg, out=whole / "run"))
-        run_training(replace(cfg, out=whole / "stopped"), callbacks=[InterruptAt(400)])
-        assert _call(["feedback", "export", str(whole / "run"), str(whole / "feedback")]) == 0
+        if {*kinds} - {"stopped"}:
+            run_training(replace(cfg, out=whole / "run"))
+        if "stopped" in kinds:
+            run_training(replace(cfg, out=whole / "stopped"), callbacks=[InterruptAt(400)])
+        if {*kinds} - {"run", "stopped"}:
+            assert _call(["feedback", "export", str(whole / "run"), str(whole / "feedback")]) == 0
         offline: dict[str, Any] = {
             "env": ENV, "preferences": whole / "feedback", "updates": 20, "threads": 1,
             "agent": prefgym.agents.cfg("bc"), "eval": EvalCfg(every=10, episodes=1, final_episodes=1),
             "checkpoint": CheckpointCfg(every=10),
         }  # fmt: skip
-        prefgym.train_offline(**offline, out=whole / "offline")
-        prefgym.train_offline(**offline, out=whole / "offline-stopped", callbacks=[InterruptAt(10)])
+        if "offline" in kinds:
+            prefgym.train_offline(**offline, out=whole / "offline")
+        if "offline-stopped" in kinds:
+            prefgym.train_offline(**offline, out=whole / "offline-stopped", callbacks=[InterruptAt(10)])
+    for made in [*whole.iterdir()]:
+        if made.name not in kinds:
+            shutil.rmtree(made)
 
 
 def commands(kind: str, folder: Path, out: Path) -> Mapping[str, Callable[[], object]]:
@@ -286,4 +297,4 @@ def _call(argv: list[str]) -> int:
 
 if __name__ == "__main__":
     os.environ.setdefault("OMP_NUM_THREADS", "1")
-    sys.exit(main(tyro.cli(HostileCfg, description=__doc__)) > 0)
+    sys.exit(main(tyro.cli(FuzzFoldersCfg, description=__doc__)) > 0)
