@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -187,6 +188,30 @@ def test_a_film_that_fails_costs_no_run(capsys: pytest.CaptureFixture[str]) -> N
     assert activity_of(Path("run")).state == "finished"
     assert Path("run/report.html").is_file()
     assert run(capsys, "report", "run")[0] == 0
+
+
+@pytest.mark.parametrize("command", ["evaluate", "demos"])
+def test_an_environment_that_raises_elsewhere_is_named(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """With the line in which it did, and no traceback."""
+    assert run(capsys, *ROBOT, "fails_at=2000", "--out", "run", "--no-report")[0] == 0
+    mishaps.steps_of_all = 1995
+    demos = (
+        "--env",
+        "mishaps:Robot",
+        "--env.kwargs",
+        "fails_at=2000",
+        "--policy",
+        "run",
+        "--episodes",
+        "2",
+        "--out",
+        ".",
+    )
+    argv = ("evaluate", "run") if command == "evaluate" else ("demos", *demos, "--dataset", "robot/lost-v0")
+    code, _, error = run(capsys, *argv)
+    assert code == 2
+    said = rf"prefgym: the environment Robot raised ConnectionError: the robot is gone \({mishaps.__file__}, line \d+\)"
+    assert re.fullmatch(said, error.splitlines()[-1])
 
 
 TRAIN = """

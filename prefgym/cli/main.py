@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Sequence
 from importlib import import_module
+from traceback import extract_tb
 from typing import NamedTuple, NoReturn
 
 import gymnasium as gym
@@ -14,6 +15,7 @@ from prefgym.common.limits import LimitError, shortened
 from prefgym.common.memory import is_out_of_memory
 from prefgym.common.modules import trust
 from prefgym.common.names import did_you_mean
+from prefgym.common.parts import part_that_raised
 from prefgym.common.signals import Terminated, terminable
 
 
@@ -67,26 +69,28 @@ def main(argv: Sequence[str] | None = None) -> None:
         _check_words(argv)
         with terminable():
             sys.exit(_dispatch(_import(argv)))
-    # OSError: a file that cannot be read, a name too long
-    except (
-        UserError,
-        UnknownNameError,
-        LimitError,
-        OSError,
-        NotFiniteError,
-        gym.error.DependencyNotInstalled,
-    ) as error:
-        _refuse(str(error))
-    except (MemoryError, RuntimeError) as error:
-        if not is_out_of_memory(error):
+    except Exception as error:
+        if (sentence := sentence_of(error)) is None:
             raise
-        _refuse("the memory of this machine does not suffice: lower the number of environments, steps or queries.")
+        _refuse(sentence)
     except Terminated as error:
         print(f"prefgym: stopped by {error}", file=sys.stderr)
         sys.exit(error.exit_code)
     except KeyboardInterrupt:
         print("prefgym: interrupted", file=sys.stderr)
         sys.exit(INTERRUPTED)
+
+
+def sentence_of(error: Exception) -> str | None:
+    """Return a sentence about bad input, a part that raised, or too little memory; None if prefgym is at fault."""
+    if isinstance(error, (UserError, UnknownNameError, LimitError, NotFiniteError, gym.error.DependencyNotInstalled)):
+        return str(error)
+    if is_out_of_memory(error):
+        return "the memory of this machine does not suffice: lower the number of environments, steps or queries."
+    if (part := part_that_raised(error)) is not None:
+        place = extract_tb(error.__traceback__)[-1]
+        return f"{part} raised {type(error).__name__}: {error} ({place.filename}, line {place.lineno})"
+    return str(error) if isinstance(error, OSError) else None  # a file that cannot be read, a name too long
 
 
 def _refuse(sentence: str) -> NoReturn:

@@ -46,3 +46,9 @@ def raised_by(kind: str, name: str, lawful: tuple[type[Exception], ...] = ()) ->
         if not any(note.startswith(RAISED) for note in getattr(error, "__notes__", ())):
             error.add_note(f"{RAISED} {kind} {name}")
         raise
+
+
+def part_that_raised(error: BaseException) -> str | None:
+    """Return the part that an error came from, such as `the rater Crouch`; None if no note names one."""
+    notes: list[str] = [*getattr(error, "__notes__", ())]
+    return next((note.removeprefix("raised by ") for note in notes if note.startswith(RAISED)), None)

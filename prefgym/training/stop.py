@@ -13,6 +13,7 @@ from gymnasium.vector import VectorEnv
 from prefgym.common.errors import UserError
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.memory import is_out_of_memory
+from prefgym.common.parts import part_that_raised
 from prefgym.common.signals import Terminated
 from prefgym.core import contact
 from prefgym.runs.answer_log import AnswerLog
@@ -86,15 +87,15 @@ def culprit(error: BaseException, env: str) -> str:
         error: The error.
         env: Name of the environment.
     """
-    notes: list[str] = [*getattr(error, "__notes__", ())]
-    parts = [note.removeprefix("raised by ") for note in notes if note.startswith(contact.RAISED)]
-    if parts and not parts[0].startswith((f"the {contact.AGENT}", f"the {contact.POLICY}")):
-        return parts[0]
+    part = part_that_raised(error)
+    if part is not None and not part.startswith((f"the {contact.AGENT}", f"the {contact.POLICY}")):
+        return part
     frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__)]
     if any(isinstance(frame.f_locals.get("self"), (gym.Env, VectorEnv)) for frame in frames):
         return f"the environment {env}"  # agents, evaluations and callbacks step it
-    callbacks = [name for note in notes if (name := note.partition("of the callback ")[2])]
-    return parts[0] if parts else f"the callback {callbacks[0]}" if callbacks else "prefgym"
+    notes: list[str] = [*getattr(error, "__notes__", ())]
+    callback = next((name for note in notes if (name := note.partition("of the callback ")[2])), None)
+    return part or (f"the callback {callback}" if callback else "prefgym")
 
 
 def memory_sentence(device: str) -> str:
