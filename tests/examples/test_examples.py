@@ -16,6 +16,7 @@ TINY: dict[str, dict[str, int]] = {
     "own_rater.py": {"steps": 5000, "budget": 10},
     "own_reward_learner.py": {"steps": 5000, "budget": 10},
     "with_sb3.py": {"steps": 800, "sessions": 2, "queries": 8},
+    "robot.py": {"queries": 20, "updates": 20},
     "sb3_script.py": {"steps": 300, "episodes": 1},
     "sb3_script_preferences.py": {"steps": 600, "episodes": 1},
     "train.py": {"steps": 5000, "budget": 20},
