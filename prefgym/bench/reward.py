@@ -15,7 +15,7 @@ from rich.table import Table
 from torch import Tensor
 
 from prefgym.common.errors import UserError
-from prefgym.common.limits import BatchSize, Count, Few, Threads, Width, Within, check
+from prefgym.common.limits import Few, Threads, Width, Within, check
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
@@ -32,15 +32,15 @@ class BenchRewardCfg:
 
     env: str = "prefgym/HalfCheetah-v0"
     """Environment whose sizes are used."""
-    num_pairs: BatchSize = 1000
+    num_pairs: Annotated[int, Within(1, 100_000)] = 1000
     """Preferences in one pass of the fit."""
-    segment_length: Annotated[int, Within(1, 10_000)] = 50
+    segment_length: Few = 50
     """Steps of each segment."""
     num_members: Few = 3
     """Networks of the ensemble."""
     hidden: tuple[Width, ...] = (256, 256, 256)
     """Their hidden layers."""
-    num_queries: BatchSize = 1000
+    num_queries: Annotated[int, Within(1, 100_000)] = 1000
     """Queries sampled by disagreement."""
     oversample: Few = 10
     """Candidates per query."""
