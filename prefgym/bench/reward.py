@@ -44,7 +44,7 @@ class BenchRewardCfg:
     """Queries sampled by disagreement."""
     oversample: Few = 10
     """Candidates per query."""
-    rounds: Count = 3
+    rounds: Few = 3
     """Times that everything is measured, in turn; medians are printed."""
     threads: Threads = 2
     """Threads of the networks."""

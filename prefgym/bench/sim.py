@@ -14,7 +14,7 @@ import numpy.typing as npt
 from rich.console import Console
 from rich.table import Table
 
-from prefgym.common.limits import Count, Envs, Seed, Threads, check
+from prefgym.common.limits import Envs, Few, Seed, Threads, check
 from prefgym.sim.cpu import batch, load_model
 from prefgym.sim.vector_env import PoolVectorEnv
 from prefgym.wrappers.preference import PreferenceVectorEnv
@@ -32,7 +32,7 @@ class BenchSimCfg:
     """Environments that step together."""
     threads: Threads = 2
     """Threads that step them."""
-    rounds: Count = 60
+    rounds: Few = 60
     """Times that every arm takes its 20 steps; medians over rounds are printed."""
     envpool: bool = True
     """Whether EnvPool is measured, if it is installed."""

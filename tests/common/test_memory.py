@@ -26,6 +26,6 @@ def test_errors_about_memory_are_recognised() -> None:
     with pytest.raises(RuntimeError) as overflow:
         torch.empty(2**62, 8)
     with pytest.raises(RuntimeError) as another:
-        torch.zeros(2) @ torch.zeros(3)
+        torch.dot(torch.zeros(2), torch.zeros(3))
     errors = (of_numpy, of_torch, overflow, another)
     assert [is_out_of_memory(told.value) for told in errors] == [True, True, True, False]
