@@ -3,7 +3,7 @@
 from prefgym.report.cautions import cautions
 from prefgym.report.facts import View
 from prefgym.report.markup import card, command_line, commands, escape, folded, note, settings, warnings
-from prefgym.report.settings import flat
+from prefgym.runs.settings import flat
 
 
 def waiting(view: View) -> str:
@@ -63,7 +63,8 @@ def command(view: View) -> str:
 
 def configuration(view: View) -> str:
     """Show the resolved configuration."""
-    told = flat(view.run.config)
+    named = flat(view.run.config).items()
+    told = {name.replace("_cfg.", ".").replace("_", "-"): value for name, value in named if name != "command"}
     shown = (
         folded(f"{len(told)} settings", settings(told)) if told else note("No configuration: config.yaml is missing.")
     )

@@ -40,7 +40,7 @@ def test_nothing_sticks_out(browser: Browser, page: Path, device: str, scheme: s
 
 def test_settings_unfold_and_a_click_selects_the_command(browser: Browser, page: Path) -> None:
     with opened(browser, page) as shown:
-        steps = shown.locator("#configuration").get_by_text("10,000", exact=True)
+        steps = shown.locator("#configuration").get_by_text("10000", exact=True)
         assert not steps.is_visible()
         shown.get_by_text("5 settings").click()
         assert steps.is_visible()
