@@ -171,9 +171,10 @@ class Accuracies:
     @property
     def interval(self) -> tuple[FloatArray, FloatArray]:
         """Return Wilson's 95 % interval of `held_out`; NaN without its number. Shape: (S,)."""
-        known = self.num > 0
+        num = np.clip(np.nan_to_num(self.num), 0, 1e9).astype(np.int64)
+        known = num > 0
         low, high = np.full_like(self.held_out, np.nan), np.full_like(self.held_out, np.nan)
-        low[known], high[known] = wilson(np.clip(self.held_out[known], 0, 1), self.num[known].astype(np.int64))
+        low[known], high[known] = wilson(np.clip(self.held_out[known], 0, 1), num[known])
         return low, high
 
 

@@ -64,7 +64,8 @@ class Plot:
     """
 
     def __init__(self, size: tuple[int, int], x: Span, y: Span, label: str, *, left: int = 52) -> None:
-        self.size, self.x, self.y, self.label = size, x, y, label
+        self.size, self.label = size, label
+        self.x, self.y = (span if span[1] > span[0] else span_of(span) for span in (x, y))
         self.box = (left, 26, size[0] - 14, size[1] - 38)
         self.parts: list[str] = []
 

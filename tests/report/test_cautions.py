@@ -7,10 +7,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from prefgym.common.schema import LARGEST
 from prefgym.report.cautions import cautions
 from prefgym.report.data import Metrics, RunData
 from prefgym.report.facts import View, accuracies, latest_return
 from prefgym.report.learning import learning
+from prefgym.report.page import render_page
 from prefgym.report.policy import final_policy
 from prefgym.report.reward import reward
 from prefgym.report.shipped import TABLE, expert_return, shipped_words
@@ -162,3 +164,18 @@ def test_the_shipped_table_is_quoted_for_its_tasks_alone() -> None:
     assert shipped_words(changed) == shipped_words({**CONFIG, "agent": "sac"}) == shipped_words({}) == ""
     assert expert_return(changed) is expert_return({"env": "mine:Env"}) is expert_return({}) is None
     assert expert_return(CONFIG) == pytest.approx(3496, abs=1)
+
+
+@pytest.mark.parametrize("size", [LARGEST, -LARGEST, 1e-300, 0.0])
+def test_a_page_of_absurd_numbers_is_a_page(size: float) -> None:
+    """Whatever finite numbers a file of somebody else holds."""
+    wild = {**session(size, size, size), **evaluated(size, -size), "feedback/num_pending": size}
+    wild |= {"eval/std_reward": -size, "eval/num_early": size, "eval/num_episodes": size, "health/true_fall": size}
+    result = {**RESULT, "final_return_mean": size, "returns": [size, -size], "episode_lengths": [size, 1.0]}
+    config = {**CONFIG, "steps": size, "budget": size, "env": "\ud800<script>"}
+    for given in (result, {}):
+        rows = (row(size, **wild), row(-size, **wild), row(1.0, **wild))
+        run = RunData(name="\ud800", config=config, metrics=Metrics(rows=rows), result=given)
+        for state in ("running", "stopped", "finished"):
+            page = render_page(View(run=run, state=state, fps=20.0))
+            assert "<h1>" in page and "<script>\\" not in page and "nan" not in page.split("<main>")[1].lower()
