@@ -113,8 +113,10 @@ class PreferenceCallback(BaseCallback):
 
     def _init_callback(self) -> None:
         env = recorded_env(self.model, self._recorder_cfg)
-        if env is not self._env:
+        if self._env is None:
             self._build(env)
+        elif env is not self._env:  # the model was given other environments
+            env.learner = self._env.learner
         self._env = env
 
     def _build(self, env: LearnedRewardVecEnv) -> None:

@@ -90,7 +90,8 @@ def recorded_env(model: Any, recorder: RecorderCfg | None = None) -> LearnedRewa
         recorder: Capacity of the recorder.
 
     Raises:
-        UserError: If a wrapper changes the observations' shape, or a replay buffer cannot be relabelled.
+        UserError: If a wrapper changes the observations' shape, the environments hide their task reward already, or a
+            replay buffer cannot be relabelled.
     """
     outer, inner = None, model.env
     while isinstance(inner, vec_env.VecEnvWrapper) and not isinstance(inner, LearnedRewardVecEnv):
@@ -100,6 +101,8 @@ def recorded_env(model: Any, recorder: RecorderCfg | None = None) -> LearnedRewa
     environments: Any = inner
     if model.observation_space.shape != environments.observation_space.shape:
         raise UserError("a wrapper changes the shape of the observations: put it around each environment instead.")
+    if hides_reward(environments):
+        raise UserError("these environments hide their task reward already: make them with reward='task' instead.")
     buffer = getattr(model, "replay_buffer", None)
     plain = isinstance(buffer, buffers.ReplayBuffer) and not isinstance(buffer, buffers.DictReplayBuffer)
     if buffer is not None and (not plain or buffer.optimize_memory_usage):
@@ -114,6 +117,16 @@ def recorded_env(model: Any, recorder: RecorderCfg | None = None) -> LearnedRewa
     else:
         outer.venv = wrapper
     return wrapper
+
+
+def hides_reward(environments: Any) -> bool:  # noqa: ANN401
+    """Return whether there is a `PreferenceEnv` or `PreferenceVectorEnv` within environments of SB3 in this process."""
+    layer: Any = next(iter(getattr(environments, "envs", ())), environments)
+    while layer is not None:
+        if getattr(cast(object, layer), "hides_task_reward", False):
+            return True
+        layer = getattr(layer, "env", None)
+    return False
 
 
 def relabel_model(model: Any, learner: Learner, rollout: Rollout, *, is_first: bool) -> None:  # noqa: ANN401

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+import prefgym
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
@@ -144,6 +145,9 @@ def test_a_function_is_a_rater_and_answers_are_kept(tmp_path: Path) -> None:
     env = model.get_env()
     model.learn(100, callback=feedback, reset_num_timesteps=False)
     assert model.get_env() is env and isinstance(env, LearnedRewardVecEnv)
+    model.set_env(DummyVecEnv([pole, pole]))
+    model.learn(20, callback=feedback, reset_num_timesteps=False)
+    assert model.get_env() is feedback.env is not env and feedback.env.learner is feedback.reward
     assert len(load_preferences(tmp_path / "answers")) == feedback.budget.num_answered == 20
 
 
@@ -169,6 +173,9 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
         sac(**memory).learn(8, callback=callback())
     with pytest.raises(UserError, match="compares whole rollouts: pass reward='ensemble'"):
         sac().learn(8, callback=callback(reward="win-rate"))
+    for env in (gym.make("prefgym/Reacher-v0"), prefgym.PreferenceEnv(gym.make(POLE))):
+        with pytest.raises(UserError, match="these environments hide their task reward already"):
+            SAC("MlpPolicy", env, **small()).learn(8, callback=callback())
     with pytest.raises(UserError, match="without a rater there is nothing to learn from"):
         callback(rater="none")
     with pytest.raises(UserError, match="there is no reward before learn"):
