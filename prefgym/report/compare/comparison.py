@@ -25,9 +25,10 @@ class Pair:
 
     @cached_property
     def estimate(self) -> Estimate:
-        """Return the ratio or the difference of the averages."""
+        """Return the ratio or the difference of the averages, without a verdict."""
         compare = ratio if self.is_ratio else difference
-        return compare(self.arm.finals, self.reference.finals, np.random.default_rng(0))
+        found = compare(self.arm.finals, self.reference.finals, np.random.default_rng(0))
+        return Estimate(found.value, found.interval)
 
     @cached_property
     def improvement(self) -> Estimate:

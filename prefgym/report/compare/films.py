@@ -2,58 +2,70 @@
 
 from prefgym.common.errors import UserError
 from prefgym.evaluation.envs import make_evaluation_env, source_of_run
-from prefgym.report import footage
-from prefgym.report.compare.arms import Arm
-from prefgym.report.compare.comparison import Arms
+from prefgym.report.compare.comparison import MOST_TINTS, Arms
 from prefgym.report.compare.runs import ComparedRun
-from prefgym.report.footage import Footage
 from prefgym.report.markup import card, film, note, video
 from prefgym.report.markup import films as side_by_side
 from prefgym.report.numbers import number
 from prefgym.sim.capabilities import physics_of
+from prefgym.sim.gl import RenderingUnavailable
+from prefgym.sim.render import StateRenderer
+from prefgym.video.clips import Clip, choose_pace, load_clip, make_clip
 from prefgym.video.film import fps_of
 
-MOST_FILMS = 4
-"""Films take seconds each, and more of them compare nothing at a glance."""
+SIZE = (400, 224)
+"""Width and height, in pixels."""
+SECONDS = 4.0
+"""Most seconds of an episode: rendering takes a quarter of a second for each."""
 
 
 def films(one: Arms) -> str:
     """Show films of final policies; without any, the reason."""
     shown: list[str] = []
     missing = ""
-    for arm in one.finished[:MOST_FILMS]:
+    for arm in one.finished[:MOST_TINTS]:
         run = arm.median_run
         assert run is not None
-        found = footage_of(run)
-        if found.final is None:
-            missing = missing or found.missing
+        try:
+            clip = film_of(run)
+        except (UserError, RenderingUnavailable) as error:
+            missing = str(error)
             continue
-        label = f"the final policy of {run.name}"
-        shown.append(film(video(found.final, label), arm.name, run.name, _about(one, arm, run), one.tint(arm)))
-    if not one.finished or not (shown or missing):
+        if clip is not None:
+            picture = video(clip, f"the final policy of {run.name}")
+            shown.append(film(picture, arm.name, run.name, _about(one, run), one.tint(arm)))
+    if not one.finished:
         return ""
-    about = "The median seed of each arm"
-    return card("Final policies", side_by_side(*shown) or note(f"{missing}."), about=about, name="films")
+    missing = missing or "these runs recorded no physics states of their final policies"
+    about = f"The median seed of each arm, the first {SECONDS:.0f} s" if shown else ""
+    without = note(f"No films: {missing.rstrip('.')}.")
+    return card("Final policies", side_by_side(*shown) or without, about=about, name="films")
 
 
-def footage_of(run: ComparedRun) -> Footage:
-    """Film the final episode of a run; without pictures, return the reason."""
-    try:
-        env = make_evaluation_env(source_of_run(run.path), 1, 1)
-    except UserError as error:
-        return Footage(missing=str(error).rstrip("."))
+def film_of(run: ComparedRun) -> Clip | None:
+    """Film the start of the final episode of a run; None if it recorded none.
+
+    Raises:
+        UserError: If its environment cannot be made.
+        RenderingUnavailable: If there is no OpenGL.
+    """
+    if run.data.final_clip is not None:
+        return load_clip(run.data.final_clip)
+    states = None if run.data.final_episode is None else run.data.final_episode.state
+    if states is None:
+        return None
+    env = make_evaluation_env(source_of_run(run.path), 1, 1)
     physics = physics_of(env)
-    return footage.film(
-        episode=run.data.final_episode,
-        preferences=None,
-        model=None if physics is None else physics.model,
-        camera={} if physics is None else physics.camera,
-        fps=fps_of(env),
-        final_clip=run.data.final_clip,
-    )
+    if physics is None:
+        return None
+    fps = fps_of(env)
+    pace = choose_pace(len(states), fps)
+    width, height = SIZE
+    with StateRenderer(physics.model, width=width, height=height, camera=physics.camera) as draw:
+        return make_clip(draw(states[: round(SECONDS * fps) + 1 : pace.stride]), pace)
 
 
-def _about(one: Arms, arm: Arm, run: ComparedRun) -> str:
+def _about(one: Arms, run: ComparedRun) -> str:
     episode = run.data.final_episode
     if episode is None or episode.reward is None:
         return ""

@@ -24,7 +24,7 @@ def arms(one: Arms) -> str:
     """Show what each arm came to, in numbers."""
     if not one.finished:
         return ""
-    levels = [] if one.level is None else [one.level]
+    levels = levels_near(one)
     low, high = span_of(*(arm.finals for arm in one.finished), np.array(levels))
     marks = ticks((low, high), 3)
     span = (min(low, marks[0]), max(high, marks[-1])) if marks else (low, high)
@@ -44,6 +44,14 @@ def arms(one: Arms) -> str:
     rows = [_row(one, arm, span, scale, pairs.get(id(arm)), levels) for arm in one.finished]
     shown = table(columns, rows, stacked=True, tints=tints_of(one, one.finished))
     return card("Arms", shown, caption(*_told(one)), name="arms")
+
+
+def levels_near(one: Arms) -> list[float]:
+    """Return what the task reward comes to, if that leaves the seeds room on one line with it."""
+    finals = np.concatenate([arm.finals for arm in one.finished])
+    low, high = span_of(finals)
+    room = max(high - low, abs(high))
+    return [level for level in (one.level,) if level is not None and low - room <= level <= high + room]
 
 
 def _row(
@@ -111,7 +119,7 @@ def _told(one: Arms) -> list[str]:
         if len(few) == len(one.finished)
         else "the shaded stretch is the 95 % bootstrap interval of the IQM"
     )
-    levels = "" if one.level is None else ", the dotted line the task reward"
+    levels = ", the dotted line the task reward" if levels_near(one) else ""
     told = [
         f"A mark is a seed: the mean of the final episodes of the last policy, never of the best. The upright stroke is"
         f" the {one.average}{levels}; {shade}.",
@@ -136,10 +144,13 @@ def tints_of(one: Arms, arms: Sequence[Arm]) -> list[int]:
 
 
 def soon(one: Arms) -> str:
-    """Show when each arm first reached shares of the task reward."""
+    """Show when each arm first reached shares of the task reward; nothing if nobody came near it."""
     if one.level is None or one.level <= 0 or not one.finished:
         return ""
     level = one.level
+    reached = [first_reached(run, SHARES[0] * level) for arm in one.finished for run in arm.finished]
+    if not any(reached):
+        return ""
     columns = [Column(title="Arm"), *(Column(title=f"{percent(share)}: {number(share * level)}") for share in SHARES)]
     rows = [[escape(arm.name), *(_reached(arm, share * level) for share in SHARES)] for arm in one.finished]
     gaps = np.concatenate([np.diff(run.evaluations("steps")[0]) for arm in one.finished for run in arm.finished])

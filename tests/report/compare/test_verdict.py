@@ -42,6 +42,7 @@ def test_from_six_seeds_on_the_interval_decides(tmp_path: Path) -> None:
     assert verdict(one) == (
         "Oracle\u2019s 500 labels reach 2.00 of the task reward, 95 % interval 2.00 to 2.00: it leaves out 1."
     )
+    assert str(one.pairs[0].estimate) == "2.00 (2.00 to 2.00)"
     alike = [10.0, 20.0, 30.0, 40.0, 50.0, 60.0]
     same = comparison_of(tmp_path / "same", a=(alike, {}), b=(alike, {"sampler": "uniform"}))
     assert verdict(same).startswith("Disagreement ends at 1.00 of Uniform, 95 % interval 0.")
