@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Annotated, Any
 
 import numpy as np
@@ -21,10 +20,11 @@ from gymnasium.wrappers import FlattenObservation
 
 import prefgym
 from prefgym.common.errors import UserError
-from prefgym.common.files import writing
+from prefgym.common.files import sync_below, writing
 from prefgym.common.limits import Count, Envs, NonNegative, Seed, Share, Threads, check
 from prefgym.common.modules import is_importable
 from prefgym.common.spaces import Spaces, flat_space
+from prefgym.data.feedback import new_folder
 from prefgym.data.minari import dataset_folder, minari_module
 from prefgym.demos.policies import make_policies, noisy
 from prefgym.evaluation.envs import make_evaluation_env, say_limit
@@ -238,9 +238,8 @@ def _write(
     minari = minari_module("minari")
     buffer = minari_module("minari.data_collector.episode_buffer").EpisodeBuffer
     path.parent.mkdir(parents=True, exist_ok=True)
-    with TemporaryDirectory(dir=path.parent, prefix=f".{path.name}-") as part:
-        folder = Path(part, path.name)
-        folder.mkdir()
+    with new_folder(path) as folder:
+        reserve(folder / "room", size_of(episodes))
         storage = minari_module("minari.dataset.minari_storage").MinariStorage.new(
             folder / "data",
             observation_space=spaces.single_observation_space,
@@ -268,8 +267,26 @@ def _write(
             )
             for episode in episodes
         )
-        os.rename(folder, path)
+        sync_below(folder)
     _announce(path, cfg.dataset)
+
+
+def size_of(episodes: list[Episode]) -> int:
+    """Return how many bytes a dataset takes at most: HDF5 adds some thousands to each array of an episode."""
+    arrays = [[one.obs, one.action, one.reward, one.terminated, one.truncated, *one.infos.values()] for one in episodes]
+    return sum(array.nbytes + 2500 for episode in arrays for array in episode) + 100_000
+
+
+def reserve(file: Path, num_bytes: int) -> None:
+    """Check that the disk has room, since HDF5 ends the process with a signal where it has none.
+
+    Raises:
+        OSError: If it has none.
+    """
+    with file.open("wb") as opened:
+        if hasattr(os, "posix_fallocate"):  # not on macOS
+            os.posix_fallocate(opened.fileno(), 0, num_bytes)
+    file.unlink()
 
 
 def _announce(path: Path, dataset: str) -> None:

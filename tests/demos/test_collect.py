@@ -1,5 +1,6 @@
 """Demonstrations as Minari datasets: what was played is what is read back."""
 
+import resource
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -267,3 +268,17 @@ def test_the_entry_point_of_an_environment_may_be_a_class(
 def test_an_environment_that_is_unknown_is_told_from_python_too(tmp_path: Path) -> None:
     with pytest.raises(UserError, match=r"unknown environment 'prefgym/Hoper-v0': did you mean 'prefgym/Hopper-v0'\?"):
         write_demos(DemosCfg(env="prefgym/Hoper-v0", dataset="hopper/random-v0", policy=("random",), out=tmp_path))
+
+
+def test_a_full_disk_is_told_and_leaves_nothing(tmp_path: Path) -> None:
+    """Before HDF5 begins to write, which ends the process if there is no room."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    cfg = DemosCfg(env="prefgym/Hopper-v0", policy=("random",), episodes=3, dataset="hop/a-v0", out=tmp_path)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        with pytest.raises(UserError, match=r"hop/a-v0 cannot be written: \[Errno 27\] File too large"):
+            write_demos(cfg)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert [*(tmp_path / "hop").iterdir()] == []
+    assert write_demos(cfg).is_dir()
