@@ -7,6 +7,7 @@ from typing import Any
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
+from prefgym.common.memory import is_out_of_memory
 from prefgym.common.spaces import single_spaces
 from prefgym.sim.capabilities import has_task_reward
 from prefgym.sim.gl import CANNOT_RENDER
@@ -58,7 +59,9 @@ def make_training_env(cfg: TrainCfg, source: EnvSource | None = None) -> VectorE
         if is_drawn(cfg):
             recording.reset()  # the first pictures show whether the environments can render, and whether there is room
     except (ValueError, *CANNOT_RENDER) as error:
-        raise UserError(f"{cfg.env} cannot be recorded: {error}.") from error
+        if isinstance(error, UserError) or is_out_of_memory(error):
+            raise
+        raise UserError(f"{cfg.env} cannot be recorded: {str(error).rstrip('.')}.") from error
     return recording
 
 

@@ -202,6 +202,7 @@ def test_what_does_not_follow_is_not_summed(make_env: MakeEnv) -> None:
     ended = agent.memory.tried.steps(0, 48).truncated.view(-1, 4)
     assert ended[:, 0].tolist() == [0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0]
     venv = PreferenceVectorEnv(make_env())
+    venv.reset()
     for _ in range(11):
         venv.step(np.zeros((4, 1), np.float32))
     demos = Residual(SMALL, make_env(), base_policy=biased, demonstrations=venv.recorder).memory.demos.steps(0, 44)

@@ -285,11 +285,18 @@ def test_pictures_need_an_environment_that_draws() -> None:
         prefgym.PreferenceVectorEnv(SyncVectorEnv([lambda: Shade(None)]), recorder=SHOWN)
 
 
-def test_envs_that_tell_their_states_are_not_drawn() -> None:
-    env = prefgym.PreferenceEnv(hopper(), recorder=SHOWN)
-    options = play_single(env, 0).segments(env.recorder.starts(1), 1)
-    assert options.frames is None
-    assert options.state is not None
+def test_envs_that_tell_their_states_are_drawn_if_pictures_are_asked_for() -> None:
+    """States are recorded in any case; without the wish, nothing is rendered while it acts."""
+    for cfg, render_mode in ((None, None), (None, "rgb_array"), (SHOWN, "rgb_array")):
+        made = gym.make("prefgym/Hopper-v0", reward="task", render_mode=render_mode, width=16, height=16)
+        env = prefgym.PreferenceEnv(made, recorder=cfg)
+        env.reset(seed=0)
+        env.step(np.zeros(3))
+        options = env.recorder.segments(env.recorder.starts(1), 1)
+        assert options.state is not None
+        assert (None if options.frames is None else options.frames.shape) == ((1, 1, 4, 4, 3) if cfg else None)
+    with pytest.raises(ValueError, match="made with render_mode='rgb_array', not render_mode=None"):
+        prefgym.PreferenceEnv(hopper(), recorder=SHOWN)
 
 
 def test_queries_of_any_environment_have_pictures() -> None:
