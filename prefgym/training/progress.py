@@ -11,6 +11,7 @@ from rich.text import Text
 
 from prefgym.evaluation.evaluate import TRUE_RETURN
 from prefgym.rewards.health import troubles
+from prefgym.runs.metrics import read_metrics
 from prefgym.training.callbacks import Callback
 from prefgym.training.parts import Metrics
 
@@ -71,8 +72,10 @@ class Progress(Callback):
         self._task = self._bar.add_task(title, total=total, metrics=self._shown())
 
     def on_start(self, loop: "Loop") -> None:
-        """Start the display."""
-        del loop
+        """Start the display; that of a resumed run knows what was logged before."""
+        for row in read_metrics(loop.run.path / "metrics.jsonl"):
+            self._note(row)
+        self._bar.update(self._task, completed=min(loop.steps, self.total), metrics=self._shown())
         self._bar.start()
 
     def on_step(self, loop: "Loop", metrics: Metrics) -> None:
@@ -86,18 +89,21 @@ class Progress(Callback):
 
     def show(self, steps: int, metrics: Mapping[str, float | None]) -> None:
         """Update the display with the newest metrics."""
-        if "feedback/num_answers" in metrics:
-            self._labels = f"{metrics['feedback/num_answers']:,.0f}"
-        if (accuracy := metrics.get("reward_model/accuracy")) is not None:
-            self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
-        if (true_return := metrics.get("eval/mean_reward")) is not None:
-            self._true_return = f"{true_return:,.{int(self.metric != TRUE_RETURN)}f}"
+        self._note(metrics)
         for sentence in troubles(metrics).values():
             self.console.print(f"{steps:>10,} {self.unit}  warning: {sentence}", highlight=False)
         shown = self._shown()
         self._bar.update(self._task, completed=min(steps, self.total), metrics=shown)
         if not self.console.is_terminal and "eval/mean_reward" in metrics:
             self.console.print(f"{steps:>10,} {self.unit}  {shown}", highlight=False)
+
+    def _note(self, metrics: Mapping[str, float | None]) -> None:
+        if "feedback/num_answers" in metrics:
+            self._labels = f"{metrics['feedback/num_answers']:,.0f}"
+        if (accuracy := metrics.get("reward_model/accuracy")) is not None:
+            self._accuracy = f"{accuracy:.0%}" if accuracy == accuracy else "-"
+        if (true_return := metrics.get("eval/mean_reward")) is not None:
+            self._true_return = f"{true_return:,.{int(self.metric != TRUE_RETURN)}f}"
 
     def _shown(self) -> str:
         """Write the metrics."""

@@ -13,8 +13,12 @@ import termios
 import pytest
 from commands import TINY
 from rich.console import Console
+from tiny import tiny_run
 
 from prefgym.training import progress
+from prefgym.training.budget import ScheduleCfg
+from prefgym.training.callbacks import Callback
+from prefgym.training.loop import Loop
 
 LONG = "prefgym/HumanoidStandupNewton-v0"
 
@@ -80,3 +84,18 @@ def _read(terminal: int) -> bytes:
         return os.read(terminal, 65536)
     except OSError:  # EIO: the other end is closed
         return b""
+
+
+def test_a_resumed_run_shows_what_was_logged_before(capsys: pytest.CaptureFixture[str]) -> None:
+    """Stopped after its only session: its next evaluation stands beside the labels of the first part."""
+
+    class Stop(Callback):
+        def on_step(self, loop: Loop, metrics: object) -> None:
+            del metrics
+            if loop.steps == 400:
+                raise KeyboardInterrupt
+
+    begun = tiny_run(out="run", schedule=ScheduleCfg(num_sessions=1), report=False, steps=800, callbacks=[Stop()])
+    capsys.readouterr()
+    assert begun.resume().result.num_answered == 10
+    assert "10/10 labels  accuracy " in capsys.readouterr().err
