@@ -10,9 +10,11 @@ from commands import run
 from tiny import tiny_run, tiny_sampler, tiny_settings
 
 import prefgym
+from prefgym import agents
 from prefgym.common.errors import UserError
 from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.folder import RunFolder, read_config
+from prefgym.runs.seeds import write_seeds
 from prefgym.training.budget import Schedule, ScheduleCfg
 from prefgym.training.config import CheckpointCfg
 from prefgym.training.extension import Course, Extension
@@ -176,3 +178,32 @@ def test_an_offline_run_is_given_more_updates(
     assert (Run(out).result.steps, Run(out).config["updates"]) == (300, 300)
     with pytest.raises(UserError, match="asks no rater"):
         Run(out).resume(steps=100, budget=5)
+
+
+def test_seeds_are_given_more_one_by_one(capsys: pytest.CaptureFixture[str]) -> None:
+    write_seeds(Path("seeds"), (0, 1))
+    code, _, error = run(capsys, "train", "--resume", "seeds", "--steps", "200")
+    assert (code, "seeds has several seeds: give each one more, as in --resume seeds/seed-0" in error) == (2, True)
+
+
+@pytest.mark.slow  # four trainings, and four more
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"agent": agents.cfg("sac", num_envs=2, num_steps=20, random_steps=40)},
+        {"agent": agents.cfg("pebble", num_envs=2, num_steps=20)},
+        {"reward": "win-rate", "sampler": "uniform"},
+    ],
+    ids=["sac", "pebble", "win-rate"],
+)
+def test_other_agents_and_learners_go_on(changes: dict[str, Any], stopped_at: Any) -> None:  # noqa: ANN401
+    """Killed on the way, they come to the same bytes."""
+    for name in ("whole", "killed"):
+        prefgym.train(**tiny_settings(report=False, out=name, **changes))
+    Run("whole").resume(steps=400, budget=6)
+    with stopped_at(Loop, "_evaluate_last"):
+        Run("killed").resume(steps=400, budget=6)
+    result = Run("killed").resume().result
+    assert (result.steps, result.num_asked) == (1000, 16)
+    assert (Path("killed") / POLICY).read_bytes() == (Path("whole") / POLICY).read_bytes()
+    assert lines(Path("killed")) == lines(Path("whole"))
