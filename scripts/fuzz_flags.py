@@ -95,6 +95,8 @@ VALUES: dict[type[object], tuple[str, ...]] = {
     object: ("", "a", "a=", "=b", "a=[", "a=" + "[" * 3000, "a=nan", "reward=5"),
 }
 """Absurd values by the type of the flag."""
+ABSENT = "<nothing>"
+"""Stands for a flag without its value."""
 
 
 class Case(NamedTuple):
@@ -191,7 +193,7 @@ def all_cases() -> Iterator[Case]:
     for argv, settings in commands():
         for setting in settings:
             values = VALUES[setting.kind]
-            for value in (*values, "zzz") if setting.choices else values:
+            for value in (ABSENT, *values, *["zzz"] * bool(setting.choices)):
                 yield Case(argv, setting.flags[0], value)
 
 
@@ -309,7 +311,13 @@ def be_child(case: Case, folder: Path, started: int) -> None:
     code = 1
     try:
         if case.flag.startswith("--"):
-            value = (f"{case.flag}={case.value}",) if case.value.startswith("-") else (case.flag, case.value)
+            value = (
+                (case.flag,)
+                if case.value == ABSENT
+                else (f"{case.flag}={case.value}",)
+                if case.value.startswith("-")
+                else (case.flag, case.value)
+            )
             prefgym([*case.argv, *value])
         else:  # the first positional argument is the one that is absurd
             place = next(i for i, word in enumerate(case.argv) if word in ("run", "answers"))

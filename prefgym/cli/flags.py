@@ -1,9 +1,9 @@
 """Configurations from flags: first the names of the parts, then the flags that those parts have."""
 
-import argparse
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import zip_longest
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -11,6 +11,7 @@ import tyro
 
 from prefgym.cli.help import write_help
 from prefgym.cli.parse import HELP, parse
+from prefgym.common.errors import UserError
 from prefgym.training.annotate import MakePreferencesCfg
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.resolve import PARTS, check_env, resolve, resolve_offline, resolve_train
@@ -92,7 +93,9 @@ def parse_offline(argv: Sequence[str]) -> OfflineCfg:
     if HELP.intersection(argv):  # data may be missing
         agent = resolve("agent", names["agent"], names["env"])
         return _parse(argv, OfflineCfg(agent=agent.name, agent_cfg=agent.cfg), "train-offline")
-    paths: dict[str, Any] = {name: names[name] and Path(names[name]) for name in ("preferences", "datasets")}
+    paths: dict[str, Any] = {
+        name: None if names[name] is None else Path(names[name]) for name in ("preferences", "datasets")
+    }
     command = ("prefgym", "train-offline", *argv)
     given = OfflineCfg(env=names["env"], dataset=names["dataset"], command=command, **paths)
     default = resolve_offline(given, names["agent"])
@@ -120,11 +123,22 @@ def resumes(argv: Sequence[str]) -> bool:
 
 
 def _peek(argv: Sequence[str], cfg: type[Any], *names: str) -> dict[str, Any]:
-    """Read some settings before the others; missing ones are those of `cfg`."""
-    parser = argparse.ArgumentParser(add_help=False, allow_abbrev=False)
-    for name in names:
-        parser.add_argument(f"--{name}", default=getattr(cfg, name, None))
-    return vars(parser.parse_known_args(argv)[0])
+    """Read some settings before the others; missing ones are those of `cfg`.
+
+    Raises:
+        UserError: If one of these flags has no value.
+    """
+    values = {name: getattr(cfg, name, None) for name in names}
+    for word, following in zip_longest(argv, argv[1:], fillvalue="--"):
+        flag, equals, value = word.partition("=")
+        if (name := flag.removeprefix("--")) not in values or name == flag:
+            continue
+        if not equals and following.startswith("--") and not HELP.intersection(argv):
+            such = f", such as {flag} {example}" if (example := getattr(cfg, name, None)) else ""
+            raise UserError(f"{flag} needs a value{such}")
+        if equals or not following.startswith("--"):
+            values[name] = value if equals else following
+    return values
 
 
 def _parse(argv: Sequence[str], default: Cfg, command: str) -> Cfg:

@@ -66,6 +66,8 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
         (["--steps", "1e999999999"], "--steps 1e999999999: it is too large"),
         (["--steps", "9" * 400], "...: it is too large"),
         (["--steps"], "--steps needs a value, such as --steps 1000000"),
+        (["--env"], "--env needs a value, such as --env prefgym/HalfCheetah-v0"),
+        (["--rater", "--steps", "5"], "--rater needs a value, such as --rater oracle"),
         (["--threads", "zz"], "--threads zz: it must be {None}|INT"),
         (["--reward.hidden", "8", "a"], "--reward.hidden 8 a: it must be [INT [INT ...]]; pass --reward.hidden 64 64"),
         (["--backend", "gpu"], "--backend gpu: there is no such choice; pass --backend cpu or --backend warp"),
