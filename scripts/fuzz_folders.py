@@ -166,6 +166,8 @@ def commands(kind: str, folder: Path, out: Path) -> Mapping[str, Callable[[], ob
         "evaluate": ["evaluate", at, "--episodes", "1"],
         "compare": ["compare", at, "--no-films", "--out", str(out / "comparison.html")],
         "export": ["feedback", "export", at, str(out / "exported")],
+        "compare": ["compare", at, "--no-films", "--out", str(out / "comparison.html")],
+        "stop": ["stop", at],
         "resume": [train, "--resume", at],
         "resume from previous": [train, "--resume", at, "--resume-from", "previous"],
     }
@@ -173,6 +175,8 @@ def commands(kind: str, folder: Path, out: Path) -> Mapping[str, Callable[[], ob
         base = ["train", *TRAIN, "--agent", "residual", "--agent.base", at, "--out", str(out / "residual")]
         base = [word for word in base if word not in ("--agent.num-steps", "50")]
         calls["base policy"] = base
+    if not kind.startswith("offline"):
+        calls["replay"] = ["train", *TRAIN, "--rater", "replay", "--rater.run", at, "--out", str(out / "replayed")]
     names = ("result", "policy", "reward", "preferences", "metrics")
     from_python = {name: lambda name=name: getattr(Run(at), name) for name in names}
     return {name: lambda argv=argv: _call(argv) for name, argv in calls.items()} | from_python
