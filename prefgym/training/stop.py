@@ -11,6 +11,7 @@ import gymnasium as gym
 from gymnasium.vector import VectorEnv
 
 from prefgym.common.errors import UserError
+from prefgym.common.files import open_to_change
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.memory import is_out_of_memory
 from prefgym.common.parts import part_that_raised
@@ -74,8 +75,8 @@ class Stop:
             return cls(reason=text, cause=error)
         if is_out_of_memory(error):
             return cls(reason=memory_sentence(device), cause=error)
-        with suppress(OSError), (run.path / ERROR_FILE).open("a") as file:
-            file.writelines(traceback.format_exception(error))
+        with suppress(OSError, UserError), open_to_change(run.path / ERROR_FILE) as file:
+            file.write("".join(traceback.format_exception(error)).encode("utf-8", "replace"))
         said = f"{type(error).__name__}: {text[:500]}" if text else type(error).__name__
         return cls(reason=f"{culprit(error, env)} raised {said}, {place}; see {run.path / ERROR_FILE}", cause=error)
 
