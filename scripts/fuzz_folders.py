@@ -166,7 +166,6 @@ def commands(kind: str, folder: Path, out: Path) -> Mapping[str, Callable[[], ob
         "evaluate": ["evaluate", at, "--episodes", "1"],
         "compare": ["compare", at, "--no-films", "--out", str(out / "comparison.html")],
         "export": ["feedback", "export", at, str(out / "exported")],
-        "compare": ["compare", at, "--no-films", "--out", str(out / "comparison.html")],
         "stop": ["stop", at],
         "resume": [train, "--resume", at],
         "resume from previous": [train, "--resume", at, "--resume-from", "previous"],

@@ -111,6 +111,8 @@ def open_to_change(file: Path) -> BinaryIO:
     Raises:
         UserError: If it is a link, a hard link or no file.
     """
+    if file.is_symlink():
+        raise UserError(f"{file} is a link: remove it, or copy its file.")
     with writing(file):
         handle = os.open(file, os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK, 0o666)
         if (kind := odd(os.fstat(handle))) is not None:

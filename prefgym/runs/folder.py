@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import Field, asdict
 from itertools import count
 from pathlib import Path
-from typing import IO, Any, ClassVar, Protocol
+from typing import Any, BinaryIO, ClassVar, Protocol
 
 import yaml
 from torch.utils.tensorboard.writer import SummaryWriter
@@ -124,7 +124,7 @@ class RunFolder:
         self._board = None if resume else SummaryWriter(str(self.path / "tensorboard"))
         self._started = time.perf_counter()
 
-    def _begin(self, prepare: Callable[[Path], None]) -> IO[str]:
+    def _begin(self, prepare: Callable[[Path], None]) -> BinaryIO:
         """Build the folder under another name, so that it is there with its configuration, or not at all; lock it."""
         part = _part_of(self.path)
         if part.is_symlink():

@@ -1,18 +1,17 @@
 """The lock of a run folder: held by the process that writes to it, whose number and host it names."""
 
-import errno
 import fcntl
 import json
 import os
 import socket
-import stat
 import time
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import IO, BinaryIO, NamedTuple
 
 from prefgym.common.errors import UserError
+from prefgym.common.files import open_to_change, open_to_read
 
 LOCK = ".lock"
 """Name of the file."""
@@ -29,13 +28,13 @@ class Holder(NamedTuple):
     host: str
 
 
-def lock(folder: Path) -> IO[str]:
+def lock(folder: Path) -> BinaryIO:
     """Lock a folder against other writers until `unlock`, or until this process ends.
 
     Raises:
         UserError: If another process holds the lock, or the file of the lock is a link.
     """
-    file = os.fdopen(_open(folder / LOCK, os.O_RDWR | os.O_CREAT), "r+")
+    file = open_to_change(folder / LOCK)
     deadline = time.monotonic() + _PATIENCE_S
     while not _take(file, fcntl.LOCK_EX):
         if time.monotonic() > deadline:
@@ -43,12 +42,12 @@ def lock(folder: Path) -> IO[str]:
             raise UserError(f"{folder} is being written by another process.")
         time.sleep(_PATIENCE_S / 10)
     file.truncate(0)
-    json.dump({"pid": os.getpid(), "host": socket.gethostname()}, file)
+    file.write(json.dumps({"pid": os.getpid(), "host": socket.gethostname()}).encode())
     file.flush()
     return file
 
 
-def unlock(file: IO[str]) -> None:
+def unlock(file: BinaryIO) -> None:
     """Release a lock, and name nobody in its file."""
     file.truncate(0)
     file.close()
@@ -76,7 +75,7 @@ def is_held(folder: Path) -> bool:
     """
     if not (folder / LOCK).exists():
         return False
-    with os.fdopen(_open(folder / LOCK, os.O_RDONLY)) as file:
+    with open_to_read(folder / LOCK) as file:
         return not _take(file, fcntl.LOCK_SH)
 
 
@@ -88,8 +87,8 @@ def holder_of(folder: Path) -> Holder | None:
     """
     if not (folder / LOCK).exists():
         return None
-    with os.fdopen(_open(folder / LOCK, os.O_RDONLY), errors="replace") as file:
-        text = file.read(_MOST_BYTES)
+    with open_to_read(folder / LOCK) as file:
+        text = file.read(_MOST_BYTES).decode("utf-8", "replace")
     try:
         named = json.loads(text)
         return Holder(int(named["pid"]), str(named["host"]))
@@ -113,22 +112,7 @@ def has_open(pid: int, file: Path) -> bool:
     return any(handle.exists() and handle.samefile(file) for handle in handles)
 
 
-def _open(path: Path, flags: int) -> int:
-    """Open a plain file with one name, so that nothing outside the folder is written through a link."""
-    try:
-        handle = os.open(path, flags | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, 0o644)
-    except OSError as error:
-        if error.errno != errno.ELOOP:
-            raise
-        raise UserError(f"{path} is a link: remove it.") from None
-    found = os.fstat(handle)
-    if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
-        os.close(handle)
-        raise UserError(f"{path} is no plain file, or has a second name: remove it.")
-    return handle
-
-
-def _take(file: IO[str], kind: int) -> bool:
+def _take(file: IO[bytes], kind: int) -> bool:
     try:
         fcntl.flock(file, kind | fcntl.LOCK_NB)
     except BlockingIOError:
