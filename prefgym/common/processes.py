@@ -26,6 +26,8 @@ class ProcessDiedError(UserError):
 
     def __init__(self, code: int | None) -> None:
         how = f"was killed by {signal.Signals(-code).name}" if code and code < 0 else f"ended with code {code}"
+        if code == 1:  # before it came to the function, whose errors are answers
+            how = 'could not begin, as printed above; a script of your own needs if __name__ == "__main__":'
         super().__init__(f"its process {how}")
 
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from functools import partial
@@ -92,6 +94,20 @@ def test_processes_end_with_a_caller_that_leaves(tmp_path: Path) -> None:
     with pytest.raises(RuntimeError, match="the caller fails"):
         list(in_processes(tasks, 1, look))
     assert (tmp_path / "kept").exists()
+
+
+@pytest.mark.slow
+def test_a_script_without_a_guard_is_told_what_it_needs(tmp_path: Path) -> None:
+    """Each process imports the script anew, and would start processes itself."""
+    script = tmp_path / "script.py"
+    lines = [
+        "import os",
+        "from prefgym.common.processes import in_processes",
+        "ended = dict(in_processes({0: os.getpid}, 1))",
+    ]
+    script.write_text("\n".join([*lines, "print(ended[0].exception())"]))
+    done = subprocess.run([sys.executable, str(script)], capture_output=True, text=True)
+    assert "a script of your own needs if __name__" in done.stdout, done.stderr
 
 
 def test_lambdas_cannot_be_sent() -> None:

@@ -162,8 +162,9 @@ def _name(settings: Settings, chosen: Sequence[str]) -> str:
 
 
 def _part(value: str) -> str:
-    """Write acronyms of agents in capitals."""
-    return value.upper() if len(value) < 4 else value
+    """Write acronyms of agents in capitals, and parts of a module without it."""
+    name = value.rpartition(":")[-1]
+    return name.upper() if len(name) < 4 else name
 
 
 def _words(name: str, value: str) -> str:

@@ -37,6 +37,7 @@ def test_arms_are_named_by_as_little_as_tells_them_apart() -> None:
     assert name_arms([base, {**base, "sampler": "disagreement", "x": "1"}]) == ["Uniform", "Disagreement"]
     assert name_arms([base]) == ["Oracle"]
     assert name_arms([{"agent": "cpl"}, {"agent": "bc", "updates": "5"}]) == ["CPL", "BC"]
+    assert name_arms([base, {**base, "rater": "my_raters:Slow"}]) == ["Oracle", "Slow"]
 
 
 def test_what_differs_leaves_out_what_follows_from_a_part(tmp_path: Path) -> None:
