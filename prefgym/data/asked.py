@@ -5,16 +5,19 @@
 
 import hashlib
 import json
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Generator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import torch
+import yaml
 from torch import Tensor
 
 from prefgym.common.array_files import packed, read_arrays
 from prefgym.common.errors import DamageError, UserError, read_as
-from prefgym.common.files import digest, named, sync, write_bytes, writing
+from prefgym.common.files import digest, named, sync, write_bytes, write_sealed_text, writing
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
@@ -44,6 +47,43 @@ def write_asked(run: Path, queries: Queries) -> None:
             sync(run)
         if not (folder / name).is_file():
             write_bytes(folder / name, content)
+
+
+@contextmanager
+def kept_beside(folder: Path, env: str, queries: Queries) -> Generator[AnswerLog]:
+    """Keep queries and their answers in `FOLDER.answers` until the folder itself is written within the context.
+
+    Whoever answers may take hours, and the folder is written when all is answered; what a killed process leaves there
+    is exported like the answers of a run.
+
+    Args:
+        folder: Folder to be written.
+        env: Environment id.
+        queries: The queries.
+
+    Raises:
+        UserError: If a call that was killed has left answers there.
+    """
+    beside = folder.with_name(f"{folder.name}.answers")
+    log = AnswerLog(beside / "preferences" / "answers.sqlite")
+    if left := len(log.read()):
+        keeps = f"prefgym feedback export {beside} OTHER keeps them, and then it can be removed"
+        raise UserError(f"{beside} has {left} answers of a call that was killed: {keeps}.")
+    with writing(beside):
+        if beside.is_dir() and not beside.is_symlink():
+            if others := sorted({path.name for path in beside.iterdir()} - {"config.yaml", "preferences"}):
+                raise UserError(f"{beside} exists and holds {others[0]}: rename it, or name another folder.")
+            shutil.rmtree(beside)  # of a call that was killed before the first answer
+        beside.mkdir(parents=True)
+    write_sealed_text(beside / "config.yaml", yaml.safe_dump({"env": env}))
+    write_asked(beside, queries)
+    try:
+        yield log
+    finally:
+        if folder.exists() or not log.read():
+            shutil.rmtree(beside, ignore_errors=True)
+        else:
+            print(f"prefgym feedback export {beside} OTHER keeps the answers so far", file=sys.stderr)
 
 
 def remove_asked(run: Path, answered: Preferences) -> None:

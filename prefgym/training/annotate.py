@@ -20,6 +20,7 @@ from prefgym.core import contact
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import NoSegmentError, Rater
 from prefgym.core.queries import Queries
+from prefgym.data.asked import kept_beside
 from prefgym.data.feedback import Card, check_new, write_feedback
 from prefgym.data.minari import dataset_folder, load_demos, played_in
 from prefgym.evaluation.envs import make_evaluation_env
@@ -115,14 +116,17 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     except NoSegmentError as error:
         raise UserError(f"{error}: lower --sampler.segment-length.") from error
     received: list[Preferences] = []
-    try:
-        for answers in answers_to(rater, Queries.of(options)):
-            received.append(answers)  # noqa: PERF402 - one by one, so that an exception loses none
-    except NotFiniteError as error:
-        raise UserError(f"{cfg.dataset} cannot be used for queries: {error}.") from error
-    finally:  # answers before Ctrl-C, or before an error of the rater, are kept
-        if received:
-            write_feedback(cfg.out, in_order(received), Card(env=env_id))
+    queries = Queries.of(options)
+    with kept_beside(cfg.out, env_id, queries) as log:
+        try:
+            for answers in answers_to(rater, queries):
+                log.append(answers, None)
+                received.append(answers)
+        except NotFiniteError as error:
+            raise UserError(f"{cfg.dataset} cannot be used for queries: {error}.") from error
+        finally:  # answers before Ctrl-C, or before an error of the rater, are kept
+            if received:
+                write_feedback(cfg.out, in_order(received), Card(env=env_id))
     answered = in_order(received)
     warn_of_ties(answered)
     return answered

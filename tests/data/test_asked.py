@@ -14,7 +14,7 @@ import prefgym
 from prefgym.common.errors import DamageError, UserError
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
-from prefgym.data.asked import ASKED, recover, remove_asked, write_asked
+from prefgym.data.asked import ASKED, kept_beside, recover, remove_asked, write_asked
 from prefgym.data.feedback import read_feedback
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.testing.examples import example_preferences
@@ -81,6 +81,19 @@ def test_what_is_answered_is_removed(tmp_path: Path) -> None:
     assert file.name.startswith("000002-")
     remove_asked(tmp_path, given)
     assert not (tmp_path / ASKED).exists()
+
+
+def test_a_folder_of_somebody_is_left_alone(tmp_path: Path) -> None:
+    """Although it has the name of that for the answers."""
+    photos = tmp_path / "new.answers"
+    photos.mkdir()
+    (photos / "photo").write_text("photo")
+    with (
+        pytest.raises(UserError, match=r"new\.answers exists and holds photo"),
+        kept_beside(tmp_path / "new", "x", example_preferences().queries),
+    ):
+        pytest.fail("it was begun")
+    assert (photos / "photo").read_text() == "photo"
 
 
 def oracle(queries: Queries) -> Preferences:

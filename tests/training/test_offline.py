@@ -258,6 +258,31 @@ def test_what_came_before_an_interruption_is_kept(here: Path, monkeypatch: pytes
     assert 0 < len(read_feedback(here / "new")) < 40
 
 
+class Killed(BaseException):
+    """The end of a process."""
+
+
+def test_what_was_answered_before_a_kill_is_exported(
+    here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The answers lie beside the folder that is to be written; nobody is asked again before they are in safety."""
+
+    def killed(*_: object, **__: object) -> None:
+        raise Killed
+
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(questions, "make_rater", lambda *_, **__: Leaving(raters.make("oracle", seed=0)))
+        patch.setattr(questions, "write_feedback", killed)
+        ask(queries=40)
+    assert not (here / "new").exists() and (here / "new.answers").is_dir()
+    with pytest.raises(UserError, match=r"new\.answers has \d+ answers of a call that was killed: prefgym feedback"):
+        ask(queries=40)
+    assert run(capsys, "feedback", "export", "new.answers", "saved")[0] == 0
+    assert 0 < len(read_feedback(here / "saved")) < 40
+    shutil.rmtree(here / "new.answers")
+    assert len(ask(queries=40)) == 40 and not (here / "new.answers").exists()
+
+
 @pytest.mark.usefixtures("here")
 def test_what_is_of_another_task_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Gymnasium's pendulum has the same sizes, which alone would not tell."""
