@@ -10,6 +10,7 @@ from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv, VectorWrap
 from gymnasium.vector.utils import batch_space, concatenate, create_empty_array
 
 from prefgym.common.spaces import flat_space, flatten, is_made_of_boxes, unflatten
+from prefgym.sim.world import World
 
 AnyVectorEnv = VectorEnv[Any, Any, Any]
 
@@ -50,7 +51,7 @@ def copy_within(env: AnyVectorEnv) -> None:
     """Let Gymnasium's `SyncVectorEnv` copy observations before a reset may overwrite them in SAME_STEP mode."""
     base = env.unwrapped
     if type(base) is SyncVectorEnv:
-        copying = [env if isinstance(env, Copying) else Copying(env) for env in base.envs]
+        copying = [env if isinstance(env, (Copying, World)) else Copying(env) for env in base.envs]
         base.envs = cast(Any, copying)
 
 
