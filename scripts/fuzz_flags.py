@@ -31,6 +31,7 @@ from prefgym.cli.feedback import ExportArgs, ValidateArgs
 from prefgym.cli.main import main as prefgym
 from prefgym.cli.report import ReportArgs
 from prefgym.cli.settings import Setting, settings_of
+from prefgym.cli.stop import StopArgs
 from prefgym.cli.train import ResumeArgs, ResumeOfflineArgs
 from prefgym.common.limits import Natural, Seed, Share, check
 from prefgym.common.registry import Kind
@@ -239,6 +240,7 @@ def commands() -> Iterator[tuple[tuple[str, ...], list[Setting]]]:
     yield play, list(settings_of(DemosCfg))
     yield ("evaluate", "run", "--episodes", "2"), list(settings_of(EvaluateArgs))
     yield ("compare", "run", "--no-films"), list(settings_of(CompareArgs))
+    yield ("stop", "run"), list(settings_of(StopArgs))
     yield ("report", "run"), list(settings_of(ReportArgs))
     yield ("train", "--resume", "run"), list(settings_of(ResumeArgs))
     yield ("train-offline", "--resume", "run"), list(settings_of(ResumeOfflineArgs))

@@ -13,6 +13,7 @@ from prefgym.cli.feedback import ExportArgs, ValidateArgs
 from prefgym.cli.listing import LISTS
 from prefgym.cli.report import ReportArgs
 from prefgym.cli.settings import settings_of
+from prefgym.cli.stop import StopArgs
 from prefgym.cli.train import ResumeArgs, ResumeOfflineArgs
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.registry import KINDS, registry_of
@@ -24,6 +25,7 @@ CONFIGURED: dict[str, tuple[type[Any], ...]] = {
     "train": (TrainCfg, ResumeArgs),
     "train-offline": (OfflineCfg, ResumeOfflineArgs),
     "make-preferences": (MakePreferencesCfg,),
+    "stop": (StopArgs,),
     "evaluate": (EvaluateArgs,),
     "report": (ReportArgs,),
     "compare": (CompareArgs,),

@@ -28,7 +28,7 @@ def write_help(cfg: object, command: str, flags: Sequence[str] = (), more: Itera
     places = [setting.flags[0] for setting in settings if setting.is_positional]
     lines = [" ".join(["Usage:", command, *places, "[FLAGS]"]), ""]
     lines += textwrap.wrap(description_of(cfg if isinstance(cfg, type) else type(cfg)), WIDTH)
-    shown = [(flag, known[flag]) for flag in flags or [setting.flags[-1] for setting in settings]]
+    shown = [(flag, known[flag]) for flag in flags or [setting.shown for setting in settings]]
     for _, group in groupby(shown, lambda one: "" if flags else one[1].flags[0].rpartition(".")[0]):
         lines += ["", *(line for flag, setting in group for line in _lines(flag, setting))]
     return "\n".join([*lines, *more])

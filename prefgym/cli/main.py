@@ -104,14 +104,14 @@ def help_text() -> str:
     """Return the text of `prefgym --help`, at most 80 columns wide."""
     lines = ["Preference-based reinforcement learning for control.", "", "Usage: prefgym COMMAND ..."]
     for group, commands in GROUPS.items():
-        lines += ["", f"{group}:", *(f"  {name:<18}{command.line}" for name, command in commands.items())]
+        lines += ["", f"{group}:", *(f"  {name:<20}{command.line}" for name, command in commands.items())]
     options = {
         "COMMAND --help": "settings of a command",
         "--version": "the version",
         "--completion bash": "a script that completes in bash; or in zsh",
-        "--import MODULE": "before COMMAND: import a module that registers environments",
+        "--import MODULE": "before COMMAND: a module that registers environments",
     }
-    lines += ["", "Options:", *(f"  {name:<18}{line}" for name, line in options.items())]
+    lines += ["", "Options:", *(f"  {name:<20}{line}" for name, line in options.items())]
     return "\n".join([*lines, "", "Examples:", EXAMPLES])
 
 

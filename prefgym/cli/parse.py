@@ -177,7 +177,7 @@ class Refusals:
 
 def _call(before: str, setting: Setting) -> str:
     """Return the call with the default, if there is one."""
-    return f"{before} {setting.flags[-1]} {setting.example}" if setting.example else ""
+    return f"{before} {setting.shown} {setting.example}" if setting.example else ""
 
 
 def causes(error: BaseException | None) -> Iterator[BaseException]:

@@ -38,6 +38,11 @@ class Setting:
         return not self.flags[0].startswith("--")
 
     @property
+    def shown(self) -> str:
+        """Return the flag that help and refusals show: the one without a prefix, if there is one."""
+        return next((flag for flag in self.flags if "." not in flag), self.flags[0])
+
+    @property
     def negated(self) -> str:
         """Return the flag that switches it off: `--eval.no-keep` for `--eval.keep`."""
         *before, last = self.flags[0].removeprefix("--").split(".")

@@ -1,9 +1,11 @@
 """Modules that a user names as `module:Name`: also found in the current folder, and trusted afterwards."""
 
+import difflib
 import os
 import sys
 from functools import reduce
 from importlib import import_module
+from pathlib import Path
 
 from prefgym.common.errors import UserError
 from prefgym.common.names import did_you_mean
@@ -68,3 +70,17 @@ def is_importable(value: object) -> bool:
     if module == "__main__" or not path or "<" in path:
         return False
     return reduce(lambda found, name: getattr(found, name, None), path.split("."), sys.modules.get(module)) is value
+
+
+EXTRAS = {"stable_baselines3": "sb3", "minari": "demos", "pyarrow": "data", "mujoco_warp": "warp"}
+"""The extra of prefgym that installs a package."""
+
+
+def what_is_missing(name: str, module: str, package: str) -> str:
+    """Say what to do about a package that a module needs, or about the module itself."""
+    if ":" in name and package == module.partition(".")[0]:
+        near = difflib.get_close_matches(package, [path.stem for path in Path().glob("*.py")], n=1)
+        hint = f"did you mean {near[0]}?" if near else f"there is no {package}.py here"
+        return f"is of the module {module}, which is neither installed nor in this folder: {hint}"
+    install = f"pip install 'prefgym[{EXTRAS[package]}]'" if package in EXTRAS else f"pip install {package}"
+    return f"needs {package}, which is not installed: {install}"

@@ -7,14 +7,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
 from importlib.metadata import entry_points
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar, cast, overload
 from weakref import WeakValueDictionary
 
 from prefgym.common.descriptions import Description, describe
 from prefgym.common.errors import UnknownNameError
 from prefgym.common.limits import shortened
-from prefgym.common.modules import look_in_present_folder
+from prefgym.common.modules import look_in_present_folder, what_is_missing
 from prefgym.common.names import did_you_mean
 
 if TYPE_CHECKING:
@@ -227,7 +226,7 @@ class Registry(Generic[Part]):
             loaded = importlib.import_module(module)
         except ModuleNotFoundError as error:
             raise UnknownNameError(
-                f"{self.kind} {name!r} {_missing(name, module, (error.name or '').partition('.')[0])}"
+                f"{self.kind} {name!r} {what_is_missing(name, module, (error.name or '').partition('.')[0])}"
             ) from error
         if path.endswith("Cfg") and ":" in name and not hasattr(loaded, attribute):
             return NoSettings
@@ -297,20 +296,6 @@ def registry_of(kind: Kind) -> "Registry[Any]":
 def _entry(part: str, cfg: str | None = None) -> Entry:
     module, _, name = part.partition(":")
     return Entry(part=part, cfg=f"{module}:{cfg or name + 'Cfg'}")
-
-
-EXTRAS = {"stable_baselines3": "sb3", "minari": "demos", "pyarrow": "data", "mujoco_warp": "warp"}
-"""The extra of prefgym that installs a package."""
-
-
-def _missing(name: str, module: str, package: str) -> str:
-    """Say what to do about a package that a module needs, or about the module itself."""
-    if ":" in name and package == module.partition(".")[0]:
-        near = difflib.get_close_matches(package, [path.stem for path in Path().glob("*.py")], n=1)
-        hint = f"did you mean {near[0]}?" if near else f"there is no {package}.py here"
-        return f"is of the module {module}, which is neither installed nor in this folder: {hint}"
-    install = f"pip install 'prefgym[{EXTRAS[package]}]'" if package in EXTRAS else f"pip install {package}"
-    return f"needs {package}, which is not installed: {install}"
 
 
 def _fields_of(context: object) -> Mapping[str, object]:

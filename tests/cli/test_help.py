@@ -14,7 +14,7 @@ def test_help_has_a_line_for_each_command(argv: list[str], capsys: pytest.Captur
     lines = text.splitlines()
     assert max(map(len, lines)) <= 80
     for name, command in COMMANDS.items():
-        assert f"  {name:<18}{command.line}" in lines
+        assert f"  {name:<20}{command.line}" in lines
 
 
 @pytest.mark.parametrize("command", EVERYDAY)
@@ -58,3 +58,9 @@ def test_other_help_fits_as_well(words: list[str], capsys: pytest.CaptureFixture
 @pytest.mark.parametrize("number", ["1e5", "100_000", "100000", "1.0E+5"])
 def test_integers_are_read_as_people_write_them(number: str) -> None:
     assert parse_train(["--steps", number, "--eval.every", number]).steps == 100_000
+
+
+def test_of_several_names_of_a_flag_help_shows_one(capsys: pytest.CaptureFixture[str]) -> None:
+    """The one without a prefix, and otherwise the first."""
+    assert "\n  --film | --no-film  " in run(capsys, "evaluate", "--help")[1]
+    assert "\n  --segment-length N  " in run(capsys, "train", "--help-all")[1]
