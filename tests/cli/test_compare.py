@@ -38,6 +38,7 @@ def test_wrong_calls_are_one_sentence(tmp_path: Path, capsys: pytest.CaptureFixt
         assert code == 2 and words in error and len(error.splitlines()) == 1
 
 
+@pytest.mark.slow  # four trainings and two films
 def test_trained_runs_are_compared_from_python(tmp_path: Path) -> None:
     """The list that `train` returns is an arm; films are there, or the reason for having none."""
     oracle = prefgym.train(**tiny_settings(report=False, out=tmp_path / "oracle"), seeds="0-1")
