@@ -3,19 +3,23 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from prefgym.common.limits import Count, Natural, check
+
 
 @dataclass(frozen=True, kw_only=True)
 class Extension:
     """An extension of a run, as its configuration records it; `steps` are updates in an offline run."""
 
-    at: int
+    at: Natural
     """Steps of the checkpoint from which the run went on."""
-    old_steps: int
+    old_steps: Count
     """Steps of the whole training before."""
-    old_budget: int = 0
+    old_budget: Natural = 0
     """Budget before."""
     had_finished: bool
     """Whether the run had finished, so that its learning rate may have annealed to 0."""
+
+    __post_init__ = check
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,7 +39,7 @@ class Leg:
 
     def share(self, steps: int) -> float:
         """Return the completed share of this part."""
-        return (steps - self.start) / (self.end - self.start)
+        return (steps - self.start) / max(self.end - self.start, 1)
 
 
 class Course:

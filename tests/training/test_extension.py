@@ -6,12 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from commands import run
 from tiny import tiny_run, tiny_sampler, tiny_settings
 
 import prefgym
 from prefgym import agents
 from prefgym.common.errors import UserError
+from prefgym.common.files import write_sealed_text
 from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.folder import RunFolder, read_config
 from prefgym.runs.seeds import write_seeds
@@ -207,3 +209,12 @@ def test_other_agents_and_learners_go_on(changes: dict[str, Any], stopped_at: An
     assert (result.steps, result.num_asked) == (1000, 16)
     assert (Path("killed") / POLICY).read_bytes() == (Path("whole") / POLICY).read_bytes()
     assert lines(Path("killed")) == lines(Path("whole"))
+
+
+@pytest.mark.parametrize("extensions", [3, [3], [{"at": 1}], [{"at": "x", "old_steps": 1, "had_finished": True}]])
+def test_extensions_of_a_stranger_are_checked(extensions: object, finished: Path, tmp_path: Path) -> None:
+    out = Path(shutil.copytree(finished, tmp_path / "run"))
+    config = yaml.safe_dump({**read_config(out), "extensions": extensions})
+    write_sealed_text(out / "config.yaml", config)
+    with pytest.raises(UserError, match="cannot be resumed: its configuration is not one of this version"):
+        Run(out).resume(steps=200)
