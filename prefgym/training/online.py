@@ -190,11 +190,12 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
     recording = None if cfg.rater == "none" else cast(PreferenceVectorEnv, env)
     if recording is not None:
         check_room(cfg, recording)
-        check_session(cfg, recording)
     learner = objects.reward or rewards.build(
         cfg.reward, cfg.reward_cfg, LearnerContext(env=env, seed=learner_seed, device=cfg.device)
     )
     can = capabilities_of(learner)
+    if recording is not None and Capability.JUDGED not in can:  # which holds no sessions
+        check_session(cfg, recording)
     if cfg.rater == "none" and can & {Capability.SELF_PLAY, Capability.JUDGED}:
         raise UserError(f"--reward {cfg.reward} compares fragments by the answers of a rater: pass --rater.")
     contact.check_methods(contact.LEARNER, learner, "fit", "reward", "weights", "load_weights")
