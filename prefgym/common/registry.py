@@ -3,6 +3,7 @@
 import difflib
 import importlib
 import inspect
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cached_property
@@ -251,7 +252,9 @@ class Registry(Generic[Part]):
         if name.endswith("()"):
             raise UnknownNameError(f"{self.kind} {name!r} was an object of the program that began the run")
         if ":" in name:
-            if not all(part.isidentifier() for part in name.replace(":", ".", 1).split(".")):
+            module, _, attribute = name.partition(":")
+            # an imported module may have any name, such as that of a script run by runpy
+            if not attribute or (module not in sys.modules and not all(map(str.isidentifier, module.split(".")))):
                 raise UnknownNameError(f"{self.kind} {shortened(name)!r} does not have the form module:Name")
             look_in_present_folder()
             return _entry(name)
