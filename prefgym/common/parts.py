@@ -42,7 +42,7 @@ def raised_by(kind: str, name: str, lawful: tuple[type[Exception], ...] = ()) ->
         yield
     except (UserError, *lawful):
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         if not any(note.startswith(RAISED) for note in getattr(error, "__notes__", ())):
             error.add_note(f"{RAISED} {kind} {name}")
         raise

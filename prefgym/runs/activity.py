@@ -1,13 +1,12 @@
 """Whether a run is running, was stopped, or has finished."""
 
-import socket
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Literal
 
 from prefgym.runs.config_file import read_config
-from prefgym.runs.lock import LOCK, holder_of, is_held
+from prefgym.runs.lock import LOCK, Holder, holder_of, is_held, is_here
 from prefgym.runs.manifest import has_finished
 
 _FAR_AWAY = timedelta(minutes=10)
@@ -31,7 +30,7 @@ class Activity:
     @property
     def is_here(self) -> bool:
         """Return whether its process is one of this machine."""
-        return self.pid is not None and self.host == socket.gethostname()
+        return self.pid is not None and self.host is not None and is_here(Holder(self.pid, self.host))
 
 
 def activity_of(run: Path) -> Activity:
@@ -44,7 +43,7 @@ def activity_of(run: Path) -> Activity:
     signs = [run / name for name in _SIGNS]
     last = datetime.fromtimestamp(max(sign.lstat().st_mtime for sign in signs if sign.exists()), UTC)
     holder = holder_of(run)
-    is_far = holder is not None and holder.host != socket.gethostname()
+    is_far = holder is not None and not is_here(holder)
     if is_held(run) or (is_far and datetime.now(UTC) - last < _FAR_AWAY):
         pid, host = holder or (None, None)
         return Activity(state="running", last_sign=last, pid=pid, host=host)

@@ -37,9 +37,8 @@ class LivePage(Callback):
             self._write(loop, "running")
 
     def on_end(self, loop: "Loop") -> None:
-        """Say that the run was stopped; a run that came to its last step writes the whole page."""
-        if loop.steps < loop.total:
-            self._write(loop, "stopped")
+        """Say that the run was stopped, until the whole page of a run that came to its end replaces this one."""
+        self._write(loop, "stopped")
 
     def _write(self, loop: "Loop", state: "State") -> None:
         from prefgym.report.page import write_report  # the video encoder takes long to import
