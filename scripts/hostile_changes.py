@@ -295,13 +295,16 @@ def reseal(folder: Path) -> None:
             manifest = read_sealed_json(file)
             for sums in (manifest.get("sha256") or {}, manifest.get("files") or {}):
                 for name, value in [*sums.items()]:
-                    there = file.parent / name
-                    if there.is_file() and not there.is_symlink() and there.stat().st_size < 2**30:
+                    if _can_be_summed(there := file.parent / name):
                         sums[name] = {**value, "sha256": digest(there)} if isinstance(value, dict) else digest(there)
             for shard in manifest.get("shards", ()):
-                if (there := file.parent.parent / shard["name"]).stat().st_size < 2**30:
+                if _can_be_summed(there := file.parent.parent / shard["name"]):
                     shard["sha256"] = digest(there)
             write_sealed_json(file, manifest)
+
+
+def _can_be_summed(file: Path) -> bool:
+    return file.is_file() and not file.is_symlink() and file.stat().st_size < 2**30
 
 
 def _change(content: Any, generator: Generator) -> tuple[str, Any]:  # noqa: ANN401
