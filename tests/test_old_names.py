@@ -9,9 +9,9 @@ import prefgym  # noqa: F401 - registers the environments
 from prefgym import agents, samplers
 from prefgym.bench.cells import read_lines
 from prefgym.cli.flags import parse_train
+from prefgym.common.from_json import config_from_json
 from prefgym.report.data import RunData, load_run
 from prefgym.rewards.health import troubles
-from prefgym.rl.files import config_from_json
 from prefgym.training.history import initial_folder
 
 

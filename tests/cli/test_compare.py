@@ -14,7 +14,7 @@ def test_the_table_fits_80_columns(tmp_path: Path, capsys: pytest.CaptureFixture
     """Means 2000 and 1000, ranges, and the reference lines of what is shipped."""
     write_arm(tmp_path / "a", [1000.0, 3000.0], lengths=(1000, 10, 10, 10), seconds=3700.0, steps=1_000_000)
     write_arm(tmp_path / "b", [500.0, 1500.0], rater="none", steps=1_000_000)
-    out = tmp_path / "page.html"
+    out = Path("page.html")  # in a line of its own
     code, text, error = run(
         capsys, "compare", str(tmp_path / "a"), str(tmp_path / "b"), "--out", str(out), "--no-films"
     )

@@ -53,6 +53,8 @@ def test_the_matrix_of_a_plain_install_says_what_to_install(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delitem(sys.modules, "prefgym.agents.sb3", raising=False)
+    for name in [name for name in sys.modules if name.startswith("stable_baselines3")]:
+        monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "stable_baselines3", None)
     code, text, _ = run(capsys, "list", "agents", "--matrix")
     assert code == 0

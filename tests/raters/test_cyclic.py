@@ -143,7 +143,7 @@ def test_what_is_usual_can_be_told(asking: Asking) -> None:
 
     assert first_wins(2.0) == [1.0, 0.0]  # standings (3, 0, -9) and (-2, 3, -9): the first class beats the second
     assert first_wins(6.0) == [0.0, 1.0]  # (-1, 0, -9) and (-6, 3, -9): both are of the second
-    with pytest.raises(ValueError, match="a mean or a deviation is not finite"):
+    with pytest.raises(ValueError, match=r"means must be .* not nan"):
         CyclicRater(CyclicRaterCfg(means=(1.0, 1.0, float("nan"))), factor_names=NAMES, ranking=NAMES)
     with pytest.raises(ValueError, match="2 means and 0 deviations do not fit 3 factors"):
         CyclicRater(CyclicRaterCfg(means=(1.0, 1.0)), factor_names=NAMES, ranking=NAMES)
