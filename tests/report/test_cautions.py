@@ -38,9 +38,9 @@ def row(step: float, **values: float) -> dict[str, float]:
     return {"time/total_timesteps": step, "time/time_elapsed": step / 10, **values}
 
 
-def session(number: int, accuracy: float, num: float, **values: float) -> dict[str, float]:
+def session(number: float, accuracy: float, num: float, **values: float) -> dict[str, float]:
     """Make what a line says of a session."""
-    told = {"feedback/session": float(number), "reward_model/accuracy": accuracy, "health/num_held_out": num}
+    told = {"feedback/session": number, "reward_model/accuracy": accuracy, "health/num_held_out": num}
     return {**told, "reward_model/train_accuracy": 0.95, "reward_model/calibration_error": 0.12, **values}
 
 
