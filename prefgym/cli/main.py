@@ -1,5 +1,7 @@
 """The command line: its commands, and what each of them does."""
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from importlib import import_module
@@ -68,7 +70,12 @@ def main(argv: Sequence[str] | None = None) -> None:
     try:
         _check_words(argv)
         with terminable():
-            sys.exit(_dispatch(_import(argv)))
+            code = _dispatch(_import(argv))
+            sys.stdout.flush()
+            sys.exit(code)
+    except BrokenPipeError:  # whoever read the output has gone, as `| head` does: there is nobody to tell
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())  # what is still to be flushed
+        sys.exit(128 + signal.SIGPIPE)
     except Exception as error:
         if (sentence := sentence_of(error)) is None:
             raise

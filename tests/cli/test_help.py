@@ -1,5 +1,9 @@
 """The help of the command line."""
 
+import os
+import subprocess
+import sys
+
 import pytest
 from commands import run
 
@@ -64,3 +68,13 @@ def test_of_several_names_of_a_flag_help_shows_one(capsys: pytest.CaptureFixture
     """The one without a prefix, and otherwise the first."""
     assert "\n  --film | --no-film  " in run(capsys, "evaluate", "--help")[1]
     assert "\n  --segment-length N  " in run(capsys, "train", "--help-all")[1]
+
+
+def test_a_reader_that_goes_ends_a_list_in_silence() -> None:
+    """As `prefgym list envs | head -1` does: the exit code is that of SIGPIPE."""
+    listing = (sys.executable, "-m", "prefgym", "list", "envs")
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = subprocess.run(listing, stdout=writer, stderr=subprocess.PIPE, text=True)
+    os.close(writer)
+    assert (done.returncode, done.stderr) == (141, "")
