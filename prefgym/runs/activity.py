@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from prefgym.runs.config_file import read_config
-from prefgym.runs.lock import LOCK, Holder, holder_of, is_held, is_here
+from prefgym.runs.lock import LOCK, holder_of, is_held, is_here
 from prefgym.runs.manifest import has_finished
 
 _FAR_AWAY = timedelta(minutes=10)
@@ -26,11 +26,6 @@ class Activity:
     """The process that writes to it; None if there is none, or it is not known."""
     host: str | None = None
     """The machine of this process."""
-
-    @property
-    def is_here(self) -> bool:
-        """Return whether its process is one of this machine."""
-        return self.pid is not None and self.host is not None and is_here(Holder(self.pid, self.host))
 
 
 def activity_of(run: Path) -> Activity:

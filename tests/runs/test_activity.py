@@ -49,7 +49,7 @@ def stopped(finished_run: Path, tmp_path: Path) -> Path:
 def test_a_finished_run_is_finished(finished_run: Path) -> None:
     """Its last sign is as old as its files, and no process is named."""
     told = activity_of(finished_run)
-    assert (told.state, told.pid, told.is_here) == ("finished", None, False)
+    assert (told.state, told.pid) == ("finished", None)
     metrics = datetime.fromtimestamp((finished_run / "metrics.jsonl").stat().st_mtime, UTC)
     assert metrics <= told.last_sign <= datetime.now(UTC)
 
@@ -59,7 +59,7 @@ def test_a_run_is_running_while_a_process_holds_its_lock(stopped: Path) -> None:
     assert activity_of(stopped).state == "stopped"
     with held_elsewhere(stopped) as other:
         told = activity_of(stopped)
-        assert (told.state, told.pid, told.is_here) == ("running", other.pid, True)
+        assert (told.state, told.pid) == ("running", other.pid)
         assert has_open(other.pid, stopped / ".lock") and not has_open(os.getpid(), stopped / ".lock")
     assert json.loads((stopped / ".lock").read_text())["pid"] == other.pid
     assert activity_of(stopped).state == "stopped"
@@ -83,7 +83,7 @@ def test_a_run_elsewhere_is_told_by_its_last_sign(minutes: float, state: str, st
     for path in (stopped, *stopped.iterdir()):
         os.utime(path, (then, then))
     told = activity_of(stopped)
-    assert told.state == state and not told.is_here
+    assert told.state == state
 
 
 @pytest.mark.parametrize("text", ["", "{", "[1]", '{"pid": "x", "host": "y"}', "\xff" * 5000])
