@@ -49,6 +49,7 @@ class Parts:
             rater = copy.deepcopy(self.objects.rater)
         except Exception:  # an object's own __deepcopy__ may raise anything
             rater = self.objects.rater
+            print(f"the rater {type(rater).__name__} cannot be copied: one object serves all seeds", file=sys.stderr)
         return replace(self, objects=replace(self.objects, rater=rater, sampler=sampler))
 
     @property
