@@ -1,7 +1,8 @@
-"""What every test gets: one thread, an empty working directory, and examples that do not depend on the clock."""
+"""What every test gets: one thread, a directory and modules of its own, and examples that ignore the clock."""
 
 import os
 import random
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before torch is imported, and for the processes that tests start
 
+import gymnasium as gym
 import numpy as np
 import pytest
 import torch
 from hypothesis import settings
 from tiny import tiny_run
 
+from prefgym.common import modules
 from prefgym.training.config import EvalCfg
 
 if TYPE_CHECKING:
@@ -32,7 +35,32 @@ def one_thread() -> None:
 
 
 @pytest.fixture(autouse=True)
-def empty_working_directory(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def own_modules(tmp_path: Path) -> Iterator[None]:
+    """Let the test trust no module yet; forget its own ones afterwards, with the environments that they registered."""
+    path, imported = [*sys.path], {*sys.modules}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(modules, "_trusted", set[str]())
+        yield
+    written = {name for name in sys.modules.keys() - imported if _lies_in(tmp_path, sys.modules[name])}
+    for env_id, spec in [*gym.registry.items()]:
+        if _module_of(spec.entry_point) in written:
+            gym.registry.pop(env_id)
+    for name in written:
+        sys.modules.pop(name)
+    sys.path[:] = path  # without the present folder of the test, where modules have been looked for
+
+
+def _lies_in(folder: Path, module: object) -> bool:
+    places = [getattr(module, "__file__", None), *getattr(module, "__path__", ())]
+    return any(folder in Path(place).parents for place in places if isinstance(place, str))
+
+
+def _module_of(entry_point: object) -> str:
+    return entry_point.partition(":")[0] if isinstance(entry_point, str) else getattr(entry_point, "__module__", "")
+
+
+@pytest.fixture(autouse=True)
+def empty_working_directory(own_modules: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Run the test in a directory of its own, so that nothing is written elsewhere."""
     monkeypatch.chdir(tmp_path)
 

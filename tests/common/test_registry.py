@@ -180,9 +180,8 @@ def test_constructors_get_the_fields_of_the_context_that_they_name(boxes: "Regis
         boxes.build("boxes:Demanding", BoxCfg(), Surroundings())
 
 
-def test_parts_are_named_by_module_without_an_entry_point(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_parts_are_named_by_module_without_an_entry_point(tmp_path: Path) -> None:
     """A module of the present folder is found; a class without a configuration has no settings."""
-    monkeypatch.setattr(sys, "path", [*sys.path])
     (tmp_path / "my_parts.py").write_text(
         "class Crouch:\n    def __init__(self, *, seed=0):\n        self.seed = seed\n"
     )

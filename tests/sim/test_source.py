@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -75,15 +75,10 @@ gym.register("theirs/Line-v0", entry_point=Line, max_episode_steps=5)
 
 
 @pytest.fixture
-def theirs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Write a module into the present folder, and forget it afterwards; return its name."""
+def theirs(tmp_path: Path) -> str:
+    """Write a module into the present folder; return its name."""
     (tmp_path / "theirs_of_test.py").write_text(MODULE)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr("prefgym.common.modules._trusted", set())
-    yield "theirs_of_test"
-    sys.modules.pop("theirs_of_test", None)
-    gym.registry.pop("theirs/Line-v0", None)
+    return "theirs_of_test"
 
 
 class Still:
@@ -287,26 +282,19 @@ def test_an_object_brings_the_settings_that_a_run_reads(theirs: str) -> None:
         train(make, sampler=object(), **few)
 
 
-def test_ids_with_a_module_are_those_of_gymnasium(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ids_with_a_module_are_those_of_gymnasium(tmp_path: Path) -> None:
     """In packages of the present folder, with a namespace or without, and without a version, which is the latest."""
     package = tmp_path / "lab_of_test" / "tasks"
     package.mkdir(parents=True)
     lines = MODULE.replace('"theirs/Line-v0"', '"their-lab/Line-v0"')
     more = "".join(f'gym.register("Plain-v{k}", entry_point=Line, max_episode_steps={k})\n' for k in (2, 10))
     (package / "__init__.py").write_text(lines + more)
-    monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr(sys, "path", [*sys.path])
-    monkeypatch.setattr("prefgym.common.modules._trusted", set())
-    try:
-        for name, limit in (("their-lab/Line-v0", 5), ("Plain-v2", 2), ("Plain", 10)):
-            source = EnvSource.of(f"lab_of_test.tasks:{name}")
-            assert source.max_episode_steps == limit and source.make_vec(1).reset()[0].tolist() == [[0.0]]
-        ran = tiny_run(
-            "lab_of_test.tasks:their-lab/Line-v0", sampler=samplers.cfg("uniform", segment_length=3), report=False
-        )
-        assert source_of_run(ran.path).max_episode_steps == 5
-        with pytest.raises(UserError, match=r"^the module lab_of_test\.tasks has no Plane: "):
-            _ = EnvSource.of("lab_of_test.tasks:Plane").spec
-    finally:
-        for name in ("their-lab/Line-v0", "Plain-v2", "Plain-v10"):
-            gym.registry.pop(name, None)
+    for name, limit in (("their-lab/Line-v0", 5), ("Plain-v2", 2), ("Plain", 10)):
+        source = EnvSource.of(f"lab_of_test.tasks:{name}")
+        assert source.max_episode_steps == limit and source.make_vec(1).reset()[0].tolist() == [[0.0]]
+    ran = tiny_run(
+        "lab_of_test.tasks:their-lab/Line-v0", sampler=samplers.cfg("uniform", segment_length=3), report=False
+    )
+    assert source_of_run(ran.path).max_episode_steps == 5
+    with pytest.raises(UserError, match=r"^the module lab_of_test\.tasks has no Plane: "):
+        _ = EnvSource.of("lab_of_test.tasks:Plane").spec
