@@ -1,7 +1,7 @@
 """Choice models: how scores become choices."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Generator, Tensor
@@ -26,6 +26,8 @@ class BradleyTerryCfg:
     """A query is a tie if the scores of its options differ by less than this, in units of score."""
     skip_threshold: float = -math.inf
     """A query is skipped if its best option scores no more than this, in units of score."""
+    soft: bool = False
+    """Answers hold the probabilities of the options as shares of the choice, in the place of a sample."""
 
     __post_init__ = check
 
@@ -75,7 +77,12 @@ class BradleyTerry:
         tie = best - worst < self.cfg.tie_margin
         if math.isinf(self.cfg.beta):  # without error, options of exactly equal score tie
             tie |= scores.amax(-1) == scores.amin(-1)
-        return Answers.of(chosen, num_options, tie, skipped)
+        answers = Answers.of(chosen, num_options, tie, skipped)
+        if not self.cfg.soft:
+            return answers
+        shares = self.probabilities(scores.double()).to(answers.choice)
+        shared = (answers.answered & ~answers.tie).unsqueeze(-1)
+        return replace(answers, choice=torch.where(shared, shares, answers.choice))
 
     def log_prob(self, scores: Tensor, answers: Answers) -> Tensor:
         """Return the log-likelihood of answers: the cross-entropy with their choice, 0 where there is no answer.

@@ -13,7 +13,7 @@ registry: "Registry[Rater]" = Registry("rater")
 register, names, get = registry.register, registry.names, registry.get
 cfg, make, build = registry.cfg, registry.make, registry.build
 
-for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"):
+for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "soft"):
     register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))
 register("heron", "prefgym.raters.heron:HeronRater")
 register("cyclic", "prefgym.raters.cyclic:CyclicRater")
@@ -28,7 +28,7 @@ register("safety", "prefgym.raters.safety:SafetyRater")
 register("replay", "prefgym.raters.replay:ReplayRater")
 register("none", "prefgym.raters.none:NoRater")
 
-registry.alias(bradley_terry="partial-return")
+registry.alias(bradley_terry="partial-return", osp="soft")
 registry.elsewhere(
     b_pref="is six raters: oracle, stochastic, mistake, skip, equal and myopic",
     spo="is a reward learner: --reward spo",

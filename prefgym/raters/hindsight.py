@@ -4,27 +4,23 @@ Without hindsight, raters judge by the outcome they expect. Here both options ar
 the rater judges the whole.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from torch import Tensor
 
-from prefgym.common.finite import check_finite
-from prefgym.common.limits import Count, NonNegative, Share, check
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.common.limits import Count, Share
 from prefgym.core.protocols import Policy, Simulator
-from prefgym.core.queries import Queries
 from prefgym.core.scores import PartialReturn
 from prefgym.core.segments import Segments
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.raters.immediate import require_reward
+from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
 from prefgym.raters.simulated import simulated_return
 
 
 @dataclass(frozen=True, kw_only=True)
-class HindsightRaterCfg:
+class HindsightRaterCfg(ScoringRaterCfg):
     """A rater that continues both options in simulation before it judges."""
 
     num_steps: Count = 50
@@ -35,13 +31,9 @@ class HindsightRaterCfg:
     """File of the expert, with or without its ending; by default that of the task."""
     gamma: Share = 1.0
     """Discount per step of the rewards after a segment."""
-    beta: NonNegative = math.inf
-    """Inverse temperature of the choice, per unit of return; inf chooses without error."""
-
-    __post_init__ = check
 
 
-class HindsightRater(SeededRater):
+class HindsightRater(ScoringRater):
     """A rater that answers by the return of segments and of their simulated continuations."""
 
     def __init__(
@@ -67,9 +59,9 @@ class HindsightRater(SeededRater):
         Raises:
             ValueError: If there is no task reward, no policy, or no simulator.
         """
-        super().__init__(seed)
-        require_reward(has_reward)
         self.cfg = cfg or HindsightRaterCfg()
+        super().__init__("hindsight", self.cfg, seed=seed, judged="the return judged in hindsight")
+        require_reward(has_reward)
         acting = expert if self.cfg.policy == "expert" else policy
         if acting is None:
             raise ValueError(
@@ -80,18 +72,6 @@ class HindsightRater(SeededRater):
                 "hindsight is simulated, which needs recorded physics states of prefgym's own environments"
             )
         self.policy, self.simulator = acting, simulator
-        self._choice = BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))
-        self._info = RaterInfo(name="hindsight", settings=in_words(self.cfg))
-
-    def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once.
-
-        Raises:
-            ValueError: If the queries carry no task reward or no physics states.
-        """
-        scores = self.score(queries.options).cpu()
-        check_finite("the return judged in hindsight", scores)
-        return Preferences.of(queries, self._choice.sample(scores, self.generator), self._info)
 
     def score(self, segments: Segments) -> Tensor:
         """Return sum_t r_t of segments plus sum_h gamma^h r_(L+h) of their continuation. Shape: that of their batch.

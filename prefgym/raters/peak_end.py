@@ -2,27 +2,24 @@
 
 from dataclasses import dataclass
 
-from prefgym.common.limits import NonNegative, Share, check
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.core.preferences import Preferences, RaterInfo
-from prefgym.core.queries import Queries
+from torch import Tensor
+
+from prefgym.common.limits import Share
 from prefgym.core.scores import PeakEnd
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.core.segments import Segments
+from prefgym.raters.immediate import require_reward
+from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
 
 
 @dataclass(frozen=True, kw_only=True)
-class PeakEndRaterCfg:
+class PeakEndRaterCfg(ScoringRaterCfg):
     """A rater that judges a whole segment by two of its steps, which no sum of per-step rewards can represent."""
 
     peak: Share = 0.5
     """Weight of the best step; the last one has the rest."""
-    beta: NonNegative = float("inf")
-    """Inverse temperature of the choice, per unit of reward; 0 chooses uniformly, inf without error."""
-
-    __post_init__ = check
 
 
-class PeakEndRater(SeededRater):
+class PeakEndRater(ScoringRater):
     """A rater that answers by peak and end."""
 
     def __init__(self, cfg: PeakEndRaterCfg | None = None, *, seed: int = 0, has_reward: bool = True) -> None:
@@ -36,17 +33,14 @@ class PeakEndRater(SeededRater):
         Raises:
             ValueError: If there is none.
         """
-        super().__init__(seed)
-        require_reward(has_reward)
         self.cfg = cfg or PeakEndRaterCfg()
-        self._score, self._choice = PeakEnd(self.cfg.peak), BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta))
-        self._info = RaterInfo(name="peak-end", settings=in_words(self.cfg))
+        super().__init__("peak-end", self.cfg, seed=seed)
+        require_reward(has_reward)
 
-    def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once.
+    def score(self, segments: Segments) -> Tensor:
+        """Weigh the best step and the last one. Shape: that of the batch.
 
         Raises:
-            ValueError: If the queries carry no task reward, or one that is not finite.
+            ValueError: If the segments carry no task reward.
         """
-        answers = self._choice.sample(self._score(queries.options).cpu(), self.generator)
-        return Preferences.of(queries, answers, self._info)
+        return PeakEnd(self.cfg.peak)(segments)

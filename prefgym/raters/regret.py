@@ -3,7 +3,6 @@
 Values are those of an expert: its critic's, or its simulated returns from the first and last state of a segment.
 """
 
-import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -11,20 +10,18 @@ from typing import Literal
 import torch
 from torch import Tensor
 
-from prefgym.common.finite import check_finite
-from prefgym.common.limits import NonNegative, Share, check
-from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.common.limits import Share
+from prefgym.core.choice import BradleyTerryCfg
 from prefgym.core.protocols import Expert, Simulator
-from prefgym.core.queries import Queries
 from prefgym.core.scores import Values, advantage_sum, minus_regret
 from prefgym.core.segments import Segments
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.raters.immediate import require_reward
+from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
 from prefgym.raters.simulated import simulated_return
 
 
 @dataclass(frozen=True, kw_only=True)
-class RegretRaterCfg:
+class RegretRaterCfg(ScoringRaterCfg):
     """A rater that prefers the segment of least regret.
 
     Raises:
@@ -38,20 +35,18 @@ class RegretRaterCfg:
     """Source of the values: the expert's critic, or simulation, in which the expert continues from both ends."""
     expert_file: Path | None = None
     """File of the expert, with or without its ending; by default that of the task."""
-    beta: NonNegative = math.inf
-    """Inverse temperature of the choice, per unit of regret; inf chooses without error."""
     eps_mistake: Share = 0.0
     """Probability of answering with another option than the chosen one."""
 
     def __post_init__(self) -> None:
-        check(self)
+        super().__post_init__()
         if (self.form, self.values) == ("stochastic", "simulation"):
             raise ValueError(
                 "form=stochastic needs values=critic, since a simulated action has one outcome: use form=deterministic"
             )
 
 
-class RegretRater(SeededRater):
+class RegretRater(ScoringRater):
     """A rater that answers by regret."""
 
     def __init__(
@@ -75,9 +70,10 @@ class RegretRater(SeededRater):
         Raises:
             ValueError: If there is no task reward, no expert, or values are to be simulated and there is no simulator.
         """
-        super().__init__(seed)
-        require_reward(has_reward)
         self.cfg = cfg or RegretRaterCfg()
+        choice = BradleyTerryCfg(beta=self.cfg.beta, lapse=self.cfg.eps_mistake, soft=self.cfg.soft)
+        super().__init__("regret", self.cfg, seed=seed, choice=choice, judged="the regret judged by a rater")
+        require_reward(has_reward)
         if expert is None:
             raise ValueError("it judges by an expert's values, and there is no expert for this environment")
         if self.cfg.values == "simulation" and simulator is None:
@@ -85,18 +81,6 @@ class RegretRater(SeededRater):
                 "simulation needs recorded physics states of prefgym's own environments: use values=critic"
             )
         self.expert, self.simulator = expert, simulator
-        self._choice = BradleyTerry(BradleyTerryCfg(beta=self.cfg.beta, lapse=self.cfg.eps_mistake))
-        self._info = RaterInfo(name="regret", settings=in_words(self.cfg))
-
-    def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once.
-
-        Raises:
-            ValueError: If the queries carry no task reward, or no physics states where simulation is needed.
-        """
-        scores = self.score(queries.options).cpu()
-        check_finite("the regret judged by a rater", scores)
-        return Preferences.of(queries, self._choice.sample(scores, self.generator), self._info)
 
     def score(self, segments: Segments) -> Tensor:
         """Return minus the regret of segments. Shape: that of their batch.

@@ -8,19 +8,21 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
+from torch import Tensor
 
 from prefgym.common.finite import check_finite
-from prefgym.common.limits import NonNegative, Share, check
+from prefgym.common.limits import NonNegative, Share
 from prefgym.common.states import State
 from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.core.preferences import Preferences, RaterInfo
-from prefgym.core.queries import Queries
+from prefgym.core.preferences import Answers
 from prefgym.core.scores import DiscountedReturn, PartialReturn
-from prefgym.raters.immediate import SeededRater, in_words, require_reward
+from prefgym.core.segments import Segments
+from prefgym.raters.immediate import require_reward
+from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
 
 
 @dataclass(frozen=True, kw_only=True)
-class ScriptedRaterCfg:
+class ScriptedRaterCfg(ScoringRaterCfg):
     """A rater that scores segments by their task reward, with the errors of B-Pref's teachers.
 
     Raises:
@@ -39,8 +41,6 @@ class ScriptedRaterCfg:
     """Skip queries whose best option returns no more than this share of an average segment's return."""
     eps_equal: NonNegative = 0.0
     """Call a tie if returns differ by less than this share of an average segment's return."""
-
-    __post_init__ = check
 
 
 # Presets: the settings of B-Pref's teachers, arXiv:2111.03026 and its README.
@@ -81,7 +81,12 @@ def myopic() -> ScriptedRaterCfg:
     return ScriptedRaterCfg(name="myopic", beta=math.inf, gamma=0.9)
 
 
-class ScriptedRater(SeededRater):
+def soft() -> ScriptedRaterCfg:
+    """Answer with the probabilities of all options, as soft labels (OSP; Zhai et al., arXiv:2405.14103)."""
+    return ScriptedRaterCfg(name="soft", beta=1.0, soft=True)
+
+
+class ScriptedRater(ScoringRater):
     """A rater that answers at once, from the task reward in the queries."""
 
     def __init__(
@@ -104,28 +109,29 @@ class ScriptedRater(SeededRater):
         Raises:
             ValueError: If there is none.
         """
-        super().__init__(seed)
-        require_reward(has_reward)
         self.cfg = cfg or ScriptedRaterCfg()
+        judged = f"the task reward shown to rater {self.cfg.name!r}"
+        super().__init__(self.cfg.name, self.cfg, seed=seed, judged=judged)
+        require_reward(has_reward)
         self.step_return = step_return
         self._score = PartialReturn() if self.cfg.gamma == 1.0 else DiscountedReturn(self.cfg.gamma)
-        self._info = RaterInfo(name=self.cfg.name, settings=in_words(self.cfg))
         self._shown = torch.zeros(2, dtype=torch.float64)  # return and number of the steps shown so far
 
-    def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once.
+    def score(self, segments: Segments) -> Tensor:
+        """Return the discounted return. Shape: that of the batch.
 
         Raises:
-            ValueError: If the queries carry no task reward, or one that is not finite.
+            ValueError: If the segments carry no task reward.
         """
-        options = queries.options
-        if options.reward is None:
+        if segments.reward is None:
             raise ValueError(f"rater {self.cfg.name!r} judges by the task reward, and these queries carry none")
-        returns, scores = PartialReturn()(options).cpu(), self._score(options).cpu()
-        check_finite(f"the task reward shown to rater {self.cfg.name!r}", returns)
+        return self._score(segments)
+
+    def choose(self, scores: Tensor, options: Segments) -> Answers:
+        """Answer by the scores of the options, with ties and skips by their returns. Shape: (B, K)."""
+        returns = PartialReturn()(options).cpu()
         self._shown += torch.stack([returns.sum(), options.length.sum().cpu().double()])
-        answers = self._choice(options.num_steps).sample(scores, self.generator, returns=returns)
-        return Preferences.of(queries, answers, self._info)
+        return self._with_thresholds(options.num_steps).sample(scores, self.generator, returns=returns)
 
     def state_dict(self) -> State:
         """Return the state to resume from; first collect the submitted queries."""
@@ -136,7 +142,7 @@ class ScriptedRater(SeededRater):
         super().load_state_dict(state)
         self._shown = state["shown"].clone()
 
-    def _choice(self, num_steps: int) -> BradleyTerry:
+    def _with_thresholds(self, num_steps: int) -> BradleyTerry:
         """Return the choice model, its thresholds in units of return."""
         # threshold = eps * average return of a segment; epsilon is applied here only
         average = self._average_step_return() * num_steps if self.cfg.eps_skip or self.cfg.eps_equal else 0.0
@@ -147,6 +153,7 @@ class ScriptedRater(SeededRater):
                 lapse=self.cfg.eps_mistake,
                 tie_margin=max(tie_margin, 0.0),
                 skip_threshold=skip_threshold if skip_threshold > 0.0 else -math.inf,
+                soft=self.cfg.soft,
             )
         )
 

@@ -136,6 +136,18 @@ def test_several_best_options_are_drawn_from() -> None:
     assert_rates(answers, torch.tensor([0.5, 0.0, 0.5], dtype=torch.float64))
 
 
+def test_soft_answers_are_the_probabilities() -> None:
+    """P = exp(beta s_k) / sum_j exp(beta s_j) by a loop; without error, the best options share equally."""
+    rows = [[0.3, -1.0, 1.2], [0.0, 0.0, 0.0]]
+    answers = BradleyTerry(BradleyTerryCfg(beta=0.7, soft=True)).sample(tensor(rows), generator())
+    for row, shares in zip(rows, answers.choice.tolist()):
+        powers = [math.exp(0.7 * score) for score in row]
+        assert shares == pytest.approx([power / sum(powers) for power in powers])
+    errorless = BradleyTerry(BradleyTerryCfg(beta=math.inf, soft=True)).sample(tensor([[2.0, 1.0, 2.0]]), generator())
+    assert errorless.choice.tolist() == [[0.5, 0.0, 0.5]]
+    assert not errorless.tie.any()
+
+
 def test_equal_scores_at_finite_beta_are_a_coin_flip() -> None:
     """Without a margin, a noisy choice between equal scores is a choice."""
     answers = model(1.0).sample(torch.zeros(NUM_DRAWS, 2), generator())

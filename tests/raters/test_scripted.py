@@ -17,7 +17,7 @@ from prefgym.core.queries import Queries
 from prefgym.raters.scripted import ScriptedRater, ScriptedRaterCfg
 from prefgym.testing import LateRater, LateRaterCfg, check_rater, example_segments
 
-TEACHERS = ["partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic"]
+TEACHERS = ["partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "soft"]
 NUM_DRAWS = 20_000
 MAX_DEVIATIONS = 4.5  # of a binomial count; exceeded by chance in 7 of a million draws
 
@@ -141,7 +141,21 @@ def test_presets_are_those_of_b_pref() -> None:
         "myopic": {"beta": math.inf, "gamma": 0.9},
     }
     for name, settings in wanted.items():
-        assert raters.cfg(name) == ScriptedRaterCfg(name=name, **{**off, **settings})
+        assert raters.cfg(name) == replace(ScriptedRaterCfg(name=name), **{**off, **settings})
+
+
+def test_soft_answers_hold_the_probabilities() -> None:
+    """Shares are P of the noisy teacher, lapses included; ties and skips stay what they are."""
+    rater = raters.make("soft", eps_mistake=0.2, eps_equal=0.05, eps_skip=0.1, step_return=average(2.5))
+    answers = ask(rater, asking(QUERIES)).answers
+    # thresholds as above: skips at R <= 1 (queries 2 and 5), ties below 0.5 (query 4)
+    assert answers.status.tolist() == [0, 1, 0, 0, 1]
+    assert answers.tie.tolist() == [False, False, False, True, False]
+    # R = 4, 3 and R = 9, 8: p = 1 / (1 + exp(-1)), a share of 0.8 p + 0.2 (1 - p)
+    p = 1 / (1 + math.exp(-1))
+    share = 0.8 * p + 0.2 * (1 - p)
+    expected = [[share, 1 - share], [0, 0], [share, 1 - share], [0.5, 0.5], [0, 0]]
+    assert torch.allclose(answers.choice, torch.tensor(expected))
 
 
 @pytest.mark.parametrize(("teacher", "below"), [("skip", "skip"), ("equal", "=")])
