@@ -150,7 +150,7 @@ class Residual(BasedAgent[ResidualCfg, tuple[Batch, Tensor]]):
         self.actor_optimizer = torch.optim.Adam(self.actor.parameters(), lr=cfg.actor_learning_rate, fused=True)
         self.critic_optimizer = torch.optim.Adam(self.critics.parameters(), lr=cfg.critic_learning_rate, fused=True)
         if demonstrations is None and cfg.demos:
-            demonstrations = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None)
+            demonstrations = load_demos(cfg.demos, Path(cfg.datasets) if cfg.datasets else None, with_state=False)
         demos = self._make_buffer(0) if demonstrations is None else self._store_demos(demonstrations)
         self.memory = Mixture(self._make_buffer(cfg.capacity_steps), demos, cfg.demo_share)
 

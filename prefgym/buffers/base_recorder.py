@@ -83,10 +83,16 @@ class BaseRecorder:
             origin=torch.stack([columns["episode"][first].long(), columns["step"][first].long()], -1),
         )
 
+    def without_states(self) -> Self:
+        """View the same steps without physics states and images."""
+        view = copy(self)
+        view.has_pictures = False
+        return view
+
     def without_truth(self) -> Self:
         """View the same steps without task reward, factors, physics states and images."""
-        view = copy(self)
-        view.has_reward, view.factor_names, view.has_pictures = False, (), False
+        view = self.without_states()
+        view.has_reward, view.factor_names = False, ()
         return view
 
     def episodes(self, length: int | None = None, *, truth: bool = True) -> Segments:
@@ -143,9 +149,14 @@ class BaseRecorder:
         return self._ring.columns["obs"].shape[1], self._ring.columns["action"].shape[1]
 
     @property
+    def state_size(self) -> int:
+        """Return the dimension S of physics states; 0 if none are kept."""
+        return self._ring.columns["state"].shape[1] if self.has_pictures else 0
+
+    @property
     def has_states(self) -> bool:
         """Return whether physics states are kept."""
-        return self._ring.columns["state"].shape[1] > 0
+        return self.state_size > 0
 
     def step_return(self) -> float:
         """Return the task reward per step over the latest episodes, or over all steps before one ended."""

@@ -86,6 +86,7 @@ class Recorder(BaseRecorder):
         reward: Sequence[FloatArray],
         terminated: Sequence[bool],
         factors: Mapping[str, Sequence[FloatArray]] | None = None,
+        state: Sequence[FloatArray] | None = None,
     ) -> "Recorder":
         """Record whole episodes, one after the other in one environment; none takes more room than it needs.
 
@@ -95,6 +96,7 @@ class Recorder(BaseRecorder):
             reward: Task reward. Shape of each: (T,).
             terminated: Whether each ended by a termination; the others were truncated.
             factors: By name. Shape of each: (T,).
+            state: Physics states. Shape of each: (T+1, S).
         """
         factors = factors or {}
         length: IntArray = np.array([len(one) for one in reward], np.int64)
@@ -102,10 +104,19 @@ class Recorder(BaseRecorder):
         total = int(ends[-1]) + 1
         room = RecorderCfg(capacity_steps=total, capacity_bytes=10**15)
         sizes = obs[0].shape[1], action[0].shape[1]
-        recorder = cls(1, *sizes, factor_names=tuple(factors), num_averaged=len(length), cfg=room)
+        recorder = cls(
+            1,
+            *sizes,
+            factor_names=tuple(factors),
+            state_dim=state[0].shape[1] if state else 0,
+            num_averaged=len(length),
+            cfg=room,
+        )
         taken = np.ones(total, np.bool_)
         taken[ends] = False
         recorder._obs[:] = np.concatenate(obs)
+        if state:
+            recorder._state[:] = np.concatenate(state)
         recorder._action[taken], recorder._reward[taken] = np.concatenate(action), np.concatenate(reward)
         for column, name in enumerate(factors):
             recorder._factors[taken, column] = np.concatenate(factors[name])

@@ -1,7 +1,7 @@
 """Demonstrations from Minari datasets."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,21 +15,27 @@ from prefgym.buffers.recorder import Recorder
 from prefgym.common.errors import UserError
 from prefgym.common.spaces import flat_space, flatten
 
+STATE = "physics_state"
+"""The name of physics states among the infos of a dataset."""
 
-def load_demos(dataset: str, root: Path | None = None, *, with_reward: bool = False) -> Recorder:
+
+def load_demos(
+    dataset: str, root: Path | None = None, *, with_reward: bool = False, with_state: bool = True
+) -> Recorder:
     """Record the episodes of a Minari dataset by its id.
 
     Args:
         dataset: Its id.
         root: Folder of datasets; None for Minari's own.
         with_reward: Whether its rewards are needed, so that they have to be finite.
+        with_state: Whether its physics states are recorded, if it has them.
 
     Raises:
         UserError: If Minari or the dataset is missing, or the dataset has no episodes of finite vectors.
     """
     found = _open(dataset, root)
     try:
-        return record_demos(found, with_reward=with_reward)
+        return record_demos(found, with_reward=with_reward, with_state=with_state)
     except (ValueError, OSError, KeyError) as error:  # of its shapes, or of h5py about missing or damaged files
         raise UserError(f"the dataset {dataset} cannot be learned from: {' '.join(str(error).split())}.") from error
 
@@ -82,13 +88,14 @@ def minari_module(module: str) -> Any:  # noqa: ANN401
     return import_module(module)
 
 
-def record_demos(dataset: Any, *, with_reward: bool = False) -> Recorder:  # noqa: ANN401
+def record_demos(dataset: Any, *, with_reward: bool = False, with_state: bool = True) -> Recorder:  # noqa: ANN401
     """Record the episodes of a Minari dataset, one after the other, so that samplers can draw from them.
 
     Args:
         dataset: A `minari.MinariDataset`. Its rewards become the task reward. Per-step numbers in the infos of all
             episodes become factors. Observations and actions are flattened as those of environments are.
         with_reward: Whether rewards have to be finite.
+        with_state: Whether to record the physics states that `prefgym demos` wrote; other datasets have none.
 
     Returns:
         A recorder of all episodes. Episodes that end without a termination count as truncated.
@@ -104,7 +111,9 @@ def record_demos(dataset: Any, *, with_reward: bool = False) -> Recorder:  # noq
     obs = [flatten(seen, episode.observations, 1) for episode in episodes]
     action = [flatten(taken, episode.actions, 1) for episode in episodes]
     reward = [np.asarray(episode.rewards, np.float64) for episode in episodes]
+    state = _states_of([episode.infos for episode in episodes], length) if with_state else None
     checked = {"observation": obs, "action": action, **({"reward": reward} if with_reward else {})}
+    checked |= {"physics state": state} if state else {}
     for number in range(len(episodes)):
         for what, values in checked.items():
             check_steps(what, number, values[number])
@@ -116,6 +125,7 @@ def record_demos(dataset: Any, *, with_reward: bool = False) -> Recorder:  # noq
         reward=reward,
         terminated=[bool(episode.terminations[-1]) for episode in episodes],
         factors={name: [np.asarray(e.infos[name])[-n:] for e, n in zip(episodes, length)] for name in names},
+        state=state,
     )
 
 
@@ -161,3 +171,20 @@ def _factors_of(infos: Mapping[str, Any] | None, num_steps: int) -> tuple[str, .
     arrays: dict[str, npt.NDArray[Any]] = {name: np.asarray(values) for name, values in (infos or {}).items()}
     sizes = ((num_steps,), (num_steps + 1,))
     return tuple(name for name, values in arrays.items() if values.shape in sizes and values.dtype.kind in "bfiu")
+
+
+def _states_of(infos: Sequence[Mapping[str, Any] | None], length: Sequence[int]) -> list[npt.NDArray[Any]] | None:
+    """Return the physics states of episodes of so many steps; None if an episode has none. Shape of each: (T+1, S).
+
+    Raises:
+        ValueError: If states are no numbers of one size, one before each step and one after the last.
+    """
+    if not all(told and STATE in told for told in infos):
+        return None
+    states: list[npt.NDArray[Any]] = [np.asarray(told[STATE]) for told in infos if told]
+    for number, (found, num_steps) in enumerate(zip(states, length)):
+        wanted = (num_steps + 1, *states[0].shape[1:2])
+        if found.shape != wanted or len(wanted) != 2 or found.dtype.kind != "f":
+            have = f"have shape {found.shape} and type {found.dtype}"
+            raise ValueError(f"the physics states of episode {number} {have}, expected {wanted} of float64")
+    return states

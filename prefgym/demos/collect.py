@@ -25,12 +25,12 @@ from prefgym.common.limits import Count, Envs, NonNegative, Seed, Share, Threads
 from prefgym.common.modules import is_importable
 from prefgym.common.spaces import Spaces, flat_space
 from prefgym.data.feedback import new_folder
-from prefgym.data.minari import dataset_folder, minari_module
+from prefgym.data.minari import STATE, dataset_folder, minari_module
 from prefgym.demos.policies import make_policies, noisy
 from prefgym.evaluation.envs import make_evaluation_env, say_limit
 from prefgym.evaluation.evaluate import succeeded
 from prefgym.rl.policy_runner import Act
-from prefgym.sim.capabilities import has_task_reward, physics_of
+from prefgym.sim.capabilities import HasPhysics, has_task_reward, physics_of
 from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.world import World
 from prefgym.training.resolve import check_env
@@ -70,6 +70,8 @@ class DemosCfg:
     """Environments that step together; noise and random actions depend on this number."""
     threads: Threads = 1
     """Threads of the simulation."""
+    state: bool = True
+    """Whether to write physics states, if the environment has them: segments can then be rendered and continued."""
     out: Path | None = None
     """Folder of datasets; default: Minari's own, `$MINARI_DATASETS_PATH` or `~/.minari/datasets`."""
 
@@ -99,6 +101,8 @@ class Episode:
     """Shape: (T,), bool."""
     infos: dict[str, Array]
     """Factors and `success` after each step, if the environment reports them; 0 at the start. Shape: (T+1,)."""
+    state: Array | None = None
+    """Physics states before and after each step, float64; None without them. Shape: (T+1, S)."""
 
 
 def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
@@ -134,7 +138,7 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
         policy_seed, noise_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
         bounds = spaces.single_action_space
         act = make_policies(cfg.env, cfg.policy, bounds, quality=cfg.quality, seed=policy_seed)
-        episodes = collect(noisy(act, cfg.noise, bounds, noise_seed), env, cfg.episodes, cfg.seed)
+        episodes = collect(noisy(act, cfg.noise, bounds, noise_seed), env, cfg.episodes, cfg.seed, state=cfg.state)
     statistics = summary(episodes)
     settings = {name: value for name, value in asdict(cfg).items() if name not in ("dataset", "out", "threads")}
     if cfg.max_episode_steps is None:
@@ -153,18 +157,22 @@ def write_demos(cfg: DemosCfg, command: tuple[str, ...] = ()) -> Path:
     return path
 
 
-def collect(act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: int) -> list[Episode]:
+def collect(
+    act: Act, env: VectorEnv[Any, Any, Any], num_episodes: int, seed: int, *, state: bool = True
+) -> list[Episode]:
     """Record episodes in environments with the task reward, in SAME_STEP mode; episode i has the seed `seed` + i."""
+    physics = physics_of(env) if state else None
     episodes: list[Episode] = []
     for first in range(seed, seed + num_episodes, env.num_envs):
-        episodes += _play(act, env, first)
+        episodes += _play(act, env, physics, first)
     return episodes[:num_episodes]
 
 
-def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episode]:
+def _play(act: Act, env: VectorEnv[Any, Any, Any], physics: HasPhysics | None, seed: int) -> Iterator[Episode]:
     """Record one episode in each environment, until the last one has ended."""
     running = ended = np.ones(env.num_envs, np.bool_)
     obs, _ = env.reset(seed=seed)
+    states = [physics.physics_state()] if physics else []
     columns: list[tuple[Array, ...]] = []
     infos: list[dict[str, Array]] = []
     while running.any():
@@ -176,10 +184,12 @@ def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episod
             reached[ended] = np.stack(list(info["final_obs"][ended]))
         columns.append((obs, reached, action, reward, terminated, truncated))
         infos.append(_facts_of(env, info, ended))
+        states += [physics.physics_state(final=True)] if physics else []
         obs, running = next_obs, running & ~ended
     # each (T, N, ...), T being the longest episode's
     before, after, action, reward, terminated, truncated = map(np.stack, zip(*columns))
     arrays = {name: np.stack([step[name] for step in infos]) for name in infos[0]}
+    state = np.stack(states) if states else None  # (T+1, N, S)
     length = (terminated | truncated).argmax(0) + 1
     for index, last in enumerate(length.tolist()):
         taken = slice(None, last), index
@@ -191,6 +201,7 @@ def _play(act: Act, env: VectorEnv[Any, Any, Any], seed: int) -> Iterator[Episod
             terminated=terminated[taken],
             truncated=truncated[taken],
             infos={name: np.pad(values[taken], (1, 0)) for name, values in arrays.items()},
+            state=None if state is None else state[: last + 1, index],
         )
 
 
@@ -263,7 +274,7 @@ def _write(
                 rewards=episode.reward,
                 terminations=episode.terminated,
                 truncations=episode.truncated,
-                infos=episode.infos,
+                infos=_infos_of(episode),
             )
             for episode in episodes
         )
@@ -271,9 +282,15 @@ def _write(
     _announce(path, cfg.dataset)
 
 
+def _infos_of(episode: Episode) -> dict[str, Array]:
+    return episode.infos if episode.state is None else {**episode.infos, STATE: episode.state}
+
+
 def size_of(episodes: list[Episode]) -> int:
     """Return how many bytes a dataset takes at most: HDF5 adds some thousands to each array of an episode."""
-    arrays = [[one.obs, one.action, one.reward, one.terminated, one.truncated, *one.infos.values()] for one in episodes]
+    arrays = [
+        [one.obs, one.action, one.reward, one.terminated, one.truncated, *_infos_of(one).values()] for one in episodes
+    ]
     return sum(array.nbytes + 2500 for episode in arrays for array in episode) + 100_000
 
 

@@ -26,6 +26,7 @@ from prefgym.data.minari import dataset_folder, load_demos, played_in
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.runs.config_file import check_call
 from prefgym.samplers.uniform import UniformSampler, UniformSamplerCfg
+from prefgym.sim.capabilities import physics_of
 from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Budget
@@ -100,6 +101,10 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         raise UserError(f"{cfg.dataset} has {sizes} numbers an observation and an action, and {env_id} {wanted}.")
     if played not in ("", env_id):
         print(f"--dataset {cfg.dataset} is of {played}, and the rater judges {env_id}", file=sys.stderr)
+    physics = physics_of(env)
+    if recorder.has_states and (physics is None or physics.state_size != recorder.state_size):
+        print(f"--dataset {cfg.dataset}: its physics states are left out, since {env_id} has others", file=sys.stderr)
+        recorder = recorder.without_states()
     query_seed, rater_seed = map(int, np.random.SeedSequence(cfg.seed).generate_state(2))
     rater = make_rater(
         cfg.rater,

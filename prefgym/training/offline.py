@@ -113,7 +113,7 @@ def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
         assert cfg.out is not None or not resumed  # a run that is resumed has a folder
         preferences = read_feedback(initial_folder(cfg.out) if resumed and cfg.out else cfg.preferences).without_truth()
     if cfg.dataset is not None:
-        demos = load_demos(cfg.dataset, cfg.datasets)
+        demos = load_demos(cfg.dataset, cfg.datasets, with_state=False)
     try:
         return OfflineData(preferences=preferences, demos=demos)
     except ValueError as error:

@@ -13,7 +13,7 @@ from prefgym import samplers
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import Card, read_feedback, write_feedback
-from prefgym.data.minari import record_demos
+from prefgym.data.minari import STATE, record_demos
 from prefgym.data.tables import load_preferences, save_preferences
 from prefgym.nn.weights import load_weights, save_weights
 from prefgym.testing import example_preferences
@@ -100,6 +100,54 @@ def test_windows_of_demonstrations_lie_inside_an_episode() -> None:
     assert windows.origin.tolist() == [[0, 0], [0, 1], [0, 2], [1, 0]]
     options = samplers.make("uniform", segment_length=2)(recorder, None, 3, torch.Generator().manual_seed(0))
     assert options.batch_shape == (3, 2)
+
+
+def with_states(*states: Any) -> Demos:  # noqa: ANN401
+    """Add states to both episodes; None adds none."""
+    demos, episodes = Demos(), Demos().iterate_episodes()
+    for episode, state in zip(episodes, states, strict=True):
+        episode.infos |= {} if state is None else {STATE: state}
+    demos.iterate_episodes = lambda: episodes
+    return demos
+
+
+FOUR, THREE = np.arange(8.0).reshape(4, 2), np.arange(100.0, 106.0).reshape(3, 2)
+
+
+def test_segments_of_demonstrations_have_their_states() -> None:
+    """Of two numbers, before and after each step; see the observations above for the same windows."""
+    recorder = record_demos(with_states(FOUR, THREE))
+    assert recorder.state_size == 2
+    state = recorder.segments(recorder.starts(2), 2).state
+    assert state is not None and state.dtype == torch.float64
+    assert state[..., 0].tolist() == [[0, 2, 4], [2, 4, 6], [4, 6, 0], [100, 102, 104]]
+    assert state[..., 1].tolist() == [[1, 3, 5], [3, 5, 7], [5, 7, 0], [101, 103, 105]]
+    assert recorder.segments(recorder.starts(2), 2, truth=False).state is None
+    assert recorder.without_states().segments(recorder.starts(2), 2).state is None
+    assert not record_demos(with_states(FOUR, THREE), with_state=False).has_states
+
+
+def test_demonstrations_without_states_or_with_some_have_none() -> None:
+    for demos in (Demos(), with_states(FOUR, None)):
+        recorder = record_demos(demos)
+        assert recorder.segments(recorder.starts(2), 2).state is None
+        assert recorder.state_size == 0
+
+
+@pytest.mark.parametrize(
+    ("state", "sentence"),
+    [
+        (THREE[:2], r"states of episode 1 have shape \(2, 2\) and type float64, expected \(3, 2\)"),
+        (THREE[:, :1], r"states of episode 1 have shape \(3, 1\)"),
+        (THREE.astype(str), "states of episode 1 have shape"),
+        (np.full((3, 2), np.nan), "the physics state at step 0 of episode 1 is not finite"),
+    ],
+)
+def test_states_that_fit_no_episode_are_refused(state: Any, sentence: str) -> None:  # noqa: ANN401
+    with pytest.raises(ValueError, match=sentence):
+        record_demos(with_states(FOUR, state))
+    with pytest.raises(ValueError, match=r"states of episode 0 have shape \(4,\)"):
+        record_demos(with_states(np.zeros(4), np.zeros(3)))
 
 
 def test_an_average_step_is_one_of_all_episodes() -> None:

@@ -16,12 +16,15 @@ from tiny import tiny_ppo, tiny_run
 
 import prefgym
 from prefgym.common.errors import UserError
+from prefgym.data.minari import STATE, record_demos
 from prefgym.demos.collect import DemosCfg, Episode, collect, dataset_path, summary, write_demos
 from prefgym.demos.policies import noisy
+from prefgym.envs import TASKS
 from prefgym.evaluation.envs import make_evaluation_env
+from prefgym.sim.worlds import Worlds
 from prefgym.training.config import EvalCfg
 
-POLE, REACH = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0"
+POLE, REACH, HOPPER = "prefgym/InvertedPendulum-v0", "prefgym/FetchReach-v0", "prefgym/Hopper-v0"
 ACTIONS = gym.spaces.Box(-3.0, 3.0, (1,), np.float32)
 
 
@@ -121,6 +124,43 @@ def test_a_dataset_holds_what_was_played(minari: Any, capsys: pytest.CaptureFixt
     assert {name: told[name] for name in known} == known
     assert told["version"] == prefgym.__version__
     assert (told["mean_return"], told["success_rate"]) == (np.mean(returns), np.mean(successes))
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+@pytest.mark.parametrize("env_id", [HOPPER, REACH])
+def test_states_are_those_of_the_simulation(minari: Any, env_id: str) -> None:  # noqa: ANN401
+    """Bit for bit those of an environment alone; four episodes in three environments, which start anew meanwhile."""
+    write_demos(DemosCfg(env=env_id, policy=("random",), episodes=4, num_envs=3, dataset="states-v0"))
+    single: Any = gym.make(env_id, reward="task").unwrapped
+    for seed, episode in enumerate(minari.load_dataset("states-v0")):
+        single.reset(seed=seed)
+        states = [single.physics_state()]
+        for action in episode.actions:
+            single.step(action)
+            states.append(single.physics_state())
+        assert episode.infos[STATE].dtype == np.float64
+        assert np.array_equal(episode.infos[STATE], np.concatenate(states))
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_a_restored_state_continues_to_the_same_observation(minari: Any) -> None:  # noqa: ANN401
+    """Each state of an episode in a world of its own, by the action that followed; bit for bit."""
+    write_demos(DemosCfg(env=HOPPER, policy=("random",), episodes=1, dataset="hop-v0"))
+    episode = minari.load_dataset("hop-v0")[0]
+    num_steps = len(episode.actions)
+    worlds = Worlds(TASKS["Hopper"], num_steps, 1)
+    worlds.put(np.ones(num_steps, np.bool_), episode.infos[STATE][:-1])
+    worlds.step(episode.actions)
+    worlds.observe()
+    assert np.array_equal(worlds.observation, episode.observations[1:])
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_states_can_be_left_out(minari: Any) -> None:  # noqa: ANN401
+    write_demos(DemosCfg(env=POLE, policy=("random",), episodes=1, dataset="pole-v0", state=False))
+    dataset = minari.load_dataset("pole-v0")
+    assert STATE not in dataset[0].infos
+    assert not record_demos(dataset).has_states
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours

@@ -194,8 +194,8 @@ ASKED: dict[str, tuple[Callable[[], object], str]] = {
         "long enough or has terminated: lower --sampler.segment-length",
     ),
     "a rater that cannot judge it": (
-        lambda: ask(rater="regret", rater_cfg=raters.cfg("regret", values="simulation")),
-        "rater 'regret' cannot judge prefgym/InvertedPendulum-v0: simulation needs recorded physics states",
+        lambda: ask(rater="hindsight", rater_cfg=raters.cfg("hindsight")),
+        "rater 'hindsight' cannot judge prefgym/InvertedPendulum-v0: segments go on under the current policy, and",
     ),
     "no such rater": (lambda: ask(rater="orakel", rater_cfg=None), "unknown rater 'orakel': did you mean 'oracle'?"),
     "nobody who answers": (lambda: ask(rater="none", rater_cfg=None), "needs a rater"),
