@@ -19,6 +19,7 @@ register("heron", "prefgym.raters.heron:HeronRater")
 register("cyclic", "prefgym.raters.cyclic:CyclicRater")
 register("turning", "prefgym.raters.turning:RotationalRater")
 register("peak-end", "prefgym.raters.peak_end:PeakEndRater")
+register("weighted", "prefgym.raters.weighted:WeightedRater")
 register("mixture", "prefgym.raters.composite:MixtureRater")
 for _name in ("fallible", "one-sided", "drifting"):
     register(_name, "prefgym.raters.composite:FallibleRater", cfg=_name.replace("-", "_"))

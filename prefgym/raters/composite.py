@@ -2,21 +2,24 @@
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Generic, Protocol, TypeVar, cast
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Generic, Protocol, TypeVar, cast
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from prefgym import raters
+from prefgym.common.from_json import config_from_json
 from prefgym.common.limits import Natural, NonNegative, Share, check
+from prefgym.common.names import did_you_mean
 from prefgym.common.states import State, Stateful
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import RaterContext
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.raters.immediate import ImmediateRater, SeededRater, in_words
+from prefgym.raters.named import Nested
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -24,11 +27,14 @@ class MixtureRaterCfg:
     """A mixture of raters, one of which answers each query.
 
     Raises:
-        ValueError: If there are neither one share nor one per rater, or all are 0.
+        ValueError: If there are neither one share nor one per rater, or all are 0, or settings belong to no user.
     """
 
     users: str = "oracle,myopic"
     """Raters, separated by commas; `ann=oracle` is a rater with a name of its own."""
+    settings: Nested = field(default_factory=dict[str, Any])
+    """Settings of users by name: `ann.beta=0.5 bob.weights.forward=-1` are `--rater.beta 0.5` for the rater of ann and
+    `--rater.weights forward=-1` for that of bob."""
     shares: tuple[NonNegative, ...] = (1.0,)
     """Relative share of the queries of each rater; one number stands for equal shares."""
 
@@ -36,6 +42,11 @@ class MixtureRaterCfg:
         check(self)
         if len(self.shares) not in (1, len(self.users.split(","))) or not 0 < sum(self.shares) < math.inf:
             raise ValueError(f"shares {self.shares} do not fit the users {self.users}")
+        for name, settings in self.settings.items():
+            if name not in self.kinds():
+                raise ValueError(f"there is no user {name!r} to set: {did_you_mean(name, self.kinds())}")
+            if not isinstance(settings, Mapping):
+                raise ValueError(f"write the settings of {name} as {name}.SETTING=VALUE, not {name}={settings}")
 
     def kinds(self) -> dict[str, str]:
         """Map the names of the component raters to registered raters.
@@ -77,7 +88,11 @@ class CompositeRater(SeededRater, Generic[Cfg]):
         """
         super().__init__(seed)
         self.cfg = cfg
-        self.people = make_raters(cfg.kinds(), seed, context or RaterContext())
+        self.people = make_raters(cfg.kinds(), seed, context or RaterContext(), self.settings())
+
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the settings of component raters that differ from the defaults, by their names."""
+        return {}
 
     def state_dict(self) -> State:
         """Return the state to resume from; first collect the submitted queries."""
@@ -97,6 +112,10 @@ class CompositeRater(SeededRater, Generic[Cfg]):
 
 class MixtureRater(CompositeRater[MixtureRaterCfg]):
     """A rater that passes each query to one of several raters; the answers name that rater."""
+
+    def settings(self) -> Mapping[str, Mapping[str, Any]]:
+        """Return the settings of users that differ from the defaults."""
+        return self.cfg.settings
 
     def __call__(self, queries: Queries) -> Preferences:
         """Sample a rater for each query, and return the raters' answers.
@@ -191,20 +210,46 @@ class FallibleRater(CompositeRater[FallibleRaterCfg]):
         self.num_asked = state["num_asked"]
 
 
-def make_raters(kinds: Mapping[str, str], seed: int, context: RaterContext) -> dict[str, ImmediateRater]:
+def make_raters(
+    kinds: Mapping[str, str], seed: int, context: RaterContext, settings: Mapping[str, Mapping[str, Any]]
+) -> dict[str, ImmediateRater]:
     """Make raters by name, each with its own seed.
 
+    Args:
+        kinds: Registered raters by name.
+        seed: Seed of their seeds.
+        context: Context of all.
+        settings: Settings by name, where they differ from the defaults.
+
     Raises:
-        ValueError: If one is unknown, cannot judge this task, or answers late.
+        ValueError: If one is unknown, has no such settings, cannot judge this task, or answers late.
     """
     seeds = np.random.SeedSequence(seed).generate_state(len(kinds))
     made: dict[str, ImmediateRater] = {}
     for (name, kind), own in zip(kinds.items(), seeds):
-        rater = raters.build(kind, raters.cfg(kind), context, seed=int(own))
+        rater = raters.build(kind, user_cfg(name, kind, settings.get(name, {})), context, seed=int(own))
         if Capability.IMMEDIATE not in capabilities_of(rater):
             raise ValueError(f"rater {kind!r} does not answer at once, so it cannot be part of a composite rater")
         made[name] = cast(ImmediateRater, rater)
     return made
+
+
+def user_cfg(user: str, kind: str, settings: Mapping[str, Any]) -> object:
+    """Make the configuration of a user's rater from settings as a file or flags have them.
+
+    Raises:
+        ValueError: If the rater has no such setting, or a value does not fit.
+    """
+    default = raters.cfg(kind)
+    known = [one.name for one in fields(default) if one.name not in ("expert_file", "run")]  # files for all users
+    given = {name.replace("-", "_"): value for name, value in settings.items()}
+    for name in given:
+        if name not in known:
+            raise ValueError(f"rater {kind!r} of user {user} has no setting {name!r}: {did_you_mean(name, known)}")
+    try:
+        return config_from_json(default, given)
+    except ValueError as error:
+        raise ValueError(f"user {user}: {error}") from error
 
 
 def shared_out(queries: Queries, chosen: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:

@@ -11,11 +11,13 @@ from prefgym.core.segments import Segments
 _ALSO_CALLED = {"control": "ctrl"}
 
 
-def choose(asked: str, factor_names: Sequence[str], ranking: Sequence[str], *, signed: bool = False) -> tuple[str, ...]:
+def choose(
+    asked: str | Sequence[str], factor_names: Sequence[str], ranking: Sequence[str], *, signed: bool = False
+) -> tuple[str, ...]:
     """Resolve the factors in a setting; an empty setting stands for the task's own ranking.
 
     Args:
-        asked: Names or short names, separated by commas.
+        asked: Names or short names; in a text, they are separated by commas.
         factor_names: Factors of the task's segments.
         ranking: The task's own ranking of the factors.
         signed: Whether a minus before a name negates the factor.
@@ -23,7 +25,8 @@ def choose(asked: str, factor_names: Sequence[str], ranking: Sequence[str], *, s
     Raises:
         ValueError: If there are none, or one is repeated or not in the task.
     """
-    names = [name.strip() for name in asked.split(",")] if asked else list(ranking)
+    named = asked.split(",") if isinstance(asked, str) else asked
+    names = [name.strip() for name in named] if asked else list(ranking)
     if not names:
         raise ValueError("it looks at factors of the task reward, and this environment has none")
     minus = ["-" if signed and name.startswith("-") else "" for name in names]

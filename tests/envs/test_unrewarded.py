@@ -124,7 +124,7 @@ def test_other_tasks_are_measured_by_their_reward() -> None:
         ),
         *(
             (name, "it looks at factors of the task reward, and this environment has none")
-            for name in ("heron", "cyclic", "turning")
+            for name in ("heron", "cyclic", "turning", "weighted")
         ),
     ],
 )

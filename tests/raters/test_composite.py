@@ -46,6 +46,19 @@ def test_people_answer_in_proportion_and_are_named() -> None:
     assert not bool(same(ORACLE, MYOPIC).all())
 
 
+def test_users_have_settings_of_their_own() -> None:
+    """Ann errs in every query; bob chooses softly; carl has the defaults. Names of settings are as in flags."""
+    settings = {"ann": {"eps-mistake": 1.0}, "bob": {"soft": True, "beta": 1}}
+    told = MixtureRater(MixtureRaterCfg(users="ann=oracle,bob=oracle,carl=oracle", settings=settings))(QUERIES)
+    soft = raters.make("soft")(QUERIES)  # pyright: ignore[reportCallIssue]
+    mine = {info.name: told.rater == number for number, info in enumerate(told.raters)}
+    assert not bool(same(told, ORACLE)[mine["ann"]].any())
+    assert bool(same(told, soft)[mine["bob"]].all())
+    assert bool(same(told, ORACLE)[mine["carl"]].all())
+    filed = {info.name: info.settings for info in told.raters}
+    assert (filed["ann"]["eps_mistake"], filed["bob"]["beta"], filed["carl"]["beta"]) == (1.0, 1.0, "inf")
+
+
 def test_all_are_alike_unless_said() -> None:
     told = MixtureRater(MixtureRaterCfg())(QUERIES)
     assert near(int((told.rater == 0).sum()), 0.5)
@@ -110,6 +123,12 @@ def test_they_comply_and_go_on_where_they_were_stopped(name: str) -> None:
         ("mixture", {"shares": (0.0,)}, "do not fit the users"),
         ("mixture", {"shares": (-1.0,)}, "shares must be 0 or more"),
         ("mixture", {"shares": (float("inf"), 1.0)}, "do not fit the users"),
+        ("mixture", {"settings": {"oracel": {"beta": 1}}}, "there is no user 'oracel' to set: did you mean 'oracle'?"),
+        ("mixture", {"settings": {"oracle": 1}}, r"write the settings of oracle as oracle.SETTING=VALUE, not oracle=1"),
+        ("mixture", {"settings": {"oracle": {"bet": 1}}}, "of user oracle has no setting 'bet': did you mean 'beta'?"),
+        ("mixture", {"settings": {"oracle": {"beta": "much"}}}, "user oracle: beta: .* valid number"),
+        ("mixture", {"settings": {"oracle": {"beta": -1}}}, "user oracle: beta must be 0 or more, not -1"),
+        ("mixture", {"users": "regret", "settings": {"regret": {"expert_file": "x"}}}, "has no setting 'expert_file'"),
         ("fallible", {"lapse": 1.1}, "lapse must be between 0 and 1"),
         ("drifting", {"drifts_to": "nobody"}, "unknown rater 'nobody'"),
     ],

@@ -1,4 +1,4 @@
-"""What docs/raters.md, docs/samplers.md, docs/tabular.md and docs/experts.md show works."""
+"""What the pages of raters, samplers, tabular tasks and experts show works."""
 
 import re
 from pathlib import Path
@@ -15,7 +15,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-@pytest.mark.parametrize("page", ["raters", "samplers", "tabular", "experts"])
+@pytest.mark.parametrize("page", ["raters", "raters/divided", "raters/weighted", "samplers", "tabular", "experts"])
 def test_examples_run(page: str, tmp_path: Path) -> None:
     run_examples(f"{page}.md", tmp_path)
 
