@@ -29,7 +29,7 @@ test: $(INSTALLED) ## Run the tests and the examples in docstrings, on all cores
 test-all: $(INSTALLED) ## Run the slow tests as well
 	$(PYTEST)
 
-soak: $(INSTALLED) ## Run what takes long by nature: kill 90 trainings and resume them; give every flag absurd values; write 500 hostile folders
+soak: $(INSTALLED) ## Run what takes long by nature: kill 120 trainings and resume them; give every flag absurd values; write 500 hostile folders
 	$(PY) scripts/kill_and_resume.py
 	$(PY) scripts/fuzz_flags.py
 	$(PY) scripts/fuzz_folders.py

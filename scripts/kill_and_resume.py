@@ -2,11 +2,13 @@
 
     python scripts/kill_and_resume.py --moments 30
     python scripts/kill_and_resume.py --moments 30 --power-cut
+    python scripts/kill_and_resume.py --agents ppo sb3-sac --env Pendulum-v1
 
 A moment is a call of one of the functions that a run spends its time in; the process kills itself (SIGKILL) when it
 gets there. With `--power-cut`, whatever was not synced is lost as well: files are empty, or as they were at their last
 `fsync`, and names are those that their folder had at its last one. Compared are the bytes of weights and preferences,
-those of policies on the way, and the metrics but for clock readings.
+those of policies on the way, and the metrics but for clock readings. A run in an environment of others, whose state
+nobody can save, is not resumed: its answers are exported, and compared as far as it had them.
 """
 
 import importlib
@@ -15,7 +17,6 @@ import json
 import os
 import shutil
 import signal
-import stat
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
@@ -27,27 +28,31 @@ from typing import Any
 
 import numpy as np
 import tyro
+from power_cut import Disk
 
 from prefgym import agents, raters, rewards, samplers
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Natural, check
+from prefgym.data.feedback import Card, export_run, read_feedback
 from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.rewards.ensemble import EnsembleCfg
+from prefgym.rl.offline import OfflineAgent
 from prefgym.runs.answer_log import Answer, AnswerLog
 from prefgym.runs.manifest import has_finished
+from prefgym.sim.source import EnvSource
 from prefgym.testing import LateRater, LateRaterCfg
-from prefgym.training.api import train_cfg
+from prefgym.training.api import offline_cfg, train_cfg
 from prefgym.training.budget import ScheduleCfg
-from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg
-from prefgym.training.run import Run, run_training
+from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCfg, OfflineCheckpointCfg, OfflineEvalCfg, TrainCfg
+from prefgym.training.run import Run, run_offline, run_training
 
 WORK = {
     "acting": "prefgym.rl.online:OnlineAgent.collect prefgym.agents.sb3:Sb3Agent.collect",
-    "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step",
+    "simulating": "prefgym.sim.vector_env:PoolVectorEnv.step prefgym.sim.third_party:PhysicsVectorEnv.step",
     "asking": "prefgym.samplers.candidates:CandidateSampler.__call__",
     "fitting": "prefgym.rewards.fit:accumulate",
     "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC.step prefgym.agents.sb3:Sb3Agent.update "
-    "prefgym.agents.residual:Residual.step",
+    "prefgym.agents.residual:Residual.step prefgym.rl.offline:OfflineAgent.advance",
     "relabelling": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.wrappers.sb3:ReplayBuffer.relabel",
     "noting answers": "prefgym.runs.answer_log:_seal",
     "logging": "prefgym.runs.folder:RunFolder.log",
@@ -57,7 +62,6 @@ WORK = {
 }
 """Kinds of work in a run, and the functions that do it, of which an agent uses one."""
 
-_ENV = "prefgym/Hopper-v0"
 _SB3 = {"learning_starts": 200, "buffer_size": 2000, "gradient_steps": 1, "policy_kwargs": {"net_arch": [16]}}
 _SAC = {"hidden": (16,), "updates_per_step": 0.1, "capacity_steps": 2000}
 AGENTS: dict[str, dict[str, Any]] = {
@@ -71,13 +75,18 @@ AGENTS: dict[str, dict[str, Any]] = {
 """Settings of the agents; where the past is remembered, the ring is filled as well."""
 
 
-def short(agent: str, rater: str, out: Path) -> TrainCfg:
+def is_offline(agent: str) -> bool:
+    """Return whether an agent learns from recorded data."""
+    return issubclass(agents.get(agent), OfflineAgent)
+
+
+def short(agent: str, rater: str, env: str, out: Path) -> TrainCfg:
     """Return the configuration of a run of a second or two, in which the recorder's ring is filled twice."""
     ensemble: EnsembleCfg = rewards.cfg("ensemble", hidden=(16,))
     return train_cfg(
-        _ENV,
+        env,
         rater=rater,
-        agent=agents.cfg(agent, env=_ENV, num_envs=8, num_steps=32, **AGENTS[agent]),
+        agent=agents.cfg(agent, env=env, num_envs=8, num_steps=32, **AGENTS[agent]),
         sampler=samplers.cfg("disagreement", segment_length=10),
         reward=replace(ensemble, fit=replace(ensemble.fit, gradient_steps=10)),
         steps=3000,
@@ -92,14 +101,30 @@ def short(agent: str, rater: str, out: Path) -> TrainCfg:
     )
 
 
+def short_offline(agent: str, env: str, out: Path) -> OfflineCfg:
+    """Return the configuration of a run on the preferences beside its folder, of a second or two."""
+    return offline_cfg(
+        agent=agents.cfg(agent, actor=replace(agents.cfg(agent).actor, hidden=(16,))),
+        env=env,
+        preferences=out.parent / "preferences",
+        updates=120,
+        threads=1,
+        out=out,
+        checkpoint=OfflineCheckpointCfg(every=20),
+        eval=OfflineEvalCfg(every=40, episodes=2, final_episodes=2, keep=True),
+    )
+
+
 @dataclass(frozen=True, kw_only=True)
 class KillAndResumeCfg:
     """Agents and raters of the runs, and the number of kills."""
 
     raters: tuple[str, ...] = ("oracle", "late-oracle", "none")
     """Raters: at once, late and out of order, or none."""
-    agents: tuple[str, ...] = ("ppo", "pebble", "sb3-sac")
-    """Agents."""
+    agents: tuple[str, ...] = ("ppo", "pebble", "sb3-sac", "cpl")
+    """Agents; those that learn offline have no rater, and the preferences of an oracle."""
+    env: str = "prefgym/Hopper-v0"
+    """Environment; runs in one of others that do not learn offline are not resumed, and their answers are exported."""
     moments: Count = 30
     """Random moments of each agent, spread over what a run does and over the raters."""
     seed: Natural = 0
@@ -108,56 +133,6 @@ class KillAndResumeCfg:
     """Whether what was not synced is lost."""
 
     __post_init__ = check
-
-
-class Disk:
-    """What a power cut leaves of a folder: what `os.fsync` has made sure of.
-
-    SQLite syncs its files itself, outside of Python; they count as synced.
-
-    Args:
-        folder: The folder.
-    """
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        self._files: dict[int, bytes] = {}  # contents, by inode
-        self._names: dict[int, dict[str, os.stat_result]] = {}  # entries of folders, by inode
-        self._open: dict[int, int] = {}  # files that are open have an inode of their own, also when they are removed
-        self._sync: Callable[[int], None] = os.fsync
-        setattr(os, "fsync", self._fsync)  # noqa: B010
-
-    def _fsync(self, handle: int) -> None:
-        """Sync, and note what is on the disk from here on."""
-        self._sync(handle)
-        self._note(handle)
-
-    def _note(self, handle: int) -> None:
-        found = os.fstat(handle)
-        if found.st_ino not in self._open:
-            self._open[found.st_ino] = os.dup(handle)
-        if stat.S_ISDIR(found.st_mode):
-            with os.scandir(handle) as entries:
-                self._names[found.st_ino] = {entry.name: entry.stat(follow_symlinks=False) for entry in entries}
-        else:
-            self._files[found.st_ino] = Path(f"/proc/self/fd/{handle}").read_bytes()
-
-    def write(self, into: Path) -> None:
-        """Write what is left."""
-        for file in self.folder.rglob("*.sqlite*"):
-            self._files[file.stat().st_ino] = file.read_bytes()
-            self._names.setdefault(file.parent.stat().st_ino, {})[file.name] = file.stat()
-        top = self._names.get(self.folder.parent.stat().st_ino, {}).get(self.folder.name)
-        if top is not None:
-            self._write(top, into)
-
-    def _write(self, found: os.stat_result, into: Path) -> None:
-        if not stat.S_ISDIR(found.st_mode):
-            into.write_bytes(self._files.get(found.st_ino, b""))
-            return
-        into.mkdir()
-        for name, entry in self._names.get(found.st_ino, {}).items():
-            self._write(entry, into / name)
 
 
 class LateOracle(LateRater):
@@ -183,39 +158,75 @@ def kill_agent(cfg: KillAndResumeCfg, agent: str, folder: Path) -> int:
     """Kill and resume the runs of one agent."""
     generator = np.random.default_rng(cfg.seed)
     failures = 0
-    whole = {rater: folder / f"{rater}-whole" for rater in cfg.raters}
+    names = ("none",) if is_offline(agent) else cfg.raters
+    if is_offline(agent):
+        assert in_child(write_preferences, cfg.env, folder / "preferences") == 0
+    whole = {rater: folder / f"{rater}-whole" for rater in names}
     for rater, out in whole.items():
-        in_child(train, agent, rater, out, None, 0, False)
+        assert in_child(train, agent, rater, cfg.env, out, None, 0, False) == 0
     calls = {rater: json.loads(Path(f"{out}-calls").read_text()) for rater, out in whole.items()}
     for moment in range(cfg.moments):
-        rater = cfg.raters[moment % len(cfg.raters)]
+        rater = names[moment % len(names)]
         work = [name for name in WORK if calls[rater][name]]
-        name = work[moment // len(cfg.raters) % len(work)]
+        name = work[moment // len(names) % len(work)]
         call = int(generator.integers(1, calls[rater][name], endpoint=True))
         out = folder / str(moment)
-        assert in_child(train, agent, rater, out, name, call, cfg.power_cut) == -signal.SIGKILL
+        assert in_child(train, agent, rater, cfg.env, out, name, call, cfg.power_cut) == -signal.SIGKILL
         if cfg.power_cut:
             shutil.rmtree(out)
             Path(f"{out}-left").rename(out)
-        saved = sorted(path.name for path in out.glob("checkpoints/step-*"))
-        is_whole = has_finished(out)  # killed at its report
-        resumed = 0 if is_whole else in_child(resume, out)
-        differ = [f"exit code {resumed}"] if resumed else differences(whole[rater], out)
-        rollouts = 0 if is_whole or resumed else json.loads(Path(f"{out}-calls").read_text())["acting"]
-        if saved and rollouts >= calls[rater]["acting"]:
-            differ.append("it began again")
+        is_saved = is_offline(agent) or EnvSource.of(cfg.env).is_ours
+        place, differ = (go_on if is_saved else keep)(whole[rater], out, calls[rater])
         failures += bool(differ)
-        place = f"resumed from {saved[-1] if saved else 'the beginning'}"
         verdict = f"differs: {', '.join(differ)}" if differ else "equal"
         print(
-            f"{agent}, {rater}, killed while {name}, call {call} of {calls[rater][name]}, "
-            f"{'finished' if is_whole else place}: {verdict}",
+            f"{agent}, {rater}, killed while {name}, call {call} of {calls[rater][name]}, {place}: {verdict}",
             flush=True,
         )
     return failures
 
 
-def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noqa: ANN401
+def go_on(whole: Path, killed: Path, calls: dict[str, int]) -> tuple[str, list[str]]:
+    """Resume a run, unless it was killed at its report; say where, and what differs from the whole run.
+
+    Args:
+        whole: The run that was not killed.
+        killed: The run that was.
+        calls: Calls of the whole run.
+    """
+    saved = sorted(path.name for path in killed.glob("checkpoints/step-*"))
+    if has_finished(killed):
+        return "finished", differences(whole, killed)
+    if resumed := in_child(resume, killed):
+        return "resumed", [f"exit code {resumed}"]
+    differ, again = differences(whole, killed), json.loads(Path(f"{killed}-calls").read_text())
+    work = "acting" if calls["acting"] else "learning"
+    if saved and again[work] >= calls[work]:
+        differ.append("it began again")
+    return f"resumed from {saved[-1] if saved else 'the beginning'}", differ
+
+
+def keep(whole: Path, killed: Path, calls: dict[str, int]) -> tuple[str, list[str]]:
+    """Export the answers of a run that cannot be resumed; say how many, and what differs from the whole run.
+
+    Args:
+        whole: The run that was not killed.
+        killed: The run that was.
+        calls: Calls of the whole run.
+    """
+    del calls
+    if not (logged := answers(killed)):
+        return "without an answer", []
+    differ = ["answers.sqlite"] if logged != answers(whole)[: len(logged)] else []
+    exported = Path(f"{killed}-exported")
+    if code := in_child(export_run, killed, exported, Card(env="")):
+        return "exported", [*differ, f"exit code {code}"]
+    kept = read_feedback(exported)
+    differ += [] if {*kept.query_id.tolist()} == {answer.query_id for answer in logged} else ["exported answers"]
+    return f"{len(kept)} answers exported", differ
+
+
+def in_child(target: Callable[..., object], *arguments: Any) -> int | None:  # noqa: ANN401
     """Call a function in a process of its own; return its exit code."""
     context = get_context("forkserver")
     # torch imports its compiler when the first optimiser is made
@@ -228,7 +239,15 @@ def in_child(target: Callable[..., None], *arguments: Any) -> int | None:  # noq
     return child.exitcode
 
 
-def train(agent: str, rater: str, out: Path, work: str | None, call: int, power_cut: bool) -> None:
+def write_preferences(env: str, out: Path) -> None:
+    """Write the answers of an oracle in a run, to queries of whole segments."""
+    prepare()
+    cfg = short("ppo", "oracle", env, run := out.with_name("teacher"))
+    run_training(replace(cfg, sampler_cfg=samplers.cfg("disagreement", segment_length=10, keep_short=False)))
+    export_run(run, out, Card(env=env))
+
+
+def train(agent: str, rater: str, env: str, out: Path, work: str | None, call: int, power_cut: bool) -> None:
     """Train until a call of a function; to the end, counting all calls, if `work` is None."""
     prepare()
     disk = Disk(out) if power_cut else None
@@ -240,7 +259,10 @@ def train(agent: str, rater: str, out: Path, work: str | None, call: int, power_
 
     counters = {name: watch(places, call if name == work else 0, die) for name, places in WORK.items()}
     try:
-        run_training(short(agent, rater, out))
+        if is_offline(agent):
+            run_offline(short_offline(agent, env, out))
+        else:
+            run_training(short(agent, rater, env, out))
     finally:
         Path(f"{out}-calls").write_text(json.dumps({name: next(counter) - 1 for name, counter in counters.items()}))
 

@@ -1,12 +1,10 @@
 """A run that was killed comes to what it would have come to."""
 
-import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from kill_and_resume import WORK, KillAndResumeCfg, differences, main
-
-from prefgym.common.files import sync
 
 
 @pytest.mark.slow  # a sample of `make soak`
@@ -29,26 +27,28 @@ def test_runs_that_lost_power_come_to_the_same(capsys: pytest.CaptureFixture[str
     assert told.count("resumed from step-") >= moments / 3
 
 
-def test_a_power_cut_leaves_what_was_synced() -> None:
-    """The content at the last sync, and no name that its folder was not synced with."""
-    from kill_and_resume import Disk
+@pytest.mark.slow
+@pytest.mark.parametrize(("agent", "power_cut", "moments"), [("bc", False, 3), ("cpl", True, 6)])
+def test_offline_runs_come_to_the_same(
+    agent: str, power_cut: bool, moments: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Killed, or without power, in the kinds of work that they have."""
+    assert main(KillAndResumeCfg(agents=(agent,), moments=moments, power_cut=power_cut)) == 0
+    told = capsys.readouterr().out
+    assert told.count(": equal") == moments == len({line.split(",")[2] for line in told.splitlines()})
+    assert told.count("resumed from step-") >= moments / 2
 
-    before = os.fsync
-    try:
-        folder = Path("run").absolute()
-        (folder / "below").mkdir(parents=True)
-        disk = Disk(folder)
-        for name in ("synced", "unnamed", "below/lost"):
-            (folder / name).write_text("first")
-        for path in (folder / "synced", folder, folder.parent):
-            sync(path)
-        (folder / "synced").write_text("second")
-        (folder / "late").write_text("late")
-        disk.write(Path("left"))
-    finally:
-        os.fsync = before
-    left = {str(path.relative_to("left")): path.is_file() and path.read_text() for path in Path("left").rglob("*")}
-    assert left == {"below": False, "synced": "first", "unnamed": ""}
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("power_cut", "moments"), [(False, 3), (True, 4)])
+def test_answers_about_environments_of_others_are_exported(
+    power_cut: bool, moments: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """All that had been logged when the process was killed, or the power went."""
+    settings: dict[str, Any] = {"agents": ("ppo",), "raters": ("late-oracle",), "env": "Pendulum-v1"}
+    assert main(KillAndResumeCfg(**settings, moments=moments, power_cut=power_cut)) == 0
+    told = capsys.readouterr().out
+    assert told.count(": equal") == moments and told.count(" answers exported") >= moments / 2
 
 
 def test_what_differs_is_named() -> None:
