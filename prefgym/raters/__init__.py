@@ -20,6 +20,7 @@ register("cyclic", "prefgym.raters.cyclic:CyclicRater")
 register("turning", "prefgym.raters.turning:RotationalRater")
 register("peak-end", "prefgym.raters.peak_end:PeakEndRater")
 register("weighted", "prefgym.raters.weighted:WeightedRater")
+register("principles", "prefgym.raters.principles:PrinciplesRater")
 register("mixture", "prefgym.raters.composite:MixtureRater")
 for _name in ("fallible", "one-sided", "drifting"):
     register(_name, "prefgym.raters.composite:FallibleRater", cfg=_name.replace("-", "_"))
@@ -29,7 +30,7 @@ register("safety", "prefgym.raters.safety:SafetyRater")
 register("replay", "prefgym.raters.replay:ReplayRater")
 register("none", "prefgym.raters.none:NoRater")
 
-registry.alias(bradley_terry="partial-return", osp="soft")
+registry.alias(bradley_terry="partial-return", osp="soft", rlbff="principles")
 registry.elsewhere(
     b_pref="is six raters: oracle, stochastic, mistake, skip, equal and myopic",
     spo="is a reward learner: --reward spo",

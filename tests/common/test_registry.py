@@ -122,7 +122,7 @@ def test_raters_and_samplers_are_registered() -> None:
     """Every name that the command line promises is there and can be made."""
     promised = {"partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "none"}
     promised |= {"heron", "cyclic", "turning", "peak-end", "mixture", "fallible", "one-sided", "drifting"}
-    promised |= {"regret", "hindsight", "safety", "soft", "weighted"}
+    promised |= {"regret", "hindsight", "safety", "soft", "weighted", "principles"}
     assert promised <= set(raters.names())
     assert {"uniform", "disagreement", "entropy", "k-center", "disagreement-k-center"} <= set(samplers.names())
     names = ("reward_forward", "b", "c")
@@ -136,7 +136,8 @@ def test_raters_and_samplers_are_registered() -> None:
         make_recorded=lambda: anything,
         make_simulator=lambda: anything,
     )
-    assert all(raters.build(name, raters.cfg(name), context) for name in raters.names())
+    given: dict[str, dict[str, Any]] = {"principles": {"principles": {"fast": "forward:above:1"}}}
+    assert all(raters.build(name, raters.cfg(name, **given.get(name, {})), context) for name in raters.names())
     assert all(samplers.make(name) for name in samplers.names())
 
 

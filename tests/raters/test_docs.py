@@ -15,7 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.filterwarnings("ignore")  # of packages that are not ours
-@pytest.mark.parametrize("page", ["raters", "raters/divided", "raters/weighted", "samplers", "tabular", "experts"])
+@pytest.mark.parametrize(
+    "page", ["raters", "raters/divided", "raters/principles", "raters/weighted", "samplers", "tabular", "experts"]
+)
 def test_examples_run(page: str, tmp_path: Path) -> None:
     run_examples(f"{page}.md", tmp_path)
 
