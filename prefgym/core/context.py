@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prefgym.core.preferences import Preferences
-from prefgym.core.protocols import Env, Expert, Policy, Simulator
+from prefgym.core.protocols import Env, Expert, MetricCounter, Policy, Simulator
 from prefgym.core.segments import Segments
 
 
@@ -38,6 +38,8 @@ class RaterContext:
     """Reads the recorded answers that the settings of the rater name."""
     make_simulator: Callable[[], Simulator | None] = lambda: None
     """Makes the simulator that continues recorded states."""
+    make_metric: Callable[[], MetricCounter | None] = lambda: None
+    """Makes the counter of the hidden metric, for a rater that says that it sees it."""
 
     @cached_property
     def expert(self) -> Expert | None:
@@ -53,6 +55,11 @@ class RaterContext:
     def simulator(self) -> Simulator | None:
         """Return the simulator that continues recorded states; None where segments carry none."""
         return self.make_simulator()
+
+    @cached_property
+    def metric(self) -> MetricCounter | None:
+        """Return the counter of the hidden metric; None where there is a reward, or segments carry no states."""
+        return self.make_metric()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -217,6 +217,19 @@ class Simulator(Protocol):
         ...
 
 
+class MetricCounter(Protocol):
+    """The hidden metric of a task without a reward, which evaluation counts, and a rater for tests."""
+
+    @property
+    def name(self) -> str:
+        """Return the name of the metric."""
+        ...
+
+    def count(self, state: Array, length: Array) -> Array:
+        """Count the metric of each step along physics states. Shapes: (M, T+1, S), (M,) to (M, T)."""
+        ...
+
+
 class Agent(Policy, Protocol):
     """A policy that acts, and learns from the reward of its steps."""
 

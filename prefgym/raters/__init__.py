@@ -26,6 +26,7 @@ for _name in ("fallible", "one-sided", "drifting"):
     register(_name, "prefgym.raters.composite:FallibleRater", cfg=_name.replace("-", "_"))
 register("regret", "prefgym.raters.regret:RegretRater")
 register("hindsight", "prefgym.raters.hindsight:HindsightRater")
+register("metric-oracle", "prefgym.raters.metric_oracle:MetricOracleRater")
 register("safety", "prefgym.raters.safety:SafetyRater")
 register("replay", "prefgym.raters.replay:ReplayRater")
 register("none", "prefgym.raters.none:NoRater")

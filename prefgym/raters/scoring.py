@@ -2,6 +2,7 @@
 
 import math
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from torch import Tensor
@@ -35,7 +36,14 @@ class ScoringRater(SeededRater):
     """A rater that answers at once, by a score of each segment."""
 
     def __init__(
-        self, name: str, cfg: ScoringRaterCfg, *, seed: int, choice: BradleyTerryCfg | None = None, judged: str = ""
+        self,
+        name: str,
+        cfg: ScoringRaterCfg,
+        *,
+        seed: int,
+        choice: BradleyTerryCfg | None = None,
+        judged: str = "",
+        facts: Mapping[str, object] | None = None,
     ) -> None:
         """Seed the rater's generator.
 
@@ -45,9 +53,10 @@ class ScoringRater(SeededRater):
             seed: Seed of its own random number generator.
             choice: The choice model; by default that of `cfg`.
             judged: The score in words, for the error where it is not finite.
+            facts: What its answers carry beside the settings, as JSON values.
         """
         super().__init__(seed)
-        self._info = RaterInfo(name=name, settings=in_words(cfg))
+        self._info = RaterInfo(name=name, settings={**in_words(cfg), **(facts or {})})
         self._choice = BradleyTerry(choice or BradleyTerryCfg(beta=cfg.beta, soft=cfg.soft))
         self._judged = judged or f"the score of rater {name!r}"
 

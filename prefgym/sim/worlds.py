@@ -153,13 +153,15 @@ class Worlds:
     def put(self, mask: BoolArray, state: FloatArray) -> None:
         """Put the k worlds in `mask` to physics states of this task, and refresh their observations.
 
-        Contact forces are not part of a state: where a task observes them, they are zero until the next step.
+        The memory of a metric begins anew. Contact forces are not part of a state: where a task observes them, they are
+        zero until the next step.
 
         Args:
             mask: Shape: (N,), bool.
             state: As `pool.physics_state` returned them. Shape: (k, S).
         """
         self.pool.put(mask, state)
+        self._memory[mask] = self._remembered()[mask]
         self.observe(mask)
 
     def observation_space(self, dtype: npt.DTypeLike) -> spaces.Box:

@@ -14,6 +14,7 @@ from prefgym.data.recorded import recorded
 from prefgym.evaluation.experts import Expert, find_expert
 from prefgym.sim.capabilities import has_task_reward, task_description_of
 from prefgym.sim.continuation import Simulator
+from prefgym.sim.metric_counter import MetricCounter
 from prefgym.sim.task import TaskSpec
 
 
@@ -98,6 +99,11 @@ def rater_context(
     def make_simulator() -> Simulator | None:
         return Simulator(spec, num_threads=num_threads) if spec and recorder.has_states else None
 
+    def make_metric() -> MetricCounter | None:
+        if spec is None or spec.metric is None or not recorder.has_states:
+            return None
+        return MetricCounter(spec, num_threads=num_threads)
+
     return RaterContext(
         seed=seed,
         # demonstrations may have the reward of another task
@@ -111,4 +117,5 @@ def rater_context(
         make_expert=make_expert,
         make_recorded=lambda: None if recorded_in is None else recorded(recorded_in),
         make_simulator=make_simulator,
+        make_metric=make_metric,
     )

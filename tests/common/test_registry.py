@@ -14,6 +14,8 @@ from prefgym.common import registry
 from prefgym.common.errors import UnknownNameError
 from prefgym.common.registry import Registry
 from prefgym.core.context import RaterContext
+from prefgym.envs import ANT_CIRCLE
+from prefgym.sim.metric_counter import MetricCounter
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -122,7 +124,7 @@ def test_raters_and_samplers_are_registered() -> None:
     """Every name that the command line promises is there and can be made."""
     promised = {"partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "none"}
     promised |= {"heron", "cyclic", "turning", "peak-end", "mixture", "fallible", "one-sided", "drifting"}
-    promised |= {"regret", "hindsight", "safety", "soft", "weighted", "principles"}
+    promised |= {"regret", "hindsight", "safety", "soft", "weighted", "principles", "metric-oracle"}
     assert promised <= set(raters.names())
     assert {"uniform", "disagreement", "entropy", "k-center", "disagreement-k-center"} <= set(samplers.names())
     names = ("reward_forward", "b", "c")
@@ -135,6 +137,7 @@ def test_raters_and_samplers_are_registered() -> None:
         make_expert=lambda: anything,
         make_recorded=lambda: anything,
         make_simulator=lambda: anything,
+        make_metric=lambda: MetricCounter(ANT_CIRCLE),
     )
     given: dict[str, dict[str, Any]] = {"principles": {"principles": {"fast": "forward:above:1"}}}
     assert all(raters.build(name, raters.cfg(name, **given.get(name, {})), context) for name in raters.names())
