@@ -54,6 +54,8 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
                     "core",
                     "runs",
                     "data.asked",
+                    "data.feedback",
+                    "data.recorded",
                     "data.tables",
                     "video",
                     "evaluation",
@@ -62,7 +64,7 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
                 *("sim.gl", "sim.render", "sim.capabilities", "sim.source"),
             }
         ),
-        "a report shows what a run folder holds",
+        "a report shows what a run folder or a feedback folder holds",
     ),
     "agents": (frozenset({"agents"}) | BELOW_AGENTS, "agents know environments by their ids and their interface"),
     "envs": (frozenset({"envs"}) | BELOW_AGENTS, "tasks know nothing of who acts in them"),

@@ -10,6 +10,7 @@ from prefgym.bench.sim import BenchSimCfg
 from prefgym.cli.compare import CompareArgs
 from prefgym.cli.evaluate import EvaluateArgs
 from prefgym.cli.feedback import ExportArgs, ValidateArgs
+from prefgym.cli.feedback_show import ShowArgs
 from prefgym.cli.listing import LISTS
 from prefgym.cli.report import ReportArgs
 from prefgym.cli.settings import settings_of
@@ -32,6 +33,7 @@ CONFIGURED: dict[str, tuple[type[Any], ...]] = {
     "demos": (DemosCfg,),
     "feedback export": (ExportArgs,),
     "feedback validate": (ValidateArgs,),
+    "feedback show": (ShowArgs,),
     "bench sim": (BenchSimCfg,),
     "bench reward": (BenchRewardCfg,),
 }

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import tyro
 
+from prefgym.cli.feedback_show import show
 from prefgym.cli.parse import parse
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Preferences, Status
@@ -39,7 +40,9 @@ class ValidateArgs:
 
 
 def run(argv: list[str]) -> int:
-    """Export or validate. Returns the exit code."""
+    """Export, validate or show. Returns the exit code."""
+    if argv[:1] == ["show"]:
+        return show(argv[1:])
     if argv[:1] == ["export"]:
         args = parse(ExportArgs, argv[1:], "prefgym feedback export")
         env = read_config(args.run)["env"]
@@ -49,11 +52,12 @@ def run(argv: list[str]) -> int:
         folder = parse(ValidateArgs, argv[1:], "prefgym feedback validate").folder
         preferences = read_feedback(folder)
     elif argv[:1] in (["-h"], ["--help"]):
-        print("  prefgym feedback export --help\n\n  prefgym feedback validate --help")
+        print("\n\n".join(f"  prefgym feedback {name} --help" for name in ("export", "validate", "show")))
         return 0
     else:
         raise UserError(
-            "feedback needs a command: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER"
+            "feedback needs a command: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER, "
+            "prefgym feedback show FOLDER"
         )
     print(summarize(folder, preferences))
     return 0

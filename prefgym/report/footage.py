@@ -49,6 +49,7 @@ def film(
     camera: Mapping[str, Any],
     fps: float,
     final_clip: Path | None = None,
+    num_queries: int = NUM_QUERIES,
 ) -> Footage:
     """Render the final episode and some queries; without pictures, return the reason.
 
@@ -59,6 +60,7 @@ def film(
         camera: See `StateRenderer`.
         fps: States recorded for each second of the episode.
         final_clip: Clip of the final policy, if the run made one.
+        num_queries: Number of queries to render.
     """
     missing = ""
     with ExitStack() as stack:
@@ -76,7 +78,7 @@ def film(
         queries: list[tuple[int, Clip]] = []
         if preferences is not None and len(preferences):
             side = QUERY_WIDTH // preferences.queries.num_options // 2 * 2
-            queries = _film_queries(preferences, open_renderer(side, side), fps)
+            queries = _film_queries(preferences, num_queries, open_renderer(side, side), fps)
         final = None if final_clip is None else load_clip(final_clip)
         if final is None and episode is not None and episode.state is not None and (draw := open_renderer(*FINAL_SIZE)):
             pace = choose_pace(len(episode.state), fps)
@@ -104,9 +106,9 @@ def _evenly(values: Sequence[int], num: int) -> list[int]:
     return [values[place * (len(values) - 1) // (num - 1)] for place in range(num)]
 
 
-def _film_queries(preferences: Preferences, draw: Draw | None, fps: float) -> list[tuple[int, Clip]]:
+def _film_queries(preferences: Preferences, num: int, draw: Draw | None, fps: float) -> list[tuple[int, Clip]]:
     clips: list[tuple[int, Clip]] = []
-    for index in pick_queries(preferences, NUM_QUERIES):
+    for index in pick_queries(preferences, num):
         query = preferences[index : index + 1]
         order = [int(k) for k in query.shown_order[0]]
         options = query.queries.options[0][query.shown_order[0]]

@@ -3,14 +3,21 @@
 import base64
 import hashlib
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib import resources
 from importlib.metadata import version
+from pathlib import Path
 from typing import Literal
 
+from prefgym.common.errors import UserError
+from prefgym.common.files import write_text, writing
 from prefgym.report.markup import Figure, escape, figures
 
 State = Literal["running", "stopped", "finished"]
+
+HEAD_BYTES = 2000
+"""Bytes of a page in which its title ends."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,6 +83,34 @@ def render(page: Page) -> str:
 </html>
 """
     return html.encode("utf-8", "replace").decode("utf-8")  # half a surrogate pair in a name can be no text
+
+
+def write(out: Path, make: Callable[[], str], title: str, command: str) -> Path:
+    """Write a page where somebody asks for it, and return its path; an older page of the command is replaced.
+
+    Args:
+        out: HTML file; its folder is made if need be.
+        make: Function that renders the page, whose title ends with `title`.
+        title: Last words of the titles of such pages.
+        command: Command that writes them.
+
+    Raises:
+        UserError: If it cannot be written, or something else than such a page is there.
+    """
+    if out.exists() and not _is_titled(out, title):
+        raise UserError(f"{out} exists, and is no page of {command}: name another file with --out.")
+    with writing(out):
+        out.parent.mkdir(parents=True, exist_ok=True)
+    write_text(out, make())
+    return out
+
+
+def _is_titled(file: Path, title: str) -> bool:
+    """Return whether a file is a page with such a title."""
+    if not file.is_file():
+        return False
+    with file.open("rb") as opened:
+        return f"· {title} · prefgym</title>".encode() in opened.read(HEAD_BYTES)
 
 
 def _top(page: Page, written: float) -> str:

@@ -16,16 +16,15 @@ def questions(view: View) -> str:
     if not view.run.learns_from_labels or preferences is None or counts is None or not counts.asked:
         return ""
     reason = view.footage.missing or "these queries were recorded without physics states"
-    clips = [_question(preferences, index, clip) for index, clip in view.footage.queries]
+    clips = [question(preferences, index, clip) for index, clip in view.footage.queries]
     shown = films(*clips) if clips else note(f"No clips: {reason.rstrip('.')}.")
     told = caption(_of_clips(view)) if clips else ""
     about = f"{counts.answered:,} answered of {counts.asked:,}"
-    return card(
-        "Questions", shares(_kinds(counts)), caption(*_facts(counts)), shown, told, about=about, name="questions"
-    )
+    return card("Questions", shares(kinds(counts)), caption(*facts(counts)), shown, told, about=about, name="questions")
 
 
-def _kinds(counts: LabelCounts) -> dict[str, int]:
+def kinds(counts: LabelCounts) -> dict[str, int]:
+    """Return the numbers of answers by kind, in words."""
     return {
         "shown first": counts.first,
         "shown later": counts.later,
@@ -36,7 +35,8 @@ def _kinds(counts: LabelCounts) -> dict[str, int]:
     }
 
 
-def _facts(counts: LabelCounts) -> list[str]:
+def facts(counts: LabelCounts) -> list[str]:
+    """Say how often choices fell on the option shown first, and how often they agree with the true return."""
     facts: list[str] = []
     if chosen := counts.first + counts.later:
         fell = percent(counts.first / chosen)
@@ -48,13 +48,17 @@ def _facts(counts: LabelCounts) -> list[str]:
 
 
 def _of_clips(view: View) -> str:
-    clip = view.footage.queries[0][1]
-    slow = "" if clip.speed > 0.95 else f", slowed down to {clip.seconds:.0f} s"
-    start = "Questions from all of the run, with a tie and a skip if there are any"
-    return f"{start}{slow}. Which option stands left was drawn by lot; the chosen one is framed."
+    start = f"Questions from all of the run, with a tie and a skip if there are any{slowed(view.footage.queries[0][1])}"
+    return f"{start}. Which option stands left was drawn by lot; the chosen one is framed."
 
 
-def _question(preferences: Preferences, index: int, clip: Clip) -> str:
+def slowed(clip: Clip) -> str:
+    """Say that a clip is in slow motion; empty if it is not."""
+    return "" if clip.speed > 0.95 else f", slowed down to {clip.seconds:.0f} s"
+
+
+def question(preferences: Preferences, index: int, clip: Clip) -> str:
+    """Show the clip of a query above its answer."""
     one = preferences[index : index + 1]
     order = [int(option) for option in one.shown_order[0]]
     letters = {option: chr(ord("A") + place) for place, option in enumerate(order)}

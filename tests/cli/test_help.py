@@ -49,7 +49,16 @@ def test_help_is_about_the_chosen_parts(capsys: pytest.CaptureFixture[str]) -> N
 
 
 @pytest.mark.parametrize(
-    "words", [["evaluate"], ["report"], ["demos"], ["feedback", "export"], ["feedback", "validate"], ["bench", "sim"]]
+    "words",
+    [
+        ["evaluate"],
+        ["report"],
+        ["demos"],
+        ["feedback", "export"],
+        ["feedback", "validate"],
+        ["feedback", "show"],
+        ["bench", "sim"],
+    ],
 )
 def test_other_help_fits_as_well(words: list[str], capsys: pytest.CaptureFixture[str]) -> None:
     code, text, _ = run(capsys, *words, "--help")

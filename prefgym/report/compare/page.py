@@ -3,17 +3,13 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from prefgym.common.errors import UserError
-from prefgym.common.files import write_text, writing
 from prefgym.report.compare import aside, charts, films, profile, sections
 from prefgym.report.compare.comparison import Arms
 from prefgym.report.compare.verdict import figures, rest, verdict
-from prefgym.report.frame import Page, render
+from prefgym.report.frame import Page, render, write
 from prefgym.report.numbers import NO_BREAK
 
 TITLE = "comparison"
-END_OF_TITLE = f"· {TITLE} · prefgym</title>"
-HEAD_BYTES = 2000
 
 
 def write_page(one: Arms, out: Path, command: Sequence[str] = (), *, with_films: bool = True) -> Path:
@@ -28,20 +24,7 @@ def write_page(one: Arms, out: Path, command: Sequence[str] = (), *, with_films:
     Raises:
         UserError: If it cannot be written, or something else than such a page is there.
     """
-    if out.exists() and not _is_ours(out):
-        raise UserError(f"{out} exists, and is no page of prefgym compare: name another file with --out.")
-    with writing(out):
-        out.parent.mkdir(parents=True, exist_ok=True)
-    write_text(out, render_page(one, command, with_films=with_films))
-    return out
-
-
-def _is_ours(file: Path) -> bool:
-    """Return whether a file is a page of a comparison."""
-    if not file.is_file():
-        return False
-    with file.open("rb") as opened:
-        return END_OF_TITLE.encode() in opened.read(HEAD_BYTES)
+    return write(out, lambda: render_page(one, command, with_films=with_films), TITLE, "prefgym compare")
 
 
 def render_page(one: Arms, command: Sequence[str] = (), *, with_films: bool = True) -> str:

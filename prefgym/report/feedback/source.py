@@ -1,0 +1,89 @@
+"""Feedback as it lies on the disk: its answers, what its folder says about them, and clips of its queries."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from prefgym.common.errors import UserError, read_as
+from prefgym.common.schema import FileModel, checked
+from prefgym.core.preferences import Preferences
+from prefgym.data.feedback import read_manifest
+from prefgym.data.recorded import recorded
+from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of_config
+from prefgym.report.footage import Footage, film
+from prefgym.runs.config_file import check_call, read_config
+from prefgym.sim.capabilities import physics_of
+from prefgym.video.film import FPS, fps_of
+
+
+class Label(FileModel):
+    """What the manifest of a feedback folder says about the answers."""
+
+    format: str = ""
+    env: str = ""
+    instructions: str = ""
+    licence: str = ""
+    consent: str = ""
+    written_at: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Recorded:
+    """Feedback on the disk."""
+
+    path: Path
+    """Feedback folder, run folder, or name that was given to `Preferences.save`."""
+    parts: tuple[Preferences, ...]
+    """Its answers."""
+    label: Label
+    """What its folder says about them."""
+    config: dict[str, Any] = field(default_factory=dict[str, Any])
+    """Configuration of the run, or else the name of the environment, if there is one."""
+
+
+def read(path: Path) -> Recorded:
+    """Read feedback, wherever it is.
+
+    Args:
+        path: As for `prefgym.data.recorded.recorded`.
+
+    Raises:
+        UserError: If there are no answers, or a file is damaged.
+    """
+    parts = (recorded(path),)
+    if (path / "config.yaml").is_file():
+        config = read_config(path)
+        return Recorded(path=path, parts=parts, label=Label(env=config["env"]), config=config)
+    if not path.is_dir():
+        return Recorded(path=path, parts=parts, label=Label())
+    label = checked(Label, read_manifest(path), path / "manifest.json")
+    return Recorded(path=path, parts=parts, label=label, config={"env": label.env} if label.env else {})
+
+
+def clips_of(feedback: Recorded, num: int) -> Footage:
+    """Render some queries; without pictures, return the reason.
+
+    Args:
+        feedback: The feedback.
+        num: Number of queries.
+
+    Raises:
+        UserError: If the physics states are not those of the environment.
+    """
+    preferences = feedback.parts[0]
+    options = preferences.queries.options
+    if options.state is None and options.frames is None:
+        return Footage(missing="the segments have neither physics states nor recorded pictures")
+    model, camera, fps, unknown = None, dict[str, Any](), FPS, ""
+    try:
+        if feedback.config and is_evaluated(feedback.config):
+            check_call(feedback.config["env"], feedback.path)
+            env = make_evaluation_env(source_of_config(feedback.config, feedback.path), 1, 1)
+            fps = fps_of(env)
+            if (physics := physics_of(env)) is not None:
+                model, camera = physics.model, dict(physics.camera)
+    except UserError as error:
+        unknown = str(error)
+    with read_as(f"the physics states in {feedback.path} cannot be rendered"):
+        footage = film(episode=None, preferences=preferences, model=model, camera=camera, fps=fps, num_queries=num)
+    return Footage(missing=unknown) if unknown and not footage.queries else footage

@@ -1,0 +1,125 @@
+"""What is in feedback: numbers by hand, and a text that fits a terminal."""
+
+import json
+from dataclasses import asdict, replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from prefgym.common.errors import UserError
+from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.data.feedback import Card, write_feedback
+from prefgym.report.feedback.agreement import Agreement
+from prefgym.report.feedback.source import Recorded, read
+from prefgym.report.feedback.summary import RaterSummary, Summary, summarize
+from prefgym.report.feedback.table import text
+from prefgym.testing import example_preferences
+
+FOLDER = Path("feedback")
+CARD = Card(env="prefgym/Hopper-v0", instructions="Which runs better?", licence="CC-BY-4.0", consent="given")
+
+
+def two_raters() -> Preferences:
+    """Ask ann and bob the same four queries; see `example_preferences`: a tie, a skip, and two choices.
+
+    Bob takes 1, 2, 3 and 40 seconds, and chooses the other option of the last query.
+    """
+    one = example_preferences("ann", 0)
+    seconds = torch.tensor([1.0, 2.0, 3.0, 40.0])
+    choice = one.answers.choice.clone()
+    choice[3] = torch.tensor([0.0, 1.0])
+    queries = replace(one.queries, query_id=one.query_id + 4)
+    bob = (RaterInfo(name="bob", kind="human"),)
+    other = replace(one, queries=queries, raters=bob, seconds=seconds, answers=replace(one.answers, choice=choice))
+    return Preferences.cat([one, other])
+
+
+def summary_of(preferences: Preferences, card: Card = CARD) -> Summary:
+    write_feedback(FOLDER, preferences, card)
+    return summarize(read(FOLDER))
+
+
+def test_numbers_of_two_raters_by_hand() -> None:
+    """Each has 4 queries: a tie, a skip and two choices. They agree on the tie and on one of two choices."""
+    told = two_raters()
+    found = summary_of(told)
+    assert (found.num_queries, found.num_asked, found.num_answered, found.num_options) == (4, 8, 6, 2)
+    assert (found.env, found.instructions, found.licence, found.consent) == tuple(asdict(CARD).values())
+    assert (found.sizes, found.factors) == ((3, 2), ("speed",))
+    assert found.holds == ("task reward", "factors", "physics states")
+    length = sorted(told.queries.options.length.flatten().tolist())
+    assert found.steps == (length[0], length[7], length[15])
+    assert found.between_raters == Agreement(share=2 / 3, num=3)
+    assert found.within_raters is None
+    ann, bob = found.raters
+    assert (ann.name, ann.kind, ann.settings, bob.name, bob.kind) == ("ann", "simulated", {"beta": 2.0}, "bob", "human")
+    for one in found.raters:
+        counts = (one.num_asked, one.num_answered, one.num_ties, one.num_skipped, one.num_failed, one.num_invalid)
+        assert counts == (4, 3, 1, 1, 0, 0)
+    assert (ann.seconds, bob.seconds) == (0.0, 3.0)  # of 1, 3 and 40: the second query was skipped
+    returns = told.queries.options.reward
+    assert returns is not None
+    best = returns.sum(-1).argmax(-1)  # 1 and 0 are ann's choices, 1 and 1 are bob's
+    assert ann.with_reward == Agreement(share=float((best[[2, 3]] == torch.tensor([1, 0])).double().mean()), num=2)
+    assert bob.with_reward == Agreement(share=float((best[[2, 3]] == torch.tensor([1, 1])).double().mean()), num=2)
+
+
+def test_without_the_truth_nothing_is_said_of_it() -> None:
+    found = summary_of(two_raters().without_truth(), Card(env=""))
+    assert (found.holds, found.factors, found.env) == ((), (), "")
+    assert [one.with_reward for one in found.raters] == [None, None]
+    assert "no task reward" in text(found)
+    assert text(found).startswith("feedback: 4 queries, 6 answers\n")
+
+
+def test_the_text_fits_a_terminal() -> None:
+    """Names that do not fit are folded; outcomes that nobody has are left out."""
+    told = two_raters()
+    long = RaterInfo(name="somebody-with-quite-a-long-name-who-answers", kind="human")
+    found = summary_of(replace(told, raters=(told.raters[0], long)), replace(CARD, instructions="Look at both. " * 20))
+    lines = text(found).splitlines()
+    assert max(map(len, lines)) <= 80
+    assert lines[0] == "feedback: 4 queries about prefgym/Hopper-v0, 6 answers"
+    head = next(line for line in lines if line.startswith("rater "))
+    assert head.split() == ["rater", "kind", "feedback", "asked", "answered", "ties", "skipped", "seconds", "reward"]
+    assert next(line for line in lines if line.startswith("ann ")).split()[1:8] == [
+        *("simulated", "comparison", "4", "3", "1", "1", "0.0")
+    ]
+    agreement = next(line for line in lines if line.startswith("agreement"))
+    assert agreement == "agreement     two raters gave the same answer in 67 % of 3 pairs of answers"
+
+
+def test_raters_of_one_name_are_told_apart_by_their_settings() -> None:
+    """And only by those that differ."""
+    told = two_raters()
+    users = tuple(RaterInfo(name="user", settings={"weight": weight, "beta": 1.0}) for weight in (-1, 1))
+    shown = text(summary_of(replace(told, raters=users)))
+    assert "user weight=-1 " in shown and "user weight=1 " in shown
+    assert "beta" not in shown
+
+
+def test_signs_that_a_terminal_obeys_are_not_printed() -> None:
+    nasty = RaterInfo(name="[b]\x1b[31m\nline")
+    told = replace(two_raters(), raters=(nasty, nasty))
+    shown = text(summary_of(told, Card(env="a\x1b[2Jb", instructions="\x07bell\nand line")))
+    assert "\x1b" not in shown and "\x07" not in shown
+    assert "\n[b] [31m line" in shown
+    assert "about a [2Jb" in shown and "instructions  bell and line" in shown
+
+
+def test_the_summary_is_json() -> None:
+    back = json.loads(json.dumps(asdict(summary_of(two_raters()))))
+    assert [one["name"] for one in back["raters"]] == ["ann", "bob"]
+    assert back["between_raters"] == {"share": pytest.approx(2 / 3), "num": 3}
+    assert {*back["raters"][0]} == {*RaterSummary.__dataclass_fields__}
+
+
+def test_saved_preferences_and_runs_are_read_as_well(finished_run: Path) -> None:
+    two_raters().save("saved")
+    found = summarize(read(Path("saved")))
+    assert (found.path, found.env, found.format, found.num_asked) == ("saved", "", "", 8)
+    run: Recorded = read(finished_run)
+    assert summarize(run).env == "prefgym/InvertedPendulum-v0" == run.config["env"]
+    with pytest.raises(UserError, match="nowhere"):
+        read(Path("nowhere"))
