@@ -11,6 +11,8 @@ SHIPPED = ("prefgym", "agents", "envs", "scripts", "examples")
 
 BANNED_MODULES = {"pickle", "cPickle", "cloudpickle", "dill", "joblib", "marshal", "shelve"}
 BANNED_CALLS = {"eval", "exec", "torch.load", "torch.save", "yaml.load", "yaml.unsafe_load", "yaml.full_load"}
+WRITES_PICKLES = "tests/helpers/pickled.py"
+"""Writes files of other projects, for tests of the reader that runs nothing of them."""
 OWN_GENERATORS = {"default_rng", "Generator", "SeedSequence", "BitGenerator", "PCG64", "PCG64DXSM", "Philox", "SFC64"}
 TORCH_DRAWS = {
     *("rand", "randn", "randint", "randperm", "normal", "bernoulli", "multinomial", "poisson"),
@@ -91,6 +93,7 @@ Check = Callable[[ast.AST], Iterator[tuple[ast.expr | ast.stmt, str]]]
 )
 def test_no_file_contains_what_is_banned(check: Check, folders: tuple[str, ...]) -> None:
     paths = [path for folder in folders for path in sorted((ROOT / folder).rglob("*.py"))]
+    paths = [path for path in paths if path != ROOT / WRITES_PICKLES]
     found = [
         f"{path.relative_to(ROOT)}:{node.lineno} {text}"
         for path in paths

@@ -18,6 +18,7 @@ from prefgym.cli.stop import StopArgs
 from prefgym.cli.train import ResumeArgs, ResumeOfflineArgs
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.registry import KINDS, registry_of
+from prefgym.data.importers.registry import IMPORTERS
 from prefgym.demos.collect import DemosCfg
 from prefgym.training.annotate import MakePreferencesCfg
 from prefgym.training.config import OfflineCfg, TrainCfg
@@ -34,6 +35,7 @@ CONFIGURED: dict[str, tuple[type[Any], ...]] = {
     "feedback export": (ExportArgs,),
     "feedback validate": (ValidateArgs,),
     "feedback show": (ShowArgs,),
+    "feedback import": tuple(importer.cfg for importer in IMPORTERS.values()),
     "bench sim": (BenchSimCfg,),
     "bench reward": (BenchRewardCfg,),
 }
@@ -117,6 +119,7 @@ def words_of(commands: list[str]) -> Iterator[tuple[str, list[str]]]:
     yield "experts", [env for env in envs if env.startswith("prefgym/")]
     for first in ("bench", "feedback"):
         yield first, [name.split()[1] for name in CONFIGURED if name.startswith(f"{first} ")]
+    yield "feedback import import", [*IMPORTERS]  # after the word itself: the format
     yield "list", [*LISTS]
     for command, flags in MORE_FLAGS.items():
         if command not in CONFIGURED:

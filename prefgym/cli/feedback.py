@@ -5,11 +5,13 @@ from pathlib import Path
 
 import tyro
 
+from prefgym.cli.feedback_import import HELP_TEXT, import_files
 from prefgym.cli.feedback_show import show
-from prefgym.cli.parse import parse
+from prefgym.cli.parse import HELP, parse
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Preferences, Status
 from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest
+from prefgym.evaluation.envs import NO_ENV
 from prefgym.runs.config_file import read_config
 
 
@@ -40,7 +42,7 @@ class ValidateArgs:
 
 
 def run(argv: list[str]) -> int:
-    """Export, validate or show. Returns the exit code."""
+    """Export, import, validate or show. Returns the exit code."""
     if argv[:1] == ["show"]:
         return show(argv[1:])
     if argv[:1] == ["export"]:
@@ -51,13 +53,18 @@ def run(argv: list[str]) -> int:
     elif argv[:1] == ["validate"]:
         folder = parse(ValidateArgs, argv[1:], "prefgym feedback validate").folder
         preferences = read_feedback(folder)
+    elif argv[:1] == ["import"] and HELP.intersection(argv[1:2]):
+        print(HELP_TEXT)
+        return 0
+    elif argv[:1] == ["import"]:
+        folder, preferences = import_files(argv[1:])
     elif argv[:1] in (["-h"], ["--help"]):
-        print("\n\n".join(f"  prefgym feedback {name} --help" for name in ("export", "validate", "show")))
+        print("\n\n".join(f"  prefgym feedback {name} --help" for name in ("export", "validate", "show", "import")))
         return 0
     else:
         raise UserError(
             "feedback needs a command: prefgym feedback export RUN FOLDER, prefgym feedback validate FOLDER, "
-            "prefgym feedback show FOLDER"
+            "prefgym feedback show FOLDER, prefgym feedback import FORMAT FILES --out FOLDER"
         )
     print(summarize(folder, preferences))
     return 0
@@ -66,7 +73,8 @@ def run(argv: list[str]) -> int:
 def summarize(folder: Path, preferences: Preferences) -> str:
     """Describe a folder of answers in one line."""
     env = read_manifest(folder)["env"]
+    about = "" if env == NO_ENV else f" about {env}"
     raters = ", ".join(info.name for info in preferences.raters)
     counts = preferences.answers.status.bincount(minlength=len(Status)).numpy().tolist()
     answers = ", ".join(f"{count} {status.name.lower()}" for status, count in zip(Status, counts) if count)
-    return f"{folder}: {len(preferences)} queries about {env} to {raters}: {answers}"
+    return f"{folder}: {len(preferences)} queries{about} to {raters}: {answers}"

@@ -43,7 +43,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     },
     "Data": {
         "make-preferences": Command("prefgym.cli.make_preferences", "have a rater compare segments of a dataset"),
-        "feedback": Command("prefgym.cli.feedback", "export, check or show the answers of a run"),
+        "feedback": Command("prefgym.cli.feedback", "export, import, check or show answers"),
         "demos": Command("prefgym.cli.demos", "write episodes of a policy into a Minari dataset"),
     },
     "Else": {

@@ -49,6 +49,8 @@ class Card:
 
     env: str
     """Environment id."""
+    source: str = ""
+    """Address of the files that the answers were imported from."""
     instructions: str = ""
     """Instructions for the raters."""
     licence: str = ""

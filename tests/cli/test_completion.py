@@ -45,6 +45,8 @@ LINES = [
     ("prefgym train-offline --agent p-", "train-offline --agent p-iql"),
     ("prefgym list sam", "list samplers"),
     ("prefgym feedback export --lic", "feedback export --licence"),
+    ("prefgym feedback import pref", "feedback import preference-transformer"),
+    ("prefgym feedback import uni-rlhf --data", "feedback import uni-rlhf --dataset"),
     ("prefgym evaluate medium:prefgym/Sw", "evaluate medium:prefgym/Swimmer-v0"),
     ("prefgym report a_f", "report a_folder/"),
 ]
@@ -56,7 +58,7 @@ def test_bash_completes(line: str, completed: str, scripts: Path, capsys: pytest
 
 
 @pytest.mark.skipif(shutil.which("zsh") is None, reason="zsh is not installed")
-@pytest.mark.parametrize(("line", "completed"), LINES[:9])
+@pytest.mark.parametrize(("line", "completed"), LINES[:11])
 def test_zsh_completes(line: str, completed: str, scripts: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert press_tab(["zsh", "-f", "-i"], write("zsh", scripts, capsys), line) == completed
 

@@ -353,7 +353,7 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> Non
     assert not Path("run").exists()
 
 
-@pytest.mark.parametrize("argv", [(), ("import",)])
+@pytest.mark.parametrize("argv", [(), ("convert",)])
 def test_what_to_do_is_said(argv: tuple[str, ...], capsys: pytest.CaptureFixture[str]) -> None:
     """On the command line."""
     assert command("feedback", *argv) == 2
