@@ -3,7 +3,7 @@
 import shutil
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from dataclasses import replace
 from functools import partial
@@ -13,12 +13,13 @@ from typing import Any
 
 import numpy as np
 import pytest
-from commands import TINY
-from tiny import tiny_cfg, tiny_run
+from commands import TINY, TINY_OFFLINE, command
+from tiny import POLE, tiny_cfg, tiny_offline, tiny_run
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import read_sealed_json
 from prefgym.common.states import flatten
+from prefgym.data.feedback import Card, export_run, read_feedback
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.runs.checkpoints import Which
 from prefgym.runs.config_file import read_config
@@ -34,6 +35,7 @@ from prefgym.training.sources import OnlineSource
 
 NOT_READ = {"tensorboard", ".lock", "asked"}
 """TensorBoard's files are for TensorBoard, the lock is empty, and the checkpoint has the queries that were asked."""
+POLICY = Path("checkpoints/final/policy.safetensors")
 Read = Callable[[Path], dict[str, Any]]
 
 
@@ -178,7 +180,6 @@ def latest(run: Path) -> Iterator[Path]:
 @pytest.mark.parametrize("how", ["cut", "missing"])
 def test_the_previous_checkpoint_goes_on(how: str, stopped: Path, finished: Path, tmp_path: Path) -> None:
     """The file is named; from the previous checkpoint, the run comes to the policy that it would have."""
-    policy = Path("checkpoints/final/policy.safetensors")
     for name in latest(stopped):
         out = copied(stopped, tmp_path)
         if how == "cut":
@@ -189,7 +190,7 @@ def test_the_previous_checkpoint_goes_on(how: str, stopped: Path, finished: Path
             Run(out).resume()
         assert str(out / name) in str(told.value)
         Run(out).resume("previous")
-        assert (out / policy).read_bytes() == (finished / policy).read_bytes()
+        assert (out / POLICY).read_bytes() == (finished / POLICY).read_bytes()
 
 
 def test_a_run_that_was_mended_and_killed_goes_on(
@@ -203,8 +204,7 @@ def test_a_run_that_was_mended_and_killed_goes_on(
         with stopped_at(*place):
             Run(out).resume("previous")
     Run(out).resume()
-    policy = Path("checkpoints/final/policy.safetensors")
-    assert (out / policy).read_bytes() == (finished / policy).read_bytes()
+    assert (out / POLICY).read_bytes() == (finished / POLICY).read_bytes()
 
 
 def test_two_processes_cannot_write_one_run(stopped: Path, tmp_path: Path) -> None:
@@ -246,8 +246,7 @@ def test_an_interrupted_run_keeps_its_checkpoints(
     assert len([*out.glob("checkpoints/step-*")]) == 2
     (out / "result.json").write_bytes(whole)
     Run(out).resume()
-    policy = Path("checkpoints/final/policy.safetensors")
-    assert (out / policy).read_bytes() == (finished / policy).read_bytes()
+    assert (out / POLICY).read_bytes() == (finished / POLICY).read_bytes()
 
 
 def interrupt(*_: Any) -> None:  # noqa: ANN401
@@ -267,29 +266,60 @@ def test_a_run_that_begins_again_writes_its_log_again(stopped: Path, tmp_path: P
 
 SMALL_DISK = """
 mount -t tmpfs -o size=$1k tmpfs disk
-{python} -m prefgym train {flags} --no-report --out disk/run > told 2>&1
+{python} -m prefgym {begin} --out disk/run > told 2>&1
 echo $? > code
 mount -o remount,size=64m disk
-{python} -m prefgym train --resume disk/run > told_later 2>&1
+{python} -m prefgym {later} > told_later 2>&1
 echo $? > code_later
-cp disk/run/checkpoints/final/policy.safetensors .
+cp -r disk/run kept
 """
 
 
-@pytest.mark.slow  # four processes; a disk that fills up in this one: tests/cli/test_main.py
-@pytest.mark.parametrize("size_kib", [40, 200])
-def test_a_full_disk(size_kib: int, finished: Path) -> None:
-    """A run on a small tmpfs ends in exit code 2 and a sentence; with room again, it goes on to the same policy."""
+def on_a_small_disk(size_kib: int, begin: Sequence[str], later: Sequence[str]) -> str:
+    """Begin a run on a small tmpfs, which ends in exit code 2, and call a second command with room again, which works.
+
+    Returns:
+        The last line of the run. Its folder is copied to `kept`.
+    """
     if shutil.which("unshare") is None or subprocess.run(["unshare", "-rm", "true"], check=False).returncode:
         pytest.skip("a disk cannot be mounted here")
     Path("disk").mkdir()
-    script = SMALL_DISK.format(python=sys.executable, flags=" ".join(TINY))
+    script = SMALL_DISK.format(python=sys.executable, begin=" ".join(begin), later=" ".join(later))
     subprocess.run(["unshare", "-rm", "sh", "-c", script, "sh", str(size_kib)], check=True)
     told = Path("told").read_text()
     assert Path("code").read_text() == "2\n", told
     last = told.strip().splitlines()[-1]
     assert last.startswith("prefgym: disk/run") and "cannot be written" in last
     assert "No space left" in last or "disk is full" in last  # SQLite's words
-    assert "could not be kept; go on with: prefgym train --resume disk/run" in last
     assert Path("code_later").read_text() == "0\n", Path("told_later").read_text()
-    assert Path("policy.safetensors").read_bytes() == (finished / "checkpoints/final/policy.safetensors").read_bytes()
+    return last
+
+
+@pytest.mark.slow  # four processes; a disk that fills up in this one: tests/cli/test_main.py
+@pytest.mark.parametrize("size_kib", [40, 200])
+def test_a_full_disk(size_kib: int, finished: Path) -> None:
+    """A run ends in a sentence; with room again, it goes on to the same policy."""
+    last = on_a_small_disk(size_kib, ("train", *TINY, "--no-report"), ("train", "--resume", "disk/run"))
+    assert "; go on with: prefgym train --resume disk/run" in last
+    assert Path("kept", POLICY).read_bytes() == (finished / POLICY).read_bytes()
+
+
+@pytest.mark.slow  # two processes
+def test_a_full_disk_below_an_environment_of_others() -> None:
+    """The answers to the first session are exported when there is room again; the second one could not be logged."""
+    begin = ("train", *TINY, "--env", "Pendulum-v1", "--no-report")
+    last = on_a_small_disk(56, begin, ("feedback", "export", "disk/run", "answers"))
+    assert "it cannot be resumed, since these parts have no state_dict(): env; " in last
+    assert "prefgym feedback export disk/run FOLDER keeps its 5 answers" in last
+    assert len(read_feedback("answers")) == 5
+    assert command("report", "kept") == 0
+
+
+@pytest.mark.slow  # two processes
+def test_a_full_disk_of_an_offline_run(finished: Path) -> None:
+    """Full at its second checkpoint; with room again, it goes on to the same policy."""
+    export_run(finished, Path("answers"), Card(env=POLE))
+    whole = tiny_offline(out="whole").path
+    begin, later = ("train-offline", *TINY_OFFLINE), ("train-offline", "--resume", "disk/run")
+    assert on_a_small_disk(64, begin, later).endswith("; go on with: prefgym train-offline --resume disk/run.")
+    assert Path("kept", POLICY).read_bytes() == (whole / POLICY).read_bytes()

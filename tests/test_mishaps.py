@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,14 +14,14 @@ import mishaps
 import numpy as np
 import pytest
 from commands import TINY, run
-from tiny import POLE, tiny_ppo, tiny_run
+from tiny import POLE, tiny_offline, tiny_ppo, tiny_run
 
 import prefgym
 from prefgym.agents.ppo import PPO
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
-from prefgym.data.feedback import read_feedback
+from prefgym.data.feedback import Card, export_run, read_feedback
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.runs.activity import activity_of
 from prefgym.training.loop import Loop
@@ -217,14 +218,17 @@ def test_an_environment_that_raises_elsewhere_is_named(command: str, capsys: pyt
 TRAIN = """
 import os, signal, sys
 import prefgym
-from tiny import tiny_run
+from tiny import tiny_offline, tiny_run
 
 class Signal(prefgym.Callback):
     def on_step(self, loop, metrics):
-        if loop.steps >= 450:
+        if loop.steps >= loop.total / 2:
             os.kill(os.getpid(), int(sys.argv[1]))
 
-tiny_run(sys.argv[2], callbacks=[Signal()], out="run")
+if sys.argv[2] == "offline":
+    tiny_offline(callbacks=[Signal()], out="run")
+else:
+    tiny_run(sys.argv[2], callbacks=[Signal()], out="run")
 print("and on")
 """
 
@@ -247,7 +251,26 @@ def test_a_signal_keeps_what_was_learned(number: signal.Signals, env: str) -> No
         resumed, whole = prefgym.Run("run").resume(), tiny_run(out="whole", report=False)
         assert policy_of(resumed.path) == policy_of(whole.path)
     else:
-        assert "prefgym feedback export run FOLDER keeps its 10 answers" in told.stderr
+        assert "prefgym feedback export run FOLDER keeps its 5 answers" in told.stderr
+
+
+@pytest.mark.slow  # a process of its own for each
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_keeps_what_was_learned_offline(number: signal.Signals, finished_run: Path) -> None:
+    """It goes on to the same policy, also when the answers are elsewhere."""
+    export_run(finished_run, Path("answers"), Card(env=POLE))
+    whole = tiny_offline(out="whole")
+    told = in_process(TRAIN, str(int(number)), "offline")
+    is_ctrl_c = number == signal.SIGINT
+    assert told.returncode == (0 if is_ctrl_c else 128 + number), told.stderr
+    name = "Ctrl-C" if is_ctrl_c else number.name
+    said = f"stopped by {name}: what was learned is kept in run; go on with: prefgym.Run('run').resume()\n"
+    assert told.stderr.endswith(said), told.stderr
+    result = result_of()
+    assert (result["reason"], result["updates"]) == (name, 60)
+    assert len(result["returns"]) == (2 if is_ctrl_c else 0)
+    shutil.move("answers", "elsewhere")
+    assert policy_of(prefgym.Run("run").resume().path) == policy_of(whole.path)
 
 
 def in_process(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:

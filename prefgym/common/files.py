@@ -58,11 +58,15 @@ def write_bytes(file: Path, content: bytes) -> None:
     part = file.with_name(f".{file.name}.part")
     with writing(file):
         part.unlink(missing_ok=True)  # left by an interrupted write; of a link, the link itself
-        with part.open("xb") as opened:  # follows no link
-            opened.write(content)
-            opened.flush()
-            os.fsync(opened.fileno())
-        part.replace(file)
+        try:
+            with part.open("xb") as opened:  # follows no link
+                opened.write(content)
+                opened.flush()
+                os.fsync(opened.fileno())
+            part.replace(file)
+        except OSError:  # such as a full disk, which has room again for smaller files
+            part.unlink(missing_ok=True)
+            raise
         sync(file.parent)
 
 

@@ -11,6 +11,7 @@ from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of
 from prefgym.report.frame import State
 from prefgym.report.page import write_report
 from prefgym.runs.activity import activity_of
+from prefgym.runs.answer_log import AnswerLog
 from prefgym.runs.config_file import read_config
 from prefgym.sim.capabilities import physics_of
 from prefgym.sim.source import EnvSource
@@ -46,4 +47,4 @@ def _preferences(run: Path, state: State) -> Preferences | None:
     kept = run / "preferences" / "preferences"
     if state == "finished" or not (run / ASKED).is_dir():
         return load_preferences(kept) if named(kept, ".json").is_file() else None
-    return recover(run) if (run / "preferences" / "answers.sqlite").is_file() else None
+    return recover(run) if AnswerLog(run / "preferences" / "answers.sqlite").read() else None

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
+from safetensors import SafetensorError
 from safetensors.torch import save_file  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
@@ -72,11 +73,16 @@ class Checkpoints:
         Raises:
             UserError: If it cannot be written; earlier ones are kept.
         """
-        with writing(self.folder):
-            self._save(steps, state, shard, horizon)
+        part = self.folder / f".step-{steps:012d}"
+        try:
+            with writing(self.folder):
+                self._save(part, steps, state, shard, horizon)
+        except UserError:  # such as a full disk, which has room again for what was learned
+            shutil.rmtree(part, ignore_errors=True)
+            raise
         self._saved_s = time.monotonic()
 
-    def _save(self, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
+    def _save(self, part: Path, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
         (self.folder / "shards").mkdir(parents=True, exist_ok=True)
         sync(self.folder.parent)
         for path in self._given_up:  # checkpoints after the one that was resumed
@@ -89,7 +95,6 @@ class Checkpoints:
             self._next_shard += 1
         self._shards = [kept for kept in self._shards if kept["end"] > horizon]
         arrays, plain = flatten(state)
-        part = self.folder / f".step-{steps:012d}"
         shutil.rmtree(part, ignore_errors=True)  # left by an interrupted save
         part.mkdir()
         _write_arrays(part / _ARRAYS, arrays)
@@ -197,5 +202,9 @@ def _read_manifest(checkpoint: Path) -> CheckpointManifest:
 def _write_arrays(file: Path, arrays: dict[str, Tensor]) -> None:
     with writing(file):
         file.unlink(missing_ok=True)
-        save_file(apart(arrays), file)
-        sync(file)
+        try:
+            save_file(apart(arrays), file)
+            sync(file)
+        except (OSError, SafetensorError):
+            file.unlink(missing_ok=True)
+            raise

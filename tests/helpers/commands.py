@@ -13,6 +13,12 @@ TINY = (
 )
 """What follows `train` for a run of less than a second, as `tiny_run` trains; later flags replace earlier ones."""
 
+TINY_OFFLINE = (
+    *("--preferences", "answers", "--agent", "bc", "--agent.actor.hidden", "8", "--updates", "120", "--threads", "1"),
+    *("--checkpoint.every", "40", "--eval.every", "60", "--eval.episodes", "1", "--eval.final-episodes", "2"),
+)
+"""What follows `train-offline` for a run as `tiny_offline` trains."""
+
 
 def command(*argv: str) -> int:
     """Run a command in this process; return its exit code."""

@@ -4,10 +4,11 @@ from typing import Any
 
 import prefgym
 from prefgym import agents, rewards, samplers
+from prefgym.nn.actor import ActorCfg
 from prefgym.rewards.fit import FitCfg
 from prefgym.training.api import train_cfg
 from prefgym.training.budget import ScheduleCfg
-from prefgym.training.config import CheckpointCfg, EvalCfg, TrainCfg
+from prefgym.training.config import CheckpointCfg, EvalCfg, OfflineCheckpointCfg, OfflineEvalCfg, TrainCfg
 from prefgym.training.run import Run
 
 POLE = "prefgym/InvertedPendulum-v0"
@@ -58,3 +59,20 @@ def tiny_cfg(env: str = POLE, **changes: Any) -> TrainCfg:  # noqa: ANN401
 def tiny_run(env: str = POLE, **changes: Any) -> Run:  # noqa: ANN401
     """Train; see `tiny_settings`."""
     return prefgym.train(**tiny_settings(env, **changes))
+
+
+def tiny_offline(**changes: Any) -> Run:  # noqa: ANN401
+    """Train on the preferences in `answers`: two evaluations, checkpoints, 120 updates of behavioural cloning.
+
+    Args:
+        **changes: Whatever `prefgym.train_offline` takes, in the place of what is here.
+    """
+    settings: dict[str, Any] = {
+        "agent": agents.cfg("bc", actor=ActorCfg(hidden=(8,))),
+        "preferences": "answers",
+        "updates": 120,
+        "threads": 1,
+        "checkpoint": OfflineCheckpointCfg(every=40),
+        "eval": OfflineEvalCfg(every=60, episodes=1, final_episodes=2),
+    }
+    return prefgym.train_offline(**{**settings, **changes})

@@ -1,7 +1,8 @@
 """Checkpoints: whole or not at all, and never silently wrong."""
 
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import resource
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +13,7 @@ import torch
 import prefgym
 from prefgym import agents
 from prefgym.common.errors import UserError
+from prefgym.common.files import write_bytes
 from prefgym.runs.checkpoints import Checkpoints, Shard
 from prefgym.runs.folder import RunFolder
 from prefgym.training.config import CheckpointCfg, EvalCfg
@@ -28,6 +30,34 @@ def save(checkpoints: Checkpoints, step: int, horizon: int = 0) -> None:
 def names(pattern: str) -> list[str]:
     """List what is there."""
     return sorted(path.name for path in FOLDER.glob(pattern))
+
+
+@contextmanager
+def no_room(num_bytes: int) -> Iterator[None]:
+    """Let no file grow beyond a size within the context."""
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+
+
+@pytest.mark.parametrize("num_bytes", [20, 100])
+def test_what_has_no_room_leaves_none_behind(num_bytes: int) -> None:
+    """Neither the shard (some 80 bytes) nor the state that could not be written; the checkpoint before is whole."""
+    checkpoints = Checkpoints(FOLDER)
+    save(checkpoints, 1)
+    with no_room(num_bytes), pytest.raises(UserError, match="cannot be written"):
+        save(checkpoints, 2)
+    assert names("*") == ["shards", "step-000000000001"]
+    assert names("shards/*") == ["000000.safetensors", "000001.safetensors"][: 1 if num_bytes == 20 else 2]
+    save(checkpoints, 3)
+    loaded = Checkpoints(FOLDER).load()
+    assert loaded is not None and loaded[0]["step"] == 3
+    with no_room(num_bytes), pytest.raises(UserError, match="cannot be written"):
+        write_bytes(Path("text"), bytes(101))
+    assert not list(Path().glob("*text*"))
 
 
 def test_what_was_saved_is_loaded() -> None:
