@@ -26,12 +26,13 @@ for _name in ("fallible", "one-sided", "drifting"):
     register(_name, "prefgym.raters.composite:FallibleRater", cfg=_name.replace("-", "_"))
 register("regret", "prefgym.raters.regret:RegretRater")
 register("hindsight", "prefgym.raters.hindsight:HindsightRater")
+register("foresight", "prefgym.raters.foresight:ForesightRater")
 register("metric-oracle", "prefgym.raters.metric_oracle:MetricOracleRater")
 register("safety", "prefgym.raters.safety:SafetyRater")
 register("replay", "prefgym.raters.replay:ReplayRater")
 register("none", "prefgym.raters.none:NoRater")
 
-registry.alias(bradley_terry="partial-return", osp="soft", rlbff="principles")
+registry.alias(bradley_terry="partial-return", osp="soft", rlbff="principles", rlhs="hindsight")
 registry.elsewhere(
     b_pref="is six raters: oracle, stochastic, mistake, skip, equal and myopic",
     spo="is a reward learner: --reward spo",

@@ -1,7 +1,7 @@
 """Hindsight: judge a segment together with its simulated continuation (Liang et al., arXiv:2501.08617).
 
-Without hindsight, raters judge by the outcome they expect. Here both options are first continued in simulation, and
-the rater judges the whole.
+Without hindsight, raters judge by the outcome they expect, as `foresight` does. Here both options are first continued
+in simulation, and the rater judges the whole.
 """
 
 from dataclasses import dataclass

@@ -124,7 +124,7 @@ def test_raters_and_samplers_are_registered() -> None:
     """Every name that the command line promises is there and can be made."""
     promised = {"partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "none"}
     promised |= {"heron", "cyclic", "turning", "peak-end", "mixture", "fallible", "one-sided", "drifting"}
-    promised |= {"regret", "hindsight", "safety", "soft", "weighted", "principles", "metric-oracle"}
+    promised |= {"regret", "hindsight", "safety", "soft", "weighted", "principles", "metric-oracle", "foresight"}
     assert promised <= set(raters.names())
     assert {"uniform", "disagreement", "entropy", "k-center", "disagreement-k-center"} <= set(samplers.names())
     names = ("reward_forward", "b", "c")

@@ -120,7 +120,7 @@ def test_other_tasks_are_measured_by_their_reward() -> None:
                 name,
                 f"rater '{name}' cannot judge {HOPPER}: it judges by the task reward, and this environment has none.",
             )
-            for name in ("oracle", "partial-return", "myopic", "peak-end", "mixture", "fallible", "drifting")
+            for name in ("oracle", "partial-return", "soft", "peak-end", "mixture", "fallible", "drifting", "foresight")
         ),
         *(
             (name, "it looks at factors of the task reward, and this environment has none")

@@ -16,7 +16,19 @@ SETTINGS: dict[str, Any] = {
     **{"env": "prefgym/Hopper-v0", "steps": 1000, "budget": 30, "report": False},
     "schedule": ScheduleCfg(num_sessions=5, last=0.9),
 }
-RATERS = ("heron", "cyclic", "turning", "peak-end", "mixture", "drifting", "regret", "hindsight", "safety", "weighted")
+RATERS = (
+    "heron",
+    "cyclic",
+    "turning",
+    "peak-end",
+    "mixture",
+    "drifting",
+    "regret",
+    "hindsight",
+    "safety",
+    "weighted",
+    "foresight",
+)
 
 
 @pytest.mark.parametrize("rater", RATERS)
