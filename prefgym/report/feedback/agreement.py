@@ -1,6 +1,8 @@
 """Agreement of several answers to the same query."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,33 +28,30 @@ class Agreement:
         return cls(share=part / num, num=num) if num else None
 
 
-def question_of(preferences: Preferences) -> Numbers:
-    """Return the number of each row's query; queries that show the same segments are the same. Shape: (B,)."""
-    options = preferences.queries.options
-    sums = [shown_sum(options[row]) for row in range(len(preferences))]
-    numbers = {shown: number for number, shown in enumerate(dict.fromkeys(sums))}
-    return np.array([numbers[shown] for shown in sums], np.int64)
+def questions_of(parts: Sequence[Preferences]) -> list[Numbers]:
+    """Return the numbers of the queries in each part; those that show the same segments are the same. Shapes: (B,)."""
+    options = [part.queries.options for part in parts]
+    sums = [[shown_sum(shown[row]) for row in range(len(shown))] for shown in options]
+    numbers = {shown: number for number, shown in enumerate(dict.fromkeys(chain.from_iterable(sums)))}
+    return [np.array([numbers[shown] for shown in part], np.int64) for part in sums]
 
 
-def between_raters(preferences: Preferences, question: Numbers) -> Agreement | None:
-    """Return how often two raters gave the same answer to a query; None without such pairs of answers.
+def agreement(parts: Sequence[Preferences], questions: Sequence[Numbers]) -> tuple[Agreement | None, Agreement | None]:
+    """Return how often two raters gave the same answer to a query, and how often a rater repeated its own.
 
     Args:
-        preferences: Answers.
-        question: See `question_of`. Shape: (B,).
+        parts: Answers; those in different parts are not compared.
+        questions: See `questions_of`. Shape of each: (B,).
+
+    Returns:
+        None in the place of a share without pairs of answers.
     """
-    agreeing, num = _pairs(preferences, question)
-    own_agreeing, own_num = _pairs(preferences, _by_rater(preferences, question))
-    return Agreement.of(agreeing - own_agreeing, num - own_num)
-
-
-def within_raters(preferences: Preferences, question: Numbers) -> Agreement | None:
-    """Return how often a rater repeated its answer to a query that it got again; arguments as `between_raters`."""
-    return Agreement.of(*_pairs(preferences, _by_rater(preferences, question)))
-
-
-def _by_rater(preferences: Preferences, question: Numbers) -> Numbers:
-    return question * len(preferences.raters) + preferences.rater.numpy()
+    every, own = np.zeros(2), np.zeros(2)
+    for part, question in zip(parts, questions, strict=True):
+        every += _pairs(part, question)
+        own += _pairs(part, question * len(part.raters) + part.rater.numpy())
+    between, within = (every - own).tolist(), own.tolist()
+    return Agreement.of(between[0], round(between[1])), Agreement.of(within[0], round(within[1]))
 
 
 def _pairs(preferences: Preferences, group: Numbers) -> tuple[float, int]:

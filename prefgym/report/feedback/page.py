@@ -1,13 +1,14 @@
 """The page of feedback: who answered, what was asked, and a few queries as clips."""
 
 from collections.abc import Sequence
+from dataclasses import fields
 from pathlib import Path
 
 from prefgym.report import frame
 from prefgym.report.feedback.agreement import Agreement
 from prefgym.report.feedback.source import Recorded, clips_of
 from prefgym.report.feedback.summary import RaterSummary, Summary
-from prefgym.report.feedback.table import facts, labels, sentence
+from prefgym.report.feedback.table import facts, labels, segments, sentence
 from prefgym.report.footage import Footage
 from prefgym.report.markup import (
     Column,
@@ -25,7 +26,7 @@ from prefgym.report.markup import (
 from prefgym.report.numbers import NO_BREAK, duration, percent
 from prefgym.report.questions import facts as facts_of_labels
 from prefgym.report.questions import kinds, question, slowed
-from prefgym.report.statistics import count_labels
+from prefgym.report.statistics import LabelCounts, count_labels
 
 TITLE = "feedback"
 DASH = "\N{EN DASH}"
@@ -74,7 +75,7 @@ def render_page(feedback: Recorded, summary: Summary, footage: Footage, command:
 def _figures(summary: Summary) -> tuple[Figure, ...]:
     names = {one.name for one in summary.raters}
     shown = [
-        Figure(name="Queries", value=f"{summary.num_queries:,}", about=f"of {summary.num_options} segments"),
+        Figure(name="Queries", value=f"{summary.num_queries:,}", about=f"of {segments(summary)}"),
         Figure(
             name="Answered",
             value=f"{summary.num_answered:,}",
@@ -110,9 +111,8 @@ def _share(agreement: Agreement | None) -> str:
 
 
 def _questions(feedback: Recorded, footage: Footage) -> str:
-    preferences = feedback.parts[0]
-    counts = count_labels(preferences)
-    clips = [question(preferences, index, clip) for index, clip in footage.queries]
+    counts = _total([count_labels(part) for part in feedback.parts])
+    clips = [question(feedback.drawn, index, clip) for index, clip in footage.queries]
     shown = films(*clips) if clips else note(f"No clips: {footage.missing.rstrip('.')}.")
     told = ""
     if clips:
@@ -121,3 +121,7 @@ def _questions(feedback: Recorded, footage: Footage) -> str:
     about = f"{counts.answered:,} answered of {counts.asked:,}"
     bars = shares(kinds(counts)) + caption(*facts_of_labels(counts))
     return card("Questions", bars, shown, told, about=about, name="questions")
+
+
+def _total(counts: Sequence[LabelCounts]) -> LabelCounts:
+    return LabelCounts(**{f.name: sum(getattr(one, f.name) for one in counts) for f in fields(LabelCounts)})

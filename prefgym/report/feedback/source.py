@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from prefgym.common.errors import UserError, read_as
+from prefgym.common.files import named
 from prefgym.common.schema import FileModel, checked
 from prefgym.core.preferences import Preferences
 from prefgym.data.feedback import read_manifest
@@ -21,6 +22,7 @@ class Label(FileModel):
 
     format: str = ""
     env: str = ""
+    source: str = ""
     instructions: str = ""
     licence: str = ""
     consent: str = ""
@@ -40,6 +42,11 @@ class Recorded:
     config: dict[str, Any] = field(default_factory=dict[str, Any])
     """Configuration of the run, or else the name of the environment, if there is one."""
 
+    @property
+    def drawn(self) -> Preferences:
+        """Return the answers of which some are rendered: the largest part."""
+        return max(self.parts, key=len)
+
 
 def read(path: Path) -> Recorded:
     """Read feedback, wherever it is.
@@ -50,6 +57,8 @@ def read(path: Path) -> Recorded:
     Raises:
         UserError: If there are no answers, or a file is damaged.
     """
+    if not path.exists() and not named(path, ".json").is_file():
+        raise UserError(f"there is no {path}: pass a feedback folder, or a run folder.")
     parts = (recorded(path),)
     if (path / "config.yaml").is_file():
         config = read_config(path)
@@ -70,7 +79,7 @@ def clips_of(feedback: Recorded, num: int) -> Footage:
     Raises:
         UserError: If the physics states are not those of the environment.
     """
-    preferences = feedback.parts[0]
+    preferences = feedback.drawn
     options = preferences.queries.options
     if options.state is None and options.frames is None:
         return Footage(missing="the segments have neither physics states nor recorded pictures")

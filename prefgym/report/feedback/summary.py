@@ -8,7 +8,7 @@ import numpy as np
 
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
-from prefgym.report.feedback.agreement import Agreement, between_raters, question_of, within_raters
+from prefgym.report.feedback.agreement import Agreement, agreement, questions_of
 from prefgym.report.feedback.source import Recorded
 from prefgym.report.statistics import count_labels
 
@@ -51,6 +51,8 @@ class Summary:
     format: str
     """Format and version of a feedback folder; empty for others."""
     env: str
+    source: str
+    """Where the answers were imported from."""
     instructions: str
     licence: str
     consent: str
@@ -61,8 +63,8 @@ class Summary:
     """Rows: queries that raters got; more than there are queries if several raters got the same ones."""
     num_answered: int
     """Rows with an answer, ties included."""
-    num_options: int
-    """Segments of a query."""
+    num_options: tuple[int, ...]
+    """Segments of a query; more than one number if queries differ."""
     steps: tuple[int, int, int]
     """Length of the shortest, the median and the longest segment, in steps."""
     sizes: tuple[int, int]
@@ -81,35 +83,35 @@ class Summary:
 
 def summarize(feedback: Recorded) -> Summary:
     """Return what is in feedback."""
-    preferences = feedback.parts[0]
-    options, question, label = preferences.queries.options, question_of(preferences), feedback.label
-    length = options.length.flatten()
+    parts, label = feedback.parts, feedback.label
+    questions, options = questions_of(parts), [part.queries.options for part in parts]
+    between_raters, within_raters = agreement(parts, questions)
+    length = np.concatenate([shown.length.flatten().numpy() for shown in options])
     return Summary(
         path=str(feedback.path),
         format=label.format,
         env=label.env,
+        source=label.source,
         instructions=label.instructions,
         licence=label.licence,
         consent=label.consent,
         written_at=label.written_at,
-        num_queries=int(question.max()) + 1,
-        num_asked=len(preferences),
-        num_answered=int(preferences.answers.answered.sum()),
-        num_options=preferences.queries.num_options,
-        steps=(int(length.min()), int(length.median()), int(length.max())),
-        sizes=(options.obs.shape[-1], options.action.shape[-1]),
-        holds=_holds(options),
-        factors=tuple(options.factors),
-        raters=tuple(_of_rater(preferences, number) for number in np.unique(preferences.rater.numpy()).tolist()),
-        between_raters=between_raters(preferences, question),
-        within_raters=within_raters(preferences, question),
+        num_queries=len(np.unique(np.concatenate(questions))),
+        num_asked=sum(map(len, parts)),
+        num_answered=sum(int(part.answers.answered.sum()) for part in parts),
+        num_options=tuple(sorted({part.queries.num_options for part in parts})),
+        steps=(int(length.min()), int(np.median(length)), int(length.max())),
+        sizes=(options[0].obs.shape[-1], options[0].action.shape[-1]),
+        holds=tuple(words for name, words in HOLDS.items() if any(_has(shown, name) for shown in options)),
+        factors=tuple(dict.fromkeys(name for shown in options for name in shown.factors)),
+        raters=tuple(_of_rater(part, number) for part in parts for number in np.unique(part.rater.numpy()).tolist()),
+        between_raters=between_raters,
+        within_raters=within_raters,
     )
 
 
-def _holds(options: Segments) -> tuple[str, ...]:
-    there = {"factors": bool(options.factors)}
-    there |= {name: getattr(options, name) is not None for name in ("reward", "state", "frames")}
-    return tuple(words for name, words in HOLDS.items() if there[name])
+def _has(options: Segments, name: str) -> bool:
+    return bool(options.factors) if name == "factors" else getattr(options, name) is not None
 
 
 def _of_rater(preferences: Preferences, number: int) -> RaterSummary:

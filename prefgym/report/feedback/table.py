@@ -47,8 +47,9 @@ def facts(summary: Summary) -> dict[str, str]:
     if "factors" in holds:
         holds[holds.index("factors")] = f"factors ({', '.join(summary.factors)})"
     told = {
-        "queries": f"{summary.num_options} segments of {steps}",
+        "queries": f"{segments(summary)} of {steps}",
         "segments": f"observations of {obs}, actions of {action}; {', '.join(holds) or 'no task reward, no states'}",
+        "source": summary.source,
         "instructions": summary.instructions,
         "licence": summary.licence,
         "consent": summary.consent,
@@ -56,6 +57,11 @@ def facts(summary: Summary) -> dict[str, str]:
         "agreement": agreement(summary),
     }
     return {name: plain(words) for name, words in told.items() if words}
+
+
+def segments(summary: Summary) -> str:
+    """Say how many segments a query shows: 2 segments, 2 or 4 segments."""
+    return f"{' or '.join(map(str, summary.num_options))} segments"
 
 
 def agreement(summary: Summary) -> str:

@@ -7,7 +7,7 @@ import torch
 
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
-from prefgym.report.feedback.agreement import Agreement, between_raters, question_of, within_raters
+from prefgym.report.feedback.agreement import Agreement, Numbers, agreement, questions_of
 from prefgym.testing import example_segments
 
 RATERS = tuple(RaterInfo(name=name) for name in ("ann", "bob", "cy"))
@@ -20,6 +20,14 @@ def answered(choice: list[list[float]], rater: list[int], tie: list[bool] | None
     answers = Answers(status=(share.sum(-1) == 0).long(), choice=share, tie=ties)
     told = Preferences.of(Queries.of(example_segments(len(choice), 2)), answers, RATERS[0])
     return replace(told, rater=torch.tensor(rater), raters=RATERS)
+
+
+def between_raters(told: Preferences, question: Numbers) -> Agreement | None:
+    return agreement([told], [question])[0]
+
+
+def within_raters(told: Preferences, question: Numbers) -> Agreement | None:
+    return agreement([told], [question])[1]
 
 
 def test_three_raters_of_a_query_make_three_pairs() -> None:
@@ -55,8 +63,16 @@ def test_queries_are_the_same_that_show_the_same() -> None:
     """By their segments, whatever their numbers; a step less is another query."""
     told = answered([[1, 0]] * 3, [0, 0, 1])
     both = Preferences.cat([told, replace(told, queries=replace(told.queries, query_id=told.query_id + 7))])
-    assert question_of(both).tolist() == [0, 1, 2, 0, 1, 2]
+    assert questions_of([both])[0].tolist() == [0, 1, 2, 0, 1, 2]
     options = example_segments(1, 2, equal_lengths=True)
     shorter = replace(options, length=options.length - torch.tensor([[0, 1]]))
     one, other = (Preferences.of(Queries.of(shown), told[:1].answers, RATERS[0]) for shown in (options, shorter))
-    assert question_of(Preferences.cat([one, other])).tolist() == [0, 1]
+    assert questions_of([Preferences.cat([one, other])])[0].tolist() == [0, 1]
+
+
+def test_parts_share_the_numbers_of_their_queries_and_add_their_pairs() -> None:
+    """One pair that agrees in the first part, and one in the second that does not."""
+    alike, unlike = answered([[1, 0], [1, 0]], [0, 1]), answered([[1, 0], [0, 1]], [0, 1])
+    assert [part.tolist() for part in questions_of([alike, unlike])] == [[0, 1], [0, 1]]
+    question = np.zeros(2, np.int64)
+    assert agreement([alike, unlike], [question, question]) == (Agreement(share=0.5, num=2), None)

@@ -8,16 +8,23 @@ import pytest
 import torch
 
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, write_feedback
 from prefgym.report.feedback.agreement import Agreement
 from prefgym.report.feedback.source import Recorded, read
 from prefgym.report.feedback.summary import RaterSummary, Summary, summarize
 from prefgym.report.feedback.table import text
-from prefgym.testing import example_preferences
+from prefgym.testing import example_preferences, example_segments
 
 FOLDER = Path("feedback")
-CARD = Card(env="prefgym/Hopper-v0", instructions="Which runs better?", licence="CC-BY-4.0", consent="given")
+CARD = Card(
+    env="prefgym/Hopper-v0",
+    source="https://example.org/labels",
+    instructions="Which runs better?",
+    licence="CC-BY-4.0",
+    consent="given",
+)
 
 
 def two_raters() -> Preferences:
@@ -44,12 +51,12 @@ def test_numbers_of_two_raters_by_hand() -> None:
     """Each has 4 queries: a tie, a skip and two choices. They agree on the tie and on one of two choices."""
     told = two_raters()
     found = summary_of(told)
-    assert (found.num_queries, found.num_asked, found.num_answered, found.num_options) == (4, 8, 6, 2)
-    assert (found.env, found.instructions, found.licence, found.consent) == tuple(asdict(CARD).values())
+    assert (found.num_queries, found.num_asked, found.num_answered, found.num_options) == (4, 8, 6, (2,))
+    assert {name: getattr(found, name) for name in asdict(CARD)} == asdict(CARD)
     assert (found.sizes, found.factors) == ((3, 2), ("speed",))
     assert found.holds == ("task reward", "factors", "physics states")
     length = sorted(told.queries.options.length.flatten().tolist())
-    assert found.steps == (length[0], length[7], length[15])
+    assert found.steps == (length[0], (length[7] + length[8]) // 2, length[15])
     assert found.between_raters == Agreement(share=2 / 3, num=3)
     assert found.within_raters is None
     ann, bob = found.raters
@@ -115,11 +122,24 @@ def test_the_summary_is_json() -> None:
     assert {*back["raters"][0]} == {*RaterSummary.__dataclass_fields__}
 
 
+def test_queries_of_other_numbers_of_options_are_a_part_of_their_own() -> None:
+    """Four pairs and three queries of three, whose segments are longer."""
+    write_feedback(FOLDER, example_preferences(), CARD)
+    options = example_segments(3, 3, num_steps=9, equal_lengths=True)
+    info = RaterInfo(name="three")
+    three = Preferences.of(Queries.of(options), Answers.of(torch.tensor([2, 0, 1]), 3), info)
+    pairs = read(FOLDER)
+    found = summarize(replace(pairs, parts=(*pairs.parts, three)))
+    assert (found.num_queries, found.num_asked, found.num_answered, found.num_options) == (7, 7, 6, (2, 3))
+    assert (found.steps[2], [one.name for one in found.raters]) == (9, ["example", "three"])
+    assert "2 or 3 segments of" in text(found)
+
+
 def test_saved_preferences_and_runs_are_read_as_well(finished_run: Path) -> None:
     two_raters().save("saved")
     found = summarize(read(Path("saved")))
     assert (found.path, found.env, found.format, found.num_asked) == ("saved", "", "", 8)
     run: Recorded = read(finished_run)
     assert summarize(run).env == "prefgym/InvertedPendulum-v0" == run.config["env"]
-    with pytest.raises(UserError, match="nowhere"):
+    with pytest.raises(UserError, match=r"^there is no nowhere: pass a feedback folder, or a run folder"):
         read(Path("nowhere"))
