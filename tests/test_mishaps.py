@@ -157,6 +157,25 @@ def test_what_can_be_kept_is_kept_if_a_part_cannot_be_saved() -> None:
     assert len(prefgym.Run("run").preferences or ()) == 10
 
 
+class Blocking(Raising):
+    """Raises an error, and leaves something in the place of the preferences, which cannot be written then."""
+
+    def on_step(self, loop: Loop, metrics: Metrics) -> None:
+        """Put a folder there."""
+        if loop.steps >= self.steps:
+            (loop.run.folder("preferences") / "preferences.safetensors").mkdir()
+        super().on_step(loop, metrics)
+
+
+def test_answers_are_exported_from_the_log_if_their_file_could_not_be_written() -> None:
+    """Although the run has a result and a manifest."""
+    with pytest.raises(StoppedError, match=r"preferences\.safetensors cannot be written|could not be kept"):
+        tiny_run(callbacks=[Blocking(KeyError("x"))], out="run")
+    assert Path("run/manifest.json").is_file() and prefgym.Run("run").preferences is None
+    assert len(export_run(Path("run"), Path("answers"), Card(env=POLE))) == 10
+    assert len(read_feedback("answers")) == 10
+
+
 def test_an_environment_without_an_end(capsys: pytest.CaptureFixture[str]) -> None:
     """It is said beforehand after how many steps an evaluated episode is cut; film, demos and evaluation end."""
     endless = (*ROBOT, "length=0", "--eval.episodes", "1")

@@ -71,16 +71,17 @@ def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Pr
     Raises:
         UserError: If the run has no preferences, a file of it is damaged, or the folder cannot be written.
     """
-    if (run / "manifest.json").exists():
-        if "preferences/preferences.json" not in read_sums(run):
-            raise UserError(f"{run} has no preferences: its rater answered no queries.")
+    log, has_ended = AnswerLog(run / "preferences" / "answers.sqlite"), (run / "manifest.json").exists()
+    if has_ended and "preferences/preferences.json" in read_sums(run):
         names = ("preferences.json", "preferences.safetensors", "answers.sqlite")
         verify_in(run, *(f"preferences/{name}" for name in names))
         preferences = load_preferences(run / "preferences" / "preferences")
-    else:  # it is running, or was killed
+    elif has_ended and not log.read():
+        raise UserError(f"{run} has no preferences: its rater answered no queries.")
+    else:  # it is running, or was killed, or found no room for its preferences
         preferences = recover(run)
     preferences = preferences if truth else preferences.without_truth()
-    write_feedback(folder, preferences, card, AnswerLog(run / "preferences" / "answers.sqlite").read())
+    write_feedback(folder, preferences, card, log.read())
     return preferences
 
 
