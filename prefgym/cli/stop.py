@@ -11,15 +11,13 @@ import tyro
 from prefgym.cli.parse import parse
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Positive, check
+from prefgym.common.processes import GLANCE_S
 from prefgym.runs.activity import activity_of
 from prefgym.runs.config_file import read_config
 from prefgym.runs.lock import LOCK, has_open, holder_of, is_held, is_here
 from prefgym.runs.seeds import is_seeds
 from prefgym.training.run import Run
 from prefgym.training.stop import how_to_go_on
-
-GLANCE_S = 0.1
-"""Seconds between two looks at the lock."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,7 +18,7 @@ Key = TypeVar("Key")
 Result = TypeVar("Result")
 
 GLANCE_S = 0.5
-"""Seconds between two calls of `watch`."""
+"""Seconds between two looks at other processes."""
 
 
 class ProcessDiedError(UserError):

@@ -31,10 +31,8 @@ from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Budget
 from prefgym.training.raters import make_rater
+from prefgym.training.sessions import WAIT_S
 from prefgym.training.ties import warn_of_ties
-
-WAIT_S = 0.2
-"""Seconds between two calls of `collect` of a rater that answers later."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -74,10 +74,7 @@ def train_on_records(cfg: OfflineCfg, *, resume_from: Which | None = None, callb
             standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
             loop = Loop(cfg, OfflineSource(cfg, agent, seals), folder, [Estimate(), *standard, *callbacks])
             outcome = loop.train(resume_from, lambda: keep_policy(agent, folder))
-            counts, names = {"updates": outcome.steps}, {"env": cfg.env, "agent": cfg.agent}
-            outcome = seal(
-                folder, outcome, lambda: write_result(folder, outcome, counts=counts, names=names, seed=cfg.seed)
-            )
+            outcome = seal(folder, outcome, lambda: keep_result(cfg, folder, outcome))
             result = "not evaluated" if outcome.evaluation is None else outcome.evaluation.in_words(0)
             print(f"{result}, after {outcome.steps:,} updates; see {folder.path}")
             say_stopped(folder, outcome, ())

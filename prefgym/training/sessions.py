@@ -22,7 +22,7 @@ from prefgym.training.parts import Metrics, Parts
 from prefgym.training.ties import warn_of_ties
 
 WAIT_S = 0.2
-"""Seconds between two calls of `collect` while a session waits."""
+"""Seconds between two calls of `collect` of a rater that answers later."""
 
 
 class SessionFeedback:
