@@ -8,6 +8,7 @@ import numpy as np
 
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
+from prefgym.evaluation.envs import NO_ENV
 from prefgym.report.feedback.agreement import Agreement, agreement, questions_of
 from prefgym.report.feedback.source import Recorded
 from prefgym.report.statistics import count_labels
@@ -51,6 +52,7 @@ class Summary:
     format: str
     """Format and version of a feedback folder; empty for others."""
     env: str
+    """Environment id; empty if there is no environment."""
     source: str
     """Where the answers were imported from."""
     instructions: str
@@ -90,7 +92,7 @@ def summarize(feedback: Recorded) -> Summary:
     return Summary(
         path=str(feedback.path),
         format=label.format,
-        env=label.env,
+        env="" if label.env == NO_ENV else label.env,
         source=label.source,
         instructions=label.instructions,
         licence=label.licence,

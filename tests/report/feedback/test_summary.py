@@ -80,6 +80,10 @@ def test_without_the_truth_nothing_is_said_of_it() -> None:
     assert text(found).startswith("feedback: 4 queries, 6 answers\n")
 
 
+def test_a_robot_that_is_no_environment_is_about_none() -> None:
+    assert text(summary_of(two_raters(), Card(env="none"))).startswith("feedback: 4 queries, 6 answers\n")
+
+
 def test_the_text_fits_a_terminal() -> None:
     """Names that do not fit are folded; outcomes that nobody has are left out."""
     told = two_raters()
