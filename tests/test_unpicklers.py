@@ -6,7 +6,11 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
+from commands import command
+from d4rl_arrays import write_dataset
+from pickled import pickled
 from tiny import tiny_ppo, tiny_run
 
 import prefgym
@@ -61,6 +65,18 @@ def test_runs_are_resumed_and_used_without_unpicklers(
     Run(out).report()
     assert prefgym.load_reward(out).is_fitted
     assert len(load_preferences(out / "preferences" / "preferences")) == 10
+
+
+def test_pickles_of_others_are_imported_without_unpicklers(request: pytest.FixtureRequest) -> None:
+    """They are parsed, and not run."""
+    write_dataset()
+    for name, numbers in (("indices_num2", [0, 3]), ("indices_2_num2", [1, 7])):
+        Path(name).write_bytes(pickled(np.array(numbers)))
+    Path("label_human").write_bytes(pickled([0, -1]))
+    request.getfixturevalue("without_unpicklers")
+    flags = ("--dataset", "hopper.npz", "--segment-length", "2", "--out", "new")
+    assert command("feedback", "import", "preference-transformer", ".", *flags) == 0
+    assert prefgym.read_feedback("new").answers.tie.tolist() == [False, True]
 
 
 @pytest.mark.usefixtures("without_unpicklers")

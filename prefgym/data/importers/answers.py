@@ -113,7 +113,7 @@ def read_answers(file: Path) -> AnswerTable:
         UserError: If it is missing, too large, no CSV, or a column is unknown or missing.
     """
     try:
-        rows = list(csv.reader(read_bytes(file).decode("utf-8-sig").splitlines(), strict=True))
+        rows = list(csv.reader(read_bytes(file).decode("utf-8-sig").rstrip().splitlines(), strict=True))
     except (UnicodeDecodeError, csv.Error) as error:
         raise DamageError(f"{file} cannot be read as a CSV of answers: {error}.") from None
     names, cells = [name.strip() for name in rows[0]] if rows else [], rows[1:]

@@ -15,6 +15,7 @@ import tyro
 from torch.nn.utils.rnn import pad_sequence
 
 from prefgym.common.errors import UserError, read_as
+from prefgym.common.memory import check_fits
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
@@ -61,6 +62,9 @@ def _segments(file: Path, fragments: Sequence[Any], *, variable_horizon: bool) -
     if not all(isinstance(one, Record) and one.path in _FRAGMENTS for one in fragments):
         raise ValueError("fragments are no trajectories")
     rows = [one.values for one in fragments]
+    # a pickle may name a fragment any number of times
+    size = sum(as_array(row["obs"]).size + as_array(row["acts"]).size for row in rows)
+    check_fits(f"the fragments of {file}", 3.0 * 4 * size, "import fewer pairs")
     obs = [finite(file, "obs", as_array(row["obs"]), "TO") for row in rows]
     action = [finite(file, "acts", as_array(row["acts"]), "TA") for row in rows]
     reward = [finite(file, "rews", as_array(row["rews"]), "T") for row in rows if "rews" in row]

@@ -22,8 +22,8 @@ from prefgym.common.limits import shortened
 
 Array = npt.NDArray[Any]
 
-PICKLE_BYTES, MOST_OPERATIONS = 2**30, 10_000_000
-"""Most bytes and operations of a pickle."""
+PICKLE_BYTES, MOST_OPERATIONS, MOST_AXES = 2**30, 10_000_000, 32
+"""Most bytes and operations of a pickle, and most axes of an array."""
 
 _MULTIARRAY = ("numpy.core.multiarray", "numpy._core.multiarray")
 """Before NumPy 2.0, and since."""
@@ -107,7 +107,9 @@ def as_array(value: object) -> Array:
     if isinstance(value, Stored) and value.values is not None:
         return value.values
     if isinstance(value, list) and all(type(one) in (bool, int, float) for one in cast(list[Any], value)):
-        return np.array(cast(list[Any], value))
+        array = np.array(cast(list[Any], value))
+        if array.dtype.kind in "biuf":  # others hold whole numbers of more than 64 bits
+            return array
     raise ValueError("there is no array of numbers in the place of one")
 
 
@@ -252,8 +254,8 @@ def _order(state: Any) -> str:  # noqa: ANN401
 
 def _array(data: Any, kind: Any, shape: Any, order: Any) -> Array:  # noqa: ANN401
     """Build an array from its bytes, of which there have to be as many as its shape says."""
-    if not isinstance(kind, Kind) or kind.code == "O":
-        raise ValueError("an array has no type")
+    if not isinstance(kind, Kind) or kind.code == "O" or len(shape) > MOST_AXES:
+        raise ValueError("an array has no type, or too many axes")
     numbers = np.frombuffer(data.encode("latin1") if isinstance(data, str) else data, np.dtype(kind.order + kind.code))
     if math.prod(shape) != len(numbers):
         raise ValueError(f"an array of the shape {shortened(shape)} has {len(numbers)} numbers")

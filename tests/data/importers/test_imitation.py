@@ -108,6 +108,13 @@ def test_what_does_not_fit_is_refused(
     assert told in refused("imitation", str(FILE))
 
 
+def test_a_fragment_that_is_named_many_times_takes_no_memory(refused: Callable[..., str]) -> None:
+    """A few megabytes of pickle stand for more memory than any machine has."""
+    one = fragment(0, 1_000_000, infos=None)
+    write([one] * 50_000, [one] * 50_000, np.zeros(50_000))
+    assert "the fragments of preferences.pkl would take" in refused("imitation", str(FILE))
+
+
 def test_other_pickles_are_refused(refused: Callable[..., str]) -> None:
     FILE.write_bytes(pickled([1, 2]))
     assert "it is no PreferenceDataset of imitation" in refused("imitation", str(FILE))

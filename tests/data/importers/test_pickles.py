@@ -81,6 +81,8 @@ def test_the_written_array_is_one() -> None:
         (pickled(np.zeros(2, [("x", "f4")])), "holds no plain numbers"),
         (pickled(np.array(["a"])), "holds no plain numbers"),
         (pickled(["a"]), "no array of numbers"),
+        (pickled([2**80]), "no array of numbers"),
+        (stored(b"(" + b"K\x01" * 40 + b"t", b"\x01"), "no type, or too many axes"),
         (b"\x80\x04.", "pop"),
         (b"K\x01a.", "takes more|IndexError"),
         (b"}(K\x01\x85K\x02u.", "names must be text or whole numbers"),

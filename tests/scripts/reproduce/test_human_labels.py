@@ -14,9 +14,10 @@ from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, write_feedback
 from prefgym.rewards.ensemble import EnsembleCfg
+from prefgym.rewards.fit import FitCfg
 from prefgym.testing import example_segments
 
-SMALL = EnsembleCfg(hidden=(8,), num_members=2)
+SMALL = EnsembleCfg(hidden=(8,), num_members=2, fit=FitCfg(gradient_steps=5))
 
 
 def labelled(num_pairs: int = 40) -> Preferences:
