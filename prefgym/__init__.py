@@ -17,6 +17,12 @@ if TYPE_CHECKING:
     from prefgym import sb3 as sb3
     from prefgym import testing as testing
     from prefgym.core.choice import BradleyTerry as BradleyTerry
+    from prefgym.core.feedback import Feedback as Feedback
+    from prefgym.core.kinds import Comparison as Comparison
+    from prefgym.core.kinds import Mark as Mark
+    from prefgym.core.kinds import Ranking as Ranking
+    from prefgym.core.kinds import Rating as Rating
+    from prefgym.core.kinds import Thumbs as Thumbs
     from prefgym.core.preferences import Answers as Answers
     from prefgym.core.preferences import Preferences as Preferences
     from prefgym.core.preferences import RaterInfo as RaterInfo
@@ -24,7 +30,7 @@ if TYPE_CHECKING:
     from prefgym.core.segments import Segments as Segments
     from prefgym.data.feedback import read_feedback as read_feedback
     from prefgym.data.feedback import write_feedback as write_feedback
-    from prefgym.report.compare.api import Comparison as Comparison
+    from prefgym.report.compare.api import RunComparison as RunComparison
     from prefgym.report.compare.api import compare as compare
     from prefgym.rewards.files import save_reward as save_reward
     from prefgym.rl.base import StopTraining as StopTraining
@@ -44,15 +50,21 @@ _NAMES = {
     "Answers": "prefgym.core.preferences",
     "BradleyTerry": "prefgym.core.choice",
     "Callback": "prefgym.training.callbacks",
-    "Comparison": "prefgym.report.compare.api",
+    "Comparison": "prefgym.core.kinds",
+    "Feedback": "prefgym.core.feedback",
+    "Mark": "prefgym.core.kinds",
     "PreferenceEnv": "prefgym.wrappers.preference",
     "PreferenceVectorEnv": "prefgym.wrappers.preference",
     "Preferences": "prefgym.core.preferences",
     "Queries": "prefgym.core.queries",
+    "Ranking": "prefgym.core.kinds",
     "RaterInfo": "prefgym.core.preferences",
+    "Rating": "prefgym.core.kinds",
     "Run": "prefgym.training.run",
+    "RunComparison": "prefgym.report.compare.api",
     "Segments": "prefgym.core.segments",
     "StopTraining": "prefgym.rl.base",
+    "Thumbs": "prefgym.core.kinds",
     "compare": "prefgym.report.compare.api",
     "load_policy": "prefgym.training.load",
     "load_reward": "prefgym.training.load",

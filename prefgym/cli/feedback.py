@@ -3,13 +3,15 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 import tyro
 
 from prefgym.cli.feedback_import import HELP_TEXT, import_files
 from prefgym.cli.feedback_show import show
 from prefgym.cli.parse import HELP, parse
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Preferences, Status
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Status
 from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest
 from prefgym.evaluation.envs import NO_ENV
 from prefgym.runs.config_file import read_config
@@ -70,11 +72,13 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def summarize(folder: Path, preferences: Preferences) -> str:
+def summarize(folder: Path, feedback: Feedback) -> str:
     """Describe a folder of answers in one line."""
     env = read_manifest(folder)["env"]
     about = "" if env == NO_ENV else f" about {env}"
-    raters = ", ".join(info.name for info in preferences.raters)
-    counts = preferences.answers.status.bincount(minlength=len(Status)).numpy().tolist()
+    raters = ", ".join(dict.fromkeys(info.name for part in feedback.parts for info in part.raters))
+    statuses = torch.cat([part.answers.status for part in feedback.parts])
+    counts = statuses.bincount(minlength=len(Status)).numpy().tolist()
+    num_queries = len({int(number) for number in feedback.query_id})
     answers = ", ".join(f"{count} {status.name.lower()}" for status, count in zip(Status, counts) if count)
-    return f"{folder}: {len(preferences)} queries{about} to {raters}: {answers}"
+    return f"{folder}: {num_queries} queries{about} to {raters}: {answers}"

@@ -4,6 +4,7 @@ from enum import Enum
 from typing import Literal, cast
 
 from prefgym.common.states import Stateful
+from prefgym.core.kinds import Comparison, Statement
 
 DataSource = Literal["reward", "preferences", "demonstrations"]
 """A source that an agent learns from: the reward of its steps, or recorded data."""
@@ -44,6 +45,24 @@ def capabilities_of(part: object) -> frozenset[Capability]:
 def learns_from(agent: object) -> tuple[DataSource, ...]:
     """Return the sources in an agent's or its class's `learns_from`; the reward if there is no such attribute."""
     return getattr(agent, "learns_from", ("reward",))
+
+
+def fits(learner: object) -> tuple[type[Statement], ...]:
+    """Return the kinds of feedback in a learner's or its class's `fits`; comparisons if there is no such attribute."""
+    return getattr(learner, "fits", (Comparison,))
+
+
+def declares_fits(learner: object) -> bool:
+    """Return whether a learner declares the kinds of feedback that it fits."""
+    return hasattr(learner, "fits")
+
+
+def gives(rater: object) -> tuple[type[Statement], ...]:
+    """Return the kinds of feedback in a rater's or its class's `gives`; comparisons if there is no such attribute.
+
+    A class names all the kinds that its raters can give, a rater those that it does give.
+    """
+    return getattr(getattr(rater, "answer", rater), "gives", (Comparison,))
 
 
 def needs_truth(rater: object) -> bool:

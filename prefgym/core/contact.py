@@ -17,8 +17,10 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.common.parts import RAISED as RAISED
 from prefgym.common.parts import name_of
 from prefgym.core.arrays import Array, Env, PolicyState
-from prefgym.core.capabilities import needs_truth
+from prefgym.core.capabilities import declares_fits, fits, needs_truth
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import (
     Agent,
@@ -101,14 +103,21 @@ def _floats(kind: str, part: object, method: str, returned: object, shape: tuple
 # --- reward learners -------------------------------------------------------------------------------------------------
 
 
-def fit(learner: Learner, preferences: Preferences) -> FitReport:
-    """Fit a learner to preferences without the truth.
+def fit(learner: Learner, feedback: Feedback | Preferences[Statement]) -> FitReport:
+    """Fit a learner to answers without the truth.
+
+    A learner that declares the kinds it fits gets feedback of these kinds; another one gets preferences: comparisons.
 
     Raises:
-        UserError: If it returns no report.
+        UserError: If it returns no report, or there are answers of a kind that it does not fit.
     """
+    feedback = Feedback.of(feedback)
+    if others := [kind.kind for kind in feedback.kinds if kind not in fits(learner)]:
+        known = ", ".join(kind.kind for kind in fits(learner))
+        raise UserError(f"the reward learner {name_of(learner)} fits {known}, and there are answers of {others[0]}.")
+    blind = feedback.without_truth()
     with raised_by(LEARNER, learner):
-        report = cast(object, learner.fit(preferences.without_truth()))
+        report = cast(object, learner.fit(cast(Preferences, blind) if declares_fits(learner) else blind.only))
     return _of_type(LEARNER, learner, "fit", report, FitReport)
 
 
@@ -183,8 +192,8 @@ def sample(sampler: Sampler, recorder: Recorder, learner: Learner, num_queries: 
         chosen = cast(object, sampler(recorder, cast(Learner, Blind(learner)), num_queries, generator))
     options = _of_type(SAMPLER, sampler, "", chosen, Segments)
     shape = tuple(options.batch_shape)
-    if len(shape) != 2 or shape[0] != num_queries or shape[1] < 2:
-        found, expected = f"segments of batch shape {shape}", f"({num_queries}, K), K of 2 or more,"
+    if len(shape) != 2 or shape[0] != num_queries or shape[1] < 1:
+        found, expected = f"segments of batch shape {shape}", f"({num_queries}, K), K of 1 or more,"
         raise wrong(SAMPLER, sampler, "", found, expected)
     return options.map(Tensor.cpu)
 
@@ -200,8 +209,8 @@ def propose(rater: ProposingRater, num_queries: int) -> Segments:
         proposed = cast(object, rater.propose(num_queries))
     options = _of_type(RATER, rater, "propose", proposed, Segments)
     shape = tuple(options.batch_shape)
-    if len(shape) != 2 or not 1 <= shape[0] <= num_queries or shape[1] < 2:
-        found, expected = f"segments of batch shape {shape}", f"(B, K), B of 1 to {num_queries} and K of 2 or more,"
+    if len(shape) != 2 or not 1 <= shape[0] <= num_queries or shape[1] < 1:
+        found, expected = f"segments of batch shape {shape}", f"(B, K), B of 1 to {num_queries} and K of 1 or more,"
         raise wrong(RATER, rater, "propose", found, expected)
     return options.map(Tensor.cpu)
 
@@ -214,7 +223,7 @@ def submit(rater: Rater, queries: Queries) -> None:
         rater.submit(queries)
 
 
-def collect(rater: Rater, num_asked: int) -> Preferences | None:
+def collect(rater: Rater, num_asked: int) -> Feedback | None:
     """Return the answers since the last call, or None.
 
     Args:
@@ -228,30 +237,42 @@ def collect(rater: Rater, num_asked: int) -> Preferences | None:
         answers = cast(object, rater.collect())
     if answers is None:
         return None
-    preferences = _of_type(RATER, rater, "collect", answers, Preferences)
-    for number in _numbers(preferences.query_id):
+    feedback = as_feedback(rater, "collect", answers)
+    for number in _numbers(feedback.query_id):
         if not 0 <= number < num_asked:
             expected = f"one to a query of 0..{num_asked - 1}"
             raise wrong(RATER, rater, "collect", f"an answer to query {number}", expected)
-    return preferences
+    return feedback
 
 
-def answer(rater: Callable[[Queries], Preferences], queries: Queries) -> Preferences:
+def as_feedback(rater: object, method: str, returned: object) -> Feedback:
+    """Return answers as feedback.
+
+    Raises:
+        UserError: If they are neither feedback nor preferences, or there are none.
+    """
+    if isinstance(returned, Feedback) and returned.parts:
+        return returned
+    return Feedback.of(_of_type(RATER, rater, method, returned, Preferences))
+
+
+def answer(rater: Callable[[Queries], Feedback | Preferences[Statement]], queries: Queries) -> Feedback:
     """Return the answers of a rater that answers at once.
 
     Raises:
-        UserError: If it does not answer each query once, or returns something else than preferences.
+        UserError: If it does not answer each query, or returns something else than answers to them.
     """
     with raised_by(RATER, rater):
         returned = cast(object, rater(queries))
-    answers = _of_type(RATER, rater, "", returned, Preferences)
+    answers = as_feedback(rater, "", returned)
     asked, answered = _numbers(queries.query_id), _numbers(answers.query_id)
-    if sorted(asked) != sorted(answered):
+    if {*asked} != {*answered}:
         found = f"{len(answered)} answers to the queries {_brief(answered)}"
-        raise wrong(RATER, rater, "", found, f"one answer to each of the queries {_brief(asked)}")
-    if answers.queries.num_options != queries.num_options:
-        found = f"choices among {answers.queries.num_options} options"
-        raise wrong(RATER, rater, "", found, f"a choice among {queries.num_options}")
+        raise wrong(RATER, rater, "", found, f"an answer to each of the queries {_brief(asked)}")
+    for part in answers.parts:
+        if part.queries.num_options != queries.num_options:
+            found = f"choices among {part.queries.num_options} options"
+            raise wrong(RATER, rater, "", found, f"a choice among {queries.num_options}")
     return answers
 
 

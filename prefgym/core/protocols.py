@@ -7,8 +7,10 @@ from typing import Protocol, Self, runtime_checkable
 from torch import Generator, Tensor
 
 from prefgym.core.arrays import Array, Env, PolicyState
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
-from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.kinds import Comparison, Statement
+from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.core.rollout import Rollout
 from prefgym.core.segments import Segments
@@ -22,8 +24,8 @@ class Rater(Protocol):
         """Submit queries; `collect` fetches the answers."""
         ...
 
-    def collect(self) -> Preferences | None:
-        """Return the answers since the last call, or None. Each query must come back once."""
+    def collect(self) -> Feedback | Preferences[Statement] | None:
+        """Return the answers since the last call, or None. A query may have several; a repeated one is dropped."""
         ...
 
 
@@ -81,7 +83,10 @@ class Learner(Protocol):
         ...
 
     def fit(self, preferences: Preferences) -> FitReport:
-        """Fit to all preferences so far, and report the quality of the fit."""
+        """Fit to all preferences so far, and report the quality of the fit.
+
+        A learner that declares the kinds it `fits` gets `Feedback`, which has a part for each kind.
+        """
         ...
 
     def reward(self, segments: Segments) -> Tensor:
@@ -125,7 +130,7 @@ class JudgedLearner(Learner, Protocol):
         """
         ...
 
-    def record_outcomes(self, answers: Answers) -> None:
+    def record_outcomes(self, answers: Comparison) -> None:
         """Record the outcomes of these comparisons."""
         ...
 

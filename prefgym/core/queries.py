@@ -15,11 +15,11 @@ class Queries:
     """B queries of K segments each.
 
     Raises:
-        ValueError: If `options` lacks the two batch axes (B, K) with K >= 2, or the others do not fit B.
+        ValueError: If `options` lacks the two batch axes (B, K) with K >= 1, or the others do not fit B.
     """
 
     options: Segments
-    """The segments to choose from. Batch shape: (B, K)."""
+    """The segments shown; at least two where there is a choice. Batch shape: (B, K)."""
     query_id: Tensor
     """A number that is unique in a run. Shape: (B,), int64."""
     asked_at: Tensor
@@ -27,8 +27,8 @@ class Queries:
 
     def __post_init__(self) -> None:
         shape = self.options.batch_shape
-        if len(shape) != 2 or shape[1] < 2:
-            raise ValueError(f"a query shows at least two segments: options have batch shape {tuple(shape)}")
+        if len(shape) != 2 or shape[1] < 1:
+            raise ValueError(f"a query shows at least one segment: options have batch shape {tuple(shape)}")
         for name, value in (("query_id", self.query_id), ("asked_at", self.asked_at)):
             if value.shape != shape[:1]:
                 raise ValueError(f"{name} has shape {tuple(value.shape)}, expected {tuple(shape[:1])}")

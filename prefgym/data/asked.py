@@ -4,26 +4,23 @@
 """
 
 import hashlib
-import json
 import shutil
 import sys
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import torch
 import yaml
-from torch import Tensor
 
 from prefgym.common.array_files import packed, read_arrays
 from prefgym.common.errors import DamageError, UserError, read_as
 from prefgym.common.files import digest, named, sync, write_bytes, write_sealed_text, writing
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.feedback import Feedback
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
-from prefgym.data.schema import RaterCard
 from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
-from prefgym.runs.answer_log import Answer, AnswerLog, shown_sum
+from prefgym.runs.answer_log import AnswerLog
+from prefgym.runs.answers import feedback_of, shown_sum
 
 ASKED = Path("preferences") / "asked"
 """Subfolder of a run."""
@@ -86,7 +83,7 @@ def kept_beside(folder: Path, env: str, queries: Queries) -> Generator[AnswerLog
             print(f"prefgym feedback export {beside} OTHER keeps the answers so far", file=sys.stderr)
 
 
-def remove_asked(run: Path, answered: Preferences) -> None:
+def remove_asked(run: Path, answered: Feedback) -> None:
     """Remove the files of queries that have an answer, once these are written with their segments."""
     numbers = {int(number) for number in answered.query_id}
     for file in sorted((run / ASKED).glob("*.safetensors")):
@@ -96,10 +93,10 @@ def remove_asked(run: Path, answered: Preferences) -> None:
         (run / ASKED).rmdir()
 
 
-def recover(run: Path) -> Preferences:
+def recover(run: Path) -> Feedback:
     """Join the answers that a run has logged with the segments that they are about; it may have been killed.
 
-    Of several answers to a query, the last one counts. Answers whose segments are missing are named, and left out.
+    Answers whose segments are missing are named, and left out.
 
     Raises:
         UserError: If there is no answer with its segments, or a file is damaged.
@@ -108,22 +105,22 @@ def recover(run: Path) -> Preferences:
     if not answers:
         raise UserError(f"{run} has no answers yet.")
     options = _options(run)
-    found = {answer.query_id: answer for answer in answers if answer.shown_sha256 in options}
-    num_lost = len({answer.query_id for answer in answers} - {*found})
-    if not found:
+    rows = [answer for answer in answers if answer.shown_sha256 in options]
+    num_lost = len(answers) - len(rows)
+    if not rows:
         raise UserError(f"{run} has {num_lost} answers, and not the segments they are about, as of an earlier version.")
     if num_lost:
         print(f"{run}: {num_lost} answers are left out, since their segments are missing", file=sys.stderr)
-    rows = [found[number] for number in sorted(found)]
+    rows.sort(key=lambda row: row.query_id)
     with read_as(f"{run / ASKED} is damaged"):
-        return _joined(rows, Segments.stack([options[row.shown_sha256] for row in rows]))
+        return feedback_of(rows, options)
 
 
 def _options(run: Path) -> Mapping[str, Segments]:
     """Read the options of each query, by the SHA-256 of what was shown. Batch shape of each: (K,)."""
     parts: list[Segments] = []
     if named(last := run / "preferences" / "preferences", ".json").is_file():  # of a run that was stopped, and resumed
-        parts.append(load_preferences(last).queries.options)
+        parts += [part.queries.options for part in load_preferences(last).parts]
     for file in sorted((run / ASKED).glob("*.safetensors")):
         arrays = read_arrays(file)
         if digest(file)[:_DIGITS] != file.stem.partition("-")[2]:
@@ -131,24 +128,3 @@ def _options(run: Path) -> Mapping[str, Segments]:
         with read_as(f"{file} is damaged"):
             parts.append(unpack_segments(arrays))
     return {shown_sum(options[row]): options[row] for options in parts for row in range(len(options))}
-
-
-def _joined(rows: list[Answer], options: Segments) -> Preferences:
-    infos = [json.loads(row.rater) for row in rows]
-    raters = [info for index, info in enumerate(infos) if info not in infos[:index]]
-
-    def column(name: str) -> Tensor:
-        return torch.tensor([getattr(row, name) for row in rows])
-
-    return Preferences(
-        queries=Queries(options=options, query_id=column("query_id"), asked_at=column("asked_at")),
-        answers=Answers(
-            status=torch.tensor([int(Status[row.status.upper()]) for row in rows]),
-            choice=torch.tensor([json.loads(row.choice) for row in rows]),
-            tie=column("tie").bool(),
-        ),
-        rater=torch.tensor([raters.index(info) for info in infos]),
-        raters=tuple(RaterInfo(**RaterCard.model_validate(info).model_dump()) for info in raters),
-        shown_order=torch.tensor([json.loads(row.shown_order) for row in rows]),
-        seconds=column("seconds").float(),
-    )

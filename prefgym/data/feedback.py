@@ -27,13 +27,17 @@ from prefgym.common.errors import UserError, read_as
 from prefgym.common.files import digest, open_to_read, read_sealed_json, sync, verify, write_sealed_json, writing
 from prefgym.common.folders import check_folder
 from prefgym.common.schema import checked, in_words
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.data.asked import recover
-from prefgym.data.schema import ANSWERS, SEGMENTS, AnswerRow, FeedbackManifest, RaterCard
+from prefgym.data.schema import ANSWERS, SEGMENTS, AnswerRow, FeedbackManifest
 from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
-from prefgym.runs.answer_log import Answer, AnswerLog, answers_of
+from prefgym.runs.answer_log import AnswerLog
+from prefgym.runs.answers import Answer, answers_of, sum_of
 from prefgym.runs.manifest import read_sums, verify_in
+from prefgym.runs.schema import RaterCard
 
 _FORMAT, _VERSION = "prefgym-feedback", 1
 _ANSWERS, _SEGMENTS, _MANIFEST = ANSWERS, SEGMENTS, "manifest.json"
@@ -59,7 +63,7 @@ class Card:
     """Consent given by human raters."""
 
 
-def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Preferences:
+def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Feedback:
     """Write the preferences of a run into a new folder, and return them.
 
     Args:
@@ -85,7 +89,9 @@ def export_run(run: Path, folder: Path, card: Card, *, truth: bool = True) -> Pr
     return preferences
 
 
-def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: Sequence[Answer] = ()) -> None:
+def write_feedback(
+    folder: Path, preferences: Feedback | Preferences[Statement], card: Card, logged: Sequence[Answer] = ()
+) -> None:
     """Write preferences into a new folder, atomically, and only if `read_feedback` can read them.
 
     Args:
@@ -99,6 +105,7 @@ def write_feedback(folder: Path, preferences: Preferences, card: Card, logged: S
             not installed.
     """
     pa, parquet = _pyarrow()
+    preferences = Feedback.of(preferences).only
     if not len(preferences):
         raise UserError("there are no answers to write: pass preferences with one answer or more.")
     with writing(folder), new_folder(folder) as part:
@@ -158,7 +165,7 @@ def check_new(folder: Path) -> None:
     folder.rmdir()
 
 
-def read_feedback(folder: Path | str) -> Preferences:
+def read_feedback(folder: Path | str) -> Feedback:
     """Read and check a folder that `write_feedback` wrote.
 
     Raises:
@@ -186,7 +193,7 @@ def read_feedback(folder: Path | str) -> Preferences:
             rows = _ROWS.validate_python(table.to_pylist())
         except ValidationError as error:
             raise ValueError(in_words(error)) from None
-        return _preferences(rows, read_arrays(folder / _SEGMENTS), manifest.files.segments.sha256)
+        return Feedback.of(_preferences(rows, read_arrays(folder / _SEGMENTS), manifest.files.segments.sha256))
 
 
 def read_manifest(folder: Path) -> dict[str, Any]:
@@ -253,10 +260,10 @@ def _columns(preferences: Preferences, logged: Mapping[str, Answer], sha256: str
     for row, (answer, rater) in enumerate(zip(answers_of(preferences), raters)):
         used = logged.get(answer.event_id, answer)
         settings = json.dumps(rater.settings, sort_keys=True)
-        share = json.loads(answer.choice)
+        share, tie = _share(answer)
         first = row * num_options
         values = {
-            "event_id": answer.event_id,
+            "event_id": _event_id(answer),
             "query_id": answer.query_id,
             "feedback_type": "comparison",
             "segments": [
@@ -266,7 +273,7 @@ def _columns(preferences: Preferences, logged: Mapping[str, Answer], sha256: str
             "shown_sha256": answer.shown_sha256,
             "shown_order": json.loads(answer.shown_order),
             "status": answer.status,
-            "choice": _choice(answer.status, bool(answer.tie), share),
+            "choice": _choice(answer.status, tie, share),
             "share": share,
             "rater_id": rater.name,
             "rater_kind": rater.kind,
@@ -280,6 +287,17 @@ def _columns(preferences: Preferences, logged: Mapping[str, Answer], sha256: str
         for name, value in values.items():
             columns.setdefault(name, []).append(value)
     return columns
+
+
+def _share(answer: Answer) -> tuple[list[float], bool]:
+    stated = json.loads(answer.statement)
+    return stated["choice"], stated["tie"]
+
+
+def _event_id(answer: Answer) -> str:
+    share, tie = _share(answer)
+    values = (answer.query_id, answer.status, json.dumps(share), int(tie), answer.rater, answer.shown_order)
+    return sum_of([*values, answer.seconds, answer.asked_at, answer.shown_sha256])
 
 
 def _choice(status: str, tie: bool, share: list[float]) -> str:
@@ -341,8 +359,8 @@ def _preferences(rows: list[AnswerRow], arrays: Mapping[str, Tensor], sha256: st
     for row, answer in zip(rows, answers_of(preferences)):
         if row.rater_config_hash != hashlib.sha256(row.rater_settings.encode()).hexdigest():
             raise ValueError(f"rater_config_hash of query {row.query_id} is not that of rater_settings")
-        choice = _choice(answer.status, bool(answer.tie), row.share)
-        if (row.event_id, row.choice) != (answer.event_id, choice):
+        choice = _choice(answer.status, _share(answer)[1], row.share)
+        if (row.event_id, row.choice) != (_event_id(answer), choice):
             raise ValueError(f"the answer to query {row.query_id} is not the one its event_id stands for")
         if row.shown_sha256 != answer.shown_sha256:
             raise ValueError(f"shown_sha256 of query {row.query_id} is not that of the shown segments")

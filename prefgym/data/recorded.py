@@ -2,13 +2,13 @@
 
 from pathlib import Path
 
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
 from prefgym.data.asked import recover
 from prefgym.data.feedback import read_feedback
 from prefgym.data.tables import load_preferences
 
 
-def recorded(path: Path | str) -> Preferences:
+def recorded(path: Path | str) -> Feedback:
     """Read preferences.
 
     Args:

@@ -1,11 +1,13 @@
 """What the files of a feedback folder hold."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field
+from pydantic import BeforeValidator, Field, model_validator
 
-from prefgym.common.schema import FileModel, PlainDict, Whole
-from prefgym.core.preferences import Status
+from prefgym.common.schema import FileModel, Whole
+from prefgym.core.kinds import KINDS, Status
+from prefgym.core.preferences import BETTER
+from prefgym.runs.schema import RaterCard
 
 SEGMENTS, ANSWERS = "segments.safetensors", "answers.parquet"
 _WORDS = {status.name.lower(): status for status in Status}
@@ -15,6 +17,12 @@ def _status(word: object) -> Status:
     if word not in _WORDS:
         raise ValueError(f"{word!r:.50} is none of {', '.join(_WORDS)}")
     return _WORDS[str(word)]
+
+
+def _kind(word: object) -> str:
+    if word not in KINDS:
+        raise ValueError(f"{word!r:.50} is none of {', '.join(KINDS)}")
+    return str(word)
 
 
 class FileSum(FileModel):
@@ -68,15 +76,23 @@ class AnswerRow(FileModel):
     asked_at: Whole
 
 
-class RaterCard(FileModel):
-    """A rater, in `preferences.json` and in the log of answers."""
+class PartCard(FileModel):
+    """The answers of one kind, in `preferences.json`; those of 0.2 are choices about what is better."""
 
-    name: str
-    settings: PlainDict = Field(default_factory=dict)
-    kind: Literal["simulated", "human", "vlm"] = "simulated"
+    kind: Annotated[str, BeforeValidator(_kind)] = "comparison"
+    scale: dict[str, Whole] = Field(default_factory=dict)
+    criteria: list[str] = Field(default_factory=lambda: [BETTER])
+    raters: list[RaterCard]
 
 
 class PreferencesCard(FileModel):
-    """`preferences.json`."""
+    """`preferences.json`, which had the raters of all answers in 0.2."""
 
-    raters: list[RaterCard]
+    parts: list[PartCard] | None = None
+    raters: list[RaterCard] | None = None
+
+    @model_validator(mode="after")
+    def _has_one(self) -> Self:
+        if (self.parts is None) == (self.raters is None):
+            raise ValueError("it must have either parts or raters")
+        return self

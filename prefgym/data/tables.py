@@ -1,9 +1,10 @@
-"""Preferences and segments as named arrays, in memory and on disk."""
+"""Answers and segments as named arrays, in memory and on disk."""
 
 import json
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor
 
@@ -12,37 +13,55 @@ from prefgym.common.errors import read_as
 from prefgym.common.files import named, read_json, write_text, writing
 from prefgym.common.schema import checked
 from prefgym.common.states import State
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import KINDS, Statement
+from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
-from prefgym.data.schema import PreferencesCard
+from prefgym.data.schema import PartCard, PreferencesCard
+from prefgym.runs.answers import in_plain_values, rater_info
 
 _SEGMENT_ARRAYS = ("obs", "action", "length", "terminated", "truncated", "reward", "state", "frames", "origin")
+_ROW_ARRAYS = ("rater", "shown_order", "seconds", "criterion", "revision", "event")
 
-
-_ANSWER_ARRAYS = ("status", "choice", "tie")
-_FLAGS = ("terminated", "truncated", "tie")
-_WHOLE = ("length", "origin", "status", "query_id", "asked_at", "rater", "shown_order")
+_FLAGS = ("terminated", "truncated", "tie", "good")
+_WHOLE = (
+    "length",
+    "origin",
+    "status",
+    "query_id",
+    "asked_at",
+    "rater",
+    "shown_order",
+    "criterion",
+    "revision",
+    "event",
+    "rank",
+    "level",
+    "reaction",
+    "start",
+    "end",
+)
 
 
 _FACTOR = "factor/"
 
 
-def save_preferences(path: Path, preferences: Preferences) -> None:
+def save_preferences(path: Path, feedback: Feedback | Preferences[Statement]) -> None:
     """Write `path`.safetensors and `path`.json, each atomically, and the folder if it is missing.
 
     Raises:
         UserError: If they cannot be written.
     """
-    packed = pack_preferences(preferences)
+    packed = pack_feedback(Feedback.of(feedback))
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
     write_arrays(named(path, ".safetensors"), packed["arrays"])
-    write_text(named(path, ".json"), json.dumps({"raters": packed["raters"]}, indent=2) + "\n")
+    write_text(named(path, ".json"), json.dumps({"parts": packed["parts"]}, indent=2) + "\n")
 
 
-def load_preferences(path: Path) -> Preferences:
-    """Read preferences that `save_preferences` wrote.
+def load_preferences(path: Path) -> Feedback:
+    """Read answers that `save_preferences` wrote.
 
     Raises:
         DamageError: If one of the two files is missing or damaged.
@@ -50,37 +69,57 @@ def load_preferences(path: Path) -> Preferences:
     file = named(path, ".json")
     card, arrays = checked(PreferencesCard, read_json(file), file), read_arrays(named(path, ".safetensors"))
     with read_as(f"{path}.* cannot be read"):
-        preferences = unpack_preferences({"arrays": arrays, **card.model_dump()})
-        options = preferences.queries.options
-        for name, array in (("obs", options.obs), ("action", options.action), ("state", options.state)):
-            if array is not None and not bool(array.isfinite().all()):
-                raise ValueError(f"{name} must be finite numbers")
-    return preferences
+        feedback = unpack_feedback({"arrays": arrays, **card.model_dump(exclude_none=True)})
+        for options in (part.queries.options for part in feedback.parts):
+            for name, array in (("obs", options.obs), ("action", options.action), ("state", options.state)):
+                if array is not None and not bool(array.isfinite().all()):
+                    raise ValueError(f"{name} must be finite numbers")
+    return feedback
 
 
-def pack_preferences(preferences: Preferences) -> State:
-    """Split preferences into arrays, by name, and the table of raters."""
-    answers, queries = preferences.answers, preferences.queries
-    arrays: dict[str, Tensor] = {name: getattr(answers, name) for name in _ANSWER_ARRAYS}
-    arrays |= {"query_id": preferences.query_id, "asked_at": queries.asked_at}
-    arrays |= {name: getattr(preferences, name).contiguous() for name in ("rater", "shown_order", "seconds")}
+def pack_feedback(feedback: Feedback) -> State:
+    """Split answers into arrays, named by their part, and a card for each part."""
+    arrays: dict[str, Tensor] = {}
+    for number, part in enumerate(feedback.parts):
+        queries = part.queries
+        own = {"query_id": queries.query_id, "asked_at": queries.asked_at, **part.answers.tensors()}
+        own |= {name: getattr(part, name) for name in _ROW_ARRAYS}
+        packed = pack_segments(queries.options) | {name: value.contiguous() for name, value in own.items()}
+        arrays |= {f"{number}/{name}": value for name, value in packed.items()}
+    return {"arrays": arrays, "parts": [_card(part) for part in feedback.parts]}
+
+
+def _card(part: Preferences[Statement]) -> dict[str, Any]:
     return {
-        "arrays": {**pack_segments(queries.options), **{name: value.contiguous() for name, value in arrays.items()}},
-        "raters": [asdict(info) for info in preferences.raters],
+        "kind": part.answers.kind,
+        "scale": dict(zip(part.answers.scale_names, part.answers.scale)),
+        "criteria": list(part.criteria),
+        "raters": [in_plain_values(info) for info in part.raters],
     }
 
 
-def unpack_preferences(packed: State) -> Preferences:
-    """Build preferences from the output of `pack_preferences`."""
+def unpack_feedback(packed: State) -> Feedback:
+    """Build answers from the output of `pack_feedback`, of this version or of 0.2."""
+    if "parts" not in packed:  # of a version in which every answer was a choice
+        packed = {"arrays": {f"0/{name}": value for name, value in packed["arrays"].items()}, "parts": [packed]}
+    cards = [PartCard.model_validate(card) for card in packed["parts"]]
     arrays: Mapping[str, Tensor] = packed["arrays"]
-    options = unpack_segments(arrays)
+    parts: list[dict[str, Tensor]] = [
+        {name.partition("/")[2]: value for name, value in arrays.items() if name.startswith(f"{number}/")}
+        for number in range(len(cards))
+    ]
+    return Feedback(tuple(_unpacked(card, part) for card, part in zip(cards, parts)))
+
+
+def _unpacked(card: PartCard, arrays: Mapping[str, Tensor]) -> Preferences[Statement]:
+    kind = KINDS[card.kind]
+    stated: dict[str, Any] = {f.name: arrays[f.name] for f in fields(kind) if f.name in arrays} | card.scale
     return Preferences(
-        queries=Queries(options=options, query_id=arrays["query_id"], asked_at=arrays["asked_at"]),
-        answers=Answers(**{name: arrays[name] for name in _ANSWER_ARRAYS}),
-        rater=arrays["rater"],
-        raters=tuple(RaterInfo(**info) for info in packed["raters"]),
-        shown_order=arrays["shown_order"],
-        seconds=arrays["seconds"],
+        queries=Queries(options=unpack_segments(arrays), query_id=arrays["query_id"], asked_at=arrays["asked_at"]),
+        answers=kind(**stated),
+        raters=tuple(rater_info(info.model_dump()) for info in card.raters),
+        criteria=tuple(card.criteria),
+        **{name: arrays[name] for name in _ROW_ARRAYS if name in arrays},
     )
 
 

@@ -14,9 +14,12 @@ from prefgym.common.from_json import config_from_json
 from prefgym.common.limits import Natural, NonNegative, Share, check
 from prefgym.common.names import did_you_mean
 from prefgym.common.states import State, Stateful
+from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import RaterContext
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison, Statement, Status
+from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.raters.immediate import ImmediateRater, SeededRater, in_words
 from prefgym.raters.named import Nested
@@ -117,14 +120,14 @@ class MixtureRater(CompositeRater[MixtureRaterCfg]):
         """Return the settings of users that differ from the defaults."""
         return self.cfg.settings
 
-    def __call__(self, queries: Queries) -> Preferences:
+    def __call__(self, queries: Queries) -> Feedback:
         """Sample a rater for each query, and return the raters' answers.
 
         Raises:
             ValueError: If the queries lack the data that the rater judges by.
         """
         if not len(queries):
-            return next(iter(self.people.values()))(queries)
+            return contact.answer(next(iter(self.people.values())), queries)
         shares = torch.tensor(self.cfg.shares, dtype=torch.float64).expand(len(self.people))
         chosen = torch.multinomial(shares, len(queries), replacement=True, generator=self.generator)
         return shared_out(queries, chosen, self.people)
@@ -191,7 +194,8 @@ class FallibleRater(CompositeRater[FallibleRaterCfg]):
         # P(drifted) = min(number / drift_queries, 1)
         drifted = drifting < number / cfg.drift_queries if cfg.drift_queries else torch.ones_like(number).bool()
         chosen = drifted.long() if cfg.drifts_to else torch.zeros_like(number)
-        judged = shared_out(queries, chosen, self.people) if num_queries else self.people["0"](queries)
+        people = self.people
+        judged = (shared_out(queries, chosen, people) if num_queries else contact.answer(people["0"], queries)).only
         random = (blind * queries.num_options).long()
         first = judged.shown_order[:, 0]
         named = torch.where(siding < cfg.first, first, random)
@@ -252,27 +256,26 @@ def user_cfg(user: str, kind: str, settings: Mapping[str, Any]) -> object:
         raise ValueError(f"user {user}: {error}") from error
 
 
-def shared_out(queries: Queries, chosen: Tensor, people: Mapping[str, ImmediateRater]) -> Preferences:
-    """Pass each query to its rater, and return the answers in the order of the queries.
+def shared_out(queries: Queries, chosen: Tensor, people: Mapping[str, ImmediateRater]) -> Feedback:
+    """Pass each query to its rater, and return the answers, those of each kind in the order of the queries.
 
     Args:
         queries: At least one.
         chosen: Index of the rater of each query. Shape: (B,).
         people: Raters by name; answers carry these names.
     """
-    parts: list[Preferences] = []
-    rows: list[Tensor] = []
+    parts: list[Preferences[Statement]] = []
     for number, (name, rater) in enumerate(people.items()):
-        mine = (chosen == number).nonzero().squeeze(-1)
-        if len(mine):
-            answered = rater(queries[mine])
+        mine = chosen == number
+        for answered in contact.answer(rater, queries[mine]).parts if mine.any() else ():
             settings = [{"judges": info.name, **info.settings} for info in answered.raters]
             parts.append(replace(answered, raters=tuple(RaterInfo(name=name, settings=own) for own in settings)))
-            rows.append(mine)
-    return Preferences.cat(parts)[torch.cat(rows).argsort()]
+    together, (asked, place) = Feedback.cat(parts), queries.query_id.sort()
+    places = [place[torch.searchsorted(asked, part.query_id)] for part in together.parts]
+    return Feedback(tuple(part[at.argsort(stable=True)] for part, at in zip(together.parts, places)))
 
 
-def overruled(answers: Answers, replaced: Tensor, named: Tensor) -> Answers:
+def overruled(answers: Comparison, replaced: Tensor, named: Tensor) -> Comparison:
     """Replace some answers by choices of one option.
 
     Args:
@@ -281,7 +284,7 @@ def overruled(answers: Answers, replaced: Tensor, named: Tensor) -> Answers:
         named: Option chosen in the replacement. Shape: (B,).
     """
     choice = torch.nn.functional.one_hot(named, answers.choice.shape[-1]).to(answers.choice)
-    return Answers(
+    return Comparison(
         status=torch.where(replaced, int(Status.ANSWERED), answers.status),
         choice=torch.where(replaced.unsqueeze(-1), choice, answers.choice),
         tie=answers.tie & ~replaced,

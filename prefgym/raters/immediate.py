@@ -13,12 +13,18 @@ from prefgym.common.errors import UserError
 from prefgym.common.states import State, Stateful
 from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
 
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
+
+
+Answerer = Callable[[Queries], Feedback | Preferences[Statement]]
+"""What can be a rater that answers at once."""
 
 
 def in_words(cfg: "DataclassInstance") -> dict[str, object]:
@@ -46,10 +52,10 @@ class ImmediateRater(ABC):
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.IMMEDIATE})
 
     def __init__(self) -> None:
-        self._answered: list[Preferences] = []
+        self._answered: list[Feedback] = []
 
     @abstractmethod
-    def __call__(self, queries: Queries) -> Preferences:
+    def __call__(self, queries: Queries) -> Feedback | Preferences[Statement]:
         """Answer at once.
 
         Raises:
@@ -65,10 +71,10 @@ class ImmediateRater(ABC):
         """
         self._answered.append(contact.answer(self, queries))
 
-    def collect(self) -> Preferences | None:
+    def collect(self) -> Feedback | None:
         """Return the answers to the queries submitted since the last call, or None."""
         answered, self._answered = self._answered, []
-        return Preferences.cat(answered) if answered else None
+        return Feedback.cat(answered) if answered else None
 
 
 class SeededRater(ImmediateRater):
@@ -93,11 +99,11 @@ PromptRater = ImmediateRater  # the name of 0.1, kept for one release
 class CallableRater(ImmediateRater):
     """A function, or an object with `__call__`, as a rater that answers at once; its state is that of the object."""
 
-    def __init__(self, answer: Callable[[Queries], Preferences]) -> None:
+    def __init__(self, answer: Answerer) -> None:
         super().__init__()
         self.answer = answer
 
-    def __call__(self, queries: Queries) -> Preferences:
+    def __call__(self, queries: Queries) -> Feedback:
         """Answer at once.
 
         Raises:
@@ -119,7 +125,7 @@ class CallableRater(ImmediateRater):
         return Capability.STATEFUL in capabilities_of(self.answer)
 
 
-def as_rater(rater: Rater | Callable[[Queries], Preferences]) -> Rater:
+def as_rater(rater: Rater | Answerer) -> Rater:
     """Return a rater as it is, and a plain callable as a rater that answers at once.
 
     Raises:

@@ -10,6 +10,7 @@ import torch
 from prefgym.common.errors import DamageError
 from prefgym.common.states import State
 from prefgym.core.capabilities import Capability
+from prefgym.core.feedback import Feedback
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import NoSegmentError
 from prefgym.core.queries import Queries
@@ -32,7 +33,7 @@ class ReplayRater:
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.PROPOSES})
 
-    def __init__(self, cfg: ReplayRaterCfg, *, recorded: Preferences | None = None) -> None:
+    def __init__(self, cfg: ReplayRaterCfg, *, recorded: Feedback | Preferences | None = None) -> None:
         """Begin with the first query.
 
         Args:
@@ -44,7 +45,7 @@ class ReplayRater:
         """
         if recorded is None:
             raise ValueError("it needs queries that were answered: pass --rater.run RUN")
-        self.cfg, self.recorded = cfg, recorded
+        self.cfg, self.recorded = cfg, Feedback.of(recorded).only
         self.num_done = 0
         self._answered: list[Preferences] = []
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from prefgym.common.errors import read_as
 from prefgym.common.files import named
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
 from prefgym.data.asked import ASKED, recover
 from prefgym.data.tables import load_preferences
 from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of_run
@@ -30,7 +30,8 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
         UserError: If `run` is no run folder, or its environment cannot be made.
     """
     state = activity_of(run).state if state is None else state
-    preferences = _preferences(run, state)
+    feedback = _feedback(run, state)
+    choices = None if feedback is None else feedback.comparisons
     physics, fps = None, FPS
     model, camera = None, dict[str, object]()
     if is_evaluated(read_config(run)):
@@ -39,10 +40,10 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
     if physics is not None:
         model, camera = physics.model, dict(physics.camera)
     with read_as(f"what {run} holds cannot be shown"):  # of states of another model, say
-        return write_report(run, model=model, camera=camera, fps=fps, preferences=preferences, state=state)
+        return write_report(run, model=model, camera=camera, fps=fps, preferences=choices, state=state)
 
 
-def _preferences(run: Path, state: State) -> Preferences | None:
+def _feedback(run: Path, state: State) -> Feedback | None:
     """Load the answers so far; those of a running run, or of one that was killed, from its log."""
     kept = run / "preferences" / "preferences"
     if state == "finished" or not (run / ASKED).is_dir():

@@ -1,26 +1,25 @@
 """The log of answers: each is appended when it is first used, and never changed."""
 
-import hashlib
-import json
 import sqlite3
 from contextlib import closing
-from dataclasses import asdict, astuple, dataclass, fields, replace
+from dataclasses import astuple, fields, replace
 from datetime import UTC, datetime
 from functools import cache
 from os import SEEK_END
 from pathlib import Path
-from typing import Any
 
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import LOG_BYTES, open_to_read, writing
-from prefgym.core.preferences import Preferences, Status
-from prefgym.core.segments import Segments
+from prefgym.core.feedback import Feedback
+from prefgym.runs import answer_log_1
+from prefgym.runs.answers import Answer, answers_of, feedback_of, sum_of
 from prefgym.runs.folder import GO_ON, set_aside
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS answers (
-    event_id TEXT PRIMARY KEY, query_id INTEGER, status TEXT, choice TEXT, tie INTEGER, rater TEXT, shown_order TEXT,
-    seconds REAL, asked_at INTEGER, shown_sha256 TEXT, used_at INTEGER, created_at TEXT, sha256 TEXT
+    event_id TEXT PRIMARY KEY, query_id INTEGER, kind TEXT, criterion TEXT, status TEXT, statement TEXT, rater TEXT,
+    shown_order TEXT, seconds REAL, asked_at INTEGER, shown_sha256 TEXT, revision INTEGER, event INTEGER,
+    used_at INTEGER, created_at TEXT, sha256 TEXT
 );
 CREATE TRIGGER IF NOT EXISTS no_update BEFORE UPDATE ON answers BEGIN SELECT RAISE(ABORT, 'answers do not change'); END;
 CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAISE(ABORT, 'answers stay'); END;
@@ -29,69 +28,6 @@ CREATE TRIGGER IF NOT EXISTS no_delete BEFORE DELETE ON answers BEGIN SELECT RAI
 
 _SUPER_JOURNAL = bytes.fromhex("d9d505f920a163d7")
 """The end of a journal of a transaction over several databases (https://sqlite.org/fileformat.html)."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class Answer:
-    """The outcome of one query, in plain values."""
-
-    query_id: int
-    """Number of the query."""
-    status: str
-    """A `Status`, in lower case."""
-    choice: str
-    """Share of the choice on each option: a JSON list."""
-    tie: int
-    """1 for a tie."""
-    rater: str
-    """The rater and its settings: a JSON object."""
-    shown_order: str
-    """Options in the order in which they were shown: a JSON list."""
-    seconds: float
-    """Time the rater took."""
-    asked_at: int
-    """Environment steps at the time of the query."""
-    shown_sha256: str
-    """SHA-256 of the options: see `shown_sum`."""
-    used_at: int | None = None
-    """Environment steps when the answer was first used; None if unknown."""
-    created_at: str | None = None
-    """Time of that first use: ISO 8601, UTC."""
-
-    @property
-    def event_id(self) -> str:
-        """Return the id of the answer: the SHA-256 of the JSON list of all fields but `used_at` and `created_at`."""
-        return _sum(astuple(self)[:-2])
-
-
-def answers_of(preferences: Preferences) -> list[Answer]:
-    """Convert answers to plain values."""
-    answers, queries = preferences.answers, preferences.queries
-    choice, seconds = answers.choice.float(), preferences.seconds.float()  # the precision of files
-    raters = [json.dumps(asdict(info), sort_keys=True) for info in preferences.raters]
-    return [
-        Answer(
-            query_id=int(queries.query_id[row]),
-            status=Status(int(answers.status[row])).name.lower(),
-            choice=json.dumps(choice[row].numpy().tolist()),
-            tie=int(answers.tie[row]),
-            rater=raters[int(preferences.rater[row])],
-            shown_order=json.dumps(preferences.shown_order[row].numpy().tolist()),
-            seconds=float(seconds[row]),
-            asked_at=int(queries.asked_at[row]),
-            shown_sha256=shown_sum(queries.options[row]),
-        )
-        for row in range(len(preferences))
-    ]
-
-
-def shown_sum(options: Segments) -> str:
-    """Return the SHA-256 over length (int64), obs and action (float32) of K options, one after the other, unpadded."""
-    checksum = hashlib.sha256()
-    for length, obs, action in zip(options.length, options.obs, options.action):
-        for array in (length.long(), obs[: int(length) + 1].float(), action[: int(length)].float()):
-            checksum.update(array.cpu().contiguous().numpy().tobytes())
-    return checksum.hexdigest()
 
 
 PATIENCE_S = 300.0
@@ -111,27 +47,31 @@ class AnswerLog:
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    def append(self, preferences: Preferences, used_at: int | None) -> None:
-        """Append answers, and wait until they are on the disk.
+    def append(self, feedback: Feedback, used_at: int | None) -> Feedback:
+        """Append answers, and wait until they are on the disk; return them as the log has them.
+
+        An answer whose id is there already counts as it was written, also if the rater answers otherwise now.
 
         Args:
-            preferences: The answered queries.
+            feedback: The answers.
             used_at: Environment steps so far; None if unknown.
 
         Raises:
             UserError: If they cannot be written.
         """
         now = None if used_at is None else datetime.now(UTC).isoformat(timespec="milliseconds")
-        answers = [replace(answer, used_at=used_at, created_at=now) for answer in answers_of(preferences)]
-        rows = ((answer.event_id, *astuple(answer), _seal(answer)) for answer in answers)
+        answers = [replace(answer, used_at=used_at, created_at=now) for answer in answers_of(feedback)]
         with writing(self.file):
             self.file.parent.mkdir(parents=True, exist_ok=True)
             with closing(_connect(self.file, PATIENCE_S)) as connection:
                 connection.execute("PRAGMA synchronous = EXTRA")
+                if answer_log_1.is_one(_layout(connection)):
+                    answer_log_1.upgrade(connection, _SCHEMA, lambda answer: _insert(connection, [answer]))
                 connection.executescript(f"BEGIN; {_SCHEMA} COMMIT;")
                 with connection:
-                    places = ", ".join("?" * (len(fields(Answer)) + 2))
-                    connection.executemany(f"INSERT OR IGNORE INTO answers VALUES ({places})", rows)
+                    if not (there := _insert(connection, answers)):
+                        return feedback
+        return _as_written(feedback, answers, {answer.event_id: answer for answer in self.read()}, there)
 
     def read(self) -> list[Answer]:
         """Return all answers in the order of writing; an empty list before the first.
@@ -140,44 +80,34 @@ class AnswerLog:
             DamageError: If the file is damaged.
             UserError: If it cannot be read for another reason.
         """
-        names = [field.name for field in fields(Answer)]
-        answers: list[Answer] = []
-        for *values, seal in self._rows(", ".join([*names, "sha256"])):
-            answer = Answer(**dict(zip(names, values)))
-            if any(isinstance(value, bytes) for value in values) or _seal(answer) != seal:
-                raise DamageError(f"{self.file} is damaged: the SHA-256 of an answer is not that of its row; {GO_ON}.")
-            answers.append(answer)
-        return answers
-
-    def _rows(self, columns: str) -> list[tuple[Any, ...]]:
         if not self.file.is_file():
             return []
         try:
             with closing(_connect(self.file, READING_PATIENCE_S)) as connection:
-                if not _layout(connection):
+                if not (layout := _layout(connection)):
                     return []
                 if problems := [found for (found,) in connection.execute("PRAGMA integrity_check") if found != "ok"]:
                     raise sqlite3.DatabaseError(problems[0].splitlines()[-1])
-                return connection.execute(f"SELECT {columns} FROM answers ORDER BY rowid").fetchall()
+                return answer_log_1.read(connection) if answer_log_1.is_one(layout) else _read(connection)
         except sqlite3.OperationalError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # errors of Python's own decoding have none
             if code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_CANTOPEN):
                 raise UserError(f"{self.file} cannot be read: {error}.") from error
             raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
-        except (sqlite3.Error, UnicodeDecodeError) as error:
+        except (sqlite3.Error, UnicodeDecodeError, ValueError) as error:
             raise DamageError(f"{self.file} is damaged: {error}; {GO_ON}.") from error
 
-    def check(self, preferences: Preferences | None, *, mend: bool = False) -> None:
+    def check(self, feedback: Feedback | None, *, mend: bool = False) -> None:
         """Check that the log has the answers of a checkpoint; later answers are kept.
 
         Args:
-            preferences: The answers in the checkpoint; None before the first.
+            feedback: The answers in the checkpoint; None before the first.
             mend: Whether to set a damaged log aside and write it again, instead of raising.
 
         Raises:
             UserError: If the log is damaged or missing.
         """
-        expected = [] if preferences is None else [answer.event_id for answer in answers_of(preferences)]
+        expected = [] if feedback is None else [answer.event_id for answer in answers_of(feedback)]
         try:
             if not {*expected} <= {answer.event_id for answer in self.read()}:
                 problem = "damaged: answers are missing" if self.file.is_file() else "missing"
@@ -186,8 +116,50 @@ class AnswerLog:
             if not mend:
                 raise
             set_aside(self.file)
-            if preferences is not None:
-                self.append(preferences, None)
+            if feedback is not None:
+                self.append(feedback, None)
+
+
+def _insert(connection: sqlite3.Connection, answers: list[Answer]) -> set[str]:
+    """Insert answers, and return the ids of those that were there."""
+    places = ", ".join("?" * (len(fields(Answer)) + 2))
+    there: set[str] = set()
+    for answer in answers:
+        row = (answer.event_id, *astuple(answer), sum_of(astuple(answer)))
+        if not connection.execute(f"INSERT OR IGNORE INTO answers VALUES ({places})", row).rowcount:
+            there.add(answer.event_id)
+    return there
+
+
+def _read(connection: sqlite3.Connection) -> list[Answer]:
+    """Read all answers.
+
+    Raises:
+        ValueError: If one does not have its SHA-256.
+    """
+    names = [field.name for field in fields(Answer)]
+    answers: list[Answer] = []
+    for *values, seal in connection.execute(f"SELECT {', '.join([*names, 'sha256'])} FROM answers ORDER BY rowid"):
+        answer = Answer(**dict(zip(names, values)))
+        if any(isinstance(value, bytes) for value in values) or sum_of(astuple(answer)) != seal:
+            raise ValueError("the SHA-256 of an answer is not that of its row")
+        answers.append(answer)
+    return answers
+
+
+def _as_written(feedback: Feedback, answers: list[Answer], log: dict[str, Answer], there: set[str]) -> Feedback:
+    """Replace answers by those of the log with the same id, where they differ in more than the time of their use."""
+    since = {"used_at": None, "created_at": None}
+    written = [replace(log[answer.event_id] if answer.event_id in there else answer, **since) for answer in answers]
+    if written == [replace(answer, **since) for answer in answers]:
+        return feedback
+    options = {
+        answer.shown_sha256: one
+        for answer, one in zip(
+            answers, (part.queries.options[row] for part in feedback.parts for row in range(len(part)))
+        )
+    }
+    return feedback_of(written, options)
 
 
 def _connect(file: Path, patience_s: float) -> sqlite3.Connection:
@@ -206,7 +178,8 @@ def _connect(file: Path, patience_s: float) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA trusted_schema = OFF")
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, 2**24)
-        if _layout(connection) not in (set(), _our_layout()):
+        layout = _layout(connection)
+        if layout not in (set(), _our_layout(_SCHEMA)) and not answer_log_1.is_one(layout):
             raise DamageError(f"{file} is damaged: its tables are not those of a log of answers; {GO_ON}.")
     except BaseException:
         connection.close()
@@ -221,15 +194,7 @@ def _layout(connection: sqlite3.Connection) -> set[tuple[str, str, str]]:
 
 
 @cache
-def _our_layout() -> set[tuple[str, str, str]]:
+def _our_layout(schema: str) -> set[tuple[str, str, str]]:
     with closing(sqlite3.connect(":memory:")) as connection:
-        connection.executescript(_SCHEMA)
+        connection.executescript(schema)
         return _layout(connection)
-
-
-def _seal(answer: Answer) -> str:
-    return _sum(astuple(answer))
-
-
-def _sum(values: Any) -> str:  # noqa: ANN401
-    return hashlib.sha256(json.dumps(values).encode()).hexdigest()

@@ -1,10 +1,10 @@
 """What the files of a run folder hold, of this version and of earlier ones."""
 
-from typing import Annotated, Any, Self, TypeVar
+from typing import Annotated, Any, Literal, Self, TypeVar
 
 from pydantic import AliasChoices, ConfigDict, Field, model_validator
 
-from prefgym.common.schema import FileModel, FileName, Sha256, Whole
+from prefgym.common.schema import FileModel, FileName, PlainDict, Sha256, Whole
 
 Count = Annotated[Whole, Field(ge=0)]
 Command = str | list[str] | None
@@ -124,3 +124,22 @@ class RewardCard(FileModel):
     reward: str
     cfg: dict[str, Any]
     spaces: SpacesCard | None = None
+
+
+class SittingCard(FileModel):
+    """A sitting of a person."""
+
+    name: str
+    device: str = ""
+    duration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    consent: str = ""
+    instructions: str = ""
+
+
+class RaterCard(FileModel):
+    """A rater, in `preferences.json` and in the log of answers."""
+
+    name: str
+    settings: PlainDict = Field(default_factory=dict)
+    kind: Literal["simulated", "human", "vlm"] = "simulated"
+    sitting: SittingCard | None = None

@@ -8,10 +8,12 @@ from torch import Tensor
 
 from prefgym.common.limits import Natural, Share, check
 from prefgym.common.states import State, Stateful
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
-from prefgym.data.tables import pack_preferences, unpack_preferences
+from prefgym.data.tables import pack_feedback, unpack_feedback
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,29 +44,31 @@ class LateRater:
         self.rater, self.cfg = rater, cfg or LateRaterCfg()
         self.generator = torch.Generator().manual_seed(seed)
         self._calls: int = 0
-        self._due: list[tuple[Preferences, Tensor]] = []  # answers, and the calls of `collect` at which they arrive
+        self._due: list[
+            tuple[Preferences[Statement], Tensor]
+        ] = []  # answers, and the calls of `collect` at which they arrive
 
     def submit(self, queries: Queries) -> None:
         """Pass the queries to the other rater."""
         self.rater.submit(queries)
 
-    def collect(self) -> Preferences | None:
+    def collect(self) -> Feedback | None:
         """Return the answers that have arrived, in any order, or None."""
         if (answers := self.rater.collect()) is not None:
-            self._due.append(self._schedule(answers))
-        arrived = [answers[due <= self._calls] for answers, due in self._due]
+            self._due += [self._schedule(part) for part in answers.parts]
+        arrived = [some for answers, due in self._due if len(some := answers[due <= self._calls])]
         self._due = [(answers[due > self._calls], due[due > self._calls]) for answers, due in self._due]
         self._due = [(answers, due) for answers, due in self._due if len(answers)]
         self._calls += 1
-        if not any(len(answers) for answers in arrived):
+        if not arrived:
             return None
-        together = Preferences.cat(arrived)
-        return together[torch.randperm(len(together), generator=self.generator)]
+        together = Feedback.cat(arrived).parts
+        return Feedback(tuple(part[torch.randperm(len(part), generator=self.generator)] for part in together))
 
     def state_dict(self) -> State:
         """Return the state to resume from."""
         waiting = {
-            str(number): {"answers": pack_preferences(answers), "due": due}
+            str(number): {"answers": pack_feedback(Feedback.of(answers)), "due": due}
             for number, (answers, due) in enumerate(self._due)
         }
         rater = cast(Stateful, self.rater).state_dict()
@@ -75,9 +79,9 @@ class LateRater:
         cast(Stateful, self.rater).load_state_dict(state["rater"])
         self.generator.set_state(state["generator"])
         self._calls = state["calls"]
-        self._due = [(unpack_preferences(late["answers"]), late["due"]) for late in state["waiting"].values()]
+        self._due = [(unpack_feedback(late["answers"]).only, late["due"]) for late in state["waiting"].values()]
 
-    def _schedule(self, answers: Preferences) -> tuple[Preferences, Tensor]:
+    def _schedule(self, answers: Preferences[Statement]) -> tuple[Preferences[Statement], Tensor]:
         fates = torch.rand(2, len(answers), generator=self.generator)
         kept = torch.nonzero(fates[0] >= self.cfg.lost).squeeze(-1)
         again = kept[fates[1][kept] < self.cfg.twice]

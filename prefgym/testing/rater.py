@@ -6,9 +6,14 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
-from prefgym.core.preferences import Preferences, Status
+from prefgym.core import contact
+from prefgym.core.capabilities import gives
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement, Status
+from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
+from prefgym.runs.answers import answers_of
 from prefgym.testing.common import global_generators_untouched
 from prefgym.testing.examples import example_segments
 
@@ -33,28 +38,40 @@ def check_rater(make: Callable[[], Rater], queries: Queries | None = None, *, ma
         rater.submit(queries[:0])
         rater.submit(queries)
         answers = _collect_all(rater, len(queries), max_calls)
-        _check_answers(queries, answers)
+        _check_answers(rater, queries, answers)
         assert rater.collect() is None, "collect() must return None once everything came back"
         _check_repeats(make(), queries, answers, max_calls)
         unchanged = all(torch.equal(old, new) for old, new in zip(before, _tensors(queries)))
         assert unchanged, "a rater must not change the queries it is shown"
 
 
-def _collect_all(rater: Rater, num_queries: int, max_calls: int) -> Preferences:
-    parts: list[Preferences] = []
+def _collect_all(rater: Rater, num_queries: int, max_calls: int) -> Feedback:
+    parts: list[Feedback] = []
+    answered: set[int] = set()
     for _ in range(max_calls):
-        parts += [part for part in [rater.collect()] if part is not None]
-        if sum(len(part) for part in parts) >= num_queries:
+        if (collected := rater.collect()) is not None:
+            parts.append(contact.as_feedback(rater, "collect", collected))
+            answered.update(int(number) for number in collected.query_id)
+        if len(answered) >= num_queries:
             break
-    num_answers = sum(len(part) for part in parts)
-    assert num_answers == num_queries, f"{num_answers} of {num_queries} queries came back in {max_calls} calls"
-    return Preferences.cat(parts)
+    assert len(answered) == num_queries, f"{len(answered)} of {num_queries} queries came back in {max_calls} calls"
+    return Feedback.cat(parts)
 
 
-def _check_answers(queries: Queries, answers: Preferences) -> None:
-    order = answers.query_id.argsort()
-    assert torch.equal(answers.query_id[order], queries.query_id.sort().values), "each query must come back once"
-    asked, shown = queries[queries.query_id.argsort()].options, answers.queries[order].options
+def _check_answers(rater: Rater, queries: Queries, feedback: Feedback) -> None:
+    known = torch.isin(feedback.query_id, queries.query_id)
+    assert bool(known.all()), "answers must be to queries that were submitted"
+    ids = [row.event_id for row in answers_of(feedback)]
+    assert len(ids) == len({*ids}), "each answer must come back once"
+    for part in feedback.parts:
+        kinds = ", ".join(kind.kind for kind in gives(rater))
+        assert type(part.answers) in gives(rater), f"it gives {part.answers.kind}, and declares that it `gives` {kinds}"
+        _check_part(queries, part)
+
+
+def _check_part(queries: Queries, answers: Preferences[Statement]) -> None:
+    number, place = queries.query_id.sort()
+    asked, shown = queries[place[torch.searchsorted(number, answers.query_id)]].options, answers.queries.options
     assert torch.equal(asked.obs, shown.obs), "an answer must carry the query it answers"
     assert torch.equal(asked.action, shown.action), "an answer must carry the query it answers"
     known = torch.tensor([int(status) for status in Status])
@@ -67,12 +84,12 @@ def _check_answers(queries: Queries, answers: Preferences) -> None:
         json.dumps(info.settings, allow_nan=False)
 
 
-def _check_repeats(rater: Rater, queries: Queries, answers: Preferences, max_calls: int) -> None:
+def _check_repeats(rater: Rater, queries: Queries, answers: Feedback, max_calls: int) -> None:
     rater.submit(queries[:0])
     rater.submit(queries)
     again = _collect_all(rater, len(queries), max_calls)
-    one, other = (part.answers.choice[part.query_id.argsort()] for part in (answers, again))
-    assert torch.equal(one, other), "the same rater must answer the same queries in the same way"
+    one, other = (sorted((row.event_id, row.statement) for row in answers_of(some)) for some in (answers, again))
+    assert one == other, "the same rater must answer the same queries in the same way"
 
 
 def _tensors(queries: Queries) -> list[Tensor]:

@@ -17,7 +17,7 @@ from prefgym.common.limits import Count, Seed, Threads, check
 from prefgym.common.registry import registry_of
 from prefgym.common.spaces import single_spaces
 from prefgym.core import contact
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
 from prefgym.core.protocols import NoSegmentError, Rater
 from prefgym.core.queries import Queries
 from prefgym.data.asked import kept_beside
@@ -69,7 +69,7 @@ class MakePreferencesCfg:
     __post_init__ = check
 
 
-def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
+def make_preferences(cfg: MakePreferencesCfg) -> Feedback:
     """Query the rater about segments of a dataset, and write the answers.
 
     Raises:
@@ -118,7 +118,7 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
         options = UniformSampler(cfg.sampler)(recorder, None, cfg.queries, torch.Generator().manual_seed(query_seed))
     except NoSegmentError as error:
         raise UserError(f"{error}: lower --sampler.segment-length.") from error
-    received: list[Preferences] = []
+    received: list[Feedback] = []
     queries = Queries.of(options)
     with kept_beside(cfg.out, env_id, queries) as log:
         try:
@@ -135,12 +135,12 @@ def make_preferences(cfg: MakePreferencesCfg) -> Preferences:
     return answered
 
 
-def ask(rater: Rater, queries: Queries) -> Preferences:
+def ask(rater: Rater, queries: Queries) -> Feedback:
     """Submit queries, numbered from 0, wait for all answers, and return them in the order of the queries."""
     return in_order(list(answers_to(rater, queries)))
 
 
-def answers_to(rater: Rater, queries: Queries) -> Iterator[Preferences]:
+def answers_to(rater: Rater, queries: Queries) -> Iterator[Feedback]:
     """Submit queries, numbered from 0, and yield each answer once, until all have arrived."""
     budget = Budget(len(queries))
     contact.submit(rater, budget.ask(queries))
@@ -151,7 +151,7 @@ def answers_to(rater: Rater, queries: Queries) -> Iterator[Preferences]:
             yield fresh
 
 
-def in_order(parts: Sequence[Preferences]) -> Preferences:
-    """Concatenate answers, and sort them by the numbers of their queries."""
-    together = Preferences.cat(parts)
-    return together[together.query_id.argsort()]
+def in_order(answers: Sequence[Feedback]) -> Feedback:
+    """Concatenate answers, and sort those of each kind by the numbers of their queries."""
+    together = Feedback.cat(answers)
+    return Feedback(tuple(part[part.query_id.argsort(stable=True)] for part in together.parts))

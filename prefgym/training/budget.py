@@ -9,8 +9,11 @@ import torch
 
 from prefgym.common.limits import Count, NonNegative, Positive, Share, check
 from prefgym.common.states import State
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
+from prefgym.runs.answers import answers_of
 from prefgym.training.extension import Extension
 
 Counts = Literal["asked", "answered"]
@@ -116,10 +119,12 @@ class Budget:
         self.limit, self.counts = limit, counts
         self.num_asked = self.num_answered = 0
         self._pending: set[int] = set()
+        self._unanswered: set[int] = set()  # pending ones, and those that were only declined
+        self._seen: set[str] = set()  # ids of answers
 
     @property
     def num_pending(self) -> int:
-        """Return how many queries have no answer yet."""
+        """Return how many queries have neither an answer nor been declined."""
         return len(self._pending)
 
     @property
@@ -141,26 +146,43 @@ class Budget:
             raise ValueError("queries must be numbered on from the last one asked")
         self.num_asked += len(numbers)
         self._pending.update(numbers)
+        self._unanswered.update(numbers)
         return queries
 
-    def receive(self, preferences: Preferences) -> Preferences | None:
-        """Count answers, and return the new ones: a repeated answer, or one without a query, is dropped."""
-        fresh: list[int] = []
-        for row, number in enumerate(map(int, preferences.query_id)):
-            if number in self._pending:
-                self._pending.remove(number)
-                fresh.append(row)
-        if not fresh:
-            return None
-        kept = preferences[torch.tensor(fresh)]
-        self.num_answered += int(kept.answers.answered.sum())
-        return kept
+    def receive(self, answers: Feedback | Preferences[Statement]) -> Feedback | None:
+        """Count answers, and return the new ones: a repeated answer, or one without a query, is dropped.
+
+        A query with several answers is one query, answered when the first of them is an answer.
+        """
+        masks: list[torch.Tensor] = []
+        for part in answers.parts:
+            rows = answers_of(part)
+            fresh = [row.query_id < self.num_asked and self._is_new(row.event_id) for row in rows]
+            masks.append(torch.tensor(fresh, dtype=torch.bool))
+            for row in (row for row, is_fresh in zip(rows, fresh) if is_fresh):
+                self._pending.discard(row.query_id)
+                if row.status == "answered" and row.query_id in self._unanswered:
+                    self._unanswered.remove(row.query_id)
+                    self.num_answered += 1
+        kept = Feedback.of(answers).kept(masks)
+        return kept if kept.parts else None
+
+    def recall(self, answers: Feedback | None) -> None:
+        """Recognise answers of a resumed run that were counted before."""
+        self._seen = set() if answers is None else {row.event_id for row in answers_of(answers)}
+
+    def _is_new(self, event_id: str) -> bool:
+        is_new = event_id not in self._seen
+        self._seen.add(event_id)
+        return is_new
 
     def state_dict(self) -> State:
         """Return the state to resume from."""
-        return {"num_asked": self.num_asked, "num_answered": self.num_answered, "pending": sorted(self._pending)}
+        waiting = {"pending": sorted(self._pending), "unanswered": sorted(self._unanswered)}
+        return {"num_asked": self.num_asked, "num_answered": self.num_answered, **waiting}
 
     def load_state_dict(self, state: State) -> None:
-        """Restore the state that `state_dict` returned."""
+        """Restore the state that `state_dict` returned; states of 0.2 have no `unanswered`."""
         self.num_asked, self.num_answered = state["num_asked"], state["num_answered"]
         self._pending = set(state["pending"])
+        self._unanswered = set(state.get("unanswered", state["pending"]))

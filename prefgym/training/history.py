@@ -5,12 +5,12 @@ from pathlib import Path
 from prefgym.common.errors import DamageError
 from prefgym.common.files import digest
 from prefgym.common.states import State
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
-from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.data.asked import write_asked
 from prefgym.data.feedback import read_feedback
-from prefgym.data.tables import pack_preferences, unpack_preferences
+from prefgym.data.tables import pack_feedback, unpack_feedback
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.training.budget import Budget
 from prefgym.training.parts import Metrics
@@ -37,26 +37,26 @@ class FeedbackHistory:
     def __init__(self, run: Path, budget: Budget, *, has_initial: bool) -> None:
         self.run, self.budget, self.has_initial = run, budget, has_initial
         self.log = AnswerLog(run / "preferences" / "answers.sqlite")
-        self.initial: Preferences | None = None
+        self.initial: Feedback | None = None
         """Preferences from before the run, without the truth."""
         self.fit: FitReport | None = None
         """Report of the last fit."""
         self._initial_seal: str | None = None
-        self._answered: list[Preferences] = []
+        self._answered: list[Feedback] = []
         self._num_ties = 0
 
     @property
-    def preferences(self) -> Preferences | None:
+    def preferences(self) -> Feedback | None:
         """Return all answers since the run began, in order of arrival; None before the first."""
         if len(self._answered) > 1:
-            self._answered = [Preferences.cat(self._answered)]
+            self._answered = [Feedback.cat(self._answered)]
         return self._answered[0] if self._answered else None
 
     @property
-    def everything(self) -> Preferences | None:
-        """Return the initial preferences and all answers since; None if there are neither."""
-        known = [preferences for preferences in (self.initial, self.preferences) if preferences is not None]
-        return Preferences.cat(known) if len(known) > 1 else next(iter(known), None)
+    def everything(self) -> Feedback | None:
+        """Return the initial preferences and all answers since, but for superseded ones; None if there are neither."""
+        known = [feedback.current() for feedback in (self.initial, self.preferences) if feedback is not None]
+        return Feedback.cat(known) if len(known) > 1 else next(iter(known), None)
 
     def read_initial(self) -> None:
         """Read the initial preferences, if there are any.
@@ -82,8 +82,8 @@ class FeedbackHistory:
         write_asked(self.run, shown or queries)
         return self.budget.ask(queries)
 
-    def add(self, fresh: Preferences, steps: int) -> Metrics:
-        """Log new answers, keep them, and return the counts of all answers so far.
+    def add(self, fresh: Feedback, steps: int) -> tuple[Feedback, Metrics]:
+        """Log new answers, keep them as the log has them, and return them with the counts of all answers so far.
 
         Args:
             fresh: Answers that arrived now.
@@ -92,10 +92,10 @@ class FeedbackHistory:
         Raises:
             UserError: If they cannot be written.
         """
-        self.log.append(fresh, steps)
+        fresh = self.log.append(fresh, steps)
         self._answered.append(fresh)
-        self._num_ties += int(fresh.answers.tie.sum())
-        return {
+        self._num_ties += fresh.num_ties
+        return fresh, {
             "feedback/num_asked": self.budget.num_asked,
             "feedback/num_answers": self.budget.num_answered,
             "feedback/num_pending": self.budget.num_pending,
@@ -113,7 +113,7 @@ class FeedbackHistory:
     def state_dict(self) -> State:
         """Return the state to resume from."""
         return {
-            "preferences": None if self.preferences is None else pack_preferences(self.preferences),
+            "preferences": None if self.preferences is None else pack_feedback(self.preferences),
             "fit": None if self.fit is None else self.fit.state_dict(),
             "given": self._initial_seal,
         }
@@ -127,6 +127,7 @@ class FeedbackHistory:
         self.read_initial()
         if self._initial_seal != state["given"]:
             raise DamageError(f"{initial_folder(self.run)} has changed since the run began: restore its files.")
-        self._answered = [] if state["preferences"] is None else [unpack_preferences(state["preferences"])]
-        self._num_ties = sum(int(answered.answers.tie.sum()) for answered in self._answered)
+        self._answered = [] if state["preferences"] is None else [unpack_feedback(state["preferences"])]
+        self._num_ties = sum(answered.num_ties for answered in self._answered)
+        self.budget.recall(self.preferences)
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])

@@ -12,8 +12,8 @@ from prefgym.common.errors import UserError, read_as
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.signals import Terminated, held_back
 from prefgym.common.states import State
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
-from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Policy
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.evaluation.evaluate import Evaluation, evaluate, metric_of
@@ -122,7 +122,7 @@ class Outcome:
     """What ended the training before its last step; None if nothing did."""
     is_kept: bool = True
     """Whether what was learned could be written."""
-    preferences: Preferences | None = None
+    preferences: Feedback | None = None
     """All answers since the run began."""
     fit: FitReport | None = None
     """Report of the last fit of the reward."""

@@ -9,6 +9,7 @@ from torch import Tensor
 from prefgym.common.errors import UserError
 from prefgym.common.states import State
 from prefgym.core import contact
+from prefgym.core.feedback import Feedback
 from prefgym.core.protocols import JudgedLearner
 from prefgym.core.queries import Queries
 from prefgym.core.relabel import win_rate_reward
@@ -80,9 +81,12 @@ class MatchFeedback:
         contact.submit(self.rater, self.history.ask(queries, shown=without_pictures(queries)))
         answers = contact.collect(self.rater, budget.num_asked)
         fresh = budget.receive(answers) if answers else None
-        metrics = (
-            {} if fresh is None else self.history.add(replace(fresh, queries=without_pictures(fresh.queries)), steps)
-        )
+        metrics: Metrics = {}
+        if fresh is not None:
+            outcomes = fresh.only
+            fresh, metrics = self.history.add(
+                Feedback.of(replace(outcomes, queries=without_pictures(outcomes.queries))), steps
+            )
         if fresh is not None and self.history.preferences is not None and len(fresh) == len(self.history.preferences):
             warn_of_ties(fresh)
         if fresh is None or len(fresh) < len(options):

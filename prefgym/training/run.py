@@ -12,7 +12,7 @@ import numpy.typing as npt
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import named, read_json
 from prefgym.common.schema import checked
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
 from prefgym.core.protocols import Agent, Learner
 from prefgym.data.tables import load_preferences
 from prefgym.runs.checkpoints import Which
@@ -142,7 +142,7 @@ class Run:
         return self._reward
 
     @property
-    def preferences(self) -> Preferences | None:
+    def preferences(self) -> Feedback | None:
         """Return the queries and answers of the run; None without any.
 
         Raises:

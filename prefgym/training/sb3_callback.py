@@ -15,7 +15,7 @@ from prefgym.common.registry import Kind
 from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.context import LearnerContext, RaterContext, SamplerContext
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
 from prefgym.core.protocols import Learner, NoSegmentError, Rater, Sampler
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
@@ -81,7 +81,7 @@ class PreferenceCallback(BaseCallback):
         self._file = None if preferences is None else Path(preferences)
         self.budget = Budget(budget)
         self._env: LearnedRewardVecEnv | None = None
-        self._answers: list[Preferences] = []
+        self._answers: list[Feedback] = []
         self._shown: list[Segments] = []
 
     @property
@@ -107,9 +107,9 @@ class PreferenceCallback(BaseCallback):
         return self._env
 
     @property
-    def preferences(self) -> Preferences | None:
+    def preferences(self) -> Feedback | None:
         """Return all queries with their answers; None before the first."""
-        return Preferences.cat(self._answers) if self._answers else None
+        return Feedback.cat(self._answers) if self._answers else None
 
     def _init_callback(self) -> None:
         env = recorded_env(self.model, self._recorder_cfg)
@@ -157,14 +157,14 @@ class PreferenceCallback(BaseCallback):
         if fresh is None:
             return
         self._answers.append(fresh)
-        everything = Preferences.cat(self._answers)
+        everything = Feedback.cat(self._answers)
         if self._file is not None:
             save_preferences(self._file, everything)
         self.logger.record("feedback/num_asked", self.budget.num_asked)
         self.logger.record("feedback/num_answers", self.budget.num_answered)
-        if not everything.answers.answered.any():  # all skipped so far: nothing to fit
+        if not everything.num_answered:  # all skipped so far: nothing to fit
             return
-        report = contact.fit(self._learner, everything)
+        report = contact.fit(self._learner, everything.current())
         for name, value in report.metrics().items():
             self.logger.record(name, value)
         relabel_model(self.model, self._learner, rollout, is_first=self.env.learner is None)

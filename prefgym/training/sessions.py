@@ -9,8 +9,8 @@ from torch import Tensor
 from prefgym.common.states import State
 from prefgym.core import contact
 from prefgym.core.capabilities import Capability, capabilities_of
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
-from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import NoSegmentError, OffPolicyAgent, ProposingRater, SelfPlayLearner
 from prefgym.core.queries import Queries
 from prefgym.core.relabel import learned_reward
@@ -90,13 +90,13 @@ class SessionFeedback:
             wait_s: Most seconds to wait for missing answers.
         """
         parts, budget = self.parts, self.parts.budget
-        arrived: list[Preferences] = []
+        arrived: list[Feedback] = []
         metrics: Metrics = {}
         deadline, has_said = time.monotonic() + wait_s, False
         while True:
             answers = contact.collect(self.rater, budget.num_asked)
             if answers is not None and (new := budget.receive(answers)) is not None:
-                metrics = self.history.add(new, steps)
+                new, metrics = self.history.add(new, steps)
                 arrived.append(new)
             if not budget.num_pending or time.monotonic() >= deadline:
                 break
@@ -106,19 +106,22 @@ class SessionFeedback:
             time.sleep(WAIT_S)
         if not arrived:
             return {}
-        fresh = Preferences.cat(arrived) if len(arrived) > 1 else arrived[0]
+        fresh = Feedback.cat(arrived) if len(arrived) > 1 else arrived[0]
         metrics["feedback/session"] = parts.schedule.num_done
         preferences, everything = self.history.preferences, self.history.everything
         assert preferences is not None and everything is not None  # fresh ones are among them
         if len(preferences) == len(fresh):
             warn_of_ties(fresh)
-        if not preferences.answers.answered.any():  # all skipped so far: nothing to fit
+        if not preferences.num_answered:  # all skipped so far: nothing to fit
             return metrics
-        learned_return = self.returns.mean
-        self.health.record_predictions(parts.learner, fresh, learned_return)
+        learned_return, choices, all_choices = self.returns.mean, fresh.comparisons, preferences.comparisons
+        if choices is not None:
+            self.health.record_predictions(parts.learner, choices, learned_return)
         report = self.fit(everything)
-        health = self.health.measure(parts.learner, preferences, fresh, report, learned_return)
-        return metrics | report.metrics() | health
+        metrics |= report.metrics()
+        if choices is not None and all_choices is not None:
+            metrics |= self.health.measure(parts.learner, all_choices, choices, report, learned_return)
+        return metrics
 
     def warn(self) -> None:
         """Print a warning after a session if nobody has answered anything: answers of the first one may still come."""
@@ -128,10 +131,10 @@ class SessionFeedback:
             counts = f"{declined} came back without an answer, and {budget.num_pending} did not come back"
             print(f"warning: none of {budget.num_asked} queries has been answered: {counts}", file=sys.stderr)
 
-    def fit(self, preferences: Preferences) -> FitReport:
+    def fit(self, feedback: Feedback) -> FitReport:
         """Fit the learner, and let an off-policy agent relabel its replay buffer."""
         learner, agent = self.parts.learner, self.parts.agent
-        report = contact.fit(learner, preferences)
+        report = contact.fit(learner, feedback)
         self.history.fit = report
         if Capability.OFF_POLICY in capabilities_of(agent):
             cast(OffPolicyAgent, agent).relabel(learner)

@@ -2,16 +2,19 @@
 
 import sys
 
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
 
 
-def warn_of_ties(first: Preferences) -> None:
+def warn_of_ties(first: Feedback) -> None:
     """Print a warning if the first answers of a rater are all ties, and the task reward of all their steps is the same.
 
     Args:
         first: The first answers, with the truth that the rater saw.
     """
-    options, answers = first.queries.options, first.answers
+    choices = first.comparisons
+    if choices is None:
+        return
+    options, answers = choices.queries.options, choices.answers
     answered = answers.answered
     if options.reward is None or not answered.any() or not answers.tie[answered].all():
         return

@@ -184,7 +184,7 @@ def unknown(queries: Queries) -> Preferences:
     [
         (lambda queries: answered(queries)[:3], UserError, "^the rater <lambda> returned 3 answers to the queries 0,"),
         (lambda queries: answered(queries)[[0, 0, 1, 2, 3]], UserError, "5 answers to the queries 0, 0, 1, 2, 3,"),
-        (renumbered, UserError, r"queries 1000, 1001, .* and one answer to each of the queries 0, 1, 2, 3, 4 was"),
+        (renumbered, UserError, r"queries 1000, 1001, .* and an answer to each of the queries 0, 1, 2, 3, 4 was"),
         (lambda queries: "A", UserError, r"^the rater <lambda> returned str, and prefgym\.Preferences was expected"),
         (with_nan, UserError, "^a label of the rater with_nan is not finite, in the rollout"),
         (without_end, UserError, "^the time of an answer of the rater without_end is not finite, in the rollout"),

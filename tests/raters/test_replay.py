@@ -61,7 +61,7 @@ def test_a_run_that_was_stopped_goes_on(finished_run: Path, tmp_path: Path, stop
     with stopped_at(Loop, "_evaluate_last"):
         replayed(source, out="run")
     name = source / "preferences" / "preferences"
-    whole = Preferences.load(name)
+    whole = Preferences.load(name).only
     turned = replace(whole.answers, choice=whole.answers.choice.flip(-1))
     replace(whole, answers=turned).save(name)
     with pytest.raises(DamageError, match="have changed since the run began: restore its files"):

@@ -1,7 +1,5 @@
 """The log of answers: appended to, never changed, and never silently wrong."""
 
-import hashlib
-import json
 import shutil
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
@@ -14,48 +12,59 @@ import pytest
 import torch
 
 from prefgym.common.errors import DamageError, UserError
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison
+from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
-from prefgym.runs import answer_log
-from prefgym.runs.answer_log import Answer, AnswerLog, answers_of, shown_sum
+from prefgym.runs import answer_log, answer_log_1
+from prefgym.runs.answer_log import AnswerLog
+from prefgym.runs.answers import Answer, shown_sum, sum_of
 from prefgym.testing import example_segments
 
 FILE = Path("preferences/answers.sqlite")
 
 
-def answered(first_id: int, chosen: int = 0) -> Preferences:
+def answered(first_id: int, chosen: int = 0) -> Feedback:
     """Make three answers: a choice, a tie and a skip."""
     queries = Queries.of(example_segments(3, 2), first_id=first_id, asked_at=10)
     tie, skipped = torch.tensor([False, True, False]), torch.tensor([False, False, True])
-    answers = Answers.of(torch.tensor([chosen, 0, 0]), 2, tie=tie, skipped=skipped)
-    return Preferences.of(queries, answers, RaterInfo(name="me", settings={"beta": 2.0}))
+    answers = Comparison.of(torch.tensor([chosen, 0, 0]), 2, tie=tie, skipped=skipped)
+    return Feedback.of(Preferences.of(queries, answers, RaterInfo(name="me", settings={"beta": 2.0})))
 
 
 def test_answers_are_written_in_plain_values() -> None:
     """As anybody with SQLite reads them."""
     AnswerLog(FILE).append(answered(5), used_at=12)
     with closing(sqlite3.connect(FILE)) as connection:
-        names = "query_id, status, choice, tie, rater, shown_order, seconds, asked_at, used_at"
+        names = "query_id, kind, criterion, status, statement, rater, shown_order, seconds, asked_at, used_at"
         rows = connection.execute(f"SELECT {names} FROM answers").fetchall()
     rater = '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}'
     assert rows == [
-        (5, "answered", "[1.0, 0.0]", 0, rater, "[0, 1]", 0.0, 10, 12),
-        (6, "answered", "[0.5, 0.5]", 1, rater, "[0, 1]", 0.0, 10, 12),
-        (7, "skipped", "[0.0, 0.0]", 0, rater, "[0, 1]", 0.0, 10, 12),
+        (number, "comparison", "better", status, stated, rater, "[0, 1]", 0.0, 10, 12)
+        for number, status, stated in (
+            (5, "answered", '{"choice": [1.0, 0.0], "strength": 0.0, "tie": false}'),
+            (6, "answered", '{"choice": [0.5, 0.5], "strength": 0.0, "tie": true}'),
+            (7, "skipped", '{"choice": [0.0, 0.0], "strength": 0.0, "tie": false}'),
+        )
     ]
 
 
 def test_an_answer_is_written_once() -> None:
-    """What a resumed run asks and hears again is known; another answer to the same question is another row."""
+    """What a resumed run asks and hears again is known, and what was answered first counts, whatever it hears now."""
     log = AnswerLog(FILE)
-    log.append(answered(0), used_at=12)
-    log.append(answered(0), used_at=20)
-    assert [(row.query_id, row.used_at) for row in log.read()] == [(0, 12), (1, 12), (2, 12)]
-    log.append(answered(0, chosen=1), used_at=20)
-    assert [(row.query_id, row.choice, row.used_at) for row in log.read()[3:]] == [(0, "[0.0, 1.0]", 20)]
+    first = answered(0)
+    assert log.append(first, used_at=12) is first
+    assert log.append(first, used_at=20) is first
+    counted = log.append(Feedback.cat([answered(0, chosen=1), answered(3, chosen=1)]), used_at=20)
+    assert [(row.query_id, row.used_at) for row in log.read()] == [
+        *((n, 12) for n in range(3)),
+        *((n, 20) for n in range(3, 6)),
+    ]
+    assert counted.answers.choice[[0, 3]].tolist() == [[1.0, 0.0], [0.0, 1.0]]
+    assert torch.equal(counted.queries.options.action[:3], first.queries.options.action)
 
 
-@pytest.mark.parametrize("change", ["UPDATE answers SET tie = 1", "DELETE FROM answers"])
+@pytest.mark.parametrize("change", ["UPDATE answers SET status = 1", "DELETE FROM answers"])
 def test_nothing_is_changed_or_deleted(change: str) -> None:
     AnswerLog(FILE).append(answered(0), used_at=12)
     with closing(sqlite3.connect(FILE)) as connection, pytest.raises(sqlite3.IntegrityError):
@@ -163,17 +172,28 @@ def is_told(log: AnswerLog, before: list[Answer]) -> bool:
     return False
 
 
-def test_an_answer_is_known_by_what_was_shown() -> None:
-    """The same choice between other segments, or between the same ones exchanged, is another answer."""
-    one = answered(0)
-    other = replace(one, queries=Queries.of(example_segments(3, 2, seed=1), asked_at=10))
-    swapped = replace(one, queries=replace(one.queries, options=one.queries.options[:, [1, 0]]))
-    ids = [[answer.event_id for answer in answers_of(told)] for told in (one, one, other, swapped)]
-    assert ids[0] == ids[1]
-    assert len({*ids[0], *ids[2], *ids[3]}) == 9
-    values = [0, "answered", "[1.0, 0.0]", 0, '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}']
-    values += ["[0, 1]", 0.0, 10, shown_sum(one.queries.options[0])]
-    assert ids[0][0] == hashlib.sha256(json.dumps(values).encode()).hexdigest()  # as docs/feedback.md says
+def test_a_log_of_an_earlier_version_is_read_and_written_on() -> None:
+    """Its rows keep their order and the time of their use; the ids are those of today."""
+    FILE.parent.mkdir()
+    rater = '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}'
+    shown = [shown_sum(answered(0).queries.options[row]) for row in range(3)]
+    told = (("answered", "[1.0, 0.0]", 0), ("answered", "[0.5, 0.5]", 1), ("skipped", "[0.0, 0.0]", 0))
+    with closing(sqlite3.connect(FILE)) as connection, connection:
+        connection.executescript(answer_log_1.SCHEMA)
+        for number, values in enumerate(told):
+            row = (number, *values, rater, "[0, 1]", 0.0, 10, shown[number], 12, "2026-11-21T00:00:00.000+00:00")
+            connection.execute(f"INSERT INTO answers VALUES ({', '.join('?' * 13)})", (str(number), *row, sum_of(row)))
+    log = AnswerLog(FILE)
+    before = log.read()
+    log.check(answered(0))
+    assert [(row.query_id, row.status, row.used_at) for row in before] == [
+        (0, "answered", 12), (1, "answered", 12), (2, "skipped", 12)
+    ]  # fmt: skip
+    log.append(answered(3), used_at=20)
+    assert log.read()[:3] == before and len(log.read()) == 6
+    log.check(Feedback.cat([answered(0), answered(3)]))
+    with closing(sqlite3.connect(FILE)) as connection, connection, pytest.raises(sqlite3.IntegrityError):
+        connection.execute("DELETE FROM answers")
 
 
 def test_a_kill_while_answers_are_written_leaves_all_or_none() -> None:
@@ -183,7 +203,7 @@ def test_a_kill_while_answers_are_written_leaves_all_or_none() -> None:
     before = log.read()
     connection = sqlite3.connect(FILE)
     connection.execute("PRAGMA cache_spill = 1")
-    connection.execute("INSERT INTO answers (event_id, choice) SELECT 'x', hex(zeroblob(100000))")
+    connection.execute("INSERT INTO answers (event_id, statement) SELECT 'x', hex(zeroblob(100000))")
     shutil.copytree("preferences", "killed")
     connection.close()
     assert AnswerLog(Path("killed/answers.sqlite")).read() == before

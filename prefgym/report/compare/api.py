@@ -16,7 +16,7 @@ COLUMNS = 80
 """Width of the table."""
 
 
-class Comparison(Arms):
+class RunComparison(Arms):
     """Runs of one environment side by side: `print(comparison)`, `comparison.write()`, `comparison.arms`."""
 
     def __str__(self) -> str:
@@ -40,7 +40,7 @@ class Comparison(Arms):
         return write_page(self, Path(out), command, with_films=films)
 
 
-def compare(runs: Given | Iterable[Given]) -> Comparison:
+def compare(runs: Given | Iterable[Given]) -> RunComparison:
     """Compare runs: group them into arms by all settings but the seed.
 
     Args:
@@ -49,4 +49,4 @@ def compare(runs: Given | Iterable[Given]) -> Comparison:
     Raises:
         UserError: If there is no run, one is damaged, or the runs are of several environments.
     """
-    return Comparison(arms=group([read_run(path) for path in find_runs(runs)]))
+    return RunComparison(arms=group([read_run(path) for path in find_runs(runs)]))

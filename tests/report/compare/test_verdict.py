@@ -7,11 +7,11 @@ from typing import Any
 import pytest
 from compared import write_arm, write_run
 
-from prefgym.report.compare.api import Comparison, compare
+from prefgym.report.compare.api import RunComparison, compare
 from prefgym.report.compare.verdict import figures, rest, verdict
 
 
-def comparison_of(folder: Path, **arms: tuple[Sequence[float], dict[str, Any]]) -> Comparison:
+def comparison_of(folder: Path, **arms: tuple[Sequence[float], dict[str, Any]]) -> RunComparison:
     """Write arms by name: final returns, and settings."""
     for name, (finals, settings) in arms.items():
         write_arm(folder / name, finals, **settings)

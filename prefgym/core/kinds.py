@@ -1,0 +1,392 @@
+"""Kinds of feedback: what raters state about the segments of queries. `core/likelihoods.py` has their likelihoods."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, fields
+from enum import IntEnum
+from typing import Any, ClassVar, Self
+
+import torch
+from torch import Tensor
+
+from prefgym.common.finite import check_finite
+
+
+class Status(IntEnum):
+    """The outcome of a query."""
+
+    ANSWERED = 0
+    """The rater stated something: a tie and a silence are answers."""
+    SKIPPED = 1
+    """The rater declined, since the options cannot be judged."""
+    FAILED = 2
+    """There is no answer."""
+    INVALID = 3
+    """There is an answer, but it cannot be interpreted."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Statement:
+    """What was stated about each of B queries: the base of all kinds of feedback.
+
+    Every field is a tensor with one row for each query. Rows without an answer hold the value that `neutral` names.
+
+    Raises:
+        NotFiniteError: If a number is not finite.
+        ValueError: If shapes disagree, a status is unknown, or a row is not a statement of this kind.
+    """
+
+    kind: ClassVar[str]
+    """Name of the kind, in files and on the command line."""
+    num_options: ClassVar[tuple[int, int]] = (1, 1)
+    """Least and most segments of a query."""
+    scale_names: ClassVar[tuple[str, ...]] = ()
+    """Fields that are no tensors: what all rows have in common."""
+
+    status: Tensor
+    """A `Status` per query. Shape: (B,), int64."""
+
+    def __post_init__(self) -> None:
+        if self.status.numel() and not (int(self.status.min()) >= 0 and int(self.status.max()) < len(Status)):
+            raise ValueError(f"a status must be one of {', '.join(f'{s:d} ({s.name})' for s in Status)}")
+        for name, value in self.tensors().items():
+            if value.shape[:1] != self.status.shape:
+                shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in self.tensors().items())
+                raise ValueError(f"{shapes} do not fit together")
+            if value.is_floating_point():
+                check_finite("a label" if name == "choice" else f"the {name} of an answer", value, status=self.status)
+
+    def check_shown(self, num_options: int, num_steps: int) -> None:
+        """Check that the statements fit queries of K options of at most T steps.
+
+        Raises:
+            ValueError: If they do not.
+        """
+        least, most = self.num_options
+        if not least <= num_options <= most:
+            shows = f"{least} segment" if most == 1 else f"at least {least} segments"
+            raise ValueError(f"a {self.kind} is about {shows}, and these queries show {num_options}")
+
+    @property
+    def scale(self) -> tuple[int, ...]:
+        """Return what all rows have in common; statements are concatenated if kind and scale are the same."""
+        return tuple(getattr(self, name) for name in self.scale_names)
+
+    @property
+    def answered(self) -> Tensor:
+        """Return which queries have an answer. Shape: (B,), bool."""
+        return self.status == int(Status.ANSWERED)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Return the rows of all fields, by name."""
+        return {f.name: getattr(self, f.name) for f in fields(self) if f.name not in self.scale_names}
+
+    def map(self, fn: Callable[[Tensor], Tensor]) -> Self:
+        """Apply a function to every tensor, along its first axis."""
+        return self._of({name: fn(value) for name, value in self.tensors().items()})
+
+    def _of(self, tensors: dict[str, Tensor]) -> Self:
+        values: dict[str, Any] = {**tensors, **dict(zip(self.scale_names, self.scale))}
+        return type(self)(**values)
+
+    def __len__(self) -> int:
+        return len(self.status)
+
+    def __getitem__(self, index: Any) -> Self:  # noqa: ANN401
+        """Select rows by a slice, mask or index tensor over B."""
+        return self.map(lambda value: value[index])
+
+    @classmethod
+    def cat(cls, parts: Sequence[Self]) -> Self:
+        """Concatenate statements of one kind and scale."""
+        names = parts[0].tensors()
+        return parts[0]._of({name: torch.cat([part.tensors()[name] for part in parts]) for name in names})
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the values of each row but for its status, as JSON has them, in the precision of files."""
+        values = {name: value for name, value in self.tensors().items() if name != "status"}
+        lists = {name: (v.float() if v.is_floating_point() else v).cpu().numpy().tolist() for name, v in values.items()}
+        common = dict(zip(self.scale_names, self.scale))
+        return [{**{name: column[row] for name, column in lists.items()}, **common} for row in range(len(self))]
+
+    @classmethod
+    def of_rows(cls, status: Tensor, rows: Sequence[dict[str, Any]]) -> Self:
+        """Build statements from the output of `rows`, which have one scale.
+
+        Raises:
+            ValueError: If they are not statements of this kind.
+        """
+        names = [f.name for f in fields(cls) if f.name != "status"]
+        if any(sorted(row) != sorted(names) for row in rows):
+            raise ValueError(f"a {cls.kind} has the values {', '.join(names) or 'none'}, and nothing else")
+        values: dict[str, Any] = {n: torch.tensor([r[n] for r in rows]) for n in names if n not in cls.scale_names}
+        return cls(status=status, **values, **{name: rows[0][name] for name in cls.scale_names})
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Comparison(Statement):
+    """A choice among K options.
+
+    Raises:
+        ValueError: If a tie has another status than ANSWERED, a strength lies outside 0..1, or an answered row of
+            `choice` is not a distribution.
+    """
+
+    kind = "comparison"
+    num_options = (2, 1000)
+
+    choice: Tensor
+    """Share of the choice on each option; rows sum to 1 where answered and are 0 elsewhere. Shape: (B, K)."""
+    tie: Tensor
+    """Whether the rater called the options equally good. Shape: (B,), bool."""
+    strength: Tensor = field(default_factory=lambda: torch.zeros(0))
+    """How much better the chosen option is, from 0 (nothing was said) to 1. Shape: (B,); zeros if left out."""
+
+    def __post_init__(self) -> None:
+        if not len(self.strength) and len(self.status):
+            object.__setattr__(self, "strength", torch.zeros(len(self.status), device=self.status.device))
+        super().__post_init__()
+        mass = self.answered.to(self.choice.dtype)
+        if not torch.allclose(self.choice.sum(-1), mass, atol=1e-5) or bool((self.choice < 0).any()):
+            raise ValueError("rows of choice must sum to 1 where answered and be 0 elsewhere")
+        if bool((self.tie & ~self.answered).any()):
+            raise ValueError("a tie is an answer: its status must be ANSWERED")
+        if bool(((self.strength < 0) | (self.strength > 1)).any()):
+            raise ValueError("a strength must lie in 0..1")
+
+    def check_shown(self, num_options: int, num_steps: int) -> None:
+        """Check that choices are among K options."""
+        super().check_shown(num_options, num_steps)
+        _check_width("choice", self.choice, num_options)
+
+    @classmethod
+    def of(
+        cls, chosen: Tensor, num_options: int, tie: Tensor | None = None, skipped: Tensor | None = None
+    ) -> "Comparison":
+        """Build answers from the index of the chosen option (B,); ties share the choice, skips have none."""
+        tie = torch.zeros_like(chosen, dtype=torch.bool) if tie is None else tie
+        skipped = torch.zeros_like(tie) if skipped is None else skipped
+        tie = tie & ~skipped
+        choice = torch.nn.functional.one_hot(chosen, num_options).float()
+        choice = torch.where(tie.unsqueeze(-1), torch.full_like(choice, 1.0 / num_options), choice)
+        return cls(status=_status(skipped), choice=choice * ~skipped.unsqueeze(-1), tie=tie)
+
+    @classmethod
+    def of_best(cls, best: Tensor) -> "Comparison":
+        """Build answers that share the choice among the best options; a tie where all are best. Shape: (B, K), bool."""
+        status = torch.full(best.shape[:1], int(Status.ANSWERED))
+        return cls(status=status, choice=best / best.sum(-1, keepdim=True), tie=best.all(-1))
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ranking(Statement):
+    """An order of K options, of which the last ones may be left unranked.
+
+    Raises:
+        ValueError: If an answered row ranks no option, or ranks do not begin with 0.
+    """
+
+    kind = "ranking"
+    num_options = (2, 1000)
+
+    rank: Tensor
+    """Rank of each option: 0 for the best, equal for ties, -1 for those left behind the last. Shape: (B, K), int64."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool((self.rank < -1).any()) or bool((self.rank >= self.rank.shape[-1]).any()):
+            raise ValueError(f"ranks of {self.rank.shape[-1]} options must lie in -1..{self.rank.shape[-1] - 1}")
+        if bool((self.answered & ~(self.rank == 0).any(-1)).any()):
+            raise ValueError("an answered ranking must name a best option, of rank 0")
+        if bool((~self.answered & (self.rank >= 0).any(-1)).any()):
+            raise ValueError("ranks must be -1 where there is no answer")
+
+    def check_shown(self, num_options: int, num_steps: int) -> None:
+        """Check that ranks are of K options."""
+        super().check_shown(num_options, num_steps)
+        _check_width("rank", self.rank, num_options)
+
+    @classmethod
+    def of(cls, order: Tensor, skipped: Tensor | None = None) -> "Ranking":
+        """Build rankings from the options in their order, best first. Shape: (B, K), int64."""
+        skipped = torch.zeros(order.shape[:1], dtype=torch.bool) if skipped is None else skipped
+        return cls(status=_status(skipped), rank=order.argsort(-1).masked_fill(skipped.unsqueeze(-1), -1))
+
+    def best(self) -> Comparison:
+        """Return the choice of the best option, which several may share."""
+        best = (self.rank == 0).float()
+        tie = self.answered & (best.sum(-1) == self.rank.shape[-1])
+        return Comparison(status=self.status, choice=best / best.sum(-1, keepdim=True).clamp_min(1.0), tie=tie)
+
+
+MOST_LEVELS = 1000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Rating(Statement):
+    """A level of one segment on a scale.
+
+    Raises:
+        ValueError: If the scale has fewer than two levels, or a level lies outside of it.
+    """
+
+    kind = "rating"
+    scale_names = ("num_levels",)
+
+    level: Tensor
+    """Level of the segment, 0 for the lowest; 0 as well where there is no answer. Shape: (B,), int64."""
+    num_levels: int
+    """Number of levels of the scale."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not 2 <= self.num_levels <= MOST_LEVELS:
+            raise ValueError(f"a scale has 2 to {MOST_LEVELS} levels, not {self.num_levels}")
+        if bool(((self.level < 0) | (self.level >= self.num_levels)).any()):
+            raise ValueError(f"a level must lie in 0..{self.num_levels - 1}")
+
+
+class Reaction(IntEnum):
+    """A reaction to one segment."""
+
+    BAD = -1
+    SILENT = 0
+    """The segment was shown, and the rater did not react."""
+    GOOD = 1
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Thumbs(Statement):
+    """Good, bad or no reaction to one segment.
+
+    Raises:
+        ValueError: If a reaction is unknown, or there is one without an answer.
+    """
+
+    kind = "thumbs"
+
+    reaction: Tensor
+    """A `Reaction` per query; silent where there is no answer. Shape: (B,), int64."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool((self.reaction.abs() > 1).any()) or bool((~self.answered & (self.reaction != 0)).any()):
+            raise ValueError("a reaction must be -1 (bad), 0 (silent) or 1 (good), and 0 where there is no answer")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Mark(Statement):
+    """A part of one segment that is better or worse than the rest of it.
+
+    Raises:
+        ValueError: If a share lies outside 0..1, an answered row marks nothing, or another one marks something.
+    """
+
+    kind = "mark"
+
+    share: Tensor
+    """How much of each step is meant, from 0 to 1: 1 on a marked stretch. Shape: (B, T)."""
+    good: Tensor
+    """Whether the part is good, rather than bad. Shape: (B,), bool."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(((self.share < 0) | (self.share > 1)).any()):
+            raise ValueError("the share of a step must lie in 0..1")
+        if not torch.equal((self.share > 0).any(-1), self.answered):
+            raise ValueError("an answered mark must mean a step, and another one none")
+
+    def check_shown(self, num_options: int, num_steps: int) -> None:
+        """Check that shares are of T steps."""
+        super().check_shown(num_options, num_steps)
+        _check_width("share", self.share, num_steps)
+
+    @classmethod
+    def of(cls, start: Tensor, end: Tensor, good: Tensor, num_steps: int) -> "Mark":
+        """Build marks of the steps from `start` up to `end`, which is not included. Shapes: (B,) each."""
+        step = torch.arange(num_steps)
+        share = (step >= start.unsqueeze(-1)) & (step < end.unsqueeze(-1))
+        return cls(status=torch.full_like(start, int(Status.ANSWERED)), share=share.float(), good=good)
+
+    @classmethod
+    def of_press(cls, press: Tensor, good: Tensor, delay: Tensor, num_steps: int) -> "Mark":
+        """Build marks of a button pressed while watching (credit assignment of TAMER, Knox and Stone 2009).
+
+        Args:
+            press: Step at which it was pressed. Shape: (B,), int64.
+            good: Whether it means good. Shape: (B,), bool.
+            delay: Probability that the reaction took 0, 1 ... D-1 steps. Shape: (D,).
+            num_steps: T.
+
+        Raises:
+            ValueError: If the delay is no distribution, or all of it lies before the segment.
+        """
+        if bool((delay < 0).any()) or abs(float(delay.sum()) - 1.0) > 1e-4:
+            raise ValueError("the probabilities of the delays must sum to 1")
+        # share of step t = P(delay = press - t)
+        took = press.unsqueeze(-1) - torch.arange(num_steps)
+        share = torch.where((took >= 0) & (took < len(delay)), delay[took.clamp(0, len(delay) - 1)], 0.0)
+        return cls(status=torch.full_like(press, int(Status.ANSWERED)), share=share, good=good)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Intervention(Statement):
+    """Steps of one segment in which somebody took over. No learner fits it yet.
+
+    Raises:
+        ValueError: If an answered row has no steps.
+    """
+
+    kind = "intervention"
+
+    start: Tensor
+    """First step taken by the other; 0 where there is no answer. Shape: (B,), int64."""
+    end: Tensor
+    """Step at which it ended, not included; 0 where there is no answer. Shape: (B,), int64."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(((self.start < 0) | (self.answered != (self.end > self.start))).any()):
+            raise ValueError("an answered intervention must have a step, and another one none")
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Correction(Statement):
+    """Actions that would have been better than those of one segment. No learner fits it yet.
+
+    Raises:
+        ValueError: If the actions do not fit the segment.
+    """
+
+    kind = "correction"
+
+    action: Tensor
+    """The better actions, 0 where there is no answer. Shape: (B, T, A)."""
+
+    def check_shown(self, num_options: int, num_steps: int) -> None:
+        """Check that there is an action for each of T steps."""
+        super().check_shown(num_options, num_steps)
+        if self.action.dim() != 3:
+            raise ValueError(f"action has shape {tuple(self.action.shape)}, expected (B, T, A)")
+        _check_width("action", self.action[..., 0], num_steps)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Demonstration(Statement):
+    """A segment that shows what to do. Agents that clone get theirs from datasets; no learner fits it yet."""
+
+    kind = "demonstration"
+
+
+KINDS: dict[str, type[Statement]] = {
+    one.kind: one for one in (Comparison, Ranking, Rating, Thumbs, Mark, Intervention, Correction, Demonstration)
+}
+"""All kinds by name."""
+
+
+def _status(skipped: Tensor) -> Tensor:
+    return torch.where(skipped, int(Status.SKIPPED), int(Status.ANSWERED))
+
+
+def _check_width(name: str, value: Tensor, width: int) -> None:
+    if value.shape[1:] != (width,):
+        raise ValueError(f"{name} has shape {tuple(value.shape)}, expected {(len(value), width)}")
