@@ -83,7 +83,7 @@ def predicted_share(cfg: CompareFitsCfg, run: Path, way: EnsembleCfg) -> Iterato
     Raises:
         SystemExit: If the run has no session to predict.
     """
-    preferences: Preferences = load_preferences(run / "preferences" / "preferences")
+    preferences: Preferences = load_preferences(run / "preferences" / "preferences").only
     config = read_config(run)
     learner = Ensemble(way, gym.make(config["env"]), seed=config["seed"])
     asked_at = preferences.queries.asked_at

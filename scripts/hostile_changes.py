@@ -18,6 +18,7 @@ from safetensors.torch import load_file, save_file
 
 from prefgym.common.files import digest, read_sealed_json, write_sealed_json, write_sealed_text
 from prefgym.runs import answer_log
+from prefgym.runs.answers import Answer, sum_of
 
 Generator = np.random.Generator
 Change = Callable[[Path, Path, Generator], str]
@@ -207,7 +208,7 @@ def change_database(folder: Path, canary: Path, generator: Generator) -> str:
         "values": "",
         "journal": "",
         "view": f"DROP TABLE answers; CREATE VIEW answers AS {endless};",
-        "trigger": f"CREATE TRIGGER t AFTER INSERT ON answers BEGIN INSERT INTO answers (choice) {endless}; END;",
+        "trigger": f"CREATE TRIGGER t AFTER INSERT ON answers BEGIN INSERT INTO answers (statement) {endless}; END;",
         "column": "ALTER TABLE answers ADD COLUMN more TEXT;",
         "other": "DROP TABLE answers; CREATE TABLE answers (event_id, query_id);",
         "empty": "DROP TABLE answers;",
@@ -219,14 +220,14 @@ def change_database(folder: Path, canary: Path, generator: Generator) -> str:
         if kind == "values":
             connection.executescript("DROP TRIGGER no_update;")
             column = pick(
-                ("query_id", "status", "choice", "tie", "rater", "shown_order", "seconds", "asked_at"), generator
+                ("query_id", "kind", "status", "statement", "rater", "shown_order", "seconds", "asked_at"), generator
             )
             value = pick((None, -1, 1e308, "", "x", "[" * 5000, b"\0", 2**62, "maybe", "[1e999]"), generator)
             connection.execute(f"UPDATE answers SET {column} = ? WHERE rowid = 1", (value,))
-            names = ", ".join(field for field in answer_log.Answer.__dataclass_fields__)
+            names = ", ".join(field for field in Answer.__dataclass_fields__)
             row = connection.execute(f"SELECT {names} FROM answers WHERE rowid = 1").fetchone()
-            with suppress(TypeError):
-                seals = (answer_log._sum(row[:-2]), answer_log._sum(row))
+            with suppress(TypeError, ValueError, KeyError):
+                seals = (Answer(**dict(zip(Answer.__dataclass_fields__, row))).event_id, sum_of(row))
                 connection.execute("UPDATE answers SET event_id = ?, sha256 = ? WHERE rowid = 1", seals)
             connection.commit()
             connection.executescript(answer_log._SCHEMA)

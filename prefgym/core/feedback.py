@@ -157,6 +157,6 @@ def _is_last(part: Preferences[Statement]) -> Tensor:
     names = [info.name for info in part.raters]
     who = torch.tensor([names.index(name) for name in names])[part.rater]
     asked = torch.stack([part.query_id, who, part.criterion], -1)
-    question = torch.from_numpy(np.unique(asked.numpy(), axis=0, return_inverse=True)[1]).flatten()
+    question = torch.as_tensor(np.unique(asked.numpy(), axis=0, return_inverse=True)[1]).flatten()
     last = torch.full((int(question.max()) + 1,), -1).scatter_reduce(0, question, part.revision, "amax")
     return part.revision == last[question]

@@ -16,6 +16,8 @@ from prefgym.common.array_files import packed, read_arrays
 from prefgym.common.errors import DamageError, UserError, read_as
 from prefgym.common.files import digest, named, sync, write_bytes, write_sealed_text, writing
 from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
+from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.data.tables import load_preferences, pack_segments, unpack_segments
@@ -83,7 +85,7 @@ def kept_beside(folder: Path, env: str, queries: Queries) -> Generator[AnswerLog
             print(f"prefgym feedback export {beside} OTHER keeps the answers so far", file=sys.stderr)
 
 
-def remove_asked(run: Path, answered: Feedback) -> None:
+def remove_asked(run: Path, answered: Feedback | Preferences[Statement]) -> None:
     """Remove the files of queries that have an answer, once these are written with their segments."""
     numbers = {int(number) for number in answered.query_id}
     for file in sorted((run / ASKED).glob("*.safetensors")):

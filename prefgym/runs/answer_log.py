@@ -11,6 +11,8 @@ from pathlib import Path
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import LOG_BYTES, open_to_read, writing
 from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
+from prefgym.core.preferences import Preferences
 from prefgym.runs import answer_log_1
 from prefgym.runs.answers import Answer, answers_of, feedback_of, sum_of
 from prefgym.runs.folder import GO_ON, set_aside
@@ -47,18 +49,19 @@ class AnswerLog:
     def __init__(self, file: Path) -> None:
         self.file = file
 
-    def append(self, feedback: Feedback, used_at: int | None) -> Feedback:
+    def append(self, answered: Feedback | Preferences[Statement], used_at: int | None) -> Feedback:
         """Append answers, and wait until they are on the disk; return them as the log has them.
 
         An answer whose id is there already counts as it was written, also if the rater answers otherwise now.
 
         Args:
-            feedback: The answers.
+            answered: The answers.
             used_at: Environment steps so far; None if unknown.
 
         Raises:
             UserError: If they cannot be written.
         """
+        feedback = Feedback.of(answered)
         now = None if used_at is None else datetime.now(UTC).isoformat(timespec="milliseconds")
         answers = [replace(answer, used_at=used_at, created_at=now) for answer in answers_of(feedback)]
         with writing(self.file):

@@ -197,9 +197,9 @@ def test_a_run_without_a_reward(monkeypatch: pytest.MonkeyPatch, capsys: pytest.
     state, shards = loaded
     assert shards
     assert not any(shard["reward"].any() for shard in shards)
-    assert {"obs", "state", "choice"} <= set(state["preferences"]["arrays"])
+    assert {"0/obs", "0/state", "0/choice"} <= set(state["preferences"]["arrays"])
     assert not any("reward" in name or "factor" in name for name in state["preferences"]["arrays"])
-    page = write_report(Path("run"), model=None, camera={}, fps=125.0, preferences=kept).read_text()
+    page = write_report(Path("run"), model=None, camera={}, fps=125.0, preferences=kept.only).read_text()
     assert task_description in page
     assert "Backflips 125 from" in page
     assert "rue return" not in page

@@ -6,6 +6,7 @@ import pytest
 import torch
 
 from prefgym import raters
+from prefgym.core.feedback import Feedback
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.raters.composite import FallibleRater, FallibleRaterCfg, MixtureRater, MixtureRaterCfg
@@ -27,7 +28,7 @@ def first(preferences: Preferences) -> int:
     return int((preferences.answers.choice[:, 0] == 1).sum())
 
 
-def same(one: Preferences, other: Preferences) -> torch.Tensor:
+def same(one: Feedback | Preferences, other: Feedback | Preferences) -> torch.Tensor:
     """Tell where two answered alike. Shape: (B,), bool."""
     return (one.answers.choice == other.answers.choice).all(-1)
 

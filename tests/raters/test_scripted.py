@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgym import raters
+from prefgym.core.feedback import Feedback
 from prefgym.core.preferences import Preferences, Status
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
@@ -42,7 +43,7 @@ def ask(rater: Rater, queries: Queries) -> Preferences:
     rater.submit(queries)
     answers = rater.collect()
     assert answers is not None
-    return answers
+    return Feedback.of(answers).only
 
 
 def average(value: float) -> Callable[[], float]:

@@ -17,6 +17,7 @@ import prefgym
 from prefgym import agents, raters
 from prefgym.agents.bc import Cloning
 from prefgym.common.errors import UserError
+from prefgym.core.feedback import Feedback
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import read_feedback
@@ -51,7 +52,7 @@ def ask(out: Path | str = "new", sampler: UniformSamplerCfg | None = None, **cha
     """Ask about segments of the dataset."""
     sampler = sampler or UniformSamplerCfg(recent_steps=None)
     rater: dict[str, Any] = {"rater": "oracle", "rater_cfg": raters.cfg("oracle")}
-    return make_preferences(MakePreferencesCfg(**{**DATASET, **rater, **changes}, sampler=sampler, out=Path(out)))
+    return make_preferences(MakePreferencesCfg(**{**DATASET, **rater, **changes}, sampler=sampler, out=Path(out))).only
 
 
 @pytest.fixture(scope="module")
@@ -241,7 +242,7 @@ def test_what_is_no_run_is_not_gone_on_with() -> None:
 class Leaving(LateRater):
     """Goes away when some answers are there."""
 
-    def collect(self) -> Preferences | None:
+    def collect(self) -> Feedback | None:
         if self.has_answered:
             raise KeyboardInterrupt
         answers = super().collect()
