@@ -9,3 +9,88 @@ from functools import cached_property
 
 from prefgym.core.feedback import Feedback
 from prefgym.core.protocols import Env, Expert, MetricCounter, Policy, Simulator
+from prefgym.core.segments import Segments
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class RaterContext:
+    """The task and the agent in training, as far as a rater may use them."""
+
+    seed: int = 0
+    """Seed of its own random number generator."""
+    has_reward: bool = True
+    """Whether segments carry the task reward."""
+    task_description: str = ""
+    """The task in words, for tasks without a reward."""
+    step_return: Callable[[], float] | None = None
+    """Returns the mean task reward of a recorded step."""
+    factor_names: tuple[str, ...] = ()
+    """Reward factors that segments carry."""
+    ranking: tuple[str, ...] = ()
+    """The task's own ranking of these, most important first."""
+    safe_limit: float | None = None
+    """Factor `reward_forward` at the safe speed, where the task has one."""
+    policy: Policy | None = None
+    """The agent in training, where there is one."""
+    make_expert: Callable[[], Expert | None] = lambda: None
+    """Loads the expert of the task, once, when a part first needs it."""
+    make_recorded: Callable[[], Feedback | None] = lambda: None
+    """Reads the recorded answers that the settings of the rater name."""
+    make_simulator: Callable[[], Simulator | None] = lambda: None
+    """Makes the simulator that continues recorded states."""
+    make_metric: Callable[[], MetricCounter | None] = lambda: None
+    """Makes the counter of the hidden metric, for a rater that says that it sees it."""
+
+    @cached_property
+    def expert(self) -> Expert | None:
+        """Return the expert of the task, with values; None where there is none."""
+        return self.make_expert()
+
+    @cached_property
+    def recorded(self) -> Feedback | None:
+        """Return the recorded answers that the settings name; None where they name none."""
+        return self.make_recorded()
+
+    @cached_property
+    def simulator(self) -> Simulator | None:
+        """Return the simulator that continues recorded states; None where segments carry none."""
+        return self.make_simulator()
+
+    @cached_property
+    def metric(self) -> MetricCounter | None:
+        """Return the counter of the hidden metric; None where there is a reward, or segments carry no states."""
+        return self.make_metric()
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class SamplerContext:
+    """The queries of the run so far, for a sampler."""
+
+    asked: Callable[[], Segments | None] = lambda: None
+    """Returns the options of all queries so far, as one batch; None before the first query."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class LearnerContext:
+    """The environments, seed and device of a reward learner."""
+
+    env: Env
+    """Environments whose spaces define its inputs."""
+    seed: int = 0
+    """Seed of weights and random numbers."""
+    device: str = "cpu"
+    """Device of its networks."""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class AgentContext:
+    """The environments, seed, device and data of an agent."""
+
+    env: Env
+    """Environments to act in, or with the spaces of the recorded data."""
+    seed: int = 0
+    """Seed of weights and random numbers."""
+    device: str = "cpu"
+    """Device of its networks."""
+    data: object = None
+    """Recorded data of agents that learn offline (`prefgym.rl.offline.OfflineData`)."""

@@ -268,7 +268,7 @@ def test_scores_must_be_finite(bad: float) -> None:
 def test_settings_have_ranges(bad: dict[str, float]) -> None:
     """A setting out of range is an error that names it."""
     with pytest.raises(ValueError, match=next(iter(bad))):
-        BradleyTerryCfg(**bad)
+        BradleyTerryCfg(**bad)  # pyright: ignore[reportArgumentType]
 
 
 @pytest.mark.usefixtures("no_global_rng")

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from prefgym.core.preferences import Preferences
-from prefgym.runs.answer_log import shown_sum
+from prefgym.runs.answers import shown_sum
 
 Numbers = NDArray[np.int64]
 

@@ -7,7 +7,7 @@ from typing import Any
 from prefgym.common.errors import UserError, read_as
 from prefgym.common.files import named
 from prefgym.common.schema import FileModel, checked
-from prefgym.core.preferences import Preferences
+from prefgym.core.preferences import Comparison, Preferences
 from prefgym.data.feedback import read_manifest
 from prefgym.data.recorded import recorded
 from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of_config
@@ -59,7 +59,7 @@ def read(path: Path) -> Recorded:
     """
     if not path.exists() and not named(path, ".json").is_file():
         raise UserError(f"there is no {path}: pass a feedback folder, or a run folder.")
-    parts = (recorded(path),)
+    parts = recorded(path).of_kind(Comparison)
     if (path / "config.yaml").is_file():
         config = read_config(path)
         return Recorded(path=path, parts=parts, label=Label(env=config["env"]), config=config)
