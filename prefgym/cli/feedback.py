@@ -11,7 +11,8 @@ from prefgym.cli.feedback_show import show
 from prefgym.cli.parse import HELP, parse
 from prefgym.common.errors import UserError
 from prefgym.core.feedback import Feedback
-from prefgym.core.kinds import Status
+from prefgym.core.kinds import Statement, Status
+from prefgym.core.preferences import Preferences
 from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest
 from prefgym.evaluation.envs import NO_ENV
 from prefgym.runs.config_file import read_config
@@ -72,7 +73,7 @@ def run(argv: list[str]) -> int:
     return 0
 
 
-def summarize(folder: Path, feedback: Feedback) -> str:
+def summarize(folder: Path, feedback: Feedback | Preferences[Statement]) -> str:
     """Describe a folder of answers in one line."""
     env = read_manifest(folder)["env"]
     about = "" if env == NO_ENV else f" about {env}"

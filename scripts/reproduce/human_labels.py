@@ -129,7 +129,7 @@ class HumanLabels(Grid[Cell]):
         """Return the function that runs a cell."""
         return partial(
             run,
-            self.preferences[cell.labels],
+            self.preferences[cell.labels].only,
             self.decided,
             ARMS[cell.arm],
             cell.seed,

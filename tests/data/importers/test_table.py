@@ -34,7 +34,7 @@ def imported(capsys: pytest.CaptureFixture[str], trajectories: str = "arm.npz") 
         capsys, "feedback", "import", "table", trajectories, "answers.csv", "--out", "new", "--rater", "x"
     )
     assert code == 0, error
-    return prefgym.read_feedback("new")
+    return prefgym.read_feedback("new").only
 
 
 def test_answers_come_in_with_their_trajectories(capsys: pytest.CaptureFixture[str]) -> None:
