@@ -1,12 +1,13 @@
 """Agreement of several answers to the same query."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import chain
 
 import numpy as np
 from numpy.typing import NDArray
 
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.runs.answers import shown_sum
 
@@ -28,7 +29,7 @@ class Agreement:
         return cls(share=part / num, num=num) if num else None
 
 
-def questions_of(parts: Sequence[Preferences]) -> list[Numbers]:
+def questions_of(parts: Sequence[Preferences[Statement]]) -> list[Numbers]:
     """Return the numbers of the queries in each part; those that show the same segments are the same. Shapes: (B,)."""
     options = [part.queries.options for part in parts]
     sums = [[shown_sum(shown[row]) for row in range(len(shown))] for shown in options]
@@ -36,11 +37,17 @@ def questions_of(parts: Sequence[Preferences]) -> list[Numbers]:
     return [np.array([numbers[shown] for shown in part], np.int64) for part in sums]
 
 
+def identity_of(part: Preferences[Statement]) -> Numbers:
+    """Return who answered each row: a person of several sittings is the first of these raters. Shape: (B,)."""
+    infos = [replace(info, sitting=None) for info in part.raters]
+    return np.array([infos.index(info) for info in infos], np.int64)[part.rater.numpy()]
+
+
 def agreement(parts: Sequence[Preferences], questions: Sequence[Numbers]) -> tuple[Agreement | None, Agreement | None]:
     """Return how often two raters gave the same answer to a query, and how often a rater repeated its own.
 
     Args:
-        parts: Answers; those in different parts are not compared.
+        parts: Answers; those in different parts, or by different criteria, are not compared.
         questions: See `questions_of`. Shape of each: (B,).
 
     Returns:
@@ -48,8 +55,9 @@ def agreement(parts: Sequence[Preferences], questions: Sequence[Numbers]) -> tup
     """
     every, own = np.zeros(2), np.zeros(2)
     for part, question in zip(parts, questions, strict=True):
-        every += _pairs(part, question)
-        own += _pairs(part, question * len(part.raters) + part.rater.numpy())
+        asked = question * len(part.criteria) + part.criterion.numpy()
+        every += _pairs(part, asked)
+        own += _pairs(part, asked * len(part.raters) + identity_of(part))
     between, within = (every - own).tolist(), own.tolist()
     return Agreement.of(between[0], round(between[1])), Agreement.of(within[0], round(within[1]))
 

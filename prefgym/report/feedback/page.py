@@ -96,7 +96,8 @@ def _raters(raters: tuple[RaterSummary, ...]) -> str:
     columns += [Column(title=head, is_number=head not in ("Kind", "Feedback")) for head in heads]
     rows = [
         [escape(label), *map(escape, (
-            one.kind, one.feedback, f"{one.num_asked:,}", f"{one.num_answered:,}", f"{one.num_ties:,}",
+            one.kind, one.feedback, f"{one.num_asked:,}", f"{one.num_answered:,}",
+            DASH if one.num_ties is None else f"{one.num_ties:,}",
             f"{one.num_skipped:,}", f"{one.num_failed:,}", f"{one.num_invalid:,}",
             DASH if one.seconds is None else duration(one.seconds), _share(one.with_reward),
         ))]
@@ -111,8 +112,11 @@ def _share(agreement: Agreement | None) -> str:
 
 
 def _questions(feedback: Recorded, footage: Footage) -> str:
-    counts = _total([count_labels(part) for part in feedback.parts])
-    clips = [question(feedback.drawn, index, clip) for index, clip in footage.queries]
+    drawn = feedback.drawn
+    if drawn is None:
+        return ""
+    counts = _total([count_labels(part) for part in feedback.comparisons])
+    clips = [question(drawn, index, clip) for index, clip in footage.queries]
     shown = films(*clips) if clips else note(f"No clips: {footage.missing.rstrip('.')}.")
     told = ""
     if clips:

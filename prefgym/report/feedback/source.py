@@ -7,7 +7,9 @@ from typing import Any
 from prefgym.common.errors import UserError, read_as
 from prefgym.common.files import named
 from prefgym.common.schema import FileModel, checked
-from prefgym.core.preferences import Comparison, Preferences
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison
+from prefgym.core.preferences import Preferences
 from prefgym.data.feedback import read_manifest
 from prefgym.data.recorded import recorded
 from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of_config
@@ -35,7 +37,7 @@ class Recorded:
 
     path: Path
     """Feedback folder, run folder, or name that was given to `Preferences.save`."""
-    parts: tuple[Preferences, ...]
+    answers: Feedback
     """Its answers."""
     label: Label
     """What its folder says about them."""
@@ -43,9 +45,14 @@ class Recorded:
     """Configuration of the run, or else the name of the environment, if there is one."""
 
     @property
-    def drawn(self) -> Preferences:
-        """Return the answers of which some are rendered: the largest part."""
-        return max(self.parts, key=len)
+    def comparisons(self) -> tuple[Preferences, ...]:
+        """Return the comparisons; more than one part if the number of options differs."""
+        return self.answers.of_kind(Comparison)
+
+    @property
+    def drawn(self) -> Preferences | None:
+        """Return the answers of which some are rendered: the largest part of comparisons."""
+        return max(self.comparisons, key=len, default=None)
 
 
 def read(path: Path) -> Recorded:
@@ -59,14 +66,14 @@ def read(path: Path) -> Recorded:
     """
     if not path.exists() and not named(path, ".json").is_file():
         raise UserError(f"there is no {path}: pass a feedback folder, or a run folder.")
-    parts = recorded(path).of_kind(Comparison)
+    answers = recorded(path)
     if (path / "config.yaml").is_file():
         config = read_config(path)
-        return Recorded(path=path, parts=parts, label=Label(env=config["env"]), config=config)
+        return Recorded(path=path, answers=answers, label=Label(env=config["env"]), config=config)
     if not path.is_dir():
-        return Recorded(path=path, parts=parts, label=Label())
+        return Recorded(path=path, answers=answers, label=Label())
     label = checked(Label, read_manifest(path), path / "manifest.json")
-    return Recorded(path=path, parts=parts, label=label, config={"env": label.env} if label.env else {})
+    return Recorded(path=path, answers=answers, label=label, config={"env": label.env} if label.env else {})
 
 
 def clips_of(feedback: Recorded, num: int) -> Footage:
@@ -80,6 +87,8 @@ def clips_of(feedback: Recorded, num: int) -> Footage:
         UserError: If the physics states are not those of the environment.
     """
     preferences = feedback.drawn
+    if preferences is None:
+        return Footage(missing="only comparisons are shown as clips")
     options = preferences.queries.options
     if options.state is None and options.frames is None:
         return Footage(missing="the segments have neither physics states nor recorded pictures")

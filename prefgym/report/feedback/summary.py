@@ -1,15 +1,18 @@
 """What is in feedback, in numbers: who answered, what was asked, how many answers of each kind, and agreement."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison, Statement, Status
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 from prefgym.evaluation.envs import NO_ENV
-from prefgym.report.feedback.agreement import Agreement, agreement, questions_of
+from prefgym.report.feedback.agreement import Agreement, agreement, identity_of, questions_of
 from prefgym.report.feedback.source import Recorded
 from prefgym.report.statistics import count_labels
 
@@ -28,20 +31,23 @@ class RaterSummary:
     """Configuration of the rater."""
     feedback: str
     """Kind of the answers."""
+    criteria: tuple[str, ...]
+    """What was asked about."""
     num_asked: int
     """Queries that the rater got."""
     num_answered: int
     """Queries that it answered, ties included."""
-    num_ties: int
+    num_ties: int | None
+    """None if the kind of the answers has no ties."""
     num_skipped: int
     num_failed: int
     num_invalid: int
     seconds: float | None
     """Median time of an answer, in seconds; None without an answer."""
-    num_shown_first: int
-    """Choices of the option that was shown first."""
+    num_shown_first: int | None
+    """Choices of the option that was shown first; None if the answers are no choices."""
     with_reward: Agreement | None
-    """Choices of the option of the highest task reward; None if it is not recorded."""
+    """Choices of the option of the highest task reward; None if it is not recorded, or the answers are no choices."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -65,6 +71,8 @@ class Summary:
     """Rows: queries that raters got; more than there are queries if several raters got the same ones."""
     num_answered: int
     """Rows with an answer, ties included."""
+    num_superseded: int
+    """Earlier answers that raters changed, which are in no other number."""
     num_options: tuple[int, ...]
     """Segments of a query; more than one number if queries differ."""
     steps: tuple[int, int, int]
@@ -85,9 +93,10 @@ class Summary:
 
 def summarize(feedback: Recorded) -> Summary:
     """Return what is in feedback."""
-    parts, label = feedback.parts, feedback.label
-    questions, options = questions_of(parts), [part.queries.options for part in parts]
-    between_raters, within_raters = agreement(parts, questions)
+    answers, label = feedback.answers.current(), feedback.label
+    parts, options = answers.parts, [part.queries.options for part in answers.parts]
+    choices = answers.of_kind(Comparison)
+    between_raters, within_raters = agreement(choices, questions_of(choices))
     length = np.concatenate([shown.length.flatten().numpy() for shown in options])
     return Summary(
         path=str(feedback.path),
@@ -98,15 +107,16 @@ def summarize(feedback: Recorded) -> Summary:
         licence=label.licence,
         consent=label.consent,
         written_at=label.written_at,
-        num_queries=len(np.unique(np.concatenate(questions))),
-        num_asked=sum(map(len, parts)),
-        num_answered=sum(int(part.answers.answered.sum()) for part in parts),
+        num_queries=len(np.unique(np.concatenate(questions_of(parts)))),
+        num_asked=len(answers),
+        num_answered=answers.num_answered,
+        num_superseded=len(feedback.answers) - len(answers),
         num_options=tuple(sorted({part.queries.num_options for part in parts})),
         steps=(int(length.min()), int(np.median(length)), int(length.max())),
         sizes=(options[0].obs.shape[-1], options[0].action.shape[-1]),
         holds=tuple(words for name, words in HOLDS.items() if any(_has(shown, name) for shown in options)),
         factors=tuple(dict.fromkeys(name for shown in options for name in shown.factors)),
-        raters=tuple(_of_rater(part, number) for part in parts for number in np.unique(part.rater.numpy()).tolist()),
+        raters=tuple(row for part in parts for row in _raters_of(part)),
         between_raters=between_raters,
         within_raters=within_raters,
     )
@@ -116,21 +126,30 @@ def _has(options: Segments, name: str) -> bool:
     return bool(options.factors) if name == "factors" else getattr(options, name) is not None
 
 
-def _of_rater(preferences: Preferences, number: int) -> RaterSummary:
-    own, info = preferences[preferences.rater == number], preferences.raters[number]
-    counts, seconds = count_labels(own), own.seconds[own.answers.answered].numpy()
+def _raters_of(part: Preferences[Statement]) -> Iterator[RaterSummary]:
+    who = identity_of(part)
+    for number in np.unique(who).tolist():
+        yield _of_rater(part[torch.as_tensor(who == number)], number)
+
+
+def _of_rater(own: Preferences[Statement], number: int) -> RaterSummary:
+    info, seconds = own.raters[number], own.seconds[own.answers.answered].numpy()
+    num = own.answers.status.bincount(minlength=len(Status)).numpy().tolist()
+    choices = next(iter(Feedback.of(own).of_kind(Comparison)), None)
+    counts = None if choices is None else count_labels(choices)
     return RaterSummary(
         name=info.name,
         kind=info.kind,
         settings=info.settings,
-        feedback="comparison",
-        num_asked=counts.asked,
-        num_answered=counts.answered,
-        num_ties=counts.ties,
-        num_skipped=counts.skipped,
-        num_failed=counts.failed,
-        num_invalid=counts.invalid,
+        feedback=own.answers.kind,
+        criteria=tuple(name for place, name in enumerate(own.criteria) if bool((own.criterion == place).any())),
+        num_asked=len(own),
+        num_answered=num[Status.ANSWERED],
+        num_ties=None if counts is None else counts.ties,
+        num_skipped=num[Status.SKIPPED],
+        num_failed=num[Status.FAILED],
+        num_invalid=num[Status.INVALID],
         seconds=float(np.median(seconds)) if len(seconds) else None,
-        num_shown_first=counts.first,
-        with_reward=Agreement.of(counts.agreeing, counts.comparable),
+        num_shown_first=None if counts is None else counts.first,
+        with_reward=None if counts is None else Agreement.of(counts.agreeing, counts.comparable),
     )

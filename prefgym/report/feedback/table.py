@@ -7,6 +7,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from prefgym.core.preferences import BETTER
 from prefgym.report.feedback.summary import RaterSummary, Summary
 from prefgym.report.numbers import percent
 
@@ -46,6 +47,7 @@ def facts(summary: Summary) -> dict[str, str]:
     holds = [*summary.holds]
     if "factors" in holds:
         holds[holds.index("factors")] = f"factors ({', '.join(summary.factors)})"
+    criteria = list(dict.fromkeys(name for one in summary.raters for name in one.criteria))
     told = {
         "queries": f"{segments(summary)} of {steps}",
         "segments": f"observations of {obs}, actions of {action}; {', '.join(holds) or 'no task reward, no states'}",
@@ -54,6 +56,8 @@ def facts(summary: Summary) -> dict[str, str]:
         "licence": summary.licence,
         "consent": summary.consent,
         "written": f"{summary.written_at}, {summary.format}" if summary.written_at else summary.format,
+        "criteria": ", ".join(criteria) if criteria != [BETTER] else "",
+        "superseded": _counted(summary.num_superseded, "earlier answer") if summary.num_superseded else "",
         "agreement": agreement(summary),
     }
     return {name: plain(words) for name, words in told.items() if words}
@@ -79,7 +83,7 @@ def make_table(raters: tuple[RaterSummary, ...]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 1, 0, 0), collapse_padding=True)
     table.add_column("rater", overflow="fold", min_width=10)
     names, columns = labels(raters), [cells(one) for one in raters]
-    shown = [head for head in columns[0] if head not in OUTCOMES or any(row[head] != "0" for row in columns)]
+    shown = [head for head in columns[0] if head not in OUTCOMES or any(row[head] not in "0-" for row in columns)]
     for head in shown:
         is_word = head in ("kind", "feedback")
         table.add_column(head, justify="left" if is_word else "right", no_wrap=True)
@@ -99,7 +103,7 @@ def cells(one: RaterSummary) -> dict[str, str]:
         "feedback": one.feedback,
         "asked": f"{one.num_asked:,}",
         "answered": f"{one.num_answered:,}",
-        "ties": f"{one.num_ties:,}",
+        "ties": "-" if one.num_ties is None else f"{one.num_ties:,}",
         "skipped": f"{one.num_skipped:,}",
         "failed": f"{one.num_failed:,}",
         "invalid": f"{one.num_invalid:,}",

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Answers, Preferences, RaterInfo, Sitting
 from prefgym.core.queries import Queries
 from prefgym.report.feedback.agreement import Agreement, Numbers, agreement, questions_of
 from prefgym.testing import example_segments
@@ -76,3 +76,16 @@ def test_parts_share_the_numbers_of_their_queries_and_add_their_pairs() -> None:
     assert [part.tolist() for part in questions_of([alike, unlike])] == [[0, 1], [0, 1]]
     question = np.zeros(2, np.int64)
     assert agreement([alike, unlike], [question, question]) == (Agreement(share=0.5, num=2), None)
+
+
+def test_answers_by_another_criterion_are_not_compared() -> None:
+    told = replace(answered([[1, 0], [0, 1]], [0, 1]), criteria=("better", "safer"), criterion=torch.tensor([0, 1]))
+    assert between_raters(told, np.zeros(2, np.int64)) is None
+
+
+def test_a_person_of_two_sittings_is_one_rater() -> None:
+    ann = replace(RATERS[0], sitting=Sitting(name="monday"))
+    told = replace(answered([[1, 0], [1, 0]], [0, 1]), raters=(ann, replace(ann, sitting=Sitting(name="tuesday"))))
+    question = np.zeros(2, np.int64)
+    assert between_raters(told, question) is None
+    assert within_raters(told, question) == Agreement(share=1.0, num=1)

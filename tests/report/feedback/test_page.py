@@ -4,14 +4,19 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from parsed import Page
 
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Thumbs
+from prefgym.core.preferences import Preferences, RaterInfo
+from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, write_feedback
 from prefgym.report.feedback.page import write_page
-from prefgym.report.feedback.source import read
+from prefgym.report.feedback.source import Label, Recorded, read
 from prefgym.report.feedback.summary import summarize
+from prefgym.testing import example_segments
 
 FOLDER, PAGE = Path("feedback"), Path("pages", "page.html")
 CHEETAH = "prefgym/HalfCheetah-v0"
@@ -83,3 +88,14 @@ def test_a_file_that_is_no_such_page_is_left_alone(preferences: Preferences) -> 
     with pytest.raises(UserError, match=r"page\.html exists, and is no page of prefgym feedback show: name another"):
         page_of(preferences.without_truth(), Card(env=CHEETAH))
     assert PAGE.read_text() == "<title>mine</title>"
+
+
+def test_only_choices_are_shown_as_clips() -> None:
+    """Reactions to two segments have a row, and no card of questions."""
+    reactions = Thumbs(status=torch.tensor([0, 0]), reaction=torch.tensor([1, 0]))
+    thumbs = Preferences.of(Queries.of(example_segments(2, 1)), reactions, RaterInfo(name="ann", kind="human"))
+    feedback = Recorded(path=Path("thumbs"), answers=Feedback.of(thumbs), label=Label())
+    assert write_page(feedback, summarize(feedback), PAGE, 4) == "only comparisons are shown as clips"
+    page = Page(PAGE)
+    assert "ann human thumbs" in " ".join(page.text.split())
+    assert "Questions" not in page.text

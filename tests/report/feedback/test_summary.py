@@ -8,11 +8,13 @@ import pytest
 import torch
 
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Ranking, Thumbs
+from prefgym.core.preferences import Answers, Preferences, RaterInfo, Sitting
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, write_feedback
 from prefgym.report.feedback.agreement import Agreement
-from prefgym.report.feedback.source import Recorded, read
+from prefgym.report.feedback.source import Label, Recorded, read
 from prefgym.report.feedback.summary import RaterSummary, Summary, summarize
 from prefgym.report.feedback.table import text
 from prefgym.testing import example_preferences, example_segments
@@ -133,10 +135,36 @@ def test_queries_of_other_numbers_of_options_are_a_part_of_their_own() -> None:
     info = RaterInfo(name="three")
     three = Preferences.of(Queries.of(options), Answers.of(torch.tensor([2, 0, 1]), 3), info)
     pairs = read(FOLDER)
-    found = summarize(replace(pairs, parts=(*pairs.parts, three)))
+    found = summarize(replace(pairs, answers=Feedback.cat([pairs.answers, three])))
     assert (found.num_queries, found.num_asked, found.num_answered, found.num_options) == (7, 7, 6, (2, 3))
     assert (found.steps[2], [one.name for one in found.raters]) == (9, ["example", "three"])
     assert "2 or 3 segments of" in text(found)
+
+
+def test_each_kind_of_a_rater_is_a_row_and_superseded_answers_are_left_out() -> None:
+    """Ann orders three queries, of which she skips one, and then changes the first; she reacts to two segments.
+
+    Her second ranking supersedes the first; both ask the same query, whose segments the thumbs do not show.
+    """
+    ann = RaterInfo(name="ann", kind="human", sitting=Sitting(name="monday"))
+    queries = Queries.of(example_segments(3, 4))
+    order = torch.tensor([[3, 1, 0, 2], [0, 1, 2, 3], [2, 0, 1, 3]])
+    rankings = Ranking.of(order, torch.tensor([False, True, False]))
+    first = Preferences.of(queries, rankings, ann, "safer")
+    later = replace(ann, sitting=Sitting(name="tuesday"))
+    again = replace(first[:1], raters=(later,), revision=torch.ones(1, dtype=torch.long))
+    thumbs = Thumbs(status=torch.tensor([0, 0]), reaction=torch.tensor([1, 0]))
+    reactions = Preferences.of(Queries.of(example_segments(2, 1, seed=5), first_id=9), thumbs, ann)
+    recorded = Recorded(path=Path("all"), answers=Feedback.cat([first, again, reactions]), label=Label())
+    found = summarize(recorded)
+    assert (found.num_queries, found.num_asked, found.num_answered, found.num_superseded) == (5, 5, 4, 1)
+    assert (found.between_raters, found.within_raters) == (None, None)
+    rows = [(one.name, one.feedback, one.criteria, one.num_asked, one.num_answered) for one in found.raters]
+    assert rows == [("ann", "ranking", ("safer",), 3, 2), ("ann", "thumbs", ("better",), 2, 2)]
+    assert [(one.num_ties, one.num_shown_first, one.with_reward) for one in found.raters] == [(None, None, None)] * 2
+    shown = text(found)
+    assert "criteria      safer, better" in shown and "superseded    1 earlier answer\n" in shown
+    assert "ties" not in shown
 
 
 def test_saved_preferences_and_runs_are_read_as_well(finished_run: Path) -> None:
