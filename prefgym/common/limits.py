@@ -1,7 +1,7 @@
 """Limits of settings: written in the types of a configuration's fields, checked when it is built."""
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields
 from typing import Annotated, Any, Literal, cast, get_args, get_origin, get_type_hints
 
@@ -29,7 +29,7 @@ class Within:
     def __str__(self) -> str:
         if self.low == -math.inf:
             return f"{self.high} or less" if self.high < math.inf else "a number"
-        if self.high < MOST:
+        if self.high not in (MOST, math.inf):
             return f"above {self.low} and at most {self.high}" if self.above else f"between {self.low} and {self.high}"
         return f"above {self.low}" if self.above else f"{self.low} or more"
 
@@ -98,6 +98,8 @@ Share = Annotated[float, Within(0, 1)]
 def check(cfg: Any) -> None:  # noqa: ANN401
     """Compare the fields of a dataclass with the limits and the literals in their types; None lies within all.
 
+    The limits of a tuple or a mapping are those of its values.
+
     >>> @dataclass(frozen=True)
     ... class FooCfg:
     ...     hidden: tuple[Count, ...] = (64, 64)
@@ -111,12 +113,18 @@ def check(cfg: Any) -> None:  # noqa: ANN401
     """
     hints = get_type_hints(cfg.__class__, include_extras=True)
     for field in fields(cfg):
-        value: Any = getattr(cfg, field.name)
-        values = cast(tuple[Any, ...], value if isinstance(value, tuple) else (value,))
+        values = _values(getattr(cfg, field.name))
         for limit in _limits(hints[field.name]):
             for value in values:
                 if value is not None and value not in limit:
                     raise LimitError(cfg.__class__, field.name, limit, value)
+
+
+def _values(value: Any) -> tuple[Any, ...]:  # noqa: ANN401
+    """List the values that a field holds."""
+    if isinstance(value, Mapping):
+        return tuple(cast(Mapping[str, Any], value).values())
+    return cast(tuple[Any, ...], value) if isinstance(value, tuple) else (value,)
 
 
 def _limits(hint: Any) -> Iterator[Within | OneOf]:  # noqa: ANN401

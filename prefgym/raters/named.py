@@ -6,6 +6,8 @@ from typing import Annotated, Any, cast
 
 from tyro.constructors import PrimitiveConstructorSpec
 
+from prefgym.common.limits import Finite
+
 
 def parse_named(words: list[str], form: str, convert: Callable[[str], Any]) -> dict[str, Any]:
     """Read `NAME=VALUE` words.
@@ -91,7 +93,7 @@ def _flag(form: str, convert: Callable[[str], Any]) -> PrimitiveConstructorSpec[
     )
 
 
-Numbers = Annotated[Mapping[str, float], _flag("NAME=NUMBER", float)]
+Numbers = Annotated[Mapping[str, Finite], _flag("NAME=NUMBER", float)]
 """Numbers by name: `forward=1 ctrl=-2`."""
 Texts = Annotated[Mapping[str, str], _flag("NAME=TEXT", str)]
 """Texts by name: `fast=forward:above:1`."""

@@ -40,8 +40,6 @@ class PrinciplesRaterCfg(ScoringRaterCfg):
             Principle.parse(text)
         for name in self.weights:
             check_name("principle", name, self.principles)
-        if not np.isfinite([*self.weights.values()]).all():
-            raise ValueError(f"weights must be finite numbers, not {dict(self.weights)}")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -7,7 +7,6 @@ arXiv:2402.08925).
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -28,11 +27,6 @@ class WeightedRaterCfg(ScoringRaterCfg):
     weights: Numbers = field(default_factory=dict[str, float])
     """Weights of the factors by name: `forward=1 ctrl=-2`; factors that are not named have a weight of 0. By default,
     all have a weight of 1, so that their sum is the task reward."""
-
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if not np.isfinite([*self.weights.values()]).all():
-            raise ValueError(f"weights must be finite numbers, not {dict(self.weights)}")
 
 
 class WeightedRater(ScoringRater):

@@ -1,14 +1,14 @@
 """Limits of settings: no number that is told to a configuration is beyond what makes sense."""
 
 import math
-from collections.abc import Iterator
-from dataclasses import dataclass, fields, is_dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass
 from typing import Any, get_args, get_type_hints
 
 import pytest
 
 from prefgym import agents, raters, rewards, samplers
-from prefgym.common.limits import Count, NonNegative, Positive, Share, Within, check
+from prefgym.common.limits import Count, Finite, NonNegative, Positive, Share, Within, check
 from prefgym.training.config import TrainCfg
 
 FREE = {"means", "limit", "log_std_init", "target_entropy"}
@@ -22,6 +22,7 @@ class FooCfg:
     share: Share = 0.5
     rate: Positive = 1.0
     weight: NonNegative = 0.0
+    weights: Mapping[str, Finite] = field(default_factory=dict[str, float])
 
     __post_init__ = check
 
@@ -34,6 +35,7 @@ class FooCfg:
         ({"share": 1.5}, "share must be between 0 and 1, not 1.5"),
         ({"share": math.nan}, "share must be between 0 and 1, not nan"),
         ({"rate": 0.0}, "rate must be above 0, not 0.0"),
+        ({"weights": {"fast": 1.0, "calm": math.nan}}, r"weights must be between -1e\+30 and 1e\+30, not nan"),
         ({"weight": -1e-9}, "weight must be 0 or more, not -1e-09"),
     ],
 )
@@ -51,12 +53,12 @@ def test_the_ends_lie_inside() -> None:
 def numbers(cfg: Any) -> Iterator[tuple[str, Any]]:  # noqa: ANN401
     """List the fields of a configuration, and of those in it, that hold numbers: their names and types."""
     hints = get_type_hints(type(cfg), include_extras=True)
-    for field in fields(cfg):
-        value = getattr(cfg, field.name)
+    for setting in fields(cfg):
+        value = getattr(cfg, setting.name)
         if is_dataclass(value):
             yield from numbers(value)
-        elif {int, float} & {hints[field.name], *parts(hints[field.name])}:
-            yield field.name, hints[field.name]
+        elif {int, float} & {hints[setting.name], *parts(hints[setting.name])}:
+            yield setting.name, hints[setting.name]
 
 
 def parts(hint: Any) -> Iterator[Any]:  # noqa: ANN401

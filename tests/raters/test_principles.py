@@ -81,7 +81,7 @@ def test_answers_say_the_principles(asking: Asking) -> None:
         ({"principles": {}}, "it has no principles: pass some, as in --rater.principles fast=forward:above:1"),
         ({"principles": {"fast": "speed:above:1"}}, "there is no factor 'speed': the task has forward, ctrl"),
         ({"weights": {"calmm": 1.0}}, "unknown principle 'calmm': did you mean 'calm'?"),
-        ({"weights": {"calm": math.inf}}, "weights must be finite numbers"),
+        ({"weights": {"calm": math.inf}}, "weights must be between -1e\\+30 and 1e\\+30, not inf"),
         *(
             ({"principles": {"fast": text}}, f"FACTOR:above:NUMBER or FACTOR:below:NUMBER, not '{text}'")
             for text in ("forward", "forward:above", "forward:over:1", "forward:above:x", "forward:above:1:2")
