@@ -19,6 +19,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 import tyro
 
@@ -35,6 +36,7 @@ from prefgym.cli.stop import StopArgs
 from prefgym.cli.train import ResumeArgs, ResumeOfflineArgs
 from prefgym.common.limits import Natural, Seed, Share, check
 from prefgym.common.registry import Kind
+from prefgym.data.importers.registry import IMPORTERS
 from prefgym.demos.collect import DemosCfg
 from prefgym.evaluation.experts import load_expert
 from prefgym.sim.vector_env import PoolVectorEnv
@@ -96,6 +98,8 @@ VALUES: dict[type[object], tuple[str, ...]] = {
     object: ("", "a", "a=", "=b", "a=[", "a=" + "[" * 3000, "a=nan", "reward=5"),
 }
 """Absurd values by the type of the flag."""
+FILES = {"trajectories": "tables/arm.npz", "answers": "tables/answers.csv", "dataset": "pole/random-v0"}
+"""What the importers of tables and datasets read; those of other formats refuse the first of these."""
 ABSENT = "<nothing>"
 """Stands for a flag without its value."""
 
@@ -163,8 +167,11 @@ def main(cfg: FuzzFlagsCfg) -> int:
 
 
 def prepare() -> None:
-    """Make the run, the preferences and the dataset that commands read, and load what all of them need."""
+    """Make the run, the preferences, the tables and the dataset that commands read; load what all of them need."""
     load_expert(POLE, "expert")
+    Path("tables").mkdir()
+    Path(FILES["answers"]).write_text("first,second,choice\n0,1,second\n")
+    np.savez(FILES["trajectories"], obs=np.zeros((2, 4, 3)), action=np.ones((2, 3, 1)))
     for argv in (
         ("train", "--env", POLE, *TINY, *small("agent", agents.cfg("ppo")), *small("reward", rewards.cfg("ensemble"))),
         (
@@ -246,6 +253,12 @@ def commands() -> Iterator[tuple[tuple[str, ...], list[Setting]]]:
     yield ("train-offline", "--resume", "run"), list(settings_of(ResumeOfflineArgs))
     yield ("feedback", "export", "run", "new"), list(settings_of(ExportArgs))
     yield ("feedback", "validate", "answers"), list(settings_of(ValidateArgs))
+    for name, importer in IMPORTERS.items():
+        flags = list(settings_of(importer.cfg))
+        places = [FILES.get(setting.name, FILES["trajectories"]) for setting in flags if setting.is_positional]
+        rest = ("--datasets", "datasets") if name == "minari" else ()
+        rest += ("--dataset", FILES["trajectories"]) if "--dataset" in {setting.flags[0] for setting in flags} else ()
+        yield ("feedback", "import", name, *places, *rest, "--out", "new"), flags
     yield (
         ("bench", "sim", "--tasks", "Hopper", "--num-envs", "2", "--rounds", "1", "--no-envpool"),
         list(settings_of(BenchSimCfg)),
@@ -270,7 +283,7 @@ def run(case: Case, folder: Path) -> Ended:
     """Run a command in a child, in an empty folder beside the data, and watch it."""
     deep = folder / "a" / "b"  # so that ../../x is within the folder
     deep.mkdir(parents=True)
-    for name in ("run", "answers", "datasets"):
+    for name in ("run", "answers", "datasets", "tables"):
         (deep / name).symlink_to(Path(name).resolve())
     before = {*Path().iterdir()}
     started, child_end = os.pipe()
@@ -322,7 +335,7 @@ def be_child(case: Case, folder: Path, started: int) -> None:
             )
             prefgym([*case.argv, *value])
         else:  # the first positional argument is the one that is absurd
-            place = next(i for i, word in enumerate(case.argv) if word in ("run", "answers"))
+            place = next(i for i, word in enumerate(case.argv) if word in ("run", "answers", *FILES.values()))
             prefgym([*case.argv[:place], case.value, *case.argv[place + 1 :]])
     except SystemExit as told:
         code = told.code if isinstance(told.code, int) else 0
