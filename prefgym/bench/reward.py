@@ -16,10 +16,11 @@ from torch import Tensor
 
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Few, Threads, Width, Within, check
+from prefgym.core.likelihoods import Choice
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
-from prefgym.rewards.fit import accumulate, preference_loss, step_sums
+from prefgym.rewards.fit import Labels, Minibatch, accumulate, step_sums
 from prefgym.samplers import make as make_sampler
 from prefgym.sim.capabilities import has_task_reward
 from prefgym.sim.source import EnvSource
@@ -117,11 +118,24 @@ def _ensemble(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Ensemble:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """Data of one pass: inputs (B, K, T, inputs), valid steps (B, K, T), choices (B, K)."""
+    """Data of one pass."""
 
-    inputs: Tensor
-    mask: Tensor
-    choice: Tensor
+    labels: Labels
+
+    @property
+    def inputs(self) -> Tensor:
+        """Return the inputs of the members. Shape: (B, K, T, inputs)."""
+        return self.labels.inputs
+
+    @property
+    def mask(self) -> Tensor:
+        """Return the valid steps. Shape: (B, K, T)."""
+        return self.labels.mask
+
+    def loss(self, scores: Tensor, rows: Tensor, weight: Tensor) -> Tensor:
+        """Return the weighted sum of the negative log-likelihoods of rows. Shapes: (b, K), (b,), (b,)."""
+        log_prob = self.labels.likelihood.log_prob(scores, self.labels.statement.at(rows), {})
+        return -(log_prob * weight).sum()
 
 
 Gradient = Callable[[Ensemble, Data, Tensor], None]
@@ -130,12 +144,21 @@ Gradient = Callable[[Ensemble, Data, Tensor], None]
 def _data(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Data:
     preferences = _preferences(cfg, env)
     options = preferences.queries.options
-    return Data(_ensemble(cfg, env).inputs(options), options.mask, preferences.answers.choice)
+    return Data(
+        Labels(
+            inputs=_ensemble(cfg, env).inputs(options),
+            mask=options.mask,
+            statement=preferences.answers,
+            query_id=preferences.query_id,
+            likelihood=Choice(),
+            parameters={},
+        )
+    )
 
 
 def _pass(ensemble: Ensemble, data: Data, gradient: Gradient) -> None:
     """Go through all pairs once, each member in an order of its own."""
-    orders = torch.rand(ensemble.cfg.num_members, len(data.choice), generator=ensemble.generator).argsort(-1)
+    orders = torch.rand(ensemble.cfg.num_members, len(data.labels.query_id), generator=ensemble.generator).argsort(-1)
     for batch in torch.split(orders, ensemble.cfg.fit.minibatch_size, -1):  # (E, b)
         ensemble.optimizer.zero_grad()
         gradient(ensemble, data, batch)
@@ -145,7 +168,7 @@ def _pass(ensemble: Ensemble, data: Data, gradient: Gradient) -> None:
 def _as_ours(ensemble: Ensemble, data: Data, batch: Tensor, batched: bool) -> None:
     """Add the gradient as `fit` does."""
     seen = torch.ones_like(batch, dtype=torch.bool)
-    accumulate(ensemble.members, data.inputs, data.mask, data.choice, batch, seen, 0.0, batched)
+    accumulate(ensemble.members, [Minibatch(labels=data.labels, rows=batch, seen=seen, mask=data.mask)], batched)
 
 
 def _member_by_member(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
@@ -154,7 +177,7 @@ def _member_by_member(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
         rows = batch[member]
         scores = step_sums(ensemble.members, member, data.inputs[rows], data.mask[rows])
         weight = torch.full((len(rows),), 1 / len(rows))
-        torch.autograd.backward(preference_loss(scores, data.choice[rows], weight))
+        torch.autograd.backward(data.loss(scores, rows, weight))
 
 
 def _pair_by_pair(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
@@ -163,7 +186,7 @@ def _pair_by_pair(ensemble: Ensemble, data: Data, batch: Tensor) -> None:
     for member in range(len(batch)):
         for row in map(int, batch[member]):
             sums = [ensemble.members.member(member, data.inputs[row, k]).sum() for k in range(2)]
-            torch.autograd.backward(preference_loss(torch.stack(sums)[None], data.choice[None, row], weight))
+            torch.autograd.backward(data.loss(torch.stack(sums)[None], torch.tensor([row]), weight))
 
 
 def _print(cfg: BenchRewardCfg, seconds: dict[str, float]) -> None:

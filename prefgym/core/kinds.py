@@ -1,6 +1,7 @@
 """Kinds of feedback: what raters state about the segments of queries. `core/likelihoods.py` has their likelihoods."""
 
 from collections.abc import Callable, Sequence
+from copy import copy
 from dataclasses import dataclass, field, fields
 from enum import IntEnum
 from typing import Any, ClassVar, Self
@@ -94,6 +95,13 @@ class Statement:
     def __getitem__(self, index: Any) -> Self:  # noqa: ANN401
         """Select rows by a slice, mask or index tensor over B."""
         return self.map(lambda value: value[index])
+
+    def at(self, index: Tensor) -> Self:
+        """Select rows without checking them again; an index of several axes gives each row these axes."""
+        rows = copy(self)
+        for name, value in self.tensors().items():
+            object.__setattr__(rows, name, value[index])
+        return rows
 
     @classmethod
     def cat(cls, parts: Sequence[Self]) -> Self:

@@ -84,17 +84,21 @@ class Choice(Likelihood[Comparison]):
     Args:
         beta: Inverse temperature, per unit of score.
         margin: Margin of a choice of strength 1, in units of score.
+        smoothing: Share of each choice that is spread evenly over the options.
     """
 
-    def __init__(self, beta: float = 1.0, margin: float = 0.0) -> None:
+    def __init__(self, beta: float = 1.0, margin: float = 0.0, smoothing: float = 0.0) -> None:
         super().__init__(beta)
-        self.margin = margin
+        self.margin, self.smoothing = margin, smoothing
 
     def log_prob(self, scores: Tensor, statement: Comparison, parameters: Parameters) -> Tensor:
         """Return the log-likelihood of choices, the cross-entropy with those that are shared. Shape: (..., B)."""
         choice = statement.choice.to(scores)
         if self.margin:
             scores = scores - self.margin * statement.strength.unsqueeze(-1).to(scores) * choice
+        if self.smoothing:
+            even = choice.sum(-1, keepdim=True) / choice.shape[-1]
+            choice = (1 - self.smoothing) * choice + self.smoothing * even
         if "log_tie" not in parameters:
             return torch.where(choice > 0.0, choice * (self.beta * scores).log_softmax(-1), 0.0).sum(-1)
         outcome = torch.cat([choice * ~statement.tie.unsqueeze(-1), statement.tie.unsqueeze(-1).to(choice)], -1)
@@ -107,11 +111,14 @@ class Choice(Likelihood[Comparison]):
         return torch.cat([scaled, tie], -1).log_softmax(-1)
 
     def parameters(self, statement: Comparison) -> dict[str, Tensor]:
-        """Return log nu if there are ties: for scores of 0, a share p of ties needs nu = K p / (1 - p)."""
+        """Return log nu: for scores of 0, a share p of ties needs nu = K p / (1 - p).
+
+        Without ties there is none, and if all are ties, they say nothing about nu: each then counts as equal shares.
+        """
         ties, answered = int(statement.tie.sum()), int(statement.answered.sum())
-        if not ties:
+        if not 0 < ties < answered:
             return {}
-        return {"log_tie": torch.tensor([math.log(statement.choice.shape[-1] * ties / max(answered - ties, 0.5))])}
+        return {"log_tie": torch.tensor([math.log(statement.choice.shape[-1] * ties / (answered - ties))])}
 
     def hits(self, scores: Tensor, statement: Comparison, parameters: Parameters) -> Tensor:
         """Return whether the most likely option was chosen; ties are left out. Shape: (..., B)."""
@@ -122,7 +129,7 @@ class Choice(Likelihood[Comparison]):
     def event(self, scores: Tensor, statement: Comparison, parameters: Parameters) -> tuple[Tensor, Tensor]:
         """Return the probability of the first option against the others, and its share of the choice."""
         del parameters
-        return (self.beta * scores).softmax(-1)[..., 0], statement.choice[:, 0]
+        return (self.beta * scores).log_softmax(-1)[..., 0].exp(), statement.choice[..., 0]
 
     def sample(self, scores: Tensor, parameters: Parameters, generator: Generator) -> Comparison:
         """Sample choices. Shape of the scores: (B, K)."""
@@ -174,7 +181,7 @@ class PlackettLuce(Likelihood[Ranking]):
     def event(self, scores: Tensor, statement: Ranking, parameters: Parameters) -> tuple[Tensor, Tensor]:
         """Return the probability that the first option is before the second, and whether it is; 1/2 for a tie."""
         del parameters
-        ordered = _pairs(statement.rank[:, :2])[2][:, 0]
+        ordered = _pairs(statement.rank[..., :2])[2][..., 0]
         return torch.sigmoid(self.beta * (scores[..., 0] - scores[..., 1])), (1 + ordered) / 2
 
     def sample(self, scores: Tensor, parameters: Parameters, generator: Generator) -> Ranking:
@@ -202,7 +209,8 @@ class Ordinal(Likelihood[Rating]):
         theta, score = thresholds(parameters["thresholds"]), scores.squeeze(-1)
         far = theta.new_full((*theta.shape[:-1], 1), FAR)
         bounds = torch.cat([-far, theta, far], -1)
-        below, above = bounds[..., statement.level], bounds[..., statement.level + 1]
+        level = statement.level.expand(*theta.shape[:-1], -1)
+        below, above = bounds.gather(-1, level), bounds.gather(-1, level + 1)
         # log(sigma(a) - sigma(b)) = log sigma(a) + log sigma(-b) + log(1 - exp(b - a))
         upper, lower = self.beta * (above - score), self.beta * (below - score)
         gap = torch.log(-torch.expm1(self.beta * (below - above)))

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from typing import Any, ClassVar, Literal
 
 import torch
 from torch import Generator, Tensor, nn
@@ -11,13 +11,16 @@ from prefgym.common.limits import Few, Width, check
 from prefgym.common.spaces import Spaces, single_spaces
 from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
+from prefgym.core.kinds import Comparison, Statement
+from prefgym.core.likelihoods import LIKELIHOODS, Choice, Likelihood
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 from prefgym.nn.mlp import Activation
 from prefgym.nn.stacked import StackedMLP
 from prefgym.rewards.base import RewardLearner
-from prefgym.rewards.fit import FitCfg, fit, step_sums
+from prefgym.rewards.fit import FitCfg, Labels, fit, step_sums
 from prefgym.rewards.shaping import SHAPINGS, Shaping
 
 Product = Literal["auto", "loop", "batched"]
@@ -71,18 +74,27 @@ class Members(StackedMLP):
         """Run every member on its own inputs in one product a layer. Shapes: (E, M, inputs) to (E, M, outputs)."""
         return self.squash(super().batched(inputs))
 
-    def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
-        """Return the sums of rewards (arXiv:1706.03741, eq. 1).
+    def scores(self, index: int | None, inputs: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Return the sums of rewards (arXiv:1706.03741, eq. 1), weighted if there are weights.
 
-        Shapes: (b, K, T, inputs), (b, K, T) to (b, K), with E in front for all.
+        Shapes: (b, K, T, inputs), (b, K, T) twice, to (b, K), with E in front for all.
         """
-        return step_sums(self, index, inputs, mask)
+        return step_sums(self, index, inputs, mask, weight)
+
+
+_LIKELIHOOD = "likelihood/"
+
+
+def _key(part: Preferences[Statement]) -> str:
+    """Return the name under which the parameters of a likelihood are kept."""
+    return "-".join(map(str, (part.answers.kind, part.queries.num_options, *part.answers.scale)))
 
 
 class Ensemble(RewardLearner):
     """A reward model: the members' mean, normalised after each session."""
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SCORES})
+    fits: ClassVar[tuple[type[Statement], ...]] = tuple(LIKELIHOODS)
 
     def __init__(self, cfg: EnsembleCfg, env: HasSpaces, *, seed: int = 0, device: str = "cpu") -> None:
         """Make unfitted members.
@@ -108,6 +120,8 @@ class Ensemble(RewardLearner):
         # reward = (output - shift) / scale, per member
         self.shift = torch.zeros(cfg.num_members, device=self.device)
         self.scale = torch.ones(cfg.num_members, device=self.device)
+        # what likelihoods have learned beside the scores, by kind and name. Shapes: (E, n)
+        self._learned: dict[str, Tensor] = {}
 
     def make_members(self, input_dim: int) -> Members:
         """Make untrained networks."""
@@ -125,28 +139,55 @@ class Ensemble(RewardLearner):
         )
         return torch.cat([*obs, segments.action], -1).to(self.device)
 
-    def fit(self, preferences: Preferences) -> FitReport:
-        """Fit every member to all preferences so far, then normalise the output."""
-        preferences = preferences.without_truth()[preferences.answers.answered]
-        segments = preferences.queries.options
-        inputs, mask = self.inputs(segments), segments.mask.to(self.device)
-        seen = inputs[mask]
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> FitReport:
+        """Fit every member to all answers so far, then normalise the output."""
+        parts = Feedback.of(preferences).answered().without_truth().parts
+        valid = [(self.inputs(part.queries.options), part.queries.options.mask.to(self.device)) for part in parts]
+        seen = torch.cat([inputs[mask] for inputs, mask in valid])
         self.input_mean, self.input_scale = seen.mean(0), 1 / seen.std(0).clamp_min(1e-3)
-        standardized = (inputs - self.input_mean) * self.input_scale
+        labels = [self._labels(part, inputs, mask) for part, (inputs, mask) in zip(parts, valid)]
+        learned = [value for some in labels for value in some.parameters.values()]
+        own = [torch.optim.Adam(learned, lr=self.cfg.fit.parameter_learning_rate)] if learned else []
         report = fit(
             self.members,
-            self.optimizer,
-            standardized,
-            mask,
-            preferences.answers.choice.to(self.device),
-            preferences.query_id.to(self.device),
+            [self.optimizer, *own],
+            labels,
             cfg=self.cfg.fit,
             batched=self.batched,
             generator=self.generator,
         )
-        self.shift, self.scale = self.shaping(self.outputs(standardized[mask]))
+        for part, some in zip(parts, labels):
+            self._learned |= {f"{_key(part)}/{name}": value.detach() for name, value in some.parameters.items()}
+        self.shift, self.scale = self.shaping(self.outputs((seen - self.input_mean) * self.input_scale))
         self.is_fitted = True
         return report
+
+    def _labels(self, part: Preferences[Statement], inputs: Tensor, mask: Tensor) -> Labels:
+        """Return answers of one kind with what was learned about their likelihood so far."""
+        likelihood, statement = self.likelihood_of(part.answers), part.answers
+        first = {} if self.shares_ties(statement) else likelihood.parameters(statement)
+        parameters = {
+            name: self._learned.get(f"{_key(part)}/{name}", value.expand(self.cfg.num_members, -1)).to(self.device)
+            for name, value in first.items()
+        }
+        return Labels(
+            inputs=(inputs - self.input_mean) * self.input_scale,
+            mask=mask,
+            statement=statement.map(lambda value: value.to(self.device)),
+            query_id=part.query_id.to(self.device),
+            likelihood=likelihood,
+            parameters={name: value.clone().requires_grad_() for name, value in parameters.items()},
+        )
+
+    def likelihood_of(self, statement: Statement) -> Likelihood[Any]:
+        """Return the likelihood to fit."""
+        if isinstance(statement, Comparison):
+            return Choice(margin=self.cfg.fit.margin, smoothing=self.cfg.fit.label_smoothing)
+        return LIKELIHOODS[type(statement)]()
+
+    def shares_ties(self, statement: Statement) -> bool:
+        """Return whether ties are choices of all options in equal shares."""
+        return isinstance(statement, Comparison) and self.cfg.fit.ties == "share"
 
     @torch.no_grad()
     def reward(self, segments: Segments) -> Tensor:
@@ -181,12 +222,15 @@ class Ensemble(RewardLearner):
     def weights(self) -> dict[str, Tensor]:
         """Return all learned tensors, by name."""
         learned = {"input_mean": self.input_mean, "input_scale": self.input_scale}
-        return {**self.members.state_dict(), **learned, "shift": self.shift, "scale": self.scale}
+        likelihoods = {f"{_LIKELIHOOD}{name}": value for name, value in self._learned.items()}
+        return {**self.members.state_dict(), **learned, "shift": self.shift, "scale": self.scale, **likelihoods}
 
     def load_weights(self, weights: Mapping[str, Tensor]) -> None:
         """Load tensors that `weights` returned."""
         learned = dict(weights)
         for name in ("input_mean", "input_scale", "shift", "scale"):
             setattr(self, name, learned.pop(name).to(self.device))
+        names = [name for name in learned if name.startswith(_LIKELIHOOD)]
+        self._learned = {name.removeprefix(_LIKELIHOOD): learned.pop(name).to(self.device) for name in names}
         self.members.load_state_dict(learned)
         self.is_fitted = True

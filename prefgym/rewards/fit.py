@@ -1,14 +1,20 @@
-"""Fitting reward networks to preferences: the Bradley-Terry likelihood of summed rewards."""
+"""Fitting reward networks to feedback: the likelihood of summed rewards."""
 
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from functools import cached_property
+from itertools import zip_longest
+from typing import Any, Literal, NamedTuple, Protocol
 
 import torch
 from torch import Generator, Tensor
 
 from prefgym.common.finite import check_finite
 from prefgym.common.limits import BatchSize, Count, NonNegative, Positive, Share, check
-from prefgym.core.fit_report import FitReport, accuracy, calibration_error
+from prefgym.core.fit_report import FitReport, calibration_error
+from prefgym.core.kinds import Comparison, Statement
+from prefgym.core.likelihoods import Likelihood
 from prefgym.nn.stacked import StackedMLP
 
 NUM_FOLDS = 10
@@ -33,6 +39,12 @@ class FitCfg:
     """Share of each choice that is spread evenly over the options."""
     crop: Share = 0.0
     """Largest share of a full window that is cropped at its ends, sampled anew for each gradient step."""
+    ties: Literal["likelihood", "share"] = "likelihood"
+    """Ties as an outcome with a likelihood of its own, or as a choice of all options in equal shares."""
+    margin: NonNegative = 0.0
+    """Margin by which a choice of full strength must win, in units of the score."""
+    parameter_learning_rate: Positive = 0.05
+    """Learning rate of Adam for what likelihoods learn beside the scores: thresholds, references and rates."""
 
     __post_init__ = check
 
@@ -45,10 +57,10 @@ class Networks(Protocol):
         """Return E."""
         ...
 
-    def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
-        """Score options, so that P(k) = softmax(scores)_k; None runs all members, each on its own inputs.
+    def scores(self, index: int | None, inputs: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
+        """Score options, as likelihoods take them; None runs all members, each on its own inputs.
 
-        Shapes: (b, K, T, inputs), (b, K, T) to (b, K), each with E in front for all.
+        Shapes: (b, K, T, inputs), (b, K, T) twice, to (b, K), each with E in front for all.
         """
         ...
 
@@ -58,7 +70,9 @@ def held_out(query_id: Tensor, num_members: int) -> Tensor:
     return query_id % NUM_FOLDS == torch.arange(num_members, device=query_id.device)[:, None] % NUM_FOLDS
 
 
-def step_sums(members: StackedMLP, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
+def step_sums(
+    members: StackedMLP, index: int | None, inputs: Tensor, mask: Tensor, weight: Tensor | None = None
+) -> Tensor:
     """Sum the outputs of networks, one or D numbers per step, over the valid steps.
 
     Args:
@@ -66,6 +80,7 @@ def step_sums(members: StackedMLP, index: int | None, inputs: Tensor, mask: Tens
         index: The member to run; None runs all of them, each on its own inputs, in one product.
         inputs: Inputs of the networks. Shape: (b, K, T, inputs), or (E, b, K, T, inputs) for all.
         mask: Valid steps. Shape: (b, K, T), or (E, b, K, T).
+        weight: Weight of each step, 0 beyond the valid ones; None for 1. Shape: that of `mask`.
 
     Returns:
         Sums. Shape: (b, K), or (E, b, K), followed by D if it is not 1.
@@ -74,51 +89,77 @@ def step_sums(members: StackedMLP, index: int | None, inputs: Tensor, mask: Tens
     if index is None:
         each = members.batched(inputs.flatten(1, 3))
         each = each.view(*mask.shape, *each.shape[2:])
-        return (each * mask.view(*mask.shape, *[1] * (each.dim() - mask.dim()))).sum(axis)
+        return (each * _beside(mask if weight is None else weight, each)).sum(axis)
     if bool(mask.all()):
         each = members.member(index, inputs.flatten(0, 2))
-        return each.view(*mask.shape, *each.shape[1:]).sum(axis)
+        each = each.view(*mask.shape, *each.shape[1:])
+        return each.sum(axis) if weight is None else (each * _beside(weight, each)).sum(axis)
     valid = members.member(index, inputs[mask])  # skip the padding
+    valid = valid if weight is None else valid * _beside(weight[mask], valid)
     return valid.new_zeros(*mask.shape, *valid.shape[1:]).index_put((mask,), valid).sum(axis)
 
 
-def preference_loss(scores: Tensor, choice: Tensor, weight: Tensor, label_smoothing: float = 0.0) -> Tensor:
-    """Return the weighted sum of the cross-entropies of choices under P(k) = softmax(scores)_k.
+def _beside(steps: Tensor, each: Tensor) -> Tensor:
+    """Give numbers of steps further axes of 1, as many as the outputs of networks have."""
+    return steps.view(*steps.shape, *[1] * (each.dim() - steps.dim()))
 
-    Ties are choices of 1/K each. Bradley & Terry (1952); Christiano et al. (arXiv:1706.03741), eq. 1.
 
-    Args:
-        scores: Shape: (..., b, K).
-        choice: Shape: (..., b, K).
-        weight: Weight of each query. Shape: (..., b).
-        label_smoothing: Share of the choice that is spread evenly.
-    """
-    target = (1 - label_smoothing) * choice + label_smoothing / choice.shape[-1]
-    cross_entropy = -(target * scores.log_softmax(-1)).sum(-1)
-    return (cross_entropy * weight).sum()
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Labels:
+    """Answers of one kind, as members are fitted to them."""
+
+    inputs: Tensor
+    """Inputs of the networks. Shape: (B, K, T, inputs)."""
+    mask: Tensor
+    """Valid steps. Shape: (B, K, T)."""
+    statement: Statement
+    """What was stated."""
+    query_id: Tensor
+    """Shape: (B,)."""
+    likelihood: Likelihood[Any]
+    """Likelihood of the statements."""
+    parameters: Mapping[str, Tensor]
+    """What is learned beside the scores, for each member. Shapes: (E, n)."""
+
+    @cached_property
+    def weight(self) -> Tensor | None:
+        """Return the weight of each step in the score; None for 1. Shape: (B, K, T)."""
+        return self.likelihood.step_weight(self.statement, self.mask)
+
+    def scores(self, members: Networks, index: int | None, rows: Tensor, mask: Tensor | None = None) -> Tensor:
+        """Score rows by one member, or each member's own rows by all. Shapes: (b,) to (b, K), or (E, b) to (E, b, K).
+
+        Args:
+            members: The networks.
+            index: The member; None for all.
+            rows: Rows of the answers.
+            mask: Valid steps of all answers, if some are cropped.
+        """
+        weight = None if self.weight is None else self.weight[rows]
+        return members.scores(index, self.inputs[rows], (self.mask if mask is None else mask)[rows], weight)
+
+    def of_member(self, index: int | None) -> Mapping[str, Tensor]:
+        """Return the parameters of one member, or of all."""
+        return self.parameters if index is None else {name: value[index] for name, value in self.parameters.items()}
 
 
 def fit(
     members: Networks,
-    optimizer: torch.optim.Optimizer,
-    inputs: Tensor,
-    mask: Tensor,
-    choice: Tensor,
-    query_id: Tensor,
+    optimizers: Sequence[torch.optim.Optimizer],
+    labels: Sequence[Labels],
     *,
     cfg: FitCfg,
     batched: bool,
     generator: Generator,
 ) -> FitReport:
-    """Fit every member on its own order of the queries; each holds out its own tenth for evaluation.
+    """Fit every member on its own order of the answers; each holds out its own tenth for evaluation.
+
+    Each minibatch has answers of every kind, in proportion to their number.
 
     Args:
         members: The networks.
-        optimizer: Optimiser of all their parameters.
-        inputs: Shape: (B, K, T, inputs).
-        mask: Valid steps. Shape: (B, K, T).
-        choice: Shape: (B, K).
-        query_id: Shape: (B,).
+        optimizers: Optimisers of all their parameters, and of those of the likelihoods.
+        labels: Answers of each kind.
         cfg: Settings of the fit.
         batched: Whether to run one product for all members.
         generator: Samples the orders and the crops.
@@ -126,86 +167,110 @@ def fit(
     Raises:
         NotFiniteError: If a gradient is not finite.
     """
-    num_queries, num_members = len(choice), members.num_members
-    hidden = held_out(query_id, num_members)
+    num_answers, num_members = sum(len(some.query_id) for some in labels), members.num_members
+    hidden = [held_out(some.query_id, num_members) for some in labels]
+    sizes = [math.ceil(cfg.minibatch_size * len(some.query_id) / num_answers) for some in labels]
     loss = train_accuracy = float("nan")
     epochs = gradient_steps = 0
     while (
         gradient_steps < cfg.gradient_steps and not train_accuracy >= cfg.target_accuracy
     ):  # NaN before the first pass
         epochs += 1
-        orders = torch.rand(num_members, num_queries, generator=generator).argsort(-1).to(inputs.device)
+        orders = [torch.rand(one.shape, generator=generator).argsort(-1).to(one.device) for one in hidden]
         losses: list[Tensor] = []
-        log_probs: list[Tensor] = []
-        for batch in torch.split(orders, cfg.minibatch_size, -1):  # (E, b)
-            seen = ~hidden.gather(-1, batch)
-            valid = crop(mask, cfg.crop, generator)
-            optimizer.zero_grad()
-            total, scores = accumulate(members, inputs, valid, choice, batch, seen, cfg.label_smoothing, batched)
-            check_gradient(optimizer)
-            optimizer.step()
+        hits: list[Tensor] = []
+        for batches in zip_longest(*(torch.split(order, size, -1) for order, size in zip(orders, sizes))):
+            batch = [
+                Minibatch(
+                    labels=some,
+                    rows=rows,
+                    seen=~away.gather(-1, rows),
+                    mask=some.mask if some.weight is not None else crop(some.mask, cfg.crop, generator),
+                )
+                for some, away, rows in zip(labels, hidden, batches)
+                if rows is not None
+            ]
+            for optimizer in optimizers:
+                optimizer.zero_grad()
+            total, right = accumulate(members, batch, batched)
+            check_gradient(optimizers)
+            for optimizer in optimizers:
+                optimizer.step()
             gradient_steps += 1
-            losses.append(total / num_members * batch.shape[-1])
-            log_probs.append(torch.where(seen[..., None], scores, torch.nan))
-        loss = float(torch.stack(losses).sum() / num_queries)
-        scored = torch.cat(log_probs, 1).flatten(0, 1)
-        seen_rows = ~scored[:, 0].isnan()
-        train_accuracy = accuracy(scored[seen_rows], choice[orders].flatten(0, 1)[seen_rows])
-    return _judge(members, inputs, mask, choice, hidden, loss, train_accuracy, epochs)
+            losses.append(total / num_members * sum(one.rows.shape[-1] for one in batch))
+            hits += right
+        loss = float(torch.stack(losses).sum() / num_answers)
+        train_accuracy = float(torch.cat(hits).nanmean())
+    return _judge(members, labels, hidden, loss, train_accuracy, epochs)
 
 
-def check_gradient(optimizer: torch.optim.Optimizer) -> None:
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Minibatch:
+    """Answers of one kind in a minibatch; each member has its own rows, and held-out ones have no weight."""
+
+    labels: Labels
+    rows: Tensor
+    """Rows of each member. Shape: (E, b)."""
+    seen: Tensor
+    """Which of them are not held out. Shape: (E, b)."""
+    mask: Tensor
+    """Valid steps of all answers, cropped. Shape: (B, K, T)."""
+
+    def loss(self, members: Networks, index: int | None, weight: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the weighted sum of negative log-likelihoods of one member or of all, and the hits of its rows.
+
+        Args:
+            members: The networks.
+            index: The member; None for all.
+            weight: Weight of each row. Shape: (b,), or (E, b).
+        """
+        labels, rows = self.labels, self.rows if index is None else self.rows[index]
+        statement, parameters = labels.statement.at(rows), labels.of_member(index)
+        scores = labels.scores(members, index, rows, self.mask)
+        log_prob = labels.likelihood.log_prob(scores, statement, parameters)
+        with torch.no_grad():
+            hits = labels.likelihood.hits(scores, statement, parameters)
+        seen = self.seen if index is None else self.seen[index]
+        return -(log_prob * weight).sum(), hits[seen]
+
+
+def accumulate(members: Networks, batch: Sequence[Minibatch], batched: bool) -> tuple[Tensor, list[Tensor]]:
+    """Add the gradient of one minibatch.
+
+    Args:
+        members: The networks.
+        batch: Its answers of each kind.
+        batched: Whether to run one product for all members.
+
+    Returns:
+        The loss summed over members, and the hits of the answers that are not held out.
+    """
+    num_seen = torch.stack([one.seen.sum(-1) for one in batch]).sum(0).clamp_min(1)[:, None]
+    weights = [one.seen / num_seen for one in batch]  # (E, b)
+    total = torch.zeros((), device=num_seen.device)
+    hits: list[Tensor] = []
+    for index in (None,) if batched else range(members.num_members):
+        found = [
+            one.loss(members, index, weight if index is None else weight[index]) for one, weight in zip(batch, weights)
+        ]
+        loss = torch.stack([part for part, _ in found]).sum()
+        torch.autograd.backward(loss)
+        total += loss.detach()
+        hits += [right for _, right in found]
+    return total, hits
+
+
+def check_gradient(optimizers: Sequence[torch.optim.Optimizer]) -> None:
     """Check the norm of the gradient, which is finite only if all of it is.
 
     Raises:
         NotFiniteError: If the norm is not finite.
     """
-    parameters: list[Tensor] = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+    groups = [group for optimizer in optimizers for group in optimizer.param_groups]
+    parameters: list[Tensor] = [parameter for group in groups for parameter in group["params"]]
     gradients = {str(number): p.grad for number, p in enumerate(parameters) if p.grad is not None}
     norm = torch.nn.utils.get_total_norm(list(gradients.values()))
     check_finite("the gradient of the reward model", norm, **gradients)
-
-
-def accumulate(
-    members: Networks,
-    inputs: Tensor,
-    mask: Tensor,
-    choice: Tensor,
-    batch: Tensor,
-    seen: Tensor,
-    label_smoothing: float,
-    batched: bool,
-) -> tuple[Tensor, Tensor]:
-    """Add the gradient of one minibatch; each member has its own queries, and held-out ones have no weight.
-
-    Args:
-        members: The networks.
-        inputs: Shape: (B, K, T, inputs).
-        mask: Valid steps. Shape: (B, K, T).
-        choice: Shape: (B, K).
-        batch: Queries of each member. Shape: (E, b).
-        seen: Mask of the queries that are not held out. Shape: (E, b).
-        label_smoothing: Share of each choice that is spread evenly.
-        batched: Whether to run one product for all members.
-
-    Returns:
-        The loss summed over members, and the scores (E, b, K).
-    """
-    weight = seen / seen.sum(-1, keepdim=True).clamp_min(1)
-    if batched:
-        scores = members.scores(None, inputs[batch], mask[batch])
-        loss = preference_loss(scores, choice[batch], weight, label_smoothing)
-        torch.autograd.backward(loss)
-        return loss.detach(), scores.detach()
-    total = torch.zeros((), device=inputs.device)
-    kept: list[Tensor] = []
-    for index, (rows, weights) in enumerate(zip(batch, weight)):
-        scores = members.scores(index, inputs[rows], mask[rows])
-        loss = preference_loss(scores, choice[rows], weights, label_smoothing)
-        torch.autograd.backward(loss)
-        total += loss.detach()
-        kept.append(scores.detach())
-    return total, torch.stack(kept)
 
 
 def crop(mask: Tensor, share: float, generator: Generator) -> Tensor:
@@ -228,29 +293,50 @@ def crop(mask: Tensor, share: float, generator: Generator) -> Tensor:
 @torch.no_grad()
 def _judge(
     members: Networks,
-    inputs: Tensor,
-    mask: Tensor,
-    choice: Tensor,
-    hidden: Tensor,
+    labels: Sequence[Labels],
+    hidden: Sequence[Tensor],
     loss: float,
     train_accuracy: float,
     epochs: int,
 ) -> FitReport:
-    log_probs: list[Tensor] = []
-    choices: list[Tensor] = []
-    for index in range(members.num_members):
-        rows = hidden[index]
-        log_probs.append(members.scores(index, inputs[rows], mask[rows]).log_softmax(-1))
-        choices.append(choice[rows])
-    log_prob, chosen = torch.cat(log_probs).cpu(), torch.cat(choices).cpu()
-    probability = log_prob[:, 0].exp()
+    """Report how well each member predicts what it has held out."""
+    found = [_predicted(members, some, away) for some, away in zip(labels, hidden)]
+    kinds = [some.statement.kind for some in labels]
+    extra: dict[str, float] = {}
+    for kind in dict.fromkeys(kinds) if {*kinds} != {Comparison.kind} else ():
+        mine = [one for one, name in zip(found, kinds) if name == kind]
+        extra[f"{kind}_accuracy"] = float(torch.cat([one.hits for one in mine]).nanmean())
+        extra[f"{kind}_cross_entropy"] = -float(torch.cat([one.log_prob for one in mine]).mean())
+    probability, occurred = (torch.cat([getattr(one, name) for one in found]) for name in ("probability", "occurred"))
     return FitReport(
-        num_preferences=len(choice),
+        num_preferences=sum(len(some.query_id) for some in labels),
         epochs=epochs,
         loss=loss,
         train_accuracy=train_accuracy,
-        accuracy=accuracy(log_prob, chosen),
-        calibration_error=calibration_error(probability, chosen[:, 0]),
+        accuracy=float(torch.cat([one.hits for one in found]).nanmean()),
+        calibration_error=calibration_error(probability, occurred),
         probability=probability,
-        choice=chosen[:, 0],
+        choice=occurred,
+        extra=extra,
     )
+
+
+class _Predicted(NamedTuple):
+    """Held-out answers of one kind, member after member. Shapes: (H,)."""
+
+    hits: Tensor
+    log_prob: Tensor
+    probability: Tensor
+    occurred: Tensor
+
+
+def _predicted(members: Networks, labels: Labels, hidden: Tensor) -> _Predicted:
+    parts: list[tuple[Tensor, ...]] = []
+    for index in range(members.num_members):
+        rows = hidden[index].nonzero().squeeze(-1)
+        statement, parameters = labels.statement.at(rows), labels.of_member(index)
+        scores, likelihood = labels.scores(members, index, rows), labels.likelihood
+        events = likelihood.event(scores, statement, parameters)
+        hits, log_prob = (ask(scores, statement, parameters) for ask in (likelihood.hits, likelihood.log_prob))
+        parts.append((hits, log_prob, *events))
+    return _Predicted(*(torch.cat(some).float().cpu() for some in zip(*parts)))

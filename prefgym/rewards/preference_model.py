@@ -15,7 +15,9 @@ from prefgym.common.limits import Count, Within
 from prefgym.common.states import State
 from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
+from prefgym.core.kinds import Comparison, Statement
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg, Members
@@ -45,12 +47,12 @@ class PairwiseNetworks(Members):
         """Return 1 + 2 C."""
         return self.biases[-1].shape[-1]
 
-    def scores(self, index: int | None, inputs: Tensor, mask: Tensor) -> Tensor:
+    def scores(self, index: int | None, inputs: Tensor, mask: Tensor, weight: Tensor | None = None) -> Tensor:
         """Score either option by half of the logit.
 
-        Shapes: (b, 2, T, inputs), (b, 2, T) to (b, 2), with E in front for all.
+        Shapes: (b, 2, T, inputs), (b, 2, T) twice, to (b, 2), with E in front for all.
         """
-        sums = step_sums(self, index, inputs, mask)
+        sums = step_sums(self, index, inputs, mask, weight)
         first, second = sums.view(*mask.shape[:-1], self.num_outputs).unbind(-2)
         half = logit(first, second, mask.shape[-1]) / 2
         return torch.stack([half, -half], -1)
@@ -76,6 +78,7 @@ class PreferenceModel(Ensemble):
     """
 
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.SELF_PLAY, Capability.SCORES})
+    fits: ClassVar[tuple[type[Statement], ...]] = (Comparison,)
     cfg: PreferenceModelCfg
     members: PairwiseNetworks
 
@@ -92,12 +95,13 @@ class PreferenceModel(Ensemble):
         """Make untrained networks."""
         return PairwiseNetworks(self.cfg, input_dim, self.generator, output_dim=1 + 2 * self.cfg.num_cycles)
 
-    def fit(self, preferences: Preferences) -> FitReport:
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> FitReport:
         """Fit every member to all preferences so far, then normalise the reward.
 
         Raises:
             ValueError: If queries do not have two options.
         """
+        preferences = preferences.only
         if preferences.queries.num_options != 2:
             raise ValueError("a preference model compares two options: ask about two at a time")
         if not self.has_observed:

@@ -5,40 +5,51 @@ import math
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from kinds import EXAMPLES
 
+from prefgym.core.kinds import Comparison
+from prefgym.core.likelihoods import LIKELIHOODS, Choice
 from prefgym.rewards.ensemble import EnsembleCfg, Members
-from prefgym.rewards.fit import FitCfg, accumulate, crop, fit, held_out, preference_loss, step_sums
+from prefgym.rewards.fit import FitCfg, Labels, Minibatch, accumulate, crop, fit, held_out, step_sums
 
 NUMBERS = st.floats(-5, 5)
 
 
-def make_members(num_members: int = 3, inputs: int = 4) -> Members:
+def make_members(num_members: int = 3, inputs: int = 5) -> Members:
     """Make small networks."""
     cfg = EnsembleCfg(num_members=num_members, hidden=(8, 8))
     return Members(cfg, inputs, torch.Generator().manual_seed(0))
 
 
-def make_data(num_queries: int, steps: int = 5, inputs: int = 4) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Draw windows of unequal length and choices for the larger sum of the first input."""
+def make_labels(
+    num_queries: int, *, turned: torch.Tensor | None = None, smoothing: float = 0.0, steps: int = 5, inputs: int = 5
+) -> Labels:
+    """Sample windows of unequal length, and choices for the larger sum of the first input, some turned round."""
     generator = torch.Generator().manual_seed(1)
     x = torch.randn(num_queries, 2, steps, inputs, generator=generator)
     length = torch.randint(1, steps + 1, (num_queries, 2), generator=generator)
     mask = torch.arange(steps) < length[..., None]
-    choice = torch.nn.functional.one_hot((x[..., 0] * mask).sum(-1).argmax(-1), 2).float()
-    return x, mask, choice
+    chosen = (x[..., 0] * mask).sum(-1).argmax(-1)
+    return Labels(
+        inputs=x,
+        mask=mask,
+        statement=Comparison.of(chosen if turned is None else torch.where(turned, 1 - chosen, chosen), 2),
+        query_id=torch.arange(num_queries),
+        likelihood=Choice(smoothing=smoothing),
+        parameters={},
+    )
 
 
 def test_the_loss_is_the_bradley_terry_likelihood() -> None:
     """Scores 2 and 1: P(first) = 1 / (1 + e^-1) = 0.7311; its loss is 0.3133, the other's 1.3133, a tie's 0.8133."""
-    scores = torch.tensor([[2.0, 1.0]]).expand(3, 2)
-    choice = torch.tensor([[1.0, 0.0], [0.0, 1.0], [0.5, 0.5]])
-    for row, expected in enumerate((0.3133, 1.3133, 0.8133)):
-        assert math.isclose(float(preference_loss(scores[row], choice[row], torch.ones(()))), expected, abs_tol=1e-4)
+    answers = Comparison.of(torch.tensor([0, 1, 0]), 2, tie=torch.tensor([False, False, True]))
+    losses = -Choice().log_prob(torch.tensor([[2.0, 1.0]] * 3), answers, {})
+    assert torch.allclose(losses, torch.tensor([0.3133, 1.3133, 0.8133]), atol=1e-4)
 
 
 def test_label_smoothing_moves_a_share_of_the_choice() -> None:
     """Smoothing 0.2 makes (1, 0) into (0.9, 0.1): 0.9 * 0.3133 + 0.1 * 1.3133 = 0.4133."""
-    loss = preference_loss(torch.tensor([[2.0, 1.0]]), torch.tensor([[1.0, 0.0]]), torch.ones(1), 0.2)
+    loss = -Choice(smoothing=0.2).log_prob(torch.tensor([[2.0, 1.0]]), Comparison.of(torch.tensor([0]), 2), {})
     assert math.isclose(float(loss), 0.4133, abs_tol=1e-4)
 
 
@@ -47,32 +58,78 @@ def test_the_loss_is_antisymmetric_and_blind_to_a_shift(
     first: float, second: float, shift: float, share: float
 ) -> None:
     """Swapping options with their choice changes nothing, nor does a constant on both scores."""
-    scores, choice, one = torch.tensor([[first, second]]), torch.tensor([[share, 1 - share]]), torch.ones(1)
-    loss = preference_loss(scores, choice, one)
-    torch.testing.assert_close(preference_loss(scores.flip(-1), choice.flip(-1), one), loss)
-    torch.testing.assert_close(preference_loss(scores + shift, choice, one), loss, atol=1e-5, rtol=1e-4)
+    scores, choice = torch.tensor([[first, second]]), torch.tensor([[share, 1 - share]])
+
+    def loss(scores: torch.Tensor, choice: torch.Tensor) -> torch.Tensor:
+        none = torch.zeros(1, dtype=torch.long)
+        return Choice().log_prob(scores, Comparison(status=none, choice=choice, tie=none.bool()), {})
+
+    torch.testing.assert_close(loss(scores.flip(-1), choice.flip(-1)), loss(scores, choice))
+    torch.testing.assert_close(loss(scores + shift, choice), loss(scores, choice), atol=1e-5, rtol=1e-4)
 
 
 def test_members_run_alike_one_by_one_and_in_one_product() -> None:
-    """Loss, scores and gradients agree, with windows of unequal length and queries that do not count."""
-    x, mask, choice = make_data(30)
-    batch = torch.stack([torch.randperm(30, generator=torch.Generator().manual_seed(e))[:20] for e in range(3)])
-    seen = torch.rand(3, 20, generator=torch.Generator().manual_seed(9)) > 0.3
+    """Loss, hits and gradients agree, with windows of unequal length, and answers of all kinds, some of no weight."""
     results: list[tuple[torch.Tensor, ...]] = []
     for batched in (False, True):
         members = make_members()
-        loss, scores = accumulate(members, x, mask, choice, batch, seen, 0.1, batched)
-        results.append((loss, scores, *[p.grad for p in members.parameters() if p.grad is not None]))
+        batch = [one for some in all_kinds() for one in [minibatch(some)]]
+        loss, hits = accumulate(members, batch, batched)
+        parameters = [value for one in batch for value in one.labels.parameters.values()]
+        gradients = [p.grad for p in (*members.parameters(), *parameters) if p.grad is not None]
+        assert len(gradients) == len([*members.parameters()]) + len(parameters)
+        results.append((loss, torch.cat(hits).nansum(), *gradients))
     for one, other in zip(*results):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
 
+def all_kinds(num_members: int = 3) -> list[Labels]:
+    """Return labels of each kind that has a likelihood, with parameters of each member."""
+    labels: list[Labels] = []
+    for part in (EXAMPLES[kind] for kind in ("comparison", "ranking", "rating", "thumbs", "mark")):
+        answered = part[part.answers.answered]
+        options, likelihood = answered.queries.options, LIKELIHOODS[type(part.answers)]()
+        first = likelihood.parameters(answered.answers)
+        labels.append(
+            Labels(
+                inputs=torch.cat([options.obs[..., :-1, :], options.action], -1),
+                mask=options.mask,
+                statement=answered.answers,
+                query_id=answered.query_id,
+                likelihood=likelihood,
+                parameters={n: v.expand(num_members, -1).clone().requires_grad_() for n, v in first.items()},
+            )
+        )
+    return labels
+
+
+def minibatch(labels: Labels) -> Minibatch:
+    """Give each of three members two of three rows in an order of its own, one of which is held out."""
+    rows = torch.tensor([[0, 1], [2, 0], [1, 2]])
+    seen = torch.tensor([[True, True], [True, False], [True, True]])
+    return Minibatch(labels=labels, rows=rows, seen=seen, mask=labels.mask)
+
+
 def test_padding_is_worth_nothing() -> None:
     """Whatever stands in padded steps, the sums stay."""
-    x, mask, _ = make_data(8)
-    members = make_members()
+    labels, members = make_labels(8), make_members()
+    x, mask = labels.inputs, labels.mask
     noisy = torch.where(mask[..., None], x, 1e3)
     torch.testing.assert_close(step_sums(members, 0, noisy, mask), step_sums(members, 0, x, mask))
+
+
+def test_weights_of_steps_weigh_them() -> None:
+    """In both ways of running members: w = 1 changes nothing, and w = (0, 1, ...) leaves the first step out."""
+    labels, members = make_labels(8), make_members()
+    x, mask = labels.inputs, labels.mask
+    weight = mask.float()
+    later = mask & (torch.arange(5) > 0)
+    for one, other in ((weight, weight), (weight * later, later)):
+        expected = step_sums(members, 1, x, other.bool()) if bool(other.bool().any(-1).all()) else None
+        if expected is not None:
+            torch.testing.assert_close(step_sums(members, 1, x, mask, one), expected)
+        every = step_sums(members, None, x.expand(3, *x.shape), mask.expand(3, *mask.shape), one.expand(3, *mask.shape))
+        torch.testing.assert_close(every[1], step_sums(members, 1, x, mask, one))
 
 
 def test_each_member_leaves_out_its_own_tenth() -> None:
@@ -84,36 +141,23 @@ def test_each_member_leaves_out_its_own_tenth() -> None:
 
 def test_what_is_held_out_does_not_reach_the_weights() -> None:
     """Turning the held-out choices of the only member around leaves its weights as they were."""
-    x, mask, choice = make_data(40)
     weights: list[torch.Tensor] = []
-    for turn in (False, True):
+    for turned in (torch.zeros(40).bool(), held_out(torch.arange(40), 1)[0]):
         members = make_members(num_members=1)
-        hidden = held_out(torch.arange(40), 1)[0]
-        told = torch.where(hidden[:, None], choice.flip(-1), choice) if turn else choice
         optimizer = torch.optim.AdamW(members.parameters())
         cfg, generator = FitCfg(gradient_steps=3), torch.Generator().manual_seed(0)
-        fit(members, optimizer, x, mask, told, torch.arange(40), cfg=cfg, batched=False, generator=generator)
+        fit(members, [optimizer], [make_labels(40, turned=turned)], cfg=cfg, batched=False, generator=generator)
         weights.append(members.weights[0].detach().clone())
     assert torch.equal(*weights)
 
 
 def test_fitting_learns_a_separable_choice() -> None:
     """Choices by the sum of one input are predicted on windows that were held out."""
-    x, mask, choice = make_data(400)
     members = make_members()
     optimizer = torch.optim.AdamW(members.parameters(), lr=1e-2)
     generator = torch.Generator().manual_seed(0)
-    report = fit(
-        members,
-        optimizer,
-        x,
-        mask,
-        choice,
-        torch.arange(400),
-        cfg=FitCfg(gradient_steps=280),
-        batched=False,
-        generator=generator,
-    )
+    cfg = FitCfg(gradient_steps=280)
+    report = fit(members, [optimizer], [make_labels(400)], cfg=cfg, batched=False, generator=generator)
     assert report.train_accuracy > 0.95
     assert report.accuracy > 0.85
     assert len(report.probability) == 120  # three tenths of 400
