@@ -24,7 +24,13 @@ def run(argv: list[str]) -> int:
     """Print names, a line each. Returns the exit code."""
     calls = [f"prefgym list {kind}" for kind in LISTS]
     if argv[:1] in (["-h"], ["--help"]):
-        print("\n".join(f"  {one}" for one in [*calls, "prefgym list agents --matrix", "prefgym list raters --json"]))
+        others = ["prefgym list --matrix", "prefgym list agents --matrix", "prefgym list raters --json"]
+        print("\n".join(f"  {one}" for one in [*calls, *others]))
+    elif argv in (["--matrix"], ["--matrix", "--json"], ["--json", "--matrix"]):
+        from prefgym.cli.matrix import as_json, as_lines, read_matrix  # imports the parts
+
+        found = read_matrix()
+        print(as_json(found) if len(argv) > 1 else "\n".join(as_lines(found)))
     elif argv == ["agents", "--matrix"]:
         Console(width=120).print(matrix())
     elif argv[:1] and argv[0] in LISTS and argv[1:] in ([], ["--json"]):

@@ -17,7 +17,7 @@ from prefgym.common.finite import NotFiniteError
 from prefgym.common.parts import RAISED as RAISED
 from prefgym.common.parts import name_of
 from prefgym.core.arrays import Array, Env, PolicyState
-from prefgym.core.capabilities import declares_fits, fits, needs_truth
+from prefgym.core.capabilities import declares_fits, fits, gives, needs_truth
 from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
 from prefgym.core.kinds import Statement
@@ -238,6 +238,7 @@ def collect(rater: Rater, num_asked: int) -> Feedback | None:
     if answers is None:
         return None
     feedback = as_feedback(rater, "collect", answers)
+    check_given(rater, "collect", feedback)
     for number in _numbers(feedback.query_id):
         if not 0 <= number < num_asked:
             expected = f"one to a query of 0..{num_asked - 1}"
@@ -265,6 +266,7 @@ def answer(rater: Callable[[Queries], Feedback | Preferences[Statement]], querie
     with raised_by(RATER, rater):
         returned = cast(object, rater(queries))
     answers = as_feedback(rater, "", returned)
+    check_given(rater, "", answers)
     asked, answered = _numbers(queries.query_id), _numbers(answers.query_id)
     if {*asked} != {*answered}:
         found = f"{len(answered)} answers to the queries {_brief(answered)}"
@@ -274,6 +276,17 @@ def answer(rater: Callable[[Queries], Feedback | Preferences[Statement]], querie
             found = f"choices among {part.queries.num_options} options"
             raise wrong(RATER, rater, "", found, f"a choice among {queries.num_options}")
     return answers
+
+
+def check_given(rater: object, method: str, feedback: Feedback) -> None:
+    """Check that answers are of the kinds that the rater declares.
+
+    Raises:
+        UserError: If they are not.
+    """
+    if others := [kind for kind in feedback.kinds if kind not in gives(rater)]:
+        found, expected = (f"feedback of {', '.join(kind.kind for kind in some)}" for some in (others, gives(rater)))
+        raise wrong(RATER, rater, method, found, f"{expected}, or the declaration `gives = ({others[0].__name__},)`,")
 
 
 def _numbers(query_id: Tensor) -> list[int]:

@@ -40,6 +40,8 @@ class Statement:
     """Name of the kind, in files and on the command line."""
     num_options: ClassVar[tuple[int, int]] = (1, 1)
     """Least and most segments of a query."""
+    usual_options: ClassVar[int] = 1
+    """Segments of a query, if the sampler sets no number."""
     scale_names: ClassVar[tuple[str, ...]] = ()
     """Fields that are no tensors: what all rows have in common."""
 
@@ -140,7 +142,7 @@ class Comparison(Statement):
     """
 
     kind = "comparison"
-    num_options = (2, 1000)
+    num_options, usual_options = (2, 1000), 2
 
     choice: Tensor
     """Share of the choice on each option; rows sum to 1 where answered and are 0 elsewhere. Shape: (B, K)."""
@@ -194,7 +196,7 @@ class Ranking(Statement):
     """
 
     kind = "ranking"
-    num_options = (2, 1000)
+    num_options, usual_options = (2, 1000), 4
 
     rank: Tensor
     """Rank of each option: 0 for the best, equal for ties, -1 for those left behind the last. Shape: (B, K), int64."""

@@ -13,7 +13,7 @@ registry: "Registry[Rater]" = Registry("rater")
 register, names, get = registry.register, registry.names, registry.get
 cfg, make, build = registry.cfg, registry.make, registry.build
 
-for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "soft"):
+for _name in ("partial-return", "oracle", "stochastic", "mistake", "skip", "equal", "myopic", "soft", "thumbs"):
     register(_name, "prefgym.raters.scripted:ScriptedRater", cfg=_name.replace("-", "_"))
 register("heron", "prefgym.raters.heron:HeronRater")
 register("cyclic", "prefgym.raters.cyclic:CyclicRater")
@@ -32,7 +32,7 @@ register("safety", "prefgym.raters.safety:SafetyRater")
 register("replay", "prefgym.raters.replay:ReplayRater")
 register("none", "prefgym.raters.none:NoRater")
 
-registry.alias(bradley_terry="partial-return", osp="soft", rlbff="principles", rlhs="hindsight")
+registry.alias(bradley_terry="partial-return", osp="soft", rlbff="principles", rlhs="hindsight", rluf="thumbs")
 registry.elsewhere(
     b_pref="is six raters: oracle, stochastic, mistake, skip, equal and myopic",
     spo="is a reward learner: --reward spo",

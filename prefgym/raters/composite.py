@@ -15,10 +15,11 @@ from prefgym.common.limits import Natural, NonNegative, Share, check
 from prefgym.common.names import did_you_mean
 from prefgym.common.states import State, Stateful
 from prefgym.core import contact
-from prefgym.core.capabilities import Capability, capabilities_of
+from prefgym.core.capabilities import Capability, capabilities_of, gives
 from prefgym.core.context import RaterContext
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Comparison, Statement, Status
+from prefgym.core.likelihoods import LIKELIHOODS
 from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.raters.immediate import ImmediateRater, SeededRater, in_words
@@ -78,6 +79,9 @@ Cfg = TypeVar("Cfg", bound=NamesRaters)
 class CompositeRater(SeededRater, Generic[Cfg]):
     """A rater that passes queries to other raters."""
 
+    gives: tuple[type[Statement], ...] = tuple(LIKELIHOODS)
+    """Kinds of feedback that component raters can give; of a rater, those that they give."""
+
     def __init__(self, cfg: Cfg, *, seed: int = 0, context: RaterContext | None = None) -> None:
         """Make the component raters.
 
@@ -92,6 +96,7 @@ class CompositeRater(SeededRater, Generic[Cfg]):
         super().__init__(seed)
         self.cfg = cfg
         self.people = make_raters(cfg.kinds(), seed, context or RaterContext(), self.settings())
+        self.gives = tuple(dict.fromkeys(kind for rater in self.people.values() for kind in gives(rater)))
 
     def settings(self) -> Mapping[str, Mapping[str, Any]]:
         """Return the settings of component raters that differ from the defaults, by their names."""
@@ -176,8 +181,26 @@ def drifting() -> FallibleRaterCfg:
 class FallibleRater(CompositeRater[FallibleRaterCfg]):
     """A rater that answers like another one, with lapses, a preferred side, and drift."""
 
+    gives = (Comparison,)
     num_asked = 0
     """Queries so far."""
+
+    def __init__(self, cfg: FallibleRaterCfg, *, seed: int = 0, context: RaterContext | None = None) -> None:
+        """Make the component raters.
+
+        Args:
+            cfg: Names and kinds of the component raters, and lapses.
+            seed: Seed of the random numbers here, and of the component raters' seeds.
+            context: Context of the component raters.
+
+        Raises:
+            ValueError: If one is unknown, cannot judge this task, answers late, or gives no comparisons.
+        """
+        super().__init__(cfg, seed=seed, context=context)
+        if others := [kind.kind for kind in self.gives if kind is not Comparison]:
+            raise ValueError(
+                f"its lapses are other choices, and it would judge by {others[0]}: pass --rater.judges oracle"
+            )
 
     def __call__(self, queries: Queries) -> Preferences:
         """Answer at once.

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from prefgym.core.kinds import Mark
 from prefgym.core.protocols import MetricCounter
 from prefgym.core.segments import Segments
 from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
@@ -18,6 +19,8 @@ class MetricOracleRaterCfg(ScoringRaterCfg):
 
 class MetricOracleRater(ScoringRater):
     """A rater that answers by the metric of a task, counted along the physics states of segments."""
+
+    gives = (*ScoringRater.gives, Mark)
 
     def __init__(
         self, cfg: MetricOracleRaterCfg | None = None, *, seed: int = 0, metric: MetricCounter | None = None
@@ -51,6 +54,14 @@ class MetricOracleRater(ScoringRater):
         Raises:
             ValueError: If the segments carry no physics states.
         """
+        return self.score_steps(segments).sum(-1)
+
+    def score_steps(self, segments: Segments) -> Tensor:
+        """Count the metric of each step. Shape: (..., T).
+
+        Raises:
+            ValueError: If the segments carry no physics states.
+        """
         if segments.state is None:
             raise ValueError(
                 "the metric is counted along physics states, and these segments carry none; they may have lost them in "
@@ -58,4 +69,4 @@ class MetricOracleRater(ScoringRater):
             )
         state = segments.state.cpu().flatten(0, -3).numpy()
         counted = self.metric.count(state, segments.length.cpu().flatten().numpy())
-        return torch.as_tensor(counted).sum(-1).view(segments.batch_shape)
+        return torch.as_tensor(counted).view(*segments.batch_shape, segments.num_steps)

@@ -12,6 +12,8 @@ import torch
 from torch import Tensor
 
 from prefgym.common.names import check_name
+from prefgym.core.preferences import Preferences
+from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.raters.factors import factor_sums, resolve
 from prefgym.raters.named import Numbers, Texts
@@ -34,8 +36,14 @@ class PrinciplesRaterCfg(ScoringRaterCfg):
     weights: Numbers = field(default_factory=dict[str, float])
     """Weights of principles by name, such as `fast=2`; all others have a weight of 1."""
 
+    apart: bool = False
+    """Answer about each principle on its own, with its name as the criterion, in the place of their weighted number:
+    a query has as many answers as there are principles, with `--rater.gives thumbs` a yes or no each."""
+
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.apart and self.gives == "rating":
+            raise ValueError("a principle apart is a yes or no, and has no levels: pass --rater.gives thumbs")
         for text in self.principles.values():
             Principle.parse(text)
         for name in self.weights:
@@ -95,7 +103,10 @@ class PrinciplesRater(ScoringRater):
         parsed = {name: Principle.parse(text) for name, text in cfg.principles.items()}
         self.principles = {name: replace(one, factor=resolve(one.factor, factor_names)) for name, one in parsed.items()}
         """The principles, by name, with full names of factors."""
-        self.cfg = replace(cfg, principles={name: str(one) for name, one in self.principles.items()})
+        # a principle apart scores 0 or 1
+        reference = 0.5 if cfg.apart and cfg.gives == "thumbs" and cfg.reference is None else cfg.reference
+        told = {name: str(one) for name, one in self.principles.items()}
+        self.cfg = replace(cfg, principles=told, reference=reference)
         super().__init__("principles", self.cfg, seed=seed)
 
     def satisfied(self, segments: Segments) -> Tensor:
@@ -118,3 +129,17 @@ class PrinciplesRater(ScoringRater):
         """
         weights = torch.tensor([self.cfg.weights.get(name, 1.0) for name in self.principles], dtype=torch.float64)
         return self.satisfied(segments).double() @ weights
+
+    def __call__(self, queries: Queries) -> Preferences:
+        """Answer at once, about all principles or about each.
+
+        Raises:
+            ValueError: If the queries lack a factor, or one is not finite.
+        """
+        if not self.cfg.apart:
+            return super().__call__(queries)
+        options = queries.options
+        scores = self.satisfied(options).double().unbind(-1)
+        stated = [(name, self.choose(score, options)) for name, score in zip(self.principles, scores)]
+        answers = [Preferences.of(queries, statement, self._info, criterion=name) for name, statement in stated]
+        return cast(Preferences, Preferences.cat(answers))

@@ -3,9 +3,10 @@
 Values are those of an expert: its critic's, or its simulated returns from the first and last state of a segment.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
 
 import torch
 from torch import Tensor
@@ -27,6 +28,9 @@ class RegretRaterCfg(ScoringRaterCfg):
     Raises:
         ValueError: If a number lies outside its limits, or `stochastic` is combined with simulated values.
     """
+
+    settings_of_kinds: ClassVar[Mapping[str, str]] = {**ScoringRaterCfg.settings_of_kinds, "eps_mistake": "comparison"}
+    """Settings that one kind of feedback has."""
 
     form: Literal["deterministic", "stochastic"] = "deterministic"
     """`deterministic` is the return plus the value of the last state minus that of the first; `stochastic` sums the

@@ -11,6 +11,8 @@ from prefgym.common.errors import DamageError
 from prefgym.common.states import State
 from prefgym.core.capabilities import Capability
 from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
+from prefgym.core.likelihoods import LIKELIHOODS
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import NoSegmentError
 from prefgym.core.queries import Queries
@@ -31,6 +33,8 @@ class ReplayRater:
     Segments of the present run are not asked about, since nobody answers for them. Skips are given again, as well.
     """
 
+    gives: tuple[type[Statement], ...] = tuple(LIKELIHOODS)
+    """Kinds of feedback that may have been recorded; of a rater, those that were."""
     capabilities: ClassVar[frozenset[Capability]] = frozenset({Capability.PROPOSES})
 
     def __init__(self, cfg: ReplayRaterCfg, *, recorded: Feedback | Preferences | None = None) -> None:
@@ -46,6 +50,7 @@ class ReplayRater:
         if recorded is None:
             raise ValueError("it needs queries that were answered: pass --rater.run RUN")
         self.cfg, self.recorded = cfg, Feedback.of(recorded).only
+        self.gives = Feedback.of(recorded).kinds
         self.num_done = 0
         self._answered: list[Preferences] = []
 
@@ -95,6 +100,7 @@ def _sum(recorded: Preferences) -> str:
     """Return the SHA-256 of queries and answers."""
     options, answers = recorded.queries.options, recorded.answers
     checksum = hashlib.sha256()
-    for array in (options.obs, options.action, options.length, answers.choice, answers.status):
+    stated = [value for name, value in answers.tensors().items() if name not in ("status", "tie", "strength")]
+    for array in (options.obs, options.action, options.length, *stated, answers.status):
         checksum.update(array.contiguous().numpy().tobytes())
     return checksum.hexdigest()

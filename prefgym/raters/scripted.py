@@ -4,8 +4,9 @@ Its presets are the teachers of B-Pref (Lee et al., arXiv:2111.03026).
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -14,11 +15,12 @@ from prefgym.common.finite import check_finite
 from prefgym.common.limits import NonNegative, Share
 from prefgym.common.states import State
 from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.core.preferences import Answers
+from prefgym.core.kinds import Comparison, Mark, Statement
 from prefgym.core.scores import DiscountedReturn, PartialReturn
 from prefgym.core.segments import Segments
 from prefgym.raters.immediate import require_reward
 from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
+from prefgym.raters.statements import skipped
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -29,10 +31,17 @@ class ScriptedRaterCfg(ScoringRaterCfg):
         ValueError: If a value lies outside its range.
     """
 
+    settings_of_kinds: ClassVar[Mapping[str, str]] = {
+        **ScoringRaterCfg.settings_of_kinds,
+        "eps_mistake": "comparison",
+        "eps_equal": "comparison",
+    }
+    """Settings that one kind of feedback has."""
+
     name: str = "partial-return"
     """Name of the rater in its answers."""
     beta: NonNegative = 1.0
-    """Inverse temperature of the choice, per unit of return; 0 chooses uniformly, inf without error."""
+    """Inverse temperature of the statement, per unit of return; 0 is blind, inf without error."""
     gamma: Share = 1.0
     """Discount factor per step back from a segment's end; below 1 the rater is myopic."""
     eps_mistake: Share = 0.0
@@ -86,8 +95,15 @@ def soft() -> ScriptedRaterCfg:
     return ScriptedRaterCfg(name="soft", beta=1.0, soft=True)
 
 
+def thumbs() -> ScriptedRaterCfg:
+    """React rarely, with thumbs up or down, and sometimes with the opposite (RLUF; Han et al., arXiv:2505.14946)."""
+    return ScriptedRaterCfg(name="thumbs", gives="thumbs", beta=1.0, reacting=0.05, hostile=0.1)
+
+
 class ScriptedRater(ScoringRater):
     """A rater that answers at once, from the task reward in the queries."""
+
+    gives = (*ScoringRater.gives, Mark)
 
     def __init__(
         self,
@@ -123,15 +139,27 @@ class ScriptedRater(ScoringRater):
         Raises:
             ValueError: If the segments carry no task reward.
         """
-        if segments.reward is None:
-            raise ValueError(f"rater {self.cfg.name!r} judges by the task reward, and these queries carry none")
+        self._check_reward(segments)
         return self._score(segments)
 
-    def choose(self, scores: Tensor, options: Segments) -> Answers:
-        """Answer by the scores of the options, with ties and skips by their returns. Shape: (B, K)."""
+    def score_steps(self, segments: Segments) -> Tensor:
+        """Return the reward of each step, discounted. Shape: (..., T).
+
+        Raises:
+            ValueError: If the segments carry no task reward.
+        """
+        # gamma^(L-1-t) r_t, where L is the segment's own length
+        age = segments.length.unsqueeze(-1) - 1 - torch.arange(segments.num_steps, device=segments.length.device)
+        return self._check_reward(segments).double() * self.cfg.gamma ** age.clamp(min=0).double()
+
+    def choose(self, scores: Tensor, options: Segments) -> Statement:
+        """State something about the options by their scores, with ties and skips by their returns. Shape: (B, K)."""
         returns = PartialReturn()(options).cpu()
         self._shown += torch.stack([returns.sum(), options.length.sum().cpu().double()])
-        return self._with_thresholds(options.num_steps).sample(scores, self.generator, returns=returns)
+        choice = self._with_thresholds(options.num_steps)
+        if self.gives == (Comparison,):
+            return choice.sample(scores, self.generator, returns=returns)
+        return skipped(super().choose(scores, options), returns.amax(-1) <= choice.cfg.skip_threshold)
 
     def state_dict(self) -> State:
         """Return the state to resume from; first collect the submitted queries."""
@@ -141,6 +169,11 @@ class ScriptedRater(ScoringRater):
         """Resume from a state that `state_dict` returned."""
         super().load_state_dict(state)
         self._shown = state["shown"].clone()
+
+    def _check_reward(self, segments: Segments) -> Tensor:
+        if segments.reward is None:
+            raise ValueError(f"rater {self.cfg.name!r} judges by the task reward, and these queries carry none")
+        return segments.reward
 
     def _with_thresholds(self, num_steps: int) -> BradleyTerry:
         """Return the choice model, its thresholds in units of return."""

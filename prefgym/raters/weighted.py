@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
+from prefgym.core.kinds import Mark
 from prefgym.core.segments import Segments
 from prefgym.raters.factors import choose, factor_sums
 from prefgym.raters.named import Numbers
@@ -32,6 +33,8 @@ class WeightedRaterCfg(ScoringRaterCfg):
 class WeightedRater(ScoringRater):
     """A rater that answers by a weighted sum of factors."""
 
+    gives = (*ScoringRater.gives, Mark)
+
     def __init__(self, cfg: WeightedRaterCfg | None = None, *, seed: int = 0, factor_names: Sequence[str] = ()) -> None:
         """Resolve the factors.
 
@@ -47,6 +50,7 @@ class WeightedRater(ScoringRater):
         factors = choose([*cfg.weights], factor_names, factor_names)
         weights = [*cfg.weights.values()] or [1.0] * len(factors)
         self.cfg = replace(cfg, weights=dict(zip(factors, weights)))
+        self._weights = torch.tensor(weights, dtype=torch.float64)
         super().__init__("weighted", self.cfg, seed=seed)
 
     def score(self, segments: Segments) -> Tensor:
@@ -55,5 +59,14 @@ class WeightedRater(ScoringRater):
         Raises:
             ValueError: If the segments lack a factor, or one is not finite.
         """
-        sums = factor_sums(segments, [*self.cfg.weights])
-        return sums @ torch.tensor([*self.cfg.weights.values()], dtype=torch.float64)
+        return factor_sums(segments, [*self.cfg.weights]) @ self._weights
+
+    def score_steps(self, segments: Segments) -> Tensor:
+        """Return sum_f w_f x_f(t) of each step. Shape: (..., T).
+
+        Raises:
+            ValueError: If the segments lack a factor, or one is not finite.
+        """
+        factor_sums(segments, [*self.cfg.weights])  # checks them
+        factors = torch.stack([segments.factors[name] for name in self.cfg.weights], -1)
+        return factors.cpu().double() @ self._weights

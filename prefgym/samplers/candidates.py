@@ -10,6 +10,7 @@ from torch import Generator, Tensor
 
 from prefgym.common.limits import Count, Within, check
 from prefgym.common.memory import check_fits
+from prefgym.core.kinds import Comparison
 from prefgym.core.protocols import Learner, NoSegmentError, Recorder
 from prefgym.core.segments import Segments
 from prefgym.samplers.sources import AllSteps, RecentSteps, Source
@@ -25,8 +26,9 @@ class SamplerCfg:
 
     segment_length: Annotated[int, Within(1, 1_000_000), tyro.conf.arg(aliases=("--segment-length",))] = 50
     """Longest segment, in steps."""
-    num_options: Annotated[int, Within(2, 1000)] = 2
-    """Segments per query."""
+    num_options: Annotated[int, Within(1, 1000)] | None = None
+    """Segments per query; None shows as many as the rater's kind of feedback is about: 2 for a comparison, 4 for a
+    ranking, 1 for the others."""
     keep_short: bool = True
     """Whether windows that reach a termination are kept, shortened to it."""
     recent_steps: Count | None = 100_000
@@ -96,8 +98,14 @@ class CandidateSampler(ABC):
         return recorder.segments(chosen, cfg.segment_length)
 
 
-def sample_queries(starts: Tensor, num_queries: int, num_options: int, generator: Generator) -> Tensor:
+def sample_queries(starts: Tensor, num_queries: int, num_options: int | None, generator: Generator) -> Tensor:
     """Sample the starts of each query's options uniformly, without repetition in a query if there are enough.
+
+    Args:
+        starts: The steps at which a segment may start. Shape: (M,), int64.
+        num_queries: Number of queries.
+        num_options: Segments per query; None for those of a comparison.
+        generator: Source of the random numbers.
 
     Returns:
         Starts of the options. Shape: (num_queries, num_options), int64.
@@ -105,7 +113,7 @@ def sample_queries(starts: Tensor, num_queries: int, num_options: int, generator
     Raises:
         NoSegmentError: If there are no starts.
     """
-    num_starts = len(starts)
+    num_starts, num_options = len(starts), num_options or Comparison.usual_options
     if num_starts == 0:
         raise NoSegmentError("no segment can be sampled: no recorded episode is long enough or has terminated")
     # numbers of starts, their sorted copy, and the order

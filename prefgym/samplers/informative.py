@@ -30,7 +30,16 @@ class DisagreementSamplerCfg(CandidateSamplerCfg):
 
 @dataclass(frozen=True, kw_only=True)
 class EntropySamplerCfg(CandidateSamplerCfg):
-    """Query where the members' predicted choices have the highest entropy."""
+    """Query where the members' predicted choices have the highest entropy.
+
+    Raises:
+        ValueError: If a value lies outside its range, or a query has one segment and thus no choice.
+    """
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.num_options == 1:
+            raise ValueError("the entropy is that of a choice, and one segment is none: pass --sampler disagreement")
 
 
 class DisagreementSampler(CandidateSampler):
@@ -41,8 +50,8 @@ class DisagreementSampler(CandidateSampler):
 
     def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
         """Choose the candidates of highest disagreement. Shape: (num_queries,), int64."""
-        p = choice_probabilities(recorder, learner, candidates, self.cfg.segment_length)
-        return disagreement(p).topk(num_queries).indices
+        disputed = candidate_disagreement(recorder, learner, candidates, self.cfg.segment_length)
+        return disputed.topk(num_queries).indices
 
 
 class EntropySampler(CandidateSampler):
@@ -69,6 +78,22 @@ def disagreement(p: Tensor) -> Tensor:
     return p.std(0, correction=0).mean(-1)
 
 
+def score_disagreement(scores: Tensor) -> Tensor:
+    """Return the standard deviation over members of their standardised scores, for queries of one segment.
+
+    RUNE takes the deviation of the members' rewards (Liang et al., arXiv:2205.12401, Eq. 3). Here each member's scores
+    have mean 0 and deviation 1 over the candidates, since ratings and thumbs leave their scale and origin free.
+
+    Args:
+        scores: Scores of the candidates by each member. Shape: (E, N).
+
+    Returns:
+        Disagreement. Shape: (N,).
+    """
+    centred = scores - scores.mean(-1, keepdim=True)
+    return (centred / scores.std(-1, correction=0, keepdim=True).clamp_min(1e-12)).std(0, correction=0)
+
+
 def entropy(p: Tensor) -> Tensor:
     """Return the entropy of the choice, -sum_k p_k log p_k, averaged over members.
 
@@ -81,9 +106,39 @@ def entropy(p: Tensor) -> Tensor:
     return -torch.xlogy(p, p).sum(-1).mean(0)
 
 
-@torch.no_grad()
+def candidate_disagreement(recorder: Recorder, learner: Learner, candidates: Tensor, length: int) -> Tensor:
+    """Return the disagreement about each candidate: about the choice, or about the score of the only option.
+
+    Args:
+        recorder: Source of the segments.
+        learner: A fitted learner.
+        candidates: Starts of the options of each candidate. Shape: (N, K), int64.
+        length: Longest segment, in steps.
+
+    Returns:
+        Disagreement. Shape: (N,).
+
+    Raises:
+        NotFiniteError: If the learned reward is not finite.
+    """
+    scores = candidate_scores(recorder, learner, candidates, length)
+    if candidates.shape[-1] == 1:
+        return score_disagreement(scores.squeeze(-1))
+    return disagreement(BradleyTerry().probabilities(scores))
+
+
 def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tensor, length: int) -> Tensor:
-    """Predict the choices of each member of the learner, in one pass over the candidates.
+    """Predict the choices of each member of the learner; arguments as for `candidate_scores`. Shape: (E, N, K).
+
+    Raises:
+        NotFiniteError: If the learned reward is not finite.
+    """
+    return BradleyTerry().probabilities(candidate_scores(recorder, learner, candidates, length))
+
+
+@torch.no_grad()
+def candidate_scores(recorder: Recorder, learner: Learner, candidates: Tensor, length: int) -> Tensor:
+    """Score candidates by each member of the learner, in one pass over them.
 
     Args:
         recorder: Source of the segments, which are copied in parts.
@@ -92,7 +147,7 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
         length: Longest segment, in steps.
 
     Returns:
-        Choice probabilities. Shape: (E, N, K).
+        Scores. Shape: (E, N, K).
 
     Raises:
         NotFiniteError: If the learned reward is not finite.
@@ -104,7 +159,7 @@ def choice_probabilities(recorder: Recorder, learner: Learner, candidates: Tenso
         scores.append(learned_scores(learner, segments).cpu())
     all_scores = torch.cat(scores, dim=1)
     check_finite("the learner's score of the sampler's candidates", all_scores)
-    return BradleyTerry().probabilities(all_scores)
+    return all_scores
 
 
 def learned_scores(learner: Learner, segments: Segments) -> Tensor:

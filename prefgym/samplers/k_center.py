@@ -14,7 +14,7 @@ from prefgym.common.limits import Within
 from prefgym.core.protocols import Learner, Recorder
 from prefgym.core.segments import Segments
 from prefgym.samplers.candidates import CandidateSampler, CandidateSamplerCfg
-from prefgym.samplers.informative import choice_probabilities, disagreement
+from prefgym.samplers.informative import candidate_disagreement
 from prefgym.samplers.sources import Source
 
 # Earlier queries whose distances are computed at once; bounds the memory they take.
@@ -88,8 +88,8 @@ class DisagreementKCenterSampler(KCenterSampler):
 
     def choose(self, recorder: Recorder, learner: Learner, candidates: Tensor, num_queries: int) -> Tensor:
         """Choose the candidates that cover those of high disagreement. Shape: (num_queries,), int64."""
-        p = choice_probabilities(recorder, learner, candidates, self.cfg.segment_length)
-        disputed = disagreement(p).topk(max(num_queries, int(self.keep * len(candidates)))).indices
+        disagreement = candidate_disagreement(recorder, learner, candidates, self.cfg.segment_length)
+        disputed = disagreement.topk(max(num_queries, int(self.keep * len(candidates)))).indices
         return disputed[super().choose(recorder, learner, candidates[disputed], num_queries)]
 
 

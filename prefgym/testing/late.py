@@ -8,6 +8,7 @@ from torch import Tensor
 
 from prefgym.common.limits import Natural, Share, check
 from prefgym.common.states import State, Stateful
+from prefgym.core.capabilities import gives
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
@@ -47,6 +48,11 @@ class LateRater:
         self._due: list[
             tuple[Preferences[Statement], Tensor]
         ] = []  # answers, and the calls of `collect` at which they arrive
+
+    @property
+    def gives(self) -> tuple[type[Statement], ...]:
+        """Return the kinds of feedback that the other rater gives."""
+        return gives(self.rater)
 
     def submit(self, queries: Queries) -> None:
         """Pass the queries to the other rater."""

@@ -6,43 +6,62 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+from prefgym.common.errors import UserError
 from prefgym.core import contact
 from prefgym.core.capabilities import gives
 from prefgym.core.feedback import Feedback
-from prefgym.core.kinds import Statement, Status
+from prefgym.core.kinds import KINDS, Statement, Status
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
+from prefgym.raters.immediate import Answerer, as_rater
 from prefgym.runs.answers import answers_of
 from prefgym.testing.common import global_generators_untouched
 from prefgym.testing.examples import example_segments
+from prefgym.training.kinds import num_options_of
 
 
-def check_rater(make: Callable[[], Rater], queries: Queries | None = None, *, max_calls: int = 100) -> None:
+def check_rater(make: Callable[[], Rater | Answerer], queries: Queries | None = None, *, max_calls: int = 100) -> None:
     """Check that a rater works with the training loop.
 
     Args:
-        make: Function that makes a fresh rater; each call makes the same one, seed included.
-        queries: Queries to submit; None for random segments of unequal length with a task reward.
+        make: Function that makes a fresh rater, or a callable that is one; each call makes the same one, seed included.
+        queries: Queries to submit; None for random segments of unequal length with a task reward, as many in a query
+            as the kind of feedback that the rater gives is about.
         max_calls: Calls of `collect` within which every query must be answered.
 
     Raises:
         AssertionError: If it does not; the message names the rule.
     """
-    queries = queries or Queries.of(example_segments(64, 2), first_id=100)
-    before = [value.clone() for value in _tensors(queries)]
+    try:
+        _check(make, queries, max_calls)
+    except UserError as error:  # what the loop would say
+        raise AssertionError(str(error)) from error
+
+
+def _check(make: Callable[[], Rater | Answerer], queries: Queries | None, max_calls: int) -> None:
     with global_generators_untouched("a rater"):
-        rater = make()
-        assert isinstance(rater, Rater), "a rater must have submit(queries) and collect()"
+        rater = _made(make)
+        if queries is None:
+            queries = Queries.of(example_segments(64, num_options_of(gives(rater), None)), first_id=100)
+        before = [value.clone() for value in _tensors(queries)]
         assert rater.collect() is None, "collect() must return None before anything was submitted"
         rater.submit(queries[:0])
         rater.submit(queries)
         answers = _collect_all(rater, len(queries), max_calls)
         _check_answers(rater, queries, answers)
         assert rater.collect() is None, "collect() must return None once everything came back"
-        _check_repeats(make(), queries, answers, max_calls)
+        _check_repeats(_made(make), queries, answers, max_calls)
         unchanged = all(torch.equal(old, new) for old, new in zip(before, _tensors(queries)))
         assert unchanged, "a rater must not change the queries it is shown"
+
+
+def _made(make: Callable[[], Rater | Answerer]) -> Rater:
+    made = make()
+    rater = as_rater(made) if callable(made) else made
+    assert isinstance(rater, Rater), "a rater must have submit(queries) and collect(), or be callable"
+    assert all(kind in KINDS.values() for kind in gives(rater)), "`gives` must name kinds of prefgym.core.kinds"
+    return rater
 
 
 def _collect_all(rater: Rater, num_queries: int, max_calls: int) -> Feedback:
@@ -50,7 +69,8 @@ def _collect_all(rater: Rater, num_queries: int, max_calls: int) -> Feedback:
     answered: set[int] = set()
     for _ in range(max_calls):
         if (collected := rater.collect()) is not None:
-            parts.append(contact.as_feedback(rater, "collect", collected))
+            contact.check_given(rater, "collect", feedback := contact.as_feedback(rater, "collect", collected))
+            parts.append(feedback)
             answered.update(int(number) for number in collected.query_id)
         if len(answered) >= num_queries:
             break
@@ -64,8 +84,6 @@ def _check_answers(rater: Rater, queries: Queries, feedback: Feedback) -> None:
     ids = [row.event_id for row in answers_of(feedback)]
     assert len(ids) == len({*ids}), "each answer must come back once"
     for part in feedback.parts:
-        kinds = ", ".join(kind.kind for kind in gives(rater))
-        assert type(part.answers) in gives(rater), f"it gives {part.answers.kind}, and declares that it `gives` {kinds}"
         _check_part(queries, part)
 
 

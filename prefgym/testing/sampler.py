@@ -81,8 +81,8 @@ def _check_options(options: Segments, recorder: Recorder) -> None:
     rule = f"a sampler must return Segments, not {type(options).__name__}"
     assert isinstance(cast(object, options), Segments), rule
     shape = tuple(options.batch_shape)
-    rule = f"options must have batch shape ({NUM_QUERIES}, K), K of 2 or more, for {NUM_QUERIES} queries, not {shape}"
-    assert len(shape) == 2 and shape[0] == NUM_QUERIES and shape[1] >= 2, rule
+    rule = f"options must have batch shape ({NUM_QUERIES}, K), K of 1 or more, for {NUM_QUERIES} queries, not {shape}"
+    assert len(shape) == 2 and shape[0] == NUM_QUERIES and shape[1] >= 1, rule
     windows = recorder.segments(recorder.starts(1), options.num_steps)
     rule = "options must carry the task reward, which raters judge by: recorder.segments(starts, length)"
     assert windows.reward is None or options.reward is not None, rule

@@ -30,6 +30,7 @@ from prefgym.sim.capabilities import physics_of
 from prefgym.sim.source import EnvCfg, EnvSource
 from prefgym.sim.threads import usable_cpus
 from prefgym.training.budget import Budget
+from prefgym.training.kinds import with_num_options
 from prefgym.training.raters import make_rater
 from prefgym.training.sessions import WAIT_S
 from prefgym.training.ties import warn_of_ties
@@ -114,8 +115,9 @@ def make_preferences(cfg: MakePreferencesCfg) -> Feedback:
         num_threads=cfg.threads or usable_cpus(),
         seed=rater_seed,
     )
+    sampler = UniformSampler(with_num_options(cfg.sampler, rater))
     try:
-        options = UniformSampler(cfg.sampler)(recorder, None, cfg.queries, torch.Generator().manual_seed(query_seed))
+        options = sampler(recorder, None, cfg.queries, torch.Generator().manual_seed(query_seed))
     except NoSegmentError as error:
         raise UserError(f"{error}: lower --sampler.segment-length.") from error
     received: list[Feedback] = []

@@ -12,7 +12,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.limits import shortened
 from prefgym.common.memory import check_fits
 from prefgym.common.spaces import single_spaces
-from prefgym.core.capabilities import Capability, capabilities_of
+from prefgym.core.capabilities import Capability, capabilities_of, declares_fits, fits
 from prefgym.core.protocols import Learner, ProposingRater, Rater
 from prefgym.data.feedback import read_feedback
 from prefgym.data.minari import played_in
@@ -20,6 +20,7 @@ from prefgym.data.recorded import recorded
 from prefgym.runs.config_file import read_config
 from prefgym.sim.source import EnvSource
 from prefgym.training.config import TrainCfg
+from prefgym.training.kinds import names_of, shown_options
 from prefgym.training.parts import Parts
 from prefgym.wrappers.preference import PreferenceVectorEnv
 
@@ -65,7 +66,7 @@ def check_self_play(cfg: TrainCfg, learner: Learner) -> None:
     if Capability.JUDGED in can and getattr(cfg.agent_cfg, "demos", ""):
         why = "compares fragments of rollouts, and cannot reward demonstrations"
         raise UserError(f"--reward {cfg.reward} {why}: leave --agent.demos out.")
-    if Capability.SELF_PLAY in can and getattr(cfg.sampler_cfg, "num_options", 2) != 2:
+    if Capability.SELF_PLAY in can and shown_options(cfg.sampler_cfg) != 2:
         raise UserError(f"--reward {cfg.reward} compares two options: leave --sampler.num-options out.")
 
 
@@ -141,7 +142,7 @@ def check_session(cfg: TrainCfg, env: PreferenceVectorEnv) -> None:
     Raises:
         UserError: If they do not.
     """
-    queries = cfg.budget / cfg.schedule.num_sessions * getattr(cfg.sampler_cfg, "num_options", 2)
+    queries = cfg.budget / cfg.schedule.num_sessions * shown_options(cfg.sampler_cfg)
     candidates = queries * getattr(cfg.sampler_cfg, "oversample", 1)
     num_bytes = queries * (cfg.sampling.segment_length + 1) * 8 * sum(env.recorder.sizes) + 24 * candidates
     check_fits("the queries of a session", num_bytes, "lower --budget, or raise --schedule.num-sessions")
@@ -183,17 +184,21 @@ def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
     if Capability.JUDGED in capabilities_of(parts.learner):
         raise UserError(f"--preferences cannot be used by --reward {cfg.reward}: it has each rollout judged anew.")
-    preferences, sampler = read_feedback(folder), cfg.sampling
-    queries = preferences.queries
-    if not preferences.answers.answered.any():
+    feedback, sampler, fitted = read_feedback(folder), cfg.sampling, fits(parts.learner)
+    if not feedback.num_answered:
         raise UserError(f"{folder} holds no answered query: pass a folder of --preferences with answers.")
-    options = queries.options
-    sizes = {
-        "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),
-        "numbers an action": (options.action.shape[-1], single_spaces(parts.env)[1].shape[0]),
-        "steps a segment": (options.num_steps, sampler.segment_length),
-        "options a query": (queries.num_options, getattr(sampler, "num_options", queries.num_options)),
-    }
-    for name, (there, here) in sizes.items():
-        if there != here:
-            raise UserError(f"{folder} does not fit: {there} {name}, and {here} in this run.")
+    if not {*feedback.kinds} <= {*fitted}:
+        found = f"{folder} holds {names_of(feedback.kinds)}, and --reward {cfg.reward} fits {names_of(fitted)}"
+        raise UserError(f"{found}: prefgym list --matrix shows what goes together.")
+    for part in feedback.parts:
+        options, num_options = part.queries.options, part.queries.num_options
+        sizes = {
+            "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),
+            "numbers an action": (options.action.shape[-1], single_spaces(parts.env)[1].shape[0]),
+            "steps a segment": (options.num_steps, sampler.segment_length),
+        }
+        if not declares_fits(parts.learner):  # it gets all answers as one part
+            sizes["options a query"] = num_options, getattr(sampler, "num_options", None) or num_options
+        for name, (there, here) in sizes.items():
+            if there != here:
+                raise UserError(f"{folder} does not fit: {there} {name}, and {here} in this run.")

@@ -10,6 +10,7 @@ from prefgym.common.spaces import single_spaces
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.training.callbacks import Callback
 from prefgym.training.config import TrainCfg
+from prefgym.training.kinds import shown_options
 from prefgym.training.parts import Metrics, Parts
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def disk_use(cfg: TrainCfg, parts: Parts) -> DiskUse:
     row = answers = recorded = kept = 0
     if recorder is not None:
         row = recorder.row_bytes
-        options = getattr(cfg.sampler_cfg, "num_options", 2)
+        options = shown_options(cfg.sampler_cfg)
         answers = cfg.budget * options * (cfg.sampling.segment_length + 1) * row
         recorded = min(cfg.steps, recorder.num_rows * recorder.num_envs) * row
         recent = getattr(cfg.sampler_cfg, "recent_steps", None) or cfg.steps

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Generator, Sequence
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import cast
@@ -45,6 +46,7 @@ from prefgym.training.ending import add_report, attempt, say_stopped, seal
 from prefgym.training.envs import make_training_env, source_of
 from prefgym.training.history import INITIAL_PREFERENCES
 from prefgym.training.keep import keep_episode, keep_fit, keep_learned, keep_result
+from prefgym.training.kinds import check_kinds, with_num_options
 from prefgym.training.live import LivePage
 from prefgym.training.loop import Outcome, train
 from prefgym.training.parts import Parts, stateless
@@ -79,6 +81,7 @@ def train_online(
     with threads(cfg.num_threads):
         with enough_memory(cfg.device):
             parts = build(cfg, objects)
+        cfg = with_options(cfg, parts.rater, objects)
         if cfg.preferences is not None and resume_from is None:
             check_preferences(cfg, cfg.preferences, parts)
         if names := stateless(parts):
@@ -194,8 +197,6 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
         cfg.reward, cfg.reward_cfg, LearnerContext(env=env, seed=learner_seed, device=cfg.device)
     )
     can = capabilities_of(learner)
-    if recording is not None and Capability.JUDGED not in can:  # which holds no sessions
-        check_session(cfg, recording)
     if cfg.rater == "none" and can & {Capability.SELF_PLAY, Capability.JUDGED}:
         raise UserError(f"--reward {cfg.reward} compares fragments by the answers of a rater: pass --rater.")
     contact.check_methods(contact.LEARNER, learner, "fit", "reward", "weights", "load_weights")
@@ -208,7 +209,11 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
             check_queue(cfg, source, recording, getattr(agent, "rollout_steps", cfg.acting.num_steps))
         given = objects.rater
         rater = build_rater(cfg, recording, agent, rater_seed) if given is None else as_rater(given)
+        check_kinds(cfg.rater, rater, cfg.reward, learner)
         check_replayed(cfg, rater, learner, recording)
+        cfg = with_options(cfg, rater, objects)
+        if Capability.JUDGED not in can:  # which holds no sessions
+            check_session(cfg, recording)
     env.reset(seed=env_seed)
     shown: list[Segments] = []
     context = SamplerContext(asked=lambda: Segments.cat(shown) if shown else None)
@@ -226,6 +231,18 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
         schedule=Schedule(cfg.schedule, cfg.budget, cfg.steps, cfg.extensions),
         generator=torch.Generator().manual_seed(sampler_seed),
     )
+
+
+def with_options(cfg: TrainCfg, rater: Rater | None, objects: Objects | None) -> TrainCfg:
+    """Set the number of segments of a query by the kind of feedback that the rater gives.
+
+    Raises:
+        UserError: If the sampler sets a number that does not fit the kind.
+    """
+    if rater is None:
+        return cfg
+    is_made = objects is not None and objects.sampler is not None
+    return replace(cfg, sampler_cfg=with_num_options(cfg.sampler_cfg, rater, is_made=is_made))
 
 
 def build_agent(cfg: TrainCfg, context: AgentContext) -> Agent:

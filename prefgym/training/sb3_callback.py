@@ -1,6 +1,7 @@
 """A callback that makes a training of Stable-Baselines3 preference-based."""
 
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from prefgym.data.tables import save_preferences
 from prefgym.evaluation.experts import find_expert
 from prefgym.raters.immediate import as_rater
 from prefgym.training.budget import Budget, Schedule, ScheduleCfg
+from prefgym.training.kinds import check_kinds, with_num_options
 from prefgym.training.resolve import Resolved, resolve
 from prefgym.wrappers.sb3_learned import LearnedRewardVecEnv, recorded_env, relabel_model
 
@@ -125,9 +127,6 @@ class PreferenceCallback(BaseCallback):
         self._learner: Learner = _made(self._parts["reward"], rewards.build, context)
         if capabilities_of(self._learner) & {Capability.SELF_PLAY, Capability.JUDGED}:
             raise UserError(f"reward {self._parts['reward'].name!r} compares whole rollouts: pass reward='ensemble'.")
-        shown = SamplerContext(asked=lambda: Segments.cat(self._shown) if self._shown else None)
-        self._sampler: Sampler = _made(self._parts["sampler"], samplers.build, shown)
-        self._generator = torch.Generator().manual_seed(sampler_seed)
         facts = RaterContext(
             seed=rater_seed,
             step_return=env.recorder.step_return,
@@ -139,6 +138,11 @@ class PreferenceCallback(BaseCallback):
         except ValueError as error:
             reason = str(error).rstrip(".")
             raise UserError(f"rater {self._parts['rater'].name!r} cannot judge here: {reason}.") from error
+        check_kinds(self._parts["rater"].name, self._rater, self._parts["reward"].name, self._learner)
+        sampler, shown = self._parts["sampler"], SamplerContext(asked=lambda: _together(self._shown))
+        settings = with_num_options(sampler.cfg, self._rater, is_made=sampler.part is not None)
+        self._sampler: Sampler = _made(replace(sampler, cfg=settings), samplers.build, shown)
+        self._generator = torch.Generator().manual_seed(sampler_seed)
 
     def _on_training_start(self) -> None:
         self._start = self.num_timesteps
@@ -185,6 +189,11 @@ class PreferenceCallback(BaseCallback):
         if not self.budget.num_answered:
             asked = f"{self.budget.num_asked} queries were asked, and none was answered"
             print(f"nothing was learned: {asked}; all rewards were 0", file=sys.stderr)
+
+
+def _together(shown: list[Segments]) -> Segments | None:
+    """Return the options of all queries as one batch; None before the first query."""
+    return Segments.cat(shown) if shown else None
 
 
 def _made(part: Resolved, build: Any, context: object) -> Any:  # noqa: ANN401 - each kind has its own type

@@ -62,3 +62,24 @@ def test_the_matrix_of_a_plain_install_says_what_to_install(
     assert "'prefgym[sb3]'" in text
     assert "yes" not in rows["sb3-ppo"]
     assert "yes" in rows["ppo"]
+
+
+def test_the_matrix_is_what_the_parts_declare(capsys: pytest.CaptureFixture[str]) -> None:
+    """In 80 columns; a rater with mistakes gives comparisons alone, since mistakes are of these."""
+    code, text, _ = run(capsys, "list", "--matrix")
+    assert code == 0
+    assert max(map(len, text.splitlines())) <= 80
+    assert {"comparison", "ranking", "rating", "thumbs", "mark"} <= set(text.split())
+    found = json.loads(run(capsys, "list", "--matrix", "--json")[1])
+    given = {name: found["raters"][name] for name in ("oracle", "mistake", "peak-end", "heron", "thumbs")}
+    assert given == {
+        "oracle": ["comparison", "ranking", "rating", "thumbs", "mark"],
+        "mistake": ["comparison"],
+        "peak-end": ["comparison", "ranking", "rating", "thumbs"],
+        "heron": ["comparison"],
+        "thumbs": ["thumbs"],
+    }
+    assert found["rewards"]["win-rate"] == ["comparison"]
+    assert {"rater": "oracle", "reward": "win-rate", "kinds": ["comparison"]} in found["combinations"]
+    assert not [one for one in found["combinations"] if (one["rater"], one["reward"]) == ("thumbs", "win-rate")]
+    assert "cpl" in found["agents"] and "ppo" in found["agents_with_reward"]

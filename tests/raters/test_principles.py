@@ -102,3 +102,29 @@ def test_principles_are_flags(capsys: pytest.CaptureFixture[str]) -> None:
     code, _, error = run(capsys, *flags, "fast=forward>0")
     assert code == 2
     assert "write a principle as FACTOR:above:NUMBER or FACTOR:below:NUMBER, not 'forward>0'" in error
+
+
+def test_each_principle_is_an_answer_of_its_own(asking: Asking) -> None:
+    """Three answers to each query, by name: the first option of both queries is slow, and neither fast nor calm."""
+    queries = asking(SUMS)
+    shown = replace(queries, options=queries.options[:, :1])
+    apart = principled(apart=True, gives="thumbs")(shown)
+    assert (apart.criteria, apart.query_id.tolist()) == (("fast", "calm", "slow"), [0, 1] * 3)
+    thumbs = replace(apart).answers.rows()
+    assert [row["reaction"] for row in thumbs] == [1, -1, -1, -1, 1, 1]
+    pairs = principled(apart=True)(queries).answers
+    assert pairs.tie.tolist() == [True, True, False, True, False, True]
+    assert pairs.choice[[2, 4]].tolist() == [[0.0, 1.0], [1.0, 0.0]]
+
+
+@pytest.mark.parametrize("gives", ["comparison", "ranking", "thumbs"])
+def test_principles_apart_comply(gives: str, asking: Asking) -> None:
+    """Each query comes back with three answers."""
+    num_options = {"comparison": 2, "ranking": 3, "thumbs": 1}[gives]
+    queries = asking([[[0.0, -3.0], [9.0, 0.0], [6.0, -1.0]][:num_options]] * 4)
+    check_rater(lambda: principled(apart=True, gives=gives), queries)
+
+
+def test_a_principle_apart_has_no_levels() -> None:
+    with pytest.raises(ValueError, match=r"has no levels: pass --rater\.gives thumbs"):
+        principled(apart=True, gives="rating")

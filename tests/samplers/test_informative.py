@@ -14,7 +14,7 @@ from prefgym import samplers
 from prefgym.buffers.recorder import Recorder
 from prefgym.samplers import informative
 from prefgym.samplers.candidates import sample_queries
-from prefgym.samplers.informative import choice_probabilities, disagreement, entropy
+from prefgym.samplers.informative import choice_probabilities, disagreement, entropy, score_disagreement
 
 Record = Callable[..., Recorder]
 Told = Callable[..., Any]
@@ -31,6 +31,20 @@ def test_entropy_is_averaged_over_members() -> None:
     """A certain member and one who tosses a coin: (0 + log 2) / 2; members who are sure of opposites: 0."""
     p = torch.tensor([[1.0, 1.0], [0.5, 0.0]])
     torch.testing.assert_close(entropy(torch.stack([p, 1 - p], -1)), torch.tensor([math.log(2) / 2, 0.0]))
+
+
+def test_disagreement_about_one_segment_is_that_of_standardised_scores() -> None:
+    """Members who score 0, 2, 4 and 5, 0, 10: standardised -1, 0, 1 and 0, -1, 1, each times sqrt(3/2).
+
+    Their deviations over two members are half their distances: 1/2, 1/2 and 0, times sqrt(3/2).
+    """
+    found = score_disagreement(torch.tensor([[0.0, 2.0, 4.0], [5.0, 0.0, 10.0]]))
+    torch.testing.assert_close(found, torch.tensor([0.5, 0.5, 0.0]) * 1.5**0.5)
+
+
+def test_entropy_needs_a_choice() -> None:
+    with pytest.raises(ValueError, match="one segment is none: pass --sampler disagreement"):
+        samplers.cfg("entropy", num_options=1)
 
 
 @given(seed=st.integers(0, 2**31), num_options=st.integers(2, 4))
