@@ -38,6 +38,7 @@ from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.rewards.ensemble import EnsembleCfg
 from prefgym.rl.offline import OfflineAgent
 from prefgym.runs.answer_log import Answer, AnswerLog
+from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.manifest import has_finished
 from prefgym.sim.source import EnvSource
 from prefgym.testing import LateRater, LateRaterCfg
@@ -54,7 +55,7 @@ WORK = {
     "learning": "prefgym.agents.ppo:PPO._step prefgym.agents.sac:SAC.step prefgym.agents.sb3:Sb3Agent.update "
     "prefgym.agents.residual:Residual.step prefgym.rl.offline:OfflineAgent.advance",
     "relabelling": "prefgym.buffers.replay:ReplayBuffer.relabel prefgym.wrappers.sb3:ReplayBuffer.relabel",
-    "noting answers": "prefgym.runs.answer_log:_seal",
+    "noting answers": "prefgym.runs.answer_log:sum_of",
     "logging": "prefgym.runs.folder:RunFolder.log",
     "saving": "prefgym.runs.checkpoints:sync",
     "tidying up": "prefgym.runs.checkpoints:read_sealed_json",
@@ -207,7 +208,9 @@ def go_on(whole: Path, killed: Path, calls: dict[str, int]) -> tuple[str, list[s
 
 
 def keep(whole: Path, killed: Path, calls: dict[str, int]) -> tuple[str, list[str]]:
-    """Export the answers of a run that cannot be resumed; say how many, and what differs from the whole run.
+    """Export the answers of a run that cannot be resumed, and look at the policy that it has kept.
+
+    Say how many and of which step, and what differs from the whole run.
 
     Args:
         whole: The run that was not killed.
@@ -215,15 +218,29 @@ def keep(whole: Path, killed: Path, calls: dict[str, int]) -> tuple[str, list[st
         calls: Calls of the whole run.
     """
     del calls
+    steps, differ = kept_policy(whole, killed)
+    policy = "no policy" if steps is None else f"policy of step {steps}"
     if not (logged := answers(killed)):
-        return "without an answer", []
-    differ = ["answers.sqlite"] if logged != answers(whole)[: len(logged)] else []
+        return f"without an answer, {policy}", differ
+    differ += ["answers.sqlite"] if logged != answers(whole)[: len(logged)] else []
     exported = Path(f"{killed}-exported")
     if code := in_child(export_run, killed, exported, Card(env="")):
         return "exported", [*differ, f"exit code {code}"]
     kept = read_feedback(exported)
     differ += [] if {*kept.query_id.tolist()} == {answer.query_id for answer in logged} else ["exported answers"]
-    return f"{len(kept)} answers exported", differ
+    return f"{len(kept)} answers exported, {policy}", differ
+
+
+def kept_policy(whole: Path, killed: Path) -> tuple[int | None, list[str]]:
+    """Return the step of the policy that a run has kept, and what differs: this policy, and the metrics until there."""
+    checkpoints = Checkpoints(killed / "checkpoints")
+    if (steps := checkpoints.policy_steps()) is None:
+        return None, []
+    policy, of_whole = checkpoints.policy(steps).with_suffix(".safetensors"), whole / f"policies/{steps}.safetensors"
+    differ = [policy.name] if of_whole.is_file() and of_whole.read_bytes() != policy.read_bytes() else []
+    lines = metrics(killed)
+    is_same = lines == metrics(whole)[: len(lines)] and json.loads(lines[-1])["time/total_timesteps"] >= steps
+    return steps, differ + ([] if is_same else ["metrics.jsonl"])
 
 
 def in_child(target: Callable[..., object], *arguments: Any) -> int | None:  # noqa: ANN401

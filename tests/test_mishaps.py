@@ -24,6 +24,7 @@ from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, export_run, read_feedback
 from prefgym.evaluation.envs import make_evaluation_env
 from prefgym.runs.activity import activity_of
+from prefgym.training.config import EvalCfg
 from prefgym.training.loop import Loop
 from prefgym.training.parts import Metrics
 from prefgym.training.stop import StoppedError
@@ -232,6 +233,36 @@ def test_an_environment_that_raises_elsewhere_is_named(command: str, capsys: pyt
     assert code == 2
     said = rf"prefgym: the environment Robot raised ConnectionError: the robot is gone \({mishaps.__file__}, line \d+\)"
     assert re.fullmatch(said, error.splitlines()[-1])
+
+
+def test_a_killed_run_that_cannot_be_resumed_has_a_policy(
+    stopped_at: Any,  # noqa: ANN401
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """That of the time of its last checkpoint, and the policies that it kept; the commands say its step."""
+    kept: Any = {"eval": EvalCfg(every=200, episodes=1, final_episodes=1, keep=True), "report": False}
+    tiny_run("Pendulum-v1", **kept, out="whole")
+    assert not [*Path("whole/checkpoints").glob("policy-*")]
+    with stopped_at(Loop, "_evaluate_last"):
+        tiny_run("Pendulum-v1", **kept, out="run")
+    assert sorted(path.name for path in Path("run/checkpoints").glob("*-*")) == [f"policy-000000000{n}00" for n in "24"]
+    obs = np.random.default_rng(0).normal(size=(5, 3)).astype(np.float32)
+    expected = prefgym.load_policy("whole", steps=400).predict(obs, deterministic=True)[0]
+    capsys.readouterr()
+    for steps, said in ((None, "this is its policy after 400 steps"), (400, "its policy after 400 steps is not check")):
+        np.testing.assert_array_equal(prefgym.load_policy("run", steps).predict(obs, deterministic=True)[0], expected)
+        assert f"run has not finished: {said}" in capsys.readouterr().err
+    code, output, error = run(capsys, "evaluate", "run", "--episodes", "2")
+    assert (code, "0 of 2 end early" in output, "after 400 steps" in error) == (0, True, True)
+    assert run(capsys, "report", "run")[0] == 0
+    page = Path("run/report.html").read_text()
+    assert "To look at its policy after 400 steps:" in page and "Keep its answers" in page
+    assert "--resume" not in page.partition('id="configuration"')[0]
+    code, _, error = run(capsys, "stop", "run")
+    assert code == 2 and "it cannot be resumed, since these parts have no state_dict(): env" in error
+    Path("run/checkpoints/policy-000000000400/policy.safetensors").write_bytes(b"")
+    with pytest.raises(UserError, match=r"policy-000000000400/policy\.safetensors is damaged"):
+        prefgym.load_policy("run")
 
 
 TRAIN = """

@@ -13,6 +13,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.limits import Positive, check
 from prefgym.common.processes import GLANCE_S
 from prefgym.runs.activity import activity_of
+from prefgym.runs.checkpoints import Checkpoints
 from prefgym.runs.config_file import read_config
 from prefgym.runs.lock import LOCK, has_open, holder_of, is_held, is_here
 from prefgym.runs.seeds import is_seeds
@@ -75,4 +76,6 @@ def what_is_next(run: Path) -> str:
     opened = Run(run)
     kept = "what was learned is kept" if (run / "manifest.json").is_file() else "it was killed"
     command = tuple(opened.config.get("command") or ())
-    return f"{run} was stopped: {kept}; {how_to_go_on(run, command, ())}"
+    policy = Checkpoints(run / "checkpoints").latest_policy()
+    told = how_to_go_on(run, command, () if policy is None else policy.stateless)
+    return f"{run} was stopped: {kept}; {told}"

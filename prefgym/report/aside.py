@@ -39,6 +39,10 @@ def next_steps(view: View) -> str:
         hint = "Ctrl-C does the same as stop. A stopped run goes on with prefgym train --resume."
         return card("Stop", commands(told, hint))
     verb = "train-offline" if "updates" in view.run.config else "train"
+    if view.kept is not None:
+        hint = f"It cannot be resumed, since these parts have no state_dict(): {', '.join(view.kept.stateless)}."
+        export = {"Keep its answers": ["prefgym", "feedback", "export", run, "FOLDER"]}
+        return card("Go on", commands(export if view.run.learns_from_labels else {}, hint))
     if view.state == "stopped":
         hint = "It comes to the same policy as without the stop."
         return card("Go on", commands({"Go on where it stopped": ["prefgym", verb, "--resume", run]}, hint))

@@ -13,6 +13,7 @@ from prefgym.report.data import Curve, FloatArray, RunData
 from prefgym.report.footage import Footage
 from prefgym.report.frame import State
 from prefgym.report.statistics import LabelCounts, wilson
+from prefgym.runs.schema import PolicyManifest
 
 Row = Mapping[str, float]
 
@@ -32,6 +33,8 @@ class View:
     """Counts of the answers; None without any."""
     footage: Footage = field(default_factory=Footage)
     """Clips."""
+    kept: PolicyManifest | None = None
+    """The last policy that was kept of a stopped run that cannot be resumed; None of one that can be."""
     expert: float | None = None
     """Mean true return of the expert that ships with prefgym; None without one."""
 

@@ -19,6 +19,7 @@ from prefgym.report.reward import reward
 from prefgym.report.shipped import expert_return
 from prefgym.report.statistics import count_labels
 from prefgym.report.verdict import figures, rest, verdict
+from prefgym.runs.checkpoints import Checkpoints
 from prefgym.sim.gl import MjModel
 
 
@@ -62,6 +63,7 @@ def write_report(
         preferences=preferences,
         counts=None if preferences is None else count_labels(preferences),
         footage=footage,
+        kept=Checkpoints(run_dir / "checkpoints").latest_policy() if state == "stopped" else None,
         expert=expert_return(run.config),
     )
     page = run_dir / "report.html"

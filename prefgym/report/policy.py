@@ -16,6 +16,8 @@ def final_policy(view: View) -> str:
     footage = view.footage
     if view.state != "finished" and footage.final is None:
         told = "Filmed when the run ends. To look at the policy of its newest checkpoint:"
+        if view.kept is not None and not view.run.result:
+            told = f"Not filmed, since the run was killed. To look at its policy after {view.kept.steps:,} steps:"
         command = command_line(["prefgym", "evaluate", view.path, "--film"])
         return card("Final policy", note(told), command, name="final-policy")
     shown = _film(view)

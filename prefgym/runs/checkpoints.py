@@ -3,6 +3,8 @@
 import json
 import shutil
 import time
+from collections.abc import Callable, Generator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
@@ -18,6 +20,7 @@ from prefgym.common.files import (
     read_json,
     read_sealed_json,
     sync,
+    sync_below,
     verify,
     write_sealed_json,
     write_text,
@@ -25,11 +28,12 @@ from prefgym.common.files import (
 )
 from prefgym.common.schema import checked
 from prefgym.common.states import State, flatten, unflatten
-from prefgym.runs.schema import CheckpointManifest
+from prefgym.runs.schema import CheckpointManifest, PolicyManifest
 
 Which = Literal["latest", "previous"]
 
 _KEPT = 2
+_NAMES = ("step-*", ".step-*", "policy-*", ".policy-*")
 _ARRAYS, _PLAIN, _MANIFEST = "arrays.safetensors", "plain.json", "manifest.json"
 
 
@@ -47,7 +51,11 @@ class Checkpoints:
         step-000204800/  arrays.safetensors, plain.json, manifest.json (SHA-256 of these and of the shards it needs)
         shards/          000000.safetensors, ...
 
-    A checkpoint is written under a temporary name, synced and renamed, so that it is complete or absent.
+    Of a run that cannot be resumed, since a part has no state, policies are in their place, which can be evaluated:
+
+        policy-000204800/  policy.safetensors, policy.json, manifest.json (SHA-256 of these; the parts without a state)
+
+    Each is written under a temporary name, synced and renamed, so that it is complete or absent.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -73,18 +81,47 @@ class Checkpoints:
         Raises:
             UserError: If it cannot be written; earlier ones are kept.
         """
-        part = self.folder / f".step-{steps:012d}"
+        with self._writing(f"step-{steps:012d}") as part:
+            self._save(part, steps, state, shard, horizon)
+
+    def save_policy(self, steps: int, save: Callable[[Path], None], stateless: Sequence[str]) -> None:
+        """Write the policy of a run that cannot be resumed, and remove all but the last two.
+
+        Args:
+            steps: Environment steps so far.
+            save: Writes the policy to files whose names begin with a path.
+            stateless: The parts of the run without a state.
+
+        Raises:
+            UserError: If it cannot be written; earlier ones are kept.
+        """
+        with self._writing(f"policy-{steps:012d}") as part:
+            save(part / "policy")
+            files = {str(file.relative_to(part)): digest(file) for file in sorted(part.rglob("*")) if file.is_file()}
+            write_sealed_json(part / _MANIFEST, {"steps": steps, "stateless": [*stateless], "sha256": files})
+
+    @contextmanager
+    def _writing(self, name: str) -> Generator[Path]:
+        """Give a folder to write into, which gets its name once it is on the disk; the oldest one is removed then."""
+        part = self.folder / f".{name}"
         try:
             with writing(self.folder):
-                self._save(part, steps, state, shard, horizon)
+                self.folder.mkdir(parents=True, exist_ok=True)
+                sync(self.folder.parent)
+                shutil.rmtree(part, ignore_errors=True)  # left by an interrupted save
+                part.mkdir()
+                yield part
+                sync_below(part)
+                part.rename(self.folder / name)
+                sync(self.folder)
+                self._drop_old()
         except UserError:  # such as a full disk, which has room again for what was learned
             shutil.rmtree(part, ignore_errors=True)
             raise
         self._saved_s = time.monotonic()
 
     def _save(self, part: Path, steps: int, state: State, shard: Shard | None, horizon: int) -> None:
-        (self.folder / "shards").mkdir(parents=True, exist_ok=True)
-        sync(self.folder.parent)
+        (self.folder / "shards").mkdir(exist_ok=True)
         for path in self._given_up:  # checkpoints after the one that was resumed
             shutil.rmtree(path)
         self._given_up = []
@@ -95,8 +132,6 @@ class Checkpoints:
             self._next_shard += 1
         self._shards = [kept for kept in self._shards if kept["end"] > horizon]
         arrays, plain = flatten(state)
-        shutil.rmtree(part, ignore_errors=True)  # left by an interrupted save
-        part.mkdir()
         _write_arrays(part / _ARRAYS, arrays)
         try:
             write_text(part / _PLAIN, json.dumps(plain))
@@ -104,11 +139,7 @@ class Checkpoints:
             raise UserError(f"The state of a part cannot be saved: {error}.") from None
         files = {name: digest(part / name) for name in (_ARRAYS, _PLAIN)}
         write_sealed_json(part / _MANIFEST, {"steps": steps, "files": files, "shards": self._shards})
-        sync(part)
         sync(self.folder / "shards")
-        part.rename(self.folder / f"step-{steps:012d}")
-        sync(self.folder)
-        self._drop_old()
 
     def load(self, which: Which = "latest") -> tuple[State, list[State]] | None:
         """Read the last checkpoint or the one before, and its shards; None before the first.
@@ -150,6 +181,27 @@ class Checkpoints:
         found = sorted(self.folder.glob("step-*"))[-1 if which == "latest" else -2 :]
         return _read_manifest(found[0]).steps if found else None
 
+    def policy(self, steps: int) -> Path:
+        """Return the path of a policy of a run that cannot be resumed, as it was given to `save`.
+
+        Raises:
+            DamageError: If a file is missing or damaged.
+        """
+        folder = self.folder / f"policy-{steps:012d}"
+        for name, expected in _read_policy_manifest(folder).sha256.items():
+            verify(folder / name, expected)
+        return folder / "policy"
+
+    def policy_steps(self) -> int | None:
+        """Return the steps of the last policy of a run that cannot be resumed; None before the first."""
+        manifest = self.latest_policy()
+        return None if manifest is None else manifest.steps
+
+    def latest_policy(self) -> PolicyManifest | None:
+        """Read the manifest of the last policy of a run that cannot be resumed; None before the first."""
+        found = sorted(self.folder.glob("policy-*"))
+        return _read_policy_manifest(found[-1]) if found else None
+
     def finish(self, *, keep: bool, horizon: int = 0) -> None:
         """Remove what a finished run does not need: all checkpoints but the last, which is its final state.
 
@@ -165,11 +217,14 @@ class Checkpoints:
                 write_sealed_json(found[-1] / _MANIFEST, thinner.model_dump(by_alias=True))
             self._drop_old(num_kept=1)
             return
-        for path in (*self.folder.glob("step-*"), *self.folder.glob(".step-*"), self.folder / "shards"):
+        written = (path for name in _NAMES for path in self.folder.glob(name))
+        for path in (*written, self.folder / "shards"):
             shutil.rmtree(path, ignore_errors=True)
 
     def _drop_old(self, num_kept: int = _KEPT) -> None:
         """Remove all checkpoints but the last ones, and the shards that none of these needs."""
+        for path in sorted(self.folder.glob("policy-*"))[:-num_kept]:
+            shutil.rmtree(path)
         found = sorted(self.folder.glob("step-*"))
         for path in found[:-num_kept]:
             shutil.rmtree(path)
@@ -178,7 +233,7 @@ class Checkpoints:
         except UserError:  # the shards of a damaged checkpoint are unknown, so nothing is removed
             return
         needed = {self.folder / shard.name for manifest in kept for shard in manifest.shards}
-        for file in (self.folder / "shards").iterdir():
+        for file in (self.folder / "shards").glob("*"):
             if file not in needed:
                 file.unlink()
 
@@ -192,6 +247,11 @@ def _read_state(checkpoint: Path) -> State:
     plain = read_json(checkpoint / _PLAIN, LOG_BYTES)
     with read_as(f"{checkpoint} cannot be read"):
         return unflatten(read_arrays(checkpoint / _ARRAYS), plain)
+
+
+def _read_policy_manifest(policy: Path) -> PolicyManifest:
+    file = policy / _MANIFEST
+    return checked(PolicyManifest, read_sealed_json(file), file)
 
 
 def _read_manifest(checkpoint: Path) -> CheckpointManifest:

@@ -153,11 +153,16 @@ class RunFolder:
 
     def state_dict(self) -> State:
         """Return the size of the metrics on the disk, and the elapsed time; all other files are on the disk as well."""
-        if self._board is not None:
-            self._board.flush()
-        sync_below(self.path, "checkpoints")
+        self.sync()
         written = {"metrics_bytes": self._metrics.stat().st_size, "metrics_sha256": digest(self._metrics)}
         return {**written, "wall_time_s": self.wall_time_s}
+
+    def sync(self) -> None:
+        """Wait until metrics and all other files but checkpoints are on the disk."""
+        with writing(self.path):
+            if self._board is not None:
+                self._board.flush()
+            sync_below(self.path, "checkpoints")
 
     def rewind(self, state: State, steps: int, *, mend: bool = False) -> None:
         """Drop everything written after `state_dict`, at a number of steps; everything if the state is empty.

@@ -90,6 +90,7 @@ def write_manifest(path: Path) -> None:
     A run folder without a manifest has not finished.
     """
     unlisted = [path / "preferences" / "asked", path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
+    unlisted += path.glob("checkpoints/*policy-*")
     files = sorted(
         file
         for file in path.rglob("*")

@@ -96,6 +96,15 @@ class CheckpointManifest(FileModel):
     shards: list[ShardRow]
 
 
+class PolicyManifest(FileModel):
+    """`manifest.json` of a policy of a run that has no checkpoints."""
+
+    steps: Count
+    stateless: list[str]
+    """Parts of the run without a state, for which it has none."""
+    sha256: dict[FileName, Sha256]
+
+
 class Bounds(FileModel):
     """The bounds of a space; null for an infinite one."""
 

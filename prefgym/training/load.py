@@ -30,7 +30,7 @@ Loaded = TypeVar("Loaded")
 def load_policy(run: Path | str, steps: int | None = None) -> Agent:
     """Load a policy of a run; `predict` chooses actions.
 
-    Of a run that has not finished, it is that of the latest checkpoint, and its step is printed.
+    Of a run that is running, or was killed, it is that of the latest checkpoint, and its step is printed.
 
     Args:
         run: Run folder.
@@ -41,9 +41,20 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
     """
     run = Path(run)
     config = read_config(run)
-    if steps is None and not (run / "manifest.json").is_file():
-        return _policy_of_checkpoint(run, config)
-    card, path = _card(run, "checkpoints/final/policy" if steps is None else f"policies/{steps}", AgentCard)
+    name = "checkpoints/final/policy" if steps is None else f"policies/{steps}"
+    if (run / "manifest.json").is_file():
+        verify_part(run, name)
+        return _policy_of_files(run, config, run / name)
+    if steps is None:
+        return _policy_on_the_way(run, config)
+    told = f"its policy after {_count(steps, config)} is not checked for damage"
+    print(f"{run} has not finished: {told}", file=sys.stderr)
+    return _policy_of_files(run, config, run / name)
+
+
+def _policy_of_files(run: Path, config: dict[str, Any], path: Path) -> Agent:
+    """Load a policy from its own files, by their path without suffix."""
+    card = _card(path, AgentCard)
     env = _env(run, config, card)
     if isinstance(env, Spaces) and card["agent"] == "sb3":
         raise UserError(f"{run} has a policy of Stable-Baselines3, which needs its environments to be loaded.")
@@ -66,16 +77,17 @@ def load_reward(run: Path | str, env: HasSpaces | None = None) -> Learner:
     if not run.is_dir():
         return _load(run, lambda: load_reward_files(run, env))
     config = read_config(run)
-    card, path = _card(run, "checkpoints/final/reward", RewardCard)
+    path = run / "checkpoints/final/reward"
+    verify_part(run, "checkpoints/final/reward")
+    card = _card(path, RewardCard)
     spaces = env or _env(run, config, card)
     return _load(path, lambda: made_of(card, load_weights(path)[0], run / "checkpoints/final/reward.json", spaces))
 
 
-def _card(run: Path, path: str, schema: type[FileModel]) -> tuple[dict[str, Any], Path]:
-    """Return the card of a part, and the path of its weights."""
-    verify_part(run, path)
-    file = run / f"{path}.json"
-    return checked(schema, read_json(file), file).model_dump(), run / path
+def _card(path: Path, schema: type[FileModel]) -> dict[str, Any]:
+    """Return the card of a part, beside its weights."""
+    file = named(path, ".json")
+    return checked(schema, read_json(file), file).model_dump()
 
 
 def _load(path: Path, load: Callable[[], Loaded]) -> Loaded:
@@ -94,13 +106,31 @@ def _env(run: Path, config: Mapping[str, Any], card: Mapping[str, Any]) -> Any: 
     return make_evaluation_env(source_of_config(config, run), 1, 1)
 
 
-def _policy_of_checkpoint(run: Path, config: dict[str, Any]) -> Agent:
+def _policy_on_the_way(run: Path, config: dict[str, Any]) -> Agent:
     """Load the policy of the latest checkpoint of a run that is running, or was killed.
 
     Raises:
         UserError: If there is none yet.
     """
-    steps, state = _latest_state(run)
+    checkpoints = Checkpoints(run / "checkpoints")
+    if found := _latest(checkpoints.steps, checkpoints.state):
+        steps, state = found
+        agent = _policy_of_state(run, config, state)
+    elif found := _latest(checkpoints.policy_steps, checkpoints.policy):
+        steps, path = found
+        agent = _policy_of_files(run, config, path)
+    else:
+        raise UserError(f"{run} has no policy: there is no checkpoint yet (--checkpoint.every).")
+    print(f"{run} has not finished: this is its policy after {_count(steps, config)}", file=sys.stderr)
+    return agent
+
+
+def _count(steps: int, config: Mapping[str, Any]) -> str:
+    return f"{steps:,} {'updates' if 'updates' in config else 'steps'}"
+
+
+def _policy_of_state(run: Path, config: dict[str, Any], state: State) -> Agent:
+    """Load the policy of the state of a checkpoint."""
     name = str(config["agent"])
 
     def load() -> Agent:
@@ -111,19 +141,15 @@ def _policy_of_checkpoint(run: Path, config: dict[str, Any]) -> Agent:
         restore(state["agent"])
         return agent
 
-    agent = _load(run, load)
-    unit = "updates" if "updates" in config else "steps"
-    print(f"{run} has not finished: this is its policy after {steps:,} {unit}", file=sys.stderr)
-    return agent
+    return _load(run, load)
 
 
-def _latest_state(run: Path) -> tuple[int, State]:
-    """Read the latest checkpoint, or the next one if a running run has replaced it in the meantime."""
-    checkpoints = Checkpoints(run / "checkpoints")
-    while (steps := checkpoints.steps()) is not None:
+def _latest(latest: Callable[[], int | None], read: Callable[[int], Loaded]) -> tuple[int, Loaded] | None:
+    """Read what is there of the latest step, or of the next one if a running run has replaced it in the meantime."""
+    while (steps := latest()) is not None:
         try:
-            return steps, checkpoints.state(steps)
+            return steps, read(steps)
         except DamageError:
-            if checkpoints.steps() == steps:
+            if latest() == steps:
                 raise
-    raise UserError(f"{run} has no policy yet: its first checkpoint is still to come (--checkpoint.every).")
+    return None

@@ -12,6 +12,7 @@ from prefgym.common.errors import UserError, read_as
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.signals import Terminated, held_back
 from prefgym.common.states import State
+from prefgym.core import contact
 from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
 from prefgym.core.protocols import Policy
@@ -240,10 +241,9 @@ class Loop:
                 self._call("on_evaluation", lambda callback: callback.on_evaluation(self, evaluations[0]))
                 if self._measured_at != self.steps:
                     self.run.log(self.steps, {**evaluations[0].metrics(), **self.labels})
-            if stop is None and self.cfg.checkpoint.keep_final:
+            if stop is None and self.cfg.checkpoint.keep_final and not self.source.stateless():
                 self._measured_at = self.steps
-                if self._saved_at != self.steps:
-                    self.save()
+                self.save()
 
         stop = self._until_stopped(work, stop)
         return next(iter(evaluations), None), stop
@@ -311,11 +311,20 @@ class Loop:
         return {} if num is None else {"eval/num_answers": float(num)}
 
     def save(self) -> None:
-        """Write a checkpoint, unless a part of the run has no state to save."""
-        if not self.source.stateless():
+        """Write a checkpoint, unless there is one of this step; only the policy if a part has no state to save."""
+        if self._saved_at == self.steps:
+            return
+        if stateless := self.source.stateless():
+            self.run.sync()
+            self.checkpoints.save_policy(self.steps, self._save_policy, stateless)
+        else:
             shard, horizon = self.source.shard()
             self.checkpoints.save(self.steps, self.state_dict(), shard, horizon)
-            self._saved_at = self.steps
+        self._saved_at = self.steps
+
+    def _save_policy(self, path: Path) -> None:
+        with contact.raised_by(contact.AGENT, self.agent):
+            self.agent.save(path)
 
     def state_dict(self) -> State:
         """Return the state to resume from, except for records, which are in shards."""

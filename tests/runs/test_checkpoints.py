@@ -32,6 +32,40 @@ def names(pattern: str) -> list[str]:
     return sorted(path.name for path in FOLDER.glob(pattern))
 
 
+def save_policy(checkpoints: Checkpoints, step: int) -> None:
+    """Write the policy of number `step`, a file with that number."""
+    checkpoints.save_policy(step, lambda path: write_bytes(path.with_suffix(".json"), bytes([step])), ["env"])
+
+
+def test_the_last_two_policies_are_kept() -> None:
+    """Of a run that cannot be resumed, without what an interrupted write has left; none after its end."""
+    checkpoints = Checkpoints(FOLDER)
+    assert (checkpoints.latest_policy(), checkpoints.policy_steps()) == (None, None)
+    Path(FOLDER, ".policy-000000000003").mkdir(parents=True)
+    for step in (1, 2, 3):
+        save_policy(checkpoints, step)
+    assert names("*") == ["policy-000000000002", "policy-000000000003"]
+    read = Checkpoints(FOLDER)
+    manifest = read.latest_policy()
+    assert manifest is not None and (manifest.steps, manifest.stateless) == (3, ["env"])
+    assert (read.steps(), read.policy_steps()) == (None, 3)
+    assert read.policy(3).with_suffix(".json").read_bytes() == b"\3"
+    read.policy(2).with_suffix(".json").write_bytes(b"\3")
+    with pytest.raises(UserError, match=r"policy-000000000002/policy\.json is damaged"):
+        read.policy(2)
+    checkpoints.finish(keep=True)
+    assert names("*") == []
+
+
+def test_a_policy_without_room_leaves_the_one_before() -> None:
+    checkpoints = Checkpoints(FOLDER)
+    save_policy(checkpoints, 1)
+    with no_room(20), pytest.raises(UserError, match="cannot be written"):  # its manifest takes more
+        save_policy(checkpoints, 2)
+    assert names("*") == ["policy-000000000001"]
+    assert checkpoints.policy_steps() == 1
+
+
 @contextmanager
 def no_room(num_bytes: int) -> Iterator[None]:
     """Let no file grow beyond a size within the context."""

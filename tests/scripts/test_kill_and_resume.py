@@ -44,11 +44,12 @@ def test_offline_runs_come_to_the_same(
 def test_answers_about_environments_of_others_are_exported(
     power_cut: bool, moments: int, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """All that had been logged when the process was killed, or the power went."""
+    """All that had been logged when the process was killed, or the power went; policy and metrics of a checkpoint."""
     settings: dict[str, Any] = {"agents": ("ppo",), "raters": ("late-oracle",), "env": "Pendulum-v1"}
     assert main(KillAndResumeCfg(**settings, moments=moments, power_cut=power_cut)) == 0
     told = capsys.readouterr().out
-    assert told.count(": equal") == moments and told.count(" answers exported") >= moments / 2
+    assert told.count(": equal") == moments
+    assert told.count(" answers exported") >= moments / 2 and told.count("policy of step ") >= moments / 2
 
 
 def test_what_differs_is_named() -> None:
