@@ -11,6 +11,8 @@ for both kinds of labels. The arms are fitted to
 
 - `choices only`: the pairs that people decided;
 - `ties as halves`: all pairs, with a tie as half a choice for each option. The script has a choice for these pairs.
+- `ties by the likelihood of a tie`: all pairs, with a tie as an outcome of its own (Davidson, 1970). The script has
+  no ties, so this arm is of people's labels only.
 
 A cell is one kind of labels, one arm and one seed, which draws the folds and the weights.
 """
@@ -21,7 +23,7 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
-from itertools import product
+from itertools import combinations, product
 from pathlib import Path
 from typing import Literal
 
@@ -44,6 +46,7 @@ from prefgym.core.preferences import Preferences
 from prefgym.data.feedback import read_feedback
 from prefgym.evaluation.statistics import SEEDS_FOR_INTERVAL, average, interval
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
+from prefgym.rewards.fit import FitCfg
 from prefgym.runs.settings import Settings, settings
 
 Labels = Literal["people", "script"]
@@ -59,9 +62,11 @@ class Arm:
     """The reward model."""
 
 
+BY_LIKELIHOOD = "ties by the likelihood of a tie"
 ARMS = {
     "choices only": Arm(with_ties=False, reward=EnsembleCfg()),
-    "ties as halves": Arm(with_ties=True, reward=EnsembleCfg()),
+    "ties as halves": Arm(with_ties=True, reward=EnsembleCfg(fit=FitCfg(ties="share"))),
+    BY_LIKELIHOOD: Arm(with_ties=True, reward=EnsembleCfg(fit=FitCfg(ties="likelihood"))),
 }
 
 
@@ -117,7 +122,8 @@ class HumanLabels(Grid[Cell]):
         """List the cells, all of a seed before those of the next."""
         kinds: tuple[Labels, ...] = ("people", "script")
         for seed, labels, arm in product(range(self.cfg.seeds), kinds, ARMS):
-            yield Cell(labels=labels, arm=arm, seed=seed)
+            if arm != BY_LIKELIHOOD or bool(self.preferences[labels].answers.tie.any()):
+                yield Cell(labels=labels, arm=arm, seed=seed)
 
     def settings(self, cell: Cell) -> Settings:
         """Return the settings of the fit, the folds, and the SHA-256 of the labels."""
@@ -154,12 +160,12 @@ class HumanLabels(Grid[Cell]):
                 (arm, measure): np.array([done[c][measure] for c in done if (c.labels, c.arm) == (labels, arm)])
                 for arm, measure in product(ARMS, measures)
             }
-            first, *others = ARMS
-            for arm in ARMS:
+            arms = [arm for arm in ARMS if len(found[arm, measures[0]])]
+            for arm in arms:
                 table.add_row(labels, arm, *(estimate(found[arm, measure]) for measure in measures))
-            for arm in others:  # of the same folds and seeds
-                row = (estimate(found[arm, measure] - found[first, measure]) for measure in measures)
-                table.add_row(labels, f"{arm}, minus {first}", *row)
+            for other, arm in combinations(arms, 2):  # of the same folds and seeds
+                row = (estimate(found[arm, measure] - found[other, measure]) for measure in measures)
+                table.add_row(labels, f"{arm}, minus {other}", *row)
         return table
 
 
