@@ -17,7 +17,7 @@ from prefgym.core.queries import Queries
 
 @dataclass(frozen=True, eq=False)
 class Feedback:
-    """Answers of any kinds: one part for each kind, number of options and scale.
+    """Answers of any kinds: one part for each kind, number of options, longest segment and scale.
 
     Feedback of one part has the fields of `Preferences`, since most feedback is of one kind.
     """
@@ -32,15 +32,16 @@ class Feedback:
 
     @classmethod
     def cat(cls, parts: "Sequence[Feedback | Preferences[Statement]]") -> "Feedback":
-        """Concatenate; answers of the same kind, number of options and scale become one part."""
+        """Concatenate; answers of the same kind, number of options, longest segment and scale become one part."""
         alike: dict[object, list[Preferences[Statement]]] = {}
         for part in (one for some in parts for one in some.parts):
-            key = (part.answers.kind, part.queries.num_options, part.answers.scale)
+            options = part.queries.options
+            key = (part.answers.kind, part.queries.num_options, options.num_steps, part.answers.scale)
             alike.setdefault(key, []).append(part)
         return cls(tuple(some[0] if len(some) == 1 else Preferences.cat(some) for some in alike.values()))
 
     def of_kind(self, kind: type[Q]) -> "tuple[Preferences[Q], ...]":
-        """Return the parts of one kind: more than one if the number of options, or the scale, differs."""
+        """Return the parts of one kind: more than one if options or scales differ."""
         return tuple(cast("Preferences[Q]", part) for part in self.parts if isinstance(part.answers, kind))
 
     @property

@@ -177,10 +177,10 @@ Changed = Callable[[torch.Tensor], torch.Tensor]
         ("report/final_episode", "reward", lambda x: x[1:], "rewards have the shapes"),
         ("report/final_episode", "state", lambda x: x.bfloat16(), "has numbers of the type torch.bfloat16"),
         ("report/final_episode", "state", lambda x: x * np.nan, "numbers that are not finite"),
-        ("preferences/preferences", "state", lambda x: x[..., :3], "cannot be shown: states have shape"),
-        ("preferences/preferences", "status", lambda x: x + 9, "a status must be one of"),
-        ("preferences/preferences", "tie", lambda x: x.double(), "tie has the type float64, and not bool"),
-        ("preferences/preferences", "shown_order", lambda x: x[:, :1], "shown_order has shape"),
+        ("preferences/preferences", "0/state", lambda x: x[..., :3], "cannot be shown: states have shape"),
+        ("preferences/preferences", "0/status", lambda x: x + 9, "a status must be one of"),
+        ("preferences/preferences", "0/tie", lambda x: x.double(), "tie has the type float64, and not bool"),
+        ("preferences/preferences", "0/shown_order", lambda x: x[:, :1], "shown_order has shape"),
     ],
 )
 def test_arrays_have_their_types_and_shapes(

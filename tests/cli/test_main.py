@@ -159,7 +159,7 @@ def test_commands_with_commands_of_their_own_name_them(command: str, capsys: pyt
         ("metrics.jsonl", b"\xff\xfe\n{}\n", "metrics.jsonl, line 1, is not valid JSON."),
         ("preferences/preferences.safetensors", b"", "preferences.safetensors is damaged: it cannot be read: "),
         ("preferences/preferences.json", b"{", "preferences.json is damaged: it cannot be read."),
-        ("preferences/preferences.json", b"{}", "preferences.json is damaged: raters: field required."),
+        ("preferences/preferences.json", b"{}", "preferences.json is damaged: it must have either parts or raters."),
         (
             "report/held_out.json",
             b'{"probability": "many", "choice": []}',

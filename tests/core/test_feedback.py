@@ -25,10 +25,12 @@ def test_answers_of_one_kind_become_one_part() -> None:
 
 
 def test_other_scales_and_sizes_are_other_parts() -> None:
-    """Five levels are not four, and pairs are not triples."""
+    """Five levels are not four, and windows of 6 steps are not those of 5."""
     rating = EXAMPLES["rating"]
     other = replace(rating, answers=Rating(status=rating.answers.status, level=torch.zeros(4).long(), num_levels=4))
     assert len(Feedback.cat([rating, other]).of_kind(Rating)) == 2
+    shorter = Preferences.of(Queries.of(example_segments(4, 1)), rating.answers, RaterInfo(name="script"))
+    assert len(Feedback.cat([rating, shorter]).of_kind(Rating)) == 2
 
 
 def test_feedback_of_one_part_has_the_fields_of_preferences() -> None:
