@@ -14,6 +14,7 @@ from torch import Generator, Tensor
 from prefgym.common.limits import BatchSize, Count, Positive, check
 from prefgym.common.states import State, load_optimizer_state, optimizer_state
 from prefgym.core.arrays import Array, ArrayLike, PolicyState
+from prefgym.core.kinds import KINDS
 from prefgym.nn.actor import ActorCfg
 from prefgym.nn.weights import training
 from prefgym.rl.offline import OfflineAgent, OfflineData
@@ -96,6 +97,7 @@ class BC(Cloning[BCCfg]):
 
     name, default = "bc", BCCfg()
     learns_from = ("preferences", "demonstrations")
+    fits = tuple(KINDS.values())  # since it clones the segments, whatever was said about them
 
     @property
     def num_planned(self) -> int:

@@ -7,6 +7,7 @@ Read from top to bottom: configuration, the loss, the options, `improve`. It beg
 """
 
 from dataclasses import dataclass, field
+from typing import cast
 
 import torch
 from torch import Generator, Tensor
@@ -15,6 +16,8 @@ from torch.nn.functional import logsigmoid
 from prefgym.agents.bc import Cloning, CloningCfg
 from prefgym.common.limits import BatchSize, NonNegative, Positive, Share
 from prefgym.common.states import State
+from prefgym.core.kinds import Comparison, Ranking, Statement
+from prefgym.core.segments import Segments
 from prefgym.nn.actor import ActorCfg
 from prefgym.nn.weights import training
 from prefgym.rl.offline import OfflineData
@@ -47,16 +50,23 @@ def kl() -> CPLCfg:
     return CPLCfg(alpha=0.2, lam=0.75, kl=True)
 
 
-def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
-    """Return the mean conservative contrastive loss (sec. 3), here for K options and shared choices.
+FAR = 1e9
+"""Distance of an option that cannot be chosen; not infinite, since the last one of a ranking has no others."""
+
+
+def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float, left: Tensor | None = None) -> Tensor:
+    """Return the mean conservative contrastive loss (sec. 3), here for K options, shared choices and rankings.
 
     L = -sum_k c_k log( e^A_k / (e^A_k + sum_(j != k) e^(lam A_j)) ), which for K = 2 is
     c_1 softplus(lam A_2 - A_1) + c_2 softplus(lam A_1 - A_2)
+
+    A ranking is a sequence of choices (Plackett, 1975): each ranked option has c_k = 1, and j goes over those left.
 
     Args:
         advantage: Discounted sum of the advantages of each option. Shape: (b, K).
         choice: Share of the choice on each option; a tie shares it equally. Shape: (b, K).
         lam: Weight of the options that were not chosen.
+        left: Which options j are left when k is chosen; None for all. Shape: (b, K, K), indexed by k and j.
 
     >>> loss = contrastive_loss(torch.tensor([[1.0, 2.0]]), torch.tensor([[1.0, 0.0]]), lam=0.5)
     >>> bool(loss.isclose(torch.tensor(2.0).log()))  # 0.5 * 2 equals 1: as likely as not
@@ -64,9 +74,22 @@ def contrastive_loss(advantage: Tensor, choice: Tensor, lam: float) -> Tensor:
     """
     num_options = advantage.shape[-1]
     others = (lam * advantage).unsqueeze(-2).expand(*advantage.shape, num_options)
-    myself = torch.eye(num_options, dtype=torch.bool, device=advantage.device)
-    margin = advantage - others.masked_fill(myself, -torch.inf).logsumexp(-1)
+    away = torch.eye(num_options, dtype=torch.bool, device=advantage.device)
+    away = away if left is None else away | ~left
+    margin = advantage - others.masked_fill(away, -FAR).logsumexp(-1)
     return -(choice * logsigmoid(margin)).sum(-1).mean()
+
+
+def choices(statement: Statement) -> tuple[Tensor, Tensor]:
+    """Return how often each option is chosen, and which options are left then: those behind a ranked one, or at it.
+
+    Shapes: (B, K), (B, K, K).
+    """
+    if isinstance(statement, Ranking):
+        place = torch.where(statement.rank < 0, statement.rank.shape[-1], statement.rank)
+        return (statement.rank >= 0).float(), place.unsqueeze(-2) >= place.unsqueeze(-1)
+    choice = cast(Comparison, statement).choice
+    return choice, torch.ones(*choice.shape, choice.shape[-1], dtype=torch.bool)
 
 
 class CPL(Cloning[CPLCfg]):
@@ -74,6 +97,7 @@ class CPL(Cloning[CPLCfg]):
 
     name, default = "cpl", CPLCfg()
     learns_from = ("preferences",)
+    fits = (Comparison, Ranking)
 
     def build(self, draws: Generator) -> None:
         """Begin without a reference policy."""
@@ -84,17 +108,18 @@ class CPL(Cloning[CPLCfg]):
         """Store the options of all queries.
 
         Raises:
-            ValueError: If there are no preferences, or their segments differ in length.
+            ValueError: If there are no preferences, or their queries differ in form, or segments in length.
         """
-        preferences = data.answered(self.name)
-        options = preferences.queries.options
+        parts = data.answered_alike(self.name).parts
+        options = Segments.cat([part.queries.options for part in parts])
         if int(options.length.min()) < options.num_steps:
             raise ValueError(
                 f"{self.name} sums log-probabilities over steps: all segments must be of one "
                 "length (pass --sampler.no-keep-short when sampling them)"
             )
         self.obs, self.action = options.obs[..., :-1, :].to(self.device), self.unit(options.action)
-        self.choice = preferences.answers.choice.to(self.device)
+        chosen, left = zip(*(choices(part.answers) for part in parts))
+        self.choice, self.left = torch.cat(chosen).to(self.device), torch.cat(left).to(self.device)
         self.reference = torch.zeros(self.obs.shape[:-1], device=self.device)
 
     def switch(self) -> float:
@@ -125,9 +150,10 @@ class CPL(Cloning[CPLCfg]):
         log_prob = self.actor.log_prob(self.obs[rows], self.action[rows])
         discount = cfg.gamma ** torch.arange(log_prob.shape[-1], device=self.device)
         advantage = cfg.alpha * (discount * (log_prob - self.reference[rows])).sum(-1)
-        loss = contrastive_loss(advantage, choice, cfg.lam) - cfg.cloning_coef * log_prob.mean()
+        loss = contrastive_loss(advantage, choice, cfg.lam, self.left[rows]) - cfg.cloning_coef * log_prob.mean()
         self.gradient_step(self.optimizer, loss, log_prob=log_prob, choice=choice)
-        hit = (advantage.detach().argmax(-1) == choice.argmax(-1))[choice.amax(-1) > 0.5]
+        best = choice * self.left[rows].all(-1)  # of a ranking, its first option; none if several share its place
+        hit = (advantage.detach().argmax(-1) == best.argmax(-1))[(best.amax(-1) > 0.5) & (best.sum(-1) <= 1.001)]
         return torch.stack([loss.detach(), hit.float().mean()])
 
     # --- keeping -----------------------------------------------------------------------------------------------------

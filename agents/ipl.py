@@ -34,9 +34,9 @@ class IPL(IQL[IPLCfg]):
         """Store the options of all queries.
 
         Raises:
-            ValueError: If there are no preferences.
+            ValueError: If there are no preferences, or their queries differ in form.
         """
-        preferences = data.answered(self.name)
+        preferences = data.answered_alike(self.name).only
         self.options = preferences.queries.options.map(lambda x: x.to(self.device))
         self.choice = preferences.answers.choice.to(self.device)
 

@@ -29,6 +29,7 @@ class PIQL(IQL[PIQLCfg]):
     """IQL on the rewards of a model."""
 
     name, default = "p-iql", PIQLCfg()
+    fits = Ensemble.fits
 
     def build(self, draws: Generator) -> None:
         """Make the reward model as well, with a generator of its own."""

@@ -10,6 +10,7 @@ from torch import Tensor
 
 from prefgym.agents.bc import Cloning, CloningCfg
 from prefgym.common.limits import Share
+from prefgym.core.kinds import Comparison
 from prefgym.nn.actor import ActorCfg
 from prefgym.rl.offline import OfflineData
 
@@ -36,13 +37,14 @@ class SFT(Cloning[SFTCfg]):
         Raises:
             ValueError: If there are no preferences.
         """
-        preferences = data.answered(self.name)
-        options, choice = preferences.queries.options, preferences.answers.choice
-        valid = options.mask & (choice > 0).unsqueeze(-1)
-        self.obs = options.obs[..., :-1, :][valid].to(self.device)
-        self.action = self.unit(options.action[valid])
+        parts = data.answered(self.name).of_kind(Comparison)
+        options, choices = [part.queries.options for part in parts], [part.answers.choice for part in parts]
+        valid = [one.mask & (choice > 0).unsqueeze(-1) for one, choice in zip(options, choices)]
+        self.obs = torch.cat([one.obs[..., :-1, :][steps] for one, steps in zip(options, valid)]).to(self.device)
+        self.action = self.unit(torch.cat([one.action[steps] for one, steps in zip(options, valid)]))
         # c_k: options of a tie share the choice
-        self.weight = choice.unsqueeze(-1).expand(valid.shape)[valid].to(self.device)
+        shares = [choice.unsqueeze(-1).expand(steps.shape)[steps] for choice, steps in zip(choices, valid)]
+        self.weight = torch.cat(shares).to(self.device)
 
     def switch(self) -> float:
         """Return the share of the training that clones all segments."""

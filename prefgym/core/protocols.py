@@ -33,7 +33,7 @@ class ProposingRater(Rater, Protocol):
     """A rater that brings the segments of its queries itself, in the place of a sampler."""
 
     def propose(self, num_queries: int) -> Segments:
-        """Return the options of the next queries, or of fewer if there are no more. Batch shape: (B, K).
+        """Return the options of the next queries; fewer before queries of another K, or at the end. Shape: (B, K).
 
         Raises:
             NoSegmentError: If there are none.

@@ -15,8 +15,11 @@ from prefgym.buffers.replay import Batch, ReplayBuffer
 from prefgym.common.spaces import denormalize_action, normalize_action
 from prefgym.common.states import State
 from prefgym.core.arrays import Env
-from prefgym.core.capabilities import Capability
+from prefgym.core.capabilities import Capability, fits
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison, Statement
 from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
 from prefgym.nn.actor import Actor
 from prefgym.rl.base import BaseAgent
 from prefgym.rl.sb3_verbs import StopTraining
@@ -27,6 +30,7 @@ if TYPE_CHECKING:
 
 UPDATES_AT_ONCE = 100
 STARTS_AT_ONCE = 4096
+_ALL = "pass --agent p-iql, which fits any mix, or --agent bc, which clones all segments"
 
 Cfg = TypeVar("Cfg", bound=OfflineSettings, default=Any)
 
@@ -36,25 +40,33 @@ class OfflineData:
     """Recorded data of an offline agent, without the truth.
 
     Raises:
-        ValueError: If there are neither preferences nor demonstrations.
+        ValueError: If there are neither preferences nor demonstrations, or preferences of different robots.
     """
 
-    preferences: Preferences | None = None
-    """Queries and answers."""
+    preferences: Feedback | Preferences[Statement] | None = None
+    """Queries and answers of any kinds; here they become feedback."""
     demos: Recorder | None = None
     """Recorded episodes, such as `prefgym.data.minari.record_demos` returns."""
 
     def __post_init__(self) -> None:
         if self.preferences is None and self.demos is None:
             raise ValueError("there is nothing to learn from: neither preferences nor demonstrations")
+        options = [part.queries.options for part in self.feedback.parts]
+        if len({(one.obs.shape[-1], one.action.shape[-1]) for one in options}) > 1:
+            raise ValueError("the preferences are about observations or actions of several sizes")
         # what an agent is handed, it may look at
         if self.preferences is not None:
-            object.__setattr__(self, "preferences", self.preferences.without_truth())
+            object.__setattr__(self, "preferences", Feedback.of(self.preferences).without_truth())
         if self.demos is not None:
             object.__setattr__(self, "demos", self.demos.without_truth())
 
-    def answered(self, agent: str) -> Preferences:
-        """Return the answered preferences, without the truth.
+    @property
+    def feedback(self) -> Feedback:
+        """Return queries and answers; without preferences there are no parts."""
+        return Feedback(()) if self.preferences is None else Feedback.of(self.preferences)
+
+    def answered(self, agent: str) -> Feedback:
+        """Return the answered preferences, without the truth and without superseded answers.
 
         Args:
             agent: Name of the agent, for the error.
@@ -62,24 +74,39 @@ class OfflineData:
         Raises:
             ValueError: If no query was answered.
         """
-        if self.preferences is None or not self.preferences.answers.answered.any():
+        answered = self.feedback.current().answered()
+        if not answered.parts:
             raise ValueError(f"{agent} learns from preferences, and there are none that were answered")
-        return self.preferences[self.preferences.answers.answered]
+        return answered
+
+    def answered_alike(self, agent: str) -> Feedback:
+        """Return the answered preferences of an agent that takes queries of one number of options and steps.
+
+        Args:
+            agent: Name of the agent, for the error.
+
+        Raises:
+            ValueError: If no query was answered, or queries differ.
+        """
+        answered = self.answered(agent)
+        forms = {(part.queries.num_options, part.queries.options.num_steps): None for part in answered.parts}
+        if len(forms) > 1:
+            found = " and ".join(f"{options} segments of {steps} steps" for options, steps in forms)
+            raise ValueError(f"{agent} takes queries of one size, and there are queries of {found}: {_ALL}")
+        return answered
 
     def sizes(self) -> dict[str, tuple[int, int]]:
         """Return the sizes of observations and actions, in preferences and in demonstrations."""
         sizes = {} if self.demos is None else {"demonstrations": self.demos.sizes}
-        if self.preferences is not None:
-            options = self.preferences.queries.options
-            sizes["preferences"] = options.obs.shape[-1], options.action.shape[-1]
+        for part in self.feedback.parts[:1]:
+            sizes["preferences"] = part.queries.options.obs.shape[-1], part.queries.options.action.shape[-1]
         return sizes
 
     def steps(self) -> Batch:
         """Return all recorded steps without rewards: those of the demonstrations, or else of the segments."""
         if self.demos is not None:
             return Batch.of(self.demos.segments(self.demos.starts(1), 1, truth=False))
-        assert self.preferences is not None
-        return Batch.of(self.preferences.queries.options)
+        return Batch.cat([Batch.of(part.queries.options) for part in self.feedback.parts])
 
     def plans(self, num_steps: int) -> tuple[Tensor, Tensor]:
         """Return the recorded actions from each of `steps` on, as targets of action chunks.
@@ -94,13 +121,17 @@ class OfflineData:
             parts = torch.split(self.demos.starts(1), STARTS_AT_ONCE)  # since segments hold more than actions
             ahead = (self.demos.segments(starts, num_steps, truth=False) for starts in parts)
             action, taken = zip(*((part.action, part.mask) for part in ahead))
-            return torch.cat(action), torch.cat(taken)
-        assert self.preferences is not None
-        options = self.preferences.queries.options
-        # windows of C steps, with padding behind the last step: (..., T, C)
-        taken = pad(options.mask, (0, num_steps - 1)).unfold(-1, num_steps, 1)
-        action = pad(options.action, (0, 0, 0, num_steps - 1)).unfold(-2, num_steps, 1).transpose(-1, -2)
-        return action[options.mask], taken[options.mask]
+        else:
+            action, taken = zip(*(_plans(part.queries.options, num_steps) for part in self.feedback.parts))
+        return torch.cat(action), torch.cat(taken)
+
+
+def _plans(options: Segments, num_steps: int) -> tuple[Tensor, Tensor]:
+    """Return the actions from each valid step on, and which were taken. Shapes: (M, C, A), (M, C)."""
+    # windows of C steps, with padding behind the last step: (..., T, C)
+    taken = pad(options.mask, (0, num_steps - 1)).unfold(-1, num_steps, 1)
+    action = pad(options.action, (0, 0, 0, num_steps - 1)).unfold(-2, num_steps, 1).transpose(-1, -2)
+    return action[options.mask], taken[options.mask]
 
 
 class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
@@ -108,6 +139,8 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
 
     capabilities: ClassVar[frozenset[Capability]] = BaseAgent.capabilities | {Capability.OFFLINE}
     learns_from = ("preferences",)
+    fits: ClassVar[tuple[type[Statement], ...]] = (Comparison,)
+    """Kinds of feedback that the agent learns from."""
 
     def __init__(
         self, cfg: Cfg, env: Env, *, data: OfflineData | None = None, seed: int = 0, device: str = "cpu"
@@ -138,6 +171,9 @@ class OfflineAgent(BaseAgent[Cfg], Generic[Cfg]):
                     raise ValueError(
                         f"the {kind} have {recorded} numbers an observation and an action, the environments {sizes}"
                     )
+            if not {*data.feedback.kinds} <= {*fits(self)}:
+                found, fitted = (", ".join(kind.kind for kind in kinds) for kinds in (data.feedback.kinds, fits(self)))
+                raise ValueError(f"{self.name} fits {fitted}, and there are answers of {found}: {_ALL}")
             steps = data.steps()
             self.buffer = ReplayBuffer(len(steps.obs), *sizes, self.device)
             self.buffer.extend(steps)

@@ -17,6 +17,7 @@ from prefgym.core.protocols import Learner, ProposingRater, Rater
 from prefgym.data.feedback import read_feedback
 from prefgym.data.minari import played_in
 from prefgym.data.recorded import recorded
+from prefgym.raters.replay import num_queries
 from prefgym.runs.config_file import read_config
 from prefgym.sim.source import EnvSource
 from prefgym.training.config import TrainCfg
@@ -98,9 +99,9 @@ def within_recorded(cfg: TrainCfg) -> TrainCfg:
     run: Path | None = getattr(cfg.rater_cfg, "run", None)
     if run is None:
         raise UserError("--rater replay uses the answers of another run again: pass --rater.run RUN.")
-    num = len(recorded(run))
+    num = num_queries(recorded(run))
     if cfg.budget > num:
-        print(f"{run} has {num} answers: the budget is {num}", file=sys.stderr)
+        print(f"{run} has answers to {num} queries: the budget is {num}", file=sys.stderr)
     return replace(cfg, budget=min(cfg.budget, num))
 
 

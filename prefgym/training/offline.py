@@ -112,7 +112,7 @@ def read_data(cfg: OfflineCfg, *, resumed: bool = False) -> OfflineData:
     if cfg.dataset is not None:
         demos = load_demos(cfg.dataset, cfg.datasets, with_state=False)
     try:
-        return OfflineData(preferences=preferences.only if preferences else None, demos=demos)
+        return OfflineData(preferences=preferences, demos=demos)
     except ValueError as error:
         raise UserError(f"{error}: give --preferences FOLDER, --dataset ID, or both.") from None
 

@@ -69,18 +69,21 @@ class SessionFeedback:
 
     def submit(self, num_queries: int, steps: int) -> None:
         """Submit the queries that are due; they stay due while no episode is long enough for a segment."""
-        parts = self.parts
-        try:
-            if Capability.PROPOSES in capabilities_of(self.rater):
-                options = contact.propose(cast(ProposingRater, self.rater), num_queries)
-            else:
-                options = contact.sample(parts.sampler, self.recorder, parts.learner, num_queries, parts.generator)
-        except NoSegmentError:
-            return
-        parts.schedule.mark_done(steps)
-        parts.shown_so_far.append(options.without_truth())
-        queries = Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)
-        contact.submit(self.rater, self.history.ask(queries))
+        parts, proposes = self.parts, Capability.PROPOSES in capabilities_of(self.rater)
+        due = num_queries
+        while due > 0:
+            try:
+                if proposes:  # queries of one shape at a time
+                    options = contact.propose(cast(ProposingRater, self.rater), due)
+                else:
+                    options = contact.sample(parts.sampler, self.recorder, parts.learner, due, parts.generator)
+            except NoSegmentError:
+                return
+            due -= len(options)
+            parts.schedule.mark_done(steps)
+            parts.shown_so_far.append(options.without_truth())
+            queries = Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)
+            contact.submit(self.rater, self.history.ask(queries))
 
     def receive(self, steps: int, wait_s: float = 0.0) -> Metrics:
         """Collect answers, and fit the learner if any arrived; return their metrics.

@@ -11,7 +11,10 @@ import torch
 from gymnasium.vector import VectorEnv
 from torch import Tensor
 
-from prefgym.agents.cpl import CPL, CPLCfg, contrastive_loss, kl
+from prefgym.agents.cpl import CPL, CPLCfg, choices, contrastive_loss, kl
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Ranking
+from prefgym.core.likelihoods import PlackettLuce
 from prefgym.core.preferences import Answers, Preferences
 from prefgym.nn.actor import ActorCfg
 from prefgym.rl.offline import OfflineData
@@ -53,6 +56,51 @@ def test_numbers_by_hand() -> None:
     # a tie at 1 and 2 with lambda 1: (log(1 + e) + log(1 + 1/e)) / 2
     expected = (log(1 + exp(1)) + log(1 + exp(-1))) / 2
     assert contrastive_loss(torch.tensor([[1.0, 2.0]]), tie, 1.0).item() == pytest.approx(expected)
+
+
+def test_a_ranking_is_a_sequence_of_choices() -> None:
+    """Advantages 0, log 2 and log 3, ranked in the order 2, 0, 1, by hand.
+
+    lambda 1: first 3 among 3 + 1 + 2, then 1 among 1 + 2, then what is left: -log(3/6 * 1/3) = log 6.
+    lambda 0 counts each other option as 1: -log(3/5 * 1/2) = log(10/3).
+    Only option 2 ranked: -log(3/6) = log 2. Options 2 and 0 tied at the top, lambda 1: -log(3/6 * 1/6) = log 12.
+    """
+    advantage = torch.tensor([[0.0, log(2), log(3)]])
+    answered = torch.zeros(1, dtype=torch.long)
+
+    def loss(rank: list[int], lam: float) -> float:
+        chosen, left = choices(Ranking(status=answered, rank=torch.tensor([rank])))
+        return contrastive_loss(advantage, chosen, lam, left).item()
+
+    assert loss([1, 2, 0], 1.0) == pytest.approx(log(6))
+    assert loss([1, 2, 0], 0.0) == pytest.approx(log(10 / 3))
+    assert loss([-1, -1, 0], 1.0) == pytest.approx(log(2))
+    assert loss([0, 2, 0], 1.0) == pytest.approx(log(12))
+
+
+def test_with_lambda_one_a_ranking_has_the_likelihood_of_plackett_and_luce() -> None:
+    """Gradients too, though the last option has no others."""
+    advantage = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+    rank = torch.tensor([[0, 1, 2, 3], [3, 1, 0, 2], [0, -1, -1, 1], [0, 0, 2, 2], [2, 0, 1, -1]])
+    ranking = Ranking(status=torch.zeros(5, dtype=torch.long), rank=rank)
+    chosen, left = choices(ranking)
+    ours = contrastive_loss(advantage, chosen.double(), 1.0, left)
+    theirs = -PlackettLuce().log_prob(advantage, ranking, {}).mean()
+    mine, reference = (torch.autograd.grad(one, advantage)[0] for one in (ours, theirs))
+    assert torch.allclose(ours, theirs) and torch.allclose(mine, reference)
+
+
+def test_rankings_are_learned_from(make_env: MakeEnv, preferences: Preferences) -> None:
+    """Of two options, a ranking says what a choice does: the policies are the same to the bit, in any mix."""
+    best = preferences.answers.choice.argmax(-1)
+    ranking = Ranking.of(torch.stack([best, 1 - best], -1))
+    ranked = Preferences.of(preferences.queries, ranking, preferences.raters[0])
+    mixed = Feedback.cat([preferences[:32], ranked[32:]])
+    metrics = [
+        CPL(SMALL, make_env(), data=OfflineData(preferences=given)).advance(20, 0.5)
+        for given in (preferences, ranked, mixed)
+    ]
+    assert metrics[0] == metrics[1] == metrics[2]
 
 
 def test_with_lambda_one_it_is_bradley_terry() -> None:

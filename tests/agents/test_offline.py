@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -15,7 +16,12 @@ import prefgym.agents
 from prefgym.buffers.recorder import Recorder
 from prefgym.common.finite import NotFiniteError
 from prefgym.common.states import flatten, unflatten
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison, Thumbs
 from prefgym.core.preferences import Preferences
+from prefgym.core.segments import Segments
+from prefgym.rewards.ensemble import EnsembleCfg
+from prefgym.rewards.fit import FitCfg
 from prefgym.rl.offline import OfflineAgent, OfflineData
 
 MakeEnv = Callable[..., VectorEnv[Any, Any, Any]]
@@ -136,3 +142,55 @@ def test_data_of_other_envs_are_refused(make_env: MakeEnv, preferences: Preferen
     prefgym.agents.make("bc", env=env, data=OfflineData(demos=fitting))
     with pytest.raises(ValueError, match="nothing to learn from: neither"):
         OfflineData()
+
+
+def mixed(preferences: Preferences) -> Feedback:
+    """Return the comparisons, and thumbs about their first options, of which half are seen to be good."""
+    first = replace(preferences.queries, options=preferences.queries.options[:, :1])
+    reaction = torch.where(preferences.answers.choice[:, 0] > 0.5, 1, -1)
+    thumbs = Thumbs(status=preferences.answers.status, reaction=reaction)
+    return Feedback((preferences, Preferences.of(first, thumbs, preferences.raters[0])))
+
+
+@pytest.mark.parametrize("name", ["cpl", "sft", "ipl"])
+def test_kinds_that_an_agent_does_not_fit_are_refused(name: str, make_env: MakeEnv, preferences: Preferences) -> None:
+    sentence = f"{name} fits comparison(, ranking)?, and there are answers of comparison, thumbs: pass --agent p-iql"
+    with pytest.raises(ValueError, match=sentence):
+        prefgym.agents.make(name, env=make_env(), data=OfflineData(preferences=mixed(preferences)))
+
+
+@pytest.mark.parametrize("name", ["bc", "p-iql"])
+def test_other_agents_learn_from_any_mix(name: str, make_env: MakeEnv, preferences: Preferences) -> None:
+    """Steps of all segments are there: 64 pairs and 64 segments of 8 steps."""
+    data = OfflineData(preferences=mixed(preferences))
+    small = {"reward": EnsembleCfg(num_members=2, hidden=(8,), fit=FitCfg(gradient_steps=2))} if name == "p-iql" else {}
+    agent: Any = prefgym.agents.make(name, env=make_env(), data=data, **small)
+    assert len(agent.buffer) == 3 * 64 * 8
+    metrics = agent.improve(1)
+    assert name == "bc" or "reward_model/thumbs_cross_entropy" in metrics
+
+
+def test_queries_of_two_sizes(make_env: MakeEnv, preferences: Preferences) -> None:
+    """Fine-tuning takes them, in which each step counts by itself."""
+    options = preferences.queries.options
+    four = replace(preferences.queries, options=Segments.cat([options, options], 1))
+    answers = Comparison.of(preferences.answers.choice.argmax(-1), 4)
+    both = OfflineData(preferences=Feedback((preferences, Preferences.of(four, answers, preferences.raters[0]))))
+    for name in ("cpl", "ipl"):
+        sizes = "queries of one size, and there are queries of 2 segments of 8 steps and 4 segments of 8 steps: pass"
+        with pytest.raises(ValueError, match=sizes):
+            prefgym.agents.make(name, env=make_env(), data=both)
+    agent: Any = prefgym.agents.make("sft", env=make_env(), data=both)
+    assert len(agent.weight) == 2 * 64 * 8  # one chosen segment a query
+
+
+def test_superseded_answers_are_not_learned_from(make_env: MakeEnv, preferences: Preferences) -> None:
+    first = Comparison.of(torch.tensor([0, 1]), 2)
+    changed = replace(
+        preferences[:2],
+        queries=replace(preferences[:2].queries, query_id=torch.tensor([0, 0])),
+        answers=first,
+        revision=torch.tensor([0, 1]),
+    )
+    agent: Any = prefgym.agents.make("ipl", env=make_env(), data=OfflineData(preferences=changed))
+    assert agent.choice.tolist() == [[0.0, 1.0]]

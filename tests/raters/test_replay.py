@@ -13,11 +13,14 @@ from tiny import POLE, tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 import prefgym
 from prefgym import raters
 from prefgym.common.errors import DamageError, UserError
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison, Ranking, Rating, Statement, Thumbs
+from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.protocols import NoSegmentError
 from prefgym.core.queries import Queries
-from prefgym.raters.replay import ReplayRater, ReplayRaterCfg
-from prefgym.testing import example_preferences
+from prefgym.core.segments import Segments
+from prefgym.raters.replay import ReplayRater, ReplayRaterCfg, num_queries, places
+from prefgym.testing import example_preferences, example_segments
 from prefgym.training.loop import Loop
 from prefgym.training.run import Run
 
@@ -116,3 +119,77 @@ def test_only_recorded_queries_are_answered() -> None:
         rater.propose(1)
     with pytest.raises(ValueError, match=r"pass --rater\.run RUN"):
         prefgym.raters.make("replay")
+
+
+def of_kinds(**sizes: Any) -> Feedback:  # noqa: ANN401
+    """Return six queries in turn of two shapes: thumbs and ratings of one segment, comparisons and rankings of three.
+
+    Queries 1 and 4 have a comparison by ann and a ranking by bob, and ann has changed her mind about query 4.
+    """
+    single, several = (example_segments(num, k, seed=k, **sizes) for num, k in ((4, 1), (2, 3)))
+    answered = torch.zeros(4, dtype=torch.long)
+
+    def part(shown: Segments, rows: list[int], ids: list[int], stated: Statement, name: str) -> Preferences[Statement]:
+        queries = Queries(options=shown[rows], query_id=torch.tensor(ids), asked_at=torch.tensor(ids))
+        return Preferences.of(queries, stated, RaterInfo(name=name))
+
+    choice = Comparison.of(torch.tensor([0, 1, 2]), 3)
+    choices = replace(part(several, [0, 1, 1], [1, 4, 4], choice, "ann"), revision=torch.tensor([0, 0, 1]))
+    order = Ranking.of(torch.tensor([[2, 1, 0], [0, 1, 2]]))
+    thumbs = Thumbs(status=answered[:2], reaction=torch.tensor([1, 0]))
+    ratings = Rating(status=answered[:2], level=torch.tensor([3, 1]), num_levels=5)
+    return Feedback(
+        (
+            choices,
+            part(several, [0, 1], [1, 4], order, "bob"),
+            part(single, [0, 2], [0, 3], thumbs, "ann"),
+            part(single, [1, 3], [2, 5], ratings, "ann"),
+        )
+    )
+
+
+def test_all_answers_to_a_query_are_given_with_it() -> None:
+    """Queries alternate as they did; one proposal has one number of options."""
+    recorded = of_kinds()
+    rater = ReplayRater(ReplayRaterCfg(), recorded=recorded)
+    assert rater.gives == recorded.kinds == (Comparison, Ranking, Thumbs, Rating)
+    assert num_queries(recorded) == 6
+    assert [place.tolist() for place in places(recorded)] == [[1, 4, 4], [1, 4], [0, 3], [2, 5]]
+    shapes: list[tuple[int, ...]] = []
+    answers: list[Feedback] = []
+    while sum(num for num, _ in shapes) < 6:
+        options = rater.propose(4)
+        rater.submit(Queries.of(options, first_id=sum(num for num, _ in shapes), asked_at=70))
+        shapes.append(tuple(options.batch_shape))
+        answers.append(rater.collect() or pytest.fail("no answers"))
+    # thumbs and ratings are of one shape: queries 2 and 3 come together
+    assert shapes == [(1, 1), (1, 3), (2, 1), (1, 3), (1, 1)]
+    again = {part.answers.kind: part for part in Feedback.cat(answers).parts}
+    for part in recorded.parts:
+        now = again[part.answers.kind]
+        assert now.answers.rows() == part.answers.rows() and now.raters == part.raters
+        assert torch.equal(now.queries.options.obs, part.queries.options.obs)
+        assert torch.equal(now.query_id, part.query_id) and torch.equal(now.revision, part.revision)
+        assert now.queries.asked_at.unique().tolist() == [70]
+
+
+def test_queries_of_several_runs_may_have_one_number() -> None:
+    """What they show tells them apart."""
+    both = Preferences.cat([example_preferences(seed=0), example_preferences(seed=1)])
+    assert num_queries(Feedback.of(both)) == 8
+
+
+def test_every_kind_trains_another_run() -> None:
+    """A session that is due goes on after a change of the number of options."""
+    of_kinds(obs_dim=4, action_dim=1).save("recorded")
+    run = replayed("recorded", budget=500, out="run")
+    assert (run.result.num_asked, run.result.num_answered) == (6, 6)
+    now = run.preferences or pytest.fail("no answers")
+    assert {part.answers.kind: len(part) for part in now.parts} == {
+        "comparison": 3, "ranking": 2, "thumbs": 2, "rating": 2,
+    }  # fmt: skip
+    kinds = ("comparison", "ranking", "thumbs")  # two members hold out queries 0 and 1
+    assert {f"reward_model/{kind}_cross_entropy" for kind in kinds} <= {*run.metrics}
+    gives = "gives comparison, ranking, thumbs, rating, and reward learner 'preference-model'"
+    with pytest.raises(UserError, match=gives):
+        replayed("recorded", reward=tiny_reward("preference-model"), out="other")
