@@ -59,7 +59,8 @@ def with_num_options(sampler_cfg: SamplerCfg, rater: object, *, is_made: bool = 
     try:
         return replace(settings, num_options=num_options)
     except ValueError as error:
-        raise UserError(f"a query of {names_of(gives(rater))} shows {num_options} segments: {error}.") from error
+        shown = "one segment" if num_options == 1 else f"{num_options} segments"
+        raise UserError(f"a query of {names_of(gives(rater))} shows {shown}: {error}.") from error
 
 
 def num_options_of(kinds: Kinds, asked: int | None) -> int:

@@ -56,6 +56,7 @@ RESIDUAL = ("--agent", "residual", "--agent.base", "zero")
         (["--agent.num-steps", "2147483648"], "a rollout would take "),
         (["--sampler.num-options", "1" + "0" * 29], "it must be between 1 and 1000"),
         (["--sampler.num-options", "1"], "--sampler.num-options 1: the rater gives comparison, about 2 or more"),
+        (["--rater.gives", "thumbs", "--sampler.num-options", "2"], "about one segment; pass --sampler.num-options 1"),
         (["--rater.gives", "thumbs", "--reward", "win-rate"], "'win-rate' fits comparison: pass --rater.gives comp"),
         (["--rater", "mistake", "--rater.gives", "rating"], "eps_mistake 0.1 is of comparison, and this rater gives r"),
         (["--rater.gives", "smile"], "--rater.gives smile: there is no such choice; pass --rater.gives comparison or"),

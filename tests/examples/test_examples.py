@@ -13,6 +13,7 @@ SCRIPTS = ("sb3_script", "sb3_script_preferences")
 TINY: dict[str, dict[str, int]] = {
     "offline.py": {"episodes": 4, "queries": 20, "updates": 20},
     "own_environment.py": {"steps": 5000, "budget": 10},
+    "own_kinds.py": {"steps": 5000, "budget": 10},
     "own_rater.py": {"steps": 5000, "budget": 10},
     "own_reward_learner.py": {"steps": 5000, "budget": 10},
     "with_sb3.py": {"steps": 800, "sessions": 2, "queries": 8},

@@ -54,7 +54,7 @@ def test_the_sampler_takes_the_number_of_the_kind() -> None:
     assert with_num_options(cfg, raters.make("oracle"), is_made=True).num_options == 2
     with pytest.raises(UserError, match=r"pass --sampler\.num-options 1"):
         with_num_options(cfg, rater, is_made=True)
-    with pytest.raises(UserError, match="a query of thumbs shows 1 segments: the entropy is that of a choice"):
+    with pytest.raises(UserError, match="a query of thumbs shows one segment: the entropy is that of a choice"):
         with_num_options(samplers.cfg("entropy"), rater)
 
 
