@@ -8,7 +8,8 @@ A moment is a call of one of the functions that a run spends its time in; the pr
 gets there. With `--power-cut`, whatever was not synced is lost as well: files are empty, or as they were at their last
 `fsync`, and names are those that their folder had at its last one. Compared are the bytes of weights and preferences,
 those of policies on the way, and the metrics but for clock readings. A run in an environment of others, whose state
-nobody can save, is not resumed: its answers are exported, and compared as far as it had them.
+nobody can save, is not resumed: its answers are exported, and compared as far as it had them, and so are the policy
+and the metrics of its last checkpoint.
 """
 
 import importlib
@@ -33,6 +34,7 @@ from power_cut import Disk
 from prefgym import agents, raters, rewards, samplers
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.limits import Count, Natural, check
+from prefgym.common.names import check_name
 from prefgym.data.feedback import Card, export_run, read_feedback
 from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.rewards.ensemble import EnsembleCfg
@@ -128,6 +130,8 @@ class KillAndResumeCfg:
     """Environment; runs in one of others that do not learn offline are not resumed, and their answers are exported."""
     moments: Count = 30
     """Random moments of each agent, spread over what a run does and over the raters."""
+    work: tuple[str, ...] = tuple(WORK)
+    """Kinds of work in which a run is killed, one after the other, as far as it has them."""
     seed: Natural = 0
     """Seed of the moments."""
     power_cut: bool = False
@@ -147,7 +151,13 @@ late_oracle = LateRaterCfg
 
 
 def main(cfg: KillAndResumeCfg) -> int:
-    """Print a line for each moment; return the number of runs that differ."""
+    """Print a line for each moment; return the number of runs that differ.
+
+    Raises:
+        ValueError: If there is no such kind of work.
+    """
+    for name in cfg.work:
+        check_name("work", name, WORK)
     failures = 0
     for agent in cfg.agents:
         with TemporaryDirectory() as folder:
@@ -168,7 +178,7 @@ def kill_agent(cfg: KillAndResumeCfg, agent: str, folder: Path) -> int:
     calls = {rater: json.loads(Path(f"{out}-calls").read_text()) for rater, out in whole.items()}
     for moment in range(cfg.moments):
         rater = names[moment % len(names)]
-        work = [name for name in WORK if calls[rater][name]]
+        work = [name for name in cfg.work if calls[rater][name]]
         name = work[moment // len(names) % len(work)]
         call = int(generator.integers(1, calls[rater][name], endpoint=True))
         out = folder / str(moment)
