@@ -9,9 +9,11 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
+from prefgym.core.kinds import Ranking, Thumbs
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
+from prefgym.raters.immediate import as_rater
 from prefgym.testing import LateRater, LateRaterCfg, check_rater, example_segments
 
 Change = Callable[[Preferences], Preferences]
@@ -64,6 +66,47 @@ def test_what_is_wrong_is_found() -> None:
         check_rater(lambda: FirstRater(lambda answers: Preferences.cat([answers, answers[:1]])))
     with pytest.raises(AssertionError, match=r"have submit\(queries\) and collect\(\)"):
         check_rater(lambda: object())  # pyright: ignore[reportArgumentType, reportReturnType]
+
+
+def ranks(queries: Queries) -> Preferences[Ranking]:
+    """Rank options as they are."""
+    order = torch.arange(queries.num_options).expand(len(queries), -1)
+    return Preferences.of(queries, Ranking.of(order), RaterInfo(name="ranks"))
+
+
+class Ranks:
+    """Rank options as they are, and say so."""
+
+    gives = (Ranking,)
+
+    def __call__(self, queries: Queries) -> Preferences[Ranking]:
+        """Answer at once."""
+        assert queries.num_options == 4
+        return ranks(queries)
+
+
+class Likes:
+    """Like everything, and say so."""
+
+    gives = (Thumbs,)
+
+    def __call__(self, queries: Queries) -> Preferences[Thumbs]:
+        """Answer at once."""
+        ones = torch.ones(len(queries), dtype=torch.long)
+        return Preferences.of(queries, Thumbs(status=0 * ones, reaction=ones), RaterInfo(name="likes"))
+
+
+@pytest.mark.parametrize("rater", [Ranks, Likes])
+def test_a_callable_that_gives_another_kind_passes(rater: type[Ranks | Likes]) -> None:
+    """It is asked about as many segments as its kind is about."""
+    check_rater(rater)
+    check_rater(lambda: LateRater(as_rater(rater()), LateRaterCfg(lost=0.0, twice=0.0)))
+
+
+def test_what_is_given_has_to_be_declared() -> None:
+    """A function that declares nothing gives comparisons."""
+    with pytest.raises(AssertionError, match=r"feedback of ranking, and feedback of comparison, or .*`gives = \(Rank"):
+        check_rater(lambda: ranks)
 
 
 def test_a_generator_of_nobody_is_found() -> None:
