@@ -33,9 +33,14 @@ class Matrix:
 
     @property
     def kinds(self) -> tuple[str, ...]:
-        """Return the kinds that some part has, in their order."""
-        found = {kind for some in (self.raters, self.rewards, self.agents) for kinds in some.values() for kind in kinds}
-        return tuple(kind for kind in KINDS if kind in found)
+        """Return the kinds that some reward learner or agent fits, in their order."""
+        return _in_order(kind for some in (self.rewards, self.agents) for kinds in some.values() for kind in kinds)
+
+    @property
+    def unused(self) -> tuple[str, ...]:
+        """Return the kinds that raters give, and nobody fits."""
+        given = _in_order(kind for kinds in self.raters.values() for kind in kinds)
+        return tuple(kind for kind in given if kind not in self.kinds)
 
     def pairs(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
         """Yield raters and reward learners with the kinds that they have in common."""
@@ -90,6 +95,8 @@ def as_lines(matrix: Matrix) -> Iterator[str]:
         WIDTH,
         break_on_hyphens=False,
     )
+    if matrix.unused:
+        yield from textwrap.wrap(f"Given, and fitted by nothing here: {', '.join(matrix.unused)}.", WIDTH)
     if matrix.missing:
         yield from textwrap.wrap(f"Not installed: {', '.join(matrix.missing)}.", WIDTH, break_on_hyphens=False)
 
@@ -113,6 +120,11 @@ def _given(rater: str, kinds: Iterable[type[Statement]]) -> tuple[str, ...]:
             return False
 
     return tuple(kind for kind in _names(kinds) if is_allowed(kind))
+
+
+def _in_order(kinds: Iterable[str]) -> tuple[str, ...]:
+    found = {*kinds}
+    return tuple(kind for kind in KINDS if kind in found)
 
 
 def _names(kinds: Iterable[type[Statement]]) -> tuple[str, ...]:

@@ -4,28 +4,32 @@ A step is unsafe if it exceeds a limit of speed, as in Safety-Gymnasium's veloci
 arXiv:2310.12567), or if it terminates the episode.
 """
 
+import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
 from prefgym.common.finite import check_finite
-from prefgym.common.limits import NonNegative, Number, check
+from prefgym.common.limits import NonNegative, Number
 from prefgym.common.states import State
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
-from prefgym.core.queries import Queries
+from prefgym.core.kinds import Comparison, Statement
 from prefgym.core.segments import Segments
 from prefgym.raters.factors import choose
-from prefgym.raters.immediate import ImmediateRater, in_words
+from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
 
 SPEED = "reward_forward"
 """The factor for which tasks have a safe limit."""
 
 
+WORST = 1e9
+"""Unsafe steps that stand for infinitely many, so that scores are finite."""
+
+
 @dataclass(frozen=True, kw_only=True)
-class SafetyRaterCfg:
-    """A rater that counts unsafe steps only."""
+class SafetyRaterCfg(ScoringRaterCfg):
+    """A rater that counts unsafe steps only; its thumbs are up, by default, without an unsafe step."""
 
     factor: str = "forward"
     """Factor of the task reward that is unsafe where it is too large."""
@@ -34,31 +38,32 @@ class SafetyRaterCfg:
     fall: NonNegative = 10.0
     """Number of unsafe steps that one termination counts as."""
 
-    __post_init__ = check
 
-
-class SafetyRater(ImmediateRater):
+class SafetyRater(ScoringRater):
     """A rater that answers by the number of unsafe steps; equal numbers are a tie."""
 
     def __init__(
         self,
         cfg: SafetyRaterCfg | None = None,
         *,
+        seed: int = 0,
         factor_names: Sequence[str] = (),
         safe_limit: float | None = None,
     ) -> None:
         """Resolve the factor.
 
         Args:
-            cfg: Factor, limit, and cost of a termination.
+            cfg: Factor, limit, cost of a termination, and kind of feedback.
+            seed: Seed of its own random number generator.
             factor_names: Factors of the task's segments.
             safe_limit: The task's own limit of its factor `reward_forward`.
 
         Raises:
             ValueError: If the task has no such factor, or there is no limit.
         """
-        super().__init__()
         self.cfg = cfg or SafetyRaterCfg()
+        if self.cfg.gives == "thumbs" and self.cfg.reference is None:
+            self.cfg = replace(self.cfg, reference=-0.5)  # between one unsafe step and none
         (self.factor,) = choose(self.cfg.factor, factor_names, ())
         of_task = safe_limit if self.factor == SPEED else None
         limit = of_task if self.cfg.limit is None else self.cfg.limit
@@ -67,16 +72,21 @@ class SafetyRater(ImmediateRater):
                 f"the task has no safe limit of {self.factor}: pass the largest safe value as --rater.limit"
             )
         self.limit = limit
-        self._info = RaterInfo(name="safety", settings={**in_words(self.cfg), "limit": limit})
+        super().__init__("safety", self.cfg, seed=seed, facts={"limit": limit})
 
-    def __call__(self, queries: Queries) -> Preferences:
-        """Answer at once.
+    def score(self, segments: Segments) -> Tensor:
+        """Return minus the number of unsafe steps. Shape: that of the batch.
 
         Raises:
-            ValueError: If the queries lack the factor, or it is not finite.
+            ValueError: If the segments lack the factor, or it is not finite.
         """
-        cost = self.cost(queries.options)
-        return Preferences.of(queries, Answers.of_best(cost == cost.amin(-1, keepdim=True)), self._info)
+        return -self.cost(segments).double().clamp(max=WORST)
+
+    def choose(self, scores: Tensor, options: Segments) -> Statement:
+        """State something about the options; without error, the safest ones share the choice. Shape: (B, K)."""
+        if self.gives == (Comparison,) and math.isinf(self.cfg.beta):
+            return Comparison.of_best(scores == scores.amax(-1, keepdim=True))
+        return super().choose(scores, options)
 
     def cost(self, segments: Segments) -> Tensor:
         """Count the unsafe steps of segments, with a termination as `fall` steps. Shape: that of their batch.
@@ -92,9 +102,7 @@ class SafetyRater(ImmediateRater):
         too_fast = (speed > self.limit) & mask
         return too_fast.sum(-1) + torch.where(segments.terminated.cpu(), self.cfg.fall, 0.0)
 
-    def state_dict(self) -> State:
-        """Return the state to resume from, which is empty."""
-        return {}
-
     def load_state_dict(self, state: State) -> None:
-        """Resume from a state that `state_dict` returned."""
+        """Resume from a state that `state_dict` returned; those of 0.2 are empty."""
+        if state:
+            super().load_state_dict(state)

@@ -44,6 +44,30 @@ def test_to_some_a_fall_is_worse_than_anything() -> None:
     assert rater.cost(shown([[0.0, 0.0], [2.0, 2.0]], [True, False], [2, 2]).options).tolist() == [[float("inf"), 2.0]]
 
 
+def test_a_safe_segment_is_good_and_two_levels_can_be_told() -> None:
+    """Costs 0, 1 and 3: thumbs are up without an unsafe step; a threshold at -2 lies between one step and three."""
+    safe = shown([[0.0, 0.0, 1.0], [2.0, 0.0, 0.0], [2.0, 2.0, 2.0]], [False] * 3, [3, 3, 3]).options
+    queries = Queries.of(replace(safe.map(lambda value: value.transpose(0, 1))))
+    thumbs = SafetyRater(SafetyRaterCfg(gives="thumbs"), factor_names=NAMES, safe_limit=1.0)
+    assert thumbs(queries).answers.rows() == [{"reaction": 1}, {"reaction": -1}, {"reaction": -1}]
+    cfg = SafetyRaterCfg(gives="rating", num_levels=2, thresholds=(-2.0,))
+    rating = SafetyRater(cfg, factor_names=NAMES, safe_limit=1.0)(queries).answers
+    assert [row["level"] for row in rating.rows()] == [1, 1, 0]
+
+
+def test_an_endless_cost_can_be_stated() -> None:
+    rater = SafetyRater(SafetyRaterCfg(fall=float("inf"), beta=1.0), factor_names=NAMES, safe_limit=1.0)
+    answers = rater(shown([[0.0, 0.0], [2.0, 2.0]], [True, False], [2, 2])).answers
+    assert answers.choice.tolist() == [[0.0, 1.0]]
+
+
+def test_a_state_of_before_is_empty() -> None:
+    rater = SafetyRater(factor_names=NAMES, safe_limit=1.0)
+    before = rater.generator.get_state()
+    rater.load_state_dict({})
+    assert torch.equal(rater.generator.get_state(), before)
+
+
 def test_a_rater_who_cannot_know_what_is_safe_is_refused() -> None:
     """As is one who looks at what the task has not."""
     with pytest.raises(ValueError, match="the task has no safe limit of"):
