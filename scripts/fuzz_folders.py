@@ -23,6 +23,7 @@ from types import FrameType
 from typing import Any, Literal
 
 import numpy as np
+import torch
 import tyro
 from hostile_changes import CHANGES, reseal
 
@@ -30,6 +31,21 @@ import prefgym
 from prefgym.cli.main import main as prefgym_command
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.common.limits import Count, Natural, check
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import (
+    Comparison,
+    Correction,
+    Demonstration,
+    Intervention,
+    Mark,
+    Ranking,
+    Rating,
+    Statement,
+    Thumbs,
+)
+from prefgym.core.preferences import Preferences, RaterInfo, Sitting
+from prefgym.core.queries import Queries
+from prefgym.data.feedback import Card, write_feedback
 from prefgym.training.api import train_cfg
 from prefgym.training.budget import ScheduleCfg
 from prefgym.training.callbacks import Callback
@@ -37,7 +53,7 @@ from prefgym.training.config import CheckpointCfg, EvalCfg
 from prefgym.training.loop import Loop
 from prefgym.training.run import Run, run_training
 
-Kind = Literal["feedback", "offline", "offline-stopped", "run", "stopped"]
+Kind = Literal["feedback", "mixed", "offline", "offline-stopped", "run", "stopped"]
 MOST_SECONDS = 20.0
 """Longest that a command may take."""
 MOST_TRAINING_S = 2.0
@@ -60,7 +76,7 @@ class FuzzFoldersCfg:
     """Seed of what is wrong with them."""
     first: Natural = 0
     """Number of the first folder, to repeat it."""
-    kinds: tuple[Kind, ...] = ("feedback", "offline", "offline-stopped", "run", "stopped")
+    kinds: tuple[Kind, ...] = ("feedback", "mixed", "offline", "offline-stopped", "run", "stopped")
     """Kinds of folders."""
 
     __post_init__ = check
@@ -123,6 +139,9 @@ def make_whole(whole: Path, kinds: Sequence[Kind]) -> None:
             run_training(replace(cfg, out=whole / "stopped"), callbacks=[InterruptAt(400)])
         if {*kinds} - {"run", "stopped"}:
             assert _call(["feedback", "export", str(whole / "run"), str(whole / "feedback")]) == 0
+        if "mixed" in kinds:
+            feedback, card = prefgym.read_feedback(whole / "feedback"), Card(env=ENV, instructions={"2": "Which?"})
+            write_feedback(whole / "mixed", of_every_kind(feedback), card)
         offline: dict[str, Any] = {
             "env": ENV, "preferences": whole / "feedback", "updates": 20, "threads": 1,
             "agent": prefgym.agents.cfg("bc"), "eval": EvalCfg(every=10, episodes=1, final_episodes=1),
@@ -137,12 +156,35 @@ def make_whole(whole: Path, kinds: Sequence[Kind]) -> None:
             shutil.rmtree(made)
 
 
+def of_every_kind(feedback: Feedback) -> Feedback:
+    """Add answers of the other kinds, by a person in a sitting, about what the choices are about."""
+    (choices,) = feedback.of_kind(Comparison)
+    options = choices.queries.options
+    num, num_steps = len(choices), options.num_steps
+    zero, one = torch.zeros(num, dtype=torch.long), torch.ones(num, dtype=torch.long)
+    order = torch.tensor([[1, 0]]).expand(num, -1)
+    stated: tuple[Statement, ...] = (
+        Ranking(status=zero, rank=order),
+        Rating(status=zero, level=one, num_levels=3),
+        Thumbs(status=zero, reaction=one),
+        Mark.of(zero, one, one.bool(), num_steps),
+        Intervention(status=zero, start=zero, end=one),
+        Correction(status=zero, action=options.action[:, 0], words=Correction.encoded(["up"] * num)),
+        Demonstration(status=zero),
+    )
+    rater = RaterInfo(name="ann", kind="human", sitting=Sitting(name="monday", duration_s=60.0, instructions="2"))
+    queries = [Queries.of(options if isinstance(some, Ranking) else options[:, :1]) for some in stated]
+    return Feedback.cat([feedback, *(Preferences.of(some, said, rater) for some, said in zip(queries, stated))])
+
+
 def commands(kind: str, folder: Path, out: Path) -> Mapping[str, Callable[[], object]]:
     """Return what reads a folder of a kind, by name."""
     at = str(folder)
-    if kind == "feedback":
+    if kind in ("feedback", "mixed"):
         calls = {
             "validate": ["feedback", "validate", at],
+            "show": ["feedback", "show", at],
+            "export": ["feedback", "export", at, str(out / "exported")],
             "train": ["train", *TRAIN, "--preferences", at, "--out", str(out / "trained")],
             "train-offline": [
                 *(

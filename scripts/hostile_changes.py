@@ -259,8 +259,10 @@ def change_table(folder: Path, canary: Path, generator: Generator) -> str:
         "NaN": lambda value: float("nan"),
         "lists": lambda value: [value, value],
         "many": lambda value: value * 100_000 if isinstance(value, list) else value,
-        "segment": lambda value: [{**one, "episode": 2**40} for one in value] if name == "segments" else value,
-        "start": lambda value: [{**one, "start": -1} for one in value] if name == "segments" else value,
+        "another": lambda value: [one + 1 for one in value] if name == "segments" else value,
+        "far": lambda value: [2**40 for _ in value] if name == "segments" else value,
+        "a word": lambda value: pick(("ranking", "thumbs", "correction", "failed", "monday", "0" * 64), generator),
+        "deep lists": lambda value: [[[[value]]]],
     }
     kind = pick(sorted(kinds), generator)
     changed = [{**row, name: kinds[kind](row[name])} for row in rows]

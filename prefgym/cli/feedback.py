@@ -13,17 +13,17 @@ from prefgym.common.errors import UserError
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Statement, Status
 from prefgym.core.preferences import Preferences
-from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest
+from prefgym.data.feedback import MANIFEST, Card, export_folder, export_run, read_feedback, read_manifest
 from prefgym.evaluation.envs import NO_ENV
 from prefgym.runs.config_file import read_config
 
 
 @dataclass(frozen=True, kw_only=True)
 class ExportArgs:
-    """Write the queries and answers of a run into a folder in the format prefgym-feedback/1."""
+    """Write the queries and answers of a run into a folder in the format prefgym-feedback/2."""
 
     run: tyro.conf.Positional[Path]
-    """Run folder."""
+    """Run folder, or a feedback folder of an earlier version."""
     folder: tyro.conf.Positional[Path]
     """Folder to write, which must not exist."""
     truth: bool = True
@@ -50,9 +50,7 @@ def run(argv: list[str]) -> int:
         return show(argv[1:])
     if argv[:1] == ["export"]:
         args = parse(ExportArgs, argv[1:], "prefgym feedback export")
-        env = read_config(args.run)["env"]
-        card = Card(env=env, instructions=args.instructions, licence=args.licence, consent=args.consent)
-        preferences, folder = export_run(args.run, args.folder, card, truth=args.truth), args.folder
+        folder, preferences = args.folder, _export(args)
     elif argv[:1] == ["validate"]:
         folder = parse(ValidateArgs, argv[1:], "prefgym feedback validate").folder
         preferences = read_feedback(folder)
@@ -71,6 +69,15 @@ def run(argv: list[str]) -> int:
         )
     print(summarize(folder, preferences))
     return 0
+
+
+def _export(args: ExportArgs) -> Feedback:
+    given = {"instructions": args.instructions, "licence": args.licence, "consent": args.consent}
+    given = {name: text for name, text in given.items() if text}
+    if not (args.run / "config.yaml").is_file() and (args.run / MANIFEST).is_file():
+        return export_folder(args.run, args.folder, given, truth=args.truth)
+    card = Card(env=read_config(args.run)["env"], **given)
+    return export_run(args.run, args.folder, card, truth=args.truth)
 
 
 def summarize(folder: Path, feedback: Feedback | Preferences[Statement]) -> str:

@@ -128,8 +128,13 @@ class Statement:
         names = [f.name for f in fields(cls) if f.name != "status"]
         if any(sorted(row) != sorted(names) for row in rows):
             raise ValueError(f"a {cls.kind} has the values {', '.join(names) or 'none'}, and nothing else")
-        values: dict[str, Any] = {n: torch.tensor([r[n] for r in rows]) for n in names if n not in cls.scale_names}
+        values: dict[str, Any] = {n: cls._of_values(n, [r[n] for r in rows]) for n in names if n not in cls.scale_names}
         return cls(status=status, **values, **{name: rows[0][name] for name in cls.scale_names})
+
+    @classmethod
+    def _of_values(cls, name: str, values: list[Any]) -> Tensor:
+        """Build a field from its values in rows."""
+        return torch.tensor(values)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -361,16 +366,29 @@ class Intervention(Statement):
 
 @dataclass(frozen=True, eq=False, kw_only=True)
 class Correction(Statement):
-    """Actions that would have been better than those of one segment. No learner fits it yet.
+    """Actions that would have been better than those of one segment, or words that say so. No learner fits it yet.
 
     Raises:
-        ValueError: If the actions do not fit the segment.
+        ValueError: If the actions do not fit the segment, or the words are not UTF-8.
     """
 
     kind = "correction"
 
     action: Tensor
-    """The better actions, 0 where there is no answer. Shape: (B, T, A)."""
+    """The better actions; 0 where there is no answer, or an answer in words alone. Shape: (B, T, A)."""
+    words: Tensor = field(default_factory=lambda: torch.zeros(0, 0, dtype=torch.uint8))
+    """What was said, in UTF-8, right-padded with zeros: see `encoded`. Shape: (B, W), uint8; no words if left out."""
+
+    def __post_init__(self) -> None:
+        if not len(self.words):
+            object.__setattr__(self, "words", self.words.new_zeros(len(self.status), 0))
+        super().__post_init__()
+        if self.words.dim() != 2 or self.words.dtype != torch.uint8:
+            raise ValueError(
+                f"words has shape {tuple(self.words.shape)} of {self.words.dtype}, expected (B, W) of uint8"
+            )
+        for row in self.words.cpu().numpy() if self.words.numel() else ():
+            bytes(row).decode()  # raises a ValueError
 
     def check_shown(self, num_options: int, num_steps: int) -> None:
         """Check that there is an action for each of T steps."""
@@ -378,6 +396,42 @@ class Correction(Statement):
         if self.action.dim() != 3:
             raise ValueError(f"action has shape {tuple(self.action.shape)}, expected (B, T, A)")
         _check_width("action", self.action[..., 0], num_steps)
+
+    @property
+    def texts(self) -> list[str]:
+        """Return what was said in each answer."""
+        return [bytes(row).rstrip(b"\0").decode() for row in self.words.cpu().numpy()]
+
+    @staticmethod
+    def encoded(texts: Sequence[str]) -> Tensor:
+        """Return `words` of texts. Shape: (B, W), uint8.
+
+        >>> Correction.encoded(["", "ab"])
+        tensor([[ 0,  0],
+                [97, 98]], dtype=torch.uint8)
+        """
+        rows = [text.encode() for text in texts]
+        width = max(map(len, rows), default=0)
+        return torch.tensor([[*row.ljust(width, b"\0")] for row in rows], dtype=torch.uint8).reshape(len(rows), width)
+
+    @classmethod
+    def cat(cls, parts: Sequence[Self]) -> Self:  # pyright: ignore[reportIncompatibleMethodOverride]
+        """Concatenate corrections; words are padded to the longest ones."""
+        width = max(part.words.shape[-1] for part in parts)
+        words = torch.cat([torch.nn.functional.pad(part.words, (0, width - part.words.shape[-1])) for part in parts])
+        return cls(
+            status=torch.cat([part.status for part in parts]),
+            action=torch.cat([part.action for part in parts]),
+            words=words,
+        )
+
+    def rows(self) -> list[dict[str, Any]]:
+        """Return the values of each row but for its status, with words as text."""
+        return [{**row, "words": text} for row, text in zip(super().rows(), self.texts)]
+
+    @classmethod
+    def _of_values(cls, name: str, values: list[Any]) -> Tensor:
+        return cls.encoded(values) if name == "words" else super()._of_values(name, values)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

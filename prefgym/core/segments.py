@@ -129,6 +129,24 @@ class Segments:
         shapes = (f"{f.name}={_shape(getattr(self, f.name))}" for f in fields(self))
         return f"Segments({', '.join(shape for shape in shapes if not shape.endswith('=None'))})"
 
+    def with_steps(self, num_steps: int) -> Self:
+        """Return the same segments with another T: zeros are added behind them, or padding is cut off.
+
+        Raises:
+            ValueError: If a segment is longer than `num_steps`.
+        """
+        axis, extra = len(self.batch_shape), num_steps - self.num_steps
+        arrays = {name: getattr(self, name) for name in ("obs", "action", "reward", "state", "frames")}
+
+        def padded(value: Tensor) -> Tensor:
+            return torch.nn.functional.pad(value, [0, 0] * (value.dim() - axis - 1) + [0, extra])
+
+        return replace(
+            self,
+            **{name: None if value is None else padded(value) for name, value in arrays.items()},
+            factors={name: padded(value) for name, value in self.factors.items()},
+        )
+
     def without_reward(self) -> Self:
         """Drop task reward and factors; physics states and images stay, so that people can see the segments."""
         return replace(self, reward=None, factors={})

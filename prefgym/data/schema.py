@@ -1,22 +1,19 @@
-"""What the files of a feedback folder hold."""
+"""What the files of a feedback folder hold, and `preferences.json` of a run."""
 
 from typing import Annotated, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, ConfigDict, Field, model_validator
 
-from prefgym.common.schema import FileModel, Whole
-from prefgym.core.kinds import KINDS, Status
+from prefgym.common.schema import FileModel, Sha256, Whole
+from prefgym.core.kinds import KINDS
 from prefgym.core.preferences import BETTER
 from prefgym.runs.schema import RaterCard
 
 SEGMENTS, ANSWERS = "segments.safetensors", "answers.parquet"
-_WORDS = {status.name.lower(): status for status in Status}
-
-
-def _status(word: object) -> Status:
-    if word not in _WORDS:
-        raise ValueError(f"{word!r:.50} is none of {', '.join(_WORDS)}")
-    return _WORDS[str(word)]
+MOST_ANSWERS = 1_000_000
+Natural = Annotated[Whole, Field(ge=0)]
+Name = Annotated[str, Field(max_length=1000)]
+Text = Annotated[str, Field(max_length=100_000)]
 
 
 def _kind(word: object) -> str:
@@ -25,55 +22,75 @@ def _kind(word: object) -> str:
     return str(word)
 
 
-class FileSum(FileModel):
-    """The SHA-256 of a file."""
+class DocumentedModel(FileModel):
+    """The content of a file of `prefgym-feedback/2`; texts under fields are in its JSON Schema."""
 
-    sha256: Annotated[str, Field(min_length=1)]
+    model_config = ConfigDict(use_attribute_docstrings=True)
 
 
-class FileSums(FileModel):
+class FileSum(DocumentedModel):
+    """A file of the folder."""
+
+    sha256: Sha256
+    """SHA-256 of the file."""
+    bytes: Natural | None = None
+    """Size of the file."""
+
+
+class FileSums(DocumentedModel):
     """The files of a folder."""
 
     answers: FileSum = Field(alias=ANSWERS)
     segments: FileSum = Field(alias=SEGMENTS)
 
 
-class FeedbackManifest(FileModel):
+class SittingRow(DocumentedModel):
+    """A stretch of time in which a person answered."""
+
+    device: Name = ""
+    """Device and browser."""
+    duration_s: Annotated[float, Field(ge=0, allow_inf_nan=False)] = 0.0
+    """Length, in seconds."""
+    consent: Text = ""
+    """Consent that the person gave."""
+    instructions: Name = ""
+    """Version of the instructions that the person read: a name in `instructions` of the manifest."""
+
+
+class FeedbackManifest(DocumentedModel):
     """`manifest.json`."""
 
-    env: str
-    num_answers: Annotated[Whole, Field(ge=0, le=1_000_000)]
+    format: Literal["prefgym-feedback/2"]
+    """Format and version."""
+    env: Name
+    """Environment id; `none` if there is no environment."""
+    num_answers: Annotated[Whole, Field(ge=1, le=MOST_ANSWERS)]
+    """Number of rows of `answers.parquet`."""
     files: FileSums
+    """The two other files."""
+    source: Text = ""
+    """Address of the files that the answers were imported from."""
+    licence: Text = ""
+    """Licence of the folder."""
+    consent: Text = ""
+    """Consent of the people who answered, if it is the same for all sittings."""
+    instructions: Annotated[dict[Name, Text], Field(max_length=1000)] = Field(default_factory=dict[str, str])
+    """Instructions to the raters, by the name of their version."""
+    sittings: Annotated[dict[Name, SittingRow], Field(max_length=MOST_ANSWERS)] = Field(
+        default_factory=dict[str, SittingRow]
+    )
+    """Sittings of people, by the name that rows have in `sitting`."""
+    written_at: Name = ""
+    """Time at which the folder was written: ISO 8601, UTC."""
+    versions: Annotated[dict[Name, Name], Field(max_length=1000)] = Field(default_factory=dict[str, str])
+    """Versions of the programs that wrote the folder."""
 
 
-class SegmentRow(FileModel):
-    """A shown segment."""
+class SealedManifest(FeedbackManifest):
+    """`manifest.json`, as it lies on the disk."""
 
-    dataset: Literal["segments.safetensors"]
-    sha256: str
-    episode: Annotated[Whole, Field(ge=0)]
-    start: Literal[0]
-    end: Annotated[Whole, Field(ge=1)]
-
-
-class AnswerRow(FileModel):
-    """An answer: a row of `answers.parquet`."""
-
-    event_id: str
-    query_id: Whole
-    feedback_type: Literal["comparison"]
-    segments: Annotated[list[SegmentRow], Field(min_length=2, max_length=1000)]
-    shown_sha256: str
-    shown_order: list[Whole]
-    status: Annotated[Status, BeforeValidator(_status)]
-    choice: str
-    share: list[float]
-    rater_id: str
-    rater_kind: Literal["simulated", "human", "vlm"]
-    rater_settings: str
-    rater_config_hash: str
-    seconds: Annotated[float, Field(ge=0, allow_inf_nan=False)]
-    asked_at: Whole
+    seal: Sha256
+    """SHA-256 of the other entries in their order, as Python's `json.dumps` writes them."""
 
 
 class PartCard(FileModel):

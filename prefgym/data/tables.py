@@ -44,6 +44,7 @@ _WHOLE = (
 )
 
 
+_BYTES = ("frames", "words")
 _FACTOR = "factor/"
 
 
@@ -133,7 +134,7 @@ def pack_segments(segments: Segments) -> dict[str, Tensor]:
 def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
     """Build segments from the output of `pack_segments`."""
     for name, array in arrays.items():
-        kind = "bool" if name in _FLAGS else "int64" if name in _WHOLE else "uint8" if name == "frames" else "float"
+        kind = "bool" if name in _FLAGS else "int64" if name in _WHOLE else "uint8" if name in _BYTES else "float"
         if not str(array.dtype).removeprefix("torch.").startswith(kind):
             raise ValueError(f"{name} has the type {str(array.dtype).removeprefix('torch.')}, and not {kind}")
     factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}

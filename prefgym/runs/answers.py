@@ -140,10 +140,21 @@ def feedback_of(rows: Sequence[Answer], options: Mapping[str, Segments]) -> Feed
             raise ValueError(f"{row.kind!r:.50} is none of the kinds {', '.join(KINDS)}")
         scale = tuple(json.loads(row.statement).get(name) for name in KINDS[row.kind].scale_names)
         alike.setdefault((row.kind, options[row.shown_sha256].action.shape, scale), []).append(row)
-    return Feedback(tuple(_joined(some, options) for some in alike.values()))
+    return Feedback(
+        tuple(joined(some, Segments.stack([options[row.shown_sha256] for row in some])) for some in alike.values())
+    )
 
 
-def _joined(rows: Sequence[Answer], options: Mapping[str, Segments]) -> Preferences[Statement]:
+def joined(rows: Sequence[Answer], options: Segments) -> Preferences[Statement]:
+    """Join answers of one kind and scale with what they are about.
+
+    Args:
+        rows: B answers.
+        options: The options of each. Batch shape: (B, K).
+
+    Raises:
+        ValueError: If a row is not an answer to its query.
+    """
     infos, criteria = [row.rater for row in rows], [row.criterion for row in rows]
     raters, asked = list(dict.fromkeys(infos)), tuple(dict.fromkeys(criteria))
     status = torch.tensor([int(Status[row.status.upper()]) for row in rows])
@@ -152,11 +163,7 @@ def _joined(rows: Sequence[Answer], options: Mapping[str, Segments]) -> Preferen
         return torch.tensor([getattr(row, name) for row in rows])
 
     return Preferences(
-        queries=Queries(
-            options=Segments.stack([options[row.shown_sha256] for row in rows]),
-            query_id=column("query_id"),
-            asked_at=column("asked_at"),
-        ),
+        queries=Queries(options=options, query_id=column("query_id"), asked_at=column("asked_at")),
         answers=KINDS[rows[0].kind].of_rows(status, [json.loads(row.statement) for row in rows]),
         rater=torch.tensor([raters.index(info) for info in infos]),
         raters=tuple(rater_info(json.loads(info)) for info in raters),

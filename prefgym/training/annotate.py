@@ -38,7 +38,7 @@ from prefgym.training.ties import warn_of_ties
 
 @dataclass(frozen=True, kw_only=True)
 class MakePreferencesCfg:
-    """Query a rater about segments of a Minari dataset, and write the answers as prefgym-feedback/1.
+    """Query a rater about segments of a Minari dataset, and write the answers as prefgym-feedback/2.
 
     Raises:
         ValueError: If a number lies outside its limits.

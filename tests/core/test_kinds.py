@@ -7,7 +7,18 @@ import pytest
 import torch
 from kinds import EXAMPLES
 
-from prefgym.core.kinds import KINDS, Comparison, Intervention, Mark, Ranking, Rating, Statement, Status, Thumbs
+from prefgym.core.kinds import (
+    KINDS,
+    Comparison,
+    Correction,
+    Intervention,
+    Mark,
+    Ranking,
+    Rating,
+    Statement,
+    Status,
+    Thumbs,
+)
 
 
 def test_a_ranking_names_the_rank_of_each_option() -> None:
@@ -39,6 +50,25 @@ def test_a_press_means_the_steps_before_it() -> None:
         Mark.of_press(torch.tensor([2]), torch.tensor([True]), torch.tensor([0.2, 0.5]), num_steps=4)
 
 
+def test_words_of_corrections_are_padded_to_the_longest() -> None:
+    """The ü has two bytes: 3 and 4 bytes."""
+    one, other = (
+        Correction(
+            status=torch.zeros(2, dtype=torch.long),
+            action=torch.zeros(2, 3, 1),
+            words=Correction.encoded(texts),
+        )
+        for texts in (["", "abc"], ["", "ab\u00fc"])
+    )
+    together = Correction.cat([one, other])
+    assert together.words.shape == (4, 4)
+    assert together.texts == ["", "abc", "", "ab\u00fc"]
+    assert together[1:2].rows() == [{"action": [[0.0]] * 3, "words": "abc"}]
+    assert Correction.of_rows(together.status, together.rows()).texts == together.texts
+    without = Correction(status=torch.zeros(2, dtype=torch.long), action=torch.zeros(2, 3, 1))
+    assert Correction.cat([without, one]).texts == ["", "", "", "abc"]
+
+
 ZERO = torch.zeros(1, dtype=torch.long)
 SKIP = torch.ones(1, dtype=torch.long)
 
@@ -47,6 +77,13 @@ SKIP = torch.ones(1, dtype=torch.long)
     ("make", "sentence"),
     [
         (lambda: Thumbs(status=torch.tensor([4]), reaction=ZERO), "a status must be one of 0"),
+        (lambda: Correction(status=ZERO, action=torch.zeros(1, 2, 1), words=torch.zeros(1, 3)), "expected .B, W. of u"),
+        (
+            lambda: Correction(
+                status=ZERO, action=torch.zeros(1, 2, 1), words=torch.full((1, 1), 255, dtype=torch.uint8)
+            ),
+            "utf-8",
+        ),
         (lambda: Thumbs(status=ZERO, reaction=torch.zeros(2)), "do not fit together"),
         (lambda: Thumbs(status=ZERO, reaction=ZERO + 2), "a reaction must be -1"),
         (lambda: Thumbs(status=SKIP, reaction=ZERO + 1), "0 where there is no answer"),

@@ -119,3 +119,17 @@ def test_repr_shows_shapes() -> None:
     """The representation shows shapes, not numbers, and leaves out what is not there."""
     text = repr(example_segments(2, num_steps=4))
     assert "obs=(2, 5, 3)" in text and "state" not in text
+
+
+def test_segments_get_other_padding() -> None:
+    """Two more steps of zeros, and back; a segment is never cut."""
+    segments = example_segments(3, num_steps=4, equal_lengths=True)
+    segments = replace(segments, state=torch.ones(3, 5, 2), frames=torch.ones(3, 4, 2, 2, 3, dtype=torch.uint8))
+    longer = segments.with_steps(6)
+    assert longer.obs.shape == (3, 7, 3) and longer.action.shape == (3, 6, 2)
+    assert longer.state is not None and longer.state[:, :, 0].tolist() == [[1, 1, 1, 1, 1, 0, 0]] * 3
+    assert longer.frames is not None and longer.frames[:, :, 0, 0, 0].tolist() == [[1, 1, 1, 1, 0, 0]] * 3
+    back = longer.with_steps(4)
+    assert torch.equal(back.obs, segments.obs) and torch.equal(back.length, segments.length)
+    with pytest.raises(ValueError, match=r"segment lengths must lie in 1\.\.3"):
+        segments.with_steps(3)

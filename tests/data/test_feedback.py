@@ -14,19 +14,22 @@ import numpy as np
 import pytest
 import torch
 from commands import command
+from kinds import EXAMPLES
+from same import assert_same_feedback
 from tiny import tiny_ppo, tiny_run, tiny_sampler
 
 import prefgym
 from prefgym.agents.ppo import PPO
 from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, write_sealed_json
+from prefgym.core.feedback import Feedback
 from prefgym.core.preferences import Answers, Preferences, Status
-from prefgym.core.segments import Segments
+from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest, write_feedback
 from prefgym.data.tables import load_preferences
 from prefgym.runs.answer_log import answers_of
 from prefgym.runs.folder import RunFolder
-from prefgym.testing import example_preferences
+from prefgym.testing import example_preferences, example_segments
 from prefgym.training.run import Run
 
 parquet: Any = import_module("pyarrow.parquet")
@@ -41,27 +44,14 @@ def preferences() -> Preferences:
     return Preferences.cat([example_preferences("one", 0), example_preferences("two", 4)])
 
 
-def assert_equal(one: Segments, other: Segments) -> None:
-    """Compare all arrays, and their types."""
-    for name, value in vars(one).items():
-        there = getattr(other, name)
-        if isinstance(value, torch.Tensor):
-            assert value.dtype == there.dtype and torch.equal(value, there), name
-        else:
-            assert (value is None) == (there is None), name
-    assert all(torch.equal(value, other.factors[name]) for name, value in one.factors.items())
-
-
 @pytest.mark.parametrize("truth", [True, False])
 def test_everything_comes_back(preferences: Preferences, truth: bool) -> None:
     """To the last bit, and the truth only if it was written."""
     told = preferences if truth else preferences.without_truth()
     write_feedback(FOLDER, told, CARD)
     back = read_feedback(FOLDER)
-    assert answers_of(back) == answers_of(told)
+    assert_same_feedback(back, told)
     assert back.raters == told.raters
-    assert_equal(told.queries.options, back.queries.options)
-    assert_equal(back.queries.options, told.queries.options)
 
 
 def test_others_can_read_it(preferences: Preferences) -> None:
@@ -69,24 +59,21 @@ def test_others_can_read_it(preferences: Preferences) -> None:
     logged = [replace(answer, used_at=99, created_at="2026-11-21T00:00:00Z") for answer in answers_of(preferences)[:1]]
     write_feedback(FOLDER, preferences, CARD, logged)
     rows = parquet.read_table(FOLDER / "answers.parquet").to_pylist()
-    assert [row["choice"] for row in rows] == ["tie", "skipped", "1", "0"] * 2
-    assert [row["share"] for row in rows[:3]] == [[0.5, 0.5], [0.0, 0.0], [0.0, 1.0]]
+    assert [row["status"] for row in rows] == ["answered", "skipped", "answered", "answered"] * 2
+    assert [row["share"] for row in rows[:3]] == [[0.5, 0.5], None, [0.0, 1.0]]
+    assert [row["tie"] for row in rows[:3]] == [True, None, False]
     assert (rows[7]["query_id"], rows[7]["rater_id"], rows[7]["rater_kind"]) == (7, "two", "simulated")
     assert json.loads(rows[0]["rater_settings"]) == {"beta": 2.0}
     assert [(row["asked_at"], row["used_at"], row["created_at"]) for row in rows[:2]] == [
         (77, 99, "2026-11-21T00:00:00Z"),
         (77, None, None),
     ]
-    length = int(preferences.queries.options.length[7, 1])
-    sha256 = digest(FOLDER / "segments.safetensors")
-    shown = {"dataset": "segments.safetensors", "sha256": sha256, "episode": 15, "start": 0, "end": length}
-    assert rows[7]["segments"][1] == shown
+    assert rows[3]["segments"] == rows[7]["segments"] == [6, 7]  # both were shown the same, which is there once
     manifest = json.loads((FOLDER / "manifest.json").read_text())
-    assert (manifest["format"], manifest["env"], manifest["licence"]) == ("prefgym-feedback/1", CARD.env, "CC-BY-4.0")
-    assert manifest["files"]["segments.safetensors"] == {
-        "sha256": sha256,
-        "bytes": (FOLDER / "segments.safetensors").stat().st_size,
-    }
+    assert (manifest["format"], manifest["env"], manifest["licence"]) == ("prefgym-feedback/2", CARD.env, "CC-BY-4.0")
+    assert manifest["instructions"] == {"1": "Which runs better?"}
+    file = FOLDER / "segments.safetensors"
+    assert manifest["files"]["segments.safetensors"] == {"sha256": digest(file), "bytes": file.stat().st_size}
 
 
 @pytest.mark.parametrize("damage", ["flip", "cut", "missing"])
@@ -136,24 +123,37 @@ def column(name: str, values: list[Any]) -> Any:  # noqa: ANN401
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        (column("query_id", [0] * 8), "a query has two answers"),
-        (column("choice", ["0"] * 8), "the answer to query 0 is not the one its event_id stands for"),
-        (column("seconds", [1.0] * 8), "the answer to query 0 is not the one its event_id stands for"),
-        (column("shown_sha256", ["x"] * 8), "shown_sha256 of query 0 is not that of the shown segments"),
-        (column("share", [[1.0, 1.0]] * 8), "rows of choice must sum to 1"),
+        (column("query_id", [0] * 8), "the answer to query 0 is not the one its event_id stands for"),
+        (column("criterion", ["safe"] * 8), "the answer to query 0 is not the one its event_id stands for"),
+        (column("revision", [1] * 8), "the answer to query 0 is not the one its event_id stands for"),
+        (column("rater_id", ["me"] * 8), "the answer to query 0 is not the one its event_id stands for"),
+        (column("event_id", ["x"] * 8), r"0\.comparison\.event_id: string should match"),
+        (column("supersedes", ["0" * 64] * 8), "the answer to query 0 of revision 0 must supersede None"),
+        (lambda table: column("event_id", [table["event_id"][0].as_py()] * 8)(table), "is not the one its event_id"),
+        (column("shown_sha256", ["0" * 64] * 8), "shown_sha256 of query 0 is not that of the shown segments"),
+        (column("share", [[1.0, 1.0]] + [None] * 7), "2.comparison: share must not be null in an answer"),
+        (column("share", [[0.5, 0.5]] * 8), "1.comparison: share must be null where the status is skipped"),
+        (column("share", [[1.0, 1.0], None] + [[0.0, 1.0]] * 3 + [None] + [[0.0, 1.0]] * 2), "rows of choice must sum"),
+        (column("rank", [[0, 1]] * 8), "rank must be null, since no comparison has one"),
         (column("shown_order", [[0, 0]] * 8), "shown_order does not name each option once"),
         (column("shown_order", [[0]] * 8), "shown_order has shape"),
-        (column("status", ["maybe"] * 8), "'maybe' is none of answered, skipped, failed, invalid"),
-        (column("status", [None] * 8), "None is none of answered"),
-        (column("query_id", [None, *range(7)]), "is not valid: "),
-        (column("feedback_type", ["rating"] * 8), "feedback_type: input should be 'comparison'"),
-        (column("rater_config_hash", ["00"] * 8), "rater_config_hash of query 0 is not that of rater_settings"),
+        (column("status", ["maybe"] * 8), "status: input should be 'answered', 'skipped'"),
+        (column("status", [None] * 8), r"0\.comparison\.status: field required"),
+        (column("query_id", [None, *range(7)]), r"0\.comparison\.query_id: field required"),
+        (column("kind", ["smile"] * 8), "input tag 'smile' found using 'kind' does not match any"),
+        (column("kind", ["smile" * 300] * 8), "input tag 'smilesmile"),
+        (column("kind", ["rating"] * 8), "share must be null, since no rating has one"),
+        (column("rater_settings", ["[1]"] * 8), "settings"),
+        (column("rater_settings", ["{"] * 8), "is not valid: "),
+        (column("rater_settings", ["[" * 50_000] * 8), "is not valid: "),
+        (column("sitting", ["monday"] * 8), "the sitting 'monday' of query 0 is not in the manifest"),
         (column("segments", [[]] * 8), "is not valid: "),
-        (
-            column("segments", [[{"dataset": "minari"}] * 2] * 8),
-            r"segments\.0\.dataset: input should be 'segments\.safetensors'",
-        ),
-        (lambda table: table.drop_columns(["share"]), "has no column share"),
+        (column("segments", [[0, 8]] * 8), "query 0 shows segment 8, and there are 8"),
+        (column("segments", [[0, -1]] * 8), "should be greater than or equal to 0"),
+        (column("num_steps", [2**40] * 8), "query 0 has 1099511627776 steps, and the arrays 5"),
+        (column("num_steps", [1] * 8), "segment lengths must lie in"),
+        (lambda table: table.drop_columns(["share"]), "share must not be null in an answer"),
+        (lambda table: table.drop_columns(["kind"]), "unable to extract tag"),
         (lambda table: table.slice(0, 0), "it has 0 answers, and says that it has 8"),
     ],
 )
@@ -170,18 +170,21 @@ def test_options_that_changed_places_are_seen(preferences: Preferences) -> None:
     write_feedback(FOLDER, preferences, CARD)
     shown = [row["segments"][::-1] for row in parquet.read_table(FOLDER / "answers.parquet").to_pylist()]
     rewrite(column("segments", shown))
-    with pytest.raises(UserError, match="the answer to query 0 is not the one its event_id stands for"):
+    with pytest.raises(UserError, match="shown_sha256 of query 0 is not that of the shown segments"):
         read_feedback(FOLDER)
 
 
 @pytest.mark.parametrize(
     "changes",
-    [{"files": None}, {"files": []}, {"files": {"answers.parquet": {}}}, {"env": None}, {"num_answers": "8"}],
+    [
+        *({"files": None}, {"files": []}, {"files": {"answers.parquet": {}}}, {"env": None}, {"num_answers": "8"}),
+        *({"instructions": "Look."}, {"sittings": {"monday": {"duration_s": -1.0}}}, {"sittings": []}),
+    ],
 )
 def test_a_manifest_that_lacks_something_is_refused(preferences: Preferences, changes: dict[str, Any]) -> None:
     write_feedback(FOLDER, preferences, CARD)
     write_sealed_json(FOLDER / "manifest.json", {**read_manifest(FOLDER), **changes})
-    with pytest.raises(UserError, match=r"manifest\.json is damaged: (files|env|num_answers)"):
+    with pytest.raises(UserError, match=r"manifest\.json is damaged: (files|env|num_answers|instructions|sittings)"):
         read_feedback(FOLDER)
 
 
@@ -200,7 +203,7 @@ def test_what_is_no_such_file_is_refused(preferences: Preferences, name: str) ->
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])
 def test_only_what_can_be_read_again_is_written(preferences: Preferences, bad: float) -> None:
     """Doubled queries, numbers that are none, nothing at all: refused, and no folder is left."""
-    with pytest.raises(UserError, match="a query has two answers"):
+    with pytest.raises(UserError, match="the answer to query 0 is there twice"):
         write_feedback(FOLDER, Preferences.cat([preferences, preferences]), CARD)
     with pytest.raises(UserError, match="there are no answers"):
         write_feedback(FOLDER, preferences[:0], CARD)
@@ -239,7 +242,7 @@ def test_columns_that_came_later_are_let_be(preferences: Preferences) -> None:
 @pytest.mark.parametrize(
     ("written", "told"),
     [
-        ("prefgym-feedback/2", "is of version 2; this prefgym reads prefgym-feedback/1"),
+        ("prefgym-feedback/3", "is of version 3; this prefgym reads prefgym-feedback/2"),
         ("else/1", "is not a prefgym-f"),
     ],
 )
@@ -271,7 +274,7 @@ def test_from_one_run_to_the_next(capsys: pytest.CaptureFixture[str]) -> None:
     rows = parquet.read_table("exported/answers.parquet").to_pylist()
     assert all(row["used_at"] == row["asked_at"] and row["created_at"] for row in rows)
     back, whole = prefgym.read_feedback(Path("exported")), load_preferences(Path("one/preferences/preferences"))
-    assert_equal(back.queries.options, whole.queries.options)
+    assert_same_feedback(back, whole)
     tiny_run(report=False, out="two", preferences="exported")
     lines = [json.loads(line) for line in Path("two/metrics.jsonl").read_text().splitlines()]
     assert lines[0]["time/total_timesteps"] == 0 and "reward_model/accuracy" in lines[0]
@@ -351,6 +354,16 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> Non
     with pytest.raises(UserError, match=told):
         tiny_run(**{"preferences": "given", **changes}, report=False, out="run")
     assert not Path("run").exists()
+
+
+def test_each_kind_of_initial_preferences_has_to_fit() -> None:
+    """Comparisons that fit, and ratings of segments that do not."""
+    fitting = example_preferences(obs_dim=4, action_dim=1).without_truth()
+    options = example_segments(4, 1, num_steps=6, obs_dim=4, action_dim=1).without_truth()
+    longer = replace(EXAMPLES["rating"], queries=Queries.of(options, first_id=9))
+    write_feedback(Path("given"), Feedback.cat([fitting, longer]), CARD)
+    with pytest.raises(UserError, match="does not fit: 6 steps a segment, and 5 in this run"):
+        tiny_run(preferences="given", report=False, out="run")
 
 
 @pytest.mark.parametrize("argv", [(), ("convert",)])

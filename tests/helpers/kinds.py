@@ -41,7 +41,7 @@ def _stated() -> tuple[tuple[Statement, int], ...]:
         (Thumbs(status=_STATUS, reaction=torch.tensor([1, 0, -1, 0])), 1),
         (Mark(status=_STATUS, share=share, good=torch.tensor([True, False, True, False])), 1),
         (Intervention(status=_STATUS, start=torch.tensor([0, 2, 1, 0]), end=torch.tensor([3, 6, 2, 0])), 1),
-        (Correction(status=_STATUS, action=action), 1),
+        (Correction(status=_STATUS, action=action, words=Correction.encoded(["", "langsamer, bitte ü", "", ""])), 1),
         (Demonstration(status=_STATUS), 1),
     )
 

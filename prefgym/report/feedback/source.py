@@ -4,6 +4,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from pydantic import Field
+
 from prefgym.common.errors import UserError, read_as
 from prefgym.common.files import named
 from prefgym.common.schema import FileModel, checked
@@ -25,7 +27,7 @@ class Label(FileModel):
     format: str = ""
     env: str = ""
     source: str = ""
-    instructions: str = ""
+    instructions: dict[str, str] = Field(default_factory=dict)
     licence: str = ""
     consent: str = ""
     written_at: str = ""

@@ -103,7 +103,7 @@ def summarize(feedback: Recorded) -> Summary:
         format=label.format,
         env="" if label.env == NO_ENV else label.env,
         source=label.source,
-        instructions=label.instructions,
+        instructions=_in_one(label.instructions),
         licence=label.licence,
         consent=label.consent,
         written_at=label.written_at,
@@ -120,6 +120,12 @@ def summarize(feedback: Recorded) -> Summary:
         between_raters=between_raters,
         within_raters=within_raters,
     )
+
+
+def _in_one(instructions: Mapping[str, str]) -> str:
+    """Return the text of the instructions, or the texts of several versions with their names."""
+    texts = instructions.items()
+    return "; ".join(text if len(texts) == 1 else f"{name}: {text}" for name, text in texts)
 
 
 def _has(options: Segments, name: str) -> bool:
