@@ -76,12 +76,25 @@ class BaseRow(DocumentedModel):
         return self
 
 
-class ComparisonRow(BaseRow):
+class OfSeveralRow(BaseRow):
+    """An answer about two segments or more."""
+
+    segments: Annotated[list[Natural], Field(min_length=2, max_length=MOST_OPTIONS)]
+    """The options: rows of `segments.safetensors`."""
+
+
+class OfOneRow(BaseRow):
+    """An answer about one segment."""
+
+    segments: Annotated[list[Natural], Field(min_length=1, max_length=1)]
+    """The segment: a row of `segments.safetensors`."""
+
+
+class ComparisonRow(OfSeveralRow):
     """A choice among K options."""
 
     needed = ("share",)
     kind: Literal["comparison"]
-    segments: Annotated[list[Natural], Field(min_length=2, max_length=MOST_OPTIONS)]
     share: Annotated[list[Share], Field(max_length=MOST_OPTIONS)] | None = None
     """Share of the choice on each option, in their order in `segments`; the sum is 1."""
     tie: bool | None = None
@@ -90,20 +103,13 @@ class ComparisonRow(BaseRow):
     """How much better the chosen option is; null or 0 if nothing was said."""
 
 
-class RankingRow(BaseRow):
+class RankingRow(OfSeveralRow):
     """An order of K options."""
 
     needed = ("rank",)
     kind: Literal["ranking"]
-    segments: Annotated[list[Natural], Field(min_length=2, max_length=MOST_OPTIONS)]
     rank: Annotated[list[Annotated[Whole, Field(ge=-1)]], Field(max_length=MOST_OPTIONS)] | None = None
     """Rank of each option: 0 for the best, equal for ties, -1 for those left behind the last."""
-
-
-class OfOneRow(BaseRow):
-    """An answer about one segment."""
-
-    segments: Annotated[list[Natural], Field(min_length=1, max_length=1)]
 
 
 class RatingRow(OfOneRow):
