@@ -77,17 +77,19 @@ def read_matrix() -> Matrix:
 def as_lines(matrix: Matrix) -> Iterator[str]:
     """Yield a table of parts and kinds, at most 80 columns wide."""
     sections = {
-        "raters, which give one kind": matrix.raters,
-        "reward learners, which fit": matrix.rewards,
-        "agents, which learn offline from": matrix.agents,
+        "raters": matrix.raters,
+        "reward learners": matrix.rewards,
+        "offline agents": matrix.agents,
     }
     column = max(len(name) for parts in sections.values() for name in parts) + 4
+    heads = [_head(kind) for kind in matrix.kinds]
+    widths = [max(map(len, head)) for head in heads]
     for title, parts in sections.items():
-        yield title
-        yield f"{'':<{column}}{'  '.join(matrix.kinds)}"
+        for start, cells in zip((title, ""), zip(*heads)):
+            yield f"{start:<{column}}{' '.join(map(str.center, cells, widths))}".rstrip()
         for name, kinds in parts.items():
-            marks = (("x" if kind in kinds else "-").center(len(kind)) for kind in matrix.kinds)
-            yield f"  {name:<{column - 2}}{'  '.join(marks)}".rstrip()
+            marks = ("x" if kind in kinds else "-" for kind in matrix.kinds)
+            yield f"  {name:<{column - 2}}{' '.join(map(str.center, marks, widths))}".rstrip()
         yield ""
     yield from textwrap.wrap(
         "A rater goes with a reward learner that fits the kind which it gives (--rater.gives KIND, where a rater can "
@@ -120,6 +122,12 @@ def _given(rater: str, kinds: Iterable[type[Statement]]) -> tuple[str, ...]:
             return False
 
     return tuple(kind for kind in _names(kinds) if is_allowed(kind))
+
+
+def _head(kind: str) -> tuple[str, str]:
+    """Write the name of a kind in two lines, so that all columns fit; short ones stand in the lower line."""
+    half = len(kind) // 2
+    return ("", kind) if len(kind) < 8 else (f"{kind[:half]}-", kind[half:])
 
 
 def _in_order(kinds: Iterable[str]) -> tuple[str, ...]:

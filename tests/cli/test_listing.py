@@ -69,7 +69,7 @@ def test_the_matrix_is_what_the_parts_declare(capsys: pytest.CaptureFixture[str]
     code, text, _ = run(capsys, "list", "--matrix")
     assert code == 0
     assert max(map(len, text.splitlines())) <= 80
-    assert {"comparison", "ranking", "rating", "thumbs", "mark"} <= set(text.split())
+    assert {"compa-", "rison", "ranking", "rating", "thumbs", "mark"} <= set(text.split())
     found = json.loads(run(capsys, "list", "--matrix", "--json")[1])
     given = {name: found["raters"][name] for name in ("oracle", "mistake", "peak-end", "heron", "thumbs")}
     assert given == {
