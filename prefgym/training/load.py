@@ -47,9 +47,10 @@ def load_policy(run: Path | str, steps: int | None = None) -> Agent:
         return _policy_of_files(run, config, run / name)
     if steps is None:
         return _policy_on_the_way(run, config)
+    agent = _policy_of_files(run, config, run / name)
     told = f"its policy after {_count(steps, config)} is not checked for damage"
     print(f"{run} has not finished: {told}", file=sys.stderr)
-    return _policy_of_files(run, config, run / name)
+    return agent
 
 
 def _policy_of_files(run: Path, config: dict[str, Any], path: Path) -> Agent:

@@ -388,6 +388,8 @@ def test_an_unfinished_run_says_how_to_go_on(here: Path) -> None:
     learn("bc", updates=1, out="run")
     (here / "run" / "manifest.json").unlink()
     with pytest.raises(UserError, match=r"if it was stopped, continue with prefgym train-offline --resume run\."):
+        prefgym.load_reward("run")
+    with pytest.raises(UserError, match=r"run/policies/1\.json is missing"):
         load_policy("run", steps=1)
     assert isinstance(load_policy("run"), Cloning)  # that of its checkpoint
 
