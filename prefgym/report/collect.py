@@ -31,7 +31,6 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
     """
     state = activity_of(run).state if state is None else state
     feedback = _feedback(run, state)
-    choices = None if feedback is None else feedback.comparisons
     physics, fps = None, FPS
     model, camera = None, dict[str, object]()
     if is_evaluated(read_config(run)):
@@ -40,7 +39,7 @@ def write_run_report(run: Path, source: EnvSource | None = None, state: State | 
     if physics is not None:
         model, camera = physics.model, dict(physics.camera)
     with read_as(f"what {run} holds cannot be shown"):  # of states of another model, say
-        return write_report(run, model=model, camera=camera, fps=fps, preferences=choices, state=state)
+        return write_report(run, model=model, camera=camera, fps=fps, preferences=feedback, state=state)
 
 
 def _feedback(run: Path, state: State) -> Feedback | None:

@@ -8,11 +8,12 @@ from typing import cast
 
 import numpy as np
 
-from prefgym.core.preferences import Preferences
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import KINDS
 from prefgym.report.data import Curve, FloatArray, RunData
 from prefgym.report.footage import Footage
 from prefgym.report.frame import State
-from prefgym.report.statistics import LabelCounts, wilson
+from prefgym.report.statistics import wilson
 from prefgym.runs.schema import PolicyManifest
 
 Row = Mapping[str, float]
@@ -27,10 +28,8 @@ class View:
     """Whether it is running, was stopped or has finished."""
     fps: float
     """Environment steps for each second of an episode."""
-    preferences: Preferences | None = None
+    preferences: Feedback | None = None
     """Queries and answers."""
-    counts: LabelCounts | None = None
-    """Counts of the answers; None without any."""
     footage: Footage = field(default_factory=Footage)
     """Clips."""
     kept: PolicyManifest | None = None
@@ -99,7 +98,7 @@ class View:
         answered = metrics.last("feedback/num_answers") if answered is None else answered
         if asked is not None and answered is not None:
             return round(asked), round(answered)
-        return (self.counts.asked, self.counts.answered) if self.counts else None
+        return (len(self.preferences), self.preferences.num_answered) if self.preferences else None
 
 
 STEPS = "time/total_timesteps"
@@ -191,6 +190,31 @@ def accuracies(run: RunData) -> Accuracies:
 
 
 HELD_OUT = "health/num_held_out"
+
+
+@dataclass(frozen=True, kw_only=True)
+class KindAccuracy:
+    """How well the reward of the last fit predicts held-out answers of one kind."""
+
+    kind: str
+    accuracy: float
+    """Share of the held-out answers that it predicts."""
+    num: int
+    """Number of these; those that cannot be predicted, such as silences and ties, are left out."""
+    cross_entropy: float | None
+    """Mean negative log-likelihood of all held-out answers, in nats."""
+
+
+def by_kind(run: RunData) -> list[KindAccuracy]:
+    """Return the latest accuracy of each kind; empty where all answers are comparisons."""
+    found: list[KindAccuracy] = []
+    for kind in KINDS:
+        accuracy, num, loss = (
+            run.metrics.last(f"reward_model/{kind}_{name}") for name in ("accuracy", "num_held_out", "cross_entropy")
+        )
+        if accuracy is not None and num is not None and num >= 1:
+            found.append(KindAccuracy(kind=kind, accuracy=accuracy, num=round(num), cross_entropy=loss))
+    return found
 
 
 def _aligned(curve: Curve, x: FloatArray) -> FloatArray:

@@ -6,8 +6,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeGuard
 
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison, Statement
 from prefgym.core.preferences import Preferences
 from prefgym.report.data import Episode
+from prefgym.report.kinds import framed, order_of
 from prefgym.sim.gl import MjModel, RenderingUnavailable
 from prefgym.sim.render import StateRenderer
 from prefgym.video.clips import (
@@ -35,8 +38,8 @@ class Footage:
     """The clips of a report."""
 
     final: Clip | None = None
-    queries: tuple[tuple[int, Clip], ...] = ()
-    """Indices of preferences, and their options side by side."""
+    queries: tuple[tuple[Preferences[Statement], Clip], ...] = ()
+    """Single rows of preferences, and their options side by side."""
     missing: str = ""
     """One sentence on why there is no video, if there is none."""
 
@@ -44,7 +47,7 @@ class Footage:
 def film(
     *,
     episode: Episode | None,
-    preferences: Preferences | None,
+    preferences: Feedback | Preferences[Statement] | None,
     model: MjModel | None,
     camera: Mapping[str, Any],
     fps: float,
@@ -75,10 +78,12 @@ def film(
                 missing = str(error)
                 return None
 
-        queries: list[tuple[int, Clip]] = []
-        if preferences is not None and len(preferences):
-            side = QUERY_WIDTH // preferences.queries.num_options // 2 * 2
-            queries = _film_queries(preferences, num_queries, open_renderer(side, side), fps)
+        queries: list[tuple[Preferences[Statement], Clip]] = []
+        parts = [part for part in (preferences.parts if preferences is not None else ()) if len(part)]
+        for place, part in enumerate(parts):
+            num = num_queries // len(parts) + (place < num_queries % len(parts))
+            side = QUERY_WIDTH // max(part.queries.num_options, 2) // 2 * 2
+            queries += _film_queries(part, num, open_renderer(side, side), fps) if num else []
         final = None if final_clip is None else load_clip(final_clip)
         if final is None and episode is not None and episode.state is not None and (draw := open_renderer(*FINAL_SIZE)):
             pace = choose_pace(len(episode.state), fps)
@@ -90,10 +95,11 @@ def film(
     return Footage(final=final, queries=tuple(queries), missing=missing)
 
 
-def pick_queries(preferences: Preferences, num: int) -> list[int]:
+def pick_queries(preferences: Preferences[Statement], num: int) -> list[int]:
     """Pick evenly spaced queries of the run, oldest first, with one tie and one skip if there are any."""
     answers = preferences.answers
-    rare = [int(where.nonzero()[0]) for where in (answers.tie, ~answers.answered) if bool(where.any())][:num]
+    ties = [answers.tie] if isinstance(answers, Comparison) else []
+    rare = [int(where.nonzero()[0]) for where in (*ties, ~answers.answered) if bool(where.any())][:num]
     common = [index for index in range(len(preferences)) if index not in rare]
     return sorted(rare + _evenly(common, num - len(rare)))
 
@@ -106,19 +112,21 @@ def _evenly(values: Sequence[int], num: int) -> list[int]:
     return [values[place * (len(values) - 1) // (num - 1)] for place in range(num)]
 
 
-def _film_queries(preferences: Preferences, num: int, draw: Draw | None, fps: float) -> list[tuple[int, Clip]]:
-    clips: list[tuple[int, Clip]] = []
-    for index in pick_queries(preferences, num):
-        query = preferences[index : index + 1]
-        order = [int(k) for k in query.shown_order[0]]
-        options = query.queries.options[0][query.shown_order[0]]
+def _film_queries(
+    part: Preferences[Statement], num: int, draw: Draw | None, fps: float
+) -> list[tuple[Preferences[Statement], Clip]]:
+    clips: list[tuple[Preferences[Statement], Clip]] = []
+    for index in pick_queries(part, num):
+        one = part[index : index + 1]
+        order, is_best = order_of(one), framed(one)
+        options = one.queries.options[0][order]
         num_pictures = int(options.length.max()) + (options.frames is None)  # recorded ones end before the last action
         pace = choose_pace(num_pictures, fps)
         shown = [segment_frames(options[k], draw, pace.stride) for k in range(len(order))]
         if _all_there(shown):
-            chosen = [bool(query.answers.choice[0, k] > 0) for k in order]
             poster = min(map(len, shown)) // 2  # where no option has ended yet
-            clips.append((index, make_clip(side_by_side(shown, chosen), pace, poster)))
+            panels = side_by_side(shown, [is_best[k] for k in order]) if len(order) > 1 else shown[0]
+            clips.append((one, make_clip(panels, pace, poster)))
     return clips
 
 

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from prefgym.common.files import write_text
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.report import aside, frame
 from prefgym.report.data import load_run
@@ -17,7 +19,6 @@ from prefgym.report.policy import final_policy
 from prefgym.report.questions import questions
 from prefgym.report.reward import reward
 from prefgym.report.shipped import expert_return
-from prefgym.report.statistics import count_labels
 from prefgym.report.verdict import figures, rest, verdict
 from prefgym.runs.checkpoints import Checkpoints
 from prefgym.sim.gl import MjModel
@@ -29,7 +30,7 @@ def write_report(
     model: MjModel | None,
     camera: Mapping[str, Any],
     fps: float,
-    preferences: Preferences | None,
+    preferences: Feedback | Preferences[Statement] | None,
     state: State = "finished",
 ) -> Path:
     """Write `report.html` into a run folder, from the files that exist, and return its path.
@@ -48,9 +49,10 @@ def write_report(
     run = load_run(run_dir)
     if state == "running":
         run = replace(run, result={})  # of a run that had finished, and was given more steps
+    feedback = None if preferences is None else Feedback.of(preferences)
     footage = film(
         episode=run.final_episode,
-        preferences=preferences,
+        preferences=feedback,
         model=model,
         camera=camera,
         fps=fps,
@@ -60,8 +62,7 @@ def write_report(
         run=run,
         state=state,
         fps=fps,
-        preferences=preferences,
-        counts=None if preferences is None else count_labels(preferences),
+        preferences=feedback,
         footage=footage,
         kept=Checkpoints(run_dir / "checkpoints").latest_policy() if state == "stopped" else None,
         expert=expert_return(run.config),

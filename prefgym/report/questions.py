@@ -1,38 +1,38 @@
 """The card of the questions: what the rater answered, in numbers and beside clips."""
 
-from collections.abc import Mapping
+from typing import cast
 
-from prefgym.core.preferences import Preferences, Status
+from prefgym.core.kinds import Comparison, Ranking, Statement
+from prefgym.core.preferences import Preferences
 from prefgym.report.facts import View
-from prefgym.report.markup import caption, card, film, films, note, shares, video
+from prefgym.report.kinds import counted, framed, in_words, order_of
+from prefgym.report.markup import caption, card, film, films, note, video
 from prefgym.report.numbers import number, percent
-from prefgym.report.statistics import LabelCounts, true_returns
+from prefgym.report.statistics import LabelCounts, count_labels, true_returns
 from prefgym.video.clips import Clip
 
 
 def questions(view: View) -> str:
     """Show answers by kind, and some of the questions from all of the run."""
-    counts, preferences = view.counts, view.preferences
-    if not view.run.learns_from_labels or preferences is None or counts is None or not counts.asked:
+    feedback = view.preferences
+    if not view.run.learns_from_labels or feedback is None or not len(feedback):
         return ""
     reason = view.footage.missing or "these queries were recorded without physics states"
-    clips = [question(preferences, index, clip) for index, clip in view.footage.queries]
+    clips = [question(one, clip) for one, clip in view.footage.queries]
     shown = films(*clips) if clips else note(f"No clips: {reason.rstrip('.')}.")
     told = caption(_of_clips(view)) if clips else ""
-    about = f"{counts.answered:,} answered of {counts.asked:,}"
-    return card("Questions", shares(kinds(counts)), caption(*facts(counts)), shown, told, about=about, name="questions")
+    about = f"{feedback.num_answered:,} answered of {len(feedback):,}"
+    return card("Questions", *map(counted_part, feedback.parts), shown, told, about=about, name="questions")
 
 
-def kinds(counts: LabelCounts) -> dict[str, int]:
-    """Return the numbers of answers by kind, in words."""
-    return {
-        "shown first": counts.first,
-        "shown later": counts.later,
-        "tie": counts.ties,
-        "skipped": counts.skipped,
-        "failed": counts.failed,
-        "invalid": counts.invalid,
-    }
+def counted_part(part: Preferences[Statement]) -> str:
+    """Draw the counts of one kind, with its name unless it is a comparison of two."""
+    kind, num_options = part.answers.kind, part.queries.num_options
+    if isinstance(part.answers, Comparison):
+        name = "" if num_options == 2 else f"Comparisons of {num_options}."
+        return counted(part) + caption(name, *facts(count_labels(cast(Preferences, part))))
+    name = f"{kind.capitalize()}, {f'{num_options} segments' if num_options > 1 else 'one segment'} each"
+    return counted(part) + caption(f"{name}: {int(part.answers.answered.sum()):,} of {len(part):,} answered.")
 
 
 def facts(counts: LabelCounts) -> list[str]:
@@ -48,8 +48,13 @@ def facts(counts: LabelCounts) -> list[str]:
 
 
 def _of_clips(view: View) -> str:
-    start = f"Questions from all of the run, with a tie and a skip if there are any{slowed(view.footage.queries[0][1])}"
-    return f"{start}. Which option stands left was drawn by lot; the chosen one is framed."
+    shown = view.footage.queries
+    told = [f"Questions from all of the run, with a tie and a skip if there are any{slowed(shown[0][1])}."]
+    if any(isinstance(one.answers, Comparison) for one, _ in shown):
+        told.append("Which option stands left was drawn by lot; the chosen one is framed.")
+    if any(isinstance(one.answers, Ranking) for one, _ in shown):
+        told.append("Ranked options stand in their order, the best at the left.")
+    return " ".join(told)
 
 
 def slowed(clip: Clip) -> str:
@@ -57,29 +62,20 @@ def slowed(clip: Clip) -> str:
     return "" if clip.speed > 0.95 else f", slowed down to {clip.seconds:.0f} s"
 
 
-def question(preferences: Preferences, index: int, clip: Clip) -> str:
-    """Show the clip of a query above its answer."""
-    one = preferences[index : index + 1]
-    order = [int(option) for option in one.shown_order[0]]
+def question(one: Preferences[Statement], clip: Clip) -> str:
+    """Show the clip of one query above its answer."""
+    order, is_best = order_of(one), framed(one)
     letters = {option: chr(ord("A") + place) for place, option in enumerate(order)}
-    verdict, chosen = _verdict(one, letters)
+    verdict = in_words(one, letters)
     name = f"Question {int(one.query_id[0])}"
     about = f"question {int(one.query_id[0])}, asked after {int(one.queries.asked_at[0]):,} steps"
-    if len(preferences.raters) > 1:
-        about += f", by {preferences.raters[int(one.rater[0])].name}"
+    if len(one.raters) > 1:
+        about += f", by {one.raters[int(one.rater[0])].name}"
     returns, small = true_returns(one), ""
     if returns is not None:
-        small = "True return " + ", ".join(f"{letters[k]} {number(float(returns[0, k]))}" for k in order)
-    return film(video(clip, f"{name}: {verdict}"), verdict, about, small, tint=chosen)
-
-
-def _verdict(one: Preferences, letters: Mapping[int, str]) -> tuple[str, int | None]:
-    """Return the answer in words, and the place of the chosen option."""
-    status = Status(int(one.answers.status[0]))
-    if status is not Status.ANSWERED:
-        words = {Status.SKIPPED: "Skipped", Status.FAILED: "No answer", Status.INVALID: "Invalid answer"}
-        return words[status], None
-    if bool(one.answers.tie[0]):
-        return "Tie", None
-    letter = letters[int(one.answers.choice[0].argmax())]
-    return f"{letter} is better", ord(letter) - ord("A")
+        each = [number(float(returns[0, option])) for option in order]
+        small = "True return " + ", ".join(
+            f"{letters[option]} {value}" if len(order) > 1 else value for option, value in zip(order, each)
+        )
+    chosen = [order.index(option) for option, best in enumerate(is_best) if best]
+    return film(video(clip, f"{name}: {verdict}"), verdict, about, small, tint=chosen[0] if len(chosen) == 1 else None)

@@ -5,11 +5,11 @@ import math
 import numpy as np
 
 from prefgym.report.data import RewardPairs
-from prefgym.report.facts import Accuracies, View, accuracies
+from prefgym.report.facts import Accuracies, KindAccuracy, View, accuracies, by_kind
 from prefgym.report.markup import Column, caption, card, note, pair, table
 from prefgym.report.numbers import number, percent, percent_range, steps
 from prefgym.report.plot import NARROW, Plot, both, span_of
-from prefgym.report.statistics import Reliability, correlation, rank_correlation, reliability
+from prefgym.report.statistics import Reliability, correlation, rank_correlation, reliability, share_interval
 
 HALF = 430
 """Width of a chart across half the page, in pixels."""
@@ -41,7 +41,7 @@ def reward(view: View) -> str:
     )
     about = "how well it predicts answers that it was not fitted to"
     more = pair(_reliability(view), _scatter(view)) if view.state == "finished" else ""  # they need the last fit
-    return card("Reward", charts, told, more, about=about, name="reward")
+    return card("Reward", charts, told, _kinds(by_kind(view.run)), more, about=about, name="reward")
 
 
 def _accuracy(found: Accuracies, is_wide: bool) -> str:
@@ -78,25 +78,52 @@ def _numbers(found: Accuracies, most: int = 6) -> str:
     return table(columns, rows)
 
 
+def _kinds(found: list[KindAccuracy]) -> str:
+    """Show the accuracy of each kind of feedback; empty where all answers are comparisons."""
+    if not found:
+        return ""
+    columns = [Column(title="Feedback")]
+    columns += [Column(title=title, is_number=True) for title in ("Accuracy", "95 %", "n", "Cross-entropy")]
+    rows = [
+        [one.kind, percent(one.accuracy), percent_range(*share_interval(one.accuracy * one.num, one.num)),
+         f"{one.num:,}", "" if one.cross_entropy is None else f"{one.cross_entropy:.2f}"]
+        for one in found
+    ]  # fmt: skip
+    told = (
+        "By kind, after the last fit: choices, ordered pairs of a ranking, levels, good or bad. Silences and ties are "
+        "not among the n, but count in the cross-entropy."
+    )
+    return table(columns, rows) + caption(told)
+
+
 def _reliability(view: View) -> str:
     held_out = view.run.held_out
     num = 0 if held_out is None else len(held_out.share)
     if held_out is None or num < MIN_HELD_OUT:
         return note(f"No reliability diagram: it takes at least {MIN_HELD_OUT} held-out preferences, there are {num}.")
     bins = reliability(held_out.probability, held_out.share)
+    events, what, called, columns = "", "preferences", "a pair called 80 % is chosen", "pairs"
+    if by_kind(view.run):
+        what, called, columns = "answers", "an event called 80 % occurs", "events"
+        events = (
+            "Events: the first option is chosen, or ranked before the second; a level in the upper half; a reaction or "
+            "a mark that is good."
+        )
     told = (
-        f"Reliability over {num:,} held-out preferences, with 95 % intervals: on the diagonal, a pair called 80 % is "
-        f"chosen 80 % of the time. Columns: pairs in each bin. Expected calibration error {bins.error:.3f}."
+        f"Reliability over {num:,} held-out {what}, with 95 % intervals: on the diagonal, {called} 80 % of the time. "
+        f"Columns: {columns} in each bin. Expected calibration error {bins.error:.3f}."
     )
-    return both(lambda is_wide: _reliability_diagram(bins, is_wide)) + caption(told)
+    axes = ("predicted: the event occurs", "share in which it occurred") if events else _AXES
+    return both(lambda is_wide: _reliability_diagram(bins, is_wide, axes)) + caption(told, events)
 
 
-def _reliability_diagram(bins: Reliability, is_wide: bool) -> str:
+_AXES = ("predicted: the first is chosen", "share that chose the first")
+
+
+def _reliability_diagram(bins: Reliability, is_wide: bool, axes: tuple[str, str]) -> str:
     plot = Plot((HALF if is_wide else NARROW, 260), (-0.02, 1.02), (0, 1.02), "Reliability of the reward's predictions")
     marks = (0.0, 0.25, 0.5, 0.75, 1.0)
-    plot.axes(
-        "predicted: the first is chosen", "share that chose the first", percent, percent, x_ticks=marks, y_ticks=marks
-    )
+    plot.axes(*axes, percent, percent, x_ticks=marks, y_ticks=marks)
     plot.columns(bins.predicted, 0.25 * bins.count / bins.count.max(), 0.04)
     plot.line([0, 1], [0, 1], "fitted")
     plot.intervals(bins.predicted, bins.low, bins.high, 0)

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences, Status
 from prefgym.core.scores import PartialReturn
 
@@ -54,7 +55,7 @@ def wilson(share: FloatArray, num: NDArray[np.int64]) -> tuple[FloatArray, Float
     return np.minimum(middle - half, share), np.maximum(middle + half, share)
 
 
-def share_interval(part: int, num: int) -> tuple[float, float]:
+def share_interval(part: float, num: int) -> tuple[float, float]:
     """Return the 95 % interval of one share, `part` of `num`; see `wilson`."""
     low, high = wilson(np.array([part / num]), np.array([num]))
     return float(low[0]), float(high[0])
@@ -131,7 +132,7 @@ def count_labels(preferences: Preferences) -> LabelCounts:
     )
 
 
-def true_returns(preferences: Preferences) -> torch.Tensor | None:
+def true_returns(preferences: Preferences[Statement]) -> torch.Tensor | None:
     """Sum the task reward of every option over its valid steps, if it was recorded. Shape: (B, K)."""
     options = preferences.queries.options
     return None if options.reward is None else PartialReturn()(options)

@@ -305,7 +305,9 @@ def _judge(
     extra: dict[str, float] = {}
     for kind in dict.fromkeys(kinds) if {*kinds} != {Comparison.kind} else ():
         mine = [one for one, name in zip(found, kinds) if name == kind]
-        extra[f"{kind}_accuracy"] = float(torch.cat([one.hits for one in mine]).nanmean())
+        hits = torch.cat([one.hits for one in mine])
+        extra[f"{kind}_accuracy"] = float(hits.nanmean())
+        extra[f"{kind}_num_held_out"] = float((~hits.isnan()).sum())
         extra[f"{kind}_cross_entropy"] = -float(torch.cat([one.log_prob for one in mine]).mean())
     probability, occurred = (torch.cat([getattr(one, name) for one in found]) for name in ("probability", "occurred"))
     return FitReport(

@@ -33,7 +33,7 @@ def test_final_episode_and_queries_are_drawn(model: MjModel, preferences: Prefer
     assert footage.final is not None
     assert (footage.final.width, footage.final.height, footage.final.speed) == (512, 288, 1.0)
     assert footage.final.seconds == pytest.approx(41 / FPS)
-    assert [index for index, _ in footage.queries] == [0, 1, 2]
+    assert [int(one.query_id) for one, _ in footage.queries] == [100, 101, 102]
     assert {(clip.width, clip.height) for _, clip in footage.queries} == {(2 * 256 + 6, 256)}
 
 
@@ -46,11 +46,11 @@ def test_options_stand_in_the_order_in_which_the_rater_saw_them(preferences: Pre
     turned = replace(preferences[1:2], queries=queries, shown_order=torch.tensor([[1, 0]]))
     footage = film(episode=None, preferences=turned, model=None, camera={}, fps=FPS)
     assert footage.missing == ""
-    ((index, clip),) = footage.queries
+    ((one, clip),) = footage.queries
     assert clip.seconds == pytest.approx(8 / 12)  # a picture before each of 8 steps, in slow motion
     poster = np.asarray(Image.open(io.BytesIO(clip.poster))).astype(int)
     left, right, right_edge = poster[40, 32], poster[40, -32], poster[40, -2]
-    assert index == 0
+    assert int(one.query_id) == 101
     assert abs(left.mean() - 200) < 12
     assert abs(right.mean() - 40) < 12
     assert right_edge[0] > right_edge[2] + 80  # orange

@@ -1,7 +1,6 @@
 """The page of feedback: who answered, what was asked, and a few queries as clips."""
 
 from collections.abc import Sequence
-from dataclasses import fields
 from pathlib import Path
 
 from prefgym.report import frame
@@ -20,13 +19,10 @@ from prefgym.report.markup import (
     films,
     note,
     settings,
-    shares,
     table,
 )
 from prefgym.report.numbers import NO_BREAK, duration, percent
-from prefgym.report.questions import facts as facts_of_labels
-from prefgym.report.questions import kinds, question, slowed
-from prefgym.report.statistics import LabelCounts, count_labels
+from prefgym.report.questions import counted_part, question, slowed
 
 TITLE = "feedback"
 DASH = "\N{EN DASH}"
@@ -112,20 +108,14 @@ def _share(agreement: Agreement | None) -> str:
 
 
 def _questions(feedback: Recorded, footage: Footage) -> str:
-    drawn = feedback.drawn
-    if drawn is None:
-        return ""
-    counts = _total([count_labels(part) for part in feedback.comparisons])
-    clips = [question(drawn, index, clip) for index, clip in footage.queries]
+    answers = feedback.answers
+    clips = [question(one, clip) for one, clip in footage.queries]
     shown = films(*clips) if clips else note(f"No clips: {footage.missing.rstrip('.')}.")
     told = ""
     if clips:
         start = f"Some of the queries, with a tie and a skip if there are any{slowed(footage.queries[0][1])}."
-        told = caption(start, "Options stand in the order in which the rater saw them; the chosen one is framed.")
-    about = f"{counts.answered:,} answered of {counts.asked:,}"
-    bars = shares(kinds(counts)) + caption(*facts_of_labels(counts))
-    return card("Questions", bars, shown, told, about=about, name="questions")
-
-
-def _total(counts: Sequence[LabelCounts]) -> LabelCounts:
-    return LabelCounts(**{f.name: sum(getattr(one, f.name) for one in counts) for f in fields(LabelCounts)})
+        told = caption(
+            start, "Options stand in the order in which the rater saw them, or ranked them; the chosen one is framed."
+        )
+    about = f"{answers.num_answered:,} answered of {len(answers):,}"
+    return card("Questions", *map(counted_part, answers.parts), shown, told, about=about, name="questions")

@@ -51,11 +51,6 @@ class Recorded:
         """Return the comparisons; more than one part if the number of options differs."""
         return self.answers.of_kind(Comparison)
 
-    @property
-    def drawn(self) -> Preferences | None:
-        """Return the answers of which some are rendered: the largest part of comparisons."""
-        return max(self.comparisons, key=len, default=None)
-
 
 def read(path: Path) -> Recorded:
     """Read feedback, wherever it is.
@@ -88,11 +83,8 @@ def clips_of(feedback: Recorded, num: int) -> Footage:
     Raises:
         UserError: If the physics states are not those of the environment.
     """
-    preferences = feedback.drawn
-    if preferences is None:
-        return Footage(missing="only comparisons are shown as clips")
-    options = preferences.queries.options
-    if options.state is None and options.frames is None:
+    shown = [part.queries.options for part in feedback.answers.parts]
+    if all(options.state is None and options.frames is None for options in shown):
         return Footage(missing="the segments have neither physics states nor recorded pictures")
     model, camera, fps, unknown = None, dict[str, Any](), FPS, ""
     try:
@@ -105,5 +97,5 @@ def clips_of(feedback: Recorded, num: int) -> Footage:
     except UserError as error:
         unknown = str(error)
     with read_as(f"the physics states in {feedback.path} cannot be rendered"):
-        footage = film(episode=None, preferences=preferences, model=model, camera=camera, fps=fps, num_queries=num)
+        footage = film(episode=None, preferences=feedback.answers, model=model, camera=camera, fps=fps, num_queries=num)
     return Footage(missing=unknown) if unknown and not footage.queries else footage

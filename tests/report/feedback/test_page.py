@@ -90,12 +90,14 @@ def test_a_file_that_is_no_such_page_is_left_alone(preferences: Preferences) -> 
     assert PAGE.read_text() == "<title>mine</title>"
 
 
-def test_only_choices_are_shown_as_clips() -> None:
-    """Reactions to two segments have a row, and no card of questions."""
+def test_reactions_have_a_bar_and_clips() -> None:
+    """A good one and a silence; without pictures, the page says so."""
     reactions = Thumbs(status=torch.tensor([0, 0]), reaction=torch.tensor([1, 0]))
     thumbs = Preferences.of(Queries.of(example_segments(2, 1)), reactions, RaterInfo(name="ann", kind="human"))
     feedback = Recorded(path=Path("thumbs"), answers=Feedback.of(thumbs), label=Label())
-    assert write_page(feedback, summarize(feedback), PAGE, 4) == "only comparisons are shown as clips"
-    page = Page(PAGE)
-    assert "ann human thumbs" in " ".join(page.text.split())
-    assert "Questions" not in page.text
+    missing = "the segments have neither physics states nor recorded pictures"
+    assert write_page(feedback, summarize(feedback), PAGE, 4) == missing
+    text = " ".join(Page(PAGE).text.split())
+    assert "ann human thumbs" in text
+    assert "good 1 50 % silent 1 50 %" in text.replace("\N{NO-BREAK SPACE}", " ")
+    assert "Thumbs, one segment each: 2 of 2 answered." in text
