@@ -20,7 +20,8 @@ from prefgym.core.likelihoods import Choice
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
-from prefgym.rewards.fit import Labels, Minibatch, accumulate, step_sums
+from prefgym.rewards.fit import accumulate
+from prefgym.rewards.labels import Labels, Minibatch, step_sums
 from prefgym.samplers import make as make_sampler
 from prefgym.sim.capabilities import has_task_reward
 from prefgym.sim.source import EnvSource

@@ -20,7 +20,8 @@ from prefgym.core.segments import Segments
 from prefgym.nn.mlp import Activation
 from prefgym.nn.stacked import StackedMLP
 from prefgym.rewards.base import RewardLearner
-from prefgym.rewards.fit import FitCfg, Labels, fit, step_sums
+from prefgym.rewards.fit import FitCfg, fit
+from prefgym.rewards.labels import Labels, step_sums
 from prefgym.rewards.shaping import SHAPINGS, Shaping
 
 Product = Literal["auto", "loop", "batched"]

@@ -21,7 +21,7 @@ from prefgym.core.kinds import Comparison, Statement
 from prefgym.core.preferences import Preferences
 from prefgym.core.segments import Segments
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg, Members
-from prefgym.rewards.fit import step_sums
+from prefgym.rewards.labels import step_sums
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -10,7 +10,8 @@ from kinds import EXAMPLES
 from prefgym.core.kinds import Comparison
 from prefgym.core.likelihoods import LIKELIHOODS, Choice
 from prefgym.rewards.ensemble import EnsembleCfg, Members
-from prefgym.rewards.fit import FitCfg, Labels, Minibatch, accumulate, crop, fit, held_out, step_sums
+from prefgym.rewards.fit import FitCfg, accumulate, crop, fit, held_out
+from prefgym.rewards.labels import Labels, Minibatch, step_sums
 
 NUMBERS = st.floats(-5, 5)
 
