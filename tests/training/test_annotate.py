@@ -9,9 +9,11 @@ import numpy as np
 import pytest
 import torch
 from gymnasium.envs.registration import EnvSpec
+from tiny import tiny_reward, tiny_run, tiny_sampler
 
 from prefgym import raters
 from prefgym.common.errors import UserError
+from prefgym.core.kinds import Thumbs
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import read_feedback
 from prefgym.demos.collect import DemosCfg, write_demos
@@ -98,3 +100,19 @@ def test_states_of_another_environment_are_left_out(
     assert made.queries.options.state is None
     left_out = "--dataset pole/a-v0: its physics states are left out, since tests/Cart-v0 has others"
     assert left_out in capsys.readouterr().err
+
+
+@pytest.mark.filterwarnings("ignore")  # of packages that are not ours
+def test_queries_have_as_many_segments_as_the_kind_is_about() -> None:
+    """Thumbs about single segments of demonstrations; other numbers are refused, and a run begins with them."""
+    demos(POLE, "pole/a-v0")
+    cfg = replace(asked("pole/a-v0", "oracle", raters.cfg("oracle", gives="thumbs")), queries=20)
+    made = make_preferences(cfg)
+    assert (made.kinds, made.parts[0].queries.num_options) == ((Thumbs,), 1)
+    with pytest.raises(UserError, match=r"the rater gives thumbs, about one segment; pass --sampler\.num-options 1"):
+        make_preferences(replace(cfg, out=Path("other"), sampler=replace(cfg.sampler, num_options=2)))
+    assert not Path("other").exists()
+    begun = {"preferences": "answers", "sampler": tiny_sampler(8), "report": False}
+    assert tiny_run(**begun, out="run").result.num_asked == 10
+    with pytest.raises(UserError, match="answers holds thumbs, and --reward preference-model fits comparison"):
+        tiny_run(**begun, reward=tiny_reward("preference-model"), out="none")
