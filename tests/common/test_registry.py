@@ -14,8 +14,10 @@ from prefgym.common import registry
 from prefgym.common.errors import UnknownNameError
 from prefgym.common.registry import Registry
 from prefgym.core.context import RaterContext
+from prefgym.core.feedback import Feedback
 from prefgym.envs import ANT_CIRCLE
 from prefgym.sim.metric_counter import MetricCounter
+from prefgym.testing import example_preferences
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -135,7 +137,7 @@ def test_raters_and_samplers_are_registered() -> None:
         safe_limit=1.0,
         policy=anything,
         make_expert=lambda: anything,
-        make_recorded=lambda: anything,
+        make_recorded=lambda: Feedback.of(example_preferences()),
         make_simulator=lambda: anything,
         make_metric=lambda: MetricCounter(ANT_CIRCLE),
     )
