@@ -11,12 +11,12 @@ from hostile_changes import CHANGES
 
 from prefgym.common.errors import UserError
 
-FEW = FuzzFoldersCfg(num=1, kinds=("run",))
+FEW = (FuzzFoldersCfg(num=1, kinds=("run",)), FuzzFoldersCfg(num=3, seed=3, first=15, kinds=("mixed",)))
 MORE = [FuzzFoldersCfg(num=10, first=first) for first in range(0, 50, 10)]
 
 
 @pytest.mark.filterwarnings("ignore")  # of libraries, about numbers beyond reason
-@pytest.mark.parametrize("cfg", [FEW, *(pytest.param(cfg, marks=pytest.mark.slow) for cfg in MORE)])
+@pytest.mark.parametrize("cfg", [*FEW, *(pytest.param(cfg, marks=pytest.mark.slow) for cfg in MORE)])
 def test_no_hostile_folder_does_harm(cfg: FuzzFoldersCfg, capsys: pytest.CaptureFixture[str]) -> None:
     """No file outside changes, no traceback, none longer than 20 s."""
     assert main(cfg) == 0, capsys.readouterr().out

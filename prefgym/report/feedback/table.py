@@ -60,7 +60,7 @@ def facts(summary: Summary) -> dict[str, str]:
         "superseded": _counted(summary.num_superseded, "earlier answer") if summary.num_superseded else "",
         "agreement": agreement(summary),
     }
-    return {name: plain(words) for name, words in told.items() if words}
+    return {name: text for name, words in told.items() if (text := plain(words))}
 
 
 def segments(summary: Summary) -> str:

@@ -115,10 +115,15 @@ def test_raters_of_one_name_are_told_apart_by_their_settings() -> None:
 def test_signs_that_a_terminal_obeys_are_not_printed() -> None:
     nasty = RaterInfo(name="[b]\x1b[31m\nline")
     told = replace(two_raters(), raters=(nasty, nasty))
-    shown = text(summary_of(told, Card(env="a\x1b[2Jb", instructions="\x07bell\nand line")))
-    assert "\x1b" not in shown and "\x07" not in shown
+    shown = text(summary_of(told, Card(env="a\x1b[2Jb", instructions="\x07bell\nand line", source="\0 ", licence="\n")))
+    assert "\x1b" not in shown and "\x07" not in shown and "source" not in shown
     assert "\n[b] [31m line" in shown
     assert "about a [2Jb" in shown and "instructions  bell and line" in shown
+
+
+def test_several_versions_of_the_instructions_are_shown_with_their_names() -> None:
+    shown = text(summary_of(two_raters(), Card(env="none", instructions={"1": "Look.", "2": "Look twice."})))
+    assert "instructions  1: Look.; 2: Look twice." in shown
 
 
 def test_the_summary_is_json() -> None:
