@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 import prefgym
-from prefgym import Answers, Preferences, Queries, RaterInfo, Segments
+from prefgym import Comparison, Preferences, Queries, RaterInfo, Segments
 from prefgym.data.feedback import Card
 
 
@@ -25,7 +25,7 @@ def main(queries: int = 500, updates: int = 5000) -> prefgym.Run:
     """Write down who preferred what, and train a policy that acts within the limits of the joints."""
     queries_ = Queries.of(recordings(queries))
     gentle = queries_.options.action.square().sum((-1, -2)).argmin(-1)  # whoever watched preferred gentle movements
-    answers = Answers.of(gentle, num_options=2)
+    answers = Comparison.of(gentle, num_options=2)
     preferences = Preferences.of(queries_, answers, RaterInfo(name="ada", kind="human"))
     prefgym.write_feedback(Path("arm"), preferences, Card(env="arm"))
     return prefgym.train_offline(
