@@ -115,6 +115,9 @@ def fit(learner: Learner, feedback: Feedback | Preferences[Statement]) -> FitRep
     if others := [kind.kind for kind in feedback.kinds if kind not in fits(learner)]:
         known = ", ".join(kind.kind for kind in fits(learner))
         raise UserError(f"the reward learner {name_of(learner)} fits {known}, and there are answers of {others[0]}.")
+    if not declares_fits(learner) and len(feedback.parts) > 1:
+        found = "queries of several numbers of segments or steps"
+        raise UserError(f"the reward learner {name_of(learner)} takes preferences of one size, and there are {found}.")
     blind = feedback.without_truth()
     with raised_by(LEARNER, learner):
         report = cast(object, learner.fit(cast(Preferences, blind) if declares_fits(learner) else blind.only))

@@ -9,7 +9,9 @@ import torch
 
 from prefgym.common.states import State
 from prefgym.core.choice import BradleyTerry
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
+from prefgym.core.kinds import Rating, Thumbs
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Learner
 from prefgym.samplers.informative import disagreement, learned_scores
@@ -24,6 +26,10 @@ ONE_SIDED = 3.7
 """Standard deviations from an even share of sides; fair choices exceed it about once in some thousand times."""
 ENOUGH_TIES = 10
 """Smallest number of answers for a warning that all are ties."""
+ENOUGH_SHOWN = 100
+"""Smallest number of segments for a warning that none drew a reaction; a rater may react to one in twenty."""
+NUM_HELD_OUT = "_num_held_out"
+"""End of the names of a fit's numbers of held-out answers by kind."""
 FALLEN = 1 / 3
 """Share of the best true return by which a policy falls before there is a warning."""
 EARLY = 0.1
@@ -68,7 +74,6 @@ class Health:
         learner: Learner,
         preferences: Preferences,
         fresh: Preferences,
-        fit: FitReport,
         learned_return: float | None,
     ) -> dict[str, float]:
         """Return the metrics, under their names in the log.
@@ -77,7 +82,6 @@ class Health:
             learner: The learner after the fit.
             preferences: All preferences so far.
             fresh: The answers of this session.
-            fit: Report of the fit.
             learned_return: Mean learned return of the latest episodes; None before one ended.
         """
         answers = preferences.answers
@@ -86,7 +90,6 @@ class Health:
         first_share, even = float(first.float().sum()) / max(len(first), 1), 1 / preferences.queries.num_options
         p = BradleyTerry().probabilities(learned_scores(learner, fresh.queries.options).cpu())
         numbers = {
-            "health/num_held_out": float((fit.choice != 0.5).sum()),
             "health/num_choices": float(len(first)),
             "health/first_share": first_share,
             # standardised binomial share: (share - p) / sqrt(p (1 - p) / n)
@@ -110,6 +113,26 @@ class Health:
         self._latest.extend((hit, learned_return) for hit, learned_return in state["latest"])
 
 
+def measure_kinds(feedback: Feedback, fit: FitReport) -> dict[str, float]:
+    """Return the metrics of all kinds of feedback, under their names in the log.
+
+    Args:
+        feedback: All feedback so far.
+        fit: Report of the fit.
+    """
+    by_kind = [num for name, num in fit.extra.items() if name.endswith(NUM_HELD_OUT)]
+    numbers = {"health/num_held_out": sum(by_kind) if by_kind else float((fit.choice != 0.5).sum())}
+    if thumbs := feedback.answered().of_kind(Thumbs):
+        reaction = torch.cat([part.answers.reaction for part in thumbs])
+        numbers["health/num_shown"] = float(len(reaction))
+        numbers["health/num_good"], numbers["health/num_bad"] = (float((reaction == sign).sum()) for sign in (1, -1))
+    if ratings := feedback.answered().of_kind(Rating):
+        largest = max(ratings, key=len)  # of several scales
+        numbers["health/num_ratings"] = float(len(largest))
+        numbers["health/num_of_one_level"] = float(torch.bincount(largest.answers.level).max())
+    return numbers
+
+
 def troubles(metrics: Mapping[str, float | None]) -> dict[str, str]:
     """Return warnings derived from the metrics of one session or evaluation: a few words, and a sentence.
 
@@ -118,7 +141,10 @@ def troubles(metrics: Mapping[str, float | None]) -> dict[str, str]:
     """
     known = {OLD_NAMES.get(name, name): value for name, value in metrics.items() if value is not None}
     found: dict[str, str] = {}
-    held_out, accuracy = known.get("health/num_held_out", 0.0), known.get("reward_model/accuracy", math.nan)
+    # of other kinds than comparisons, guessing has another accuracy than 1/2
+    is_mixed = any(name.endswith(NUM_HELD_OUT) for name in known)
+    of, num = ("comparison_", f"reward_model/comparison{NUM_HELD_OUT}") if is_mixed else ("", "health/num_held_out")
+    held_out, accuracy = known.get(num, 0.0), known.get(f"reward_model/{of}accuracy", math.nan)
     # a model that guesses exceeds 1/2 + 1.64 sqrt(1/4 / n) in 5 % of the sessions
     if held_out >= ENOUGH and accuracy <= 0.5 + 1.64 * math.sqrt(0.25 / held_out):
         chance = f"predicts held-out choices no better than chance ({accuracy:.0%} of {held_out:.0f})"
@@ -139,10 +165,26 @@ def troubles(metrics: Mapping[str, float | None]) -> dict[str, str]:
     answers = known.get("feedback/num_answers", 0.0)
     if answers >= ENOUGH_TIES and known.get("feedback/tie_fraction", 0.0) == 1.0:
         found["Only ties"] = f"all {answers:.0f} answers are ties: has the task a reward to judge by?"
+    found |= _of_single_segments(known)
     fallen, risen = known.get("health/true_fall", 0.0), known.get("health/learned_rise", 0.0)
     if fallen > FALLEN and risen > 0:
         exploited = "while the learned return rose: the reward may be exploited"
         found["May be exploited"] = f"the true return has fallen by more than a third from its best, {exploited}"
+    return found
+
+
+def _of_single_segments(known: Mapping[str, float]) -> dict[str, str]:
+    """Return warnings about thumbs and ratings that do not tell segments apart."""
+    found: dict[str, str] = {}
+    shown, good, bad = (known.get(f"health/num_{name}", 0.0) for name in ("shown", "good", "bad"))
+    if shown >= ENOUGH_SHOWN and not good + bad:
+        found["No reactions"] = f"none of {shown:.0f} segments drew a reaction: nothing says which are good"
+    if good + bad >= ENOUGH and not good * bad:
+        side = "good" if good else "bad"
+        found["One-sided reactions"] = f"all {good + bad:.0f} reactions say {side}: they hardly tell segments apart"
+    ratings = known.get("health/num_ratings", 0.0)
+    if ratings >= ENOUGH_TIES and known.get("health/num_of_one_level") == ratings:
+        found["Only one level"] = f"all {ratings:.0f} ratings are of one level: they tell no segments apart"
     return found
 
 

@@ -7,8 +7,10 @@ import gymnasium as gym
 import numpy as np
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv
+from torch import Tensor
 
 from prefgym.buffers.recorder import Recorder
+from prefgym.core.kinds import Comparison, Mark, Ranking, Rating, Statement, Status, Thumbs
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
@@ -63,6 +65,38 @@ def example_preferences(name: str = "example", first_id: int = 0, **sizes: Any) 
     answers = Answers.of(torch.tensor([0, 1, 1, 0]), 2, tie=tie, skipped=skip)
     queries = Queries.of(options, first_id=first_id, asked_at=77)
     return Preferences.of(queries, answers, RaterInfo(name=name, settings={"beta": 2.0}))
+
+
+def example_answers(kind: type[Statement], first_id: int = 0, **sizes: Any) -> Preferences[Statement]:  # noqa: ANN401
+    """Return 16 random answers of a kind that has a likelihood, a skip among them, to queries about random segments.
+
+    Args:
+        kind: The kind of feedback.
+        first_id: Number of the first query.
+        **sizes: Arguments of `example_segments`.
+    """
+    options = example_segments(16, kind.usual_options, **sizes)
+    chance = torch.rand(16, options.num_steps, generator=torch.Generator().manual_seed(first_id))
+    status = torch.zeros(16, dtype=torch.long)
+    status[3] = int(Status.SKIPPED)
+    stated = _stated(kind, chance, options, status)
+    return Preferences.of(Queries.of(options, first_id=first_id), stated, RaterInfo(name="example"))
+
+
+def _stated(kind: type[Statement], chance: Tensor, options: Segments, status: Tensor) -> Statement:
+    """Return random statements; `chance` has two or more numbers between 0 and 1 for each. Shape: (B, T)."""
+    said, first = status == int(Status.ANSWERED), chance[:, 0]
+    num_options = options.batch_shape[1]
+    if kind is Ranking:
+        order = torch.rand(len(status), num_options, generator=torch.Generator().manual_seed(0)).argsort(-1)
+        return Ranking.of(order, skipped=~said)
+    if kind is Rating:
+        return Rating(status=status, level=(5 * first).long() * said, num_levels=5)
+    if kind is Thumbs:
+        return Thumbs(status=status, reaction=((3 * first).long() - 1) * said)
+    if kind is Mark:
+        return Mark(status=status, share=chance * said.unsqueeze(-1), good=chance[:, 1] > 0.5)
+    return Comparison.of((num_options * first).long(), num_options, tie=chance[:, 1] > 0.8, skipped=~said)
 
 
 def example_recorder(num_episodes: int = 6, *, num_worlds: int = 2, obs_dim: int = 3, action_dim: int = 2) -> Recorder:

@@ -8,12 +8,16 @@ import torch
 from torch import Tensor
 
 from prefgym.common.states import Stateful
-from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.capabilities import declares_fits, fits
+from prefgym.core.feedback import Feedback
+from prefgym.core.kinds import Comparison, Statement
+from prefgym.core.likelihoods import LIKELIHOODS
+from prefgym.core.preferences import Answers, Preferences, Q
 from prefgym.core.protocols import JudgedLearner, Learner
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.testing.common import global_generators_untouched, require, saved_state
-from prefgym.testing.examples import example_preferences, example_segments
+from prefgym.testing.examples import example_answers, example_preferences, example_segments
 
 Make = Callable[[], Learner]
 
@@ -25,28 +29,57 @@ def check_learner(make: Make, preferences: Preferences | None = None, *, resumab
         make: Function that makes a fresh learner; each call makes the same one, seed included. A self-play learner
             has observed fragments already.
         preferences: Preferences to fit; None for 16 answers about random segments with observations of size 3 and
-            actions of size 2.
+            actions of size 2. Sixteen of each further kind that the learner declares are fitted as well.
         resumable: Whether to check `state_dict` and `load_state_dict`, which resumed runs need.
 
     Raises:
         AssertionError: If it does not; the message names the rule.
     """
-    preferences = preferences or _many_preferences()
+    preferences = preferences or _many_preferences(fits(make()))
     options = preferences.queries.options.without_truth()
     with global_generators_untouched("a learner"):
         learner = make()
         require(learner, "a learner", "is_fitted", "fit", "reward", "weights", "load_weights")
         assert not learner.is_fitted, "is_fitted must be False before the first fit"
-        _check_report(learner.fit(preferences))
+        _check_report(_fit(learner, preferences))
         assert learner.is_fitted, "is_fitted must be True after a fit"
         _check_reward(learner, options)
         _check_repeats(make, learner, preferences)
         _check_weights(make, learner, options)
         if resumable:
             _check_resumes(make, learner, preferences)
+        if declares_fits(learner):
+            _check_kinds(make, options)
 
 
-def _many_preferences() -> Preferences:
+def _fit(learner: Learner, answers: Feedback | Preferences[Statement]) -> object:
+    """Fit as a run does: a learner that declares which kinds it fits gets feedback, and another one preferences."""
+    return learner.fit(cast(Preferences, Feedback.of(answers) if declares_fits(learner) else answers))
+
+
+def _check_kinds(make: Make, options: Segments) -> None:
+    """Fit each kind that the learner declares, and all together, with the truth and with another one."""
+    sizes = {"obs_dim": options.obs.shape[-1], "action_dim": options.action.shape[-1]}
+    kinds = [kind for kind in fits(make()) if kind in LIKELIHOODS]
+    each = [Feedback.of(example_answers(kind, 100 * place, **sizes)) for place, kind in enumerate(kinds)]
+    for feedback in [*each, Feedback.cat(each)] if len(each) > 1 else []:
+        learner, other = make(), make()
+        names = ", ".join(kind.kind for kind in feedback.kinds)
+        try:
+            report = _fit(learner, feedback)
+        except (TypeError, ValueError, AttributeError) as error:
+            raise AssertionError(f"it declares that it fits {names}, and fit() fails: {error}") from error
+        _check_report(report)
+        assert learner.is_fitted, f"is_fitted must be True after a fit of {names}"
+        _check_reward(learner, options)
+        _fit(other, Feedback(tuple(_with_other_truth(part) for part in feedback.parts)))
+        rule = f"a learner must not see the truth, and always learn the same: from {names}, it learned something else"
+        assert torch.equal(learner.reward(options), other.reward(options)), rule
+
+
+def _many_preferences(kinds: tuple[type[Statement], ...]) -> Preferences:
+    if Comparison not in kinds:
+        return cast(Preferences, example_answers(kinds[0]))
     return Preferences.cat([example_preferences(first_id=4 * part, seed=part) for part in range(4)])
 
 
@@ -100,11 +133,11 @@ def _check_repeats(make: Make, learner: Learner, preferences: Preferences) -> No
 
 def _refitted(make: Make, preferences: Preferences) -> Learner:
     learner = make()
-    learner.fit(preferences)
+    _fit(learner, preferences)
     return learner
 
 
-def _with_other_truth(preferences: Preferences) -> Preferences:
+def _with_other_truth(preferences: Preferences[Q]) -> Preferences[Q]:
     options = preferences.queries.options
     other = replace(
         options,
@@ -134,8 +167,8 @@ def _check_resumes(make: Make, learner: Learner, preferences: Preferences) -> No
     same = torch.equal(learner.reward(options), other.reward(options))
     assert same, "load_state_dict(state_dict()) must restore the reward, bit for bit"
     more = Preferences.cat([preferences, replace(preferences, queries=_renumbered(preferences))])
-    learner.fit(more)
-    other.fit(more)
+    _fit(learner, more)
+    _fit(other, more)
     same = torch.equal(learner.reward(options), other.reward(options))
     assert same, "a learner that resumes from state_dict() must learn the same: optimiser and generator are part of it"
 

@@ -176,16 +176,20 @@ def check_queue(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, num_
 
 
 def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
-    """Check that initial preferences have the sizes of the queries of this run.
+    """Check that initial preferences are about the robot of this run, and that its learner fits them.
+
+    A learner that declares which kinds it fits takes segments of other lengths and queries of other sizes than those
+    of this run, but for one that compares fragments with rollouts.
 
     Raises:
-        UserError: If the run has no rater or judges each rollout, or they are damaged, unanswered, or of other sizes.
+        UserError: If the run has no rater or judges each rollout, or they are damaged, unanswered, or do not fit.
     """
     if parts.rater is None:
         raise UserError("--preferences needs a rater: without one, the agent learns from the task reward.")
     if Capability.JUDGED in capabilities_of(parts.learner):
         raise UserError(f"--preferences cannot be used by --reward {cfg.reward}: it has each rollout judged anew.")
-    feedback, sampler, fitted = read_feedback(folder), cfg.sampling, fits(parts.learner)
+    feedback, fitted = read_feedback(folder), fits(parts.learner)
+    is_strict = not declares_fits(parts.learner) or Capability.SELF_PLAY in capabilities_of(parts.learner)
     if not feedback.num_answered:
         raise UserError(f"{folder} holds no answered query: pass a folder of --preferences with answers.")
     if not {*feedback.kinds} <= {*fitted}:
@@ -196,10 +200,10 @@ def check_preferences(cfg: TrainCfg, folder: Path, parts: Parts) -> None:
         sizes = {
             "numbers an observation": (options.obs.shape[-1], single_spaces(parts.env)[0].shape[0]),
             "numbers an action": (options.action.shape[-1], single_spaces(parts.env)[1].shape[0]),
-            "steps a segment": (options.num_steps, sampler.segment_length),
         }
-        if not declares_fits(parts.learner):  # it gets all answers as one part
-            sizes["options a query"] = num_options, getattr(sampler, "num_options", None) or num_options
+        if is_strict:  # it gets all answers as one part
+            sizes["steps a segment"] = options.num_steps, cfg.sampling.segment_length
+            sizes["options a query"] = num_options, getattr(cfg.sampling, "num_options", None) or num_options
         for name, (there, here) in sizes.items():
             if there != here:
                 raise UserError(f"{folder} does not fit: {there} {name}, and {here} in this run.")

@@ -16,7 +16,7 @@ from prefgym.core.queries import Queries
 from prefgym.core.relabel import learned_reward
 from prefgym.core.rollout import EpisodeReturns, Rollout
 from prefgym.data.tables import pack_segments, unpack_segments
-from prefgym.rewards.health import Health
+from prefgym.rewards.health import Health, measure_kinds
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Metrics, Parts
 from prefgym.training.ties import warn_of_ties
@@ -121,9 +121,9 @@ class SessionFeedback:
         if choices is not None:
             self.health.record_predictions(parts.learner, choices, learned_return)
         report = self.fit(everything)
-        metrics |= report.metrics()
+        metrics |= {**report.metrics(), **measure_kinds(preferences, report)}
         if choices is not None and all_choices is not None:
-            metrics |= self.health.measure(parts.learner, all_choices, choices, report, learned_return)
+            metrics |= self.health.measure(parts.learner, all_choices, choices, learned_return)
         return metrics
 
     def warn(self) -> None:

@@ -16,7 +16,7 @@ import torch
 from commands import command
 from kinds import EXAMPLES
 from same import assert_same_feedback
-from tiny import tiny_ppo, tiny_run, tiny_sampler
+from tiny import tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 
 import prefgym
 from prefgym.agents.ppo import PPO
@@ -340,7 +340,10 @@ def test_a_run_that_began_with_preferences_is_resumed(
     ("changes", "told"),
     [
         ({"rater": "none"}, "--preferences needs a rater"),
-        ({"sampler": tiny_sampler(6)}, "does not fit: 5 steps a segment, and 6 in this run"),
+        (
+            {"sampler": tiny_sampler(6), "reward": tiny_reward("preference-model")},
+            "does not fit: 5 steps a segment, and 6 in this run",
+        ),
         ({"env": "prefgym/Hopper-v0"}, "does not fit: 4 numbers an observation, and 11 in this run"),
         ({"preferences": "nowhere"}, "nowhere is not a prefgym-feedback folder: it has no manifest.json"),
         ({"preferences": "unanswered"}, "unanswered holds no answered query"),
@@ -356,14 +359,17 @@ def test_what_does_not_fit_is_refused(changes: dict[str, Any], told: str) -> Non
     assert not Path("run").exists()
 
 
-def test_each_kind_of_initial_preferences_has_to_fit() -> None:
-    """Comparisons that fit, and ratings of segments that do not."""
-    fitting = example_preferences(obs_dim=4, action_dim=1).without_truth()
+def test_initial_preferences_of_any_kinds_and_sizes_are_fitted() -> None:
+    """Pairs of five steps and ratings of six, in a run that asks about pairs of four."""
+    pairs = example_preferences(obs_dim=4, action_dim=1).without_truth()
     options = example_segments(4, 1, num_steps=6, obs_dim=4, action_dim=1).without_truth()
-    longer = replace(EXAMPLES["rating"], queries=Queries.of(options, first_id=9))
-    write_feedback(Path("given"), Feedback.cat([fitting, longer]), CARD)
-    with pytest.raises(UserError, match="does not fit: 6 steps a segment, and 5 in this run"):
-        tiny_run(preferences="given", report=False, out="run")
+    ratings = replace(EXAMPLES["rating"], queries=Queries.of(options, first_id=9))
+    write_feedback(Path("given"), Feedback.cat([pairs, ratings]), CARD)
+    run = tiny_run(preferences="given", sampler=tiny_sampler(4), report=False, out="run")
+    assert np.isfinite(run.metrics["reward_model/rating_cross_entropy"]).any()
+    sentence = "given holds comparison, rating, and --reward preference-model fits comparison"
+    with pytest.raises(UserError, match=sentence):
+        tiny_run(preferences="given", reward=tiny_reward("preference-model"), report=False, out="other")
 
 
 @pytest.mark.parametrize("argv", [(), ("convert",)])

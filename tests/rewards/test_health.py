@@ -5,14 +5,16 @@ from typing import Any
 
 import pytest
 import torch
+from kinds import EXAMPLES
 from tiny import tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 
 from prefgym import raters
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
-from prefgym.rewards.health import Health, fall, share_fallen, troubles
+from prefgym.rewards.health import Health, fall, measure_kinds, share_fallen, troubles
 from prefgym.training.budget import ScheduleCfg
 
 FINE = {
@@ -137,12 +139,12 @@ def test_numbers_are_what_they_say() -> None:
         probability=torch.tensor([0.9, 0.5]), choice=torch.tensor([1.0, 0.5]),
     )  # fmt: skip
     health.record_predictions(TwoMembers(), fresh, 10.0)
-    numbers = health.measure(TwoMembers(), fresh, fresh, fit, 12.5)
+    assert measure_kinds(Feedback.of(fresh), fit) == {"health/num_held_out": 1.0}
+    numbers = health.measure(TwoMembers(), fresh, fresh, 12.5)
     # P(first) is 1 / (1 + exp(-2)) = 0.881 for one member and 1 / (1 + exp(1)) = 0.269 for the other
     spread = (0.880797 - 0.268941) / 2
     assert numbers == pytest.approx(
         {
-            "health/num_held_out": 1.0,
             "health/num_choices": 3.0,
             "health/first_share": 2 / 3,
             "health/first_deviations": (2 / 3 - 1 / 2) / (1 / 4 / 3) ** 0.5,
@@ -155,7 +157,58 @@ def test_numbers_are_what_they_say() -> None:
     )
     other = Health()
     other.load_state_dict(health.state_dict())
-    assert other.measure(TwoMembers(), fresh, fresh, fit, 12.5) == numbers
+    assert other.measure(TwoMembers(), fresh, fresh, 12.5) == numbers
+
+
+def test_numbers_of_other_kinds_are_what_they_say() -> None:
+    """Of three reactions, one is good, one bad, one a silence; three ratings have three levels; skips are left out."""
+    feedback = Feedback((EXAMPLES["thumbs"], EXAMPLES["rating"]))
+    fit = FitReport(extra={"thumbs_num_held_out": 2.0, "rating_num_held_out": 3.0})
+    assert measure_kinds(feedback, fit) == {
+        "health/num_held_out": 5.0,
+        "health/num_shown": 3.0,
+        "health/num_good": 1.0,
+        "health/num_bad": 1.0,
+        "health/num_ratings": 3.0,
+        "health/num_of_one_level": 1.0,
+    }
+
+
+SILENT = {"health/num_shown": 100.0, "health/num_good": 0.0, "health/num_bad": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("changes", "sentence"),
+    [
+        (SILENT, "none of 100 segments drew a reaction: nothing says which are good"),
+        (SILENT | {"health/num_bad": 20.0}, "all 20 reactions say bad: they hardly tell segments apart"),
+        (SILENT | {"health/num_good": 20.0}, "all 20 reactions say good"),
+        ({"health/num_ratings": 10.0, "health/num_of_one_level": 10.0}, "all 10 ratings are of one level"),
+        (
+            {"reward_model/comparison_accuracy": 0.5, "reward_model/comparison_num_held_out": 20.0},
+            "predicts held-out choices no better than chance (50% of 20)",
+        ),
+    ],
+)
+def test_other_kinds_have_troubles_of_their_own(changes: dict[str, float], sentence: str) -> None:
+    (told,) = troubles(FINE | changes).values()
+    assert sentence in told
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        SILENT | {"health/num_shown": 99.0},
+        SILENT | {"health/num_good": 19.0},
+        SILENT | {"health/num_good": 99.0, "health/num_bad": 1.0},
+        {"health/num_ratings": 9.0, "health/num_of_one_level": 9.0},
+        {"health/num_ratings": 10.0, "health/num_of_one_level": 9.0},
+        # to predict half of five levels is no guessing
+        {"reward_model/accuracy": 0.5, "reward_model/rating_num_held_out": 100.0},
+    ],
+)
+def test_little_of_other_kinds_is_no_trouble(changes: dict[str, float]) -> None:
+    assert troubles(FINE | changes) == {}
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """Our reward learners pass their check, and what is broken is found."""
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
@@ -10,6 +11,7 @@ from torch import Tensor
 
 from prefgym.common.states import State
 from prefgym.core.fit_report import FitReport
+from prefgym.core.kinds import Thumbs
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Learner
 from prefgym.core.segments import Segments
@@ -46,6 +48,46 @@ def test_our_learners_pass(make: Callable[[], Learner]) -> None:
 
 def test_win_rate_passes() -> None:
     check_judged_learner(lambda: WinRate(WinRateCfg(queue=8)))
+
+
+class ThumbsOnly(Small):
+    """It fits reactions and nothing else."""
+
+    fits = (Thumbs,)
+
+
+def test_a_learner_of_one_other_kind_passes() -> None:
+    check_learner(ThumbsOnly)
+
+
+class ChoicesOnly(Small):
+    """It declares every kind, and looks for choices."""
+
+    def fit(self, preferences: Any) -> FitReport:  # noqa: ANN401
+        assert preferences.answers.choice is not None
+        return super().fit(preferences)
+
+
+class ReadsRewardOfReactions(Small):
+    """It adds the task reward to what it learns from thumbs."""
+
+    def fit(self, preferences: Any) -> FitReport:  # noqa: ANN401
+        report = super().fit(preferences)
+        for part in preferences.of_kind(Thumbs):
+            self.shift = self.shift + part.queries.options.reward.mean()
+        return report
+
+
+@pytest.mark.parametrize(
+    ("make", "rule"),
+    [
+        (ChoicesOnly, "it declares that it fits ranking, and fit() fails: 'Ranking' object has no attribute 'choice'"),
+        (ReadsRewardOfReactions, "from thumbs, it learned something else"),
+    ],
+)
+def test_each_declared_kind_is_checked(make: Callable[[], Learner], rule: str) -> None:
+    with pytest.raises(AssertionError, match=re.escape(rule)):
+        check_learner(make)
 
 
 class TransposedReward(Small):
