@@ -8,9 +8,8 @@ from torch import Tensor
 
 from prefgym.common.errors import UserError
 from prefgym.core import contact
-from prefgym.core.capabilities import gives
 from prefgym.core.feedback import Feedback
-from prefgym.core.kinds import KINDS, Statement, Status
+from prefgym.core.kinds import Statement, Status
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
@@ -18,7 +17,7 @@ from prefgym.raters.immediate import Answerer, as_rater
 from prefgym.runs.answers import answers_of
 from prefgym.testing.common import global_generators_untouched
 from prefgym.testing.examples import example_segments
-from prefgym.training.kinds import num_options_of
+from prefgym.training.kinds import given_by, num_options_of
 
 
 def check_rater(make: Callable[[], Rater | Answerer], queries: Queries | None = None, *, max_calls: int = 100) -> None:
@@ -43,7 +42,7 @@ def _check(make: Callable[[], Rater | Answerer], queries: Queries | None, max_ca
     with global_generators_untouched("a rater"):
         rater = _made(make)
         if queries is None:
-            queries = Queries.of(example_segments(64, num_options_of(gives(rater), None)), first_id=100)
+            queries = Queries.of(example_segments(64, num_options_of(given_by(rater), None)), first_id=100)
         before = [value.clone() for value in _tensors(queries)]
         assert rater.collect() is None, "collect() must return None before anything was submitted"
         rater.submit(queries[:0])
@@ -60,7 +59,7 @@ def _made(make: Callable[[], Rater | Answerer]) -> Rater:
     made = make()
     rater = as_rater(made) if callable(made) else made
     assert isinstance(rater, Rater), "a rater must have submit(queries) and collect(), or be callable"
-    assert all(kind in KINDS.values() for kind in gives(rater)), "`gives` must name kinds of prefgym.core.kinds"
+    given_by(rater)
     return rater
 
 

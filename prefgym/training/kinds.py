@@ -2,12 +2,14 @@
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from prefgym.common.errors import UnknownNameError, UserError
+from prefgym.common.limits import shortened
+from prefgym.common.parts import name_of
 from prefgym.common.registry import registry_of
 from prefgym.core.capabilities import Capability, capabilities_of, fits, gives
-from prefgym.core.kinds import Comparison, Statement
+from prefgym.core.kinds import KINDS, Comparison, Statement
 from prefgym.core.protocols import Learner, Rater
 
 Kinds = Sequence[type[Statement]]
@@ -20,7 +22,7 @@ def check_kinds(rater_name: str, rater: Rater, reward_name: str, learner: Learne
     Raises:
         UserError: If it does not; the sentence names a call that works, if there is one.
     """
-    given, fitted = gives(rater), fits(learner)
+    given, fitted = given_by(rater), fits(learner)
     if {*given} <= {*fitted}:
         return
     found = f"rater {rater_name!r} gives {names_of(given)}, and reward learner {reward_name!r} fits {names_of(fitted)}"
@@ -53,7 +55,7 @@ def with_num_options(sampler_cfg: SamplerCfg, rater: object, *, is_made: bool = 
     if not hasattr(settings, "num_options") or Capability.PROPOSES in capabilities_of(rater):
         return sampler_cfg
     asked = Comparison.usual_options if is_made and settings.num_options is None else settings.num_options
-    num_options = num_options_of(gives(rater), asked)
+    num_options = num_options_of(given_by(rater), asked)
     if num_options == settings.num_options:
         return sampler_cfg
     try:
@@ -61,6 +63,19 @@ def with_num_options(sampler_cfg: SamplerCfg, rater: object, *, is_made: bool = 
     except ValueError as error:
         shown = "one segment" if num_options == 1 else f"{num_options} segments"
         raise UserError(f"a query of {names_of(gives(rater))} shows {shown}: {error}.") from error
+
+
+def given_by(rater: object) -> Kinds:
+    """Return the kinds of feedback that a rater declares.
+
+    Raises:
+        UserError: If they are no kinds.
+    """
+    declared = cast(object, gives(rater))  # of a part of somebody else's, anything
+    if isinstance(declared, tuple) and declared and all(kind in KINDS.values() for kind in cast(Kinds, declared)):
+        return cast(Kinds, declared)
+    found = f"the rater {name_of(rater)} declares gives = {shortened(declared)}"
+    raise UserError(f"{found}, and a tuple of kinds was expected, such as gives = (prefgym.Ranking,).")
 
 
 def num_options_of(kinds: Kinds, asked: int | None) -> int:

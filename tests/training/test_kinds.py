@@ -9,6 +9,9 @@ from tiny import tiny_reward, tiny_run
 from prefgym import raters, rewards, samplers
 from prefgym.common.errors import UserError
 from prefgym.core.kinds import Comparison, Ranking, Rating, Statement, Thumbs
+from prefgym.core.preferences import Preferences
+from prefgym.core.queries import Queries
+from prefgym.testing import check_rater
 from prefgym.training.kinds import check_kinds, num_options_of, shown_options, with_num_options
 
 
@@ -67,6 +70,18 @@ def test_what_is_given_has_to_be_fitted() -> None:
     assert str(told.value) == (
         "rater 'oracle' gives rating, and reward learner 'win-rate' fits comparison: pass --rater.gives comparison."
     )
+
+
+@pytest.mark.parametrize("declared", ["ranking", Ranking, (), ("ranking",), [Ranking]])
+def test_what_is_declared_are_kinds(declared: object) -> None:
+    def odd(queries: Queries) -> Preferences:
+        raise AssertionError(queries)
+
+    odd.gives = declared  # pyright: ignore[reportFunctionMemberAccess]
+    with pytest.raises(UserError, match=r"the rater odd declares gives = .*such as gives = \(prefgym\.Ranking,\)"):
+        tiny_run(rater=odd, out="none")
+    with pytest.raises(AssertionError, match="the rater odd declares"):
+        check_rater(lambda: odd)
 
 
 def test_a_run_does_not_begin_with_what_cannot_be_fitted() -> None:
