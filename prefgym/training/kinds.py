@@ -72,9 +72,10 @@ def given_by(rater: object) -> Kinds:
         UserError: If they are no kinds.
     """
     declared = cast(object, gives(rater))  # of a part of somebody else's, anything
-    if isinstance(declared, tuple) and declared and all(kind in KINDS.values() for kind in cast(Kinds, declared)):
-        return cast(Kinds, declared)
     found = f"the rater {name_of(rater)} declares gives = {shortened(declared)}"
+    kinds = cast(Kinds, declared) if isinstance(declared, tuple) else ()
+    if kinds and all(kind in KINDS.values() for kind in kinds):
+        return kinds
     raise UserError(f"{found}, and a tuple of kinds was expected, such as gives = (prefgym.Ranking,).")
 
 
