@@ -28,7 +28,8 @@ def reward(view: View) -> str:
     found = accuracies(view.run)
     if not len(found):
         return card("Reward", note("No accuracy: no answers were held out from a fit yet."), name="reward")
-    charts = pair(both(lambda is_wide: _accuracy(found, is_wide)), _numbers(found), uneven=True)
+    kinds = by_kind(view.run)
+    charts = pair(both(lambda is_wide: _accuracy(found, is_wide, guessing=not kinds)), _numbers(found), uneven=True)
     error = view.run.metrics.last("reward_model/calibration_error")
     calibration = (
         "" if error is None else f"Calibration error {error:.2f}: how far its probabilities are off, on average."
@@ -41,10 +42,10 @@ def reward(view: View) -> str:
     )
     about = "how well it predicts answers that it was not fitted to"
     more = pair(_reliability(view), _scatter(view)) if view.state == "finished" else ""  # they need the last fit
-    return card("Reward", charts, told, _kinds(by_kind(view.run)), more, about=about, name="reward")
+    return card("Reward", charts, told, _kinds(kinds), more, about=about, name="reward")
 
 
-def _accuracy(found: Accuracies, is_wide: bool) -> str:
+def _accuracy(found: Accuracies, is_wide: bool, *, guessing: bool) -> str:
     low, high = found.interval
     lowest = np.nanmin([0.5, *low, *found.held_out, *found.fitted])
     span = (math.floor(min(0.45, lowest) * 10) / 10, 1.0)
@@ -56,7 +57,8 @@ def _accuracy(found: Accuracies, is_wide: bool) -> str:
     plot = Plot((width, 230), across, span, "Accuracy of the reward by session")
     every = max(1, math.ceil(len(found) / (12 if is_wide else 6)))
     plot.axes(x_name, name, number if found.by_session else steps, percent, x_ticks=found.session[::every].tolist())
-    plot.level(0.5, "guessing", below=True, right=True)
+    if guessing:  # each kind has a chance level of its own
+        plot.level(0.5, "guessing", below=True, right=True)
     fitted, known = ~np.isnan(found.fitted), ~np.isnan(low)
     plot.line(found.session[fitted], found.fitted[fitted], "fitted")
     plot.intervals(found.session[known], low[known], high[known], 0)

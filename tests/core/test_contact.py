@@ -13,6 +13,8 @@ from torch import Tensor
 
 from prefgym.agents.ppo import PPO
 from prefgym.common.errors import UserError
+from prefgym.core import contact
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
 from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
@@ -72,6 +74,13 @@ def test_a_learner_of_others_sees_no_truth() -> None:
     assert run.preferences is not None and run.preferences.queries.options.reward is not None
     assert {len(each.batch_shape) for each in learner.seen} == {1, 2}
     assert len(learner.seen) > 5 and all(map(bare, learner.seen))
+
+
+def test_a_learner_without_a_declaration_takes_queries_of_one_size() -> None:
+    """It would get several parts, of which it knows nothing."""
+    both = Feedback.cat([example_preferences(), example_preferences(num_steps=6)])
+    with pytest.raises(UserError, match="Looking takes preferences of one size, and there are queries of several"):
+        contact.fit(Looking(), both)
 
 
 def test_offline_agents_get_no_truth() -> None:

@@ -100,4 +100,5 @@ def test_the_page_shows_every_kind(make_run: Callable[[Path], Path], tmp_path: P
         assert words in text, words
     # Wilson for 30 of 40: (0.75 + 0.0480 -+ 1.96 sqrt(0.1875 / 40 + 0.0006)) / 1.0960 = 0.598, 0.858
     assert "thumbs 75 % 60 to 86 % 40 0.42" in text
+    assert "guessing" not in text  # each kind has a chance level of its own
     assert "an event called 80 % occurs 80 % of the time" in text

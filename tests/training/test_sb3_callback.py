@@ -186,3 +186,42 @@ def test_nothing_answered_is_said(capsys: pytest.CaptureFixture[str]) -> None:
     """A training that is over before a segment is long enough."""
     sac().learn(4, callback=callback())
     assert "nothing was learned: 0 queries were asked, and none was answered" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(("kind", "num_options"), [("ranking", 4), ("rating", 1), ("thumbs", 1), ("mark", 1)])
+def test_feedback_of_other_kinds_trains_a_model(kind: str, num_options: int) -> None:
+    """Queries have as many segments as the kind is about, and the answers are saved."""
+    feedback = callback(rater=prefgym.raters.cfg("partial-return", gives=kind), preferences="answers")
+    sac().learn(200, callback=feedback)
+    kept = load_preferences(Path("answers"))
+    assert [part.answers.kind for part in kept.parts] == [kind]
+    assert (kept.parts[0].queries.num_options, kept.num_answered) == (num_options, 20)
+    assert feedback.reward.is_fitted
+
+
+def test_a_kind_that_the_learner_does_not_fit_is_refused() -> None:
+    """Before the first query."""
+    rater = prefgym.raters.cfg("partial-return", gives="thumbs")
+    with pytest.raises(UserError, match="gives thumbs, and reward learner"):
+        sac().learn(200, callback=callback(rater=rater, reward=OnlyChoices()))
+
+
+class OnlyChoices:
+    """A learner without a declaration, which gets comparisons."""
+
+    is_fitted = False
+
+    def fit(self, preferences: Preferences) -> Any:  # noqa: ANN401
+        """Learn nothing."""
+        raise AssertionError(preferences)
+
+    def reward(self, segments: Any) -> torch.Tensor:  # noqa: ANN401
+        """Give nothing."""
+        return torch.zeros(1, *segments.action.shape[:-1])
+
+    def weights(self) -> dict[str, torch.Tensor]:
+        """Return nothing."""
+        return {}
+
+    def load_weights(self, weights: Any) -> None:  # noqa: ANN401
+        """Take nothing."""
