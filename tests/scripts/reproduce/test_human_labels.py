@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from human_labels import ARMS, HumanLabels, HumanLabelsCfg, estimate, predicted, run
+from human_labels import ARMS, BY_LIKELIHOOD, HumanLabels, HumanLabelsCfg, estimate, predicted, run
 
 from prefgym.common.errors import UserError
 from prefgym.core.preferences import Answers, Preferences, RaterInfo
@@ -39,14 +39,15 @@ def test_a_pair_does_not_predict_itself() -> None:
     assert torch.allclose(before.exp().sum(-1), torch.ones(10))
 
 
-def test_ties_are_left_out_or_halves() -> None:
+def test_ties_are_left_out_or_halves_or_outcomes_of_their_own() -> None:
     """Both measures are those of the decided pairs; a rule that is easy to see is predicted."""
     preferences = labelled()
     tie = torch.arange(40) % 4 == 0
     answers = Answers.of(preferences.answers.choice.argmax(-1), num_options=2, tie=tie)
     preferences = replace(preferences, answers=answers)
     lines = {name: run(preferences, ~tie, arm, 0, 5, {"arm": name}) for name, arm in ARMS.items()}
-    assert [line["num_fitted"] for line in lines.values()] == [30, 40]
+    assert [line["num_fitted"] for line in lines.values()] == [30, 40, 40]
+    assert len({line["cross_entropy"] for line in lines.values()}) == 3
     assert {line["num_predicted"] for line in lines.values()} == {30}
     assert all(line["accuracy"] > 0.8 and 0 < line["cross_entropy"] < np.log(2) for line in lines.values())
 
@@ -66,8 +67,11 @@ def test_the_table_is_made_once(capsys: pytest.CaptureFixture[str]) -> None:
         assert HumanLabels(cfg).make() == 0
         output = capsys.readouterr().out
         assert "10 pairs that people decided, of 10" in output and "ties as halves, minus" in output
+    without_ties = [arm for arm in ARMS if arm != BY_LIKELIHOOD]  # as the labels are
     lines = [json.loads(line) for line in results.read_text().splitlines()]
-    assert [(line["labels"], line["arm"]) for line in lines] == [(a, b) for a in ("people", "script") for b in ARMS]
+    assert [(line["labels"], line["arm"]) for line in lines] == [
+        (a, b) for a in ("people", "script") for b in without_ties
+    ]
     write_feedback(Path("other"), preferences[:5], Card(env="none"))
     with pytest.raises(UserError, match="other has labels of other pairs"):
         HumanLabels(replace(cfg, script=Path("other")))
