@@ -17,7 +17,7 @@ from torch import Tensor
 from prefgym.common.errors import UserError
 from prefgym.common.limits import Few, Threads, Width, Within, check
 from prefgym.core.likelihoods import Choice
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
 from prefgym.rewards.fit import accumulate
@@ -109,7 +109,7 @@ def _starts(cfg: BenchRewardCfg, env: PreferenceVectorEnv, num_pairs: int) -> to
 def _preferences(cfg: BenchRewardCfg, env: PreferenceVectorEnv) -> Preferences:
     options = env.recorder.segments(_starts(cfg, env, cfg.num_pairs), cfg.segment_length)
     assert options.reward is not None  # segments come with the truth unless truth=False
-    answers = Answers.of(options.reward.sum(-1).argmax(-1), num_options=2)
+    answers = Comparison.of(options.reward.sum(-1).argmax(-1), num_options=2)
     return Preferences.of(Queries.of(options), answers, RaterInfo(name="oracle"))
 
 

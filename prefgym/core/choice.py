@@ -7,7 +7,7 @@ import torch
 from torch import Generator, Tensor
 
 from prefgym.common.limits import NonNegative, Share, check
-from prefgym.core.preferences import Answers
+from prefgym.core.preferences import Comparison
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +47,7 @@ class BradleyTerry:
         # P = (1 - lapse) p + lapse (1 - p) / (K - 1)
         return p + self.cfg.lapse * ((1.0 - p) / (scores.shape[-1] - 1) - p)
 
-    def sample(self, scores: Tensor, generator: Generator, *, returns: Tensor | None = None) -> Answers:
+    def sample(self, scores: Tensor, generator: Generator, *, returns: Tensor | None = None) -> Comparison:
         """Sample choices.
 
         The order of operations is B-Pref's: skip, then choose, then lapse, and a tie overrides the choice.
@@ -77,14 +77,14 @@ class BradleyTerry:
         tie = best - worst < self.cfg.tie_margin
         if math.isinf(self.cfg.beta):  # without error, options of exactly equal score tie
             tie |= scores.amax(-1) == scores.amin(-1)
-        answers = Answers.of(chosen, num_options, tie, skipped)
+        answers = Comparison.of(chosen, num_options, tie, skipped)
         if not self.cfg.soft:
             return answers
         shares = self.probabilities(scores.double()).to(answers.choice)
         shared = (answers.answered & ~answers.tie).unsqueeze(-1)
         return replace(answers, choice=torch.where(shared, shares, answers.choice))
 
-    def log_prob(self, scores: Tensor, answers: Answers) -> Tensor:
+    def log_prob(self, scores: Tensor, answers: Comparison) -> Tensor:
         """Return the log-likelihood of answers: the cross-entropy with their choice, 0 where there is no answer.
 
         Args:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prefgym.common.limits import Finite, Positive, check
 from prefgym.common.states import State
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.nn.normalisation import RunningNorm
 from prefgym.raters.factors import choose, factor_means
@@ -105,7 +105,7 @@ class FactorComparisonRater(ImmediateRater):
             usual, deviation = self._shown.mean, self._shown.var.sqrt().clamp_min(1e-12)
         wins = self.beats((means - usual) / deviation).sum(-1)
         # in a full cycle, all options have the most wins
-        return Preferences.of(queries, Answers.of_best(wins == wins.amax(-1, keepdim=True)), self._info)
+        return Preferences.of(queries, Comparison.of_best(wins == wins.amax(-1, keepdim=True)), self._info)
 
     def state_dict(self) -> State:
         """Return the state to resume from; first collect the submitted queries."""

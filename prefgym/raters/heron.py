@@ -8,7 +8,7 @@ from torch import Tensor
 
 from prefgym.common.limits import NonNegative, check
 from prefgym.common.states import State
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.nn.normalisation import RunningNorm
 from prefgym.raters.factors import choose, factor_sums
@@ -73,7 +73,7 @@ class HeronRater(ImmediateRater):
         sums = factor_sums(queries.options, self.ranking)
         if len(queries):
             self._shown.update(sums)
-        answers = Answers.of_best(compare(sums, self.tolerances * self._shown.var.sqrt()))
+        answers = Comparison.of_best(compare(sums, self.tolerances * self._shown.var.sqrt()))
         return Preferences.of(queries, answers, self._info)
 
     def state_dict(self) -> State:

@@ -68,7 +68,7 @@ def fit(
     Args:
         members: The networks.
         optimizers: Optimisers of all their parameters, and of those of the likelihoods.
-        labels: Answers of each kind.
+        labels: Comparison of each kind.
         cfg: Settings of the fit.
         batched: Whether to run one product for all members.
         generator: Samples the orders and the crops.

@@ -15,7 +15,7 @@ from prefgym.common.limits import Count, check
 from prefgym.common.states import State
 from prefgym.core.arrays import HasSpaces
 from prefgym.core.capabilities import Capability
-from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.preferences import Comparison, Preferences
 from prefgym.core.segments import Segments
 
 
@@ -89,11 +89,11 @@ class WinRate:
         kept = (age <= num_rollouts) & (torch.arange(len(queue)) >= len(queue) - self.cfg.queue)
         self.queue, self.age = queue[kept], age[kept]
 
-    def record_outcomes(self, answers: Answers) -> None:
+    def record_outcomes(self, answers: Comparison) -> None:
         """Count the wins of both, if both are new: rate = sum of c / number of answers; one half without an answer.
 
         Args:
-            answers: Answers to all comparisons, in their order. Shape: (B, 2).
+            answers: Comparison to all comparisons, in their order. Shape: (B, 2).
         """
         index = torch.cat([self._players, self._opponents])
         new, answered = index >= 0, answers.answered.float().repeat(2)

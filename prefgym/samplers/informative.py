@@ -81,7 +81,7 @@ def disagreement(p: Tensor) -> Tensor:
 def score_disagreement(scores: Tensor) -> Tensor:
     """Return the standard deviation over members of their standardised scores, for queries of one segment.
 
-    RUNE takes the deviation of the members' rewards (Liang et al., arXiv:2205.12401, Eq. 3). Here each member's scores
+    RUNE takes the deviation of the members' rewards (Liang et al., arXiv:2205.12401). Here each member's scores
     have mean 0 and deviation 1 over the candidates, since ratings and thumbs leave their scale and origin free.
 
     Args:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from prefgym.buffers.recorder import Recorder
 from prefgym.core.kinds import Comparison, Mark, Ranking, Rating, Statement, Status, Thumbs
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 
@@ -62,7 +62,7 @@ def example_preferences(name: str = "example", first_id: int = 0, **sizes: Any) 
     state = torch.randn(*options.obs.shape[:-1], 3, dtype=torch.float64, generator=torch.Generator().manual_seed(1))
     options = replace(options, state=state, factors={"speed": options.reward * 2})
     tie, skip = torch.tensor([True, False, False, False]), torch.tensor([False, True, False, False])
-    answers = Answers.of(torch.tensor([0, 1, 1, 0]), 2, tie=tie, skipped=skip)
+    answers = Comparison.of(torch.tensor([0, 1, 1, 0]), 2, tie=tie, skipped=skip)
     queries = Queries.of(options, first_id=first_id, asked_at=77)
     return Preferences.of(queries, answers, RaterInfo(name=name, settings={"beta": 2.0}))
 

@@ -12,7 +12,7 @@ from prefgym.core.capabilities import declares_fits, fits
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Comparison, Statement
 from prefgym.core.likelihoods import LIKELIHOODS
-from prefgym.core.preferences import Answers, Preferences, Q
+from prefgym.core.preferences import Preferences, Q
 from prefgym.core.protocols import JudgedLearner, Learner
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
@@ -217,7 +217,7 @@ def _check_matches(
     assert torch.equal(matches, again), rule
     fragments = _fragments(len(starts))
     for learner in (one, other):
-        learner.record_outcomes(Answers.of(torch.zeros(num_comparisons, dtype=torch.long), 2))
+        learner.record_outcomes(Comparison.of(torch.zeros(num_comparisons, dtype=torch.long), 2))
         assert learner.is_fitted, "is_fitted must be True after record_outcomes()"
     rates = one.last_win_rates(fragments)
     assert rates.shape == starts.shape, (

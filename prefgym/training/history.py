@@ -86,7 +86,7 @@ class FeedbackHistory:
         """Log new answers, keep them as the log has them, and return them with the counts of all answers so far.
 
         Args:
-            fresh: Answers that arrived now.
+            fresh: Comparison that arrived now.
             steps: Environment steps so far.
 
         Raises:

@@ -9,7 +9,7 @@ import pytest
 import torch
 from gymnasium.vector import AutoresetMode, SyncVectorEnv, VectorEnv
 
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 
@@ -54,7 +54,7 @@ def recorded(num_queries: int = 64, num_options: int = 2, num_steps: int = 8) ->
         truncated=torch.ones(shape, dtype=torch.bool),
         reward=reward,
     )
-    answers = Answers.of(reward.sum(-1).argmax(-1), num_options)
+    answers = Comparison.of(reward.sum(-1).argmax(-1), num_options)
     return Preferences.of(Queries.of(options), answers, RaterInfo(name="oracle"))
 
 

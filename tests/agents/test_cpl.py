@@ -15,7 +15,7 @@ from prefgym.agents.cpl import CPL, CPLCfg, choices, contrastive_loss, kl
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Ranking
 from prefgym.core.likelihoods import PlackettLuce
-from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.preferences import Comparison, Preferences
 from prefgym.nn.actor import ActorCfg
 from prefgym.rl.offline import OfflineData
 
@@ -185,7 +185,7 @@ def test_kl_measures_from_the_cloned_policy(make_env: MakeEnv, preferences: Pref
 def test_ties_alone_can_be_learned_from(make_env: MakeEnv, preferences: Preferences) -> None:
     """There is no accuracy then, and no NaN in the policy."""
     num = len(preferences)
-    answers = Answers.of(torch.zeros(num, dtype=torch.long), 2, torch.ones(num, dtype=torch.bool))
+    answers = Comparison.of(torch.zeros(num, dtype=torch.long), 2, torch.ones(num, dtype=torch.bool))
     agent = CPL(SMALL, make_env(), data=OfflineData(preferences=replace(preferences, answers=answers)))
     metrics = agent.advance(3, 0.9)
     assert metrics["train/accuracy"] != metrics["train/accuracy"]
@@ -193,7 +193,7 @@ def test_ties_alone_can_be_learned_from(make_env: MakeEnv, preferences: Preferen
 
 
 def test_what_cannot_be_learned_from_is_refused(make_env: MakeEnv, preferences: Preferences) -> None:
-    skipped = Answers.of(torch.zeros(64, dtype=torch.long), 2, skipped=torch.ones(64, dtype=torch.bool))
+    skipped = Comparison.of(torch.zeros(64, dtype=torch.long), 2, skipped=torch.ones(64, dtype=torch.bool))
     with pytest.raises(ValueError, match="none that were answered"):
         CPL(SMALL, make_env(), data=OfflineData(preferences=replace(preferences, answers=skipped)))
     options = preferences.queries.options

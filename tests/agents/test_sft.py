@@ -10,7 +10,7 @@ from gymnasium.vector import VectorEnv
 
 from prefgym.agents.bc import BC, BCCfg
 from prefgym.agents.sft import SFT, SFTCfg
-from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.preferences import Comparison, Preferences
 from prefgym.nn.actor import ActorCfg
 from prefgym.rl.offline import OfflineData
 
@@ -47,8 +47,8 @@ def test_only_what_was_preferred_is_cloned_in_the_end(make_env: MakeEnv, prefere
     action = torch.ones_like(options.action)
     action[:, 1] = -1.0
     queries = replace(preferences.queries, options=replace(options, action=action))
-    first = Answers.of(torch.zeros(num, dtype=torch.long), 2)
-    tie = Answers.of(torch.zeros(num, dtype=torch.long), 2, torch.ones(num, dtype=torch.bool))
+    first = Comparison.of(torch.zeros(num, dtype=torch.long), 2)
+    tie = Comparison.of(torch.zeros(num, dtype=torch.long), 2, torch.ones(num, dtype=torch.bool))
     for answers, expected in ((first, 1.0), (tie, 0.0)):
         data = OfflineData(preferences=replace(preferences, queries=queries, answers=answers))
         agent = SFT(SFTCfg(actor=ACTOR, learning_rate=1e-2, batch_size=128), make_env(), data=data)

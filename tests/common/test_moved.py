@@ -7,14 +7,14 @@ import pytest
 
 from prefgym.common.errors import UserError
 from prefgym.common.moved import MOVED
-from prefgym.core.preferences import Answers
+from prefgym.core.kinds import Comparison
 from prefgym.training.config import TrainCfg
 
 
 def test_a_former_name_gives_what_is_there_today_and_says_where() -> None:
     with pytest.warns(FutureWarning, match="prefgym.preferences is prefgym.core.preferences now"):
         former = importlib.import_module("prefgym.preferences")
-    assert former.Answers is Answers
+    assert former.Answers is Comparison
 
 
 def test_a_module_that_was_split_has_all_its_names() -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from prefgym.core.choice import BradleyTerry, BradleyTerryCfg
-from prefgym.core.preferences import Answers, Status
+from prefgym.core.preferences import Comparison, Status
 
 NUM_DRAWS = 20_000
 MAX_DEVIATIONS = 4.5  # of a binomial count; exceeded by chance in 7 of a million draws
@@ -36,12 +36,12 @@ def generator(seed: int = 0) -> torch.Generator:
     return torch.Generator().manual_seed(seed)
 
 
-def chosen(answers: Answers) -> list[int]:
+def chosen(answers: Comparison) -> list[int]:
     """Say which option was chosen in each query."""
     return answers.choice.argmax(-1).tolist()
 
 
-def assert_rates(answers: Answers, p: Tensor) -> None:
+def assert_rates(answers: Comparison, p: Tensor) -> None:
     """Check that each option was chosen as often as `p` (K,) says, within a binomial interval."""
     counts, expected = answers.choice.double().sum(0), NUM_DRAWS * p
     assert bool(((counts - expected).abs() <= MAX_DEVIATIONS * (expected * (1 - p)).sqrt() + 1e-9).all())
@@ -205,8 +205,8 @@ def test_a_tie_is_an_equal_share_of_each_option(rows: list[list[float]], beta: f
     bt, scores = model(beta), tensor(rows)
     num_queries, num_options = scores.shape
     nobody = torch.zeros(num_queries, dtype=torch.long)
-    ties = Answers.of(nobody, num_options, tie=torch.ones(num_queries, dtype=torch.bool))
-    each = [bt.log_prob(scores, Answers.of(nobody + k, num_options)) for k in range(num_options)]
+    ties = Comparison.of(nobody, num_options, tie=torch.ones(num_queries, dtype=torch.bool))
+    each = [bt.log_prob(scores, Comparison.of(nobody + k, num_options)) for k in range(num_options)]
     torch.testing.assert_close(bt.log_prob(scores, ties), torch.stack(each).mean(0), atol=1e-6, rtol=1e-6)
 
 
@@ -214,7 +214,7 @@ def test_a_tie_is_an_equal_share_of_each_option(rows: list[list[float]], beta: f
 @pytest.mark.parametrize("status", [Status.SKIPPED, Status.FAILED, Status.INVALID])
 def test_what_was_not_answered_counts_nothing(status: Status, beta: float) -> None:
     """Skipped, failed and invalid rows have a log-likelihood of 0, and no gradient."""
-    answers = Answers(status=torch.tensor([status]), choice=torch.zeros(1, 2), tie=torch.zeros(1, dtype=torch.bool))
+    answers = Comparison(status=torch.tensor([status]), choice=torch.zeros(1, 2), tie=torch.zeros(1, dtype=torch.bool))
     scores = tensor([[1.0, 2.0]]).requires_grad_()
     log_prob = model(beta).log_prob(scores, answers)
     assert log_prob.tolist() == [0.0]
@@ -240,7 +240,7 @@ def test_members_are_leading_axes() -> None:
 def test_the_gradient_is_the_surprise() -> None:
     """The derivative of log p with respect to s_k is choice_k - P_k."""
     scores = tensor([[0.2, -0.4], [3.0, 1.0]]).requires_grad_()
-    answers = Answers.of(torch.tensor([0, 1]), 2, tie=torch.tensor([False, True]))
+    answers = Comparison.of(torch.tensor([0, 1]), 2, tie=torch.tensor([False, True]))
     model().log_prob(scores, answers).sum().backward()
     surprise = answers.choice - model().probabilities(scores.detach())
     torch.testing.assert_close(scores.grad, surprise)
@@ -248,7 +248,7 @@ def test_the_gradient_is_the_surprise() -> None:
 
 def test_large_scores_stay_finite() -> None:
     """A hopeless choice has a very small likelihood, not a NaN: log p = -1000."""
-    answers = Answers.of(torch.tensor([1]), 2)
+    answers = Comparison.of(torch.tensor([1]), 2)
     assert model().log_prob(tensor([[1000.0, 0.0]]), answers).tolist() == [-1000.0]
 
 

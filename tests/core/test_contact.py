@@ -16,7 +16,7 @@ from prefgym.common.errors import UserError
 from prefgym.core import contact
 from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.rewards.base import RewardLearner
@@ -161,7 +161,7 @@ def test_an_error_of_a_part_says_whose_it_is() -> None:
 
 def answered(queries: Queries, **changes: Any) -> Preferences:  # noqa: ANN401
     """Choose the first option of each query."""
-    answers = Answers.of(torch.zeros(len(queries), dtype=torch.long), queries.num_options)
+    answers = Comparison.of(torch.zeros(len(queries), dtype=torch.long), queries.num_options)
     return replace(Preferences.of(queries, answers, RaterInfo(name="first")), **changes)
 
 

@@ -7,14 +7,14 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.testing import example_segments
 
 
 def answered(num_queries: int, name: str = "oracle", first_id: int = 0) -> Preferences:
     """Make preferences in which the first option was always chosen."""
-    answers = Answers.of(torch.zeros(num_queries, dtype=torch.long), 2)
+    answers = Comparison.of(torch.zeros(num_queries, dtype=torch.long), 2)
     return Preferences.of(Queries.of(example_segments(num_queries, 2), first_id), answers, RaterInfo(name=name))
 
 
@@ -22,7 +22,7 @@ def test_statuses_are_four_different_things() -> None:
     """Answered, skipped, failed and invalid are told apart, and a tie is an answer."""
     status = torch.tensor([Status.ANSWERED, Status.ANSWERED, Status.SKIPPED, Status.FAILED, Status.INVALID])
     choice = torch.tensor([[1.0, 0.0], [0.5, 0.5], [0.0, 0.0], [0.0, 0.0], [0.0, 0.0]])
-    answers = Answers(status=status, choice=choice, tie=torch.tensor([False, True, False, False, False]))
+    answers = Comparison(status=status, choice=choice, tie=torch.tensor([False, True, False, False, False]))
     assert answers.answered.tolist() == [True, True, False, False, False]
     assert len({int(one) for one in Status}) == 4
 
@@ -32,16 +32,16 @@ def test_what_is_not_answered_has_no_choice_and_is_no_tie(status: Status) -> Non
     """A choice or a tie beside any other status than ANSWERED is an error."""
     one = torch.tensor([status])
     with pytest.raises(ValueError, match="sum to 1 where answered"):
-        Answers(status=one, choice=torch.tensor([[0.5, 0.5]]), tie=torch.tensor([False]))
+        Comparison(status=one, choice=torch.tensor([[0.5, 0.5]]), tie=torch.tensor([False]))
     with pytest.raises(ValueError, match="a tie is an answer"):
-        Answers(status=one, choice=torch.zeros(1, 2), tie=torch.tensor([True]))
+        Comparison(status=one, choice=torch.zeros(1, 2), tie=torch.tensor([True]))
 
 
 @given(st.lists(st.tuples(st.integers(0, 2), st.booleans(), st.booleans()), min_size=1, max_size=8))
 def test_ties_share_and_skips_have_none(rows: list[tuple[int, bool, bool]]) -> None:
     """Ties are 1/K on each option, skips 0 on each, and a skip wins over a tie."""
     chosen, tie, skipped = (torch.tensor(column) for column in zip(*rows))
-    answers = Answers.of(chosen, 3, tie, skipped)
+    answers = Comparison.of(chosen, 3, tie, skipped)
     for row, (option, is_tie, is_skip) in enumerate(rows):
         if is_skip:
             assert answers.status[row] == Status.SKIPPED and not answers.tie[row]
@@ -60,7 +60,7 @@ def test_arrays_that_do_not_fit_are_named() -> None:
         with pytest.raises(ValueError, match=name):
             replace(preferences, **{name: torch.zeros(5)})
     with pytest.raises(ValueError, match="do not fit together"):
-        Answers(status=torch.zeros(2), choice=torch.zeros(3, 2), tie=torch.zeros(2, dtype=torch.bool))
+        Comparison(status=torch.zeros(2), choice=torch.zeros(3, 2), tie=torch.zeros(2, dtype=torch.bool))
 
 
 def test_every_answer_has_a_known_rater() -> None:

@@ -23,7 +23,7 @@ from prefgym.agents.ppo import PPO
 from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, write_sealed_json
 from prefgym.core.feedback import Feedback
-from prefgym.core.preferences import Answers, Preferences, Status
+from prefgym.core.preferences import Comparison, Preferences, Status
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, export_run, read_feedback, read_manifest, write_feedback
 from prefgym.data.tables import load_preferences
@@ -215,7 +215,7 @@ def test_only_what_can_be_read_again_is_written(preferences: Preferences, bad: f
 
 def test_answers_of_more_digits_are_rounded(preferences: Preferences) -> None:
     """Files hold choices and seconds in 32 bits."""
-    answers = Answers(
+    answers = Comparison(
         status=torch.zeros(8, dtype=torch.long),
         choice=torch.tensor([[0.7, 0.3]] * 8, dtype=torch.float64),
         tie=torch.zeros(8, dtype=torch.bool),

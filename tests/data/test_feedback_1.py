@@ -16,7 +16,7 @@ from same import assert_same_feedback
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import digest, read_sealed_json, write_sealed_json
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, read_feedback, read_folder, read_manifest, write_feedback
 from prefgym.runs.answers import answers_of
@@ -47,7 +47,7 @@ def preferences_of(seed: int) -> Preferences:
     query_id = torch.as_tensor(numbers.choice(99, num, replace=False))
     return Preferences(
         queries=Queries(options=options, query_id=query_id, asked_at=torch.as_tensor(numbers.integers(0, 9, num))),
-        answers=Answers(
+        answers=Comparison(
             status=status,
             choice=choice * answered[:, None],
             tie=answered & torch.as_tensor(numbers.random(num) < 0.3),

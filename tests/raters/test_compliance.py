@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prefgym.core.kinds import Ranking, Thumbs
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.protocols import Rater
 from prefgym.core.queries import Queries
 from prefgym.raters.immediate import as_rater
@@ -28,7 +28,7 @@ class FirstRater:
 
     def submit(self, queries: Queries) -> None:
         """Answer at once."""
-        answers = Answers.of(torch.zeros(len(queries), dtype=torch.long), queries.num_options)
+        answers = Comparison.of(torch.zeros(len(queries), dtype=torch.long), queries.num_options)
         self.waiting.append(Preferences.of(queries, answers, RaterInfo(name="first")))
 
     def collect(self) -> Preferences | None:
@@ -42,7 +42,7 @@ class MoodyRater(FirstRater):
 
     def submit(self, queries: Queries) -> None:
         """Toss a coin."""
-        answers = Answers.of(torch.randint(2, (len(queries),)), queries.num_options)
+        answers = Comparison.of(torch.randint(2, (len(queries),)), queries.num_options)
         self.waiting.append(Preferences.of(queries, answers, RaterInfo(name="moody")))
 
 

@@ -12,7 +12,7 @@ import yaml
 from numpy.typing import NDArray
 from safetensors.numpy import save_file
 
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.sim.gl import MjModel, RenderingUnavailable, mujoco
@@ -77,7 +77,7 @@ def preferences(roll: Run) -> Preferences:
     )
     number = torch.arange(NUM_QUERIES)
     queries = Queries(options=options, query_id=number + 100, asked_at=1000 * number)
-    answers = Answers.of((number % 3 == 0).long(), 2, tie=number == 3, skipped=number == 5)
+    answers = Comparison.of((number % 3 == 0).long(), 2, tie=number == 3, skipped=number == 5)
     return Preferences.of(queries, answers, RaterInfo(name="partial-return"))
 
 

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from prefgym.common.spaces import Spaces
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.rewards.ensemble import Ensemble, EnsembleCfg
@@ -33,7 +33,7 @@ def make_preferences(num: int, step_reward: float = 0.0, cut: bool = False) -> P
         truncated=flag,
         reward=reward,
     )
-    answers = Answers.of(reward.sum(-1).argmax(-1), 2)
+    answers = Comparison.of(reward.sum(-1).argmax(-1), 2)
     return Preferences.of(Queries.of(options), answers, RaterInfo(name="test"))
 
 
@@ -115,7 +115,7 @@ def test_only_answered_queries_are_fitted() -> None:
     preferences = make_preferences(40)
     status, choice = preferences.answers.status.clone(), preferences.answers.choice.clone()
     status[:10], choice[:10] = int(Status.SKIPPED), 0.0
-    answers = Answers(status=status, choice=choice, tie=preferences.answers.tie)
+    answers = Comparison(status=status, choice=choice, tie=preferences.answers.tie)
     told = Preferences.of(preferences.queries, answers, RaterInfo(name="test"))
     assert Ensemble(CFG, ENV).fit(told).num_preferences == 30
 

@@ -15,7 +15,7 @@ import prefgym
 from prefgym import rewards
 from prefgym.common.errors import UserError
 from prefgym.core.fit_report import FitReport
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.evaluation.envs import make_evaluation_env
@@ -39,7 +39,7 @@ def answered(num: int = 12, steps: int = 4) -> Preferences:
         truncated=torch.zeros(num, 2, dtype=torch.bool),
     )
     chosen = options.action[..., 0, 0].argmax(-1)
-    return Preferences.of(Queries.of(options), Answers.of(chosen, 2), RaterInfo(name="larger", settings={"by": 0}))
+    return Preferences.of(Queries.of(options), Comparison.of(chosen, 2), RaterInfo(name="larger", settings={"by": 0}))
 
 
 def test_a_learner_is_saved_and_loaded(env: Any) -> None:  # noqa: ANN401

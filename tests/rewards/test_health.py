@@ -11,7 +11,7 @@ from tiny import tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 from prefgym import raters
 from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.rewards.health import Health, fall, measure_kinds, share_fallen, troubles
@@ -128,7 +128,7 @@ def choices(chosen: list[int]) -> Preferences:
         terminated=flag,
         truncated=flag,
     )
-    return Preferences.of(Queries.of(options), Answers.of(torch.tensor(chosen), 2), RaterInfo(name="test"))
+    return Preferences.of(Queries.of(options), Comparison.of(torch.tensor(chosen), 2), RaterInfo(name="test"))
 
 
 def test_numbers_are_what_they_say() -> None:

@@ -11,7 +11,7 @@ from gymnasium.spaces import Box
 from torch import Tensor
 
 from prefgym.common.spaces import Spaces
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.rewards.fit import FitCfg
@@ -38,7 +38,7 @@ def segments(obs: Tensor, length: Tensor | None = None, terminated: Tensor | Non
 def asked(kinds: Tensor, first_wins: Tensor) -> Preferences:
     """Make preferences between segments of 4 steps that see `kinds` (B, 2); the first one wins where it says so."""
     queries = Queries.of(segments(kinds.unsqueeze(-1).expand(-1, -1, 4)))
-    return Preferences.of(queries, Answers.of((~first_wins).long(), 2), RaterInfo(name="a test"))
+    return Preferences.of(queries, Comparison.of((~first_wins).long(), 2), RaterInfo(name="a test"))
 
 
 def chance(model: PreferenceModel, a: Segments, b: Segments, member: int = 0) -> Tensor:
@@ -96,7 +96,7 @@ def test_a_circle_is_learned_with_cycles_and_not_without(num_cycles: int) -> Non
 def test_ties_are_learned_as_such() -> None:
     kinds = torch.rand(100, 2, generator=torch.Generator().manual_seed(0))
     told = asked(kinds, torch.ones(100, dtype=torch.bool))
-    ties = Answers.of(torch.zeros(100, dtype=torch.long), 2, torch.ones(100, dtype=torch.bool))
+    ties = Comparison.of(torch.zeros(100, dtype=torch.long), 2, torch.ones(100, dtype=torch.bool))
     model = PreferenceModel(SMALL, ENV)
     report = model.fit(replace(told, answers=ties))
     assert report.loss == pytest.approx(log(2), abs=0.02)
@@ -196,7 +196,7 @@ def test_it_goes_on_where_it_was_stopped() -> None:
 
 def test_three_options_are_refused() -> None:
     queries = Queries.of(segments(torch.zeros(2, 3, 4)))
-    told = Preferences.of(queries, Answers.of(torch.zeros(2, dtype=torch.long), 3), RaterInfo(name="a test"))
+    told = Preferences.of(queries, Comparison.of(torch.zeros(2, dtype=torch.long), 3), RaterInfo(name="a test"))
     with pytest.raises(ValueError, match="ask about two at a time"):
         PreferenceModel(SMALL, ENV).fit(told)
 

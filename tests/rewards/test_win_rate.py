@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.core.preferences import Answers
+from prefgym.core.preferences import Comparison
 from prefgym.rewards.win_rate import WinRate, WinRateCfg
 
 ALL = torch.ones(6, dtype=torch.bool)
@@ -16,7 +16,7 @@ def test_win_rates_by_hand() -> None:
     learner = WinRate(WinRateCfg())
     learner.propose_comparisons(torch.arange(4), ALL[:4], 4)
     learner._players, learner._opponents = torch.tensor([0, 1, 0, 2]), torch.full((4,), -1)
-    answers = Answers.of(
+    answers = Comparison.of(
         torch.tensor([0, 0, 1, 0]),
         2,
         torch.tensor([False, True, False, False]),
@@ -25,13 +25,13 @@ def test_win_rates_by_hand() -> None:
     learner.record_outcomes(answers)
     assert learner.rates.tolist() == [0.5, 0.5, 0.5, 0.5]
     learner._players = torch.tensor([0, 1, 3, 3])
-    learner.record_outcomes(Answers.of(torch.tensor([0, 1, 0, 1]), 2))
+    learner.record_outcomes(Comparison.of(torch.tensor([0, 1, 0, 1]), 2))
     assert learner.rates.tolist() == [1.0, 0.0, 0.5, 0.5]
     learner._players = torch.tensor([0, 0, 0, 3])
-    learner.record_outcomes(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
+    learner.record_outcomes(Comparison.of(torch.tensor([0, 1, 0, 0]), 2))
     assert learner.rates.tolist() == pytest.approx([2 / 3, 0.5, 0.5, 1.0])
     learner._opponents = torch.tensor([1, 1, 3, -1])  # who is new tells by both
-    learner.record_outcomes(Answers.of(torch.tensor([0, 1, 0, 0]), 2))
+    learner.record_outcomes(Comparison.of(torch.tensor([0, 1, 0, 0]), 2))
     assert learner.rates.tolist() == pytest.approx([2 / 3, 0.5, 0.5, 0.5])
 
 
@@ -109,10 +109,10 @@ def test_fragments_that_were_cut_short_meet_nobody() -> None:
     whole = torch.tensor([False, True, False, True])
     pairs = learner.propose_comparisons(torch.arange(4), whole, 3)
     assert sorted({first for first, _ in pairs.tolist()}) == [1, 3]
-    learner.record_outcomes(Answers.of(torch.zeros(3, dtype=torch.long), 2))
+    learner.record_outcomes(Comparison.of(torch.zeros(3, dtype=torch.long), 2))
     assert learner.rates.tolist() == pytest.approx([0.5, 2 / 3, 0.5, 1 / 3])  # two matches of the one, one of the other
     assert len(learner.propose_comparisons(torch.tensor([7, 8]), whole[:1].expand(2), 5)) == 0
-    learner.record_outcomes(Answers.of(torch.zeros(0, dtype=torch.long), 2))
+    learner.record_outcomes(Comparison.of(torch.zeros(0, dtype=torch.long), 2))
     assert learner.rates.tolist() == [0.5, 0.5]
     met = learner.propose_comparisons(torch.tensor([9]), ALL[:1], 50)[:, 1]
     assert set(met.tolist()) == {1, 3}

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor
 
 from prefgym.common.states import State
+from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
-from prefgym.core.kinds import Thumbs
+from prefgym.core.kinds import Statement, Thumbs
 from prefgym.core.preferences import Preferences
 from prefgym.core.protocols import Learner
 from prefgym.core.segments import Segments
@@ -114,14 +115,14 @@ class CarriesGradient(Small):
 class ReportsNothing(Small):
     """A fit says nothing of itself."""
 
-    def fit(self, preferences: Preferences) -> Any:  # noqa: ANN401
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> Any:  # noqa: ANN401
         super().fit(preferences)
 
 
 class ReportsText(Small):
     """A metric is no number."""
 
-    def fit(self, preferences: Preferences) -> FitReport:
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> FitReport:
         report = super().fit(preferences)
         object.__setattr__(report, "metrics", lambda: {"reward_model/loss": "low"})
         return report
@@ -130,7 +131,7 @@ class ReportsText(Small):
 class NeverFitted(Small):
     """It does not say that it was fitted."""
 
-    def fit(self, preferences: Preferences) -> FitReport:
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> FitReport:
         report = super().fit(preferences)
         self.is_fitted = False
         return report
@@ -139,7 +140,7 @@ class NeverFitted(Small):
 class PeeksAtReward(Small):
     """The task reward is taken as a label."""
 
-    def fit(self, preferences: Preferences) -> FitReport:
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> FitReport:
         truth = preferences.queries.options.reward
         report = super().fit(preferences)
         self.shift = self.shift if truth is None else truth.mean().expand_as(self.shift)
@@ -149,7 +150,7 @@ class PeeksAtReward(Small):
 class NeedsTruth(Small):
     """It is another one where there is none."""
 
-    def fit(self, preferences: Preferences) -> FitReport:
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> FitReport:
         report = super().fit(preferences)
         self.scale = self.scale if preferences.queries.options.factors else 2 * self.scale
         return report
@@ -158,7 +159,7 @@ class NeedsTruth(Small):
 class GlobalNoise(Small):
     """A weight is drawn from the generator that belongs to nobody."""
 
-    def fit(self, preferences: Preferences) -> FitReport:
+    def fit(self, preferences: Feedback | Preferences[Statement]) -> FitReport:
         report = super().fit(preferences)
         torch.rand(1)
         return report

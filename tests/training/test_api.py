@@ -10,7 +10,7 @@ import torch
 from commands import TINY, command
 
 import prefgym
-from prefgym import Answers, Preferences, Queries, RaterInfo
+from prefgym import Comparison, Preferences, Queries, RaterInfo
 from prefgym.buffers.recorder import RecorderCfg
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.training.api import train_cfg
@@ -39,7 +39,7 @@ TASK = "prefgym/InvertedPendulum-v0"
 
 def first(queries: Queries) -> Preferences:
     """Prefer the first option."""
-    return Preferences.of(queries, Answers.of(torch.zeros(len(queries), dtype=torch.long), 2), INFO)
+    return Preferences.of(queries, Comparison.of(torch.zeros(len(queries), dtype=torch.long), 2), INFO)
 
 
 class First:

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.training.budget import Budget, Counts, Schedule, ScheduleCfg
@@ -26,7 +26,7 @@ def make_queries(num: int, first_id: int) -> Queries:
 def answer(queries: Queries, skipped: torch.Tensor) -> Preferences:
     """Choose the first option, or skip."""
     chosen = torch.zeros(len(queries), dtype=torch.long)
-    return Preferences.of(queries, Answers.of(chosen, 2, skipped=skipped), RaterInfo(name="test"))
+    return Preferences.of(queries, Comparison.of(chosen, 2, skipped=skipped), RaterInfo(name="test"))
 
 
 @given(data=st.data(), limit=st.integers(1, 30), counts=st.sampled_from(["asked", "answered"]))

@@ -15,7 +15,7 @@ from tiny import tiny_cfg, tiny_ppo, tiny_reward, tiny_run, tiny_sampler
 
 from prefgym.agents.ppo import PPO
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.raters.scripted import ScriptedRater, oracle
 from prefgym.rewards.fit import FitCfg
@@ -41,7 +41,7 @@ class FixedStream:
     def submit(self, queries: Queries) -> None:
         """Toss a coin for each question."""
         chosen = torch.randint(2, (len(queries),), generator=self._generator)
-        self._answered.append(Preferences.of(queries, Answers.of(chosen, 2), RaterInfo(name="coin")))
+        self._answered.append(Preferences.of(queries, Comparison.of(chosen, 2), RaterInfo(name="coin")))
 
     def collect(self) -> Preferences | None:
         """Return the tosses."""
@@ -162,7 +162,7 @@ def test_a_session_in_which_all_is_skipped_is_survived(tmp_path: Path) -> None:
         def submit(self, queries: Queries) -> None:
             num = len(queries)
             status = torch.full((num,), int(Status.SKIPPED))
-            answers = Answers(status=status, choice=torch.zeros(num, 2), tie=torch.zeros(num, dtype=torch.bool))
+            answers = Comparison(status=status, choice=torch.zeros(num, 2), tie=torch.zeros(num, dtype=torch.bool))
             self._answered.append(Preferences.of(queries, answers, RaterInfo(name="skipper")))
 
     cfg = configure(tmp_path / "skip")

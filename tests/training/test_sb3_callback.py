@@ -11,7 +11,7 @@ import torch
 
 import prefgym
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 
 pytest.importorskip("stable_baselines3")
@@ -138,7 +138,7 @@ def test_a_function_is_a_rater_and_answers_are_kept(tmp_path: Path) -> None:
 
     def first(queries: Queries) -> Preferences:
         chosen = torch.zeros(len(queries), dtype=torch.long)
-        return Preferences.of(queries, Answers.of(chosen, 2), RaterInfo(name="first"))
+        return Preferences.of(queries, Comparison.of(chosen, 2), RaterInfo(name="first"))
 
     model, feedback = sac(), callback(rater=first, preferences=tmp_path / "answers")
     model.learn(100, callback=feedback)

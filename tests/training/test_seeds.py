@@ -19,7 +19,7 @@ from commands import TINY, run
 from tiny import POLE, tiny_cfg, tiny_run, tiny_settings
 
 import prefgym
-from prefgym import Answers, Preferences, Queries, RaterInfo
+from prefgym import Comparison, Preferences, Queries, RaterInfo
 from prefgym.common.errors import UserError
 from prefgym.runs.activity import activity_of
 from prefgym.runs.folder import RunFolder
@@ -49,7 +49,9 @@ class Counting:
         """Answer."""
         self.num_answered += len(queries)
         choice = queries.query_id * 0
-        return Preferences.of(queries, Answers.of(choice, num_options=2), RaterInfo(name=f"after {self.num_answered}"))
+        return Preferences.of(
+            queries, Comparison.of(choice, num_options=2), RaterInfo(name=f"after {self.num_answered}")
+        )
 
 
 def test_each_seed_is_the_run_of_that_seed(tmp_path: Path) -> None:

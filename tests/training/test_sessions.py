@@ -8,7 +8,7 @@ import torch
 from tiny import tiny_run
 
 import prefgym
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.runs.answer_log import AnswerLog
 from prefgym.testing import LateRater, LateRaterCfg
@@ -19,7 +19,7 @@ from prefgym.training.budget import ScheduleCfg
 def decline(queries: Queries) -> Preferences:
     """Decline every query."""
     chosen, skipped = torch.zeros(len(queries), dtype=torch.long), torch.ones(len(queries), dtype=torch.bool)
-    answers = Answers.of(chosen, queries.num_options, skipped=skipped)
+    answers = Comparison.of(chosen, queries.num_options, skipped=skipped)
     return Preferences.of(queries, answers, RaterInfo(name="decline"))
 
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 from tiny import tiny_run, tiny_sampler
 
-from prefgym import Answers, Preferences, Queries, RaterInfo
+from prefgym import Comparison, Preferences, Queries, RaterInfo
 
 
 class Unrewarded(gym.Env[Any, Any]):
@@ -29,7 +29,7 @@ class Unrewarded(gym.Env[Any, Any]):
 
 def first(queries: Queries) -> Preferences:
     """Choose the first option."""
-    answers = Answers.of(torch.zeros(len(queries), dtype=torch.long), queries.num_options)
+    answers = Comparison.of(torch.zeros(len(queries), dtype=torch.long), queries.num_options)
     return Preferences.of(queries, answers, RaterInfo(name="first"))
 
 

@@ -17,7 +17,7 @@ from tiny import tiny_ppo, tiny_run, tiny_settings
 import prefgym
 from prefgym import agents
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import Card, write_feedback
@@ -45,7 +45,7 @@ def robot() -> Path:
         truncated=torch.zeros(num, 2, dtype=torch.bool),
     )
     distance = (action - torch.as_tensor(REACH_M)).square().sum((-1, -2))
-    answers = Answers.of(distance.argmin(-1), num_options=2)
+    answers = Comparison.of(distance.argmin(-1), num_options=2)
     preferences = Preferences.of(Queries.of(options), answers, RaterInfo(name="ada", kind="human"))
     write_feedback(Path("robot"), preferences, Card(env="arm"))
     return Path("robot")

@@ -21,7 +21,7 @@ from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.common.errors import DamageError, UserError
 from prefgym.common.files import read_bytes
 from prefgym.common.limits import shortened
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Status
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo, Status
 from prefgym.core.queries import Queries
 from prefgym.core.segments import Segments
 from prefgym.data.importers.base import ImportCfg
@@ -72,7 +72,7 @@ class AnswerTable:
         cells = self._checked("seconds", lambda one: bool(re.fullmatch(r"(\d+(\.\d*)?)?", one)), "a number of seconds")
         return torch.tensor([float(one or 0) for one in cells])
 
-    def answers(self) -> Answers:
+    def answers(self) -> Comparison:
         """Return the answers.
 
         Raises:
@@ -87,7 +87,7 @@ class AnswerTable:
         tie = chosen == num_options
         choice = torch.nn.functional.one_hot(chosen, len(words))[:, :num_options].float()
         choice[tie] = 1 / num_options
-        return Answers(status=status, choice=choice, tie=tie)
+        return Comparison(status=status, choice=choice, tie=tie)
 
     def check(self, fits: Tensor, complaint: str) -> None:
         """Check a condition of each option. Shape: (B, K), bool.

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Answers, RaterInfo, Status
+from prefgym.core.preferences import Comparison, RaterInfo, Status
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import Card
 
@@ -115,7 +115,7 @@ def between_observations(file: Path, obs: Tensor, action: Tensor, reward: Tensor
     )
 
 
-def shared_between_two(file: Path, name: str, second: Tensor) -> Answers:
+def shared_between_two(file: Path, name: str, second: Tensor) -> Comparison:
     """Build answers from the share of the choice on the second of two options; a half is a tie.
 
     Raises:
@@ -123,14 +123,14 @@ def shared_between_two(file: Path, name: str, second: Tensor) -> Answers:
     """
     if bool(((second < 0) | (second > 1)).any()):
         raise UserError(f"{file}: {name} must lie between 0, the first option, and 1, the second.")
-    return Answers(
+    return Comparison(
         status=torch.full(second.shape, int(Status.ANSWERED)),
         choice=torch.stack([1 - second, second], -1),
         tie=second == 0.5,
     )
 
 
-def of_labels(file: Path, name: str, labels: Array) -> Answers:
+def of_labels(file: Path, name: str, labels: Array) -> Comparison:
     """Build answers from labels: 0 for the first option, 1 for the second, -1 for neither, which is a tie.
 
     Args:

@@ -14,7 +14,7 @@ import torch
 import tyro
 
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Answers, Preferences
+from prefgym.core.preferences import Comparison, Preferences
 from prefgym.core.queries import Queries
 from prefgym.data.importers.base import ImportCfg, between_observations, finite, same_length, side_by_side
 from prefgym.data.importers.npz import read_npz
@@ -51,4 +51,4 @@ def read_cpl(cfg: CplImportCfg) -> Preferences:
     first, second = score[:half], score[half : 2 * half]
     best = torch.stack([first >= second, second >= first], -1)
     queries = Queries.of(side_by_side(file, segments[:half], segments[half : 2 * half]))
-    return Preferences.of(queries, Answers.of_best(best), cfg.info)
+    return Preferences.of(queries, Comparison.of_best(best), cfg.info)

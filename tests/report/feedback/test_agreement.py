@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import torch
 
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Sitting
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo, Sitting
 from prefgym.core.queries import Queries
 from prefgym.report.feedback.agreement import Agreement, Numbers, agreement, questions_of
 from prefgym.testing import example_segments
@@ -17,7 +17,7 @@ def answered(choice: list[list[float]], rater: list[int], tie: list[bool] | None
     """Make answers of raters; a choice of zeros is a skip."""
     share = torch.tensor(choice)
     ties = torch.tensor(tie or [False] * len(choice))
-    answers = Answers(status=(share.sum(-1) == 0).long(), choice=share, tie=ties)
+    answers = Comparison(status=(share.sum(-1) == 0).long(), choice=share, tie=ties)
     told = Preferences.of(Queries.of(example_segments(len(choice), 2)), answers, RATERS[0])
     return replace(told, rater=torch.tensor(rater), raters=RATERS)
 

@@ -10,7 +10,7 @@ import torch
 from prefgym.common.errors import UserError
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Ranking, Thumbs
-from prefgym.core.preferences import Answers, Preferences, RaterInfo, Sitting
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo, Sitting
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, write_feedback
 from prefgym.report.feedback.agreement import Agreement
@@ -138,7 +138,7 @@ def test_queries_of_other_numbers_of_options_are_a_part_of_their_own() -> None:
     write_feedback(FOLDER, example_preferences(), CARD)
     options = example_segments(3, 3, num_steps=9, equal_lengths=True)
     info = RaterInfo(name="three")
-    three = Preferences.of(Queries.of(options), Answers.of(torch.tensor([2, 0, 1]), 3), info)
+    three = Preferences.of(Queries.of(options), Comparison.of(torch.tensor([2, 0, 1]), 3), info)
     pairs = read(FOLDER)
     found = summarize(replace(pairs, answers=Feedback.cat([pairs.answers, three])))
     assert (found.num_queries, found.num_asked, found.num_answered, found.num_options) == (7, 7, 6, (2, 3))

@@ -10,7 +10,7 @@ import torch
 from human_labels import ARMS, BY_LIKELIHOOD, HumanLabels, HumanLabelsCfg, estimate, predicted, run
 
 from prefgym.common.errors import UserError
-from prefgym.core.preferences import Answers, Preferences, RaterInfo
+from prefgym.core.preferences import Comparison, Preferences, RaterInfo
 from prefgym.core.queries import Queries
 from prefgym.data.feedback import Card, write_feedback
 from prefgym.rewards.ensemble import EnsembleCfg
@@ -24,7 +24,9 @@ def labelled(num_pairs: int = 40) -> Preferences:
     """Make pairs of which the one whose actions are larger is preferred."""
     segments = example_segments(num_pairs, 2, num_steps=3, equal_lengths=True)
     larger = segments.action.sum((-1, -2)).argmax(-1)
-    return Preferences.of(Queries.of(segments), Answers.of(larger, num_options=2), RaterInfo(name="ada", kind="human"))
+    return Preferences.of(
+        Queries.of(segments), Comparison.of(larger, num_options=2), RaterInfo(name="ada", kind="human")
+    )
 
 
 def test_a_pair_does_not_predict_itself() -> None:
@@ -32,7 +34,7 @@ def test_a_pair_does_not_predict_itself() -> None:
     preferences, everything = labelled(10), torch.ones(10, dtype=torch.bool)
     chosen = preferences.answers.choice.argmax(-1)
     chosen[0] = 1 - chosen[0]
-    other = replace(preferences, answers=Answers.of(chosen, num_options=2))
+    other = replace(preferences, answers=Comparison.of(chosen, num_options=2))
     before, after = (predicted(one, everything, SMALL, seed=0, folds=10) for one in (preferences, other))
     assert torch.equal(before[0], after[0])
     assert not torch.isclose(before[1:], after[1:]).any()
@@ -43,7 +45,7 @@ def test_ties_are_left_out_or_halves_or_outcomes_of_their_own() -> None:
     """Both measures are those of the decided pairs; a rule that is easy to see is predicted."""
     preferences = labelled()
     tie = torch.arange(40) % 4 == 0
-    answers = Answers.of(preferences.answers.choice.argmax(-1), num_options=2, tie=tie)
+    answers = Comparison.of(preferences.answers.choice.argmax(-1), num_options=2, tie=tie)
     preferences = replace(preferences, answers=answers)
     lines = {name: run(preferences, ~tie, arm, 0, 5, {"arm": name}) for name, arm in ARMS.items()}
     assert [line["num_fitted"] for line in lines.values()] == [30, 40, 40]
