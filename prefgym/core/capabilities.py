@@ -1,13 +1,16 @@
 """Capabilities: optional abilities of a part, beyond the protocol of its kind."""
 
 from enum import Enum
-from typing import Literal, cast
+from typing import Literal, TypeVar, cast
 
 from prefgym.common.states import Stateful
 from prefgym.core.kinds import Comparison, Statement
 
 DataSource = Literal["reward", "preferences", "demonstrations"]
 """A source that an agent learns from: the reward of its steps, or recorded data."""
+
+
+Value = TypeVar("Value")
 
 
 class Capability(Enum):
@@ -62,7 +65,7 @@ def gives(rater: object) -> tuple[type[Statement], ...]:
 
     A class names all the kinds that its raters can give, a rater those that it does give.
     """
-    return getattr(getattr(rater, "answer", rater), "gives", (Comparison,))
+    return _declared(rater, "gives", (Comparison,))
 
 
 def needs_truth(rater: object) -> bool:
@@ -70,7 +73,12 @@ def needs_truth(rater: object) -> bool:
 
     One that does not, such as one of people, declares `needs_truth = False`.
     """
-    return getattr(getattr(rater, "answer", rater), "needs_truth", True)
+    return _declared(rater, "needs_truth", True)
+
+
+def _declared(rater: object, name: str, default: Value) -> Value:
+    """Return what a rater declares, or else the callable that it wraps."""
+    return getattr(rater, name, getattr(getattr(rater, "answer", None), name, default))
 
 
 def needs_bounds(agent: object) -> bool | None:

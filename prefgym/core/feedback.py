@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -65,6 +64,11 @@ class Feedback:
         return sum(int(part.answers.tie.sum()) for part in self.of_kind(Comparison))
 
     @property
+    def num_choices(self) -> int:
+        """Return the number of comparisons with an answer, ties included."""
+        return sum(int(part.answers.answered.sum()) for part in self.of_kind(Comparison))
+
+    @property
     def query_id(self) -> Tensor:
         """Return the numbers of the queries of all parts, one after the other. Shape: (B,), int64."""
         return torch.cat([part.query_id for part in self.parts])
@@ -75,7 +79,19 @@ class Feedback:
 
     def current(self) -> "Feedback":
         """Return what was not superseded: of a rater's answers to a question, the one of the highest revision."""
-        return self.kept([_is_last(part) for part in self.parts])
+        if not any(bool(part.revision.any()) for part in self.parts):
+            return self
+        last: dict[tuple[object, ...], int] = {}
+        questions = [_questions(part) for part in self.parts]
+        for part, asked in zip(self.parts, questions):
+            for question, revision in zip(asked, part.revision):
+                last[question] = max(last.get(question, 0), int(revision))
+        return self.kept(
+            [
+                torch.tensor([int(n) == last[question] for question, n in zip(asked, part.revision)])
+                for part, asked in zip(self.parts, questions)
+            ]
+        )
 
     def kept(self, masks: Sequence[Tensor]) -> "Feedback":
         """Select rows by a mask for each part; parts without any are left out."""
@@ -151,13 +167,11 @@ class Feedback:
         return self.only[index]
 
 
-def _is_last(part: Preferences[Statement]) -> Tensor:
-    """Return which rows are not superseded by another one. Shape: (B,), bool."""
-    if not bool(part.revision.any()):
-        return torch.ones(len(part), dtype=torch.bool)
-    names = [info.name for info in part.raters]
-    who = torch.tensor([names.index(name) for name in names])[part.rater]
-    asked = torch.stack([part.query_id, who, part.criterion], -1)
-    question = torch.as_tensor(np.unique(asked.numpy(), axis=0, return_inverse=True)[1]).flatten()
-    last = torch.full((int(question.max()) + 1,), -1).scatter_reduce(0, question, part.revision, "amax")
-    return part.revision == last[question]
+def _questions(part: Preferences[Statement]) -> list[tuple[object, ...]]:
+    """Return what tells the questions of a part apart: what was shown, and the kind, criterion and rater."""
+    queries, options = part.queries, part.queries.options
+    shown = [hash(obs.tobytes()) for obs in options.obs.cpu().numpy()]
+    names = [part.raters[int(index)].name for index in part.rater]
+    criteria = [part.criteria[int(index)] for index in part.criterion]
+    numbers = [int(number) for number in queries.query_id], [int(step) for step in queries.asked_at]
+    return [(part.answers.kind, *question) for question in zip(*numbers, shown, criteria, names)]

@@ -1,9 +1,10 @@
 """Kinds of feedback: what raters state about the segments of queries. `core/likelihoods.py` has their likelihoods."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import IntEnum
-from typing import Any, Self
+from types import MappingProxyType
+from typing import Any, ClassVar, Self
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ class Comparison(Statement):
     """
 
     kind = "comparison"
+    num_axes: ClassVar[Mapping[str, int]] = MappingProxyType({"choice": 1})
     num_options, usual_options = (2, 1000), 2
 
     choice: Tensor
@@ -77,6 +79,7 @@ class Ranking(Statement):
     """
 
     kind = "ranking"
+    num_axes: ClassVar[Mapping[str, int]] = MappingProxyType({"rank": 1})
     num_options, usual_options = (2, 1000), 4
 
     rank: Tensor
@@ -173,6 +176,7 @@ class Mark(Statement):
     """
 
     kind = "mark"
+    num_axes: ClassVar[Mapping[str, int]] = MappingProxyType({"share": 1})
 
     share: Tensor
     """How much of each step is meant, from 0 to 1: 1 on a marked stretch. Shape: (B, T)."""
@@ -249,6 +253,7 @@ class Correction(Statement):
     """
 
     kind = "correction"
+    num_axes: ClassVar[Mapping[str, int]] = MappingProxyType({"action": 2, "words": 1})
 
     action: Tensor
     """The better actions; 0 where there is no answer, or an answer in words alone. Shape: (B, T, A)."""

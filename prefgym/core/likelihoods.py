@@ -181,7 +181,7 @@ class PlackettLuce(Likelihood[Ranking]):
     def event(self, scores: Tensor, statement: Ranking, parameters: Parameters) -> tuple[Tensor, Tensor]:
         """Return the probability that the first option is before the second, and whether it is; 1/2 for a tie."""
         del parameters
-        ordered = _pairs(statement.rank[..., :2])[2][..., 0]
+        ordered = _pairs(statement.rank)[2][..., 0]
         return torch.sigmoid(self.beta * (scores[..., 0] - scores[..., 1])), (1 + ordered) / 2
 
     def sample(self, scores: Tensor, parameters: Parameters, generator: Generator) -> Ranking:
@@ -238,8 +238,11 @@ class Ordinal(Likelihood[Rating]):
         """Sample levels. Shape of the scores: (B, 1)."""
         theta, score = thresholds(parameters["thresholds"]), scores.squeeze(-1)
         chance = torch.rand(score.shape, dtype=torch.float64, generator=generator)
-        at_most = torch.sigmoid(self.scaled(theta - score.unsqueeze(-1)).double())
-        level = (chance.unsqueeze(-1) >= at_most).sum(-1)
+        if math.isinf(self.beta):  # a score at a threshold is not above it
+            level = (score.unsqueeze(-1) > theta).sum(-1)
+        else:
+            at_most = torch.sigmoid(self.beta * (theta - score.unsqueeze(-1)).double())
+            level = (chance.unsqueeze(-1) >= at_most).sum(-1)
         return Rating(status=_answered(level), level=level, num_levels=theta.shape[-1] + 1)
 
     def _probabilities(self, score: Tensor, theta: Tensor) -> Tensor:
@@ -301,7 +304,10 @@ class Reactions(Likelihood[Thumbs]):
         return Thumbs(status=_answered(reaction), reaction=reaction)
 
     def _above(self, scores: Tensor, parameters: Parameters) -> Tensor:
-        return self.scaled(scores.squeeze(-1) - parameters["reference"])
+        above = scores.squeeze(-1) - parameters["reference"]
+        if math.isinf(self.beta):  # a score at the reference is not above it
+            return torch.where(above > 0.0, math.inf, -math.inf).to(above)
+        return self.beta * above
 
     def _quality(self, above: Tensor) -> Tensor:
         q = torch.sigmoid(above.double())

@@ -1,9 +1,10 @@
 """Statements: what all kinds of feedback have in common."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, fields
 from enum import IntEnum
+from types import MappingProxyType
 from typing import Any, ClassVar, Self
 
 import torch
@@ -44,6 +45,10 @@ class Statement:
     """Segments of a query, if the sampler sets no number."""
     scale_names: ClassVar[tuple[str, ...]] = ()
     """Fields that are no tensors: what all rows have in common."""
+    num_axes: ClassVar[Mapping[str, int]] = MappingProxyType({})
+    """Axes of each row, of fields with more than one number a row."""
+    whole: ClassVar[frozenset[str]] = frozenset({"rank", "level", "reaction", "start", "end"})
+    """Fields of whole numbers."""
 
     status: Tensor
     """A `Status` per query. Shape: (B,), int64."""
@@ -55,6 +60,11 @@ class Statement:
             if value.shape[:1] != self.status.shape:
                 shapes = ", ".join(f"{name} {tuple(value.shape)}" for name, value in self.tensors().items())
                 raise ValueError(f"{shapes} do not fit together")
+            if value.dim() != 1 + self.num_axes.get(name, 0):
+                axes = ("B", "...")[: 1 + min(self.num_axes.get(name, 0), 1)]
+                raise ValueError(f"{name} has shape {tuple(value.shape)}, expected ({', '.join(axes)})")
+            if name in self.whole and value.dtype != torch.long:
+                raise ValueError(f"{name} has the type {value.dtype}, and not whole numbers: torch.int64")
             if value.is_floating_point():
                 check_finite("a label" if name == "choice" else f"the {name} of an answer", value, status=self.status)
 

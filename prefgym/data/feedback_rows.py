@@ -121,7 +121,7 @@ def rows_of(feedback: Feedback, index: Sequence[Tensor], used: Mapping[str, Answ
     Args:
         feedback: The answers.
         index: Where their options are among the segments: see `stored`.
-        used: Comparison with their times of use, by `event_id`.
+        used: Answers with their times of use, by `event_id`.
     """
     segments = [row for part in index for row in part.numpy().tolist()]
     num_steps = [part.queries.options.num_steps for part in feedback.parts for _ in range(len(part))]

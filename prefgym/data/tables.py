@@ -83,11 +83,17 @@ def pack_feedback(feedback: Feedback) -> State:
     arrays: dict[str, Tensor] = {}
     for number, part in enumerate(feedback.parts):
         queries = part.queries
-        own = {"query_id": queries.query_id, "asked_at": queries.asked_at, **part.answers.tensors()}
+        own = {_stated(name): value for name, value in part.answers.tensors().items()}
+        own |= {"query_id": queries.query_id, "asked_at": queries.asked_at}
         own |= {name: getattr(part, name) for name in _ROW_ARRAYS}
         packed = pack_segments(queries.options) | {name: value.contiguous() for name, value in own.items()}
         arrays |= {f"{number}/{name}": value for name, value in packed.items()}
     return {"arrays": arrays, "parts": [_card(part) for part in feedback.parts]}
+
+
+def _stated(name: str) -> str:
+    """Return the name of an array of a statement, which is another one than that of an array of segments."""
+    return f"stated/{name}" if name in _SEGMENT_ARRAYS else name
 
 
 def _card(part: Preferences[Statement]) -> dict[str, Any]:
@@ -114,7 +120,8 @@ def unpack_feedback(packed: State) -> Feedback:
 
 def _unpacked(card: PartCard, arrays: Mapping[str, Tensor]) -> Preferences[Statement]:
     kind = KINDS[card.kind]
-    stated: dict[str, Any] = {f.name: arrays[f.name] for f in fields(kind) if f.name in arrays} | card.scale
+    stated: dict[str, Any] = {f.name: arrays[_stated(f.name)] for f in fields(kind) if _stated(f.name) in arrays}
+    stated |= card.scale
     return Preferences(
         queries=Queries(options=unpack_segments(arrays), query_id=arrays["query_id"], asked_at=arrays["asked_at"]),
         answers=kind(**stated),

@@ -311,4 +311,5 @@ def overruled(answers: Comparison, replaced: Tensor, named: Tensor) -> Compariso
         status=torch.where(replaced, int(Status.ANSWERED), answers.status),
         choice=torch.where(replaced.unsqueeze(-1), choice, answers.choice),
         tie=answers.tie & ~replaced,
+        strength=answers.strength.masked_fill(replaced, 0.0),
     )

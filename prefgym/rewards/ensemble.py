@@ -88,7 +88,8 @@ _LIKELIHOOD = "likelihood/"
 
 def _key(part: Preferences[Statement]) -> str:
     """Return the name under which the parameters of a likelihood are kept."""
-    return "-".join(map(str, (part.answers.kind, part.queries.num_options, *part.answers.scale)))
+    options = part.queries.options
+    return "-".join(map(str, (part.answers.kind, *options.action.shape[1:-1], *part.answers.scale)))
 
 
 class Ensemble(RewardLearner):

@@ -68,7 +68,7 @@ def fit(
     Args:
         members: The networks.
         optimizers: Optimisers of all their parameters, and of those of the likelihoods.
-        labels: Comparison of each kind.
+        labels: Answers of each kind.
         cfg: Settings of the fit.
         batched: Whether to run one product for all members.
         generator: Samples the orders and the crops.

@@ -93,7 +93,7 @@ class WinRate:
         """Count the wins of both, if both are new: rate = sum of c / number of answers; one half without an answer.
 
         Args:
-            answers: Comparison to all comparisons, in their order. Shape: (B, 2).
+            answers: Answers to all comparisons, in their order. Shape: (B, 2).
         """
         index = torch.cat([self._players, self._opponents])
         new, answered = index >= 0, answers.answered.float().repeat(2)

@@ -58,7 +58,7 @@ def read(connection: sqlite3.Connection) -> list[Answer]:
                 created_at=created_at,
             )
         )
-    return answers
+    return list({answer.event_id: answer for answer in answers}.values())  # the last of several to a query counts
 
 
 def upgrade(connection: sqlite3.Connection, schema: str, insert: Callable[[Answer], object]) -> None:

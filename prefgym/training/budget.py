@@ -150,22 +150,29 @@ class Budget:
         return queries
 
     def receive(self, answers: Feedback | Preferences[Statement]) -> Feedback | None:
-        """Count answers, and return the new ones: a repeated answer, or one without a query, is dropped.
+        """Recognise new answers, and count them."""
+        fresh = self.recognise(answers)
+        if fresh is not None:
+            self.count(fresh)
+        return fresh
 
-        A query with several answers is one query, answered when the first of them is an answer.
-        """
-        masks: list[torch.Tensor] = []
-        for part in answers.parts:
-            rows = answers_of(part)
-            fresh = [row.query_id < self.num_asked and self._is_new(row.event_id) for row in rows]
-            masks.append(torch.tensor(fresh, dtype=torch.bool))
-            for row in (row for row, is_fresh in zip(rows, fresh) if is_fresh):
-                self._pending.discard(row.query_id)
-                if row.status == "answered" and row.query_id in self._unanswered:
-                    self._unanswered.remove(row.query_id)
-                    self.num_answered += 1
-        kept = Feedback.of(answers).kept(masks)
+    def recognise(self, answers: Feedback | Preferences[Statement]) -> Feedback | None:
+        """Return the new answers: a repeated one, or one without a query, is dropped."""
+        masks = [
+            torch.tensor([row.query_id < self.num_asked and self._is_new(row.event_id) for row in answers_of(part)])
+            for part in answers.parts
+        ]
+        kept = Feedback.of(answers).kept([mask.bool() for mask in masks])
         return kept if kept.parts else None
+
+    def count(self, answers: Feedback) -> None:
+        """Count queries as answered or declined; one with several answers is answered with the first that is one."""
+        for part in answers.parts:
+            for number, answered in zip(part.query_id.numpy().tolist(), part.answers.answered.numpy().tolist()):
+                self._pending.discard(number)
+                if answered and number in self._unanswered:
+                    self._unanswered.remove(number)
+                    self.num_answered += 1
 
     def recall(self, answers: Feedback | None) -> None:
         """Recognise answers of a resumed run that were counted before."""

@@ -43,7 +43,7 @@ class FeedbackHistory:
         """Report of the last fit."""
         self._initial_seal: str | None = None
         self._answered: list[Feedback] = []
-        self._num_ties = 0
+        self._num_ties = self._num_choices = 0
 
     @property
     def preferences(self) -> Feedback | None:
@@ -86,20 +86,22 @@ class FeedbackHistory:
         """Log new answers, keep them as the log has them, and return them with the counts of all answers so far.
 
         Args:
-            fresh: Comparison that arrived now.
+            fresh: Answers that arrived now.
             steps: Environment steps so far.
 
         Raises:
             UserError: If they cannot be written.
         """
         fresh = self.log.append(fresh, steps)
+        self.budget.count(fresh)
         self._answered.append(fresh)
         self._num_ties += fresh.num_ties
+        self._num_choices += fresh.num_choices
         return fresh, {
             "feedback/num_asked": self.budget.num_asked,
             "feedback/num_answers": self.budget.num_answered,
             "feedback/num_pending": self.budget.num_pending,
-            "feedback/tie_fraction": self._num_ties / max(self.budget.num_answered, 1),
+            "feedback/tie_fraction": self._num_ties / max(self._num_choices, 1),
         }
 
     def check(self, *, mend: bool) -> None:
@@ -129,5 +131,6 @@ class FeedbackHistory:
             raise DamageError(f"{initial_folder(self.run)} has changed since the run began: restore its files.")
         self._answered = [] if state["preferences"] is None else [unpack_feedback(state["preferences"])]
         self._num_ties = sum(answered.num_ties for answered in self._answered)
+        self._num_choices = sum(answered.num_choices for answered in self._answered)
         self.budget.recall(self.preferences)
         self.fit = None if state["fit"] is None else FitReport.from_state(state["fit"])

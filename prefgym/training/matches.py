@@ -80,7 +80,10 @@ class MatchFeedback:
         queries = Queries.of(options, first_id=budget.num_asked, asked_at=steps)
         contact.submit(self.rater, self.history.ask(queries, shown=without_pictures(queries)))
         answers = contact.collect(self.rater, budget.num_asked)
-        fresh = budget.receive(answers) if answers else None
+        fresh = budget.recognise(answers) if answers else None
+        if fresh is not None and len(fresh) > len(options):
+            found = f"{len(fresh)} answers of {self.cfg.rater} to {len(options)} queries"
+            raise UserError(f"--reward {self.cfg.reward} needs one answer to each query, not {found}.")
         metrics: Metrics = {}
         if fresh is not None:
             outcomes = fresh.only

@@ -48,7 +48,7 @@ class SessionFeedback:
     def begin(self) -> Metrics:
         """Fit the learner to the initial preferences, if there are any."""
         initial = self.history.initial
-        return {} if initial is None else {**self.fit(initial).metrics()}
+        return {} if initial is None else {**self.fit(initial.current()).metrics()}
 
     def after_rollout(self, rollout: Rollout, steps: int) -> tuple[Tensor | None, Metrics]:
         """Hold a session if one is due, use new answers, and return the learned reward. Shape: (T, N).
@@ -98,7 +98,7 @@ class SessionFeedback:
         deadline, has_said = time.monotonic() + wait_s, False
         while True:
             answers = contact.collect(self.rater, budget.num_asked)
-            if answers is not None and (new := budget.receive(answers)) is not None:
+            if answers is not None and (new := budget.recognise(answers)) is not None:
                 new, metrics = self.history.add(new, steps)
                 arrived.append(new)
             if not budget.num_pending or time.monotonic() >= deadline:
@@ -121,7 +121,7 @@ class SessionFeedback:
         if choices is not None:
             self.health.record_predictions(parts.learner, choices, learned_return)
         report = self.fit(everything)
-        metrics |= {**report.metrics(), **measure_kinds(preferences, report)}
+        metrics |= {**report.metrics(), **measure_kinds(preferences.current(), report)}
         if choices is not None and all_choices is not None:
             metrics |= self.health.measure(parts.learner, all_choices, choices, learned_return)
         return metrics

@@ -65,6 +65,33 @@ def test_what_is_superseded_is_not_current() -> None:
     assert found == [("bob", "better", 0), ("ann", "better", 2), ("ann", "safe", 0)]
 
 
+def test_queries_of_other_runs_are_other_questions() -> None:
+    """Two runs number their queries alike; ann revises her answer in the first one."""
+    rows: list[Preferences] = []
+    for seed, revisions in ((0, (0, 1)), (1, (0,))):
+        queries = Queries.of(example_segments(2, 2, seed=seed))
+        one = Preferences.of(queries, Comparison.of(torch.tensor([0, 1]), 2), RaterInfo(name="ann"))
+        rows += [replace(one[: 2 - n], revision=torch.full((2 - n,), n)) for n in revisions]
+    assert len(Feedback.cat(rows)) == 5 and len(Feedback.cat(rows).current()) == 4
+
+
+def test_a_revision_may_be_on_another_scale() -> None:
+    """Of five levels, and then of four."""
+    queries = Queries.of(example_segments(1, 1))
+    rows = [
+        replace(
+            Preferences.of(
+                queries,
+                Rating(status=torch.zeros(1).long(), level=torch.ones(1).long(), num_levels=5 - n),
+                RaterInfo(name="ann"),
+            ),
+            revision=torch.tensor([n]),
+        )
+        for n in (0, 1)
+    ]
+    assert [part.answers.scale for part in Feedback.cat(rows).current().parts] == [(4,)]
+
+
 def test_rows_without_an_answer_are_left_out() -> None:
     """Of each kind one of four; a part of which nothing is left is none."""
     whole = Feedback.cat([EXAMPLES["comparison"], EXAMPLES["thumbs"][3:]])

@@ -257,6 +257,15 @@ def test_without_error_the_better_one_is_named() -> None:
     assert marks.good.tolist() == [False, True]
 
 
+def test_without_error_what_is_equal_is_not_above() -> None:
+    """A score at a threshold, or at the reference."""
+    sure, scores = math.inf, torch.full((50, 1), 0.5)
+    theta = free(tensor([-1.0, 0.5], dtype=torch.float64))
+    assert Ordinal(sure).sample(scores, {"thresholds": theta}, generator()).level.unique().tolist() == [1]
+    parameters = {"reacting": tensor([50.0]), "reference": tensor([0.5])}
+    assert Reactions(sure).sample(scores, parameters, generator()).reaction.unique().tolist() == [-1]
+
+
 # --- predictions -----------------------------------------------------------------------------------------------------
 
 
@@ -273,3 +282,9 @@ def test_what_is_predicted_is_a_hit() -> None:
     assert right[0] == 1.0 and right[1].isnan() and right[2] == 0.0
     probability, occurred = Reactions().event(torch.full((3, 1), 1.0), thumbs, parameters)
     assert probability.tolist() == pytest.approx([0.25] * 3) and occurred.tolist() == [1.0, 0.0, 0.0]
+
+
+def test_the_event_of_a_partial_ranking_is_its_first_pair() -> None:
+    """Option 1 is left unranked, so option 0 is before it, wherever it stands."""
+    partial = Ranking(status=torch.zeros(2).long(), rank=tensor([[3, -1, 0, 1, 2], [-1, -1, 0, 1, 2]]))
+    assert PlackettLuce().event(torch.zeros(2, 5), partial, {})[1].tolist() == [1.0, 0.5]

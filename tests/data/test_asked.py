@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 import torch
 from commands import run
+from kinds import EXAMPLES
 from tiny import tiny_run
 
 import prefgym
 from prefgym.common.errors import DamageError, UserError
+from prefgym.core.kinds import KINDS
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
 from prefgym.data.asked import ASKED, kept_beside, recover, remove_asked, write_asked
 from prefgym.data.feedback import read_feedback
 from prefgym.runs.answer_log import AnswerLog
+from prefgym.runs.answers import answers_of
 from prefgym.testing.examples import example_preferences
 from prefgym.training.config import EvalCfg
 from prefgym.training.loop import Loop
@@ -138,3 +141,10 @@ def exported(run: str) -> Path:
 
     export_run(Path(run), Path(f"{run}-answers"), Card(env="x"), truth=False)
     return Path(f"{run}-answers")
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_saved_and_loaded(kind: str) -> None:
+    """A correction has actions, as its segments have."""
+    EXAMPLES[kind].save("kept")
+    assert answers_of(Preferences.load("kept")) == answers_of(EXAMPLES[kind])

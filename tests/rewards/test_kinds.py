@@ -99,10 +99,10 @@ def test_any_mix_is_fitted_and_kept() -> None:
     assert {name for name in report.extra if name.endswith("_accuracy")} == {f"{kind}_accuracy" for kind in MAKE}
     learned = {name for name in ensemble.weights() if name.startswith("likelihood/")}
     assert learned == {
-        "likelihood/comparison-2/log_tie",
-        "likelihood/rating-1-4/thresholds",
-        "likelihood/thumbs-1/reference",
-        "likelihood/thumbs-1/reacting",
+        "likelihood/comparison-2-6/log_tie",
+        "likelihood/rating-1-6-4/thresholds",
+        "likelihood/thumbs-1-6/reference",
+        "likelihood/thumbs-1-6/reacting",
     }
     again.load_state_dict(deepcopy(ensemble.state_dict()))
     for one in (ensemble, again):
@@ -116,8 +116,8 @@ def test_what_likelihoods_learn_comes_near_the_truth() -> None:
     ensemble, choices = Ensemble(replace(CFG, num_members=1), ENV), answered("comparison", 600)
     ensemble.fit(Feedback.cat([answered("thumbs", 600), choices]))
     weights = ensemble.weights()
-    assert float(weights["likelihood/thumbs-1/reacting"].sigmoid()) == pytest.approx(0.5, abs=0.06)
-    parameters = {"log_tie": weights["likelihood/comparison-2/log_tie"]}
+    assert float(weights["likelihood/thumbs-1-6/reacting"].sigmoid()) == pytest.approx(0.5, abs=0.06)
+    parameters = {"log_tie": weights["likelihood/comparison-2-6/log_tie"]}
     p = Choice().log_probabilities(ensemble.score(choices.queries.options), parameters).exp()
     assert isinstance(choices.answers, Comparison)
     assert float(p[..., -1].mean()) == pytest.approx(float(choices.answers.tie.float().mean()), abs=0.03)

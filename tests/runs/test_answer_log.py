@@ -173,22 +173,23 @@ def is_told(log: AnswerLog, before: list[Answer]) -> bool:
 
 
 def test_a_log_of_an_earlier_version_is_read_and_written_on() -> None:
-    """Its rows keep their order and the time of their use; the ids are those of today."""
+    """Its rows keep their order and the time of their use; the ids are those of today, and the last answer counts."""
     FILE.parent.mkdir()
     rater = '{"kind": "simulated", "name": "me", "settings": {"beta": 2.0}}'
     shown = [shown_sum(answered(0).queries.options[row]) for row in range(3)]
     told = (("answered", "[1.0, 0.0]", 0), ("answered", "[0.5, 0.5]", 1), ("skipped", "[0.0, 0.0]", 0))
     with closing(sqlite3.connect(FILE)) as connection, connection:
         connection.executescript(answer_log_1.SCHEMA)
-        for number, values in enumerate(told):
+        for number, values in (*enumerate(told), (0, ("answered", "[0.0, 1.0]", 0))):
             row = (number, *values, rater, "[0, 1]", 0.0, 10, shown[number], 12, "2026-11-21T00:00:00.000+00:00")
-            connection.execute(f"INSERT INTO answers VALUES ({', '.join('?' * 13)})", (str(number), *row, sum_of(row)))
+            connection.execute(f"INSERT INTO answers VALUES ({', '.join('?' * 13)})", (sum_of(row), *row, sum_of(row)))
     log = AnswerLog(FILE)
     before = log.read()
     log.check(answered(0))
     assert [(row.query_id, row.status, row.used_at) for row in before] == [
         (0, "answered", 12), (1, "answered", 12), (2, "skipped", 12)
     ]  # fmt: skip
+    assert '"choice": [0.0, 1.0]' in before[0].statement
     log.append(answered(3), used_at=20)
     assert log.read()[:3] == before and len(log.read()) == 6
     log.check(Feedback.cat([answered(0), answered(3)]))
