@@ -31,6 +31,8 @@ Cfg = TrainCfg | OfflineCfg
 
 MOST_JOBS = 64
 
+NUM_OPTIONS = "sampler_cfg.num_options"
+
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Parts:
@@ -146,6 +148,8 @@ def check_alike(cfg: Cfg, folder: Path, seeds: Iterable[int]) -> None:
         UserError: If a setting that changes results differs.
     """
     wanted = without(relevant(flat(plain(asdict(cfg)))), *ALIKE)
+    if wanted.get(NUM_OPTIONS) == "None":  # a run sets it by the kind of feedback that its rater gives
+        wanted = without(wanted, NUM_OPTIONS)
     for seed in seeds:
         if (run_of(folder, seed) / "config.yaml").is_file():
             there = without(relevant(flat(Run(run_of(folder, seed)).config)), *ALIKE)
