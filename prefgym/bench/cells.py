@@ -13,7 +13,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.processes import in_processes
 from prefgym.common.revision import git_revision
 from prefgym.runs.manifest import has_finished
-from prefgym.runs.settings import relevant
+from prefgym.runs.settings import made_by_run, relevant, without
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.seeds import complete
 
@@ -115,7 +115,8 @@ def find_lines(lines: Sequence[Line], wanted: Mapping[Key, Line]) -> dict[Key, L
 
 def _is_of(line: Line, cell: Line) -> bool:
     identified = all(line.get(name, value) == value for name, value in cell.items() if name != "settings")
-    return identified and relevant(line.get("settings", {})).items() <= cell["settings"].items()
+    made = without(relevant(line.get("settings", {})), *made_by_run(cell["settings"]))
+    return identified and made.items() <= cell["settings"].items()
 
 
 def read_lines(file: Path) -> list[Line]:

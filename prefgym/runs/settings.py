@@ -43,6 +43,19 @@ def _flat(config: Mapping[str, object], prefix: str) -> Iterator[tuple[str, str]
             yield prefix + name, str(value)
 
 
+NUM_OPTIONS = "sampler_cfg.num_options"
+"""The setting which a run makes of None by the kind of feedback that its rater gives."""
+
+
+def made_by_run(settings: Settings) -> tuple[str, ...]:
+    """Name the settings that the run itself sets, so that those of a run that has begun may differ.
+
+    >>> made_by_run({"sampler_cfg.num_options": "None"}), made_by_run({"sampler_cfg.num_options": "2"})
+    (('sampler_cfg.num_options',), ())
+    """
+    return (NUM_OPTIONS,) if settings.get(NUM_OPTIONS) == "None" else ()
+
+
 def without(settings: Settings, *names: str) -> Settings:
     """Drop some settings."""
     return {name: value for name, value in settings.items() if name not in names}

@@ -19,7 +19,7 @@ from prefgym.runs.folder import plain, timed_name, unused
 from prefgym.runs.lock import locked
 from prefgym.runs.manifest import has_finished
 from prefgym.runs.seeds import ALIKE, is_seeds, read_seeds, run_of, write_seeds
-from prefgym.runs.settings import flat, relevant, without
+from prefgym.runs.settings import flat, made_by_run, relevant, without
 from prefgym.training.callbacks import Callback
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.resolve import Objects
@@ -30,8 +30,6 @@ from prefgym.training.seeds_progress import SeedsProgress
 Cfg = TrainCfg | OfflineCfg
 
 MOST_JOBS = 64
-
-NUM_OPTIONS = "sampler_cfg.num_options"
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -148,8 +146,7 @@ def check_alike(cfg: Cfg, folder: Path, seeds: Iterable[int]) -> None:
         UserError: If a setting that changes results differs.
     """
     wanted = without(relevant(flat(plain(asdict(cfg)))), *ALIKE)
-    if wanted.get(NUM_OPTIONS) == "None":  # a run sets it by the kind of feedback that its rater gives
-        wanted = without(wanted, NUM_OPTIONS)
+    wanted = without(wanted, *made_by_run(wanted))
     for seed in seeds:
         if (run_of(folder, seed) / "config.yaml").is_file():
             there = without(relevant(flat(Run(run_of(folder, seed)).config)), *ALIKE)

@@ -122,6 +122,13 @@ def test_a_line_is_of_the_cell_whose_settings_it_has() -> None:
     assert find_lines(lines, wanted) == {"a": lines[1]}
 
 
+def test_a_line_may_have_what_the_run_has_set() -> None:
+    """A cell leaves the number of options to the kind of feedback, and the run has made it 2; another asks for 3."""
+    line: Line = {"arm": "a", "settings": {"sampler_cfg.num_options": "2"}}
+    for asked, found in (("None", {"a": line}), ("2", {"a": line}), ("3", {})):
+        assert find_lines([line], {"a": {"arm": "a", "settings": {"sampler_cfg.num_options": asked}}}) == found
+
+
 def test_without_a_rater_it_does_not_matter_how_rewards_are_fitted() -> None:
     """Of these settings only environment and agent took part; with a rater all did."""
     given = {"env": "a", "rater": "none", "budget": "500", "schedule.last": "0.7", "reward_cfg.fit.crop": "0.0"}
