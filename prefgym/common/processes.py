@@ -132,6 +132,8 @@ def _answer(task: Callable[[], object], sender: Connection) -> None:
     os.setsid()  # Ctrl-C of the terminal reaches the caller alone, which passes it on, once
     threading.Thread(target=_end_with_caller, daemon=True).start()
     try:
+        # a shell ignores SIGINT in what it starts in the background, and processes inherit that
+        signal.signal(signal.SIGINT, signal.default_int_handler)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT})
         answer: tuple[object, BaseException | None] = task(), None
     except BaseException as error:  # the caller is told every error
