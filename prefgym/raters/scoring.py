@@ -34,6 +34,7 @@ class ScoringRaterCfg:
 
     settings_of_kinds: ClassVar[Mapping[str, str]] = {
         "soft": "comparison",
+        "num_ranked": "ranking",
         "num_levels": "rating",
         "thresholds": "rating",
         "reference": "thumbs",
@@ -50,6 +51,8 @@ class ScoringRaterCfg:
     """Inverse temperature of the statement, per unit of the score; 0 is blind, inf without error."""
     soft: bool = False
     """Answer with the probabilities of all options, as shares of the choice, instead of a sample."""
+    num_ranked: Count | None = None
+    """Options that a ranking names, the best ones; the others are left unranked. By default, all."""
     num_levels: Annotated[int, Within(2, MOST_LEVELS)] = 5
     """Levels of a rating."""
     thresholds: tuple[Finite, ...] = ()
@@ -135,9 +138,10 @@ class ScoringRater(SeededRater):
         A rater with this method names `Mark` among the kinds that it `gives`.
 
         Raises:
-            ValueError: If the segments lack the data that the rater judges by.
+            ValueError: If the segments lack the data that the rater judges by, or the rater scores no single steps.
         """
-        raise NotImplementedError
+        del segments
+        raise ValueError(f"{type(self).__name__} scores no single steps, so it can give no marks: write score_steps()")
 
     def choose(self, scores: Tensor, options: Segments) -> Statement:
         """State something about the options by their scores. Shape: (B, K)."""
@@ -145,7 +149,7 @@ class ScoringRater(SeededRater):
         if kind is Comparison:
             return self._choice.sample(scores, self.generator)
         if kind is Ranking:
-            return statements.ranking(scores, cfg.beta, self.generator)
+            return statements.ranking(scores, cfg.beta, self.generator, num_ranked=cfg.num_ranked)
         if kind is Mark:
             steps = self.score_steps(options).cpu()
             check_finite(self._judged, steps.masked_fill(~options.mask.cpu(), 0.0))

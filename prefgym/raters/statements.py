@@ -12,15 +12,16 @@ from prefgym.core.likelihoods import Marks, Ordinal, PlackettLuce, Reactions, fr
 from prefgym.core.segments import Segments
 
 
-def ranking(scores: Tensor, beta: float, generator: Generator) -> Ranking:
-    """Rank options by their scores. Shape: (B, K).
+def ranking(scores: Tensor, beta: float, generator: Generator, *, num_ranked: int | None = None) -> Ranking:
+    """Rank options by their scores, all of them or the best ones. Shape: (B, K).
 
     Without error, options of equal score have equal ranks: that of an option is the number of those that score more.
     """
     if math.isinf(beta):
         rank = (scores.unsqueeze(-2) > scores.unsqueeze(-1)).sum(-1)
+        rank = rank if num_ranked is None else rank.masked_fill(rank >= num_ranked, -1)
         return Ranking(status=torch.full(rank.shape[:1], int(Status.ANSWERED)), rank=rank)
-    return PlackettLuce(beta).sample(scores, {}, generator)
+    return PlackettLuce(beta, num_ranked).sample(scores, {}, generator)
 
 
 def rating(scores: Tensor, thresholds: Sequence[float], beta: float, generator: Generator) -> Rating:

@@ -12,7 +12,9 @@ from prefgym import raters
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Comparison, Mark, Ranking, Rating, Status, Thumbs
 from prefgym.core.queries import Queries
+from prefgym.core.segments import Segments
 from prefgym.raters import statements
+from prefgym.raters.scoring import ScoringRater, ScoringRaterCfg
 from prefgym.testing import check_rater, example_segments
 
 NOBODY = torch.Generator()
@@ -45,6 +47,28 @@ def test_options_of_equal_score_share_their_rank() -> None:
     """Scores 1, 3, 3, 2: none is better than the second and third, two than the fourth, and three than the first."""
     ranking = statements.ranking(torch.tensor([[1.0, 3.0, 3.0, 2.0]]), math.inf, NOBODY)
     assert ranking.rank.tolist() == [[3, 0, 0, 2]]
+
+
+@pytest.mark.parametrize(("beta", "expected"), [(math.inf, [[1, 0, -1, -1]]), (1000.0, [[1, 0, -1, -1]])])
+def test_a_ranking_may_name_the_best_alone(beta: float, expected: list[list[int]]) -> None:
+    """Two of four, without error and nearly so."""
+    generator = torch.Generator().manual_seed(0)
+    ranking = statements.ranking(torch.tensor([[3.0, 4.0, 1.0, 2.0]]), beta, generator, num_ranked=2)
+    assert ranking.rank.tolist() == expected
+
+
+def test_marks_need_scores_of_steps() -> None:
+    """A rater that names marks, and scores whole segments."""
+
+    class WholeRater(ScoringRater):
+        gives = (Mark,)
+
+        def score(self, segments: Segments) -> torch.Tensor:
+            return segments.obs.sum((-1, -2))
+
+    rater = WholeRater("whole", ScoringRaterCfg(gives="mark"), seed=0)
+    with pytest.raises(ValueError, match=r"WholeRater scores no single steps, so it can give no marks: write score_st"):
+        rater(Queries.of(example_segments(2, 1)))
 
 
 def test_rankings_follow_plackett_and_luce() -> None:
