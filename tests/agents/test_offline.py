@@ -186,11 +186,7 @@ def test_queries_of_two_sizes(make_env: MakeEnv, preferences: Preferences) -> No
 
 def test_superseded_answers_are_not_learned_from(make_env: MakeEnv, preferences: Preferences) -> None:
     first = Comparison.of(torch.tensor([0, 1]), 2)
-    changed = replace(
-        preferences[:2],
-        queries=replace(preferences[:2].queries, query_id=torch.tensor([0, 0])),
-        answers=first,
-        revision=torch.tensor([0, 1]),
-    )
+    twice = preferences[torch.tensor([0, 0])]
+    changed = replace(twice, answers=first, revision=torch.tensor([0, 1]))
     agent: Any = prefgym.agents.make("ipl", env=make_env(), data=OfflineData(preferences=changed))
     assert agent.choice.tolist() == [[0.0, 1.0]]
