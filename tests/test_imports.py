@@ -13,13 +13,13 @@ ROOT = Path(__file__).resolve().parents[1]
 LADDER: tuple[tuple[str, ...], ...] = (
     ("common",),
     ("core", "nn", "theory"),
-    ("sim", "buffers", "samplers", "runs"),
+    ("sim", "buffers", "samplers", "store", "runs"),
     ("raters", "rewards"),
     ("wrappers", "rl", "data"),
     ("evaluation", "video"),
     ("report",),
     ("training",),
-    ("testing", "bench", "sb3"),
+    ("testing", "bench", "labeling", "sb3"),
     ("agents", "envs"),
     ("demos", "cli", "__main__"),
 )
@@ -41,8 +41,9 @@ ONLY: dict[str, tuple[frozenset[str], str]] = {
         "importing prefgym registers the environments and does nothing else",
     ),
     "sim": (frozenset({"sim", "common", "core.protocols"}), "the simulator knows nothing of preferences"),
+    "store": (frozenset({"store", "common", "core"}), "the store knows neither pages nor training"),
     "raters": (
-        frozenset({"raters", "common", "core", "nn"}),
+        frozenset({"raters", "common", "core", "nn", "store"}),
         "a rater is handed simulators, experts and environments, and never sees what is learned from it",
     ),
     "report": (

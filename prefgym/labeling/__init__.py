@@ -1,0 +1,1 @@
+"""The labelling server, and the page on which people judge segments."""
