@@ -9,11 +9,11 @@ from typing import cast
 import numpy as np
 
 from prefgym.core.feedback import Feedback
+from prefgym.core.intervals import wilson
 from prefgym.core.kinds import KINDS
 from prefgym.report.data import Curve, FloatArray, RunData
 from prefgym.report.footage import Footage
 from prefgym.report.frame import State
-from prefgym.report.statistics import wilson
 from prefgym.runs.schema import PolicyManifest
 
 Row = Mapping[str, float]

@@ -4,12 +4,13 @@ import math
 
 import numpy as np
 
+from prefgym.core.intervals import share_interval
 from prefgym.report.data import RewardPairs
 from prefgym.report.facts import Accuracies, KindAccuracy, View, accuracies, by_kind
 from prefgym.report.markup import Column, caption, card, note, pair, table
 from prefgym.report.numbers import number, percent, percent_range, steps
 from prefgym.report.plot import NARROW, Plot, both, span_of
-from prefgym.report.statistics import Reliability, correlation, rank_correlation, reliability, share_interval
+from prefgym.report.statistics import Reliability, correlation, rank_correlation, reliability
 
 HALF = 430
 """Width of a chart across half the page, in pixels."""

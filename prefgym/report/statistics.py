@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from prefgym.core.intervals import wilson
 from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences, Status
 from prefgym.core.scores import PartialReturn
@@ -44,21 +45,6 @@ def reliability(probability: FloatArray, share: FloatArray, num_bins: int = 10) 
     observed = np.bincount(index, share, num_bins)[filled] / n
     low, high = wilson(observed, n)
     return Reliability(predicted=predicted, observed=observed, low=low, high=high, count=n)
-
-
-def wilson(share: FloatArray, num: NDArray[np.int64]) -> tuple[FloatArray, FloatArray]:
-    """Return the 95 % interval of shares of so many (Wilson, 1927). Shapes as given."""
-    # (f + z²/2n ± z sqrt(f(1-f)/n + z²/4n²)) / (1 + z²/n)
-    z = 1.96
-    middle = (share + z**2 / (2 * num)) / (1 + z**2 / num)
-    half = z * np.sqrt(share * (1 - share) / num + z**2 / (4 * num**2)) / (1 + z**2 / num)
-    return np.minimum(middle - half, share), np.maximum(middle + half, share)
-
-
-def share_interval(part: float, num: int) -> tuple[float, float]:
-    """Return the 95 % interval of one share, `part` of `num`; see `wilson`."""
-    low, high = wilson(np.array([part / num]), np.array([num]))
-    return float(low[0]), float(high[0])
 
 
 def correlation(x: FloatArray, y: FloatArray) -> float | None:

@@ -25,12 +25,12 @@ from rich.table import Table
 from torch import Tensor
 
 from prefgym.common.limits import Count, Positive, check
+from prefgym.core.intervals import wilson
 from prefgym.core.protocols import Expert
 from prefgym.core.segments import Segments
 from prefgym.data.feedback import read_feedback
 from prefgym.evaluation.experts import load_expert
 from prefgym.raters.scripted import ScriptedRater, oracle
-from prefgym.report.statistics import wilson
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -24,8 +24,8 @@ from rich.console import Console
 from rich.table import Table
 
 from prefgym.common.limits import Count, Natural, check
+from prefgym.core.intervals import wilson
 from prefgym.envs.grid import make_delivery, make_random
-from prefgym.report.statistics import wilson
 from prefgym.theory.linear_rewards import (
     LinearCfg,
     fit_weights,

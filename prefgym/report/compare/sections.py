@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from prefgym.core.intervals import share_interval
 from prefgym.evaluation.statistics import SEEDS_FOR_INTERVAL
 from prefgym.report.compare.arms import Arm
 from prefgym.report.compare.comparison import Arms, Pair
@@ -12,7 +13,6 @@ from prefgym.report.compare.verdict import estimate, number_range, seeds, signed
 from prefgym.report.markup import Column, caption, card, escape, folded, table
 from prefgym.report.numbers import duration, number, percent, percent_range
 from prefgym.report.plot import dot_row, share_row, span_of, ticks
-from prefgym.report.statistics import share_interval
 
 DASH = "\N{EN DASH}"
 SHARES = (0.5, 0.75, 0.9)

@@ -2,13 +2,13 @@
 
 from collections.abc import Sequence
 
+from prefgym.core.intervals import share_interval
 from prefgym.evaluation.statistics import SEEDS_FOR_INTERVAL, Interval
 from prefgym.report.compare.arms import Arm
 from prefgym.report.compare.comparison import MOST_TINTS, Arms, Pair
 from prefgym.report.markup import Figure
 from prefgym.report.numbers import number, percent, percent_range
 from prefgym.report.shipped import shipped_words
-from prefgym.report.statistics import share_interval
 
 WORDS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 
