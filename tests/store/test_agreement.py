@@ -21,7 +21,7 @@ LEVELS: tuple[Level, ...] = ("nominal", "ordinal", "interval")
 def random_table(seed: int) -> np.ndarray:
     """Draw answers that agree more or less, of few or many values, with some missing. Shape: (R, Q)."""
     generator = np.random.default_rng(seed)
-    num_raters, num_questions, num_values = generator.integers((2, 20, 2), (7, 60, 8))
+    num_raters, num_questions, num_values = generator.integers((3, 20, 2), (7, 60, 8))
     truth = generator.integers(num_values, size=num_questions)
     noise = generator.integers(num_values, size=(num_raters, num_questions))
     table = np.where(generator.random(noise.shape) < 0.9 * generator.random(), truth, noise).astype(np.float64)
