@@ -22,6 +22,38 @@ STATE_SPEC = mujoco.mjtState.mjSTATE_FULLPHYSICS.value | mujoco.mjtState.mjSTATE
 """The content of a recorded state: bits of `mujoco.mjtState`."""
 
 
+class StateLoader:
+    """Puts recorded states into MuJoCo's data, and the fields of the model that follow them into the model.
+
+    Args:
+        model: Model of the states; it is changed, so it has to be a copy.
+        fields: Fields of the model that follow each state.
+        spec: Content of the states, bits of `mujoco.mjtState`.
+    """
+
+    def __init__(self, model: MjModel, fields: tuple[str, ...] = (SITES,), spec: int = STATE_SPEC) -> None:
+        self.model, self.data = model, mujoco.MjData(model)
+        self.size: int = mujoco.mj_stateSize(model, spec)
+        """Numbers of a state, without the fields."""
+        self._fields, self._spec = fields, spec
+
+    def following(self, width: int) -> tuple[str, ...] | None:
+        """Return the fields that follow a state of a width: none, sites as in earlier versions, or all."""
+        for fields in ((), (SITES,), self._fields):
+            if width == self.size + sum(getattr(self.model, name).size for name in fields):
+                return fields
+        return None
+
+    def load(self, state: NDArray[np.float64]) -> None:
+        """Load a state (S,), of a width that `following` knows; nothing is computed from it."""
+        first = self.size
+        for name in self.following(len(state)) or ():
+            field = getattr(self.model, name)
+            field[...] = state[first : first + field.size].reshape(field.shape)
+            first += field.size
+        mujoco.mj_setState(self.model, self.data, state[: self.size], self._spec)
+
+
 class StateRenderer:
     """Renders states of one model, in any number of calls, until it is closed.
 
@@ -55,11 +87,9 @@ class StateRenderer:
         self._model.vis.global_.offwidth = width
         self._model.vis.global_.offheight = height
         self._model.vis.quality.shadowsize = 0
-        self._data = mujoco.MjData(self._model)
-        self._spec, self._size = spec, mujoco.mj_stateSize(self._model, spec)
-        self._fields: tuple[str, ...] = tuple((camera or {}).get("model_fields", (SITES,)))
-        self._camera = _camera(self._model, camera or {})
-        self._robot = _robot(self._model, camera or {})
+        self._loader = StateLoader(self._model, fields_after(camera or {}), spec)
+        self._camera = free_camera(self._model, camera or {})
+        self._robot = followed_body(self._model, camera or {})
         self._shape = (height, width, 3)
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="prefgym-render")
         self._resources: tuple[GLContext, Any, Any] | None = None
@@ -75,18 +105,12 @@ class StateRenderer:
         Raises:
             ValueError: If the states do not fit the model, or the renderer is closed.
         """
-        if states.ndim != 2 or self._following(states.shape[1]) is None:
-            raise ValueError(f"states have shape {states.shape}, but those of this model have shape (T, {self._size})")
+        if states.ndim != 2 or self._loader.following(states.shape[1]) is None:
+            size = self._loader.size
+            raise ValueError(f"states have shape {states.shape}, but those of this model have shape (T, {size})")
         if self._resources is None:
             raise ValueError("the renderer is closed")
         return self._thread.submit(self._draw, states, *self._resources[1:]).result()
-
-    def _following(self, width: int) -> tuple[str, ...] | None:
-        """Return the fields that follow a state of a width: none, sites as in earlier versions, or all."""
-        for fields in ((), (SITES,), self._fields):
-            if width == self._size + sum(getattr(self._model, name).size for name in fields):
-                return fields
-        return None
 
     def close(self) -> None:
         """Free the resources of OpenGL; closing twice does nothing."""
@@ -106,20 +130,14 @@ class StateRenderer:
     def _draw(self, states: NDArray[np.float64], context: Any, scene: Any) -> NDArray[np.uint8]:  # noqa: ANN401
         height, width, _ = self._shape
         rect, option, everything = mujoco.MjrRect(0, 0, width, height), mujoco.MjvOption(), mujoco.mjtCatBit.mjCAT_ALL
-        frames = np.empty((len(states), *self._shape), dtype=np.uint8)
-        fields = self._following(states.shape[1]) or ()
+        frames, data = np.empty((len(states), *self._shape), dtype=np.uint8), self._loader.data
         for frame, state in zip(frames, states, strict=True):
-            first = self._size
-            for name in fields:
-                field = getattr(self._model, name)
-                field[...] = state[first : first + field.size].reshape(field.shape)
-                first += field.size
-            mujoco.mj_setState(self._model, self._data, state[: self._size], self._spec)
-            mujoco.mj_forward(self._model, self._data)
+            self._loader.load(state)
+            mujoco.mj_forward(self._model, data)
             if self._robot is not None:
-                self._camera.lookat[:] = self._data.subtree_com[self._robot]
-            self._floor.follow(self._data, self._camera.lookat)
-            mujoco.mjv_updateScene(self._model, self._data, option, None, self._camera, everything.value, scene)
+                self._camera.lookat[:] = data.subtree_com[self._robot]
+            self._floor.follow(data, self._camera.lookat)
+            mujoco.mjv_updateScene(self._model, data, option, None, self._camera, everything.value, scene)
             self._floor.add_strips(scene, self._camera.lookat, self._camera.distance)
             mujoco.mjr_render(rect, scene, context)
             mujoco.mjr_readPixels(frame, None, rect, context)
@@ -180,19 +198,26 @@ def _open(model: MjModel, width: int, height: int) -> tuple[GLContext, Any, Any]
     return gl, context, scene
 
 
-def _robot(model: MjModel, config: Mapping[str, Any]) -> int | None:
-    body = int(config.get("trackbodyid", 1))
+def fields_after(camera: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return the fields of the model that follow each state, which a camera of `StateRenderer` names."""
+    return tuple(camera.get("model_fields", (SITES,)))
+
+
+def followed_body(model: MjModel, camera: Mapping[str, Any]) -> int | None:
+    """Return the root body of the robot that a camera of `StateRenderer` moves along with; None if it stands still."""
+    body = int(camera.get("trackbodyid", 1))
     return int(model.body_rootid[body]) if 0 < body < model.nbody else None
 
 
-def _camera(model: MjModel, config: Mapping[str, Any]) -> Any:  # noqa: ANN401
-    camera = mujoco.MjvCamera()
-    mujoco.mjv_defaultFreeCamera(model, camera)
+def free_camera(model: MjModel, camera: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    """Make MuJoCo's camera from the fields that `StateRenderer` takes."""
+    made = mujoco.MjvCamera()
+    mujoco.mjv_defaultFreeCamera(model, made)
     # The default of MuJoCo, -45 degrees, is a view from above; walking is seen better from the side.
-    camera.azimuth, camera.elevation = 90.0, -45.0 if _robot(model, config) is None else -20.0
-    for name, value in config.items():
+    made.azimuth, made.elevation = 90.0, -45.0 if followed_body(model, camera) is None else -20.0
+    for name, value in camera.items():
         if name == "lookat":
-            camera.lookat[:] = value
+            made.lookat[:] = value
         elif name not in ("trackbodyid", "model_fields"):
-            setattr(camera, name, value)
-    return camera
+            setattr(made, name, value)
+    return made

@@ -74,8 +74,14 @@ def choose_pace(num_states: int, fps: float) -> Pace:
     return Pace(stride=1, fps=slow_fps, speed=slow_fps / fps)
 
 
-def encode_mp4(frames: Frames, fps: float) -> bytes:
+def encode_mp4(frames: Frames, fps: float, *, keyframes: int | None = None) -> bytes:
     """Encode pictures (T, H, W, 3) as H.264 in an MP4 that plays while it loads.
+
+    Args:
+        frames: Pictures.
+        fps: Pictures per second.
+        keyframes: Every how many pictures one stands on its own, so that a page can go to any of them; None leaves it
+            to the encoder, for videos that are played.
 
     Raises:
         ValueError: If there are none, or height or width are odd: H.264 in yuv420p has no odd sizes.
@@ -87,7 +93,8 @@ def encode_mp4(frames: Frames, fps: float) -> bytes:
         # Not through imageio: its plugin passes no options to the encoder, whose defaults take twice as long.
         with _av.open(path, "w", options={"movflags": "+faststart"}) as container:
             rate = Fraction(fps).limit_denominator(1000)
-            stream = container.add_stream("libx264", rate, options=_ENCODER)
+            short = {} if keyframes is None else {"g": str(keyframes), "bf": "0"}
+            stream = container.add_stream("libx264", rate, options={**_ENCODER, **short})
             stream.height, stream.width, stream.pix_fmt = frames.shape[1], frames.shape[2], "yuv420p"
             stream.codec_context.thread_count = 1  # or the bytes would depend on the number of cores
             for frame in frames:
