@@ -6,13 +6,14 @@ from prefgym.cli.parse import parse
 from prefgym.common.errors import UserError
 from prefgym.common.limits import shortened
 from prefgym.common.names import did_you_mean
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.data.importers.registry import IMPORTERS, import_feedback
 
 HELP_TEXT = "\n\n".join(f"  prefgym feedback import {name} --help" for name in IMPORTERS)
 
 
-def import_files(argv: list[str]) -> tuple[Path, Preferences]:
+def import_files(argv: list[str]) -> tuple[Path, Preferences[Statement]]:
     """Import the files that the words after `import` name. Returns the folder and the preferences.
 
     Raises:

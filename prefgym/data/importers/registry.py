@@ -4,12 +4,14 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from prefgym.core.kinds import Statement
 from prefgym.core.preferences import Preferences
 from prefgym.data.feedback import check_new, write_feedback
 from prefgym.data.importers.base import ImportCfg
 from prefgym.data.importers.cpl import CplImportCfg, read_cpl
 from prefgym.data.importers.imitation import ImitationImportCfg, read_imitation
 from prefgym.data.importers.ipl import IplImportCfg, read_ipl
+from prefgym.data.importers.label_studio import LabelStudioImportCfg, read_label_studio
 from prefgym.data.importers.minari import MinariImportCfg, read_minari
 from prefgym.data.importers.preference_transformer import (
     PreferenceTransformerImportCfg,
@@ -24,13 +26,14 @@ class Importer:
     """A format: its settings, and the function that reads its files."""
 
     cfg: type[ImportCfg]
-    read: Callable[[Any], Preferences]
+    read: Callable[[Any], Preferences[Statement]]
 
 
 IMPORTERS = {
     "cpl": Importer(CplImportCfg, read_cpl),
     "imitation": Importer(ImitationImportCfg, read_imitation),
     "ipl": Importer(IplImportCfg, read_ipl),
+    "label-studio": Importer(LabelStudioImportCfg, read_label_studio),
     "minari": Importer(MinariImportCfg, read_minari),
     "preference-transformer": Importer(PreferenceTransformerImportCfg, read_preference_transformer),
     "table": Importer(TableImportCfg, read_table),
@@ -39,7 +42,7 @@ IMPORTERS = {
 """The importers by the name of their format."""
 
 
-def import_feedback(cfg: ImportCfg) -> Preferences:
+def import_feedback(cfg: ImportCfg) -> Preferences[Statement]:
     """Read feedback in the format of others, write it as a folder, and return it.
 
     Args:

@@ -18,6 +18,7 @@ from prefgym.evaluation.envs import is_evaluated, make_evaluation_env, source_of
 from prefgym.report.footage import Footage, film
 from prefgym.runs.config_file import check_call, read_config
 from prefgym.sim.capabilities import physics_of
+from prefgym.sim.gl import MjModel
 from prefgym.video.film import FPS, fps_of
 
 
@@ -50,6 +51,20 @@ class Recorded:
     def comparisons(self) -> tuple[Preferences, ...]:
         """Return the comparisons; more than one part if the number of options differs."""
         return self.answers.of_kind(Comparison)
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Looks:
+    """What is needed to draw physics states."""
+
+    model: MjModel | None = None
+    """Their model; None if it is not known, or there is none."""
+    camera: dict[str, Any] = field(default_factory=dict[str, Any])
+    """See `prefgym.sim.render.StateRenderer`."""
+    fps: float = FPS
+    """Steps per second."""
+    unknown: str = ""
+    """Why the environment cannot be made, if it cannot."""
 
 
 def read(path: Path) -> Recorded:
@@ -86,16 +101,25 @@ def clips_of(feedback: Recorded, num: int) -> Footage:
     shown = [part.queries.options for part in feedback.answers.parts]
     if all(options.state is None and options.frames is None for options in shown):
         return Footage(missing="the segments have neither physics states nor recorded pictures")
-    model, camera, fps, unknown = None, dict[str, Any](), FPS, ""
+    looks = looks_of(feedback)
+    with read_as(f"the physics states in {feedback.path} cannot be rendered"):
+        footage = film(
+            episode=None, preferences=feedback.answers, model=looks.model, camera=looks.camera, fps=looks.fps,
+            num_queries=num,
+        )  # fmt: skip
+    return Footage(missing=looks.unknown) if looks.unknown and not footage.queries else footage
+
+
+def looks_of(feedback: Recorded) -> Looks:
+    """Return what is needed to draw the physics states of feedback."""
     try:
         if feedback.config and is_evaluated(feedback.config):
             check_call(feedback.config["env"], feedback.path)
             env = make_evaluation_env(source_of_config(feedback.config, feedback.path), 1, 1)
-            fps = fps_of(env)
-            if (physics := physics_of(env)) is not None:
-                model, camera = physics.model, dict(physics.camera)
+            physics = physics_of(env)
+            if physics is None:
+                return Looks(fps=fps_of(env))
+            return Looks(model=physics.model, camera=dict(physics.camera), fps=fps_of(env))
     except UserError as error:
-        unknown = str(error)
-    with read_as(f"the physics states in {feedback.path} cannot be rendered"):
-        footage = film(episode=None, preferences=feedback.answers, model=model, camera=camera, fps=fps, num_queries=num)
-    return Footage(missing=unknown) if unknown and not footage.queries else footage
+        return Looks(unknown=str(error))
+    return Looks()
