@@ -12,6 +12,7 @@ from torch import Tensor
 from prefgym.core.statement import Statement as Statement
 from prefgym.core.statement import Status as Status
 from prefgym.core.statement import check_width, status_of
+from prefgym.core.words import MOST_LEVELS as MOST_LEVELS
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -110,9 +111,6 @@ class Ranking(Statement):
         best = (self.rank == 0).float()
         tie = self.answered & (best.sum(-1) == self.rank.shape[-1])
         return Comparison(status=self.status, choice=best / best.sum(-1, keepdim=True).clamp_min(1.0), tie=tie)
-
-
-MOST_LEVELS = 1000
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -14,15 +14,13 @@ from prefgym.common.finite import check_finite
 from prefgym.core.kinds import Comparison as Comparison
 from prefgym.core.kinds import Statement, Status
 from prefgym.core.queries import Queries
+from prefgym.core.words import BETTER as BETTER
 
 if TYPE_CHECKING:
     from prefgym.core.feedback import Feedback
 
 Answers = Comparison
 """The name from the time when a choice was the only kind of feedback."""
-
-BETTER = "better"
-"""The criterion of a query, if nothing else is asked: which option is better, or how good it is."""
 
 S = TypeVar("S", bound=Statement, default=Comparison, covariant=True)
 Q = TypeVar("Q", bound=Statement)
