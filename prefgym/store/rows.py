@@ -1,0 +1,120 @@
+"""What several jobs need: rows by id, JSON in columns, opaque ids and hashes of tokens."""
+
+import hashlib
+import json
+import secrets
+from typing import Any
+
+import sqlalchemy as sa
+
+from prefgym.store.errors import StoreRefusal
+from prefgym.store.records import Rater, Study
+from prefgym.store.study import StudyCfg
+from prefgym.store.tables import raters, studies
+
+Row = sa.Row[Any]
+
+_EVENT_LOCK = 1_886_545
+"""Class of the locks that put the events of a study in order; any number of our own."""
+
+
+def new_id() -> str:
+    """Return an opaque name of 128 bits, which says nothing about what it names."""
+    return secrets.token_urlsafe(16)
+
+
+def new_token() -> str:
+    """Return a secret of 256 bits."""
+    return secrets.token_urlsafe(32)
+
+
+def hashed(token: str) -> str:
+    """Return what is stored of a secret; 256 random bits need no slow hash."""
+    return hashlib.sha256(token.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def dumped(value: object) -> str:
+    r"""Write JSON in ASCII, which no database and no encoding can damage.
+
+    >>> dumped({"text": "a\0b"})
+    '{"text":"a\\u0000b"}'
+    """
+    return json.dumps(value, separators=(",", ":"), allow_nan=False)
+
+
+def insert(connection: sa.Connection, table: sa.Table, **values: object) -> int:
+    """Insert a row and return its number."""
+    return connection.execute(table.insert().values(**values).returning(table.c.number)).scalar_one()
+
+
+def study_row(connection: sa.Connection, study_id: str) -> Row:
+    """Return the row of a study.
+
+    Raises:
+        StoreRefusal: If there is none of this id.
+    """
+    row = connection.execute(studies.select().where(studies.c.id == study_id)).one_or_none()
+    if row is None:
+        raise StoreRefusal("unknown-study", f"There is no study {study_id!a} in this question store.")
+    return row
+
+
+def study_of(row: Row) -> Study:
+    """Return the study of a row."""
+    cfg = StudyCfg.of_dict(json.loads(row.cfg))
+    return Study(id=row.id, name=row.name, cfg=cfg, created_at=row.created_at, paused=row.paused)
+
+
+def rater_row(connection: sa.Connection, rater_id: str, *, lock: bool = False) -> Row:
+    """Return the row of a rater with the id and the configuration of the study.
+
+    Args:
+        connection: A connection.
+        rater_id: Opaque name of the rater.
+        lock: Whether all other transactions that lock this rater wait until this one ends.
+
+    Raises:
+        StoreRefusal: If there is none of this id.
+    """
+    query = (
+        sa.select(raters, studies.c.id.label("study_id"), studies.c.cfg, studies.c.paused)
+        .join(studies)
+        .where(raters.c.id == rater_id)
+    )
+    if lock:
+        query = query.with_for_update(of=raters, key_share=True)
+    row = connection.execute(query).one_or_none()
+    if row is None:
+        raise StoreRefusal("unknown-rater", "There is no such rater in this question store.")
+    return row
+
+
+def rater_of(row: Row, *, is_returning: bool = False) -> Rater:
+    """Return the rater of a row of `rater_row`."""
+    return Rater(
+        id=row.id,
+        study=row.study_id,
+        name=row.name,
+        participant=row.participant,
+        role=row.role,
+        consented=row.consented_at is not None,
+        excluded=row.excluded,
+        withdrawn=row.withdrawn,
+        is_returning=is_returning,
+    )
+
+
+def cfg_of(row: Row) -> StudyCfg:
+    """Return the configuration in a row of `rater_row` or of a study."""
+    return StudyCfg.of_dict(json.loads(row.cfg))
+
+
+def put_events_in_order(connection: sa.Connection, study: int) -> None:
+    """Let the events of a study become visible in the order of their numbers.
+
+    Sequences of PostgreSQL give numbers before a transaction ends, so that a smaller one could appear after a larger
+    one, and be missed by who asks for events after the larger. In SQLite one transaction writes at a time.
+    """
+    if connection.dialect.name == "postgresql":
+        lock = sa.text("SELECT pg_advisory_xact_lock(:class, :study)")
+        connection.execute(lock, {"class": _EVENT_LOCK, "study": study % 2**31})
