@@ -23,6 +23,8 @@ from prefgym.common.errors import UserError
 BROWSERS = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "microsoft-edge")
 WIDTHS = {"desktop": 1280, "phone": 390}
 """Widths of a window, in CSS pixels."""
+SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""Flags with which the browser draws WebGL where there is no graphics card."""
 HEIGHT = 844
 """Height of a window, in CSS pixels."""
 
@@ -61,7 +63,7 @@ def open_browser() -> Iterator[Browser]:
         raise UserError("a screenshot needs Chromium or Chrome: on Debian or Ubuntu, apt-get install chromium.")
     with sync_playwright() as driver:
         is_root = hasattr(os, "geteuid") and os.geteuid() == 0  # root has no sandbox
-        browser = driver.chromium.launch(executable_path=path, args=["--no-sandbox"] if is_root else [])
+        browser = driver.chromium.launch(executable_path=path, args=[*SOFTWARE_GL, *["--no-sandbox"][:is_root]])
         yield browser
         browser.close()
 
