@@ -62,8 +62,11 @@ class Database:
         Raises:
             StoreUnavailable: If the database fails.
         """
-        with self.telling(), self.engine.connect() as connection, connection.begin():
-            yield connection
+        with self.telling(), self.engine.connect() as connection:
+            if not self.is_sqlite:  # SQLite always does
+                connection.execution_options(isolation_level="REPEATABLE READ")
+            with connection.begin():
+                yield connection
 
     @contextmanager
     def writing(self) -> Generator[sa.Connection]:
@@ -98,6 +101,20 @@ class Database:
                 raise  # ours: a test must see it
             cause = error.orig or error
             raise StoreUnavailable(f"The question store {self.url_shown} {_why(cause)}.") from error
+
+    def empty_log(self) -> None:
+        """Move what SQLite has written to its log into its file, and cut the log to nothing.
+
+        Raises:
+            StoreUnavailable: If somebody reads an older state of the store for longer than a minute.
+        """
+        connection = self.engine.raw_connection()
+        try:
+            busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
+        finally:
+            connection.close()
+        if busy:
+            raise StoreUnavailable(f"The log of {self.url_shown} is in use, and could not be emptied: try again.")
 
     def close(self) -> None:
         """Close all connections."""
@@ -137,7 +154,12 @@ def _url_of(text: str) -> sa.URL:
 
 def _sqlite_engine(url: sa.URL) -> sa.Engine:
     engine = sa.create_engine(
-        url, connect_args={"timeout": _BUSY_S}, pool_size=8, max_overflow=56, pool_timeout=_BUSY_S
+        url,
+        connect_args={"timeout": _BUSY_S},
+        pool_size=8,
+        max_overflow=56,
+        pool_timeout=_BUSY_S,
+        hide_parameters=True,  # what people said is in no traceback
     )
 
     def on_connect(connection: Any, _: object) -> None:  # noqa: ANN401
@@ -170,6 +192,7 @@ def _postgres_engine(url: sa.URL) -> sa.Engine:
             pool_pre_ping=True,  # a server that was restarted is found again
             isolation_level="READ COMMITTED",
             connect_args={"connect_timeout": 10},
+            hide_parameters=True,
         )
     except ModuleNotFoundError:
         raise UserError("PostgreSQL needs psycopg: pip install 'prefgym[postgres]'.") from None

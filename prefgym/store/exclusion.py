@@ -6,7 +6,7 @@ from prefgym.store.answers import changed
 from prefgym.store.connect import Database
 from prefgym.store.counts import count_again
 from prefgym.store.people import refuse_withdrawn
-from prefgym.store.rows import cfg_of, dumped, insert, put_events_in_order, rater_row
+from prefgym.store.rows import Row, cfg_of, dumped, insert, put_events_in_order, rater_row
 from prefgym.store.tables import assignments, events, invitations, logins, raters
 from prefgym.store.texts import check_line
 
@@ -30,8 +30,11 @@ def exclude(database: Database, rater_id: str, excluded: bool, by: str, now: flo
         kind = "exclude" if excluded else "reinstate"
         own = {"type": kind, "status": "", "statement": "{}", "provenance": "{}", "by": by}
         insert(connection, events, study=rater.study, rater=rater.number, repeat=0, seconds=0.0, at=now, **own)
-        had = sa.select(assignments.c.question).where(assignments.c.rater == rater.number)
-        count_again(connection, rater.study, cfg_of(rater).overlap, connection.execute(had).scalars().all())
+        mine = assignments.c.rater == rater.number
+        held = sa.update(assignments).where(mine, assignments.c.outcome.is_(None))
+        connection.execute(held.values(lease_until=0.0))  # free for others
+        numbers = connection.execute(sa.select(assignments.c.question).where(mine)).scalars().all()
+        count_again(connection, rater.study, cfg_of(rater).overlap, numbers)
 
 
 def withdraw(database: Database, rater_id: str) -> None:
@@ -45,28 +48,32 @@ def withdraw(database: Database, rater_id: str) -> None:
     """
     with database.writing() as connection:
         rater = rater_row(connection, rater_id, lock=True)
-        if rater.withdrawn:
-            return
-        put_events_in_order(connection, rater.study)
-        cfg = cfg_of(rater)
-        rows = changed(connection, rater.study, cfg.kind, 0, repeats=True)
-        mine = [row for row in rows if row.rater == rater.name]
-        had = connection.execute(sa.select(assignments.c.question).where(assignments.c.rater == rater.number))
-        numbers = had.scalars().all()
-        for table in (logins, events, assignments):
-            connection.execute(sa.delete(table).where(table.c.rater == rater.number))
-        for row in mine:
-            own = {"type": "withdraw", "status": "failed", "statement": dumped({"revision": row.revision + 1})}
-            none = {"seconds": 0.0, "provenance": "{}", "at": 0.0, "by": ""}
-            who = {"study": rater.study, "rater": rater.number, "question": row.question, "repeat": int(row.is_repeat)}
-            insert(connection, events, **who, **own, **none)
-        num = sum(row.status != "failed" and not row.practice and not row.is_repeat for row in mine)
-        nobody = {"participant": None, "joined_at": None, "consented_at": None, "withdrawn": True, "excluded": False}
-        connection.execute(sa.update(raters).where(raters.c.number == rater.number).values(num_withdrawn=num, **nobody))
-        personal = (invitations.c.number == rater.invitation, invitations.c.max_raters == 1)
-        connection.execute(sa.update(invitations).where(*personal).values(name=None))
-        count_again(connection, rater.study, cfg.overlap, numbers)
+        if not rater.withdrawn:
+            _erase(connection, rater)
     _sweep(database)
+
+
+def _erase(connection: sa.Connection, rater: Row) -> None:
+    """Erase the rows of a rater, and leave the tombstone."""
+    put_events_in_order(connection, rater.study)
+    cfg = cfg_of(rater)
+    rows = changed(connection, rater.study, cfg.kind, 0, repeats=True)
+    mine = [row for row in rows if row.rater == rater.name]
+    had = connection.execute(sa.select(assignments.c.question).where(assignments.c.rater == rater.number))
+    numbers = had.scalars().all()
+    for table in (logins, events, assignments):
+        connection.execute(sa.delete(table).where(table.c.rater == rater.number))
+    for row in mine:
+        own = {"type": "withdraw", "status": "failed", "statement": dumped({"revision": row.revision + 1})}
+        none = {"seconds": 0.0, "provenance": "{}", "at": 0.0, "by": ""}
+        who = {"study": rater.study, "rater": rater.number, "question": row.question, "repeat": int(row.is_repeat)}
+        insert(connection, events, **who, **own, **none)
+    num = sum(row.status != "failed" and not row.practice and not row.is_repeat for row in mine)
+    nobody = {"participant": None, "joined_at": None, "consented_at": None, "withdrawn": True, "excluded": False}
+    connection.execute(sa.update(raters).where(raters.c.number == rater.number).values(num_withdrawn=num, **nobody))
+    personal = (invitations.c.number == rater.invitation, invitations.c.max_raters == 1)
+    connection.execute(sa.update(invitations).where(*personal).values(name=None))
+    count_again(connection, rater.study, cfg.overlap, numbers)
 
 
 def _sweep(database: Database) -> None:
@@ -75,10 +82,11 @@ def _sweep(database: Database) -> None:
     SQLite has overwritten them with zeros in its file; the log that it writes first is emptied here. PostgreSQL frees
     the space of its rows.
     """
-    with database.telling(), database.engine.connect() as connection:
-        raw = connection.execution_options(isolation_level="AUTOCOMMIT")
+    with database.telling():
         if database.is_sqlite:
-            raw.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
-        else:
+            database.empty_log()
+            return
+        with database.engine.connect() as connection:
+            connection.execution_options(isolation_level="AUTOCOMMIT")
             for table in (logins, events, assignments, raters, invitations):
-                raw.exec_driver_sql(f"VACUUM {table.name}")
+                connection.exec_driver_sql(f"VACUUM {table.name}")

@@ -79,6 +79,9 @@ def join(database: Database, token: str, participant: str | None = None) -> Rate
         invitation = connection.execute(found).one_or_none()
         if invitation is None:
             raise StoreRefusal("unknown-invitation", "This invitation is not known here.")
+        # the row of the study is locked, so that two who join at once get different numbers
+        study = sa.select(studies.c.number).where(studies.c.number == invitation.study)
+        connection.execute(study.with_for_update(key_share=True))
         if invitation.expires_at is not None and database.clock() >= invitation.expires_at:
             raise StoreRefusal("expired-invitation", "This invitation has expired: ask for another one.")
         if participant is not None:
@@ -94,8 +97,6 @@ def join(database: Database, token: str, participant: str | None = None) -> Rate
 
 
 def _new_rater(connection: sa.Connection, invitation: Row, participant: str | None, now: float) -> str:
-    # the row of the study is locked, so that two who join at once get different numbers
-    connection.execute(sa.select(studies.c.number).where(studies.c.number == invitation.study).with_for_update())
     mine = sa.select(raters.c.ordinal, raters.c.name).where(raters.c.study == invitation.study)
     others = connection.execute(mine).all()
     ordinal = 1 + max((row.ordinal for row in others), default=0)

@@ -131,10 +131,10 @@ def work(database: Database, rater_id: str) -> Work:
             return Work(
                 mine=counts.mine, total=cfg.completion_answers, practice_left=counts.practice_left, is_done=is_done
             )
-        left = _num_left(connection, rater)
-        if cfg.budget is not None:
-            left = min(left, max(cfg.budget - num_counted(connection, rater.study), 0))
-        is_done = counts.mine > 0 and left == 0 and not counts.practice_left
+        is_over = not cfg.open_ended and _num_left(connection, rater) == 0
+        if cfg.budget is not None and num_counted(connection, rater.study) >= cfg.budget:
+            is_over = True
+        is_done = is_over and not counts.practice_left
         return Work(mine=counts.mine, total=None, practice_left=counts.practice_left, is_done=is_done)
 
 

@@ -29,7 +29,7 @@ def ask(database: Database, study_id: str, new: Sequence[NewQuestion]) -> list[i
         UserError: If the study has no such criterion.
     """
     with database.writing() as connection:
-        study = study_row(connection, study_id)
+        study = study_row(connection, study_id, lock=True)  # or two who ask the same would both add it
         cfg = cfg_of(study)
         numbers = _segment_numbers(connection, new)
         return [_ask_one(connection, study.number, cfg, one, numbers) for one in new]

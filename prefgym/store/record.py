@@ -1,7 +1,6 @@
 """Events: appended, each once, durable before anybody is told."""
 
 import json
-import math
 import uuid
 from typing import Any
 
@@ -77,15 +76,13 @@ def record(database: Database, rater_id: str, new: NewEvent, now: float | None =
 
 def _check_form(new: NewEvent) -> None:
     """Check what does not depend on the store."""
-    try:
-        uuid.UUID(new.client_id)
-    except (ValueError, AttributeError, TypeError):
-        raise StoreRefusal("bad-event", "client_id must be a UUID.") from None
+    if not _is_uuid(new.client_id):
+        raise StoreRefusal("bad-event", "client_id must be a UUID in lower case.")
     if new.type not in ("answer", "amend", "retract", "note", "press"):
         raise StoreRefusal("bad-event", "type must be answer, amend, retract, note or press.")
     if new.status not in ("answered", "skipped", "invalid", "failed"):
         raise StoreRefusal("bad-event", "status must be answered, skipped, invalid or failed.")
-    if not (math.isfinite(new.seconds) and 0 <= new.seconds <= 1e9):
+    if not 0 <= new.seconds <= 1e9:
         raise StoreRefusal("bad-event", "seconds must be a number of 0 or more.")
     try:
         text = dumped(new.provenance)
@@ -93,6 +90,13 @@ def _check_form(new: NewEvent) -> None:
         raise StoreRefusal("bad-event", "provenance must be plain JSON, without NaN and infinity.") from None
     if len(text) > MOST_PROVENANCE:
         raise StoreRefusal("bad-event", f"provenance has at most {MOST_PROVENANCE} characters.")
+
+
+def _is_uuid(text: str) -> bool:
+    try:
+        return str(uuid.UUID(text)) == text
+    except ValueError:
+        return False
 
 
 def _assignment_row(connection: sa.Connection, rater: int, name: str) -> Row:

@@ -47,13 +47,19 @@ def insert(connection: sa.Connection, table: sa.Table, **values: object) -> int:
     return connection.execute(table.insert().values(**values).returning(table.c.number)).scalar_one()
 
 
-def study_row(connection: sa.Connection, study_id: str) -> Row:
+def study_row(connection: sa.Connection, study_id: str, *, lock: bool = False) -> Row:
     """Return the row of a study.
+
+    Args:
+        connection: A connection.
+        study_id: Opaque name of the study.
+        lock: Whether all other transactions that lock this study wait until this one ends.
 
     Raises:
         StoreRefusal: If there is none of this id.
     """
-    row = connection.execute(studies.select().where(studies.c.id == study_id)).one_or_none()
+    query = studies.select().where(studies.c.id == study_id)
+    row = connection.execute(query.with_for_update(key_share=True) if lock else query).one_or_none()
     if row is None:
         raise StoreRefusal("unknown-study", f"There is no study {study_id!a} in this question store.")
     return row

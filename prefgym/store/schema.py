@@ -1,6 +1,7 @@
 """The version of the tables: made, migrated, or refused."""
 
 from pathlib import Path
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy import exc
@@ -77,7 +78,7 @@ def migrate(connection: sa.Connection, to: str = "head") -> None:
     config.set_main_option("script_location", str(_MIGRATIONS).replace("%", "%%"))
     script = ScriptDirectory.from_config(config)
 
-    def upgrades(revision: object, _: object) -> object:
+    def upgrades(revision: Any, _: object) -> object:  # noqa: ANN401
         return script._upgrade_revs(to, revision)  # pyright: ignore[reportPrivateUsage]  # as alembic's own `upgrade` does
 
     with EnvironmentContext(config, script, fn=upgrades) as environment:

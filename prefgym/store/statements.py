@@ -1,6 +1,5 @@
 """What may be stated about what a page shows, and what it means for the options."""
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, cast
@@ -177,10 +176,8 @@ def _whole(name: str, value: object, low: int, high: int) -> int:
 
 
 def _number(name: str, value: object, low: float, high: float) -> float:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
-        raise _bad(f"{name} must be a number")
-    if not low <= value <= high:
-        raise _bad(f"{name} must lie between {low} and {high}")
+    if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= high:  # NaN never does
+        raise _bad(f"{name} must be a number from {low} to {high}")
     return float(value)
 
 

@@ -7,13 +7,15 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from prefgym.common.errors import UserError
 from prefgym.common.schema import in_words
-from prefgym.core.kinds import MOST_LEVELS
-from prefgym.core.preferences import BETTER
 from prefgym.store.texts import check_line, check_text
 
 Kind = Literal["comparison", "ranking", "rating", "thumbs", "mark", "live"]
 KINDS: tuple[str, ...] = get_args(Kind)
 """What a page can ask for; `live` gives marks, from presses while a person watches."""
+
+BETTER = "better"
+MOST_LEVELS = 1000
+"""As in `prefgym.core`, which imports torch: a page should not wait for that."""
 
 MOST_OVERLAP = 1000
 
@@ -76,6 +78,8 @@ class StudyCfg:
     """Code that a person sees at the end, for a crowd platform; none if it is empty."""
     completion_answers: int = 0
     """Answers of one person after which the study ends for that person, practice left out; 0 for all there are."""
+    open_ended: bool = False
+    """Whether more questions may come, as from a run that trains: nobody is done before the budget is."""
     seed: int = 0
     """Seed of what is drawn for each person: the order of options, gold and repeated questions."""
 

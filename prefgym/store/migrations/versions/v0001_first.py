@@ -7,6 +7,7 @@ revision = "0001"
 down_revision = None
 
 _NUMBER = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
+_REAL: sa.Double[float] = sa.Double()
 
 
 def upgrade() -> None:
@@ -27,7 +28,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("cfg", sa.Text(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
+        sa.Column("created_at", _REAL, nullable=False),
         sa.Column("paused", sa.Boolean(), nullable=False),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_studies")),
         sa.UniqueConstraint("id", name=op.f("uq_studies_id")),
@@ -42,8 +43,8 @@ def upgrade() -> None:
         sa.Column("role", sa.Text(), nullable=False),
         sa.Column("max_raters", sa.Integer(), nullable=True),
         sa.Column("num_raters", sa.Integer(), nullable=False),
-        sa.Column("created_at", sa.Double(), nullable=False),
-        sa.Column("expires_at", sa.Double(), nullable=True),
+        sa.Column("created_at", _REAL, nullable=False),
+        sa.Column("expires_at", _REAL, nullable=True),
         sa.ForeignKeyConstraint(["study"], ["studies.number"], name=op.f("fk_invitations_study")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_invitations")),
         sa.UniqueConstraint("token_sha256", name=op.f("uq_invitations_token_sha256")),
@@ -86,7 +87,7 @@ def upgrade() -> None:
         sa.Column("id", sa.Text(), nullable=False),
         sa.Column("env", sa.Text(), nullable=False),
         sa.Column("num_steps", sa.Integer(), nullable=False),
-        sa.Column("dt_s", sa.Double(), nullable=False),
+        sa.Column("dt_s", _REAL, nullable=False),
         sa.Column("geometry", _NUMBER, nullable=True),
         sa.Column("media_type", sa.Text(), nullable=False),
         sa.Column("drawing", sa.LargeBinary(), nullable=False),
@@ -116,8 +117,8 @@ def upgrade() -> None:
         sa.Column("name", sa.Text(), nullable=False),
         sa.Column("participant", sa.Text(), nullable=True),
         sa.Column("role", sa.Text(), nullable=False),
-        sa.Column("joined_at", sa.Double(), nullable=True),
-        sa.Column("consented_at", sa.Double(), nullable=True),
+        sa.Column("joined_at", _REAL, nullable=True),
+        sa.Column("consented_at", _REAL, nullable=True),
         sa.Column("excluded", sa.Boolean(), nullable=False),
         sa.Column("withdrawn", sa.Boolean(), nullable=False),
         sa.Column("num_withdrawn", sa.Integer(), nullable=False),
@@ -140,7 +141,7 @@ def upgrade() -> None:
         sa.Column("slot", sa.Integer(), nullable=False),
         sa.Column("repeat", sa.Integer(), nullable=False),
         sa.Column("shown_order", sa.Text(), nullable=False),
-        sa.Column("lease_until", sa.Double(), nullable=False),
+        sa.Column("lease_until", _REAL, nullable=False),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.ForeignKeyConstraint(["question"], ["questions.number"], name=op.f("fk_assignments_question")),
         sa.ForeignKeyConstraint(["rater"], ["raters.number"], name=op.f("fk_assignments_rater")),
@@ -157,7 +158,7 @@ def upgrade() -> None:
         sa.Column("number", _NUMBER, sa.Identity(always=False), nullable=False),
         sa.Column("rater", _NUMBER, nullable=False),
         sa.Column("token_sha256", sa.Text(), nullable=False),
-        sa.Column("opened_at", sa.Double(), nullable=False),
+        sa.Column("opened_at", _REAL, nullable=False),
         sa.ForeignKeyConstraint(["rater"], ["raters.number"], name=op.f("fk_logins_rater")),
         sa.PrimaryKeyConstraint("number", name=op.f("pk_logins")),
         sa.UniqueConstraint("token_sha256", name=op.f("uq_logins_token_sha256")),
@@ -176,9 +177,9 @@ def upgrade() -> None:
         sa.Column("client_id", sa.Text(), nullable=True),
         sa.Column("status", sa.Text(), nullable=False),
         sa.Column("statement", sa.Text(), nullable=False),
-        sa.Column("seconds", sa.Double(), nullable=False),
+        sa.Column("seconds", _REAL, nullable=False),
         sa.Column("provenance", sa.Text(), nullable=False),
-        sa.Column("at", sa.Double(), nullable=False),
+        sa.Column("at", _REAL, nullable=False),
         sa.Column("by", sa.Text(), nullable=False),
         sa.ForeignKeyConstraint(["assignment"], ["assignments.number"], name=op.f("fk_events_assignment")),
         sa.ForeignKeyConstraint(["question"], ["questions.number"], name=op.f("fk_events_question")),
