@@ -36,6 +36,9 @@ GROUPS: dict[str, dict[str, Command]] = {
         "train-offline": Command("prefgym.cli.train_offline", "train on recorded preferences or demonstrations"),
         "stop": Command("prefgym.cli.stop", "stop a running run, which keeps what was learned"),
     },
+    "Ask people": {
+        "label": Command("prefgym.cli.label", "serve a page on which people judge segments"),
+    },
     "Look at runs": {
         "evaluate": Command("prefgym.cli.evaluate", "measure the true return of a policy, and film it"),
         "report": Command("prefgym.cli.report", "write the report of a run again"),

@@ -6,7 +6,7 @@
 import hashlib
 import shutil
 import sys
-from collections.abc import Generator, Mapping
+from collections.abc import Collection, Generator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -118,15 +118,33 @@ def recover(run: Path) -> Feedback:
         return feedback_of(rows, options)
 
 
-def _options(run: Path) -> Mapping[str, Segments]:
-    """Read the options of each query, by the SHA-256 of what was shown. Batch shape of each: (K,)."""
-    parts: list[Segments] = []
-    if named(last := run / "preferences" / "preferences", ".json").is_file():  # of a run that was stopped, and resumed
-        parts += [part.queries.options for part in load_preferences(last).parts]
+def asked_queries(run: Path, but: Collection[str] = ()) -> dict[str, Queries]:
+    """Read the queries of a run, by the name of the file they are in; a run that goes on writes further files.
+
+    Args:
+        run: Run folder.
+        but: Names of files that are left out, since they have been read.
+
+    Raises:
+        DamageError: If a file is damaged.
+    """
+    parts: dict[str, Queries] = {}
+    if named(last := run / "preferences" / "preferences", ".json").is_file():  # of a run that has ended
+        found = [] if last.name in but else load_preferences(last).parts
+        parts |= {f"{last.name}{number or ''}": part.queries for number, part in enumerate(found)}
     for file in sorted((run / ASKED).glob("*.safetensors")):
+        if file.name in but:
+            continue
         arrays = read_arrays(file)
         if digest(file)[:_DIGITS] != file.stem.partition("-")[2]:
             raise DamageError(f"{file} is damaged: its SHA-256 is not the one in its name.")
         with read_as(f"{file} is damaged"):
-            parts.append(unpack_segments(arrays))
+            numbers = {name: arrays[name] for name in ("query_id", "asked_at")}
+            parts[file.name] = Queries(options=unpack_segments(arrays), **numbers)
+    return parts
+
+
+def _options(run: Path) -> Mapping[str, Segments]:
+    """Read the options of each query, by the SHA-256 of what was shown. Batch shape of each: (K,)."""
+    parts = [queries.options for queries in asked_queries(run).values()]
     return {shown_sum(options[row]): options[row] for options in parts for row in range(len(options))}

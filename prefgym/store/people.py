@@ -65,6 +65,20 @@ def all_invitations(database: Database, study_id: str) -> list[Invitation]:
         ]
 
 
+def peek(database: Database, token: str) -> str:
+    """Return the id of the study that an invitation is for; it is not taken up by this.
+
+    Raises:
+        StoreRefusal: If the invitation is unknown.
+    """
+    query = sa.select(studies.c.id).join(invitations).where(invitations.c.token_sha256 == hashed(token))
+    with database.reading() as connection:
+        study_id = connection.execute(query).scalar()
+    if study_id is None:
+        raise StoreRefusal("unknown-invitation", "This invitation is not known here.")
+    return study_id
+
+
 def join(database: Database, token: str, participant: str | None = None) -> Rater:
     """Return the rater that an invitation makes, or the one that the participant has been before.
 

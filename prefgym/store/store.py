@@ -155,6 +155,10 @@ class Store:
         """List the invitations of a study, the oldest first."""
         return people.all_invitations(self._database, study_id)
 
+    def peek(self, token: str) -> str:
+        """Return the id of the study that an invitation is for; it is not taken up by this."""
+        return people.peek(self._database, token)
+
     def join(self, token: str, participant: str | None = None) -> Rater:
         """Return the rater that an invitation makes, or the one that the participant has been before.
 
