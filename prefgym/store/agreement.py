@@ -82,11 +82,17 @@ def krippendorff_alpha(table: Floats, level: Level = "nominal") -> float:
         level: What differs how far: `nominal` values are equal or not, `ordinal` ones are as far apart as there are
             answers between them, `interval` ones as their squared difference.
     """
-    values, counts = _counts(table)
-    return float(_alphas(values, counts, np.ones((1, len(counts))), level)[0])
+    values, counts, kept = _counts(table)
+    return float(_alphas(values, counts, np.ones((1, len(kept))), level, np.arange(len(kept)))[0])
 
 
-def alpha_with_interval(table: Floats, level: Level, generator: np.random.Generator, num_draws: int = 1000) -> Alpha:
+def alpha_with_interval(
+    table: Floats,
+    level: Level,
+    generator: np.random.Generator,
+    num_draws: int = 1000,
+    question: NDArray[np.int64] | None = None,
+) -> Alpha:
     """Return Krippendorff's alpha with a 95 % percentile bootstrap interval, in which the questions are resampled.
 
     Args:
@@ -94,14 +100,17 @@ def alpha_with_interval(table: Floats, level: Level, generator: np.random.Genera
         level: See `krippendorff_alpha`.
         generator: Source of the resamples.
         num_draws: Number of resamples; those without an alpha are left out.
+        question: The question of each column, where one has several, such as the pairs of a ranking: they are drawn
+            together. Shape: (Q,).
     """
-    values, counts = _counts(table)
-    num = len(counts)
-    value = float(_alphas(values, counts, np.ones((1, num)), level)[0])
+    values, counts, kept = _counts(table)
+    _, group = np.unique(kept if question is None else question[kept], return_inverse=True)
+    num = int(group.max(initial=-1)) + 1
+    value = float(_alphas(values, counts, np.ones((1, num)), level, group)[0])
     low = high = np.nan
     if np.isfinite(value):
         weight = generator.multinomial(num, np.full(num, 1 / num), num_draws).astype(np.float64)
-        draws = _alphas(values, counts, weight, level)
+        draws = _alphas(values, counts, weight, level, group)
         low, high = np.nanquantile(draws, (0.025, 0.975))
     return Alpha(value=value, low=float(low), high=float(high), num_questions=num)
 
@@ -117,47 +126,54 @@ def disagreement(table: Floats, level: Level = "nominal") -> Floats:
         level: See `krippendorff_alpha`.
     """
     apart = np.full(table.shape[1], np.nan)
-    values, counts = _counts(table)
+    values, counts, kept = _counts(table)
     num = counts.sum(-1)
     total = counts.sum(0)
     difference = _differences(values, total[None], level)[0]
     expected = total @ difference @ total / (total.sum() * (total.sum() - 1)) if len(counts) else 0.0
     if expected > 0:
         observed = ((counts @ difference) * counts).sum(-1) / (num * (num - 1))
-        apart[np.isfinite(table).sum(0) >= 2] = observed / expected
+        apart[kept] = observed / expected
     return apart
 
 
-def _counts(table: Floats) -> tuple[Floats, Floats]:
-    """Return the values (V,), and how often each was said to each question of two answers or more (U, V)."""
+def _counts(table: Floats) -> tuple[Floats, Floats, NDArray[np.int64]]:
+    """Return the values (V,), how often each was said to each column of two answers or more (U, V), and which (U,)."""
     said = np.isfinite(table)
     paired = said & (said.sum(0) >= 2)
     values, place = np.unique(table[paired], return_inverse=True)
     kept, column = np.unique(np.nonzero(paired)[1], return_inverse=True)
     counts = np.zeros((len(kept), len(values)))
     np.add.at(counts, (column, place), 1)
-    return values, counts
+    return values, counts, kept
 
 
-def _alphas(values: Floats, counts: Floats, weight: Floats, level: Level) -> Floats:
-    """Return alpha under each weighting of the questions. Shapes: (V,), (U, V), (W, U) -> (W,)."""
+def _alphas(values: Floats, counts: Floats, weight: Floats, level: Level, group: NDArray[np.int64]) -> Floats:
+    """Return alpha under each weighting of groups of columns. Shapes: (V,), (U, V), (W, G), U in 0..G-1 -> (W,)."""
     if not len(counts):
         return np.full(len(weight), np.nan)
-    num = counts.sum(-1)
-    total = weight @ counts  # n_v
+    num, num_groups = counts.sum(-1), weight.shape[1]
+    total = weight @ _sums(counts, group, num_groups)  # n_v
     answers = total.sum(-1)
     difference = _differences(values, total, level)
     # D_o n = sum_u 1 / (m_u - 1) sum_(v, w) n_uv n_uw d²(v, w)
     if len(difference) == 1:  # the same for all weightings
-        apart = weight @ (((counts @ difference[0]) * counts).sum(-1) / (num - 1))
+        apart = weight @ _sums(((counts @ difference[0]) * counts).sum(-1) / (num - 1), group, num_groups)
     else:
         pairs = np.einsum("uv,uw->uvw", counts, counts / (num - 1)[:, None]).reshape(len(counts), -1)
-        apart = ((weight @ pairs) * difference.reshape(len(weight), -1)).sum(-1)
+        apart = ((weight @ _sums(pairs, group, num_groups)) * difference.reshape(len(weight), -1)).sum(-1)
     # D_e n (n - 1) = sum_(v, w) n_v n_w d²(v, w)
     chance = np.einsum("bv,bvw,bw->b", total, np.broadcast_to(difference, (len(weight), *difference.shape[1:])), total)
     with np.errstate(divide="ignore", invalid="ignore"):
         # alpha = 1 - D_o / D_e
         return np.where(chance > 0, 1 - (answers - 1) * apart / chance, np.nan)
+
+
+def _sums(values: Floats, group: NDArray[np.int64], num: int) -> Floats:
+    """Sum rows by group. Shape: (U, ...) -> (num, ...)."""
+    sums = np.zeros((num, *values.shape[1:]))
+    np.add.at(sums, group, values)
+    return sums
 
 
 def _differences(values: Floats, total: Floats, level: Level) -> Floats:

@@ -79,6 +79,21 @@ def peek(database: Database, token: str) -> str:
     return study_id
 
 
+def revoke(database: Database, study_id: str, number: int) -> None:
+    """End an invitation now; who has taken it up stays.
+
+    Raises:
+        StoreRefusal: If the study has no such invitation.
+    """
+    with database.writing() as connection:
+        one = (invitations.c.study == study_row(connection, study_id).number, invitations.c.number == number)
+        if connection.execute(invitations.select().where(*one)).one_or_none() is None:
+            raise StoreRefusal("unknown-invitation", "This invitation is not known here.")
+        now = database.clock()
+        lasting = sa.or_(invitations.c.expires_at.is_(None), invitations.c.expires_at > now)
+        connection.execute(sa.update(invitations).where(*one, lasting).values(expires_at=now))
+
+
 def join(database: Database, token: str, participant: str | None = None) -> Rater:
     """Return the rater that an invitation makes, or the one that the participant has been before.
 

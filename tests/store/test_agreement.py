@@ -82,6 +82,19 @@ def test_interval_is_that_of_a_bootstrap_over_questions(level: Level) -> None:
 
 
 @pytest.mark.parametrize("level", LEVELS)
+def test_columns_of_one_question_are_drawn_together(level: Level) -> None:
+    """Each question three times: the same alpha but for the sizes of samples, and the interval of the questions."""
+    table = random_table(4)
+    once = alpha_with_interval(table, level, np.random.default_rng(0), 500)
+    question = np.tile(np.arange(table.shape[1]), 3)
+    thrice = alpha_with_interval(np.tile(table, 3), level, np.random.default_rng(0), 500, question)
+    apart = alpha_with_interval(np.tile(table, 3), level, np.random.default_rng(0), 500)
+    assert thrice.num_questions == once.num_questions < apart.num_questions
+    assert (thrice.low, thrice.high) == pytest.approx((once.low, once.high), abs=0.02)
+    assert apart.high - apart.low < 0.7 * (thrice.high - thrice.low)
+
+
+@pytest.mark.parametrize("level", LEVELS)
 def test_interval_covers_the_truth(level: Level) -> None:
     """Of 60 studies with the same raters, about 57 intervals hold the alpha of a study without end."""
     generator = np.random.default_rng(5)
