@@ -25,6 +25,8 @@ WIDTHS = {"desktop": 1280, "phone": 390}
 """Widths of a window, in CSS pixels."""
 SOFTWARE_GL = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
 """Flags with which the browser draws WebGL where there is no graphics card."""
+DRAWING = ("--use-angle=swiftshader", "--enable-unsafe-swiftshader")
+"""Options with which WebGL2 draws where there is no graphics card."""
 HEIGHT = 844
 """Height of a window, in CSS pixels."""
 

@@ -1,0 +1,57 @@
+// The HTTP API, as the page uses it. Addresses are relative, so that it works under any path.
+
+/** The server answered, and said no. */
+export class Refused extends Error {
+  constructor(status, { code, detail } = {}) {
+    super(typeof detail === "string" ? detail : `status ${status}`);
+    this.status = status;
+    this.code = code ?? String(status);
+  }
+}
+
+/** Nobody answered, or a server that cannot work right now: worth another try. */
+export class Unreachable extends Error {}
+
+async function call(method, path, body) {
+  let response;
+  try {
+    response = await fetch(`api/v1/${path}`, {
+      method,
+      cache: "no-store",
+      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (problem) {
+    throw new Unreachable(problem.message);
+  }
+  if (response.status >= 500 || response.status === 429) throw new Unreachable(`status ${response.status}`);
+  const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
+  if (!response.ok) throw new Refused(response.status, answer);
+  return answer;
+}
+
+async function bytes(path) {
+  let response;
+  try {
+    response = await fetch(`api/v1/${path}`);
+  } catch (problem) {
+    throw new Unreachable(problem.message);
+  }
+  if (response.status >= 500 || response.status === 429) throw new Unreachable(`status ${response.status}`);
+  if (!response.ok) throw new Refused(response.status, await response.json().catch(() => ({})));
+  return response;
+}
+
+export const api = {
+  join: (invitation, participant) => call("POST", "session", participant ? { invitation, participant } : { invitation }),
+  me: () => call("GET", "me"),
+  consent: () => call("POST", "consent", {}),
+  withdraw: () => call("POST", "withdraw", {}),
+  assignments: (num) => call("POST", "assignments", { num }),
+  renew: (assignments) => call("POST", "leases", { assignments }),
+  record: (events) => call("POST", "events", events),
+  history: () => call("GET", "events"),
+  completion: () => call("GET", "completion"),
+  segment: (id) => bytes(`segments/${id}`),
+  geometry: (id) => bytes(`geometries/${id}`),
+};
