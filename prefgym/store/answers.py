@@ -135,7 +135,7 @@ def _options_of_unknown_order(connection: sa.Connection, found: list[StoredAnswe
     if not numbers:
         return {}
     counted = sa.select(question_segments.c.question, sa.func.count()).group_by(question_segments.c.question)
-    return {number: num for number, num in connection.execute(counted).tuples() if number in {*numbers}}
+    return {number: num for number, num in connection.execute(counted) if number in {*numbers}}
 
 
 def _with_order(row: StoredAnswer, num_options: int) -> StoredAnswer:

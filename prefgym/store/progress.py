@@ -91,13 +91,13 @@ def _last_seen(connection: sa.Connection, study: int) -> dict[int, float]:
     own = (events.c.study == study, events.c.client_id.is_not(None))
     newest = sa.select(sa.func.max(events.c.number)).where(*own).group_by(events.c.rater)
     query = sa.select(events.c.rater, events.c.at).where(events.c.number.in_(newest))
-    return {rater: at for rater, at in connection.execute(query).tuples()}
+    return {rater: at for rater, at in connection.execute(query)}
 
 
 def _gold(connection: sa.Connection, study: int) -> Gold:
     known = (questions.c.study == study, questions.c.gold.is_not(None))
     rows = connection.execute(sa.select(questions.c.number, questions.c.gold).where(*known))
-    return {number: json.loads(gold) for number, gold in rows.tuples()}
+    return {number: json.loads(gold) for number, gold in rows}
 
 
 def _num_by_role(connection: sa.Connection, study: int) -> tuple[dict[str, int], int]:
@@ -105,7 +105,7 @@ def _num_by_role(connection: sa.Connection, study: int) -> tuple[dict[str, int],
     query = sa.select(questions.c.role, questions.c.full, sa.func.count()).where(questions.c.study == study)
     num: dict[str, int] = {}
     waiting = 0
-    for role, is_full, count in connection.execute(query.group_by(questions.c.role, questions.c.full)).tuples():
+    for role, is_full, count in connection.execute(query.group_by(questions.c.role, questions.c.full)):
         num[role] = num.get(role, 0) + count
         waiting += count if role == "plain" and not is_full else 0
     return num, waiting

@@ -3,6 +3,7 @@
 import hashlib
 import json
 import secrets
+from functools import lru_cache
 from typing import Any
 
 import sqlalchemy as sa
@@ -67,8 +68,7 @@ def study_row(connection: sa.Connection, study_id: str, *, lock: bool = False) -
 
 def study_of(row: Row) -> Study:
     """Return the study of a row."""
-    cfg = StudyCfg.of_dict(json.loads(row.cfg))
-    return Study(id=row.id, name=row.name, cfg=cfg, created_at=row.created_at, paused=row.paused)
+    return Study(id=row.id, name=row.name, cfg=cfg_of(row), created_at=row.created_at, paused=row.paused)
 
 
 def rater_row(connection: sa.Connection, rater_id: str, *, lock: bool = False) -> Row:
@@ -112,7 +112,12 @@ def rater_of(row: Row, *, is_returning: bool = False) -> Rater:
 
 def cfg_of(row: Row) -> StudyCfg:
     """Return the configuration in a row of `rater_row` or of a study."""
-    return StudyCfg.of_dict(json.loads(row.cfg))
+    return _cfg(row.cfg)
+
+
+@lru_cache(maxsize=256)
+def _cfg(text: str) -> StudyCfg:
+    return StudyCfg.of_dict(json.loads(text))
 
 
 def put_events_in_order(connection: sa.Connection, study: int) -> None:

@@ -56,7 +56,7 @@ def _version(database: Database, connection: sa.Connection) -> str | None:
             )
         return None
     version = connection.execute(sa.text(f"SELECT version_num FROM {VERSION_TABLE}")).scalar()
-    if version is not None and version not in _known():
+    if version is not None and version not in known_versions():
         raise UserError(
             f"The question store {database.url_shown} was made by a newer version of prefgym "
             f"(its tables are of version {version}, and this version knows {HEAD}): update prefgym."
@@ -64,7 +64,8 @@ def _version(database: Database, connection: sa.Connection) -> str | None:
     return version
 
 
-def _known() -> set[str]:
+def known_versions() -> set[str]:
+    """Return the versions of the tables that this program can bring up to date."""
     return {path.stem.removeprefix("v")[:4] for path in (_MIGRATIONS / "versions").glob("v[0-9]*.py")}
 
 

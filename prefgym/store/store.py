@@ -37,8 +37,8 @@ class Store:
     """
 
     def __init__(self, database: Database) -> None:
-        """Take a database that is open; `Store.open` opens one."""
-        self._database = database
+        """Take a database that has the tables; `Store.open` makes them."""
+        self.database = database
 
     @classmethod
     def open(cls, url: str, clock: Callable[[], float] = time.time) -> Self:
@@ -62,7 +62,7 @@ class Store:
 
     def close(self) -> None:
         """Close all connections."""
-        self._database.close()
+        self.database.close()
 
     def __enter__(self) -> Self:
         return self
@@ -75,57 +75,57 @@ class Store:
     @property
     def url_shown(self) -> str:
         """Return the address without its password."""
-        return self._database.url_shown
+        return self.database.url_shown
 
     # Studies and what is asked
 
     def add_study(self, cfg: StudyCfg) -> str:
         """Add a study and return its opaque id."""
-        return studies.add_study(self._database, cfg)
+        return studies.add_study(self.database, cfg)
 
     def studies(self) -> list[Study]:
         """List the studies, the oldest first."""
-        return studies.all_studies(self._database)
+        return studies.all_studies(self.database)
 
     def study(self, study_id: str) -> Study:
         """Return a study."""
-        return studies.one_study(self._database, study_id)
+        return studies.one_study(self.database, study_id)
 
     def pause(self, study_id: str, paused: bool) -> None:
         """Give out no questions of a study, or give them out again; answers are taken in all the time."""
-        studies.pause(self._database, study_id, paused)
+        studies.pause(self.database, study_id, paused)
 
     def add_geometry(self, content: bytes, media_type: str = "application/json") -> str:
         """Add a geometry, once, and return its id: the SHA-256 of its content."""
-        return segments.add_geometry(self._database, content, media_type)
+        return segments.add_geometry(self.database, content, media_type)
 
     def geometry(self, name: str) -> tuple[bytes, str]:
         """Return a geometry and its media type."""
-        return segments.geometry(self._database, name)
+        return segments.geometry(self.database, name)
 
     def add_segment(self, new: NewSegment) -> str:
         """Add a segment, once, and return its id: the SHA-256 of drawing and content."""
-        return segments.add_segment(self._database, new)
+        return segments.add_segment(self.database, new)
 
     def segment(self, name: str) -> StoredSegment:
         """Return a segment with all that is stored of it."""
-        return segments.segment(self._database, name)
+        return segments.segment(self.database, name)
 
     def may_see(self, rater_id: str, name: str) -> bool:
         """Return whether a rater got a question that shows this segment or geometry."""
-        return segments.may_see(self._database, rater_id, name)
+        return segments.may_see(self.database, rater_id, name)
 
     def ask(self, study_id: str, new: Sequence[NewQuestion]) -> list[int]:
         """Add questions and return their numbers; one that is there already keeps its number."""
-        return questions.ask(self._database, study_id, new)
+        return questions.ask(self.database, study_id, new)
 
     def questions(self, study_id: str, after: int = 0) -> list[StoredQuestion]:
         """List the questions of a study with numbers above `after`, the oldest first."""
-        return questions.all_questions(self._database, study_id, after)
+        return questions.all_questions(self.database, study_id, after)
 
     def num_waiting(self, study_id: str) -> int:
         """Count the questions that want more answers, gold and practice left out."""
-        return questions.num_waiting(self._database, study_id)
+        return questions.num_waiting(self.database, study_id)
 
     # People
 
@@ -148,12 +148,12 @@ class Store:
             expires_at: Unix time, in seconds; None for never.
         """
         return people.invite(
-            self._database, study_id, name=name, role=role, max_raters=max_raters, expires_at=expires_at
+            self.database, study_id, name=name, role=role, max_raters=max_raters, expires_at=expires_at
         )
 
     def invitations(self, study_id: str) -> list[Invitation]:
         """List the invitations of a study, the oldest first."""
-        return people.all_invitations(self._database, study_id)
+        return people.all_invitations(self.database, study_id)
 
     def peek(self, token: str) -> str:
         """Return the id of the study that an invitation is for; it is not taken up by this."""
@@ -169,49 +169,49 @@ class Store:
         Raises:
             StoreRefusal: With the code `unknown-invitation`, `expired-invitation` or `used-invitation`.
         """
-        return people.join(self._database, token, participant)
+        return people.join(self.database, token, participant)
 
     def rater(self, rater_id: str) -> Rater:
         """Return a rater."""
-        return people.one_rater(self._database, rater_id)
+        return people.one_rater(self.database, rater_id)
 
     def consent(self, rater_id: str) -> None:
         """Record that a rater agreed to the consent text of the study."""
-        people.consent(self._database, rater_id)
+        people.consent(self.database, rater_id)
 
     def open_login(self, rater_id: str) -> str:
         """Begin a login and return its token, of which only a hash is stored."""
-        return people.open_login(self._database, rater_id)
+        return people.open_login(self.database, rater_id)
 
     def login(self, token: str) -> Rater | None:
         """Return the rater of a login; None if there is no such login."""
-        return people.login(self._database, token)
+        return people.login(self.database, token)
 
     def close_login(self, token: str) -> None:
         """End a login, if there is one."""
-        people.close_login(self._database, token)
+        people.close_login(self.database, token)
 
     def exclude(self, rater_id: str, excluded: bool, by: str, now: float | None = None) -> None:
         """Let all answers of a rater count no longer, or again; an event says who decided it."""
-        exclusion.exclude(self._database, rater_id, excluded, by, now)
+        exclusion.exclude(self.database, rater_id, excluded, by, now)
 
     def withdraw(self, rater_id: str) -> None:
         """Erase what a rater said and did, and who it was; counts stay."""
-        exclusion.withdraw(self._database, rater_id)
+        exclusion.withdraw(self.database, rater_id)
 
     # Questions go out, answers come in
 
     def assign(self, rater_id: str, num: int, now: float | None = None) -> list[Assignment]:
         """Lease up to `num` questions to a rater: first those that are leased already, in the same order."""
-        return assign.assign(self._database, rater_id, num, now)
+        return assign.assign(self.database, rater_id, num, now)
 
     def renew(self, rater_id: str, names: Sequence[str], now: float | None = None) -> None:
         """Keep open assignments of a rater for another time of the lease."""
-        assign.renew(self._database, rater_id, names, now)
+        assign.renew(self.database, rater_id, names, now)
 
     def work(self, rater_id: str) -> Work:
         """Say how far a rater is."""
-        return progress.work(self._database, rater_id)
+        return progress.work(self.database, rater_id)
 
     def record(self, rater_id: str, new: NewEvent, now: float | None = None) -> Receipt:
         """Append an event; it is on the disk when this returns, once, however often it is sent.
@@ -220,11 +220,11 @@ class Store:
             StoreRefusal: With the code `unknown-assignment`, `already-answered`, `not-answered`, `bad-statement`,
                 `bad-event`, `client-id` or `withdrawn`.
         """
-        return record.record(self._database, rater_id, new, now)
+        return record.record(self.database, rater_id, new, now)
 
     def history(self, rater_id: str) -> list[OwnEvent]:
         """Return all events of a rater, the newest last."""
-        return record.history(self._database, rater_id)
+        return record.history(self.database, rater_id)
 
     # For training and for who runs the study
 
@@ -239,12 +239,12 @@ class Store:
             after: Number of an event.
             repeats: Whether second answers to repeated questions are among them.
         """
-        return answers.answers(self._database, study_id, after, repeats=repeats)
+        return answers.answers(self.database, study_id, after, repeats=repeats)
 
     def progress(self, study_id: str, now: float | None = None) -> Progress:
         """Count questions and answers of a study, in all and for each rater."""
-        return progress.progress(self._database, study_id, now)
+        return progress.progress(self.database, study_id, now)
 
     def log(self, study_id: str, after: int = 0, most: int = 10_000) -> list[StoredEvent]:
         """Return the events of a study with numbers above `after`, the oldest first."""
-        return log.log(self._database, study_id, after, most)
+        return log.log(self.database, study_id, after, most)
