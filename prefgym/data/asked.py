@@ -130,8 +130,9 @@ def asked_queries(run: Path, but: Collection[str] = ()) -> dict[str, Queries]:
     """
     parts: dict[str, Queries] = {}
     if named(last := run / "preferences" / "preferences", ".json").is_file():  # of a run that has ended
-        found = [] if last.name in but else load_preferences(last).parts
-        parts |= {f"{last.name}{number or ''}": part.queries for number, part in enumerate(found)}
+        if last.name not in but:
+            answered = load_preferences(last).parts
+            parts |= {f"{last.name}{number or ''}": part.queries for number, part in enumerate(answered)}
     for file in sorted((run / ASKED).glob("*.safetensors")):
         if file.name in but:
             continue

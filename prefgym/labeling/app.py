@@ -78,7 +78,7 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         if isinstance(route, APIRoute) and route.include_in_schema:
             who = access_of(route.endpoint)
             needs = {"rater": ["rater"], "admin": ["admin"], "member": ["rater", "admin"]}.get(who or "", [])
-            for method in route.methods:
+            for method in route.methods or ():
                 content["paths"][route.path_format][method.lower()]["security"] = [{name: []} for name in needs]
     return content
 

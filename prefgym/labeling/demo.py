@@ -1,19 +1,19 @@
 """The demonstration: questions about robots of some tasks, recorded when it starts."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import Any
 
-import gymnasium as gym
 import numpy as np
 import numpy.typing as npt
 import torch
 from gymnasium.vector import VectorEnv
 
+from prefgym.common.spaces import Spaces
 from prefgym.core.segments import Segments
 from prefgym.evaluation.envs import make_evaluation_env
-from prefgym.evaluation.experts import LEVELS, Level, load_expert
+from prefgym.evaluation.experts import LEVELS, Expert, Level, load_expert
 from prefgym.labeling.drawn import Drawing, add_drawn
 from prefgym.runs.answers import shown_sum
 from prefgym.sim.capabilities import physics_of
@@ -98,25 +98,31 @@ def record(env_id: str, num_steps: int, seed: int) -> list[Segments]:
     ways = [way for way in WAYS for _ in range(TAKES)]
     rng = np.random.default_rng(seed)
     with closing(make_evaluation_env(env_id, len(ways), 1)) as env:
-        steps = list(play(env, ways, max(way.start for way in ways) + num_steps, rng, seed))
+        experts: dict[Level, Expert] = {level: load_expert(env_id, level) for level in LEVELS}
+        steps = list(play(env, experts, ways, max(way.start for way in ways) + num_steps, rng, seed))
     return [cut(steps, index, way.start, num_steps) for index, way in enumerate(ways)]
 
 
 def play(
-    env: VectorEnv[Any, Any, Any], ways: Sequence[Way], num_steps: int, rng: np.random.Generator, seed: int
+    env: VectorEnv[Any, Any, Any],
+    experts: Mapping[Level, Expert],
+    ways: Sequence[Way],
+    num_steps: int,
+    rng: np.random.Generator,
+    seed: int,
 ) -> Iterator[Steps]:
     """Play some steps, each environment in its own way."""
-    physics, space = physics_of(env), env.single_action_space
-    assert physics is not None and isinstance(space, gym.spaces.Box)
-    experts = {level: load_expert(env.spec.id, level) for level in LEVELS}
-    noise = np.array([[way.noise] for way in ways]) * (space.high - space.low) / 2
+    physics, space = physics_of(env), Spaces.of(env).single_action_space
+    assert physics is not None
+    low, high = np.asarray(space.low, np.float64), np.asarray(space.high, np.float64)
+    noise = np.array([[way.noise] for way in ways]) * (high - low) / 2
     obs, _ = env.reset(seed=seed)
     for _ in range(num_steps):
         state = physics.physics_state()
         acts = {level: np.asarray(expert.predict(obs, deterministic=True)[0]) for level, expert in experts.items()}
-        random = rng.uniform(space.low, space.high, noise.shape)
+        random = rng.uniform(low, high, noise.shape)
         action = np.stack([random[i] if way.level is None else acts[way.level][i] for i, way in enumerate(ways)])
-        action = np.clip(action + noise * rng.standard_normal(noise.shape), space.low, space.high).astype(np.float32)
+        action = np.clip(action + noise * rng.standard_normal(noise.shape), low, high).astype(np.float32)
         reached, _, terminated, truncated, info = env.step(action)
         ended, next_obs = terminated | truncated, reached.copy()
         if ended.any():
@@ -137,7 +143,7 @@ def cut(steps: Sequence[Steps], index: int, start: int, num_steps: int) -> Segme
 
     def stacked(name: str, after: Array | None = None) -> torch.Tensor:
         rows = [getattr(step, name)[index] for step in taken] + ([] if after is None else [after[index]])
-        return torch.from_numpy(np.stack(rows))
+        return torch.as_tensor(np.stack(rows))
 
     return Segments(
         obs=stacked("obs", last.next_obs).float(),

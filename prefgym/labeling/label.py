@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -174,7 +174,7 @@ def _named(cfg: LabelCfg) -> Path | None:
 
 
 @contextmanager
-def _store_url(cfg: LabelCfg, source: Path | None) -> Iterator[str]:
+def _store_url(cfg: LabelCfg, source: Path | None) -> Generator[str]:
     """Give the address of the store; that of a demonstration is removed afterwards."""
     if cfg.store:
         yield cfg.store

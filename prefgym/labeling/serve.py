@@ -5,7 +5,7 @@ import contextlib
 import signal
 import socket
 import threading
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Generator
 from dataclasses import replace
 
 import uvicorn
@@ -84,7 +84,7 @@ class _Server(uvicorn.Server):
     """A server that leaves signals to whoever runs it."""
 
     @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
+    def capture_signals(self) -> Generator[None]:
         """Take no signal."""
         yield
 
@@ -125,7 +125,7 @@ def _settings(app: FastAPI) -> uvicorn.Config:
 
 
 @contextlib.contextmanager
-def serving(app: FastAPI, opened: socket.socket) -> Iterator[None]:
+def serving(app: FastAPI, opened: socket.socket) -> Generator[None]:
     """Serve in a thread of this process, within the context.
 
     Args:

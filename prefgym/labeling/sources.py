@@ -116,8 +116,9 @@ def add_queries(
 def _rows(parts: Iterable[Queries], together: bool) -> Iterator[tuple[int, int, Segments]]:
     """Yield number, step and options of each query; where one option is shown at a time, each is a query."""
     for queries in parts:
-        for row, (query_id, asked_at) in enumerate(zip(queries.query_id.tolist(), queries.asked_at.tolist())):
+        for row in range(len(queries)):
             options = queries.options[row]
+            query_id, asked_at = int(queries.query_id[row]), int(queries.asked_at[row])
             if together:
                 yield query_id, asked_at, options
                 continue

@@ -50,7 +50,12 @@ class GoldPart(BaseModel):
 
     def answer(self) -> dict[str, object]:
         """Return the answer, as the store keeps it."""
-        values = {"choice": self.choice, "rank": self.rank, "level": self.level, "reaction": self.reaction}
+        values: dict[str, object] = {
+            "choice": self.choice,
+            "rank": self.rank,
+            "level": self.level,
+            "reaction": self.reaction,
+        }
         return {name: value for name, value in values.items() if value is not None} | {"text": self.text}
 
 
