@@ -14,12 +14,12 @@ from prefgym.labeling.access import Desk, StatedRoute, access, access_of
 from prefgym.labeling.api import PREFIX
 from prefgym.labeling.config import ServerCfg
 from prefgym.labeling.refusals import Refusal, refused
-from prefgym.labeling.routes import admin, media, pages, rater, session, work
+from prefgym.labeling.routes import admin, board, media, pages, rater, session, work
 from prefgym.labeling.security import Guard, headers_of
 from prefgym.store.errors import StoreRefusal, StoreUnavailable
 from prefgym.store.store import Store
 
-GROUPS = (session, rater, work, media, admin)
+GROUPS = (session, rater, work, media, admin, board)
 
 STATUS = {"unknown-invitation": 403, "expired-invitation": 403, "used-invitation": 409, "withdrawn": 403}
 """Status of what the store refuses, by its code; 404 for other things that are unknown, and 409 for the rest."""
@@ -34,7 +34,7 @@ def make_app(store: Store, cfg: ServerCfg | None = None) -> FastAPI:
     """
     cfg = cfg or ServerCfg()
     app = FastAPI(title="prefgym label", openapi_url=None, docs_url=None, redoc_url=None, redirect_slashes=False)
-    app.state.desk, app.state.pages = Desk(store, cfg), pages.read_pages()
+    app.state.desk, app.state.pages, app.state.boards = Desk(store, cfg), pages.read_pages(), {}
     for group in (*GROUPS, pages):
         app.router.routes.extend(group.router.routes)
     app.router.routes.extend(_document(app).routes)

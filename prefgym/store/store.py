@@ -157,11 +157,11 @@ class Store:
 
     def peek(self, token: str) -> str:
         """Return the id of the study that an invitation is for; it is not taken up by this."""
-        return people.peek(self._database, token)
+        return people.peek(self.database, token)
 
     def revoke(self, study_id: str, number: int) -> None:
         """End an invitation now; who has taken it up stays."""
-        people.revoke(self._database, study_id, number)
+        people.revoke(self.database, study_id, number)
 
     def join(self, token: str, participant: str | None = None) -> Rater:
         """Return the rater that an invitation makes, or the one that the participant has been before.

@@ -7,7 +7,6 @@ from functools import cache
 from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Page
 

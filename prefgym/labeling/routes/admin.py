@@ -1,7 +1,9 @@
 """What only an admin may do: invite people, pause the study, leave raters out."""
 
 import time
+from typing import Annotated
 
+from fastapi import Path
 from pydantic import BaseModel
 
 from prefgym.labeling.access import TheDesk, TheStore, access
@@ -22,6 +24,7 @@ class LinkReply(BaseModel):
 class InvitationReply(BaseModel):
     """An invitation, without its token, which nobody knows but who was given it."""
 
+    id: int
     name: str | None
     max_raters: int | None
     num_raters: int
@@ -45,6 +48,7 @@ def invitations(study: TheStudy, store: TheStore) -> list[InvitationReply]:
     """List the invitations of a study, the oldest first."""
     return [
         InvitationReply(
+            id=one.id,
             name=one.name,
             max_raters=one.max_raters,
             num_raters=one.num_raters,
@@ -53,6 +57,13 @@ def invitations(study: TheStudy, store: TheStore) -> list[InvitationReply]:
         )
         for one in store.invitations(study.id)
     ]
+
+
+@router.delete("/admin/invitations/{number}", status_code=204)
+@access("admin")
+def revoke(number: Annotated[int, Path(ge=1, lt=2**63)], study: TheStudy, store: TheStore) -> None:
+    """End an invitation; who has used it stays."""
+    store.revoke(study.id, number)
 
 
 @router.post("/admin/pause", status_code=204)

@@ -1,0 +1,45 @@
+// The HTTP API, as the admin page uses it. Addresses are relative, so that it works under any path.
+
+/** The server said no, or nobody answered; status 0: nobody did. */
+export class Trouble extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+async function call(method, path, body) {
+  let response;
+  try {
+    response = await fetch(`api/v1/${path}`, {
+      method,
+      cache: "no-store",
+      headers: method === "GET" ? {} : { "Content-Type": "application/json" },
+      body: body === undefined ? undefined : JSON.stringify(body),
+    });
+  } catch (problem) {
+    throw new Trouble(0, problem.message);
+  }
+  const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
+  if (!response.ok) throw new Trouble(response.status, answer?.detail ?? `status ${response.status}`);
+  return answer;
+}
+
+/** The calls of an admin about one study; null: the newest. */
+export function adminApi(study) {
+  const about = (path) => (study ? `admin/${path}${path.includes("?") ? "&" : "?"}study=${study}` : `admin/${path}`);
+  return {
+    logIn: (token) => call("POST", "session", { admin_token: token }),
+    overview: () => call("GET", about("overview")),
+    raters: () => call("GET", about("raters")),
+    agreement: () => call("GET", about("agreement")),
+    disputed: () => call("GET", about("disputed")),
+    invitations: () => call("GET", about("invitations")),
+    invite: (wish) => call("POST", about("invitations"), wish),
+    revoke: (number) => call("DELETE", about(`invitations/${number}`)),
+    pause: (paused) => call("POST", about("pause"), { paused }),
+    exclude: (rater, excluded) => call("POST", `admin/raters/${rater}/exclude`, { excluded }),
+    withdraw: (rater) => call("DELETE", `admin/raters/${rater}`),
+    file: (format, raters) => `api/v1/${about(`export?format=${format}&raters=${raters}`)}`,
+  };
+}
