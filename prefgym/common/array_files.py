@@ -1,10 +1,10 @@
 """Arrays by name in safetensors files."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save  # pyright: ignore[reportUnknownVariableType]
+from safetensors.torch import load, load_file, save  # pyright: ignore[reportUnknownVariableType]
 from torch import Tensor
 
 from prefgym.common.errors import DamageError, in_one_line
@@ -53,12 +53,31 @@ def read_arrays(file: Path) -> dict[str, Tensor]:
         DamageError: If the file is missing or damaged, or has arrays of a type that NumPy does not have.
     """
     open_to_read(file).close()
+    return _loaded(lambda: load_file(file), str(file))
+
+
+def unpacked(content: bytes, name: str) -> dict[str, Tensor]:
+    """Read arrays from the content of a file.
+
+    Args:
+        content: What `packed` returned.
+        name: What it is, for messages.
+
+    Raises:
+        DamageError: If it is damaged, or has arrays of a type that NumPy does not have.
+    """
+    return _loaded(lambda: load(content), name)
+
+
+def _loaded(read: Callable[[], dict[str, Tensor]], name: str) -> dict[str, Tensor]:
     try:
-        arrays = load_file(file)
+        arrays = read()
     except (SafetensorError, OSError, ValueError, KeyError, AttributeError, TypeError, RuntimeError) as error:
         # of safetensors, and of torch about types and sizes that it does not have
-        raise DamageError(f"{file} is damaged: it cannot be read: {in_one_line(error)}.") from error
-    for name, array in arrays.items():
+        raise DamageError(f"{name} is damaged: it cannot be read: {in_one_line(error)}.") from error
+    for array_name, array in arrays.items():
         if (kind := str(array.dtype)) not in _TYPES:
-            raise DamageError(f"{file} is damaged: {name!r} has numbers of the type {kind}, which no file of ours has.")
+            raise DamageError(
+                f"{name} is damaged: {array_name!r} has numbers of the type {kind}, which no file of ours has."
+            )
     return arrays

@@ -82,7 +82,7 @@ class Feedback:
         if not any(bool(part.revision.any()) for part in self.parts):
             return self
         last: dict[tuple[object, ...], int] = {}
-        questions = [_questions(part) for part in self.parts]
+        questions = [questions_of(part) for part in self.parts]
         for part, asked in zip(self.parts, questions):
             for question, revision in zip(asked, part.revision):
                 last[question] = max(last.get(question, 0), int(revision))
@@ -167,7 +167,7 @@ class Feedback:
         return self.only[index]
 
 
-def _questions(part: Preferences[Statement]) -> list[tuple[object, ...]]:
+def questions_of(part: Preferences[Statement]) -> list[tuple[object, ...]]:
     """Return what tells the questions of a part apart: what was shown, and the kind, criterion and rater."""
     queries, options = part.queries, part.queries.options
     shown = [hash(obs.tobytes()) for obs in options.obs.cpu().numpy()]

@@ -1,5 +1,6 @@
 """Queries: K segments shown together, the unit in which feedback is requested and counted."""
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -67,3 +68,12 @@ class Queries:
             query_id=torch.cat([part.query_id for part in parts]),
             asked_at=torch.cat([part.asked_at for part in parts]),
         )
+
+
+def shown_sum(options: Segments) -> str:
+    """Return the SHA-256 over length (int64), obs and action (float32) of K options, one after the other, unpadded."""
+    checksum = hashlib.sha256()
+    for length, obs, action in zip(options.length, options.obs, options.action):
+        for array in (length.long(), obs[: int(length) + 1].float(), action[: int(length)].float()):
+            checksum.update(array.cpu().contiguous().numpy().tobytes())
+    return checksum.hexdigest()

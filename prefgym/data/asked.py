@@ -106,7 +106,7 @@ def recover(run: Path) -> Feedback:
     answers = AnswerLog(run / "preferences" / "answers.sqlite").read()
     if not answers:
         raise UserError(f"{run} has no answers yet.")
-    options = _options(run)
+    options = options_of(run)
     rows = [answer for answer in answers if answer.shown_sha256 in options]
     num_lost = len(answers) - len(rows)
     if not rows:
@@ -145,7 +145,7 @@ def asked_queries(run: Path, but: Collection[str] = ()) -> dict[str, Queries]:
     return parts
 
 
-def _options(run: Path) -> Mapping[str, Segments]:
+def options_of(run: Path) -> Mapping[str, Segments]:
     """Read the options of each query, by the SHA-256 of what was shown. Batch shape of each: (K,)."""
     parts = [queries.options for queries in asked_queries(run).values()]
     return {shown_sum(options[row]): options[row] for options in parts for row in range(len(options))}

@@ -15,37 +15,15 @@ from prefgym.common.schema import checked
 from prefgym.common.states import State
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import KINDS, Statement
+from prefgym.core.packing import SEGMENT_ARRAYS
+from prefgym.core.packing import pack_segments as pack_segments
+from prefgym.core.packing import unpack_segments as unpack_segments
 from prefgym.core.preferences import Preferences
 from prefgym.core.queries import Queries
-from prefgym.core.segments import Segments
 from prefgym.data.schema import PartCard, PreferencesCard
 from prefgym.runs.answers import in_plain_values, rater_info
 
-_SEGMENT_ARRAYS = ("obs", "action", "length", "terminated", "truncated", "reward", "state", "frames", "origin")
 _ROW_ARRAYS = ("rater", "shown_order", "seconds", "criterion", "revision", "event")
-
-_FLAGS = ("terminated", "truncated", "tie", "good")
-_WHOLE = (
-    "length",
-    "origin",
-    "status",
-    "query_id",
-    "asked_at",
-    "rater",
-    "shown_order",
-    "criterion",
-    "revision",
-    "event",
-    "rank",
-    "level",
-    "reaction",
-    "start",
-    "end",
-)
-
-
-_BYTES = ("frames", "words")
-_FACTOR = "factor/"
 
 
 def save_preferences(path: Path, feedback: Feedback | Preferences[Statement]) -> None:
@@ -93,7 +71,7 @@ def pack_feedback(feedback: Feedback) -> State:
 
 def _stated(name: str) -> str:
     """Return the name of an array of a statement, which is another one than that of an array of segments."""
-    return f"stated/{name}" if name in _SEGMENT_ARRAYS else name
+    return f"stated/{name}" if name in SEGMENT_ARRAYS else name
 
 
 def _card(part: Preferences[Statement]) -> dict[str, Any]:
@@ -129,20 +107,3 @@ def _unpacked(card: PartCard, arrays: Mapping[str, Tensor]) -> Preferences[State
         criteria=tuple(card.criteria),
         **{name: arrays[name] for name in _ROW_ARRAYS if name in arrays},
     )
-
-
-def pack_segments(segments: Segments) -> dict[str, Tensor]:
-    """Return the arrays of segments, by name."""
-    arrays: dict[str, Tensor | None] = {name: getattr(segments, name) for name in _SEGMENT_ARRAYS}
-    arrays |= {_FACTOR + name: value for name, value in segments.factors.items()}
-    return {name: value.contiguous() for name, value in arrays.items() if value is not None}
-
-
-def unpack_segments(arrays: Mapping[str, Tensor]) -> Segments:
-    """Build segments from the output of `pack_segments`."""
-    for name, array in arrays.items():
-        kind = "bool" if name in _FLAGS else "int64" if name in _WHOLE else "uint8" if name in _BYTES else "float"
-        if not str(array.dtype).removeprefix("torch.").startswith(kind):
-            raise ValueError(f"{name} has the type {str(array.dtype).removeprefix('torch.')}, and not {kind}")
-    factors = {name.removeprefix(_FACTOR): value for name, value in arrays.items() if name.startswith(_FACTOR)}
-    return Segments(**{name: arrays[name] for name in _SEGMENT_ARRAYS if name in arrays}, factors=factors)

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor
 
 from prefgym.core.feedback import Feedback
-from prefgym.core.kinds import KINDS, Statement, Status
+from prefgym.core.kinds import KINDS, Mark, Statement, Status
 from prefgym.core.preferences import Preferences, RaterInfo, Sitting
 from prefgym.core.queries import Queries
+from prefgym.core.queries import shown_sum as shown_sum
 from prefgym.core.segments import Segments
 from prefgym.runs.schema import RaterCard
 
@@ -63,21 +64,16 @@ class Answer:
     def _id(self, revision: int) -> str:
         name = json.loads(self.rater)["name"]
         asked = [self.shown_sha256, self.shown_order, self.kind, self.criterion, name]
-        return sum_of([*asked, self.event] if self.event else [*asked, self.query_id, self.asked_at, revision])
+        if not self.event:
+            return sum_of([*asked, self.query_id, self.asked_at, revision])
+        # one answer may mark good and bad parts
+        sign = [bool(json.loads(self.statement)["good"])] if self.kind == Mark.kind else []
+        return sum_of([*asked, self.event, *sign])
 
 
 def sum_of(values: Sequence[object]) -> str:
     """Return the SHA-256 of plain values as JSON."""
     return hashlib.sha256(json.dumps(values).encode()).hexdigest()
-
-
-def shown_sum(options: Segments) -> str:
-    """Return the SHA-256 over length (int64), obs and action (float32) of K options, one after the other, unpadded."""
-    checksum = hashlib.sha256()
-    for length, obs, action in zip(options.length, options.obs, options.action):
-        for array in (length.long(), obs[: int(length) + 1].float(), action[: int(length)].float()):
-            checksum.update(array.cpu().contiguous().numpy().tobytes())
-    return checksum.hexdigest()
 
 
 def answers_of(feedback: Feedback | Preferences[Statement]) -> list[Answer]:
