@@ -8,6 +8,7 @@ import gymnasium as gym
 from prefgym.bench.reward import BenchRewardCfg
 from prefgym.bench.sim import BenchSimCfg
 from prefgym.cli.compare import CompareArgs
+from prefgym.cli.curate import CurateArgs
 from prefgym.cli.evaluate import EvaluateArgs
 from prefgym.cli.feedback import ExportArgs, ValidateArgs
 from prefgym.cli.feedback_show import ShowArgs
@@ -31,6 +32,7 @@ CONFIGURED: dict[str, tuple[type[Any], ...]] = {
     "evaluate": (EvaluateArgs,),
     "report": (ReportArgs,),
     "compare": (CompareArgs,),
+    "curate": (CurateArgs,),
     "demos": (DemosCfg,),
     "feedback export": (ExportArgs,),
     "feedback validate": (ValidateArgs,),

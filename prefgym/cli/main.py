@@ -47,6 +47,7 @@ GROUPS: dict[str, dict[str, Command]] = {
     "Data": {
         "make-preferences": Command("prefgym.cli.make_preferences", "have a rater compare segments of a dataset"),
         "feedback": Command("prefgym.cli.feedback", "export, import, check or show answers"),
+        "curate": Command("prefgym.cli.curate", "drop or flip answers that gold contradicts"),
         "demos": Command("prefgym.cli.demos", "write episodes of a policy into a Minari dataset"),
     },
     "Else": {
