@@ -72,7 +72,14 @@ def is_importable(value: object) -> bool:
     return reduce(lambda found, name: getattr(found, name, None), path.split("."), sys.modules.get(module)) is value
 
 
-EXTRAS = {"stable_baselines3": "sb3", "minari": "demos", "pyarrow": "data", "mujoco_warp": "warp"}
+EXTRAS = {
+    "stable_baselines3": "sb3",
+    "minari": "demos",
+    "pyarrow": "data",
+    "mujoco_warp": "warp",
+    "sqlalchemy": "label",
+    "alembic": "label",
+}
 """The extra of prefgym that installs a package."""
 
 

@@ -32,6 +32,8 @@ class Capability(Enum):
     """Raters: answer at once when called with queries (`__call__`), and so can be part of a composite rater."""
     PROPOSES = "proposes"
     """Raters: bring the segments of their queries themselves (`propose`), in the place of a sampler."""
+    OUTSIDE = "outside"
+    """Raters: are people or programs outside the run, whose answers come at times of their own (`open`, `close`)."""
     STATEFUL = "stateful"
     """All: can be resumed. Not declared, but inferred from the methods `state_dict` and `load_state_dict`."""
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from prefgym.core.feedback import Feedback
-from prefgym.core.protocols import Env, Expert, MetricCounter, Policy, Simulator
+from prefgym.core.protocols import Drawer, Env, Expert, MetricCounter, Policy, Simulator
 from prefgym.core.segments import Segments
 
 
@@ -20,6 +20,10 @@ class RaterContext:
     """Seed of its own random number generator."""
     has_reward: bool = True
     """Whether segments carry the task reward."""
+    env_id: str = ""
+    """Name of the environment."""
+    dt_s: float = 0.05
+    """Time of a step, in seconds."""
     task_description: str = ""
     """The task in words, for tasks without a reward."""
     step_return: Callable[[], float] | None = None
@@ -40,6 +44,8 @@ class RaterContext:
     """Makes the simulator that continues recorded states."""
     make_metric: Callable[[], MetricCounter | None] = lambda: None
     """Makes the counter of the hidden metric, for a rater that says that it sees it."""
+    make_drawer: Callable[[], Drawer | None] = lambda: None
+    """Makes the drawer of segments, for a rater of people."""
 
     @cached_property
     def expert(self) -> Expert | None:
@@ -60,6 +66,11 @@ class RaterContext:
     def metric(self) -> MetricCounter | None:
         """Return the counter of the hidden metric; None where there is a reward, or segments carry no states."""
         return self.make_metric()
+
+    @cached_property
+    def drawer(self) -> Drawer | None:
+        """Return whoever draws segments for pages."""
+        return self.make_drawer()
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

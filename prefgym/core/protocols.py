@@ -222,6 +222,32 @@ class Simulator(Protocol):
         ...
 
 
+class Drawing(Protocol):
+    """What a segment looks like to a page: poses of its bodies, or a clip."""
+
+    @property
+    def content(self) -> bytes:
+        """Return the bytes of the file."""
+        ...
+
+    @property
+    def media_type(self) -> str:
+        """Return its media type."""
+        ...
+
+
+class Drawer(Protocol):
+    """Whoever draws segments for pages."""
+
+    def geometry(self) -> bytes | None:
+        """Return the bodies that poses move, as JSON; None where segments are drawn as clips."""
+        ...
+
+    def draw(self, segment: Segments) -> Drawing:
+        """Draw one segment, without batch axes."""
+        ...
+
+
 class MetricCounter(Protocol):
     """The hidden metric of a task without a reward, which evaluation counts, and a rater for tests."""
 

@@ -30,11 +30,11 @@ register("foresight", "prefgym.raters.foresight:ForesightRater")
 register("metric-oracle", "prefgym.raters.metric_oracle:MetricOracleRater")
 register("safety", "prefgym.raters.safety:SafetyRater")
 register("replay", "prefgym.raters.replay:ReplayRater")
+register("human", "prefgym.raters.human:HumanRater")
 register("none", "prefgym.raters.none:NoRater")
 
 registry.alias(bradley_terry="partial-return", osp="soft", rlbff="principles", rlhs="hindsight", rluf="thumbs")
 registry.elsewhere(
     b_pref="is six raters: oracle, stochastic, mistake, skip, equal and myopic",
     spo="is a reward learner: --reward spo",
-    human="is not built in yet: answers of people are read from files, prefgym feedback validate FOLDER",
 )

@@ -87,10 +87,11 @@ def read_sums(run: Path) -> dict[str, str]:
 def write_manifest(path: Path) -> None:
     """Write the manifest of a run folder: versions, and checksums of all files but checkpoints and queries.
 
-    A run folder without a manifest has not finished.
+    The store of people's answers is left out as well. A run folder without a manifest has not finished.
     """
     unlisted = [path / "preferences" / "asked", path / "checkpoints" / "shards", *path.glob("checkpoints/*step-*")]
     unlisted += path.glob("checkpoints/*policy-*")
+    unlisted += path.glob("labels*")  # the store of people's answers goes on when the run has ended
     files = sorted(
         file
         for file in path.rglob("*")

@@ -12,6 +12,7 @@ from prefgym.training.callbacks import Callback
 from prefgym.training.config import TrainCfg
 from prefgym.training.kinds import shown_options
 from prefgym.training.parts import Metrics, Parts
+from prefgym.training.people import minutes_of_people, people_of
 
 if TYPE_CHECKING:
     from prefgym.training.loop import Loop
@@ -62,6 +63,8 @@ def disk_use(cfg: TrainCfg, parts: Parts) -> DiskUse:
 def before_it_starts(cfg: TrainCfg, parts: Parts) -> str:
     """Return the answers and the bytes that a run takes, in words."""
     answers = "no answers" if parts.rater is None else f"at most {cfg.budget:,} answers"
+    if (people := people_of(parts.rater)) is not None:
+        answers += f" (about {minutes_of_people(people.cfg, cfg.budget)})"
     return f"{answers}, {disk_use(cfg, parts).in_words()}"
 
 

@@ -7,10 +7,12 @@ from torch import Tensor
 from prefgym.common.states import State
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.rollout import EpisodeReturns, Rollout
+from prefgym.training.combine import combine_of
 from prefgym.training.config import TrainCfg
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.matches import MatchFeedback
 from prefgym.training.parts import Metrics, Parts
+from prefgym.training.patience import Patience
 from prefgym.training.sessions import SessionFeedback
 
 
@@ -76,4 +78,5 @@ def make_feedback(cfg: TrainCfg, parts: Parts, history: FeedbackHistory, returns
         return NoFeedback()
     if Capability.JUDGED in capabilities_of(parts.learner):
         return MatchFeedback(cfg, parts, history)
-    return SessionFeedback(parts, history, returns, wait_s=60 * cfg.schedule.wait_minutes)
+    patience = Patience.of(cfg.rater_cfg, cfg.schedule.wait_minutes)
+    return SessionFeedback(parts, history, returns, patience=patience, combine=combine_of(cfg.rater_cfg))

@@ -8,10 +8,11 @@ from prefgym.common.states import State
 from prefgym.core.feedback import Feedback
 from prefgym.core.fit_report import FitReport
 from prefgym.core.queries import Queries
-from prefgym.data.asked import write_asked
+from prefgym.data.asked import options_of, write_asked
 from prefgym.data.feedback import read_feedback
 from prefgym.data.tables import pack_feedback, unpack_feedback
 from prefgym.runs.answer_log import AnswerLog
+from prefgym.runs.answers import Answer, feedback_of
 from prefgym.training.budget import Budget
 from prefgym.training.parts import Metrics
 
@@ -32,10 +33,12 @@ class FeedbackHistory:
         run: Run folder.
         budget: Counts the queries.
         has_initial: Whether the run folder holds initial preferences.
+        repeats: Whether a resumed run takes the answers that it has used before from the log: a rater outside the run
+            may give others by then, and at other steps.
     """
 
-    def __init__(self, run: Path, budget: Budget, *, has_initial: bool) -> None:
-        self.run, self.budget, self.has_initial = run, budget, has_initial
+    def __init__(self, run: Path, budget: Budget, *, has_initial: bool, repeats: bool = False) -> None:
+        self.run, self.budget, self.has_initial, self.repeats = run, budget, has_initial, repeats
         self.log = AnswerLog(run / "preferences" / "answers.sqlite")
         self.initial: Feedback | None = None
         """Preferences from before the run, without the truth."""
@@ -44,6 +47,7 @@ class FeedbackHistory:
         self._initial_seal: str | None = None
         self._answered: list[Feedback] = []
         self._num_ties = self._num_choices = 0
+        self._used: list[Answer] = []  # by a run that was stopped, after the point from which it resumes
 
     @property
     def preferences(self) -> Feedback | None:
@@ -103,6 +107,28 @@ class FeedbackHistory:
             "feedback/num_pending": self.budget.num_pending,
             "feedback/tie_fraction": self._num_ties / max(self._num_choices, 1),
         }
+
+    def repeats_at(self, steps: int) -> bool:
+        """Return whether the run has used answers after these steps, before it was stopped and resumed."""
+        return any((answer.used_at or 0) > steps for answer in self._used)
+
+    def used_by(self, steps: int) -> Feedback | None:
+        """Return the answers that the run used up to these steps before it was stopped, each once; None if none.
+
+        Raises:
+            UserError: If the segments that they are about are damaged.
+        """
+        due = [answer for answer in self._used if (answer.used_at or 0) <= steps]
+        self._used = [answer for answer in self._used if (answer.used_at or 0) > steps]
+        if not due:
+            return None
+        options = options_of(self.run)
+        return feedback_of(due, options)
+
+    def find_used(self, steps: int) -> None:
+        """Find the answers that the run used after these steps, before it was stopped and resumed."""
+        used = self.log.read() if self.repeats else []
+        self._used = [answer for answer in used if answer.used_at is not None and answer.used_at > steps]
 
     def check(self, *, mend: bool) -> None:
         """Compare the log with the answers in memory; see `AnswerLog.check`.

@@ -26,6 +26,7 @@ from prefgym.training.callbacks import Callback, standard_callbacks
 from prefgym.training.config import OfflineCfg, TrainCfg
 from prefgym.training.estimate import Estimate, before_it_starts
 from prefgym.training.parts import Advance, Metrics, Parts
+from prefgym.training.people import waiting_line
 from prefgym.training.progress import Progress
 from prefgym.training.sources import OnlineSource
 from prefgym.training.stop import Stop, how_to_go_on
@@ -374,7 +375,8 @@ def train(
     """
     source = OnlineSource(cfg, parts, run)
     budget = None if cfg.rater == "none" else cfg.budget
-    progress = Progress(cfg.env, cfg.steps, budget=budget, metric=metric_of(parts.env))
+    beside = waiting_line(parts.rater)
+    progress = Progress(cfg.env, cfg.steps, budget=budget, metric=metric_of(parts.env), beside=beside)
     standard = standard_callbacks(cfg.eval, cfg.checkpoint, progress)
     estimate = Estimate(before_it_starts(cfg, parts))
     outcome = Loop(cfg, source, run, [estimate, *standard, *callbacks]).train(resume_from, lambda: keep(source))

@@ -27,6 +27,7 @@ from prefgym.evaluation.envs import say_limit
 from prefgym.raters.immediate import as_rater
 from prefgym.runs.checkpoints import Checkpoints, Which
 from prefgym.runs.folder import RunFolder
+from prefgym.sim.source import EnvSource
 from prefgym.training.budget import Budget, Schedule
 from prefgym.training.callbacks import Callback
 from prefgym.training.checks import (
@@ -50,6 +51,7 @@ from prefgym.training.kinds import check_kinds, with_num_options
 from prefgym.training.live import LivePage
 from prefgym.training.loop import Outcome, train
 from prefgym.training.parts import Parts, stateless
+from prefgym.training.people import asking, people_of
 from prefgym.training.raters import make_rater
 from prefgym.training.resolve import Objects
 from prefgym.training.stop import memory_sentence
@@ -93,7 +95,8 @@ def train_online(
         with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             keep = partial(keep_learned, cfg, parts, folder)
             looking_on = [*([LivePage()] if cfg.report else []), *callbacks]
-            outcome = train(cfg, parts, folder, resume_from, looking_on, lambda source: keep(source.history))
+            with asking(parts.rater, folder.path):
+                outcome = train(cfg, parts, folder, resume_from, looking_on, lambda source: keep(source.history))
             outcome = seal(folder, outcome, lambda: keep_result(cfg, parts, folder, outcome))
             say_result(cfg, parts, folder, outcome)
             say_stopped(folder, outcome, stateless(parts))
@@ -124,6 +127,8 @@ def say_result(cfg: TrainCfg, parts: Parts, folder: RunFolder, outcome: Outcome)
         print(f"{budget.left} of the budget of {cfg.budget} queries were left over", file=sys.stderr)
     if budget.num_pending:
         waiting = "--schedule.wait-minutes N has each session wait for them"
+        if people_of(parts.rater) is not None:
+            waiting = "--rater.wait-first N or --rater.block has sessions wait for people"
         print(f"{budget.num_pending} of {budget.num_asked} queries have no answer yet: {waiting}", file=sys.stderr)
     if budget.num_asked and not budget.num_answered:
         learned = "nothing was learned" if cfg.preferences is None else "nothing was learned beyond --preferences"
@@ -208,7 +213,7 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
         if Capability.JUDGED in can:
             check_queue(cfg, source, recording, getattr(agent, "rollout_steps", cfg.acting.num_steps))
         given = objects.rater
-        rater = build_rater(cfg, recording, agent, rater_seed) if given is None else as_rater(given)
+        rater = build_rater(cfg, source, recording, agent, rater_seed) if given is None else as_rater(given)
         check_kinds(cfg.rater, rater, cfg.reward, learner)
         check_replayed(cfg, rater, learner, recording)
         cfg = with_options(cfg, rater, objects)
@@ -257,7 +262,7 @@ def build_agent(cfg: TrainCfg, context: AgentContext) -> Agent:
         raise UserError(f"agent {cfg.agent!r} cannot learn in {cfg.env}: {str(error).rstrip('.')}.") from error
 
 
-def build_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int) -> Rater:
+def build_rater(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, agent: Agent, seed: int) -> Rater:
     """Build the rater.
 
     Raises:
@@ -265,7 +270,15 @@ def build_rater(cfg: TrainCfg, env: PreferenceVectorEnv, agent: Agent, seed: int
     """
     num_threads = cfg.num_threads
     rater = make_rater(
-        cfg.rater, cfg.rater_cfg, cfg.env, env, env.recorder, policy=agent, num_threads=num_threads, seed=seed
+        cfg.rater,
+        cfg.rater_cfg,
+        cfg.env,
+        env,
+        env.recorder,
+        source=source,
+        policy=agent,
+        num_threads=num_threads,
+        seed=seed,
     )
     return as_rater(rater)
 

@@ -1,6 +1,6 @@
 """The live display of a training run."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING
 
 from rich.console import Console, RenderableType
@@ -49,12 +49,20 @@ class Progress(Callback):
         budget: Query budget; None without a rater.
         metric: Name of the evaluation metric: the true return, or that of a task without a reward.
         unit: Name of the steps.
+        beside: Returns what else there is to say, such as how many questions wait for people; empty for nothing.
     """
 
     def __init__(
-        self, title: str, total: int, *, budget: int | None = None, metric: str = TRUE_RETURN, unit: str = "steps"
+        self,
+        title: str,
+        total: int,
+        *,
+        budget: int | None = None,
+        metric: str = TRUE_RETURN,
+        unit: str = "steps",
+        beside: Callable[[], str] = lambda: "",
     ) -> None:
-        self.total, self.budget, self.metric, self.unit = total, budget, metric, unit
+        self.total, self.budget, self.metric, self.unit, self.beside = total, budget, metric, unit, beside
         self.console = Console(stderr=True)
         self._labels, self._accuracy, self._true_return = "0", "-", "-"
         self._bar = TwoLines(
@@ -110,4 +118,5 @@ class Progress(Callback):
         shown = f"{self.metric} {self._true_return}"
         if self.budget is None:
             return shown
-        return f"{self._labels}/{self.budget:,} labels  accuracy {self._accuracy}  {shown}"
+        shown = f"{self._labels}/{self.budget:,} labels  accuracy {self._accuracy}  {shown}"
+        return f"{shown}  {said}" if (said := self.beside()) else shown

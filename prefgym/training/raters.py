@@ -9,13 +9,17 @@ from prefgym import raters
 from prefgym.buffers.base_recorder import BaseRecorder
 from prefgym.common.errors import UnknownNameError, UserError
 from prefgym.core.context import RaterContext
-from prefgym.core.protocols import Policy, Rater
+from prefgym.core.protocols import Drawer, Policy, Rater
 from prefgym.data.recorded import recorded
 from prefgym.evaluation.experts import Expert, find_expert
 from prefgym.sim.capabilities import has_task_reward, task_description_of
 from prefgym.sim.continuation import Simulator
 from prefgym.sim.metric_counter import MetricCounter
+from prefgym.sim.source import EnvSource
 from prefgym.sim.task import TaskSpec
+
+FPS = 20.0
+"""Steps a second of environments that do not say."""
 
 
 @runtime_checkable
@@ -38,6 +42,16 @@ class RecordedSettings(Protocol):
         ...
 
 
+@runtime_checkable
+class GoldSettings(Protocol):
+    """Settings of a rater that asks questions whose answers are known."""
+
+    @property
+    def gold(self) -> Path | None:
+        """Return what holds them; None for nothing."""
+        ...
+
+
 def make_rater(
     name: str,
     cfg: object,
@@ -45,6 +59,7 @@ def make_rater(
     env: VectorEnv[Any, Any, Any],
     recorder: BaseRecorder,
     *,
+    source: EnvSource | None = None,
     policy: Policy | None,
     num_threads: int,
     seed: int,
@@ -57,6 +72,7 @@ def make_rater(
         env_id: Name of the environment.
         env: Environments of that name.
         recorder: Recorder of the segments.
+        source: Builder of further environments, for whoever draws segments; None for that of the name.
         policy: The agent in training, if there is one.
         num_threads: Threads of a rater that simulates.
         seed: Seed of the rater.
@@ -66,9 +82,9 @@ def make_rater(
         UserError: If the settings do not fit the task.
     """
     context = rater_context(
-        env_id, env, recorder, policy=policy, num_threads=num_threads, seed=seed,
+        env_id, env, recorder, source=source, policy=policy, num_threads=num_threads, seed=seed,
         expert_file=cfg.expert_file if isinstance(cfg, ExpertSettings) else None,
-        recorded_in=cfg.run if isinstance(cfg, RecordedSettings) else None,
+        recorded_in=_recorded_in(cfg),
     )  # fmt: skip
     try:
         return raters.build(name, cfg, context)
@@ -78,11 +94,19 @@ def make_rater(
         raise UserError(f"rater {name!r} cannot judge {env_id}: {str(error).rstrip('.')}.") from error
 
 
+def _recorded_in(cfg: object) -> Path | None:
+    """Return what holds the recorded answers that the settings of a rater name."""
+    if isinstance(cfg, RecordedSettings):
+        return cfg.run
+    return cfg.gold if isinstance(cfg, GoldSettings) else None
+
+
 def rater_context(
     env_id: str,
     env: VectorEnv[Any, Any, Any],
     recorder: BaseRecorder,
     *,
+    source: EnvSource | None = None,
     policy: Policy | None,
     num_threads: int,
     seed: int,
@@ -104,8 +128,15 @@ def rater_context(
             return None
         return MetricCounter(spec, num_threads=num_threads)
 
+    def make_drawer() -> Drawer | None:
+        from prefgym.video.drawing import drawer_of  # the video encoder takes long to import
+
+        return drawer_of(source or EnvSource.of(env_id))
+
     return RaterContext(
         seed=seed,
+        env_id=env_id,
+        dt_s=spec.dt if spec else 1.0 / float(env.metadata.get("render_fps", FPS)),
         # demonstrations may have the reward of another task
         has_reward=recorder.has_reward and has_task_reward(env),
         task_description=task_description_of(env),
@@ -118,4 +149,5 @@ def rater_context(
         make_recorded=lambda: None if recorded_in is None else recorded(recorded_in),
         make_simulator=make_simulator,
         make_metric=make_metric,
+        make_drawer=make_drawer,
     )

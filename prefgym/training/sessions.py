@@ -2,6 +2,7 @@
 
 import sys
 import time
+from collections.abc import Iterator
 from typing import cast
 
 from torch import Tensor
@@ -17,8 +18,10 @@ from prefgym.core.relabel import learned_reward
 from prefgym.core.rollout import EpisodeReturns, Rollout
 from prefgym.data.tables import pack_segments, unpack_segments
 from prefgym.rewards.health import Health, measure_kinds
+from prefgym.training.combine import Combine, combined
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Metrics, Parts
+from prefgym.training.patience import Patience
 from prefgym.training.ties import warn_of_ties
 
 WAIT_S = 0.2
@@ -32,16 +35,27 @@ class SessionFeedback:
         parts: Parts with a rater, and environments that record.
         history: Keeps the answers.
         returns: Learned returns of the latest episodes.
-        wait_s: Most seconds that a session waits for its answers.
+        patience: How long sessions wait for answers.
+        combine: How several answers to one question are fitted.
 
     Raises:
         ValueError: If there is no rater, or the environments do not record.
     """
 
-    def __init__(self, parts: Parts, history: FeedbackHistory, returns: EpisodeReturns, *, wait_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        history: FeedbackHistory,
+        returns: EpisodeReturns,
+        *,
+        patience: Patience | None = None,
+        combine: Combine = "each",
+    ) -> None:
         if parts.rater is None or parts.recorder is None:
             raise ValueError("sessions need a rater, and environments that record segments")
-        self.parts, self.history, self.returns, self.wait_s = parts, history, returns, wait_s
+        self.parts, self.history, self.returns = parts, history, returns
+        self.patience = patience or Patience()
+        self.combine: Combine = combine
         self.rater, self.recorder = parts.rater, parts.recorder
         self.health = Health()
 
@@ -62,7 +76,7 @@ class SessionFeedback:
             contact.observe(cast(SelfPlayLearner, learner), rollout.fragments()[0])
         if num_queries := self.parts.schedule.due(steps, self.parts.budget.left):
             self.submit(num_queries, steps)
-        metrics = self.receive(steps, wait_s=self.wait_s if num_queries else 0.0)
+        metrics = self.receive(steps, self.patience if num_queries else None)
         if num_queries:
             self.warn()
         return (learned_reward(learner, rollout.steps()) if learner.is_fitted else None), metrics
@@ -85,28 +99,20 @@ class SessionFeedback:
             queries = Queries.of(options, first_id=parts.budget.num_asked, asked_at=steps)
             contact.submit(self.rater, self.history.ask(queries))
 
-    def receive(self, steps: int, wait_s: float = 0.0) -> Metrics:
+    def receive(self, steps: int, patience: Patience | None = None) -> Metrics:
         """Collect answers, and fit the learner if any arrived; return their metrics.
 
         Args:
             steps: Environment steps so far.
-            wait_s: Most seconds to wait for missing answers.
+            patience: How long to wait for missing answers; None does not wait.
         """
-        parts, budget = self.parts, self.parts.budget
+        parts, history = self.parts, self.history
         arrived: list[Feedback] = []
         metrics: Metrics = {}
-        deadline, has_said = time.monotonic() + wait_s, False
-        while True:
-            answers = contact.collect(self.rater, budget.num_asked)
-            if answers is not None and (new := budget.recognise(answers)) is not None:
-                new, metrics = self.history.add(new, steps)
+        for answers in self.arriving(steps, patience):
+            if (new := parts.budget.recognise(answers)) is not None:
+                new, metrics = history.add(new, steps)
                 arrived.append(new)
-            if not budget.num_pending or time.monotonic() >= deadline:
-                break
-            if not has_said:
-                print(f"waiting for {budget.num_pending} answers, at most {wait_s / 60:g} minutes", file=sys.stderr)
-                has_said = True
-            time.sleep(WAIT_S)
         if not arrived:
             return {}
         fresh = Feedback.cat(arrived) if len(arrived) > 1 else arrived[0]
@@ -115,7 +121,7 @@ class SessionFeedback:
         assert preferences is not None and everything is not None  # fresh ones are among them
         if len(preferences) == len(fresh):
             warn_of_ties(fresh)
-        if not preferences.num_answered:  # all skipped so far: nothing to fit
+        if not preferences.num_answered or not everything.num_answered:  # all skipped so far, or taken back: no fit
             return metrics
         learned_return, choices, all_choices = self.returns.mean, fresh.comparisons, preferences.comparisons
         if choices is not None:
@@ -125,6 +131,31 @@ class SessionFeedback:
         if choices is not None and all_choices is not None:
             metrics |= self.health.measure(parts.learner, all_choices, choices, learned_return)
         return metrics
+
+    def arriving(self, steps: int, patience: Patience | None) -> Iterator[Feedback]:
+        """Yield answers as they come, until none is missing or the patience is at its end.
+
+        A resumed run first takes the answers that it has used before, at the same steps.
+        """
+        budget = self.parts.budget
+        if (used := self.history.used_by(steps)) is not None:
+            yield used
+            if patience is None or patience.has_ended(0.0, budget.num_answered):
+                return
+        if self.history.repeats_at(steps):
+            return
+        begun, has_said = time.monotonic(), False
+        while True:
+            if (answers := contact.collect(self.rater, budget.num_asked)) is not None:
+                yield answers
+            if patience is None or not budget.num_pending:
+                return
+            if patience.has_ended(time.monotonic() - begun, budget.num_answered):
+                return
+            if not has_said:
+                print(f"waiting for {budget.num_pending} answers{patience.in_words}", file=sys.stderr)
+                has_said = True
+            time.sleep(WAIT_S)
 
     def warn(self) -> None:
         """Print a warning after a session if nobody has answered anything: answers of the first one may still come."""
@@ -137,7 +168,7 @@ class SessionFeedback:
     def fit(self, feedback: Feedback) -> FitReport:
         """Fit the learner, and let an off-policy agent relabel its replay buffer."""
         learner, agent = self.parts.learner, self.parts.agent
-        report = contact.fit(learner, feedback)
+        report = contact.fit(learner, combined(feedback, self.combine))
         self.history.fit = report
         if Capability.OFF_POLICY in capabilities_of(agent):
             cast(OffPolicyAgent, agent).relabel(learner)

@@ -38,7 +38,10 @@ class OnlineSource:
         self.course = Course(cfg.steps, cfg.budget, cfg.extensions)
         self.env_source = parts.source
         self.returns = EpisodeReturns()
-        self.history = FeedbackHistory(run.path, parts.budget, has_initial=cfg.preferences is not None)
+        is_outside = Capability.OUTSIDE in capabilities_of(parts.rater)
+        self.history = FeedbackHistory(
+            run.path, parts.budget, has_initial=cfg.preferences is not None, repeats=is_outside
+        )
         self.feedback = make_feedback(cfg, parts, self.history, self.returns)
 
     @property
@@ -63,6 +66,7 @@ class OnlineSource:
             UserError: If they are damaged.
         """
         self.history.check(mend=True)  # of a run that was stopped before its first checkpoint
+        self.history.find_used(0)
         self.history.read_initial()
         return self.feedback.begin()
 
@@ -133,6 +137,7 @@ class OnlineSource:
         self.history.load_state_dict(state)
         self.returns.load_state_dict(state["returns"])
         self.history.check(mend=mend)
+        self.history.find_used(self.steps)
 
 
 class OfflineSource:
