@@ -5,7 +5,17 @@ from collections.abc import Iterator, Sequence
 import sqlalchemy as sa
 
 from prefgym.store.connect import Database
-from prefgym.store.counts import is_live, lease_ends, num_counted, others_hold, rater_counts
+from prefgym.store.counts import (
+    FOR_RATER,
+    IN_STUDY,
+    OF_QUESTIONS,
+    OTHERS_HOLD,
+    OVERLAP,
+    lease_ends,
+    num_counted,
+    num_leased,
+    rater_counts,
+)
 from prefgym.store.mixing import Turn, turn
 from prefgym.store.people import refuse_withdrawn
 from prefgym.store.records import Assignment
@@ -65,11 +75,65 @@ def renew(database: Database, rater_id: str, names: Sequence[str], now: float | 
         giver.lease([row.number for row in mine if giver.holds(row) or giver.may_have_again(row)])
 
 
+_OPEN = (
+    sa.select(assignments, questions.c.role)
+    .join(questions)
+    .where(assignments.c.rater == FOR_RATER, assignments.c.outcome.is_(None))
+    .order_by(assignments.c.number)
+)
+_KEEP = sa.update(assignments).where(assignments.c.number.in_(OF_QUESTIONS)).values(lease_until=sa.bindparam("until"))
+_NUM_SLOTS = sa.select(sa.func.count()).select_from(assignments).where(assignments.c.rater == FOR_RATER)
+_HAD = sa.exists().where(assignments.c.question == questions.c.number, assignments.c.rater == FOR_RATER)
+_HAS_ROOM = questions.c.num_answers + OTHERS_HOLD < OVERLAP
+_WANTING = (
+    sa.select(questions.c.number)
+    .where(questions.c.study == IN_STUDY, questions.c.role == "plain", questions.c.full.is_(False), ~_HAD, _HAS_ROOM)
+    .order_by(questions.c.turn, questions.c.number)
+    .limit(sa.bindparam("most"))
+    .with_for_update(of=questions, key_share=True, skip_locked=True)
+)
+_THESE = sa.select(questions.c.number).where(questions.c.number.in_(OF_QUESTIONS))
+_LOCKED = _THESE.with_for_update(key_share=True, skip_locked=True)  # none waits, so no two wait for each other
+_WITH_ROOM = _THESE.where(_HAS_ROOM)
+_TO_MIX_IN = (
+    sa.select(questions.c.number)
+    .where(questions.c.study == IN_STUDY, questions.c.role == sa.bindparam("source"), ~_HAD)
+    .order_by(questions.c.turn, questions.c.number)
+)
+_AGAIN = assignments.alias()
+_REPEATED = sa.exists().where(
+    _AGAIN.c.question == assignments.c.question, _AGAIN.c.rater == FOR_RATER, _AGAIN.c.repeat > 0
+)
+_TO_REPEAT = (
+    sa.select(assignments.c.question, assignments.c.shown_order)
+    .join(questions)
+    .where(
+        assignments.c.rater == FOR_RATER,
+        assignments.c.outcome == "answered",
+        assignments.c.repeat == 0,
+        assignments.c.slot < sa.bindparam("before"),
+        questions.c.role == "plain",
+        ~_REPEATED,
+    )
+    .order_by(assignments.c.slot)
+)
+_NUM_OPTIONS = (
+    sa.select(sa.func.count()).select_from(question_segments).where(question_segments.c.question == sa.bindparam("of"))
+)
+
+
 class _Giver:
     """Gives questions to one rater, in one transaction."""
 
     def __init__(self, connection: sa.Connection, rater: Row, cfg: StudyCfg, now: float) -> None:
         self.connection, self.rater, self.cfg, self.now = connection, rater, cfg, now
+        self._for = {
+            "for_rater": rater.number,
+            "in_study": rater.study,
+            "now": now,
+            "latest_end": lease_ends(cfg, now),
+            "overlap": cfg.overlap,
+        }
 
     def choose(self, num: int) -> list[int]:
         """Return the numbers of assignments, made where they are missing."""
@@ -85,9 +149,7 @@ class _Giver:
 
     def open_rows(self) -> Sequence[Row]:
         """Return the assignments of the rater without a standing answer, the oldest first."""
-        mine = (assignments.c.rater == self.rater.number, assignments.c.outcome.is_(None))
-        query = sa.select(assignments, questions.c.role).join(questions).where(*mine).order_by(assignments.c.number)
-        return self.connection.execute(query).all()
+        return self.connection.execute(_OPEN, self._for).all()
 
     def holds(self, row: Row) -> bool:
         """Return whether the lease of an assignment runs."""
@@ -102,34 +164,23 @@ class _Giver:
     def lease(self, numbers: Sequence[int]) -> None:
         """Keep assignments for this rater."""
         if numbers:
-            kept = sa.update(assignments).where(assignments.c.number.in_(numbers))
-            self.connection.execute(kept.values(lease_until=self.now + self.cfg.lease_s))
+            self.connection.execute(_KEEP, {"of": [*numbers], "until": self.now + self.cfg.lease_s})
 
     def _left(self, num_held: int) -> int:
         """Return how many more questions this rater may have by the budget and by the end of the study."""
         left = MOST_AT_ONCE
         if self.cfg.budget is not None:
-            used = num_counted(self.connection, self.rater.study) + self._num_leased()
+            used = num_counted(self.connection, self.rater.study) + num_leased(
+                self.connection, self.rater.study, self.cfg, self.now
+            )
             left = min(left, self.cfg.budget - used)
         if self.cfg.completion_answers:
             counts = rater_counts(self.connection, self.rater, self.cfg)
             left = min(left, self.cfg.completion_answers - counts.mine + counts.practice_left - num_held)
         return left
 
-    def _num_leased(self) -> int:
-        """Count the running leases of the study, practice left out."""
-        held = (
-            assignments.c.study == self.rater.study,
-            assignments.c.outcome.is_(None),
-            is_live(self.cfg, self.now),
-            questions.c.role != "practice",
-        )
-        query = sa.select(sa.func.count()).select_from(assignments.join(questions)).where(*held)
-        return self.connection.execute(query).scalar_one()
-
     def _new(self, num: int) -> list[int]:
-        slots = sa.select(sa.func.count()).select_from(assignments).where(assignments.c.rater == self.rater.number)
-        slot = self.connection.execute(slots).scalar_one()
+        slot = self.connection.execute(_NUM_SLOTS, self._for).scalar_one()
         plain = self._plain(num)
         made: list[int] = []
         for _ in range(num):
@@ -146,21 +197,8 @@ class _Giver:
 
     def _plain(self, num: int) -> Iterator[int]:
         """Yield questions that want this rater's answer, locked; of the highest priority first, then the oldest."""
-        had = sa.exists().where(assignments.c.question == questions.c.number, assignments.c.rater == self.rater.number)
-        wanting = (
-            sa.select(questions.c.number)
-            .where(
-                questions.c.study == self.rater.study,
-                questions.c.role == "plain",
-                questions.c.full.is_(False),
-                ~had,
-                questions.c.num_answers + others_hold(self.cfg, self.now, self.rater.number) < self.cfg.overlap,
-            )
-            .order_by(questions.c.turn, questions.c.number)
-            .limit(num)
-            .with_for_update(of=questions, key_share=True, skip_locked=True)
-        )
-        yield from self._with_room(self.connection.execute(wanting).scalars().all())
+        found = self.connection.execute(_WANTING, {**self._for, "most": num}).scalars().all()
+        yield from self._with_room(found)
 
     def _with_room(self, numbers: Sequence[int]) -> list[int]:
         """Return which of these questions want an answer, locked and counted anew.
@@ -170,43 +208,21 @@ class _Giver:
         """
         if not numbers:
             return []
-        locked = sa.select(questions.c.number).where(questions.c.number.in_(numbers)).order_by(questions.c.number)
-        locks = locked.with_for_update(key_share=True, skip_locked=True)  # none waits, so no two wait for each other
-        mine = {*self.connection.execute(locks).scalars()}
-        room = questions.c.num_answers + others_hold(self.cfg, self.now, self.rater.number) < self.cfg.overlap
-        wanting = mine & {*self.connection.execute(locked.where(room)).scalars()}
+        these = {**self._for, "of": [*numbers]}
+        locked = {*self.connection.execute(_LOCKED, these).scalars()}
+        wanting = locked & {*self.connection.execute(_WITH_ROOM, these).scalars()}
         return [number for number in numbers if number in wanting]
 
     def _mixed_in(self, drawn: Turn, slot: int) -> int | None:
         """Make an assignment of what was drawn, other than a plain question; None if there is none to be had."""
         if drawn.source in ("practice", "gold"):
-            had = sa.exists().where(
-                assignments.c.question == questions.c.number, assignments.c.rater == self.rater.number
-            )
-            mine = (questions.c.study == self.rater.study, questions.c.role == drawn.source, ~had)
-            query = sa.select(questions.c.number).where(*mine).order_by(questions.c.turn, questions.c.number)
-            found = self.connection.execute(query).scalars().all()
+            found = self.connection.execute(_TO_MIX_IN, {**self._for, "source": drawn.source}).scalars().all()
             if not found:
                 return None
             question = found[0] if drawn.source == "practice" else found[drawn.chosen(len(found))]
             return self._give(question, slot, drawn.order(self._num_options(question)))
         if drawn.source == "repeat":
-            again = assignments.alias()
-            repeated = (
-                sa.exists()
-                .where(again.c.question == assignments.c.question, again.c.repeat > 0)
-                .where(again.c.rater == self.rater.number)
-            )
-            mine = (
-                assignments.c.rater == self.rater.number,
-                assignments.c.outcome == "answered",
-                assignments.c.repeat == 0,
-                assignments.c.slot < slot - REPEAT_AFTER,
-                questions.c.role == "plain",
-                ~repeated,
-            )
-            query = sa.select(assignments.c.question, assignments.c.shown_order).join(questions).where(*mine)
-            rows = self.connection.execute(query.order_by(assignments.c.slot)).all()
+            rows = self.connection.execute(_TO_REPEAT, {**self._for, "before": slot - REPEAT_AFTER}).all()
             if rows:
                 row = rows[drawn.chosen(len(rows))]
                 order = tuple(reversed(order_of(row.shown_order)))  # who goes by the place will contradict the first
@@ -214,9 +230,7 @@ class _Giver:
         return None
 
     def _num_options(self, question: int) -> int:
-        options = (sa.func.count(),)
-        query = sa.select(*options).select_from(question_segments).where(question_segments.c.question == question)
-        return self.connection.execute(query).scalar_one()
+        return self.connection.execute(_NUM_OPTIONS, {"of": question}).scalar_one()
 
     def _give(self, question: int, slot: int, order: tuple[int, ...], repeat: int = 0) -> int:
         own = {"slot": slot, "repeat": repeat, "shown_order": dumped(order), "lease_until": self.now}

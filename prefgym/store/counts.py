@@ -13,54 +13,99 @@ COUNTED = ("answered", "skipped", "invalid")
 """Outcomes that are somebody's word on a question; a question that failed is asked again."""
 
 
+FOR_RATER, IN_STUDY, OF_QUESTIONS = (
+    sa.bindparam("for_rater"),
+    sa.bindparam("in_study"),
+    sa.bindparam("of", expanding=True),
+)
+NOW, LATEST_END, OVERLAP = sa.bindparam("now"), sa.bindparam("latest_end"), sa.bindparam("overlap")
+"""What statements are made for; they are built once, since building takes SQLAlchemy longer than running them."""
+
+MOST_OF_QUESTIONS = 500
+"""Most numbers in a statement: databases limit them."""
+
+
 def lease_ends(cfg: StudyCfg, now: float) -> float:
     """Return the latest end of a lease that can be true: a later one is from a clock that has been set back since."""
     return now + 2 * cfg.lease_s
 
 
-def is_live(cfg: StudyCfg, now: float) -> sa.ColumnElement[bool]:
-    """Return whether the lease of an assignment runs."""
-    return sa.and_(assignments.c.lease_until > now, assignments.c.lease_until <= lease_ends(cfg, now))
+IS_LIVE = sa.and_(assignments.c.lease_until > NOW, assignments.c.lease_until <= LATEST_END)
+"""Whether the lease of an assignment runs."""
 
-
-def others_hold(cfg: StudyCfg, now: float, rater: int) -> sa.ScalarSelect[int]:
-    """Return how many others have a question before them now."""
-    held = (
+OTHERS_HOLD = (
+    sa.select(sa.func.count())
+    .select_from(assignments)
+    .where(
         assignments.c.question == questions.c.number,
-        assignments.c.rater != rater,
+        assignments.c.rater != FOR_RATER,
         assignments.c.outcome.is_(None),
         assignments.c.repeat == 0,
-        is_live(cfg, now),
+        IS_LIVE,
     )
-    return sa.select(sa.func.count()).select_from(assignments).where(*held).correlate(questions).scalar_subquery()
+    .correlate(questions)
+    .scalar_subquery()
+)
+"""How many others have a question before them now."""
 
-
-def count_again(connection: sa.Connection, study: int, overlap: int, numbers: Collection[int]) -> None:
-    """Count the raters whose word on these questions stands; to be called after what changes it."""
-    standing = (
+_NUM_ANSWERS = (
+    sa.select(sa.func.count())
+    .select_from(assignments.join(raters))
+    .where(
         assignments.c.question == questions.c.number,
         assignments.c.repeat == 0,
         assignments.c.outcome.in_(COUNTED),
         raters.c.excluded.is_(False),
     )
-    counted = sa.select(sa.func.count()).select_from(assignments.join(raters)).where(*standing).correlate(questions)
-    num = counted.scalar_subquery()
-    ordered = sorted({*numbers})
-    for begin in range(0, len(ordered), 500):  # databases limit the values of a statement
-        these = sa.and_(questions.c.study == study, questions.c.number.in_(ordered[begin : begin + 500]))
-        connection.execute(sa.update(questions).where(these).values(num_answers=num, full=num >= overlap))
-
-
-def num_counted(connection: sa.Connection, study: int) -> int:
-    """Count the answers of a study that stand, practice left out and repeats included."""
-    standing = (
-        assignments.c.study == study,
+    .correlate(questions)
+    .scalar_subquery()
+)
+_COUNT_AGAIN = (
+    sa.update(questions)
+    .where(questions.c.number.in_(OF_QUESTIONS))
+    .values(num_answers=_NUM_ANSWERS, full=_NUM_ANSWERS >= OVERLAP)
+)
+_NUM_COUNTED = (
+    sa.select(sa.func.count())
+    .select_from(assignments.join(raters).join(questions, questions.c.number == assignments.c.question))
+    .where(
+        assignments.c.study == IN_STUDY,
         assignments.c.outcome.in_(COUNTED),
         questions.c.role != "practice",
         raters.c.excluded.is_(False),
     )
-    tables = assignments.join(raters).join(questions, questions.c.number == assignments.c.question)
-    return connection.execute(sa.select(sa.func.count()).select_from(tables).where(*standing)).scalar_one()
+)
+_NUM_LEASED = (
+    sa.select(sa.func.count())
+    .select_from(assignments.join(questions))
+    .where(assignments.c.study == IN_STUDY, assignments.c.outcome.is_(None), IS_LIVE, questions.c.role != "practice")
+)
+_IS_PRACTICE = questions.c.role == "practice"
+_NUM_BY_RATER = (
+    sa.select(_IS_PRACTICE.label("practice"), sa.func.count().label("num"))
+    .select_from(assignments.join(questions))
+    .where(assignments.c.rater == FOR_RATER, assignments.c.outcome.is_not(None))
+    .group_by(_IS_PRACTICE)
+)
+_NUM_PRACTICE = sa.select(sa.func.count()).select_from(questions).where(questions.c.study == IN_STUDY, _IS_PRACTICE)
+
+
+def count_again(connection: sa.Connection, overlap: int, numbers: Collection[int]) -> None:
+    """Count the raters whose word on these questions stands; to be called after what changes it."""
+    ordered = sorted({*numbers})
+    for begin in range(0, len(ordered), MOST_OF_QUESTIONS):
+        connection.execute(_COUNT_AGAIN, {"of": ordered[begin : begin + MOST_OF_QUESTIONS], "overlap": overlap})
+
+
+def num_counted(connection: sa.Connection, study: int) -> int:
+    """Count the answers of a study that stand, practice left out and repeats included."""
+    return connection.execute(_NUM_COUNTED, {"in_study": study}).scalar_one()
+
+
+def num_leased(connection: sa.Connection, study: int, cfg: StudyCfg, now: float) -> int:
+    """Count the questions of a study that somebody has before them now, practice left out."""
+    lease = {"now": now, "latest_end": lease_ends(cfg, now)}
+    return connection.execute(_NUM_LEASED, {"in_study": study, **lease}).scalar_one()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,18 +120,7 @@ class RaterCounts:
 
 def rater_counts(connection: sa.Connection, rater: Row, cfg: StudyCfg) -> RaterCounts:
     """Count what a rater has answered."""
-    is_practice = questions.c.role == "practice"
-    answered = (
-        sa.select(is_practice.label("practice"), sa.func.count().label("num"))
-        .select_from(assignments.join(questions))
-        .where(assignments.c.rater == rater.number, assignments.c.outcome.is_not(None))
-        .group_by(is_practice)
-    )
-    num = {bool(row.practice): row.num for row in connection.execute(answered)}
-    mine, there = num.get(False, 0), 0
-    if cfg.practice:
-        all_there = (
-            sa.select(sa.func.count()).select_from(questions).where(questions.c.study == rater.study, is_practice)
-        )
-        there = connection.execute(all_there).scalar_one()
-    return RaterCounts(mine=mine, practice_left=max(min(cfg.practice, there) - num.get(True, 0), 0))
+    num = {bool(row.practice): row.num for row in connection.execute(_NUM_BY_RATER, {"for_rater": rater.number})}
+    there = connection.execute(_NUM_PRACTICE, {"in_study": rater.study}).scalar_one() if cfg.practice else 0
+    practice_left = max(min(cfg.practice, there) - num.get(True, 0), 0)
+    return RaterCounts(mine=num.get(False, 0), practice_left=practice_left)

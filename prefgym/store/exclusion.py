@@ -34,7 +34,7 @@ def exclude(database: Database, rater_id: str, excluded: bool, by: str, now: flo
         held = sa.update(assignments).where(mine, assignments.c.outcome.is_(None))
         connection.execute(held.values(lease_until=0.0))  # free for others
         numbers = connection.execute(sa.select(assignments.c.question).where(mine)).scalars().all()
-        count_again(connection, rater.study, cfg_of(rater).overlap, numbers)
+        count_again(connection, cfg_of(rater).overlap, numbers)
 
 
 def withdraw(database: Database, rater_id: str) -> None:
@@ -73,7 +73,7 @@ def _erase(connection: sa.Connection, rater: Row) -> None:
     connection.execute(sa.update(raters).where(raters.c.number == rater.number).values(num_withdrawn=num, **nobody))
     personal = (invitations.c.number == rater.invitation, invitations.c.max_raters == 1)
     connection.execute(sa.update(invitations).where(*personal).values(name=None))
-    count_again(connection, rater.study, cfg.overlap, numbers)
+    count_again(connection, cfg.overlap, numbers)
 
 
 def _sweep(database: Database) -> None:

@@ -10,11 +10,10 @@ import sqlalchemy as sa
 
 from prefgym.store.answers import changed
 from prefgym.store.connect import Database
-from prefgym.store.counts import is_live, num_counted, rater_counts
+from prefgym.store.counts import num_counted, num_leased, rater_counts
 from prefgym.store.records import Progress, RaterProgress, StoredAnswer, Work
 from prefgym.store.rows import Row, cfg_of, rater_row, study_row
 from prefgym.store.statements import is_same
-from prefgym.store.study import StudyCfg
 from prefgym.store.tables import assignments, events, questions, raters
 
 Gold = dict[int, dict[str, Any]]
@@ -36,7 +35,7 @@ def progress(database: Database, study_id: str, now: float | None = None) -> Pro
         people = connection.execute(raters.select().where(mine).order_by(raters.c.ordinal)).all()
         seen, gold = _last_seen(connection, study.number), _gold(connection, study.number)
         num, waiting = _num_by_role(connection, study.number)
-        leased = _num_leased(connection, study.number, cfg, now)
+        leased = num_leased(connection, study.number, cfg, now)
     standing: dict[str, list[StoredAnswer]] = defaultdict(list)
     for row in given:
         if row.status != "failed":
@@ -109,11 +108,6 @@ def _num_by_role(connection: sa.Connection, study: int) -> tuple[dict[str, int],
         num[role] = num.get(role, 0) + count
         waiting += count if role == "plain" and not is_full else 0
     return num, waiting
-
-
-def _num_leased(connection: sa.Connection, study: int, cfg: StudyCfg, now: float) -> int:
-    held = (assignments.c.study == study, assignments.c.outcome.is_(None), is_live(cfg, now))
-    return connection.execute(sa.select(sa.func.count()).select_from(assignments).where(*held)).scalar_one()
 
 
 def work(database: Database, rater_id: str) -> Work:

@@ -39,12 +39,12 @@ def record(database: Database, rater_id: str, new: NewEvent, now: float | None =
         cfg = cfg_of(rater)
         row = _assignment_row(connection, rater.number, new.assignment)
         put_events_in_order(connection, rater.study)
-        same = (events.c.rater == rater.number, events.c.client_id == new.client_id)
-        known = connection.execute(events.select().where(*same)).one_or_none()
+        known = connection.execute(_SENT, {"for_rater": rater.number, "sent": new.client_id}).one_or_none()
         if known is not None:
             if known.assignment != row.number or known.type != new.type:
                 raise StoreRefusal("client-id", "Another event has this client_id: make a new one for each event.")
-            return _receipt(cfg, row, known, is_new=False)
+            values = {"status": known.status, "statement": known.statement}
+            return _receipt(cfg, row, known.number, known.type, values, is_new=False)
         shown = _shown(connection, cfg, row.question)
         before = stand(_own_rows(connection, row.number))
         values = _checked(shown, before, new)
@@ -63,15 +63,31 @@ def record(database: Database, rater_id: str, new: NewEvent, now: float | None =
             by="",
             **values,
         )
+        if new.type in ("answer", "amend"):
+            connection.execute(_CLOSE, {"of": row.number, "with": new.status})
+        elif new.type == "retract":  # back to this rater first
+            connection.execute(_REOPEN, {"of": row.number, "until": now + cfg.lease_s})
         if new.type in ("answer", "amend", "retract"):
-            outcome = None if new.type == "retract" else new.status
-            change: dict[str, Any] = {"outcome": outcome}
-            if new.type == "retract":  # back to this rater first
-                change["lease_until"] = now + cfg.lease_s
-            connection.execute(sa.update(assignments).where(assignments.c.number == row.number).values(**change))
-            count_again(connection, rater.study, cfg.overlap, [row.question])
-        stored = connection.execute(events.select().where(events.c.number == number)).one()
-        return _receipt(cfg, row, stored, is_new=True)
+            count_again(connection, cfg.overlap, [row.question])
+        return _receipt(cfg, row, number, new.type, values, is_new=True)
+
+
+_SENT = events.select().where(events.c.rater == sa.bindparam("for_rater"), events.c.client_id == sa.bindparam("sent"))
+_OF_ASSIGNMENT = events.select().where(events.c.assignment == sa.bindparam("of")).order_by(events.c.number)
+_THIS = assignments.c.number == sa.bindparam("of")
+_CLOSE = sa.update(assignments).where(_THIS).values(outcome=sa.bindparam("with"))
+_REOPEN = sa.update(assignments).where(_THIS).values(outcome=None, lease_until=sa.bindparam("until"))
+_ASSIGNMENT = (
+    sa.select(assignments, questions.c.role, questions.c.gold)
+    .join(questions)
+    .where(assignments.c.id == sa.bindparam("named"))
+)
+_NUM_STEPS = (
+    sa.select(segments.c.num_steps)
+    .join(question_segments)
+    .where(question_segments.c.question == sa.bindparam("of"))
+    .order_by(question_segments.c.place)
+)
 
 
 def _check_form(new: NewEvent) -> None:
@@ -100,27 +116,19 @@ def _is_uuid(text: str) -> bool:
 
 
 def _assignment_row(connection: sa.Connection, rater: int, name: str) -> Row:
-    query = sa.select(assignments, questions.c.role, questions.c.gold).join(questions)
-    row = connection.execute(query.where(assignments.c.id == name)).one_or_none()
+    row = connection.execute(_ASSIGNMENT, {"named": name}).one_or_none()
     if row is None or row.rater != rater:  # one answer to both: nobody learns which ids there are
         raise StoreRefusal("unknown-assignment", "This question was not given to this person.")
     return row
 
 
 def _shown(connection: sa.Connection, cfg: StudyCfg, question: int) -> Shown:
-    steps = (
-        sa.select(segments.c.num_steps)
-        .join(question_segments)
-        .where(question_segments.c.question == question)
-        .order_by(question_segments.c.place)
-    )
-    num_steps = connection.execute(steps).scalars().all()
+    num_steps = connection.execute(_NUM_STEPS, {"of": question}).scalars().all()
     return Shown(kind=cfg.kind, num_places=len(num_steps), num_steps=num_steps[0], num_levels=cfg.num_levels)
 
 
 def _own_rows(connection: sa.Connection, assignment: int) -> list[Row]:
-    query = events.select().where(events.c.assignment == assignment).order_by(events.c.number)
-    return [*connection.execute(query)]
+    return [*connection.execute(_OF_ASSIGNMENT, {"of": assignment})]
 
 
 def _checked(shown: Shown, before: Standing, new: NewEvent) -> dict[str, Any]:
@@ -155,15 +163,15 @@ def _checked(shown: Shown, before: Standing, new: NewEvent) -> dict[str, Any]:
     return {"type": new.type, "status": new.status, "statement": dumped(stated)}
 
 
-def _receipt(cfg: StudyCfg, row: Row, event: Row, *, is_new: bool) -> Receipt:
+def _receipt(cfg: StudyCfg, row: Row, number: int, kind: str, values: dict[str, Any], *, is_new: bool) -> Receipt:
     if row.role != "practice":
-        return Receipt(event=event.number, is_new=is_new)
+        return Receipt(event=number, is_new=is_new)
     gold: dict[str, Any] = json.loads(row.gold) if row.gold else {}
     is_right = None
-    if gold and event.type == "answer" and event.status == "answered":
-        stated = of_options(cfg.kind, json.loads(event.statement), order_of(row.shown_order))
+    if gold and kind == "answer" and values["status"] == "answered":
+        stated = of_options(cfg.kind, json.loads(values["statement"]), order_of(row.shown_order))
         is_right = is_same(cfg.kind, stated, gold)
-    return Receipt(event=event.number, is_new=is_new, practice=True, is_right=is_right, text=gold.get("text", ""))
+    return Receipt(event=number, is_new=is_new, practice=True, is_right=is_right, text=gold.get("text", ""))
 
 
 def history(database: Database, rater_id: str) -> list[OwnEvent]:

@@ -352,7 +352,7 @@ class Progress:
     num_waiting: int
     """Questions with fewer answers than the study wants."""
     num_leased: int
-    """Questions that somebody has before them now."""
+    """Questions that somebody has before them now, practice left out."""
     num_answers: int
     """Answers that stand, practice, gold and repeats left out."""
     num_gold: int

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from prefgym.store.errors import StoreRefusal
 from prefgym.store.records import Rater, Study
 from prefgym.store.study import StudyCfg
-from prefgym.store.tables import raters, studies
+from prefgym.store.tables import METADATA, raters, studies
 
 Row = sa.Row[Any]
 
@@ -43,9 +43,22 @@ def dumped(value: object) -> str:
     return json.dumps(value, separators=(",", ":"), allow_nan=False)
 
 
+_INSERTS = {
+    name: table.insert().returning(table.c.number) for name, table in METADATA.tables.items() if "number" in table.c
+}
+
+
 def insert(connection: sa.Connection, table: sa.Table, **values: object) -> int:
     """Insert a row and return its number."""
-    return connection.execute(table.insert().values(**values).returning(table.c.number)).scalar_one()
+    return connection.execute(_INSERTS[table.name], values).scalar_one()
+
+
+_RATER = (
+    sa.select(raters, studies.c.id.label("study_id"), studies.c.cfg, studies.c.paused)
+    .join(studies)
+    .where(raters.c.id == sa.bindparam("rater_id"))
+)
+_RATER_LOCKED = _RATER.with_for_update(of=raters, key_share=True)
 
 
 def study_row(connection: sa.Connection, study_id: str, *, lock: bool = False) -> Row:
@@ -82,14 +95,7 @@ def rater_row(connection: sa.Connection, rater_id: str, *, lock: bool = False) -
     Raises:
         StoreRefusal: If there is none of this id.
     """
-    query = (
-        sa.select(raters, studies.c.id.label("study_id"), studies.c.cfg, studies.c.paused)
-        .join(studies)
-        .where(raters.c.id == rater_id)
-    )
-    if lock:
-        query = query.with_for_update(of=raters, key_share=True)
-    row = connection.execute(query).one_or_none()
+    row = connection.execute(_RATER_LOCKED if lock else _RATER, {"rater_id": rater_id}).one_or_none()
     if row is None:
         raise StoreRefusal("unknown-rater", "There is no such rater in this question store.")
     return row

@@ -15,16 +15,32 @@ def order_of(text: str) -> tuple[int, ...]:
     return tuple(json.loads(text))
 
 
+_ASSIGNMENTS = (
+    sa.select(assignments, questions.c.criterion, questions.c.role)
+    .join(questions)
+    .where(assignments.c.number.in_(sa.bindparam("numbers", expanding=True)))
+)
+_OPTIONS = (
+    sa.select(
+        question_segments.c.question,
+        segments.c.id,
+        segments.c.num_steps,
+        segments.c.dt_s,
+        segments.c.media_type,
+        geometries.c.id.label("geometry"),
+    )
+    .join(segments, segments.c.number == question_segments.c.segment)
+    .outerjoin(geometries, geometries.c.number == segments.c.geometry)
+    .where(question_segments.c.question.in_(sa.bindparam("numbers", expanding=True)))
+    .order_by(question_segments.c.question, question_segments.c.place)
+)
+
+
 def shown_assignments(connection: sa.Connection, cfg: StudyCfg, numbers: Sequence[int]) -> list[Assignment]:
     """Return assignments with their segments, in this order of their numbers."""
     if not numbers:
         return []
-    wanted = (
-        sa.select(assignments, questions.c.criterion, questions.c.role)
-        .join(questions)
-        .where(assignments.c.number.in_(numbers))
-    )
-    rows = {row.number: row for row in connection.execute(wanted)}
+    rows = {row.number: row for row in connection.execute(_ASSIGNMENTS, {"numbers": [*numbers]})}
     options = _options(connection, [row.question for row in rows.values()])
     made: list[Assignment] = []
     for row in (rows[number] for number in numbers):
@@ -48,16 +64,8 @@ def shown_assignments(connection: sa.Connection, cfg: StudyCfg, numbers: Sequenc
 
 def _options(connection: sa.Connection, numbers: Sequence[int]) -> dict[int, list[ShownSegment]]:
     """Map questions to their segments, in the order of the options."""
-    names = (segments.c.id, segments.c.num_steps, segments.c.dt_s, segments.c.media_type)
-    query = (
-        sa.select(question_segments.c.question, *names, geometries.c.id.label("geometry"))
-        .join(segments, segments.c.number == question_segments.c.segment)
-        .outerjoin(geometries, geometries.c.number == segments.c.geometry)
-        .where(question_segments.c.question.in_(numbers))
-        .order_by(question_segments.c.question, question_segments.c.place)
-    )
     options: dict[int, list[ShownSegment]] = {}
-    for row in connection.execute(query):
+    for row in connection.execute(_OPTIONS, {"numbers": [*numbers]}):
         own = {"id": row.id, "num_steps": row.num_steps, "dt_s": row.dt_s, "media_type": row.media_type}
         options.setdefault(row.question, []).append(ShownSegment(geometry=row.geometry, **own))
     return options
