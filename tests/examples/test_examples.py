@@ -24,8 +24,13 @@ TINY: dict[str, dict[str, int]] = {
 }
 
 
+def test_every_program_is_run() -> None:
+    """One needs a server: test_label_client.py."""
+    assert {*PROGRAMS} == {*TINY, "label_client.py"}
+
+
 @pytest.mark.slow  # trainings
-@pytest.mark.parametrize("program", PROGRAMS)
+@pytest.mark.parametrize("program", TINY)
 def test_programs_run(program: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MUJOCO_GL", "disabled")  # tests of the report draw its videos
     monkeypatch.setattr("prefgym.training.config.usable_cpus", lambda: 1)

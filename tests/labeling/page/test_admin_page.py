@@ -49,8 +49,8 @@ def managed(folder: Path, *names: str, num: int = 3, **study: object) -> Iterato
         cfg = StudyCfg.of_dict({"name": "Gait study", "overlap": 3, **study})
         made = Small(store, store.add_study(cfg), Clock())
         put_questions(store, made.study, num)
-        for name in names:
-            made.answer(name, option(1 if name == names[-1] and len(names) > 1 else 0))
+        for number, name in enumerate(names, start=1):
+            made.answer(name, option(1 if 1 < number == len(names) else 0))
         opened, server = listen(ServerCfg(port=0), any_port=False)
         app = make_app(store, server)
         with serving(app, opened):
