@@ -4,6 +4,8 @@ import { lookAt, multiply, perspective, mix } from "./linear.js";
 
 const LENS = 30; // degrees, top to bottom, where the camera follows a robot: a long lens keeps legs parallel
 const LENGTHS = 5.4; // distance of such a camera in radii of the robot
+const MOST_LENGTHS = 3.2; // most radii of what stands and moves, from a camera that stands still
+const FLAT = 0.15; // height by radius below which a robot lies in a plane, and is looked at from above
 const DEGREES = Math.PI / 180;
 
 export class OrbitCamera {
@@ -21,16 +23,16 @@ export class OrbitCamera {
   frame(segments) {
     const [first] = segments.filter(({ kind }) => kind === "poses");
     if (!first) return;
-    const { geometry, middle, width } = first;
+    const { geometry, middle, width, tall } = first;
     const extent = Math.max(...segments.map((segment) => segment.extent ?? 0));
     if (geometry.home) {
       const { azimuth, elevation, distance, lookat } = geometry.home;
       this.lookat = lookat;
-      this.home = { azimuth, elevation, distance, fovy: geometry.fovy };
+      this.home = { azimuth, elevation, distance: Math.min(distance, extent * MOST_LENGTHS), fovy: geometry.fovy };
     } else {
       this.lookat = [0, 0, Math.max(0.4, middle[2] - (geometry.floor ?? 0)) + (geometry.floor ?? 0)];
       // The wider a robot is across, the more from above.
-      const elevation = -8.5 - 16 * Math.min(1, width / extent) ** 2;
+      const elevation = tall < FLAT * extent ? -50 : -8.5 - 16 * Math.min(1, width / extent) ** 2;
       this.home = { azimuth: geometry.azimuth, elevation, distance: Math.max(3.4, extent * LENGTHS), fovy: LENS };
     }
     this.anchor = null;

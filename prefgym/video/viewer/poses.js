@@ -100,10 +100,12 @@ function smoothPath(root, frames) {
   return path;
 }
 
-/** Radius of a ball that holds all shapes (the largest of five frames), half their width and the middle of their box (in the first). */
+/** Radius of a ball that holds all shapes and half their height (the largest of five frames); half their width and the
+    middle of their box (in the first). */
 function sizeOf(segment) {
   const boxes = [0, 0.25, 0.5, 0.75, 1].map((share) => boxAt(segment, Math.round(share * (segment.frames - 1))));
-  return { extent: Math.max(...boxes.map(({ half }) => Math.hypot(...half))), width: boxes[0].half[1], middle: boxes[0].middle };
+  const most = (measure) => Math.max(...boxes.map(({ half }) => measure(half)));
+  return { extent: most((half) => Math.hypot(...half)), tall: most((half) => half[2]), width: boxes[0].half[1], middle: boxes[0].middle };
 }
 
 function boxAt({ geometry, shapes, place, turn }, frame) {
