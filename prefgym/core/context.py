@@ -7,9 +7,23 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cached_property
 
+from torch import Tensor
+
+from prefgym.common.errors import UserError
 from prefgym.core.feedback import Feedback
 from prefgym.core.protocols import Drawer, Env, Expert, MetricCounter, Policy, Simulator
 from prefgym.core.segments import Segments
+
+
+def cannot_render(segments: Segments) -> Tensor:
+    """Refuse to draw segments, where nothing is known of their task.
+
+    Raises:
+        UserError: Always, unless they carry pictures.
+    """
+    if segments.frames is not None:
+        return segments.frames
+    raise UserError("segments cannot be drawn here: they carry no pictures, and their physics model is not known.")
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -36,6 +50,8 @@ class RaterContext:
     """Factor `reward_forward` at the safe speed, where the task has one."""
     policy: Policy | None = None
     """The agent in training, where there is one."""
+    render: Callable[[Segments], Tensor] = cannot_render
+    """Draws segments, for a rater that looks: the picture before each step. Returns shape (..., T, H, W, 3), uint8."""
     make_expert: Callable[[], Expert | None] = lambda: None
     """Loads the expert of the task, once, when a part first needs it."""
     make_recorded: Callable[[], Feedback | None] = lambda: None

@@ -12,11 +12,12 @@ from prefgym.core.context import RaterContext
 from prefgym.core.protocols import Drawer, Policy, Rater
 from prefgym.data.recorded import recorded
 from prefgym.evaluation.experts import Expert, find_expert
-from prefgym.sim.capabilities import has_task_reward, task_description_of
+from prefgym.sim.capabilities import has_task_reward, physics_of, task_description_of
 from prefgym.sim.continuation import Simulator
 from prefgym.sim.metric_counter import MetricCounter
 from prefgym.sim.source import EnvSource
 from prefgym.sim.task import TaskSpec
+from prefgym.video.pictures import Pictures
 
 FPS = 20.0
 """Steps a second of environments that do not say."""
@@ -145,6 +146,7 @@ def rater_context(
         ranking=task.ranking if task else (),
         safe_limit=spec.safe_limit if spec else None,
         policy=policy,
+        render=Pictures(physics_of(env), env_id),
         make_expert=make_expert,
         make_recorded=lambda: None if recorded_in is None else recorded(recorded_in),
         make_simulator=make_simulator,
