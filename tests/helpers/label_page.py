@@ -8,7 +8,7 @@ from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, Page
+from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from prefgym.labeling.app import make_app
 from prefgym.labeling.config import ServerCfg
@@ -108,11 +108,20 @@ class Sat:
     def wait(self, condition: str, what: str = "") -> None:
         """Poll: the page's policy forbids what Playwright's own waiting does."""
         for _ in range(1200):
-            if self.page.evaluate(f"Boolean({condition})"):
+            if self.holds(condition):
                 return
             self.page.wait_for_timeout(50)
         state = self.page.evaluate("document.body.innerText")
         raise AssertionError(f"still not: {what or condition}; the page says:\n{state}")
+
+    def holds(self, condition: str) -> bool:
+        """Return whether something holds; not while the page is being left for another one."""
+        try:
+            return self.page.evaluate(f"Boolean({condition})")
+        except Error as error:
+            if "context was destroyed" in str(error):
+                return False
+            raise
 
     def open_work(self) -> None:
         """Close the dialog that begins, and wait for the first question."""
@@ -181,9 +190,7 @@ def window(
     hosts: set[str] = set()
     context.on("weberror", lambda error: problems.append(str(error.error)))
     context.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
-    context.on(
-        "request", lambda request: hosts.add(request.url.split("/")[2]) if request.url.startswith("http") else None
-    )
+    context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
     yield context
     context.close()
     problems = [one for one in problems if not any(part in one for part in allowed)]

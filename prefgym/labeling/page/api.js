@@ -18,7 +18,7 @@ async function call(method, path, body) {
     response = await fetch(`api/v1/${path}`, {
       method,
       cache: "no-store",
-      headers: body === undefined ? {} : { "Content-Type": "application/json" },
+      headers: method === "GET" ? {} : { "Content-Type": "application/json" },
       body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch (problem) {
@@ -44,6 +44,7 @@ async function bytes(path) {
 
 export const api = {
   join: (invitation, participant) => call("POST", "session", participant ? { invitation, participant } : { invitation }),
+  leave: () => call("DELETE", "session"),
   me: () => call("GET", "me"),
   consent: () => call("POST", "consent", {}),
   withdraw: () => call("POST", "withdraw", {}),

@@ -3,17 +3,18 @@
 import { Refused, Unreachable, api } from "./api.js";
 import { actionsOf } from "./actions.js";
 import { Feed } from "./feed.js";
+import { Idle } from "./idle.js";
 import { watchKeys } from "./keys.js";
 import { kindOf } from "./kinds.js";
 import { Log } from "./log.js";
 import { newId } from "./outbox.js";
 import { Panels } from "./panels.js";
 import { PracticeTalk } from "./practice.js";
-import { card, codeCard } from "./screens.js";
 import { CannotDraw, loadSegment } from "./segments.js";
 import { buildShell, buildViews, mountShell } from "./shell.js";
 import { showGate, showLast, showProgress, showSaving, showTransport } from "./status.js";
-import { screens, text } from "./texts.js";
+import { nudge, say, showSwipe } from "./talk.js";
+import { text } from "./texts.js";
 import { Theatre } from "./theatre.js";
 import { watchPointers } from "./viewer/viewer.js";
 
@@ -28,11 +29,10 @@ export class App {
     this.log = new Log(events);
     this.feed = new Feed({ vault, log: this.log, load: loadSegment, onArrival: () => this.arrived(), onProblem: (problem) => this.trouble(problem) });
     this.kind = kindOf(null, this.study.kind);
-    this.answeredBefore = this.log.standing.size;
     this.lettersOn = localStorage.getItem("prefgym-letters") !== "off";
     this.isTouch = matchMedia("(pointer: coarse)").matches;
     this.workMs = 0;
-    this.practised = 0;
+    this.practised = this.study.practice - (me.progress.practice_left ?? 0);
     this.timers = [];
     buildShell(this);
     this.theatre = new Theatre(
@@ -48,6 +48,7 @@ export class App {
     mountShell(this);
     this.panels = new Panels(this);
     this.practice = new PracticeTalk(this);
+    this.nothing = new Idle(this);
     this.listen();
   }
 
@@ -56,7 +57,7 @@ export class App {
   listen() {
     watchPointers(this.stage, this.theatre.camera, {
       onSwipe: this.kind.swipe && ((way) => this.canWork() && this.kind.swipe(way, this).commit()),
-      onSwipeMove: (swipe) => this.showSwipe(swipe),
+      onSwipeMove: (swipe) => showSwipe(this, swipe),
     });
     watchKeys({ press: (name, event) => this.press(name, event), release: (name) => this.release(name), lettersOn: () => this.lettersOn });
     document.addEventListener("click", (event) => {
@@ -102,6 +103,7 @@ export class App {
 
   async start() {
     await this.feed.restore();
+    this.answeredBefore = this.numAnswered();
     this.theatre.run();
     showSaving(this);
     showLast(this);
@@ -121,7 +123,7 @@ export class App {
       this.trouble(problem);
       return;
     }
-    this.answeredBefore = this.log.standing.size;
+    this.answeredBefore = this.numAnswered();
     await this.feed.fill(this.outbox.waiting);
   }
 
@@ -155,7 +157,12 @@ export class App {
 
   progress() {
     const { answered, total } = this.me.progress;
-    return { done: answered + this.log.standing.size - this.answeredBefore, total };
+    return { done: answered + this.numAnswered() - (this.answeredBefore ?? 0), total };
+  }
+
+  /** Answers that stand, practice left out. */
+  numAnswered() {
+    return [...this.log.standing.keys()].filter((id) => !this.feed.known.get(id)?.practice).length;
   }
 
   /** Show a question at once when it has been fetched, else as soon as it has come. */
@@ -165,8 +172,7 @@ export class App {
     this.feed.isShown = query.id;
     this.kind = kindOf(query);
     this.stage.classList.toggle("waiting", !segments);
-    this.main.classList.remove("idle");
-    this.card?.remove();
+    this.nothing.hide();
     if (!segments) {
       this.hint.textContent = text.waiting; // no key answers the question that is still on the screen
       this.theatre.clock.play(false);
@@ -261,7 +267,7 @@ export class App {
       return;
     }
     if (!this.unlocked()) {
-      this.nudge();
+      nudge(this);
       return;
     }
     this.committedAt = now;
@@ -339,33 +345,15 @@ export class App {
     showLast(this);
   }
 
-  // ---- nothing to show ------------------------------------------------------------------------------------------
-
+  /** There is no question to show. */
   idle() {
     this.query = null;
     this.isWaiting = false;
-    this.theatre.clock.play(false);
-    this.main.classList.add("idle");
-    this.main.classList.remove("locked", "practising");
-    const state = this.me.paused ? "paused" : this.feed.problem ? "unreachable" : this.feed.isDone ? "done" : this.feed.filling ? "starting" : "nothing";
-    showProgress(this);
-    showLast(this);
-    if (this.card?.isConnected && this.idleState === state) return;
-    this.idleState = state;
-    this.setCard(card(screens[state], { run: () => this.look() }));
-    this.live.textContent = `${screens[state].title}. ${screens[state].words}`;
-    if (state === "done" && this.study.has_code) this.showCode();
+    this.nothing.show();
   }
 
-  setCard(shown) {
-    this.card?.remove();
-    this.card = shown;
-    this.main.prepend(shown);
-  }
-
-  async showCode() {
-    this.code ??= await api.completion().then(({ code }) => code, () => null);
-    if (this.code && !this.query) this.setCard(codeCard(this.code));
+  say(words) {
+    say(this, words);
   }
 
   // ---- what is shown --------------------------------------------------------------------------------------------
@@ -381,33 +369,5 @@ export class App {
     showGate(this);
     const minutes = `${Math.floor(this.workMs / 60_000)}:${String(Math.floor(this.workMs / 1000) % 60).padStart(2, "0")}`;
     if (this.timer.textContent !== minutes) this.timer.textContent = minutes;
-  }
-
-  say(words) {
-    this.live.textContent = words;
-    this.toast?.remove();
-    this.toast = document.createElement("div");
-    this.toast.className = "toast";
-    this.toast.textContent = words;
-    (this.query ? this.stage : this.main).append(this.toast);
-    setTimeout((toast) => toast.remove(), 2600, this.toast);
-  }
-
-  nudge() {
-    this.gate.classList.remove("nudge");
-    void this.gate.offsetWidth; // so that the animation begins again
-    this.gate.classList.add("nudge");
-    this.say(text.watchFirst(this.segments.length));
-    if (!this.theatre.clock.playing) this.theatre.clock.play(true);
-  }
-
-  showSwipe(swipe) {
-    const answer = swipe && this.canWork() && this.kind.swipe?.(swipe.way, this);
-    this.swipeLabel.classList.toggle("on", Boolean(answer));
-    if (!answer) return;
-    const isOpen = this.unlocked();
-    this.swipeLabel.textContent = isOpen ? answer.label : text.watchFirst(this.segments.length);
-    this.swipeLabel.classList.toggle("armed", swipe.share >= 1 && isOpen);
-    this.swipeLabel.style.opacity = String(0.35 + 0.65 * swipe.share);
   }
 }

@@ -14,7 +14,7 @@ export class Feed {
     this.known = new Map();
     this.loading = new Map();
     this.ready = new Map();
-    this.isDone = false;
+    this.isDone = null; // nobody has said yet
   }
 
   /** Take up what an earlier page has kept. */

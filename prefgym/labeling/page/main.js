@@ -22,15 +22,28 @@ function takeInvitation() {
   return { token, participant };
 }
 
-/** Take the invitation up. A link that is used up is no matter to somebody whom the server still knows. */
+/** A mark by which a link is known again; it leads to no token. */
+function markOf(token) {
+  let mark = 0x811c9dc5;
+  for (const letter of token) mark = Math.imul(mark ^ letter.charCodeAt(0), 0x01000193);
+  return mark >>> 0;
+}
+
+/** Take the invitation up. One that is used up, or of another person, is no matter to somebody whom the server knows. */
 async function join({ token, participant }) {
   try {
-    await api.join(token, participant);
-    return null;
+    return { isReturning: (await api.join(token, participant)).returning };
   } catch (problem) {
     if (!(problem instanceof Refused)) throw problem;
-    return problem;
+    return { refused: problem };
   }
+}
+
+/** Somebody else sits here: leave what this browser was, and take the invitation up anew. */
+async function changePlaces({ token, participant }) {
+  await api.leave();
+  await api.join(token, participant);
+  location.reload();
 }
 
 /** Who is at work, from the server, or from what this device has kept while there is none. */
@@ -66,11 +79,21 @@ async function end(state, { app, vault }) {
   navigator.serviceWorker?.controller?.postMessage({ forget: true });
 }
 
-async function work(vault, outbox, { me, events, isOnline }, before) {
+/** What a rater is told who has been here before, be it under this invitation or another one. */
+function toldOf(me, before, invitation) {
+  const isSameStudy = before?.study === me.study.id;
+  if (isSameStudy && before.name !== me.name) return { told: guide.otherRater(before.name, me.name) };
+  const isAnother = isSameStudy && invitation.isReturning && before.mark !== invitation.mark;
+  if (isAnother) return { told: guide.sameRater(me.name), change: () => changePlaces(invitation) };
+  return { told: me.returning ? guide.welcomeBack(me.name, me.progress.mine) : null };
+}
+
+async function work(vault, outbox, { me, events, isOnline }, before, invitation) {
   const owner = ownerOf(me);
-  const isOther = before && before.study === me.study.id && before.name !== me.name;
+  const { told, change } = toldOf(me, before, invitation);
   if (before && before.owner !== owner) await Promise.all(["assignments", "kept"].map((store) => vault.clear(store)));
-  await vault.put("kept", { study: me.study.id, name: me.name, owner }, "rater");
+  const mark = change || !invitation.token ? before?.mark : invitation.mark;
+  await vault.put("kept", { study: me.study.id, name: me.name, owner, mark }, "rater");
   const pending = await outbox.pending(owner);
   const own = joined(events, pending);
   await vault.put("kept", { me, events: own }, "sitting");
@@ -87,9 +110,8 @@ async function work(vault, outbox, { me, events, isOnline }, before) {
   outbox.send();
   const isSameVisit = sessionStorage.getItem("prefgym-visit") === owner;
   sessionStorage.setItem("prefgym-visit", owner);
-  const told = isOther ? guide.otherRater(before.name, me.name) : me.returning ? guide.welcomeBack(me.name, me.progress.mine) : null;
-  if (!isSameVisit || !me.consented || isOther) {
-    await app.panels.welcome({ told, isReturning: me.returning || isOther });
+  if (!isSameVisit || !me.consented || change) {
+    await app.panels.welcome({ told, change, isReturning: Boolean(told) });
     await vault.put("kept", { me, events: own }, "sitting");
   }
   if (isOnline) keepShell();
@@ -108,7 +130,8 @@ async function begin() {
     await outbox.send();
     outbox.owner = null;
   }
-  const refused = invitation.token ? await join(invitation) : null;
+  if (invitation.token) Object.assign(invitation, { mark: markOf(invitation.token) }, await join(invitation));
+  const { refused } = invitation;
   let who;
   try {
     who = await whoAmI(vault);
@@ -119,11 +142,11 @@ async function begin() {
     else throw problem;
     return;
   }
-  await takeTurn(vault, outbox, who, before);
+  await takeTurn(vault, outbox, who, before, invitation);
 }
 
 /** One tab at a time; another one may take over. */
-async function takeTurn(vault, outbox, who, before) {
+async function takeTurn(vault, outbox, who, before, invitation) {
   const elsewhere = () => showScreen(root, screens.elsewhere, { run: takeOver });
   const takeOver = () => {
     sessionStorage.setItem("prefgym-take-over", "yes");
@@ -138,7 +161,7 @@ async function takeTurn(vault, outbox, who, before) {
   const sitting = new Sitting(ownerOf(who.me), { onLost: lose, onFree: () => location.reload() });
   const steal = sessionStorage.getItem("prefgym-take-over") !== null;
   sessionStorage.removeItem("prefgym-take-over");
-  if (await sitting.take(steal)) await work(vault, outbox, who, before);
+  if (await sitting.take(steal)) await work(vault, outbox, who, before, invitation);
   else elsewhere();
 }
 

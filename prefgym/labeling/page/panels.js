@@ -44,7 +44,7 @@ export class Panels {
   }
 
   /** The first thing a rater sees: what it is about, what is recorded, and a button. Resolves when work may begin. */
-  welcome({ told, isReturning }) {
+  welcome({ told, change, isReturning }) {
     return new Promise((resolve) => {
       const { me, study } = this.app;
       const mustAgree = !me.consented && Boolean(study.consent);
@@ -64,7 +64,8 @@ export class Panels {
           dialog.close();
         };
         const start = h("button", { type: "button", class: "answer primary", autofocus: true, onclick: agree }, name(mustAgree ? guide.agree : isReturning ? guide.back : guide.start));
-        return [told && h("p", { class: "told", text: told }), ...this.about(mustAgree), h("p", { class: "panel-foot actions" }, h("span", { class: "problem", role: "alert" }), start)].filter(Boolean);
+        const other = change && h("button", { type: "button", class: "answer", onclick: change }, name(guide.notMe(me.name)));
+        return [told && h("p", { class: "told", text: told }), ...this.about(mustAgree), h("p", { class: "panel-foot actions" }, h("span", { class: "problem", role: "alert" }), other, start)].filter(Boolean);
       };
       this.show("guide", isReturning ? study.name : guide.welcome, fill, { mustAnswer: mustAgree, onClose: resolve });
     });

@@ -13,8 +13,13 @@ export class Sitting {
   /** Whether this tab may work; with `steal` it may in any case. */
   async take(steal = false) {
     this.isMine = navigator.locks ? await this.lock(steal) : await this.ask(steal);
-    if (!this.isMine && navigator.locks) navigator.locks.request(this.name, () => this.onFree());
+    if (!this.isMine) this.await();
     return this.isMine;
+  }
+
+  /** Call onFree() once the tab that is at work is closed. */
+  await() {
+    navigator.locks?.request(this.name, () => this.onFree());
   }
 
   /** Hold a lock until the tab is closed, or another one steals it. */
@@ -54,5 +59,6 @@ export class Sitting {
     if (!this.isMine) return;
     this.isMine = false;
     this.onLost();
+    this.await();
   }
 }

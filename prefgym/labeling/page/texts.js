@@ -72,7 +72,6 @@ export const text = {
   stageHelp: "Arrow keys turn the view, plus and minus zoom.",
   stageFixed: "The view is the same for everybody.",
   ask: (number, question) => `Question ${number}. ${question}`,
-  practice: "Practice",
   practiceOf: (number, total) => (total ? `Practice ${number} of ${total}` : `Practice ${number}`),
   practiceRight: "Correct.",
   practiceWrong: "Not quite.",
@@ -121,16 +120,10 @@ export const text = {
     silent: "no reaction",
     presses: (good, bad) => [good && `${good} × good`, bad && `${bad} × bad`].filter(Boolean).join(", "),
   },
-  hints: {
-    comparison: "",
-    thumbs: "",
-  },
   swipe: "Swipe towards the better one; two fingers turn.",
   swipeThumbs: "Swipe left for good, right for bad; two fingers turn.",
-  tooFast: "One answer was taken.",
   lettersOn: "Letter keys on",
   lettersMore: "Switch off if a screen reader or speech input uses them.",
-  places: "Letters are shown as they are printed on your keyboard.",
 };
 
 export const screens = {
@@ -155,6 +148,8 @@ export const guide = {
   welcome: "Before you start",
   welcomeBack: (name, count) => `Welcome back, ${name}. You have answered ${count === 1 ? "one question" : `${count} questions`} here.`,
   otherRater: (before, now) => `You were here before as ${before}. With this invitation you are ${now}: what you answer from now on counts as theirs.`,
+  sameRater: (name) => `You are ${name} here already, so this invitation was not needed: your answers go on counting as those of ${name}.`,
+  notMe: (name) => `I am not ${name}`,
   how: "How it works",
   steps: {
     comparison: ["Two segments play on one clock.", "When you have seen both to the end, say which is better. Equal is an answer too.", "Press Z to take an answer back, as often as you like."],
