@@ -129,10 +129,10 @@ def asked_queries(run: Path, but: Collection[str] = ()) -> dict[str, Queries]:
         DamageError: If a file is damaged.
     """
     parts: dict[str, Queries] = {}
-    if named(last := run / "preferences" / "preferences", ".json").is_file():  # of a run that has ended
-        if last.name not in but:
-            answered = load_preferences(last).parts
-            parts |= {f"{last.name}{number or ''}": part.queries for number, part in enumerate(answered)}
+    last = run / "preferences" / "preferences"  # of a run that has ended
+    if last.name not in but and named(last, ".json").is_file():
+        answered = load_preferences(last).parts
+        parts |= {f"{last.name}{number or ''}": part.queries for number, part in enumerate(answered)}
     for file in sorted((run / ASKED).glob("*.safetensors")):
         if file.name in but:
             continue

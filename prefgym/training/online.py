@@ -214,6 +214,8 @@ def build(cfg: TrainCfg, objects: Objects | None = None) -> Parts:
             check_queue(cfg, source, recording, getattr(agent, "rollout_steps", cfg.acting.num_steps))
         given = objects.rater
         rater = build_rater(cfg, source, recording, agent, rater_seed) if given is None else as_rater(given)
+        if Capability.JUDGED in can and Capability.OUTSIDE in capabilities_of(rater):
+            raise UserError(f"--reward {cfg.reward} needs a rater that answers at once, unlike --rater {cfg.rater}.")
         check_kinds(cfg.rater, rater, cfg.reward, learner)
         check_replayed(cfg, rater, learner, recording)
         cfg = with_options(cfg, rater, objects)

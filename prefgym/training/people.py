@@ -9,10 +9,13 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Protocol, cast
+from typing import IO, TYPE_CHECKING, Protocol, cast
 
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.protocols import Rater
+
+if TYPE_CHECKING:
+    from prefgym.store.store import Store
 
 STORE = "labels.sqlite"
 """The store of a run, in its folder, unless the settings name another one."""
@@ -48,6 +51,11 @@ class People(Protocol):
     @property
     def cfg(self) -> PeopleSettings:
         """Return its settings."""
+        ...
+
+    @property
+    def store(self) -> "Store":
+        """Return the open store."""
         ...
 
     @property
@@ -88,7 +96,8 @@ def asking(rater: Rater | None, run: Path) -> Generator[None]:
     page = Page(people, run) if people.cfg.serve else None
     try:
         if page is None:
-            print(f"people answer with: prefgym label --while {run}", file=sys.stderr)
+            where = f" --store {people.store.url_shown}" if people.cfg.store else ""
+            print(f"people answer with: prefgym label --while {run}{where}", file=sys.stderr)
         yield
     finally:
         if page is not None:

@@ -163,7 +163,9 @@ class SessionFeedback:
         declined = budget.num_asked - budget.num_pending
         if budget.num_asked and not budget.num_answered and (declined or held > 1):
             counts = f"{declined} came back without an answer, and {budget.num_pending} did not come back"
-            print(f"warning: none of {budget.num_asked} queries has been answered: {counts}", file=sys.stderr)
+            page = getattr(self.rater, "page", "")  # of people
+            where = f"; people answer at {page}" if page else ""
+            print(f"warning: none of {budget.num_asked} queries has been answered: {counts}{where}", file=sys.stderr)
 
     def fit(self, feedback: Feedback) -> FitReport:
         """Fit the learner, and let an off-policy agent relabel its replay buffer."""
