@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from prefgym.core.segments import Segments as Segments
     from prefgym.data.feedback import read_feedback as read_feedback
     from prefgym.data.feedback import write_feedback as write_feedback
+    from prefgym.labeling.notebook import label as label
     from prefgym.report.compare.api import RunComparison as RunComparison
     from prefgym.report.compare.api import compare as compare
     from prefgym.rewards.files import save_reward as save_reward
@@ -66,6 +67,7 @@ _NAMES = {
     "StopTraining": "prefgym.rl.base",
     "Thumbs": "prefgym.core.kinds",
     "compare": "prefgym.report.compare.api",
+    "label": "prefgym.labeling.notebook",
     "load_policy": "prefgym.training.load",
     "load_reward": "prefgym.training.load",
     "read_feedback": "prefgym.data.feedback",

@@ -36,8 +36,8 @@ class ServerCfg:
     """Addresses by which people reach the server, where they are not its own: `https://lab.example.org`."""
     trust_proxy: str = ""
     """Address or network of the reverse proxy whose `X-Forwarded-For` and `X-Forwarded-Proto` are believed."""
-    embed_in: str = ""
-    """Origin whose pages may show the page in a frame, as a notebook does; empty for none."""
+    embed_in: tuple[str, ...] = ()
+    """Origins whose pages may show the page in a frame, as a notebook does; `http://localhost:*` is any port."""
     max_body_bytes: Annotated[int, Within(1024, 2**26)] = 2**18
     """Most bytes of a request."""
     session_rate: Positive = 40.0
@@ -57,7 +57,7 @@ class ServerCfg:
             raise ValueError(
                 f"the root path {self.root_path!r} is none: it looks like /label, without a slash at its end"
             )
-        for origin in (*self.origins, *((self.embed_in,) if self.embed_in else ())):
+        for origin in (*self.origins, *(origin.removesuffix(":*") for origin in self.embed_in)):
             if not is_origin(origin):
                 raise ValueError(f"{origin!r} is no origin: it looks like https://lab.example.org, without a path")
         if self.trust_proxy:

@@ -20,7 +20,7 @@ def headers_of(cfg: ServerCfg) -> dict[str, str]:
         "object-src": "'none'",
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": cfg.embed_in or "'none'",
+        "frame-ancestors": " ".join(cfg.embed_in) or "'none'",
     }
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),

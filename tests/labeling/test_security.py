@@ -101,7 +101,7 @@ def test_every_answer_has_strict_headers(served: Served) -> None:
 
 
 def test_a_page_may_be_framed_by_the_origin_that_is_named(store: Store) -> None:
-    with running(store, embed_in="http://localhost:8888") as served:
+    with running(store, embed_in=("http://localhost:8888",)) as served:
         policy = served.person().get("/").headers["content-security-policy"]
     assert policy.endswith("frame-ancestors http://localhost:8888")
 
@@ -219,7 +219,7 @@ def test_nothing_of_a_token_is_logged_or_repeated(
         ({"host": "0.0.0.0"}, "0.0.0.0 can be reached from other machines: allow that with --allow-remote"),
         ({"root_path": "label/"}, "the root path 'label/' is none"),
         ({"origins": ("lab.example.org",)}, "'lab.example.org' is no origin"),
-        ({"embed_in": "https://x/y"}, "'https://x/y' is no origin"),
+        ({"embed_in": ("https://x/y",)}, "'https://x/y' is no origin"),
         ({"trust_proxy": "nginx"}, "the proxy 'nginx' is no address"),
         ({"port": 70000}, "port must be between 0 and 65535"),
     ],
