@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import median, quantiles
 
 import tyro
-from label_screenshots import Shot, nothing, studied, wait
+from label_screenshots import Shot, nothing, see, studied, wait
 from screenshots import open_browser
 
 from prefgym.common.errors import UserError
@@ -55,7 +55,7 @@ def main(args: list[str] | None = None) -> int:
             page.goto(link)
             wait(page, "document.querySelector('dialog[open]')")
             page.keyboard.press("Enter")
-            nothing(page)
+            see(page)
             page.evaluate(MEASURE if cfg.pixels else "() => { prefgym.app.times.length = 0; }")
             for _ in range(cfg.answers):
                 wait(page, "prefgym.app.feed.ready.has(prefgym.app.feed.queue[1]?.id)")

@@ -158,7 +158,6 @@ def keys(page: Page) -> None:
 
 def nothing(page: Page) -> None:
     """Leave the page as it is."""
-    wait(page, "window.prefgym?.app.query && !prefgym.app.isWaiting")
     page.wait_for_timeout(1500)
 
 
@@ -241,7 +240,8 @@ def take(browser: Browser, shot: Shot, link: str) -> Image.Image:
     if shot.begin:
         page.keyboard.press("Enter")
     shot.act(page)
-    wait(page, "!prefgym.app.theatre.viewer.dirty && !prefgym.app.theatre.viewer.scene.busy()")
+    if shot.begin:
+        wait(page, "!prefgym.app.theatre.viewer.dirty && !prefgym.app.theatre.viewer.scene.busy()")
     wait(page, "prefgym.app.outbox.state === 'saved' && !document.querySelector('.toast')")
     image = Image.open(BytesIO(page.screenshot())).convert("RGB")
     page.close()

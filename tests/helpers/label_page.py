@@ -7,6 +7,7 @@ from functools import cache
 from itertools import combinations, islice
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from playwright.sync_api import Browser, BrowserContext, Error, Page
 
@@ -20,7 +21,7 @@ from prefgym.store.study import StudyCfg
 from prefgym.video.drawing import drawer_of
 
 ENV = "prefgym/HalfCheetah-v0"
-WIDTHS = {"desktop": (1000, 640), "phone": (390, 844)}
+WIDTHS = {"desktop": (760, 520), "wide": (1280, 720), "phone": (390, 844)}
 """Windows: the smaller, the faster a browser without a graphics card draws."""
 PLACES = {"comparison": 2, "ranking": 4}
 """Segments of a question; one of other kinds."""

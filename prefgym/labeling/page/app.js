@@ -141,7 +141,7 @@ export class App {
   }
 
   next() {
-    const head = this.feed.head();
+    const head = this.me.paused ? undefined : this.feed.head();
     if (head) this.show(head);
     else this.idle();
   }

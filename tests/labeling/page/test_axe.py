@@ -15,7 +15,7 @@ DIALOGS = {"?": "keys", "i": "guide", "n": "note", "h": "answers"}
 
 @pytest.mark.slow
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("device", ["desktop", "phone"])
+@pytest.mark.parametrize("device", ["wide", "phone"])
 def test_nothing_serious(browser: Browser, tmp_path: Path, device: str, scheme: str) -> None:
     found: dict[str, list[str]] = {}
 
