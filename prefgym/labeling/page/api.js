@@ -25,7 +25,8 @@ async function call(method, path, body) {
     throw new Unreachable(problem.message);
   }
   if (response.status >= 500 || response.status === 429) throw new Unreachable(`status ${response.status}`);
-  const answer = response.status === 204 ? null : await response.json().catch(() => ({}));
+  const answer = response.status === 204 ? null : await response.json().catch(() => undefined);
+  if (answer === undefined || (!response.ok && !answer?.code)) throw new Unreachable("somebody else answered"); // such as a proxy, or a portal
   if (!response.ok) throw new Refused(response.status, answer);
   return answer;
 }

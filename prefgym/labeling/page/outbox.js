@@ -3,6 +3,7 @@
 import { Refused, Unreachable, api } from "./api.js";
 
 const BATCH = 20;
+const UNFIT = [413, 422]; // statuses of an event that will never be taken; with any other, it is sent again
 const PAUSES = [1, 2, 4, 8, 15, 30]; // seconds until the next try
 
 /** A random UUID. `crypto.randomUUID` is missing on a page that came over plain http. */
@@ -75,6 +76,8 @@ export class Outbox {
   async sendBatch(batch) {
     try {
       const receipts = await api.record(batch.map(({ event }) => event));
+      const known = new Set(Array.isArray(receipts) ? receipts.map(({ client_id }) => client_id) : []);
+      if (!batch.every(({ event }) => known.has(event.client_id))) return this.later(); // nobody said that it has them
       await this.forget(batch);
       for (const receipt of receipts) this.handlers.onReceipt(receipt);
       this.failures = 0;
@@ -87,6 +90,7 @@ export class Outbox {
         this.handlers.onSignedOut(problem);
         return false;
       }
+      if (!UNFIT.includes(problem.status)) return this.later();
       if (batch.length > 1) this.alone = true; // so that the others of the batch are not lost with the one that is refused
       else {
         await this.forget(batch);

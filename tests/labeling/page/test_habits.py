@@ -250,3 +250,18 @@ def test_questions_that_come_later_appear_by_themselves(browser: Browser, tmp_pa
         sat.wait("document.querySelector('.card')")
         put_questions(study.store, study.study, 3, 6)
         sat.ready()
+
+
+@pytest.mark.parametrize(("status", "body"), [(200, "<html>Log in to this network</html>"), (404, "{}")])
+def test_an_answer_stays_until_the_server_itself_has_it(
+    browser: Browser, tmp_path: Path, status: int, body: str
+) -> None:
+    allowed = ("Failed to load resource",)
+    with served(tmp_path, min_watched=0.0) as study, seated(browser, study.link(), allowed=allowed) as sat:
+        sat.page.route("**/api/v1/events", lambda route: route.fulfill(status=status, body=body))
+        sat.answer("a")
+        sat.wait("prefgym.app.outbox.state === 'offline'")
+        assert not study.events()
+        sat.page.unroute("**/api/v1/events")
+        sat.saved()
+        assert study.events() == ["answer"]
