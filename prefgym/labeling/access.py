@@ -110,7 +110,8 @@ def admit(request: Request, who: Access) -> None:
         how = "the link that the server printed when it started" if who == "admin" else "your invitation link"
         raise Refusal(401, "no-session", f"Nobody is logged in here: open {how}.")
     request.state.rater = rater
-    if request.method not in READING and not is_json(request.headers):
+    has_body = request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+    if request.method not in READING and not is_json(request.headers) and (has_body or request.method == "POST"):
         raise Refusal(415, "not-json", "What is sent here is JSON, with the content type application/json.")
 
 
