@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, cast
 
-from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import SETTINGS_BYTES, read_bytes
@@ -59,6 +59,15 @@ class GoldPart(BaseModel):
         return {name: value for name, value in values.items() if value is not None} | {"text": self.text}
 
 
+class QuestionParts(BaseModel):
+    """What a study file holds beside the study."""
+
+    model_config = ConfigDict(frozen=True)
+
+    questions: QuestionsPart = QuestionsPart()
+    gold: tuple[GoldPart, ...] = ()
+
+
 @dataclass(frozen=True, kw_only=True)
 class StudyFile:
     """The content of a study file."""
@@ -100,15 +109,13 @@ def read_study(file: Path) -> StudyFile:
             for one in _mappings(value):
                 _check_keys(one, part, file)
     try:
-        return StudyFile(
-            cfg=StudyCfg.of_dict({key: value for key, value in content.items() if key in _KEYS}),
-            questions=QuestionsPart.model_validate(content.get("questions", {})),
-            gold=TypeAdapter(tuple[GoldPart, ...]).validate_python(content.get("gold", ())),
-        )
+        cfg = StudyCfg.of_dict({key: value for key, value in content.items() if key in _KEYS})
+        parts = QuestionParts.model_validate(content)
     except ValidationError as error:
         raise UserError(f"{file}: {in_words(error)}.") from None
     except UserError as error:
         raise UserError(f"{file}: {error}") from None
+    return StudyFile(cfg=cfg, questions=parts.questions, gold=parts.gold)
 
 
 def _check_keys(content: Mapping[str, Any], part: str, file: Path) -> None:
