@@ -8,7 +8,7 @@ PY := $(VENV)/bin/python
 INSTALLED := $(VENV)/.installed
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test test-all soak check check-rest lint types wheel
+.PHONY: help install demo label test test-all soak check check-rest lint types wheel
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-12s %s\n", $$1, $$2 }' Makefile
@@ -18,6 +18,9 @@ install: $(INSTALLED) ## Install prefgym into .venv, editable, in the tested ver
 demo: $(INSTALLED) ## Train HalfCheetah from 500 simulated preferences; ends with the path of the report
 	$(VENV)/bin/prefgym train --env prefgym/HalfCheetah-v0 --rater oracle --agent ppo \
 		--budget 500 --steps 1_000_000 --seed 0 --out "runs/demo-$$(date +%Y-%m-%d-%H%M%S)"
+
+label: $(INSTALLED) ## Serve a demonstration of the labelling page; ends with Ctrl-C
+	$(VENV)/bin/prefgym label --demo
 
 # SEED=7 runs the tests in an order of its own, the same one for the same number. Generators are left alone.
 ORDER = $(if $(SEED),-p randomly --randomly-seed=$(SEED) --randomly-dont-reset-seed)
@@ -29,10 +32,13 @@ test: $(INSTALLED) ## Run the tests and the examples in docstrings, on all cores
 test-all: $(INSTALLED) ## Run the slow tests as well
 	$(PYTEST)
 
-soak: $(INSTALLED) ## Run what takes long by nature: kill 120 trainings and resume them; give every flag absurd values; write 500 hostile folders
+soak: $(INSTALLED) ## Run what takes long by nature: kill 120 trainings and 100 labelling servers; fuzz flags, folders and the API; load a server
 	$(PY) scripts/kill_and_resume.py
 	$(PY) scripts/fuzz_flags.py
 	$(PY) scripts/fuzz_folders.py
+	$(PY) scripts/fuzz_label_api.py
+	$(PY) scripts/kill_server.py --postgres
+	$(PY) scripts/load_server.py --postgres
 
 check: test-all check-rest ## Run everything that must hold before a change is taken
 

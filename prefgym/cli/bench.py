@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from prefgym.bench import reward, sim
+from prefgym.bench import label, reward, sim
 from prefgym.cli.parse import parse
 from prefgym.common.errors import UserError
 from prefgym.training.resolve import check_env
@@ -13,6 +13,7 @@ def run(argv: list[str]) -> int:
     """Measure and print. Returns the exit code."""
     benches: dict[str, tuple[type[Any], Callable[[Any], object]]] = {
         "sim": (sim.BenchSimCfg, sim.run_bench_sim),
+        "label": (label.BenchLabelCfg, label.run_bench_label),
         "reward": (reward.BenchRewardCfg, reward.run_bench_reward),
     }
     if argv[:1] in (["-h"], ["--help"]):

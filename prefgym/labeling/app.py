@@ -10,12 +10,13 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 import prefgym
-from prefgym.labeling.access import Desk, StatedRoute, access, access_of
+from prefgym.labeling.access import Desk, StatedRoute, access, access_of, caller_in
 from prefgym.labeling.api import PREFIX
 from prefgym.labeling.config import ServerCfg
 from prefgym.labeling.refusals import Refusal, refused
 from prefgym.labeling.routes import admin, board, media, pages, rater, session, work
 from prefgym.labeling.security import Guard, headers_of
+from prefgym.labeling.sessions import Role, cookie_name
 from prefgym.store.errors import StoreRefusal, StoreUnavailable
 from prefgym.store.store import Store
 
@@ -53,15 +54,20 @@ def _document(app: FastAPI) -> APIRouter:
 
     @router.get(f"{PREFIX}/openapi.json")
     @access("anyone")
-    def document() -> JSONResponse:
-        return JSONResponse(openapi(app))
+    def document(request: Request) -> JSONResponse:
+        return JSONResponse(openapi(app, caller_in(request).port))
 
     del document
     return router
 
 
-def openapi(app: FastAPI) -> dict[str, Any]:
-    """Return the OpenAPI document, with the cookie that each operation needs."""
+def openapi(app: FastAPI, port: int) -> dict[str, Any]:
+    """Return the OpenAPI document, with the cookie that each operation needs.
+
+    Args:
+        app: The application.
+        port: Port that cookies are named by.
+    """
     content = get_openapi(
         title="prefgym label",
         version=prefgym.__version__,
@@ -69,10 +75,15 @@ def openapi(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         servers=[{"url": app.state.desk.cfg.root_path or "/"}],
     )
-    cookie = {"type": "apiKey", "in": "cookie"}
+    tokens: dict[Role, str] = {"rater": "an invitation", "admin": "the admin token"}
     content.setdefault("components", {})["securitySchemes"] = {
-        "rater": {**cookie, "name": "prefgym-PORT", "description": "Set by POST /session with an invitation."},
-        "admin": {**cookie, "name": "prefgym-admin-PORT", "description": "Set by POST /session with the admin token."},
+        role: {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": cookie_name(role, port),
+            "description": f"Set by POST /session with {token}.",
+        }
+        for role, token in tokens.items()
     }
     for route in app.routes:
         if isinstance(route, APIRoute) and route.include_in_schema:
@@ -84,13 +95,16 @@ def openapi(app: FastAPI) -> dict[str, Any]:
 
 
 async def _http(request: Request, error: Exception) -> Response:
-    del request
     if isinstance(error, Refusal):
         return error.response()
     assert isinstance(error, HTTPException)
     sentences = {404: ("unknown", "There is nothing here."), 405: ("method", "This cannot be done here.")}
     code, sentence = sentences.get(error.status_code, ("invalid", "The request could not be read."))
-    return refused(error.status_code, code, sentence, error.headers)
+    headers = dict(error.headers or {})
+    if error.status_code == 405:  # the router names the methods of one route, and a path may have several
+        alike = [route for route in request.app.routes if route.path_regex.match(request.scope["path"])]
+        headers["Allow"] = ", ".join(sorted({method for route in alike for method in route.methods}))
+    return refused(error.status_code, code, sentence, headers)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:

@@ -17,8 +17,9 @@ Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Token = Annotated[str, Field(min_length=8, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 Participant = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
-Share = Annotated[float, Field(ge=0, le=1)]
-Step = Annotated[int, Field(ge=0, le=MOST_STEPS)]
+Flag = Annotated[bool, Field(strict=True)]
+Share = Annotated[float, Field(strict=True, ge=0, le=1)]
+Step = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
 
 
 class Body(BaseModel):
@@ -45,7 +46,7 @@ class NothingBody(Body):
 class AssignmentsBody(Body):
     """How many assignments are wanted, those that are still open included."""
 
-    num: Annotated[int, Field(ge=1, le=10)] = 4
+    num: Annotated[int, Field(strict=True, ge=1, le=10)] = 4
 
 
 class LeasesBody(Body):
@@ -59,23 +60,26 @@ class Stretch(Body):
 
     start: Step
     end: Step
-    good: bool
+    good: Flag
 
 
 class Press(Body):
     """A press while a segment was played."""
 
-    step: Annotated[float, Field(ge=0, le=MOST_STEPS)]
-    good: bool
+    step: Annotated[float, Field(strict=True, ge=0, le=MOST_STEPS)]
+    good: Flag
 
 
 class StatementBody(Body):
     """What is stated, in terms of the places on the page, from 0 on; each kind of question has its own fields."""
 
-    choice: Annotated[int, Field(ge=0, le=MOST_OPTIONS)] | Literal["tie"] | None = None
+    choice: Annotated[int, Field(strict=True, ge=0, le=MOST_OPTIONS)] | Literal["tie"] | None = None
     strength: Share | None = None
-    rank: Annotated[list[Annotated[int, Field(ge=-1, le=MOST_OPTIONS)]], Field(max_length=MOST_OPTIONS)] | None = None
-    level: Annotated[int, Field(ge=0, le=1000)] | None = None
+    rank: (
+        Annotated[list[Annotated[int, Field(strict=True, ge=-1, le=MOST_OPTIONS)]], Field(max_length=MOST_OPTIONS)]
+        | None
+    ) = None
+    level: Annotated[int, Field(strict=True, ge=0, le=1000)] | None = None
     reaction: Literal["good", "bad", "silent"] | None = None
     stretches: Annotated[list[Stretch], Field(max_length=200)] | None = None
     presses: Annotated[list[Press], Field(max_length=1000)] | None = None
@@ -91,7 +95,7 @@ class EventBody(Body):
     type: Literal["answer", "amend", "retract", "note", "press"]
     status: Literal["answered", "skipped", "invalid", "failed"] = "answered"
     statement: StatementBody = StatementBody()
-    seconds: Annotated[float, Field(ge=0, le=1e6)] = 0.0
+    seconds: Annotated[float, Field(strict=True, ge=0, le=1e6)] = 0.0
     """Time on the page."""
     provenance: Annotated[dict[str, Any], AfterValidator(tidy)] = Field(default_factory=dict[str, Any])
     """How it came about: order shown, camera, speed, plays; whatever the page notes."""
@@ -100,13 +104,13 @@ class EventBody(Body):
 class PauseBody(Body):
     """Whether the study pauses."""
 
-    paused: bool
+    paused: Flag
 
 
 class ExcludeBody(Body):
     """Whether the answers of a rater are left out."""
 
-    excluded: bool
+    excluded: Flag
 
 
 class InvitationBody(Body):
@@ -114,7 +118,7 @@ class InvitationBody(Body):
 
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
     """Name of the rater; made up if there is none."""
-    max_raters: Annotated[int, Field(ge=1, le=100_000)] | None = 1
+    max_raters: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = 1
     """How many people may use it; null for any number."""
-    hours: Annotated[float, Field(gt=0, le=24 * 366)] | None = None
+    hours: Annotated[float, Field(strict=True, gt=0, le=24 * 366)] | None = None
     """How long it can be used; null for no end."""

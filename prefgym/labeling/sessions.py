@@ -81,9 +81,8 @@ class Sessions:
         return self._cfg.root_path or "/"
 
     def _name(self, request: Request, role: Role) -> str:
-        """Name a cookie by the port, since browsers give a cookie to every port of a host."""
         caller: Caller = request.scope[KEY]
-        return f"prefgym-{caller.port}" if role == "rater" else f"prefgym-admin-{caller.port}"
+        return cookie_name(role, caller.port)
 
     def _set(self, request: Request, response: Response, role: Role, token: str) -> None:
         caller: Caller = request.scope[KEY]
@@ -96,6 +95,11 @@ class Sessions:
             httponly=True,
             samesite="strict",
         )
+
+
+def cookie_name(role: Role, port: int) -> str:
+    """Name a cookie by the port that the browser sees, since browsers give a cookie to every port of a host."""
+    return f"prefgym-{port}" if role == "rater" else f"prefgym-admin-{port}"
 
 
 def write_token(file: Path, token: str) -> None:
