@@ -38,7 +38,8 @@ class LabelCfg:
     run: tyro.conf.Positional[Path | None] = None
     """Run folder, or folder of feedback, whose queries people judge."""
     store: str = ""
-    """Store of questions and answers: a file, or postgresql://USER@HOST/NAME; default: labels.sqlite in RUN."""
+    """Store of questions and answers: a file, or postgresql://USER@HOST/NAME; default: labels.sqlite in RUN, or the
+    store that its training uses."""
     demo: bool = False
     """Whether to show a demonstration, whose answers are thrown away unless there is a store."""
     study: Path | None = None
@@ -179,7 +180,9 @@ def _store_url(cfg: LabelCfg, source: Path | None) -> Generator[str]:
     if cfg.store:
         yield cfg.store
     elif source is not None:
-        yield str(source / "labels.sqlite")
+        from prefgym.labeling.studies import store_of
+
+        yield store_of(source)
     else:
         with tempfile.TemporaryDirectory(prefix="prefgym-label-") as folder:
             yield str(Path(folder) / "labels.sqlite")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prefgym.common.errors import UserError
+from prefgym.common.files import read_json
 from prefgym.labeling.study_file import StudyFile
 from prefgym.store.store import Store
 from prefgym.store.study import Criterion, StudyCfg
@@ -20,6 +21,44 @@ DEMO = StudyCfg(
     practice=2,
 )
 """The study of the demonstration."""
+
+
+_NOTE = "labels.json"
+"""Where a training that asks people notes its study and its store."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Noted:
+    """What a training noted; empty where none asks people."""
+
+    study: str = ""
+    """Id of its study."""
+    store: str = ""
+    """Store that has it, without a password."""
+
+    @classmethod
+    def of(cls, folder: Path) -> "Noted":
+        """Read it from a run folder.
+
+        Raises:
+            UserError: If it is damaged.
+        """
+        values = read_json(folder / _NOTE) if (folder / _NOTE).is_file() else {}
+        return cls(study=str(values.get("study", "")), store=str(values.get("store", "")))
+
+
+def store_of(folder: Path) -> str:
+    """Return the store of a folder: the one inside, or the one that its training uses.
+
+    Raises:
+        UserError: If the address of that one has a password, which is noted nowhere.
+    """
+    inside, noted = folder / "labels.sqlite", Noted.of(folder).store
+    if inside.exists() or not noted:
+        return str(inside)
+    if ":***@" in noted:
+        raise UserError(f"the questions of {folder} are in {noted}: pass --store with the password.")
+    return noted
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,7 +83,8 @@ def choose_study(
         description: The task in words, where it has no reward; it becomes the question.
 
     Raises:
-        UserError: If the store has none, and nothing says what to ask; or one of the same name asks something else.
+        UserError: If the store has none, and nothing says what to ask; or one of the same name asks something else;
+            or if it is not the one that a training uses.
     """
     known = store.studies()
     if file is not None:
@@ -55,6 +95,11 @@ def choose_study(
         if not known:
             raise UserError(f"{store.url_shown} has no study yet: pass --study FILE, or a run.")
         return Chosen(id=known[-1].id, is_filled=False)
+    noted = Noted.of(folder)
+    if noted.study in {study.id for study in known}:
+        return Chosen(id=noted.study, is_filled=False)  # its training asks by itself
+    if goes_on and noted.study:
+        raise UserError(f"{store.url_shown} does not have the questions of {folder}: they are in {noted.store}.")
     name = folder.resolve().name[:200]
     ours = [study.id for study in known if study.name == name]
     if known and (goes_on or not ours):  # a training began it, and asks by itself
