@@ -24,6 +24,9 @@ from prefgym.video.clips import (
     segment_frames,
     side_by_side,
 )
+from prefgym.video.geometry import geometry_of
+from prefgym.video.inline import packed_poses, packed_shapes
+from prefgym.video.poses import PoseReader, encode
 
 NUM_QUERIES = 6
 """Queries shown as clips."""
@@ -40,6 +43,10 @@ class Footage:
     final: Clip | None = None
     queries: tuple[tuple[Preferences[Statement], Clip], ...] = ()
     """Single rows of preferences, and their options side by side."""
+    poses: tuple[str, ...] = ()
+    """For each of them what `prefgym.video.inline.packed_poses` makes of its options; empty where there are none."""
+    shapes: str = ""
+    """What `prefgym.video.inline.packed_shapes` makes of the model of the poses."""
     missing: str = ""
     """One sentence on why there is no video, if there is none."""
 
@@ -79,6 +86,8 @@ def film(
                 return None
 
         queries: list[tuple[Preferences[Statement], Clip]] = []
+        geometry = None if model is None else geometry_of(model, camera, 1 / fps)
+        read = None if model is None or geometry is None else PoseReader(model, camera, geometry)
         parts = [part for part in (preferences.parts if preferences is not None else ()) if len(part)]
         for place, part in enumerate(parts):
             num = num_queries // len(parts) + (place < num_queries % len(parts))
@@ -92,7 +101,9 @@ def film(
     if not missing and final is None and not queries:
         unknown = "the physics model of this environment is not known"
         missing = unknown if model is None else "this run recorded no physics states"
-    return Footage(final=final, queries=tuple(queries), missing=missing)
+    poses = tuple(_poses_of(one, read) for one, _ in queries)
+    shapes = packed_shapes(geometry.to_json()) if geometry is not None and any(poses) else ""
+    return Footage(final=final, queries=tuple(queries), missing=missing, poses=poses, shapes=shapes)
 
 
 def pick_queries(preferences: Preferences[Statement], num: int) -> list[int]:
@@ -128,6 +139,15 @@ def _film_queries(
             panels = side_by_side(shown, [is_best[k] for k in order]) if len(order) > 1 else shown[0]
             clips.append((one, make_clip(panels, pace, poster)))
     return clips
+
+
+def _poses_of(one: Preferences[Statement], read: PoseReader | None) -> str:
+    """Pack the poses of a query's options, in the order in which they are shown; nothing without states."""
+    options = one.queries.options[0][order_of(one)]
+    if read is None or options.state is None:
+        return ""
+    states = [options.state[k, : int(options.length[k]) + 1].double().numpy() for k in range(len(options))]
+    return packed_poses([encode(read(rows), read.geometry) for rows in states])
 
 
 def _all_there(shown: Sequence[Frames | None]) -> TypeGuard[Sequence[Frames]]:

@@ -1,7 +1,5 @@
 """The frame of every page: a bar on top, a sentence, figures, and cards in two columns; one file that loads nothing."""
 
-import base64
-import hashlib
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +11,7 @@ from typing import Literal
 from prefgym.common.errors import UserError
 from prefgym.common.files import write_text, writing
 from prefgym.report.markup import Figure, escape, figures
+from prefgym.video.inline import script_hash, viewer_script
 
 State = Literal["running", "stopped", "finished"]
 
@@ -43,6 +42,8 @@ class Page:
     """Cards of the narrow column that come last on a phone."""
     state: State | None = None
     """What is said of a run; a page of a running one renews itself."""
+    shapes: str = ""
+    """What the poses of its buttons need: see `prefgym.report.footage.Footage`."""
     written: float | None = None
     """When the page was written, in seconds since 1970; default: now."""
 
@@ -54,12 +55,18 @@ def render(page: Page) -> str:
     renewed = (
         f'<script>{script}</script><noscript><meta http-equiv="refresh" content="15"></noscript>' if script else ""
     )
+    viewer = viewer_script() if page.shapes else ""
+    drawn = (
+        f'<script type="application/json" id="shapes">{page.shapes}</script><script type="module">{viewer}</script>'
+        if viewer
+        else ""
+    )
     main, beside, after = ("".join(cards) for cards in (page.main, page.beside, page.after))
     html = f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{_policy(script)}">
+<meta http-equiv="Content-Security-Policy" content="{_policy(script, viewer)}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <meta name="color-scheme" content="light dark">
 <title>{escape(page.title)} · prefgym</title>
@@ -78,7 +85,7 @@ def render(page: Page) -> str:
 <div class="column">{after}</div>
 </div>
 </main>
-{renewed}
+{renewed}{drawn}
 </body>
 </html>
 """
@@ -126,12 +133,10 @@ def _top(page: Page, written: float) -> str:
     return f'<header class="top"><div class="brand">{brand}</div><div class="made">{made}</div></header>'
 
 
-def _policy(script: str) -> str:
-    """Return the content security policy: nothing is loaded, and no script runs but this one."""
-    allowed = ""
-    if script:
-        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii")
-        allowed = f" script-src 'sha256-{digest}';"
+def _policy(*scripts: str) -> str:
+    """Return the content security policy: nothing is loaded, and no script runs but these; empty ones are none."""
+    hashes = " ".join(script_hash(script) for script in scripts if script)
+    allowed = f" script-src {hashes};" if hashes else ""
     images = "img-src data:; media-src data:; style-src 'unsafe-inline'"
     return f"default-src 'none';{allowed} {images}; base-uri 'none'; form-action 'none'"
 

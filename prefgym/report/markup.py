@@ -163,11 +163,23 @@ def shares(parts: Mapping[str, int]) -> str:
     return f'<div class="shares">{pieces}</div>{legend(*items)}'
 
 
-def film(picture: str, title: str, about: str, small: str = "", tint: int | None = None) -> str:
-    """Put a caption below a picture (HTML): a title, a few words, and a line in small letters."""
+def film(picture: str, title: str, about: str, small: str = "", tint: int | None = None, beside: str = "") -> str:
+    """Put a caption below a picture (HTML): a title, a few words, small print, and HTML beside the title."""
     tinted = "" if tint is None else f' class="tint-{tint}"'
     below = f"<small>{escape(small)}</small>" if small else ""
-    return f"<figure{tinted}>{picture}<figcaption><b>{escape(title)}</b> {escape(about)}{below}</figcaption></figure>"
+    words = f"{beside}<b>{escape(title)}</b> {escape(about)}{below}"
+    return f"<figure{tinted}>{picture}<figcaption>{words}</figcaption></figure>"
+
+
+def look_button(poses: str, name: str) -> str:
+    """Make the button that shows segments in 3-D, from `prefgym.video.inline.packed_poses`; nothing without poses.
+
+    It is hidden until the page's script finds that the browser can.
+    """
+    if not poses:
+        return ""
+    label = f'aria-label="{escape(name)} in 3-D" aria-pressed="false"'
+    return f'<button type="button" class="look-button" {label} data-poses="{poses}" hidden>3-D</button>'
 
 
 def films(*shown: str) -> str:

@@ -87,5 +87,6 @@ def render_page(view: View) -> str:
             main=(learning(view), reward(view), questions(view), final_policy(view), aside.configuration(view)),
             after=(aside.next_steps(view), aside.command(view)),
             state=view.state,
+            shapes=view.footage.shapes,
         )
     )

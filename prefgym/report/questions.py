@@ -5,8 +5,9 @@ from typing import cast
 from prefgym.core.kinds import Comparison, Ranking, Statement
 from prefgym.core.preferences import Preferences
 from prefgym.report.facts import View
+from prefgym.report.footage import Footage
 from prefgym.report.kinds import counted, framed, in_words, order_of
-from prefgym.report.markup import caption, card, film, films, note, video
+from prefgym.report.markup import caption, card, film, films, look_button, note, video
 from prefgym.report.numbers import number, percent
 from prefgym.report.statistics import LabelCounts, count_labels, true_returns
 from prefgym.video.clips import Clip
@@ -18,7 +19,7 @@ def questions(view: View) -> str:
     if not view.run.learns_from_labels or feedback is None or not len(feedback):
         return ""
     reason = view.footage.missing or "these queries were recorded without physics states"
-    clips = [question(one, clip) for one, clip in view.footage.queries]
+    clips = filmed(view.footage)
     shown = films(*clips) if clips else note(f"No clips: {reason.rstrip('.')}.")
     told = caption(_of_clips(view)) if clips else ""
     about = f"{feedback.num_answered:,} answered of {len(feedback):,}"
@@ -62,8 +63,14 @@ def slowed(clip: Clip) -> str:
     return "" if clip.speed > 0.95 else f", slowed down to {clip.seconds:.0f} s"
 
 
-def question(one: Preferences[Statement], clip: Clip) -> str:
-    """Show the clip of one query above its answer."""
+def filmed(footage: Footage) -> list[str]:
+    """Show each query of the footage, with a button for its options in 3-D where they have poses."""
+    every = footage.poses or ("",) * len(footage.queries)
+    return [question(one, clip, poses) for (one, clip), poses in zip(footage.queries, every, strict=True)]
+
+
+def question(one: Preferences[Statement], clip: Clip, poses: str = "") -> str:
+    """Show the clip of one query above its answer; `poses` as in `Footage`."""
     order, is_best = order_of(one), framed(one)
     letters = {option: chr(ord("A") + place) for place, option in enumerate(order)}
     verdict = in_words(one, letters)
@@ -78,4 +85,5 @@ def question(one: Preferences[Statement], clip: Clip) -> str:
             f"{letters[option]} {value}" if len(order) > 1 else value for option, value in zip(order, each)
         )
     chosen = [order.index(option) for option, best in enumerate(is_best) if best]
-    return film(video(clip, f"{name}: {verdict}"), verdict, about, small, tint=chosen[0] if len(chosen) == 1 else None)
+    tint = chosen[0] if len(chosen) == 1 else None
+    return film(video(clip, f"{name}: {verdict}"), verdict, about, small, tint, look_button(poses, name))

@@ -1,11 +1,14 @@
 """The page of a run in a real browser: no errors, nothing sticks out, controls work."""
 
+import io
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 from browser import opened, overflow
+from PIL import Image
 from playwright.sync_api import Browser, expect
 
 from prefgym.core.preferences import Preferences
@@ -55,6 +58,34 @@ def test_clips_have_their_pictures_and_play(browser: Browser, page: Path) -> Non
         assert all(videos.nth(k).evaluate("one => one.paused") for k in range(7))
         plays = "new Promise(done => { one.ontimeupdate = () => one.currentTime > 0.1 && done(true); one.play(); })"
         assert videos.first.evaluate(f"one => {plays}")
+
+
+def test_questions_are_shown_in_3d_where_somebody_asks(browser: Browser, page: Path) -> None:
+    """The page is one file under its strict policy."""
+    with opened(browser, page) as shown:
+        buttons = shown.get_by_role("button", name="in 3-D")
+        assert buttons.count() == 6
+        films = shown.locator("figure:has(button[data-poses])")
+        figure = films.first
+        buttons.first.click()
+        canvas, bar = figure.locator("canvas"), figure.locator("input[type=range]")
+        expect(bar).to_have_attribute("max", "8")
+        expect(figure.locator("video")).to_be_hidden()
+        bar.fill("6")
+        expect(figure.get_by_role("button", name="Play")).to_be_visible()
+        assert number_of_colours(canvas.screenshot()) > 200, "a robot in the light, on a floor"
+        second = films.nth(1)
+        buttons.nth(1).click()
+        expect(second.locator("canvas")).to_be_visible()
+        expect(figure.locator("video")).to_be_visible()
+        buttons.nth(1).click()
+        expect(shown.locator("canvas")).to_have_count(0)
+
+
+def number_of_colours(picture: bytes) -> int:
+    """Count the colours of a PNG."""
+    pixels = np.asarray(Image.open(io.BytesIO(picture)).convert("RGB")).reshape(-1, 3)
+    return len(np.unique(pixels, axis=0))
 
 
 def test_a_page_that_nobody_writes_any_more_says_so(browser: Browser, tmp_path: Path) -> None:

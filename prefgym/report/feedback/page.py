@@ -22,7 +22,7 @@ from prefgym.report.markup import (
     table,
 )
 from prefgym.report.numbers import NO_BREAK, duration, percent
-from prefgym.report.questions import counted_part, question, slowed
+from prefgym.report.questions import counted_part, filmed, slowed
 
 TITLE = "feedback"
 DASH = "\N{EN DASH}"
@@ -64,6 +64,7 @@ def render_page(feedback: Recorded, summary: Summary, footage: Footage, command:
             beside=(card("What was asked", settings(facts(summary)), name="asked"),),
             main=(_raters(summary.raters), _questions(feedback, footage)),
             after=(card("Make this page", command_line(command)) if command else "",),
+            shapes=footage.shapes,
         )
     )
 
@@ -109,7 +110,7 @@ def _share(agreement: Agreement | None) -> str:
 
 def _questions(feedback: Recorded, footage: Footage) -> str:
     answers = feedback.answers
-    clips = [question(one, clip) for one, clip in footage.queries]
+    clips = filmed(footage)
     shown = films(*clips) if clips else note(f"No clips: {footage.missing.rstrip('.')}.")
     told = ""
     if clips:
