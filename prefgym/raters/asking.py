@@ -121,15 +121,12 @@ class Asking:
     @cached_property
     def _geometry(self) -> str | None:
         """Return the id of the bodies that the poses move."""
-        geometry = None if self.rater.drawer is None else self.rater.drawer.geometry()
+        geometry = self.rater.drawer.geometry()
         return None if geometry is None else self.store.add_geometry(geometry, "application/json")
 
     def _segment(self, segment: Segments) -> str:
         """Write one segment, and return its id. It has no batch axes."""
-        drawer = self.rater.drawer
-        if drawer is None:
-            raise UserError("--rater human: there are neither physics states nor pictures that people could look at.")
-        drawing = drawer.draw(segment)
+        drawing = self.rater.drawer.draw(segment)
         return self.store.add_segment(
             NewSegment(
                 env=self.rater.env_id,

@@ -4,7 +4,7 @@ import importlib
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal
 
 from prefgym.common.errors import UserError
 from prefgym.common.files import read_json, write_text
@@ -110,9 +110,15 @@ class HumanRater:
             env_id: Environment of the segments.
             dt_s: Time of a step, in seconds.
             task_description: The task in words, which people read.
-            drawer: Draws segments for the page; needed by the time of the first question.
+            drawer: Draws segments for the page.
             recorded: Answers that are known to be right.
+
+        Raises:
+            ValueError: If nothing draws the segments.
         """
+        if drawer is None:
+            why = "its segments have no physics states: --recorder.frame-height 240 records pictures"
+            raise ValueError(f"people must see what they judge, and {why}")
         self.cfg = cfg or HumanRaterCfg()
         self.env_id, self.dt_s, self.task_description, self.drawer = env_id, dt_s, task_description, drawer
         self.gold = None if recorded is None else Feedback.of(recorded)
@@ -128,6 +134,25 @@ class HumanRater:
 
     # --- the store ---------------------------------------------------------------------------------------------------
 
+    def check(self) -> None:
+        """Check the study file, and the store that the settings name, before a run begins.
+
+        Raises:
+            UserError: If one of them is none, or a package is missing.
+        """
+        module = self._module
+        module.study_of(self.cfg, "check", self.task_description)
+        if self.cfg.store:
+            module.Store.open(self.cfg.store).close()
+
+    @property
+    def _module(self) -> Any:  # noqa: ANN401 - the module of `Asking`, which takes long to import, and needs an extra
+        try:
+            return importlib.import_module("prefgym.raters.asking")
+        except ModuleNotFoundError as error:
+            missing = what_is_missing("human", "prefgym.raters.asking", error.name or "")
+            raise UserError(f"rater 'human' {missing}") from error
+
     def open(self, url: str, note: Path) -> None:
         """Open the store, and the study of this run in it, which is made if there is none yet.
 
@@ -138,13 +163,8 @@ class HumanRater:
         Raises:
             UserError: If the store cannot be opened, does not have the study, or the study file is none.
         """
-        try:
-            asking = importlib.import_module("prefgym.raters.asking")  # takes long, and needs an extra
-        except ModuleNotFoundError as error:
-            missing = what_is_missing("human", "prefgym.raters.asking", error.name or "")
-            raise UserError(f"rater 'human' {missing}") from error
         study = str(read_json(note).get("study", "")) if note.is_file() else None
-        opened: Asking = asking.Asking.open(self, url, study, note.parent.name)
+        opened: Asking = self._module.Asking.open(self, url, study, note.parent.name)
         self._asking, self._is_resumed = opened, study is not None
         if study is None:
             write_text(note, json.dumps({"study": opened.study, "store": opened.store.url_shown}) + "\n")

@@ -84,6 +84,8 @@ def make_preferences(cfg: MakePreferencesCfg) -> Feedback:
     env_id = cfg.env or played
     if cfg.rater == "replay":
         raise UserError("--rater replay has the answers of a run: prefgym feedback export RUN FOLDER writes these.")
+    if cfg.rater == "human":
+        raise UserError("--rater human asks people while a run trains: use it with prefgym train.")
     if cfg.rater == "none":
         raise UserError("--rater none: make-preferences needs a rater that answers: pass --rater oracle or another.")
     if not env_id:

@@ -44,14 +44,14 @@ from prefgym.training.checks import (
 from prefgym.training.config import TrainCfg
 from prefgym.training.ended import Ended
 from prefgym.training.ending import add_report, attempt, say_stopped, seal
-from prefgym.training.envs import make_training_env, source_of
+from prefgym.training.envs import is_drawn, make_training_env, source_of
 from prefgym.training.history import INITIAL_PREFERENCES
 from prefgym.training.keep import keep_episode, keep_fit, keep_learned, keep_result
 from prefgym.training.kinds import check_kinds, with_num_options
 from prefgym.training.live import LivePage
 from prefgym.training.loop import Outcome, train
 from prefgym.training.parts import Parts, stateless
-from prefgym.training.people import asking, people_of
+from prefgym.training.people import asking, check_people, people_of
 from prefgym.training.raters import make_rater
 from prefgym.training.resolve import Objects
 from prefgym.training.stop import memory_sentence
@@ -92,6 +92,7 @@ def train_online(
         if cfg.eval.copies:
             say_limit(parts.source, cfg.eval.max_episode_steps, "--eval.max-episode-steps")
         is_resumed, prepare = resume_from is not None, partial(copy_initial_preferences, cfg.preferences)
+        check_people(parts.rater)
         with terminable(), closing(RunFolder(cfg, resume=is_resumed, prepare=prepare)) as folder:
             keep = partial(keep_learned, cfg, parts, folder)
             looking_on = [*([LivePage()] if cfg.report else []), *callbacks]
@@ -277,7 +278,7 @@ def build_rater(cfg: TrainCfg, source: EnvSource, env: PreferenceVectorEnv, agen
         cfg.env,
         env,
         env.recorder,
-        source=source,
+        source=source if env.recorder.has_states or is_drawn(cfg) else None,
         policy=agent,
         num_threads=num_threads,
         seed=seed,

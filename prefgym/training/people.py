@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Protocol, cast
 
 from prefgym.core.capabilities import Capability, capabilities_of
 from prefgym.core.protocols import Rater
@@ -63,6 +63,10 @@ class People(Protocol):
         """Return how many questions wait for answers."""
         ...
 
+    def check(self) -> None:
+        """Check the settings of store and study."""
+        ...
+
     def open(self, url: str, note: Path) -> None:
         """Open the store, and the study of the run."""
         ...
@@ -75,6 +79,16 @@ class People(Protocol):
 def people_of(rater: Rater | None) -> People | None:
     """Return a rater whose questions are in a store; None for any other."""
     return cast(People, rater) if Capability.OUTSIDE in capabilities_of(rater) else None
+
+
+def check_people(rater: Rater | None) -> None:
+    """Check, before a run folder is made, that people can be asked.
+
+    Raises:
+        UserError: If the store cannot be opened, the study file is none, or a package is missing.
+    """
+    if (people := people_of(rater)) is not None:
+        people.check()
 
 
 @contextmanager
@@ -120,12 +134,13 @@ class Page:
             command, stdout=subprocess.PIPE, text=True, preexec_fn=_end_with_parent, start_new_session=True
         )
         assert self._process.stdout is not None
-        self._reader = threading.Thread(target=self._tell, args=(self._process.stdout,), daemon=True)
+        self._lines = self._process.stdout
+        self._reader = threading.Thread(target=self._tell, daemon=True)
         self._reader.start()
 
-    def _tell(self, lines: IO[str]) -> None:
+    def _tell(self) -> None:
         """Pass on what the server prints, and keep the first link."""
-        for line in lines:
+        for line in self._lines:
             if line.startswith("Ctrl-C"):  # which is for the training
                 continue
             print(line, end="", file=sys.stderr, flush=True)
@@ -142,7 +157,8 @@ class Page:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        self._reader.join(timeout=5)
+        self._reader.join()
+        self._lines.close()
 
 
 def _flags(cfg: PeopleSettings) -> list[str]:

@@ -73,7 +73,7 @@ def make_rater(
         env_id: Name of the environment.
         env: Environments of that name.
         recorder: Recorder of the segments.
-        source: Builder of further environments, for whoever draws segments; None for that of the name.
+        source: Builder of further environments, for whoever draws segments; None if segments cannot be drawn.
         policy: The agent in training, if there is one.
         num_threads: Threads of a rater that simulates.
         seed: Seed of the rater.
@@ -130,9 +130,11 @@ def rater_context(
         return MetricCounter(spec, num_threads=num_threads)
 
     def make_drawer() -> Drawer | None:
+        if source is None:
+            return None
         from prefgym.video.drawing import drawer_of  # the video encoder takes long to import
 
-        return drawer_of(source or EnvSource.of(env_id))
+        return drawer_of(source)
 
     return RaterContext(
         seed=seed,

@@ -144,6 +144,19 @@ def test_a_segment_watched_without_a_press_is_a_skip(tmp_path: Path) -> None:
     assert part.answers.status.tolist() == [int(Status.SKIPPED)]
 
 
+def test_live_shows_the_newest_segments_first(tmp_path: Path) -> None:
+    """Those of comparisons come in the order in which they were asked."""
+    orders: dict[str, list[int]] = {}
+    for gives, num_options in (("live", 1), ("comparison", 2)):
+        rater = opened(tmp_path / gives, gives=gives)
+        for steps in (100, 900):
+            rater.submit(Queries.of(example_segments(2, num_options), first_id=steps, asked_at=steps))
+        asked_at = {question.number: question.asked_at for question in rater.store.questions(rater.study)}
+        taken = Person(rater.store, rater.study, by_height).look(4)
+        orders[gives] = [asked_at[assignment.question] for assignment in taken]
+    assert orders == {"live": [900, 900, 100, 100], "comparison": [100, 100, 900, 900]}
+
+
 def test_delays_by_hand() -> None:
     """0.1 to 0.3 s at steps of 0.2 s: half of 0 to 1 step, half of 1 to 2."""
     assert delay_in_steps((0.1, 0.3), 0.2).tolist() == pytest.approx([0.5, 0.5])

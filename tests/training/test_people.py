@@ -2,14 +2,19 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from commands import TINY
+from commands import run as command_run
 from people import People, Person, by_height, open_store
 from tiny import tiny_run
 
 import prefgym
+from prefgym.common.errors import UserError
 from prefgym.common.states import State
+from prefgym.core.capabilities import Capability
 from prefgym.core.feedback import Feedback
 from prefgym.core.kinds import Comparison
 from prefgym.core.preferences import Preferences, RaterInfo
@@ -23,6 +28,7 @@ from prefgym.training.callbacks import Callback
 from prefgym.training.config import CheckpointCfg
 from prefgym.training.loop import Loop
 from prefgym.training.parts import Metrics
+from prefgym.training.people import waiting_line
 from prefgym.training.run import Run
 
 
@@ -288,3 +294,45 @@ def test_majorities_train() -> None:
     run = tiny_run(rater=human(overlap=3, combine="majority"), report=False, out="run", callbacks=[People(act)])
     assert run.preferences is not None and len(run.preferences) == 15  # the log has everybody's
     assert torch.isfinite(torch.tensor(run.result.mean_return))
+
+
+@pytest.mark.parametrize(
+    ("flags", "told"),
+    [
+        (["--rater.study", "study.yaml"], "study.yaml has gold, and a training asks about its own segments"),
+        (["--rater.study", "unknown.yaml"], "This is no study: "),
+        (["--rater.study", "rating.yaml"], "rating.yaml asks for rating: pass --rater.gives rating."),
+        (["--rater.study", "nowhere.yaml"], "nowhere.yaml"),
+        (["--rater.store", "mysql://x/y"], "A question store is in SQLite or PostgreSQL, not in mysql."),
+        (["--rater.combine", "gold"], "--rater.combine gold needs questions with known answers"),
+        (["--rater.press-delay-s", "1", "0.5"], "the shortest delay of a press must be below the longest one"),
+        (["--env", "MountainCarContinuous-v0"], "people must see what they judge"),
+    ],
+)
+def test_bad_input(capsys: pytest.CaptureFixture[str], tmp_path: Path, flags: list[str], told: str) -> None:
+    """One sentence, before there is a run folder."""
+    for name, text in {"study": "gold: []", "unknown": "colour: red", "rating": "kind: rating"}.items():
+        (tmp_path / f"{name}.yaml").write_text(f"{text}\n")
+    code, _, error = command_run(capsys, "train", *TINY, "--rater", "human", "--out", "run", *flags)
+    assert code == 2 and told in error.splitlines()[-1], error
+    assert not Path("run").exists()
+
+
+def test_rollouts_cannot_wait_for_people() -> None:
+    with pytest.raises(UserError, match="--reward win-rate needs a rater that answers at once, unlike --rater human"):
+        tiny_run(rater=human(), reward="win-rate", out="run")
+
+
+def test_the_display_says_how_many_wait() -> None:
+    """And where, once that is known; it looks again after a while."""
+    rater = SimpleNamespace(capabilities=frozenset({Capability.OUTSIDE}), num_waiting=3, page="")
+    now = [0.0]
+    line = waiting_line(rater, clock=lambda: now[0])  # pyright: ignore[reportArgumentType]
+    assert line() == "3 questions wait"
+    rater.num_waiting, rater.page = 2, "http://127.0.0.1:8440/#i=x"
+    assert line() == "3 questions wait"
+    now[0] = 10.0
+    assert line() == "2 questions wait at http://127.0.0.1:8440/#i=x"
+    rater.num_waiting, now[0] = 0, 20.0
+    assert line() == ""
+    assert waiting_line(None)() == ""
