@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 
 import prefgym
+from prefgym.common.errors import UserError
 from prefgym.labeling.access import Desk, StatedRoute, access, access_of, caller_in
 from prefgym.labeling.api import PREFIX
 from prefgym.labeling.config import ServerCfg
@@ -43,6 +44,7 @@ def make_app(store: Store, cfg: ServerCfg | None = None) -> FastAPI:
     app.add_exception_handler(RequestValidationError, _invalid)
     app.add_exception_handler(StoreRefusal, _store_refused)
     app.add_exception_handler(StoreUnavailable, _unavailable)
+    app.add_exception_handler(UserError, _unfit)
     app.add_exception_handler(Exception, _failed)
     app.add_middleware(Guard, cfg=cfg)
     return app
@@ -122,6 +124,12 @@ async def _store_refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, StoreRefusal)
     status = STATUS.get(error.code, 404 if error.code.startswith("unknown-") else 409)
     return refused(status, error.code, str(error))
+
+
+async def _unfit(request: Request, error: Exception) -> Response:
+    """Say what the store cannot hold, such as a name of spaces."""
+    del request
+    return refused(422, "invalid", str(error))
 
 
 async def _unavailable(request: Request, error: Exception) -> Response:
