@@ -115,9 +115,11 @@ def join(database: Database, token: str, participant: str | None = None) -> Rate
             raise StoreRefusal("expired-invitation", "This invitation has expired: ask for another one.")
         if participant is not None:
             same = (raters.c.study == invitation.study, raters.c.participant == participant)
-            known = connection.execute(sa.select(raters.c.id).where(*same)).scalar()
-            if known is not None:
-                return rater_of(rater_row(connection, known), is_returning=True)
+            known = connection.execute(sa.select(raters.c.id, raters.c.invitation).where(*same)).one_or_none()
+            # a link that one person has taken up makes nobody another person
+            is_taken = invitation.max_raters == 1 and invitation.num_raters > 0
+            if known is not None and (known.invitation == invitation.number or not is_taken):
+                return rater_of(rater_row(connection, known.id), is_returning=True)
         if invitation.max_raters is not None and invitation.num_raters >= invitation.max_raters:
             raise StoreRefusal("used-invitation", "This invitation has been used already: ask for another one.")
         taken = sa.update(invitations).where(invitations.c.number == invitation.number)

@@ -43,6 +43,25 @@ def test_an_invitation_to_another_study_is_taken(served: Served) -> None:
     assert client.get(f"{API}/me").json()["study"]["id"] == second
 
 
+def test_another_participant_in_the_same_browser_is_another_rater(served: Served) -> None:
+    study = ask(served.store)
+    token, browser = served.store.invite(study, max_raters=None), served.person()
+    names = [
+        browser.post(f"{API}/session", json={"invitation": token, **who}).json()["name"]
+        for who in ({"participant": "P1"}, {"participant": "P2"}, {}, {"participant": "P2"}, {"participant": "P1"})
+    ]
+    assert names == ["rater-1", "rater-2", "rater-2", "rater-2", "rater-1"]
+
+
+def test_a_name_that_the_store_cannot_hold_is_refused_in_words(served: Served) -> None:
+    study = ask(served.store)
+    blank = served.admin().post(f"{API}/admin/invitations", json={"name": "   "})
+    assert (blank.status_code, blank.json()["detail"]) == (422, "The name of a rater must not be empty.")
+    token = served.store.invite(study)
+    control = served.person().post(f"{API}/session", json={"invitation": token, "participant": "P\x85"})
+    assert (control.status_code, control.json()["code"]) == (422, "invalid")
+
+
 def test_a_participant_comes_back_as_the_same_rater(served: Served) -> None:
     study = ask(served.store)
     token = served.store.invite(study, max_raters=None)

@@ -60,6 +60,15 @@ def test_a_participant_who_returns_is_found(store: Store) -> None:
     assert not store.join(store.invite(other), "P1").is_returning
 
 
+def test_a_link_that_somebody_took_up_makes_nobody_another_participant(store: Store) -> None:
+    study = store.add_study(StudyCfg(name="a"))
+    store.join(store.invite(study, max_raters=None), "P1")
+    ada = store.invite(study, name="ada")
+    first = store.join(ada, "ADA")
+    assert code(store, ada, "P1") == "used-invitation"
+    assert store.join(ada, "ADA").id == first.id
+
+
 def test_who_may_not_come_is_told(store: Store) -> None:
     study = store.add_study(StudyCfg(name="a"))
     with pytest.raises(StoreRefusal, match="at least one rater"):
