@@ -13,12 +13,12 @@ COUNTED = ("answered", "skipped", "invalid")
 """Outcomes that are somebody's word on a question; a question that failed is asked again."""
 
 
-FOR_RATER, IN_STUDY, OF_QUESTIONS = (
-    sa.bindparam("for_rater"),
-    sa.bindparam("in_study"),
-    sa.bindparam("of", expanding=True),
-)
-NOW, LATEST_END, OVERLAP = sa.bindparam("now"), sa.bindparam("latest_end"), sa.bindparam("overlap")
+FOR_RATER = sa.bindparam("for_rater", type_=sa.BigInteger())
+IN_STUDY = sa.bindparam("in_study", type_=sa.BigInteger())
+OF_QUESTIONS = sa.bindparam("of", type_=sa.BigInteger(), expanding=True)
+OVERLAP = sa.bindparam("overlap", type_=sa.BigInteger())
+NOW: sa.BindParameter[float] = sa.bindparam("now", type_=sa.Double[float]())
+LATEST_END: sa.BindParameter[float] = sa.bindparam("latest_end", type_=sa.Double[float]())
 """What statements are made for; they are built once, since building takes SQLAlchemy longer than running them."""
 
 MOST_OF_QUESTIONS = 500

@@ -37,7 +37,10 @@ def postgres() -> Iterator["Server"]:
 
 
 class Server:
-    """A server that listens to this machine alone."""
+    """A server that listens to this machine alone.
+
+    It does not wait for the disk (`fsync`): processes are killed in tests, and machines are not.
+    """
 
     def __init__(self, folder: Path) -> None:
         """Take an empty folder."""
@@ -55,7 +58,7 @@ class Server:
 
     def start(self) -> None:
         """Start the server, and wait until it takes connections."""
-        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder}"
+        options = f"-p {self.port} -c listen_addresses=127.0.0.1 -c unix_socket_directories={self.folder} -c fsync=off"
         self._run("pg_ctl", "-D", self.data, "-o", options, "-l", self.folder / "log", "-w", "-t", "60", "start")
 
     def stop(self, mode: str = "immediate") -> None:
@@ -68,6 +71,12 @@ class Server:
         where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "tests")
         self._run("createdb", *where, name)
         return f"postgresql://tests:secret@127.0.0.1:{self.port}/{name}"
+
+    def empty_database(self) -> str:
+        """Return the address of a database that is emptied each time: quicker than a new one."""
+        where = ("-h", "127.0.0.1", "-p", str(self.port), "-U", "tests", "-d", "postgres", "-q")
+        self._run("psql", *where, "-c", "DROP SCHEMA public CASCADE", "-c", "CREATE SCHEMA public")
+        return f"postgresql://tests:secret@127.0.0.1:{self.port}/postgres"
 
     def _run(self, program: str, *words: str | Path) -> None:
         command = [str(PROGRAMS / program), *map(str, words)]

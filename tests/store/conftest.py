@@ -1,6 +1,5 @@
 """Stores of both kinds: a file of SQLite, and a database in a PostgreSQL server of the tests' own."""
 
-import itertools
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -9,8 +8,6 @@ from postgres import Server, needs_postgres, postgres
 from stores import Clock
 
 from prefgym.store.store import Store
-
-_numbers = itertools.count()
 
 
 @pytest.fixture(scope="session")
@@ -27,7 +24,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return str(tmp_path / "labels.sqlite")
     server: Server = request.getfixturevalue("postgres_server")
-    return server.new_database(f"test{next(_numbers)}")
+    return server.empty_database()
 
 
 @pytest.fixture
