@@ -27,6 +27,8 @@ OVERLAP, LEASE_S = 2, 60.0
 FEW = st.integers(0, 1000)
 """Which of several things is meant, modulo their number."""
 
+PLACES = st.sampled_from([0, 1, "tie"])
+
 Pair = tuple[int, str]
 """A question and a rater."""
 
@@ -90,9 +92,11 @@ class Machine(RuleBasedStateMachine):
     @initialize()
     def begin(self) -> None:
         self.one = filled(self.store, 3, overlap=OVERLAP, lease_s=LEASE_S)
-        self.join()
+        for number in range(4):
+            self.join()
+            self.assign(number, 1)
 
-    @precondition(lambda self: len(self.names) < 5)
+    @precondition(lambda self: len(self.names) < 7)
     @rule()
     def join(self) -> None:
         (rater,) = self.one.joined(1)
@@ -123,12 +127,21 @@ class Machine(RuleBasedStateMachine):
         assert [one.lease_until for one in got] == [now + LEASE_S] * len(got)
 
     @precondition(lambda self: self.raters)
+    @rule(turns=st.lists(st.tuples(FEW, st.integers(1, 3), FEW, PLACES), min_size=2, max_size=6))
+    def work(self, turns: list[tuple[int, int, int, int | str]]) -> None:
+        """Let raters ask for questions and answer in turns: what happens most."""
+        for rater, num, which, place in turns:
+            self.assign(rater, num)
+            if self.may_say():
+                self.answer(which, place)
+
+    @precondition(lambda self: self.raters)
     @rule(seconds=st.sampled_from([1.0, LEASE_S, 10 * LEASE_S, -1.0, -LEASE_S, -1e6]))
     def pass_time(self, seconds: float) -> None:
         self.clock.now += seconds
 
     @precondition(lambda self: self.may_say())
-    @rule(which=FEW, place=st.sampled_from([0, 1, "tie"]))
+    @rule(which=FEW, place=PLACES)
     def answer(self, which: int, place: int | str) -> None:
         pair = self.pair(which)
         event = new_event(self.given[pair], statement={"choice": place})
