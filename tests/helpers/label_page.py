@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 from playwright.sync_api import Browser, BrowserContext, Error, Page
 
 from prefgym.labeling.app import make_app
@@ -18,6 +19,7 @@ from prefgym.labeling.serve import listen, rater_link, serving
 from prefgym.store.records import NewQuestion, NewSegment, StoredAnswer
 from prefgym.store.store import Store
 from prefgym.store.study import StudyCfg
+from prefgym.video.clips import encode_mp4
 from prefgym.video.drawing import drawer_of
 
 ENV = "prefgym/HalfCheetah-v0"
@@ -71,6 +73,20 @@ class Served:
         return [event.type for event in self.store.log(self.study)]
 
 
+def put_clips(store: Store, study: str, num_steps: int = 6) -> None:
+    """Ask about two segments that are clips: a square that moves to the right, and one that moves to the left."""
+    names: list[str] = []
+    for way in (1, -1):
+        frames = np.full((num_steps, 64, 96, 3), 60, np.uint8)
+        for step in range(num_steps):
+            left = 44 + way * 6 * step
+            frames[step, 24:40, left : left + 8] = 230
+        content = encode_mp4(frames, 10.0, keyframes=8)
+        clip = NewSegment(env=ENV, num_steps=num_steps, dt_s=0.1, drawing=content, media_type="video/mp4")
+        names.append(store.add_segment(clip))
+    store.ask(study, [NewQuestion(query_id=900, segments=tuple(names))])
+
+
 def put_questions(store: Store, study: str, num: int, num_steps: int = 5, **fields: Any) -> None:  # noqa: ANN401
     """Ask `num` questions about recorded segments."""
     geometry, new = drawn(num_steps)
@@ -94,7 +110,8 @@ def served(
     """Serve a study of some kind with `num` questions."""
     with Store.open(str(folder / "labels.sqlite")) as store:
         name = store.add_study(StudyCfg(name="Gait study", kind=kind, **study))  # pyright: ignore[reportArgumentType]
-        put_questions(store, name, num, num_steps)
+        if num:
+            put_questions(store, name, num, num_steps)
         opened, cfg = listen(replace(server or ServerCfg(), port=0), any_port=False)
         with serving(make_app(store, cfg), opened):
             yield Served(store, name, cfg)

@@ -133,7 +133,7 @@ export class App {
   }
 
   trouble(problem) {
-    if (problem instanceof Refused && ["excluded", "withdrawn"].includes(problem.code)) this.onEnd(problem.code);
+    if (problem instanceof Refused && problem.code === "withdrawn") this.onEnd("withdrawn");
     else if (problem instanceof Refused && problem.status === 401) this.onEnd("signedOut");
     else if (problem instanceof CannotDraw) this.onEnd("flat");
     else if (!this.query) this.idle();

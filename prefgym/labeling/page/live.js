@@ -12,7 +12,6 @@ export const live = {
   touchHint: text.live.touchHint,
   begin(app) {
     app.draft = structuredClone(app.standing?.statement.presses ?? []);
-    this.isThrough = false;
   },
   bar(app) {
     const press = (keys, good, label, large) => answerButton({ keys, label, tone: good ? "good" : "bad", large, run: () => this.react(app, good) });
@@ -25,7 +24,7 @@ export const live = {
   },
   /** Note what was on the screen when the key went down. */
   react(app, good) {
-    if (!app.canWork() || this.isThrough) return;
+    if (!app.canWork()) return;
     app.draft = [...app.draft, { step: round(app.theatre.onScreen), good }];
     app.refresh();
   },
@@ -34,7 +33,6 @@ export const live = {
   },
   /** It goes on by itself after a segment with a reaction; one without waits, for somebody may have left. */
   ended(app) {
-    this.isThrough = true;
     if (app.draft.length && app.unlocked()) this.send(app);
   },
   send: (app) => app.commit(answered({ presses: structuredClone(app.draft) })),

@@ -108,14 +108,16 @@ async function work(vault, outbox, { me, events, isOnline }, before, invitation)
   };
   outbox.owner = owner;
   outbox.send();
+  addEventListener("beforeunload", (event) => !vault.isLasting && outbox.waiting && event.preventDefault());
   const isSameVisit = sessionStorage.getItem("prefgym-visit") === owner;
   sessionStorage.setItem("prefgym-visit", owner);
+  const started = me.consented ? app.start() : null; // the first question waits behind the dialog, unseen
   if (!isSameVisit || !me.consented || change) {
     await app.panels.welcome({ told, change, isReturning: Boolean(told) });
     await vault.put("kept", { me, events: own }, "sitting");
   }
-  if (isOnline) keepShell();
-  await app.start();
+  if (isOnline) keepShell().then(() => (app.isKept = true));
+  await (started ?? app.start());
 }
 
 async function begin() {
@@ -137,7 +139,7 @@ async function begin() {
     who = await whoAmI(vault);
   } catch (problem) {
     if (problem instanceof Refused && refused) showScreen(root, screens.refusedLink(refused.message));
-    else if (problem instanceof Refused && screens[problem.code]) showScreen(root, screens[problem.code]);
+    else if (problem instanceof Refused && problem.code === "withdrawn") showScreen(root, screens.withdrawn);
     else if (problem instanceof Refused) showScreen(root, before ? screens.signedOut : screens.invite);
     else throw problem;
     return;

@@ -18,7 +18,7 @@ export function newId() {
 export class Outbox {
   /** onChange(): the state is another one; onReceipt(receipt), onRefused(event, problem), onSignedOut(problem). */
   constructor(vault, handlers) {
-    Object.assign(this, { vault, handlers, writing: 0, failures: 0, state: "saved", waiting: 0 });
+    Object.assign(this, { vault, handlers, writing: 0, failures: 0, unkept: [], state: "saved", waiting: 0 });
     for (const name of ["online", "focus"]) addEventListener(name, () => this.send());
     addEventListener("offline", () => this.tell("offline"));
   }
@@ -33,7 +33,7 @@ export class Outbox {
     this.writing += 1;
     this.waiting += 1;
     this.tell("saving");
-    await this.vault.put("outbox", { owner, event });
+    await this.vault.put("outbox", { owner, event }).catch(() => this.unkept.push({ owner, event })); // no room: send it all the same
     this.writing -= 1;
     this.failures = 0; // a rater at work is a reason to try at once
     this.send();
@@ -60,7 +60,8 @@ export class Outbox {
       this.again = false;
       const keys = await this.vault.keys("outbox");
       const kept = await this.vault.all("outbox");
-      const mine = kept.map((entry, at) => ({ key: keys[at], ...entry })).filter(({ owner }) => owner === this.owner);
+      const all = [...kept.map((entry, at) => ({ key: keys[at], ...entry })), ...this.unkept];
+      const mine = all.filter(({ owner }) => owner === this.owner);
       this.waiting = mine.length + this.writing;
       if (mine.length === 0) {
         if (this.writing === 0) this.tell("saved");
@@ -102,7 +103,8 @@ export class Outbox {
   }
 
   async forget(batch) {
-    for (const { key } of batch) await this.vault.remove("outbox", key);
+    for (const { key } of batch) if (key !== undefined) await this.vault.remove("outbox", key);
+    this.unkept = this.unkept.filter(({ event }) => !batch.some((sent) => sent.event === event));
   }
 
   later() {

@@ -4,6 +4,9 @@ import { api } from "./api.js";
 import { h, keycaps } from "./dom.js";
 import { guide, help, helpTitles, text } from "./texts.js";
 
+/** Lines of a paragraph as one, but for those that begin an item of a list. */
+const unwrapped = (paragraph) => paragraph.trim().replace(/\s*\n(?!\s*[-*\d])/g, " ");
+
 const name = (words) => h("span", { class: "name", text: words });
 
 export class Panels {
@@ -28,6 +31,7 @@ export class Panels {
     const close = h("button", { type: "button", class: "plain close", onclick: () => dialog.close() }, h("kbd", { text: "Esc", "aria-hidden": "true" }), h("span", { class: "visually-hidden", text: text.close }));
     dialog.append(h("div", { class: "panel-head" }, h("h2", { id: "panel-title", text: title, tabindex: "-1", autofocus: kind === "help" || kind === "log" }), !mustAnswer && close), ...fill(dialog));
     const wasPlaying = app.theatre.clock.playing;
+    const openedAt = performance.now();
     app.theatre.clock.play(false);
     app.theatre.clock.counting = false;
     dialog.addEventListener("cancel", (event) => mustAnswer && event.preventDefault());
@@ -36,7 +40,8 @@ export class Panels {
     dialog.addEventListener("close", () => {
       dialog.remove();
       app.theatre.clock.counting = true;
-      if (wasPlaying || onClose) app.theatre.clock.play(Boolean(app.query) && !app.isWaiting);
+      app.shownAt += performance.now() - openedAt; // reading is not judging
+      if (wasPlaying || (onClose && app.theatre.autoplays)) app.theatre.clock.play(Boolean(app.query) && !app.isWaiting);
       onClose?.();
     });
     document.body.append(dialog);
@@ -73,7 +78,7 @@ export class Panels {
 
   about(withConsent) {
     const { study } = this.app;
-    const paragraphs = (words) => words.split(/\n\s*\n/).filter((one) => one.trim()).map((one) => h("p", { class: "lead", text: one }));
+    const paragraphs = (words) => words.split(/\n\s*\n/).filter((one) => one.trim()).map((one) => h("p", { class: "lead", text: unwrapped(one) }));
     const steps = guide.steps[study.kind].map((words) => h("li", { text: words }));
     return [
       ...paragraphs(study.instructions),

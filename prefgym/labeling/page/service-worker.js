@@ -11,11 +11,11 @@ const isSegment = ({ pathname }) => /^api\/v1\/(segments|geometries)\//.test(pat
 self.addEventListener("install", () => self.skipWaiting());
 self.addEventListener("activate", (event) => event.waitUntil(self.clients.claim()));
 
-self.addEventListener("message", ({ data }) => {
+self.addEventListener("message", (event) => {
+  const { data } = event;
   if (data.forget) caches.delete(SEGMENTS);
   if (!data.keep) return;
-  const kept = caches.open(SHELL).then((cache) => cache.addAll(data.keep));
-  kept.then(() => self.clients.matchAll().then((all) => all.forEach((client) => client.postMessage({ isKept: true }))));
+  event.waitUntil(caches.open(SHELL).then((cache) => cache.addAll(data.keep)).then(() => event.source.postMessage({ isKept: true })));
 });
 
 self.addEventListener("fetch", (event) => {

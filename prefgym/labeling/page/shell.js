@@ -32,7 +32,7 @@ export function mountShell(app) {
   const { clock } = app.theatre;
   app.timeline = new Timeline(clock, { seek: (frame) => clock.seek(frame), onMark: (added) => app.kind.add?.(app, added) });
   app.transport = h("div", { class: "transport" }, playTools(app), app.timeline.element, viewTools(app));
-  app.main = h("main", {}, h("div", { class: "ask" }, app.title, app.hint, app.gateText), app.stage, app.transport, app.dock, h("footer", { class: "foot" }, app.lastLine, app.strip));
+  app.main = h("main", { class: "idle" }, h("div", { class: "ask" }, app.title, app.hint, app.gateText), app.stage, app.transport, app.dock, h("footer", { class: "foot" }, app.lastLine, app.strip));
   app.root.replaceChildren(topBar(app), app.main, app.live);
 }
 

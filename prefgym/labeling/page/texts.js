@@ -133,7 +133,6 @@ export const screens = {
   unreachable: { title: "No connection", words: "The page tries again by itself.", action: "Try now" },
   paused: { title: "The study is paused", words: "Nothing is lost. The page goes on by itself when it is taken up again." },
   nothing: { title: "Nothing to do right now", words: "New questions appear here by themselves, as training goes on. You can leave the page open." },
-  excluded: { title: "Thank you, that is all", words: "No more answers are needed from you in this study." },
   withdrawn: { title: "Your answers are erased", words: "Nothing that you said in this study is kept but how many answers there were. You can close the page." },
   elsewhere: { title: "You are at work in another tab", words: "One tab at a time, so that no question is answered twice.", action: "Work here" },
   done: { title: "That was all of them", words: "Thank you. You can close the page, or look through your answers below." },

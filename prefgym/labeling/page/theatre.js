@@ -26,6 +26,11 @@ export class Theatre {
     new ResizeObserver(() => this.layout()).observe(stage);
   }
 
+  /** Whether a question plays by itself. */
+  get autoplays() {
+    return !reducedMotion.matches;
+  }
+
   get ghost() {
     return this.viewer.ghost;
   }
@@ -50,7 +55,9 @@ export class Theatre {
 
   /** Show other segments from their first frame. The camera stays where it is among segments of one robot. */
   load(segments, { playing }) {
-    const sameView = this.segments[0]?.geometry !== undefined && this.segments[0].geometry === segments[0].geometry;
+    const world = segments[0].geometry ?? segments[0].kind;
+    const sameView = this.world === world;
+    this.world = world;
     this.segments = segments;
     this.stacked = this.isStackable;
     this.viewer.load(segments, { sameView });
@@ -60,7 +67,7 @@ export class Theatre {
     }
     this.setSolo(null);
     this.soloMs = 0;
-    this.clock.playing = playing && !reducedMotion.matches;
+    this.clock.playing = playing && this.autoplays;
     this.clock.plays = Number(this.clock.playing);
     this.onScreen = 0;
   }

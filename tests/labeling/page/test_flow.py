@@ -3,8 +3,11 @@
 from pathlib import Path
 
 import pytest
-from label_page import Sat, put_questions, seated, served, window
+from label_page import Sat, put_clips, put_questions, seated, served, window
 from playwright.sync_api import Browser
+
+from prefgym.labeling.config import ServerCfg
+from prefgym.store.study import Criterion
 
 pytestmark = pytest.mark.slow
 
@@ -182,8 +185,6 @@ def test_a_phone_answers_with_one_finger(browser: Browser, tmp_path: Path) -> No
 
 
 def test_criteria_of_one_segment_are_asked_without_watching_again(browser: Browser, tmp_path: Path) -> None:
-    from prefgym.store.study import Criterion
-
     criteria = (Criterion(), Criterion(name="safe", text="Which one is safer?"))
     with served(tmp_path, num=1, criteria=criteria) as study:
         put_questions(study.store, study.study, 1, criterion="safe")
@@ -199,9 +200,23 @@ def test_criteria_of_one_segment_are_asked_without_watching_again(browser: Brows
             assert [one.criterion for one in study.answers()] == ["better", "safe"]
 
 
-def test_a_page_under_a_path(browser: Browser, tmp_path: Path) -> None:
-    from prefgym.labeling.config import ServerCfg
+def test_segments_that_are_clips_play_on_the_same_clock(browser: Browser, tmp_path: Path) -> None:
+    with served(tmp_path, num=0) as study:
+        put_clips(study.store, study.study)
+        with seated(browser, study.link()) as sat:
+            sat.watched()
+            assert (
+                sat.page.evaluate("prefgym.app.segments.map(({ kind, frames }) => kind + frames).join()")
+                == "clip6,clip6"
+            )
+            sat.press("g")  # a ghost of a clip is drawn over the other one
+            sat.press("d")
+            sat.saved()
+            [answer] = study.answers()
+            assert answer.provenance["drawing"] == "clip"
 
+
+def test_a_page_under_a_path(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, server=ServerCfg(root_path="/lab/one")) as study, seated(browser, study.link()) as sat:
         assert "/lab/one/" in sat.page.url
         sat.watched()

@@ -46,7 +46,7 @@ def test_twenty_questions(browser: Browser, tmp_path: Path, kind: str) -> None:
         sat.saved()
         assert len(study.answers()) == 10
         sat.wait("prefgym.app.feed.queue.every(({ id }) => prefgym.app.feed.ready.has(id))", "the next ones")
-        sat.wait("navigator.serviceWorker.controller", "a service worker")
+        sat.wait("navigator.serviceWorker.controller && prefgym.app.isKept", "a service worker that has the page")
 
         sat.page.context.set_offline(True)
         answer_all(sat, kind, range(10, 12))
