@@ -34,6 +34,36 @@ prefgym train --env prefgym/InvertedPendulum-v0 --rater oracle --agent ppo
 --budget 20 --steps 20_000 --seed 0 --out run
 """
 
+TRY_LABELLING = """
+import json, re, subprocess, sys, time, urllib.request
+
+command = [sys.argv[1], "label", "--demo", "--no-browser", "--port", "0"]
+with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as server:
+    base, token = re.search(r"(http://\\S+)/#i=(\\S+)", server.stdout.readline()).groups()
+    opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor())
+
+    def post(path, body):
+        headers = {"Content-Type": "application/json", "Origin": base}
+        request = urllib.request.Request(f"{base}/api/v1/{path}", json.dumps(body).encode(), headers)
+        return json.load(opener.open(request))
+
+    for page in ("", "admin", "service-worker.js", "static/main.js", "static/viewer/viewer.js"):
+        assert opener.open(f"{base}/{page}").read(), page
+    post("session", {"invitation": token})
+    while not (given := post("assignments", {"num": 1})["assignments"]):
+        time.sleep(0.2)
+        assert server.poll() is None
+    print("the labelling page asks:", given[0]["text"])
+    server.terminate()
+"""
+
+PAGES = (
+    "prefgym/labeling/page/index.html",
+    "prefgym/labeling/page/admin.html",
+    "prefgym/labeling/page/service-worker.js",
+    "prefgym/video/viewer/viewer.js",
+)
+
 
 def run(*command: str | Path, cwd: Path) -> None:
     """Run a command, shown first, that sees nothing of the checkout or of the environment this script runs in."""
@@ -48,7 +78,7 @@ def check_contents(wheel: Path) -> None:
     names = zipfile.ZipFile(wheel).namelist()
     roots = {name.partition("/")[0] for name in names if ".dist-info/" not in name}
     assert roots == {"prefgym"}, f"the wheel installs {sorted(roots)}"
-    for name in ("prefgym/py.typed", "prefgym/agents/__init__.py", "prefgym/envs/__init__.py"):
+    for name in ("prefgym/py.typed", "prefgym/agents/__init__.py", "prefgym/envs/__init__.py", *PAGES):
         assert name in names, f"the wheel lacks {name}"
 
 
@@ -64,13 +94,14 @@ def main() -> None:
 
         venv.create(tmp / "venv", with_pip=True)
         binaries = tmp / "venv" / "bin"
-        run(binaries / "pip", "install", "-q", "-c", ROOT / "constraints.txt", wheel, cwd=empty)
+        run(binaries / "pip", "install", "-q", "-c", ROOT / "constraints.txt", f"{wheel}[label]", cwd=empty)
         run(binaries / "python", "-I", "-c", TRY_LIBRARY, cwd=empty)
         run(binaries / "prefgym", "list", "envs", cwd=empty)
         program, *arguments = TRY_TRAINING.split()
         run(binaries / program, *arguments, cwd=empty)
         for name in ("manifest.json", "metrics.jsonl", "report.html"):
             assert (empty / "run" / name).is_file(), f"the run left no {name}"
+        run(binaries / "python", "-I", "-c", TRY_LABELLING, binaries / "prefgym", cwd=empty)
     print("The wheel works.")
 
 

@@ -10,19 +10,16 @@ overlap, and what was leased by raters who never came back is given to others.
 
 import asyncio
 import sys
-import tempfile
 import uuid
 from collections import Counter
 from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import httpx
 import numpy as np
 import tyro
-from label_server import Server, fill, started
+from label_server import Server, databases, fill, started
 
 from prefgym.common.limits import Count, Positive, Seed, check
 from prefgym.store.store import Store
@@ -44,6 +41,8 @@ class KillCfg:
     """Most seconds between a start and a kill, at random."""
     store: str = ""
     """Store, such as postgresql://USER@HOST/NAME; default: SQLite in a folder of its own."""
+    postgres: bool = False
+    """Whether to do it on a PostgreSQL server of its own as well."""
     seed: Seed = 0
     """Seed of the moments."""
 
@@ -160,29 +159,26 @@ async def finish(url: str, study: str, cfg: KillCfg, noted: Noted) -> list[str]:
         return [*complaints(store, study, noted, cfg.overlap), *([f"{left} questions wait for ever"] if left else [])]
 
 
-@contextmanager
-def _url(cfg: KillCfg) -> Iterator[str]:
-    with tempfile.TemporaryDirectory(prefix="prefgym-kill-") as folder:
-        yield cfg.store or str(Path(folder) / "labels.sqlite")
-
-
-def main() -> None:
-    """Kill, look, print."""
-    cfg = tyro.cli(KillCfg, description=__doc__)
-    noted = Noted()
-    with _url(cfg) as url:
-        study = fill(url, num_questions=100 + 20 * cfg.kills, overlap=cfg.overlap, lease_s=LEASE_S)
-        asyncio.run(kill_often(url, cfg, noted))
-        before = len(noted.receipts)
-        wrong = asyncio.run(finish(url, study, cfg, noted))
-    where = "PostgreSQL" if cfg.store.startswith("postgres") else "SQLite"
-    told = ", ".join(f"{times} {code}" for code, times in noted.refused.items()) or "none"
-    print(
-        f"{where}: {cfg.kills} kills under {cfg.raters} raters: {before} answers with a receipt, "
-        f"{len(noted.receipts)} in the end; refused: {told}; {'; '.join(wrong) or 'nothing lost, nothing doubled'}"
-    )
-    sys.exit(int(bool(wrong)))
+def main(cfg: KillCfg) -> int:
+    """Kill, look, print; return 1 if something is lost or doubled."""
+    code = 0
+    with databases(cfg.store, cfg.postgres) as found:
+        for name, url in found.items():
+            noted = Noted()
+            study = fill(url, num_questions=100 + 20 * cfg.kills, overlap=cfg.overlap, lease_s=LEASE_S)
+            asyncio.run(kill_often(url, cfg, noted))
+            before = len(noted.receipts)
+            wrong = asyncio.run(finish(url, study, cfg, noted))
+            refused = ", ".join(f"{times} {code}" for code, times in noted.refused.items()) or "none"
+            print(
+                f"{name}: {cfg.kills} kills under {cfg.raters} raters: {before} answers with a receipt, "
+                f"{len(noted.receipts)} in the end; refused: {refused}; "
+                f"{'; '.join(wrong) or 'nothing lost, nothing doubled'}",
+                flush=True,
+            )
+            code = code or int(bool(wrong))
+    return code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main(tyro.cli(KillCfg, description=__doc__)))

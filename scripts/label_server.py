@@ -3,9 +3,11 @@
 import re
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
+from importlib import import_module
 from pathlib import Path
 
 from prefgym.store.records import NewQuestion, NewSegment
@@ -65,6 +67,27 @@ def fill(url: str, *, num_questions: int, overlap: int, lease_s: float = 300.0) 
 
 def _pair(segments: list[str], number: int) -> tuple[str, str]:
     return segments[number % SEGMENTS], segments[(number + 1 + number // SEGMENTS % (SEGMENTS - 1)) % SEGMENTS]
+
+
+@contextmanager
+def databases(url: str, postgres: bool) -> Iterator[dict[str, str]]:
+    """Give addresses of empty stores by what they are.
+
+    Args:
+        url: The only one; empty for SQLite in a folder of its own.
+        postgres: Whether a PostgreSQL server is started for another one.
+    """
+    if url:
+        yield {"the store": url}
+        return
+    with ExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="prefgym-label-"))
+        found = {"SQLite": str(Path(folder) / "labels.sqlite")}
+        if postgres:
+            sys.path.insert(0, str(Path(__file__).parents[1] / "tests" / "helpers"))
+            server = import_module("postgres")
+            found["PostgreSQL"] = stack.enter_context(server.postgres()).new_database("labels")
+        yield found
 
 
 @contextmanager
