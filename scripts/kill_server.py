@@ -25,6 +25,7 @@ from prefgym.common.limits import Count, Positive, Seed, check
 from prefgym.store.store import Store
 
 LEASE_S = 5.0
+_LOOK_S, _LOOKS = 0.05, 1200
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -38,7 +39,7 @@ class KillCfg:
     overlap: Count = 3
     """Distinct raters that each question wants."""
     most_s: Positive = 3.0
-    """Most seconds between a start and a kill, at random."""
+    """Most seconds between the first answers after a start and the kill, at random."""
     store: str = ""
     """Store, such as postgresql://USER@HOST/NAME; default: SQLite in a folder of its own."""
     postgres: bool = False
@@ -107,7 +108,12 @@ async def kill_often(url: str, cfg: KillCfg, noted: Noted) -> None:
             running[:] = [server]
             if not raters:
                 raters = [asyncio.create_task(rate(running, one, noted)) for one in range(cfg.raters)]
-            await asyncio.sleep(0.5 + rng.uniform(0, cfg.most_s))
+            before = len(noted.receipts)
+            for _ in range(_LOOKS):
+                await asyncio.sleep(_LOOK_S)
+                if len(noted.receipts) >= before + cfg.raters // 2:
+                    break
+            await asyncio.sleep(rng.uniform(0, cfg.most_s))
             if number < cfg.kills:
                 server.process.kill()
                 server.process.wait()
