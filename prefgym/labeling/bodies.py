@@ -3,7 +3,7 @@
 from typing import Annotated, Any, Literal
 from uuid import UUID
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field
 
 from prefgym.labeling.tidy import tidy
 
@@ -17,9 +17,11 @@ Id = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[A-Za-z0-9_-]+
 Text = Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")]
 Token = Annotated[str, Field(min_length=8, max_length=200, pattern=r"^[A-Za-z0-9_-]+$")]
 Participant = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
+Whole = Annotated[int, BeforeValidator(lambda value: _whole(value)), Field(strict=True)]
+"""A whole number; in JSON, 5.0 is one."""
 Flag = Annotated[bool, Field(strict=True)]
 Share = Annotated[float, Field(strict=True, ge=0, le=1)]
-Step = Annotated[int, Field(strict=True, ge=0, le=MOST_STEPS)]
+Step = Annotated[Whole, Field(ge=0, le=MOST_STEPS)]
 
 
 class Body(BaseModel):
@@ -46,7 +48,7 @@ class NothingBody(Body):
 class AssignmentsBody(Body):
     """How many assignments are wanted, those that are still open included."""
 
-    num: Annotated[int, Field(strict=True, ge=1, le=10)] = 4
+    num: Annotated[Whole, Field(ge=1, le=10)] = 4
 
 
 class LeasesBody(Body):
@@ -73,13 +75,10 @@ class Press(Body):
 class StatementBody(Body):
     """What is stated, in terms of the places on the page, from 0 on; each kind of question has its own fields."""
 
-    choice: Annotated[int, Field(strict=True, ge=0, le=MOST_OPTIONS)] | Literal["tie"] | None = None
+    choice: Annotated[Whole, Field(ge=0, le=MOST_OPTIONS)] | Literal["tie"] | None = None
     strength: Share | None = None
-    rank: (
-        Annotated[list[Annotated[int, Field(strict=True, ge=-1, le=MOST_OPTIONS)]], Field(max_length=MOST_OPTIONS)]
-        | None
-    ) = None
-    level: Annotated[int, Field(strict=True, ge=0, le=1000)] | None = None
+    rank: Annotated[list[Annotated[Whole, Field(ge=-1, le=MOST_OPTIONS)]], Field(max_length=MOST_OPTIONS)] | None = None
+    level: Annotated[Whole, Field(ge=0, le=1000)] | None = None
     reaction: Literal["good", "bad", "silent"] | None = None
     stretches: Annotated[list[Stretch], Field(max_length=200)] | None = None
     presses: Annotated[list[Press], Field(max_length=1000)] | None = None
@@ -118,7 +117,11 @@ class InvitationBody(Body):
 
     name: Annotated[str, Field(min_length=1, max_length=100, pattern=r"^[^\x00-\x1f\x7f]+$")] | None = None
     """Name of the rater; made up if there is none."""
-    max_raters: Annotated[int, Field(strict=True, ge=1, le=100_000)] | None = 1
+    max_raters: Annotated[Whole, Field(ge=1, le=100_000)] | None = 1
     """How many people may use it; null for any number."""
     hours: Annotated[float, Field(strict=True, gt=0, le=24 * 366)] | None = None
     """How long it can be used; null for no end."""
+
+
+def _whole(value: object) -> object:
+    return int(value) if isinstance(value, float) and value.is_integer() else value
