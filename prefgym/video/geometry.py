@@ -6,7 +6,7 @@ Poses of the moving shapes come with each segment (`poses.py`); everything else 
 import base64
 import json
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -201,8 +201,12 @@ def _is_floor(model: MjModel, geom: int) -> bool:
 
 
 def _put(shape: Shape, place: NDArray[np.float64], turn: NDArray[np.float64]) -> Shape:
-    numbers = {"place": place, "turn": turn}
-    return Shape(**{**asdict(shape), **{name: tuple(round(float(x), 7) for x in xs) for name, xs in numbers.items()}})
+    return replace(shape, place=tuple(_rounded(place)), turn=tuple(_rounded(turn)))
+
+
+def _rounded(numbers: NDArray[np.float64]) -> list[float]:
+    """Round to a tenth of a micrometre."""
+    return [round(float(number), 7) for number in numbers]
 
 
 def _spare(shape: Shape) -> dict[str, Any]:
@@ -249,10 +253,10 @@ def _mesh(model: MjModel, mesh: int) -> dict[str, Any]:
     faces = faces[has_area]
     low = points.min(0)
     step = np.maximum((points.max(0) - low) / 65535, 1e-9)
-    units = np.round((points - low) / step).astype("<u2")
+    units: NDArray[Any] = np.round((points - low) / step).astype("<u2")
     numbers = {"low": [round(float(x), 9) for x in low], "step": [float(f"{x:.9g}") for x in step]}
     kind = "<u2" if len(points) <= 1 << 16 else "<u4"
-    packed = {"vertices": units.tobytes(), "faces": faces.astype(kind).tobytes()}
+    packed: dict[str, bytes] = {"vertices": units.tobytes(), "faces": faces.astype(kind).tobytes()}
     return {
         "num_vertices": len(points), "num_faces": len(faces), **numbers,
         **{name: base64.b64encode(content).decode("ascii") for name, content in packed.items()},

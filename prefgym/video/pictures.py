@@ -53,7 +53,7 @@ class Pictures:
         except RenderingUnavailable as error:
             raise UserError(f"{error}.") from error
         shown = torch.zeros(segment.num_steps, *frames.shape[1:], dtype=torch.uint8)
-        shown[:length] = torch.from_numpy(frames)
+        shown[:length] = torch.as_tensor(frames)
         return shown
 
     def close(self) -> None:

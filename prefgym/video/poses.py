@@ -216,10 +216,10 @@ def _decode(content: bytes) -> Poses:
     order = np.frombuffer(content, np.uint8, num_rows, 4 + size)
     planes = np.frombuffer(content, np.uint8, offset=4 + size + num_rows).reshape(4, num_rows, num)
     coded = (planes.astype(np.int64) << np.array([0, 8, 16, 24])[:, None, None]).sum(0)
-    rows = ((coded >> 1) ^ -(coded & 1)).cumsum(1)
-    rows = np.where((order == 2)[:, None], rows.cumsum(1), rows)
+    once: NDArray[np.int64] = np.cumsum((coded >> 1) ^ -(coded & 1), 1)
+    rows: NDArray[np.int64] = np.where((order == 2)[:, None], np.cumsum(once, 1), once)
     place, axis, turn = header["units"]
-    roots = rows[: 3 * trees].reshape(trees, 3, num).transpose(2, 0, 1)
+    roots: FloatArray = rows[: 3 * trees].reshape(trees, 3, num).transpose(2, 0, 1).astype(np.float64)
     places, turned, at = np.empty((num, len(turns), 3)), np.zeros((num, len(turns), 4)), 3 * trees
     for shape, count in enumerate(turns):
         places[:, shape] = rows[at : at + 3].T + roots[:, header["tree"][shape]]
