@@ -42,13 +42,13 @@ class SegmentPageCfg:
     """Seed of the first segment; those after it have the next ones."""
 
 
-def record(env_id: str, first: int, steps: int, seed: int) -> Segments:
+def record(env_id: str, first: int, steps: int, seed: int, *, at_random: bool = False) -> Segments:
     """Record a segment.
 
     Raises:
         CannotDraw: If the task has no physics states.
     """
-    env, expert = make_evaluation_env(env_id, 1, 1), find_expert(env_id)
+    env, expert = make_evaluation_env(env_id, 1, 1), None if at_random else find_expert(env_id)
     physics = physics_of(env)
     if physics is None:
         raise CannotDraw(f"{env_id} has no physics states to be drawn in 3-D.")

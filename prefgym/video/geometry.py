@@ -247,13 +247,13 @@ def _mesh(model: MjModel, mesh: int) -> dict[str, Any]:
     cells, joined = np.unique(np.round(vertices / CELL), axis=0, return_inverse=True)
     sums = np.zeros_like(cells)
     np.add.at(sums, joined.reshape(-1), vertices)
-    points = sums / np.bincount(joined.reshape(-1))[:, None]
+    points: NDArray[np.float64] = sums / np.bincount(joined.reshape(-1))[:, None]
     faces = joined.reshape(-1)[np.asarray(model.mesh_face[face : face + num_faces], np.int64)]
     has_area = (faces[:, 0] != faces[:, 1]) & (faces[:, 1] != faces[:, 2]) & (faces[:, 2] != faces[:, 0])
     faces = faces[has_area]
-    low = points.min(0)
-    step = np.maximum((points.max(0) - low) / 65535, 1e-9)
-    units: NDArray[Any] = np.round((points - low) / step).astype("<u2")
+    low: NDArray[np.float64] = points.min(0)
+    step: NDArray[np.float64] = np.maximum((points.max(0) - low) / 65535, 1e-9)
+    units: NDArray[np.uint16] = np.asarray(np.round((points - low) / step), "<u2")
     numbers = {"low": [round(float(x), 9) for x in low], "step": [float(f"{x:.9g}") for x in step]}
     kind = "<u2" if len(points) <= 1 << 16 else "<u4"
     packed: dict[str, bytes] = {"vertices": units.tobytes(), "faces": faces.astype(kind).tobytes()}

@@ -223,7 +223,7 @@ def _decode(content: bytes) -> Poses:
     places, turned, at = np.empty((num, len(turns), 3)), np.zeros((num, len(turns), 4)), 3 * trees
     for shape, count in enumerate(turns):
         places[:, shape] = rows[at : at + 3].T + roots[:, header["tree"][shape]]
-        own = rows[at + 3 : at + 3 + count].T
+        own: FloatArray = rows[at + 3 : at + 3 + count].T.astype(np.float64)
         at += 3 + count
         turned[:, shape] = turns_to(own * axis) if count == 3 else own * turn if count else (1.0, 0.0, 0.0, 0.0)
     changes = tuple((int(k), tuple(size), tuple(rgba)) for k, size, rgba in header["changes"])
