@@ -84,6 +84,9 @@ _OPEN = (
 _KEEP = sa.update(assignments).where(assignments.c.number.in_(OF_QUESTIONS)).values(lease_until=sa.bindparam("until"))
 _NUM_SLOTS = sa.select(sa.func.count()).select_from(assignments).where(assignments.c.rater == FOR_RATER)
 _HAD = sa.exists().where(assignments.c.question == questions.c.number, assignments.c.rater == FOR_RATER)
+_NUM_PRACTICE = sa.select(
+    sa.func.count().label("num"), sa.func.coalesce(sa.func.sum(sa.case((_HAD, 1), else_=0)), 0).label("num_had")
+).where(questions.c.study == IN_STUDY, questions.c.role == "practice")
 _HAS_ROOM = questions.c.num_answers + OTHERS_HOLD < OVERLAP
 _WANTING = (
     sa.select(questions.c.number)
@@ -181,11 +184,13 @@ class _Giver:
 
     def _new(self, num: int) -> list[int]:
         slot = self.connection.execute(_NUM_SLOTS, self._for).scalar_one()
+        num_practice = self._num_practice_due()
         plain = self._plain(num)
         made: list[int] = []
         for _ in range(num):
-            drawn = turn(self.cfg, self.rater.ordinal, slot)
+            drawn = turn(self.cfg, self.rater.ordinal, slot, practises=num_practice > 0)
             number = self._mixed_in(drawn, slot)
+            num_practice -= 1
             if number is None:
                 question = next(plain, None)
                 if question is None:
@@ -194,6 +199,13 @@ class _Giver:
             made.append(number)
             slot += 1
         return made
+
+    def _num_practice_due(self) -> int:
+        """Count the practice questions that the rater has not had; they may come after the first questions did."""
+        if not self.cfg.practice:
+            return 0
+        rows = self.connection.execute(_NUM_PRACTICE, self._for).one()
+        return min(self.cfg.practice, rows.num) - rows.num_had
 
     def _plain(self, num: int) -> Iterator[int]:
         """Yield questions that want this rater's answer, locked; of the highest priority first, then the oldest."""

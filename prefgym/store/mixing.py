@@ -32,20 +32,21 @@ class Turn:
         return tuple(options)
 
 
-def turn(cfg: StudyCfg, ordinal: int, slot: int) -> Turn:
+def turn(cfg: StudyCfg, ordinal: int, slot: int, *, practises: bool = False) -> Turn:
     """Draw what a rater gets.
 
     Args:
         cfg: The study.
         ordinal: Number of the rater in the study.
         slot: How many assignments the rater had before.
+        practises: Whether practice questions are still due.
     """
     # not hash(), which differs between processes
     seed = hashlib.sha256(f"{cfg.seed}/{ordinal}/{slot}".encode()).digest()
     rng = random.Random(int.from_bytes(seed[:16], "big"))
     share, pick, order_seed = rng.random(), rng.random(), rng.getrandbits(62)
     source: Source = "plain"
-    if slot < cfg.practice:
+    if practises:
         source = "practice"
     elif share < cfg.gold_share:
         source = "gold"

@@ -114,6 +114,19 @@ def test_what_was_taken_back_comes_first(store: Store) -> None:
     assert [got.id for got in store.assign(ada, 3)][:2] == [first.id, second.id]
 
 
+def test_practice_that_comes_after_the_first_questions_is_given_too(store: Store) -> None:
+    one = filled(store, 4, practice=1)
+    [rater] = one.joined(1)
+    [first] = store.assign(rater, 1)
+    say(store, rater, first)
+    store.ask(one.study, [NewQuestion(query_id=9, segments=tuple(one.segments[:2]), gold={"choice": 0}, practice=True)])
+    given = store.assign(rater, 9)
+    assert [got.practice for got in given] == [True, False, False, False]
+    for got in given:
+        say(store, rater, got)
+    assert store.work(rater).is_done
+
+
 def test_practice_comes_first_to_everybody(store: Store) -> None:
     one = filled(store, 2, num_practice=3, practice=2, overlap=2)
     for rater in one.joined(2):
