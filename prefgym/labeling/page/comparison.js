@@ -47,7 +47,8 @@ export const comparison = {
   strengthen(level, app) {
     const last = app.log.newest();
     if (!app.study.strength || typeof last?.statement.choice !== "number") return;
-    app.amend(last.assignment, "answered", { strength: STRENGTHS[level] });
+    const { choice } = last.statement; // said again, lest the strength goes to what another device has answered
+    app.amend(last.assignment, "answered", { choice, strength: STRENGTHS[level] });
   },
   /** A swipe goes towards the better one; across it are the two others. */
   swipe(way, app) {

@@ -78,6 +78,7 @@ def test_strength_amends_and_undo_takes_both_back(browser: Browser, tmp_path: Pa
         sat.press("3")
         sat.saved()
         assert study.answers()[0].statement["strength"] == 1
+        assert study.store.log(study.study)[-1].statement == {"choice": 0, "strength": 1}
         sat.answer("d")
         sat.press("z", "z")
         sat.saved()
