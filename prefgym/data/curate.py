@@ -64,7 +64,7 @@ class Person:
         """Return the record on gold, and what became of the answers, in a line."""
         record = f"{self.right} of {self.asked} gold questions right" if self.asked else "no gold questions"
         num = ", ".join(f"{num} {fate}" for fate, num in self.num.items() if num)
-        return f"{self.name}: {record}: {num} answers"
+        return f"{self.name}: {record}; answers: {num}"
 
 
 def curated(feedback: Feedback, gold: Feedback | None, cfg: CurateCfg) -> tuple[Feedback, list[Person]]:
@@ -161,7 +161,14 @@ def _curated(
             fate = "drop"
         keeps[row], flips[row] = fate != "drop", fate == "flip"
         person.num[{"keep": "kept", "drop": "dropped", "flip": "flipped"}[fate]] += 1
-    return _flipped(part, flips)[keeps]
+    return _with_its_raters(_flipped(part, flips)[keeps])
+
+
+def _with_its_raters(part: Preferences[Statement]) -> Preferences[Statement]:
+    """Leave out of the table of raters those of whom no answer is left."""
+    used = sorted({*_whole(part.rater)})
+    rater = torch.tensor([used.index(index) for index in _whole(part.rater)], dtype=torch.long)
+    return replace(part, raters=tuple(part.raters[index] for index in used), rater=rater)
 
 
 def _is_pair(part: Preferences[Any]) -> bool:

@@ -47,10 +47,11 @@ def test_drop() -> None:
     """Ann's wrong answer, and all of bo's and cy's."""
     kept, people = curated(ANSWERS, GOLD, CurateCfg())
     assert len(kept) == len(kept_by(kept, "ann")) == 19
+    assert [info.name for info in kept.only.raters] == ["ann"]
     assert [person.in_words() for person in people] == [
-        "ann: 9 of 10 gold questions right: 19 kept, 1 dropped answers",
-        "bo: 0 of 10 gold questions right: 20 dropped answers",
-        "cy: 5 of 10 gold questions right: 20 dropped answers",
+        "ann: 9 of 10 gold questions right; answers: 19 kept, 1 dropped",
+        "bo: 0 of 10 gold questions right; answers: 20 dropped",
+        "cy: 5 of 10 gold questions right; answers: 20 dropped",
     ]
 
 
@@ -81,7 +82,7 @@ def test_command(capsys: pytest.CaptureFixture[str], tmp_path: Path) -> None:
     write_feedback(tmp_path / "gold", GOLD, Card(env="prefgym/Hopper-v0"))
     source, other = str(tmp_path / "answers"), str(tmp_path / "other")
     code, output, _ = run(capsys, "curate", source, other, "--gold", str(tmp_path / "gold"))
-    assert code == 0 and "bo: 0 of 10 gold questions right: 20 dropped answers" in output
+    assert code == 0 and "bo: 0 of 10 gold questions right; answers: 20 dropped" in output
     assert len(read_feedback(tmp_path / "other")) == 19
     code, _, error = run(capsys, "curate", source, str(tmp_path / "third"))
     assert code == 2 and "nobody in" in error and len(error.splitlines()) == 1

@@ -319,7 +319,7 @@ def test_bad_input(capsys: pytest.CaptureFixture[str], tmp_path: Path, flags: li
 
 
 def test_rollouts_cannot_wait_for_people() -> None:
-    with pytest.raises(UserError, match="--reward win-rate needs a rater that answers at once, unlike --rater human"):
+    with pytest.raises(UserError, match=r"needs a rater that answers at once, unlike --rater human\."):
         tiny_run(rater=human(), reward="win-rate", out="run")
 
 
