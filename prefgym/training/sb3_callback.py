@@ -78,6 +78,8 @@ class PreferenceCallback(BaseCallback):
         self._parts = {kind: resolve(kind, choice) for kind, choice in kinds}
         if self._parts["rater"].name == "none":
             raise UserError("without a rater there is nothing to learn from: pass one, or leave the callback out.")
+        if self._parts["rater"].name == "human":
+            raise UserError("people are asked by prefgym train --rater human, and not from this callback.")
         self._schedule_cfg, self._recorder_cfg = schedule or ScheduleCfg(), recorder
         self._seeds = [int(seed) for seed in np.random.SeedSequence(seed).generate_state(3)]
         self._file = None if preferences is None else Path(preferences)

@@ -178,6 +178,8 @@ def test_what_cannot_be_learned_from_is_refused() -> None:
             SAC("MlpPolicy", env, **small()).learn(8, callback=callback())
     with pytest.raises(UserError, match="without a rater there is nothing to learn from"):
         callback(rater="none")
+    with pytest.raises(UserError, match="people are asked by prefgym train --rater human"):
+        callback(rater="human")
     with pytest.raises(UserError, match="there is no reward before learn"):
         _ = callback().reward
 
