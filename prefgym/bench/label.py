@@ -22,7 +22,7 @@ from prefgym.common.errors import UserError
 from prefgym.common.files import write_text
 from prefgym.common.limits import Count, Few, check
 
-_READY_S = 0.02
+_READY_S = 0.1
 """Seconds between two looks whether there is something to answer."""
 
 
