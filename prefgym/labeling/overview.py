@@ -343,7 +343,7 @@ def _by_raters(plain: Sequence[StoredAnswer], num_asked: int, overlap: int) -> l
 
 
 def _is_active(rater: RaterProgress, now: float) -> bool:
-    return rater.last_seen is not None and now - rater.last_seen < ACTIVE_S
+    return rater.last_seen is not None and 0 <= now - rater.last_seen < ACTIVE_S
 
 
 def _recent(row: StoredAnswer) -> RecentReply:

@@ -117,6 +117,6 @@ def test_behind_a_proxy_the_frame_has_its_address() -> None:
 def test_what_cannot_be_labelled_is_refused() -> None:
     with pytest.raises(UserError, match="there is nothing to label"):
         label(pairs().without_truth(), ENV)
-    with pytest.raises(UserError, match="the root path 'hub.example.org' is none"):
+    with pytest.raises(UserError, match=r"the root path 'hub\.example\.org' is none"):
         label(pairs(), ENV, address="hub.example.org")
     assert prefgym.label is label
