@@ -51,7 +51,7 @@ def test_a_file_says_what_is_asked(tmp_path: Path) -> None:
             "study.yaml: unknown key 'txt' in criteria: did you mean 'text'?",
         ),
         ("name: a\nquestions: {form: x}", "study.yaml: unknown key 'form' in questions: did you mean 'from'?"),
-        ("name: a\ngold: [{query: 1, choise: 0}]", "unknown key 'choise' in gold: did you mean 'choice'?"),
+        ("name: a\ngold: [{query: 1, choices: 0}]", "unknown key 'choices' in gold: did you mean 'choice'?"),
         ("overlap: 3", "study.yaml: This is no study: name: field required"),
         ("name: a\nkind: dance", "study.yaml: "),
         ("name: a\noverlap: 0", "overlap must lie between 1 and 1000, not 0"),
