@@ -140,6 +140,7 @@ def test_raters_and_samplers_are_registered() -> None:
         make_recorded=lambda: Feedback.of(example_preferences()),
         make_simulator=lambda: anything,
         make_metric=lambda: MetricCounter(ANT_CIRCLE),
+        make_drawer=lambda: anything,
     )
     given: dict[str, dict[str, Any]] = {"principles": {"principles": {"fast": "forward:above:1"}}}
     assert all(raters.build(name, raters.cfg(name, **given.get(name, {})), context) for name in raters.names())

@@ -64,7 +64,7 @@ def test_raters_that_answer_at_once_say_so() -> None:
     late = [
         name for name in prefgym.raters.names() if Capability.IMMEDIATE not in capabilities_of(prefgym.raters.get(name))
     ]
-    assert late == ["none", "replay"]
+    assert late == ["human", "none", "replay"]
 
 
 def test_an_agent_that_declares_nothing_learns_from_the_reward() -> None:
