@@ -30,15 +30,20 @@ class Body(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-class SessionBody(Body):
-    """A token, which becomes a session."""
+class InvitationSession(Body):
+    """The token of an invitation, which becomes a rater's login."""
 
-    invitation: Token | None = None
-    """Token of an invitation, from the link."""
-    admin_token: Token | None = None
-    """Token that the server printed when it started."""
+    invitation: Token
+    """From the link."""
     participant: Participant | None = None
     """Id that another platform has given the person."""
+
+
+class AdminSession(Body):
+    """The admin token, which becomes an admin's login."""
+
+    admin_token: Token
+    """Printed by the server when it started."""
 
 
 class NothingBody(Body):

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 
 from prefgym.labeling.access import TheDesk, access, caller_in
 from prefgym.labeling.api import api_router
-from prefgym.labeling.bodies import SessionBody
+from prefgym.labeling.bodies import AdminSession, InvitationSession
 from prefgym.labeling.refusals import Refusal
 from prefgym.store.errors import StoreRefusal
 
@@ -29,17 +29,14 @@ class SessionReply(BaseModel):
 
 @router.post("/session")
 @access("anyone")
-def log_in(body: SessionBody, request: Request, response: Response, desk: TheDesk) -> SessionReply:
+def log_in(body: InvitationSession | AdminSession, request: Request, response: Response, desk: TheDesk) -> SessionReply:
     """Log in with the token of an invitation, or with the admin token."""
-    if (body.invitation is None) == (body.admin_token is None):
-        raise Refusal(422, "invalid", "Send either an invitation or an admin token.")
-    if body.admin_token is not None:
+    if isinstance(body, AdminSession):
         if not desk.sessions.is_admin_token(body.admin_token):
             desk.of_address.charge(caller_in(request).address, _REFUSED)
             raise Refusal(403, "unknown", "This is not the admin token of this server: it has a new one at each start.")
         desk.sessions.open_admin(request, response)
         return SessionReply(role="admin", name="admin")
-    assert body.invitation is not None
     before = desk.sessions.rater_of(request)
     try:
         is_same = before is not None and body.participant in (None, before.participant)  # people share machines
