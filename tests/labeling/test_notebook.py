@@ -10,6 +10,7 @@ from pathlib import Path
 
 import nbformat
 import pytest
+from jupyter_core.utils import ensure_event_loop
 from label_page import Sat
 from nbclient import NotebookClient
 from playwright.sync_api import Browser
@@ -90,6 +91,7 @@ def test_a_person_answers_in_a_notebook(browser: Browser, tmp_path: Path) -> Non
             ended = thread.submit(client.execute_cell, notebook.cells[2], 2).result()["outputs"][0]["text"]
         finally:
             thread.submit(kernel.__exit__, None, None, None).result()
+            thread.submit(lambda: ensure_event_loop().close()).result()
     assert told.split() == ["1", "1", "[7]", "me"]
     assert ended.startswith("Labelling(stopped, ")
 
