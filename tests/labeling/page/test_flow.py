@@ -217,6 +217,28 @@ def test_segments_that_are_clips_play_on_the_same_clock(browser: Browser, tmp_pa
             assert answer.provenance["drawing"] == "clip"
 
 
+def test_words_of_a_study_never_become_markup(browser: Browser, tmp_path: Path) -> None:
+    hostile = "<img src=x onerror='window.hacked = 1'><script>window.hacked = 1</script>\"'>&lt;b&gt;"
+    criteria = (Criterion(text=f"Which? {hostile}"),)
+    with (
+        served(tmp_path, criteria=criteria, instructions=hostile, consent=hostile) as study,
+        seated(browser, study.link("<b>Kim</b>")) as sat,
+    ):
+        sat.watched()
+        assert hostile in sat.text("h1")
+        assert "<b>Kim</b>" in sat.page.evaluate("document.querySelector('.who').textContent")
+        sat.press("n")
+        sat.wait("document.activeElement.tagName === 'TEXTAREA'")
+        sat.page.keyboard.insert_text(hostile)
+        sat.press("Control+Enter")
+        sat.wait("!document.querySelector('dialog')")
+        sat.press("h")
+        sat.wait("document.querySelector('dialog[open]')")
+        assert hostile in sat.text("dialog")
+        assert sat.page.evaluate("document.querySelectorAll('img, b:not(:empty) b, script:not([src])').length") == 0
+        assert sat.page.evaluate("window.hacked === undefined")
+
+
 def test_a_page_under_a_path(browser: Browser, tmp_path: Path) -> None:
     with served(tmp_path, server=ServerCfg(root_path="/lab/one")) as study, seated(browser, study.link()) as sat:
         assert "/lab/one/" in sat.page.url
