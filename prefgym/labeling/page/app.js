@@ -181,10 +181,12 @@ export class App {
     }
     this.standing = this.log.standing.get(query.id);
     this.setStage(segments);
-    this.dress();
-    this.theatre.draw(); // at once: a key is answered by a picture, not by the next turn of a loop
+    const isSameStage = this.views.length === segments.length;
+    if (!isSameStage) this.dress();
+    this.theatre.draw(); // at once: a key is answered by a picture first, then by words
     if (this.pressedAt) this.times.push(performance.now() - this.pressedAt);
     this.pressedAt = 0;
+    if (isSameStage) this.dress();
     this.feed.prefetch();
     this.feed.trim();
   }
@@ -206,7 +208,7 @@ export class App {
   dress() {
     const { query, theatre } = this;
     const names = this.viewNames();
-    buildViews(this, names);
+    if (names.join() !== theatre.names.join()) buildViews(this, names);
     Object.assign(theatre, { views: this.views, names });
     this.title.textContent = query.text;
     this.hint.textContent = this.hintOf(query);
@@ -221,6 +223,7 @@ export class App {
     showTransport(this);
     showLast(this);
     this.wasOpen = undefined;
+    this.timeline.update();
     showGate(this);
     this.live.textContent = text.ask(this.numberOf(query.id), query.text);
   }

@@ -132,7 +132,8 @@ export class Theatre {
       const { left, top, width, height } = element.getBoundingClientRect();
       return { x: left - box.left, y: top - box.top, width, height };
     });
-    this.viewer.layout(rects);
+    if (JSON.stringify(rects) !== this.laidOut) this.viewer.layout(rects);
+    this.laidOut = JSON.stringify(rects);
     if (this.isStackable === this.stacked) return;
     this.stacked = this.isStackable;
     this.handlers.reshaped();
