@@ -23,7 +23,7 @@ from prefgym.video.clips import encode_mp4
 from prefgym.video.drawing import drawer_of
 
 ENV = "prefgym/HalfCheetah-v0"
-WIDTHS = {"desktop": (760, 520), "wide": (1280, 720), "phone": (390, 844)}
+WIDTHS = {"desktop": (760, 560), "wide": (1280, 720), "phone": (390, 844)}
 """Windows: the smaller, the faster a browser without a graphics card draws."""
 PLACES = {"comparison": 2, "ranking": 4}
 """Segments of a question; one of other kinds."""

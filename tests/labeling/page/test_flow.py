@@ -88,6 +88,7 @@ def test_strength_amends_and_undo_takes_both_back(browser: Browser, tmp_path: Pa
         sat.answer("s")
         sat.page.locator(".strip .chip").first.click()  # look at the first one again, and change it
         sat.wait("prefgym.app.standing")
+        sat.watched()
         sat.press("a")
         sat.saved()
         assert study.events()[-3:] == ["answer", "answer", "amend"]
