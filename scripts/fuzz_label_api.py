@@ -53,8 +53,8 @@ def fuzz(cfg: FuzzCfg) -> int:
 
 
 def _fuzz_one(store: Store, study: str, folder: str, cfg: FuzzCfg, paths: list[str]) -> int:
-    patience = {"session_rate": 1e9, "session_burst": 1e9, "address_rate": 1e9, "address_burst": 1e9}
-    opened, server = listen(ServerCfg(port=0, **patience), any_port=False)
+    patient = ServerCfg(port=0, session_rate=1e9, session_burst=1e9, address_rate=1e9, address_burst=1e9)
+    opened, server = listen(patient, any_port=False)
     app = make_app(store, server)
     base = f"http://127.0.0.1:{server.port}"
     with serving(app, opened), httpx.Client(base_url=base, headers={"Origin": base}) as client:

@@ -9,7 +9,7 @@ import tempfile
 import time
 import urllib.request
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -81,7 +81,7 @@ class Client:
 
 
 @contextmanager
-def served(*flags: str) -> Iterator[tuple[Client, float]]:
+def served(*flags: str) -> Generator[tuple[Client, float]]:
     """Run `prefgym label`; give a rater, and the seconds until the link was printed.
 
     Raises:
