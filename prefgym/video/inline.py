@@ -23,7 +23,8 @@ body { margin: 0; height: 100vh; display: grid }
 figure { margin: 0; display: grid; grid-template-rows: 1fr auto; min-height: 0 }
 figcaption { padding: 6px 14px 12px }
 figcaption button { display: none }
-.look { display: grid; grid-template-rows: 1fr auto; min-height: 0 }
+.look { position: relative; display: grid; grid-template-rows: 1fr auto; min-height: 0 }
+.look-names { display: none }
 .look canvas { width: 100%; height: 100%; min-height: 0; display: block; touch-action: none; cursor: grab }
 .look-bar { display: flex; gap: 8px; padding: 8px 14px 0 }
 .look input { flex: 1 }
@@ -95,4 +96,5 @@ def _plain(source: str) -> str:
     source = re.sub(r"^/\*\*.*?\*/\n", "", source, flags=re.DOTALL | re.MULTILINE)
     source = re.sub(r"^ +/\*\*.*?\*/\n", "", source, flags=re.DOTALL | re.MULTILINE)
     lines = [line for line in source.splitlines() if not re.match(r"\s*//|import .*;$|export \{|$", line)]
-    return "".join(f"{re.sub(r'^export ', '', line).strip()}\n" for line in lines)
+    shown = (re.sub(r"\s*//.*", "", re.sub(r"^export ", "", line)).strip() for line in lines)  # no text has //
+    return "".join(f"{line}\n" for line in shown)

@@ -71,6 +71,7 @@ def test_questions_are_shown_in_3d_where_somebody_asks(browser: Browser, page: P
         canvas, bar = figure.locator("canvas"), figure.locator("input[type=range]")
         expect(bar).to_have_attribute("max", "8")
         expect(figure.locator("video")).to_be_hidden()
+        assert figure.locator(".look-names span").all_inner_texts() == ["A", "B"]
         bar.fill("6")
         expect(figure.get_by_role("button", name="Play")).to_be_visible()
         assert number_of_colours(canvas.screenshot()) > 200, "a robot in the light, on a floor"

@@ -28,6 +28,7 @@ def test_every_module_is_in_the_script_after_what_it_imports() -> None:
     script = viewer_script()
     assert "import " not in script
     assert "export " not in script
+    assert "//" not in script, "neither comments nor addresses"
     assert len(script) < MOST_SCRIPT
 
 

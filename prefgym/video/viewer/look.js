@@ -38,6 +38,7 @@ async function open(button) {
   look.viewer.clock.speed = look.viewer.clock.naturalSpeed();
   look.scrub.max = look.viewer.clock.last;
   look.ghost.hidden = segments.length !== 2;
+  look.names.replaceChildren(...(segments.length > 1 ? segments.map((_, view) => nameOf(view)) : []));
   layout();
   look.viewer.start();
   if (!matchMedia("(prefers-reduced-motion: reduce)").matches) look.viewer.clock.play(true);
@@ -50,6 +51,13 @@ function close() {
   look.button.setAttribute("aria-pressed", "false");
   look.root.remove();
   look.button = null;
+}
+
+/** The letter of an option, as its clip has it. */
+function nameOf(view) {
+  const name = document.createElement("span");
+  name.textContent = String.fromCharCode(65 + view);
+  return name;
 }
 
 async function readShapes() {
@@ -70,7 +78,8 @@ function makeLook() {
   scrub.setAttribute("aria-label", "Frame");
   const ghost = make("button", { type: "button", textContent: "Overlay" });
   const reset = make("button", { type: "button", textContent: "Reset" });
-  const root = make("div", { className: "look" }, canvas, make("div", { className: "look-bar" }, play, scrub, ghost, reset));
+  const names = make("div", { className: "look-names" });
+  const root = make("div", { className: "look" }, canvas, names, make("div", { className: "look-bar" }, play, scrub, ghost, reset));
   const viewer = new Viewer(canvas);
   const { clock, camera } = viewer;
   viewer.onDraw = () => {
@@ -96,7 +105,7 @@ function makeLook() {
   watchPointers(canvas, camera, { wheel: "ctrl" });
   matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => viewer.restyle());
   new ResizeObserver(() => layout()).observe(canvas);
-  return { root, viewer, play, scrub, ghost, button: null };
+  return { root, viewer, names, scrub, ghost, button: null };
 }
 
 /** Views side by side, with a line between them. */

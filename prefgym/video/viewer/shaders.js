@@ -15,7 +15,7 @@ void main() {
   vNormal = rotate(normalize(normal / shape.xyz));
   vPaint = paint;
   gl_Position = camera * vec4(vWorld, 1);
-  gl_Position.z -= place.w * 4e-6 * gl_Position.w; // shapes that lie in one another (Walker2d's legs): a fixed order, no flicker
+  gl_Position.z -= place.w * 1e-5 * gl_Position.w; // shapes that lie in one another (Walker2d's legs): a fixed order, no flicker
 }`;
 
 const shading = (soft) => `
