@@ -37,6 +37,7 @@ soak: $(INSTALLED) ## Run what takes long by nature: kill 120 trainings and 100 
 	$(PY) scripts/fuzz_flags.py
 	$(PY) scripts/fuzz_folders.py
 	$(PY) scripts/fuzz_label_api.py
+	$(PY) scripts/kill_store.py
 	$(PY) scripts/kill_server.py --postgres
 	$(PY) scripts/load_server.py --postgres
 
