@@ -128,7 +128,7 @@ def test_the_demonstration_can_be_labelled_at_once_and_leaves_nothing() -> None:
 
 @pytest.mark.slow  # a training in another process
 def test_it_serves_while_a_training_goes_on_and_ends_with_it() -> None:
-    endless = (*TINY, "--steps", "100000000", "--budget", "20", "--eval.every", "1000", "--no-report", "--out", "run")
+    endless = (*TINY, "--steps", "100000000", "--schedule.first", "0", "--budget", "20", "--no-report", "--out", "run")
     training = subprocess.Popen([sys.executable, "-m", "prefgym", "train", *endless], stderr=subprocess.PIPE, text=True)
     with training:
         assert training.stderr is not None

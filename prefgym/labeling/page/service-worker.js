@@ -32,7 +32,7 @@ async function fresh(request, url) {
   try {
     const response = await fetch(request);
     if (response.ok) await cache.put(key, response.clone());
-    return response;
+    return response.status < 500 ? response : ((await cache.match(key)) ?? response); // a proxy whose server is gone
   } catch (problem) {
     const known = await cache.match(key);
     if (known) return known;
