@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from commands import run
 
+from prefgym.core.kinds import Comparison
 from prefgym.data.importers.ipl import IplImportCfg
 from prefgym.data.importers.registry import IMPORTERS, import_feedback
 
@@ -15,7 +16,8 @@ def test_feedback_is_imported_from_python() -> None:
     numbers = np.arange(12.0).reshape(2, 3, 2)
     np.savez("pairs.npz", obs_1=numbers, obs_2=numbers, action_1=numbers, action_2=numbers, label=np.array([0.5, 1.0]))
     preferences = import_feedback(IplImportCfg(file=Path("pairs.npz"), out=Path("new"), rater="ada"))
-    assert preferences.answers.tie.tolist() == [True, False] and Path("new/manifest.json").is_file()
+    assert isinstance(preferences.answers, Comparison) and preferences.answers.tie.tolist() == [True, False]
+    assert Path("new/manifest.json").is_file()
 
 
 @pytest.mark.parametrize("name", IMPORTERS)
