@@ -16,6 +16,8 @@ from prefgym.store.errors import StoreUnavailable
 
 _BUSY_S = 60
 """How long a transaction waits for the one that writes."""
+_SHORT_S = 0.5
+"""How long somebody who erased something waits for those who read an older state."""
 
 
 class Database:
@@ -32,6 +34,7 @@ class Database:
         self.is_sqlite = self.url.get_backend_name() == "sqlite"
         self.url_shown = f"sqlite:///{self.url.database}" if self.is_sqlite else self.url.render_as_string()
         self.engine = _sqlite_engine(self.url) if self.is_sqlite else _postgres_engine(self.url)
+        self._owes_log = False  # whether erased bytes may be left in the log of SQLite
         self._writer = threading.Lock()  # threads queue here: SQLite has waiters poll, and the unlucky ones starve
 
     def make_file(self) -> None:
@@ -80,6 +83,8 @@ class Database:
             connection.execution_options(writes=True)
             with connection.begin():
                 yield connection
+            if self._owes_log:
+                self._try_to_empty_log(0)
 
     def _queue(self) -> AbstractContextManager[object]:
         return self._writer if self.is_sqlite else nullcontext()
@@ -102,19 +107,40 @@ class Database:
             cause = error.orig or error
             raise StoreUnavailable(f"The question store {self.url_shown} {_why(cause)}.") from error
 
-    def empty_log(self) -> None:
+    def empty_log(self, wait_s: float = 0) -> None:
         """Move what SQLite has written to its log into its file, and cut the log to nothing.
 
+        While somebody reads an older state of the store, that cannot be done: then the next transaction that writes
+        tries again.
+
+        Args:
+            wait_s: How long to wait for who reads.
+
         Raises:
-            StoreUnavailable: If somebody reads an older state of the store for longer than a minute.
+            StoreUnavailable: If the database fails.
         """
-        connection = self.engine.raw_connection()
+        if not self.is_sqlite:
+            return
+        self._owes_log = True
+        with self.telling(), self.engine.connect() as connection:
+            connection.execution_options(begins=False)
+            connection.exec_driver_sql(f"PRAGMA busy_timeout={int(1000 * wait_s)}")
+            try:
+                busy = connection.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)").scalar()
+            finally:
+                connection.exec_driver_sql(f"PRAGMA busy_timeout={1000 * _BUSY_S}")
+        self._owes_log = bool(busy)
+
+    def empty_log_soon(self) -> None:
+        """Empty the log after something was erased: now, or with the next transaction that writes."""
+        with self._queue():
+            self._try_to_empty_log(_SHORT_S)
+
+    def _try_to_empty_log(self, wait_s: float) -> None:
         try:
-            busy = connection.cursor().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]
-        finally:
-            connection.close()
-        if busy:
-            raise StoreUnavailable(f"The log of {self.url_shown} is in use, and could not be emptied: try again.")
+            self.empty_log(wait_s)
+        except StoreUnavailable:  # it is owed, and what was written before is on the disk: nobody may hear otherwise
+            return
 
     def close(self) -> None:
         """Close all connections."""
@@ -174,8 +200,9 @@ def _sqlite_engine(url: sa.URL) -> sa.Engine:
 
     def on_begin(connection: sa.Connection) -> None:
         # IMMEDIATE: two that read first and write then would wait for each other
-        writes = connection.get_execution_options().get("writes", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        options = connection.get_execution_options()
+        if options.get("begins", True):
+            connection.exec_driver_sql("BEGIN IMMEDIATE" if options.get("writes", False) else "BEGIN")
 
     event.listen(engine, "connect", on_connect)
     event.listen(engine, "begin", on_begin)

@@ -5,6 +5,7 @@ import sqlalchemy as sa
 from prefgym.store.answers import changed
 from prefgym.store.connect import Database
 from prefgym.store.counts import count_again
+from prefgym.store.errors import StoreUnavailable
 from prefgym.store.people import refuse_withdrawn
 from prefgym.store.rows import Row, cfg_of, dumped, insert, put_events_in_order, rater_row
 from prefgym.store.tables import assignments, events, invitations, logins, raters
@@ -77,16 +78,18 @@ def _erase(connection: sa.Connection, rater: Row) -> None:
 
 
 def _sweep(database: Database) -> None:
-    """Make sure that nothing of the erased rows stays in files.
+    """Make sure that nothing of the erased rows stays in files, as soon as that can be done; nothing is waited for.
 
     SQLite has overwritten them with zeros in its file; the log that it writes first is emptied here. PostgreSQL frees
     the space of its rows.
     """
-    with database.telling():
-        if database.is_sqlite:
-            database.empty_log()
-            return
-        with database.engine.connect() as connection:
+    if database.is_sqlite:
+        database.empty_log_soon()
+        return
+    try:
+        with database.telling(), database.engine.connect() as connection:
             connection.execution_options(isolation_level="AUTOCOMMIT")
             for table in (logins, events, assignments, raters, invitations):
                 connection.exec_driver_sql(f"VACUUM {table.name}")
+    except StoreUnavailable:  # the rows are erased all the same, and PostgreSQL frees their space by itself later
+        return

@@ -55,6 +55,7 @@ class Store:
         try:
             database.make_file()
             open_schema(database)
+            database.empty_log()  # who erased something may not have been able to
         except BaseException:
             database.close()
             raise
@@ -196,7 +197,11 @@ class Store:
         exclusion.exclude(self.database, rater_id, excluded, by, now)
 
     def withdraw(self, rater_id: str) -> None:
-        """Erase what a rater said and did, and who it was; counts stay."""
+        """Erase what a rater said and did, and who it was; counts stay.
+
+        While another program reads an older state of a store in SQLite, erased bytes stay in the log beside its file;
+        the next write or the next opening after that removes them.
+        """
         exclusion.withdraw(self.database, rater_id)
 
     # Questions go out, answers come in

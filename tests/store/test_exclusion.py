@@ -1,13 +1,15 @@
 """Raters who do not count: for now, or for good."""
 
+import sqlite3
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from sqlalchemy import event
 from stores import Clock, filled, say
 
-from prefgym.store.errors import StoreRefusal
+from prefgym.store.errors import StoreRefusal, StoreUnavailable
 from prefgym.store.store import Store
 
 
@@ -164,7 +166,13 @@ connection.execute("COMMIT")
 """
 
 
-def test_a_withdrawal_waits_for_who_reads_an_older_state(tmp_path: Path) -> None:
+def left_in(folder: Path) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob("labels.sqlite*"))
+
+
+@pytest.mark.parametrize("then", ["write", "open"])
+def test_a_withdrawal_does_not_wait_for_who_reads_an_older_state(then: str, tmp_path: Path) -> None:
+    """The log has the bytes while somebody reads; the next write, or the next opening, empties it."""
     path = tmp_path / "labels.sqlite"
     with Store.open(str(path)) as store:
         one = filled(store, 5)
@@ -175,8 +183,38 @@ def test_a_withdrawal_waits_for_who_reads_an_older_state(tmp_path: Path) -> None
             assert reader.stdin is not None
             assert reader.stdout is not None
             assert reader.stdout.readline() == "reading\n"
+            store.pause(one.study, False)  # so that what is read is an older state
+            store.withdraw(ada)
+            assert store.rater(ada).withdrawn
+            assert b"very personal" in left_in(tmp_path), "this test shows nothing otherwise"
+            store.pause(one.study, True)  # tries in vain
             reader.stdin.write("\n")
             reader.stdin.flush()
-            store.withdraw(ada)
-        left = b"".join(file.read_bytes() for file in tmp_path.glob("labels.sqlite*"))
-        assert b"very personal" not in left
+        if then == "write":
+            store.pause(one.study, False)
+        else:
+            Store.open(str(path)).close()
+        assert b"very personal" not in left_in(tmp_path)
+
+
+def test_what_is_wrong_with_the_log_is_told(tmp_path: Path) -> None:
+    """In one sentence where the log is emptied for its own sake; a withdrawal that is on the disk is none the less."""
+    path = tmp_path / "labels.sqlite"
+    with Store.open(str(path)) as store:
+        one = filled(store, 1)
+        (ada,) = one.joined(1)
+        store.database.engine.dispose()
+
+        def deny(connection: sqlite3.Connection, _: object) -> None:
+            connection.set_authorizer(no_checkpoint)
+
+        event.listen(store.database.engine, "connect", deny)
+        with pytest.raises(StoreUnavailable, match="cannot be used: not authorized"):
+            store.database.empty_log()
+        store.withdraw(ada)
+        assert store.rater(ada).withdrawn
+
+
+def no_checkpoint(action: int, name: str | None, *_: object) -> int:
+    is_checkpoint = action == sqlite3.SQLITE_PRAGMA and name == "wal_checkpoint"
+    return sqlite3.SQLITE_DENY if is_checkpoint else sqlite3.SQLITE_OK
