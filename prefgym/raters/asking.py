@@ -87,9 +87,16 @@ class Asking:
         )
 
     def ask_gold(self) -> None:
-        """Ask the questions whose answers are known."""
+        """Ask the questions whose answers are known.
+
+        Raises:
+            UserError: If none is of the kind that people are asked for.
+        """
         gold = self.rater.gold
-        for part in () if gold is None else gold.answered().parts:
+        parts = () if gold is None else gold.answered().parts
+        if gold is not None and not any(part.answers.kind == self.cfg.kind for part in parts):
+            raise UserError(f"--rater.gold has no {self.cfg.kind} with an answer, which is what people are asked for.")
+        for part in parts:
             if part.answers.kind != self.cfg.kind:
                 continue
             for row, stated in enumerate(part.answers.rows()):

@@ -60,6 +60,11 @@ def _erase(connection: sa.Connection, rater: Row) -> None:
     cfg = cfg_of(rater)
     rows = changed(connection, rater.study, cfg.kind, 0, repeats=True)
     mine = [row for row in rows if row.rater == rater.name]
+    said = [
+        one
+        for one in changed(connection, rater.study, cfg.kind, 0, repeats=True, exclusions=False)
+        if one.rater == rater.name
+    ]
     had = connection.execute(sa.select(assignments.c.question).where(assignments.c.rater == rater.number))
     numbers = had.scalars().all()
     for table in (logins, events, assignments):
@@ -69,7 +74,7 @@ def _erase(connection: sa.Connection, rater: Row) -> None:
         none = {"seconds": 0.0, "provenance": "{}", "at": 0.0, "by": ""}
         who = {"study": rater.study, "rater": rater.number, "question": row.question, "repeat": int(row.is_repeat)}
         insert(connection, events, **who, **own, **none)
-    num = sum(row.status != "failed" and not row.practice and not row.is_repeat for row in mine)
+    num = sum(row.status != "failed" and not row.practice and not row.is_repeat for row in said)
     nobody = {"participant": None, "joined_at": None, "consented_at": None, "withdrawn": True, "excluded": False}
     connection.execute(sa.update(raters).where(raters.c.number == rater.number).values(num_withdrawn=num, **nobody))
     personal = (invitations.c.number == rater.invitation, invitations.c.max_raters == 1)

@@ -29,8 +29,13 @@ class Patience:
         return num_answered >= self.first and waited_s >= 60 * self.minutes
 
     @property
+    def is_endless(self) -> bool:
+        """Return whether it waits for all answers."""
+        return math.isinf(self.minutes)
+
+    @property
     def in_words(self) -> str:
         """Return how long it waits, for the end of a sentence; empty without an end."""
         if self.first:
             return f", until there are {self.first} of the whole run"
-        return "" if math.isinf(self.minutes) else f", at most {self.minutes:g} minutes"
+        return "" if self.is_endless else f", at most {self.minutes:g} minutes"

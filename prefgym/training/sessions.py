@@ -22,6 +22,7 @@ from prefgym.training.combine import Combine, combined
 from prefgym.training.history import FeedbackHistory
 from prefgym.training.parts import Metrics, Parts
 from prefgym.training.patience import Patience
+from prefgym.training.people import people_of
 from prefgym.training.ties import warn_of_ties
 
 WAIT_S = 0.2
@@ -148,14 +149,19 @@ class SessionFeedback:
         while True:
             if (answers := contact.collect(self.rater, budget.num_asked)) is not None:
                 yield answers
-            if patience is None or not budget.num_pending:
+            if patience is None or not (num_missing := self.num_missing(patience)):
                 return
             if patience.has_ended(time.monotonic() - begun, budget.num_answered):
                 return
             if not has_said:
-                print(f"waiting for {budget.num_pending} answers{patience.in_words}", file=sys.stderr)
+                print(f"waiting for {num_missing} answers{patience.in_words}", file=sys.stderr)
                 has_said = True
             time.sleep(WAIT_S)
+
+    def num_missing(self, patience: Patience) -> int:
+        """Return the queries without an answer or, if people block and they are more, the questions that want one."""
+        people = people_of(self.rater) if patience.is_endless else None
+        return max(self.parts.budget.num_pending, 0 if people is None else people.num_waiting)
 
     def warn(self) -> None:
         """Print a warning after a session if nobody has answered anything: answers of the first one may still come."""

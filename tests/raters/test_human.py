@@ -8,6 +8,7 @@ import torch
 from people import Person, by_depth, by_height, open_store
 
 from prefgym import raters
+from prefgym.common.errors import UserError
 from prefgym.core import contact
 from prefgym.core.kinds import Comparison, Mark, Ranking, Rating, Status, Thumbs
 from prefgym.core.preferences import Preferences, RaterInfo
@@ -238,6 +239,13 @@ def test_criteria_are_asked_apart(tmp_path: Path) -> None:
     person.answer(2)
     part = (rater.collect() or pytest.fail("no answers")).only
     assert {part.criteria[index] for index in part.criterion} == {"better", "safe"}
+
+
+def test_gold_of_another_kind_is_refused(tmp_path: Path) -> None:
+    known = pairs(6, first_id=50)
+    gold = Preferences.of(known, Comparison.of(torch.zeros(6).long(), 2), RaterInfo(name="truth"))
+    with pytest.raises(UserError, match=r"--rater\.gold has no rating with an answer, which is what people are asked"):
+        opened(tmp_path, gives="rating", gold=tmp_path, gold_share=0.5, recorded=gold)
 
 
 def test_gold_is_asked_and_counted_but_not_learned(tmp_path: Path) -> None:

@@ -127,6 +127,7 @@ def test_who_heard_nothing_before_the_withdrawal_hears_of_it(store: Store) -> No
     store.exclude(ada, True, "boss")  # which leaves no trace either
     store.withdraw(ada)
     assert [(row.revision, row.status) for row in store.answers(one.study, heard)] == [(2, "failed")]
+    assert store.progress(one.study).raters[0].num_answers == 1  # also of somebody who was excluded
 
 
 def test_nothing_that_was_said_is_left_in_the_files(tmp_path: Path) -> None:

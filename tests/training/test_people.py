@@ -190,6 +190,24 @@ def test_each_session_waits(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Capt
     assert "waiting for 5 answers\n" in capsys.readouterr().err
 
 
+def test_each_session_waits_for_everybody_who_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One of the two answers all questions before the other begins."""
+    people: list[Person] = []
+
+    turns: list[int] = []
+
+    def answer(seconds: float) -> None:
+        del seconds
+        people[len(turns) % 2].answer(5)
+        turns.append(len(turns))
+
+    monkeypatch.setattr("prefgym.training.sessions.time.sleep", answer)
+    meeting = Meeting(lambda store, study: people.extend(Person(store, study, by_height) for _ in range(2)))
+    run = tiny_run(rater=human(block=True, overlap=2), report=False, out="run", callbacks=[meeting])
+    log = AnswerLog(run.path / "preferences/answers.sqlite").read()
+    assert [row.used_at for row in log] == [200] * 10 + [600] * 10
+
+
 class Meeting(Callback):
     """Lets somebody in before the first step."""
 
