@@ -24,6 +24,8 @@ from prefgym.common.limits import Count, Few, check
 
 _READY_S = 0.1
 """Seconds between two looks whether there is something to answer."""
+_PAUSE_S = 0.04
+"""Seconds after an answer: nobody may send more than 40 requests a second for long."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -127,6 +129,7 @@ def time_answers(num: int) -> list[float]:
                     begun = time.perf_counter()
                     client.post("events", [{**event, "statement": {"choice": 0}}])
                     seconds.append(time.perf_counter() - begun)
+                    time.sleep(_PAUSE_S)
             return seconds
 
 
