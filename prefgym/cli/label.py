@@ -15,7 +15,7 @@ def describe(env_id: str) -> str:
     """Return the task of an environment in words, where it has no reward; else nothing.
 
     >>> describe("prefgym/HalfCheetahBackflip-v0")[:12], describe("Hopper-v5")
-    ('A cheetah do', '')
+    ('The cheetah ', '')
     """
     name = env_id.removeprefix("prefgym/").rpartition("-v")[0]
     return LANGUAGE_TASKS[name].task_description if name in LANGUAGE_TASKS else ""
