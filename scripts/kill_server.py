@@ -24,7 +24,8 @@ from label_server import Server, databases, fill, started
 from prefgym.common.limits import Count, Positive, Seed, check
 from prefgym.store.store import Store
 
-LEASE_S = 5.0
+LEASE_S = 20.0
+"""Longer than a restart takes: an answer that comes after its lease is kept, also as one too many."""
 _LOOK_S, _LOOKS = 0.05, 1200
 
 
