@@ -4,7 +4,7 @@ import sqlalchemy as sa
 
 from prefgym.store.connect import Database
 from prefgym.store.errors import StoreRefusal
-from prefgym.store.records import Invitation, Rater, Role
+from prefgym.store.records import Invitation, Rater
 from prefgym.store.rows import Row, hashed, insert, new_id, new_token, rater_of, rater_row, study_row
 from prefgym.store.tables import invitations, logins, raters, studies
 from prefgym.store.texts import check_line
@@ -18,7 +18,6 @@ def invite(
     study_id: str,
     *,
     name: str | None = None,
-    role: Role = "rater",
     max_raters: int | None = 1,
     expires_at: float | None = None,
 ) -> str:
@@ -30,13 +29,11 @@ def invite(
     """
     if name is not None:
         check_line("the name of a rater", name)
-    if role not in ("rater", "admin"):
-        raise StoreRefusal("bad-invitation", f"A role is rater or admin, not {role!a}.")
     if max_raters is not None and max_raters < 1:
         raise StoreRefusal("bad-invitation", f"An invitation is for at least one rater, not {max_raters}.")
     token = new_token()
     with database.writing() as connection:
-        values = {"token_sha256": hashed(token), "name": name, "role": role, "max_raters": max_raters}
+        values = {"token_sha256": hashed(token), "name": name, "max_raters": max_raters}
         times = {"created_at": database.clock(), "expires_at": expires_at}
         insert(connection, invitations, study=study_row(connection, study_id).number, num_raters=0, **values, **times)
     return token
@@ -55,7 +52,6 @@ def all_invitations(database: Database, study_id: str) -> list[Invitation]:
             Invitation(
                 id=row.number,
                 name=row.name,
-                role=row.role,
                 max_raters=row.max_raters,
                 num_raters=row.num_raters,
                 created_at=row.created_at,
@@ -141,7 +137,6 @@ def _new_rater(connection: sa.Connection, invitation: Row, participant: str | No
         ordinal=ordinal,
         name=_free_name(invitation.name, ordinal, {row.name for row in others}),
         participant=participant,
-        role=invitation.role,
         joined_at=now,
         excluded=False,
         withdrawn=False,

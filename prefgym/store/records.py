@@ -8,7 +8,6 @@ from prefgym.store.study import Kind, StudyCfg
 Outcome = Literal["answered", "skipped", "invalid", "failed"]
 """How a question ended, as `prefgym.core.statement.Status` has it; after a retraction: failed, nothing stands."""
 EventType = Literal["answer", "amend", "retract", "note", "press"]
-Role = Literal["rater", "admin"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -145,8 +144,6 @@ class Rater:
     """Pseudonym, unique in the study."""
     participant: str | None = None
     """Id at a crowd platform."""
-    role: Role = "rater"
-    """What the person may do."""
     consented: bool = False
     """Whether the person agreed to the consent text."""
     excluded: bool = False
@@ -385,8 +382,6 @@ class Invitation:
     """Number."""
     name: str | None
     """Pseudonym that whoever takes it up will have."""
-    role: Role
-    """What whoever takes it up may do."""
     max_raters: int | None
     """How many people may take it up; None for any number."""
     num_raters: int

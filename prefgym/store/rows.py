@@ -108,7 +108,6 @@ def rater_of(row: Row, *, is_returning: bool = False) -> Rater:
         study=row.study_id,
         name=row.name,
         participant=row.participant,
-        role=row.role,
         consented=row.consented_at is not None,
         excluded=row.excluded,
         withdrawn=row.withdrawn,

@@ -17,7 +17,6 @@ from prefgym.store.records import (
     Progress,
     Rater,
     Receipt,
-    Role,
     StoredAnswer,
     StoredEvent,
     StoredQuestion,
@@ -135,7 +134,6 @@ class Store:
         study_id: str,
         *,
         name: str | None = None,
-        role: Role = "rater",
         max_raters: int | None = 1,
         expires_at: float | None = None,
     ) -> str:
@@ -144,13 +142,10 @@ class Store:
         Args:
             study_id: Opaque id of the study.
             name: Pseudonym for who takes it up; it goes into run logs, so it must be no real name.
-            role: What whoever takes it up may do.
             max_raters: How many may take it up; None for any number.
             expires_at: Unix time, in seconds; None for never.
         """
-        return people.invite(
-            self.database, study_id, name=name, role=role, max_raters=max_raters, expires_at=expires_at
-        )
+        return people.invite(self.database, study_id, name=name, max_raters=max_raters, expires_at=expires_at)
 
     def invitations(self, study_id: str) -> list[Invitation]:
         """List the invitations of a study, the oldest first."""

@@ -102,7 +102,6 @@ invitations = _table(
     _to("studies", "study"),
     _text("token_sha256", unique=True),
     _text("name", nullable=True),
-    _text("role"),
     sa.Column("max_raters", sa.Integer, nullable=True),
     sa.Column("num_raters", sa.Integer, nullable=False),
     _time("created_at"),
@@ -118,7 +117,6 @@ raters = _table(
     sa.Column("ordinal", sa.Integer, nullable=False),  # counts the raters of a study
     _text("name"),
     _text("participant", nullable=True),
-    _text("role"),
     _time("joined_at", nullable=True),
     _time("consented_at", nullable=True),
     _flag("excluded"),

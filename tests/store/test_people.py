@@ -20,7 +20,7 @@ def test_an_invitation_is_for_one(store: Store) -> None:
     study = store.add_study(StudyCfg(name="a"))
     token = store.invite(study, name="ada")
     rater = store.join(token)
-    assert (rater.name, rater.study, rater.role, rater.is_returning) == ("ada", study, "rater", False)
+    assert (rater.name, rater.study, rater.is_returning) == ("ada", study, False)
     assert code(store, token) == "used-invitation"
     assert store.rater(rater.id) == rater
     (known,) = store.invitations(study)
@@ -106,10 +106,3 @@ def test_consent_is_recorded(store: Store) -> None:
     store.consent(ada)
     store.consent(ada)
     assert store.rater(ada).consented
-
-
-def test_administrators_are_invited_too(store: Store) -> None:
-    study = store.add_study(StudyCfg(name="a"))
-    assert store.join(store.invite(study, role="admin")).role == "admin"
-    with pytest.raises(StoreRefusal, match="rater or admin"):
-        store.invite(study, role="king")  # pyright: ignore[reportArgumentType]
