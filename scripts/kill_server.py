@@ -19,7 +19,7 @@ from typing import Any
 import httpx
 import numpy as np
 import tyro
-from label_server import Server, databases, fill, started
+from label_server import DatabaseCfg, Server, databases, fill, started
 
 from prefgym.common.limits import Count, Positive, Seed, check
 from prefgym.store.store import Store
@@ -30,7 +30,7 @@ _LOOK_S, _LOOKS = 0.05, 1200
 
 
 @dataclass(frozen=True, kw_only=True)
-class KillCfg:
+class KillCfg(DatabaseCfg):
     """Kill a labelling server while raters answer."""
 
     kills: Count = 50
@@ -41,10 +41,6 @@ class KillCfg:
     """Distinct raters that each question wants."""
     most_s: Positive = 3.0
     """Most seconds between the first answers after a start and the kill, at random."""
-    store: str = ""
-    """Store, such as postgresql://USER@HOST/NAME; default: SQLite in a folder of its own."""
-    postgres: bool = False
-    """Whether to do it on a PostgreSQL server of its own as well."""
     seed: Seed = 0
     """Seed of the moments."""
 

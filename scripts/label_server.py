@@ -20,6 +20,16 @@ _PIECE = 500
 """Questions that are asked at a time."""
 
 
+@dataclass(frozen=True, kw_only=True)
+class DatabaseCfg:
+    """The stores that a script tries."""
+
+    store: str = ""
+    """Store, such as postgresql://USER@HOST/NAME; default: SQLite in a folder of its own."""
+    postgres: bool = False
+    """Whether to do it on a PostgreSQL server of its own as well."""
+
+
 @dataclass
 class Server:
     """A server that runs."""

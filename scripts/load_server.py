@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 import numpy as np
 import tyro
-from label_server import Server, databases, fill, started
+from label_server import DatabaseCfg, Server, databases, fill, started
 
 from prefgym.common.limits import Count, Positive, check
 
@@ -29,7 +29,7 @@ MOST_GROWTH = 1.1
 
 
 @dataclass(frozen=True, kw_only=True)
-class LoadCfg:
+class LoadCfg(DatabaseCfg):
     """Let simulated raters answer on one labelling server."""
 
     raters: Count = 200
@@ -38,10 +38,6 @@ class LoadCfg:
     """How long."""
     every: Positive = 4.0
     """Seconds between two answers of a rater."""
-    store: str = ""
-    """Store, such as postgresql://USER@HOST/NAME; default: SQLite in a folder of its own."""
-    postgres: bool = False
-    """Whether to do it on a PostgreSQL server of its own as well."""
     most_ms: Positive = 100.0
     """Most milliseconds of the 95th percentile of an answer."""
 

@@ -1,4 +1,4 @@
-"""What the routes of the API have in common: their prefix, and what a refused request is told."""
+"""What the routes of the API have in common: their prefix, and the reply to a refused request."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ PREFIX = "/api/v1"
 
 
 class Refused(BaseModel):
-    """What a refused request is told."""
+    """The reply to a refused request."""
 
     detail: str
     """One sentence for people."""

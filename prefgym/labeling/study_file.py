@@ -44,7 +44,7 @@ class GoldPart(BaseModel):
     criterion: str | None = None
     """What is asked about; by default the first criterion."""
     text: Annotated[str, Field(max_length=2000, pattern=r"^[^\x00]*$")] = ""
-    """What a rater is told in the practice round."""
+    """Words for the rater after the answer, in the practice round."""
     practice: bool = False
     """Whether it belongs to the practice round, and not among the others."""
 

@@ -22,7 +22,7 @@ MOST_SEGMENTS = 100
 def ask(database: Database, study_id: str, new: Sequence[NewQuestion]) -> list[int]:
     """Add questions to a study and return their numbers; one that is there already keeps the number it has.
 
-    A question is told apart by its query, its criterion, what it shows, and whether it is gold or for practice.
+    A question is identified by its query, its criterion, what it shows, and whether it is gold or for practice.
 
     Raises:
         StoreRefusal: If a segment is not in the store, or a known answer is no answer.

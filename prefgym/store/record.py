@@ -1,4 +1,4 @@
-"""Events: appended, each once, durable before anybody is told."""
+"""Events: appended, each once, durable before it is confirmed."""
 
 import json
 import uuid

@@ -209,8 +209,10 @@ def window(
     context.on("weberror", lambda error: problems.append(str(error.error)))
     context.on("console", lambda message: problems.append(message.text) if message.type == "error" else None)
     context.on("request", lambda request: hosts.add(urlsplit(request.url).netloc))
-    yield context
-    context.close()
+    try:
+        yield context
+    finally:
+        context.close()  # or pages of a failed test would go on drawing beside the others
     problems = [one for one in problems if not any(part in one for part in allowed)]
     assert not problems, problems
     assert len(hosts - {""}) <= 1, hosts

@@ -1,4 +1,6 @@
-// The HTTP API, as the admin page uses it. Addresses are relative, so that it works under any path.
+// The HTTP API, as the admin page uses it.
+
+import { request } from "./http.js";
 
 /** The server said no, or nobody answered; status 0: nobody did. */
 export class Trouble extends Error {
@@ -11,12 +13,7 @@ export class Trouble extends Error {
 async function call(method, path, body) {
   let response;
   try {
-    response = await fetch(`api/v1/${path}`, {
-      method,
-      cache: "no-store",
-      headers: method === "GET" ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    response = await request(method, path, body);
   } catch (problem) {
     throw new Trouble(0, problem.message);
   }

@@ -1,4 +1,6 @@
-// The HTTP API, as the page uses it. Addresses are relative, so that it works under any path.
+// The HTTP API, as the page uses it.
+
+import { request } from "./http.js";
 
 /** The server answered, and said no. */
 export class Refused extends Error {
@@ -15,12 +17,7 @@ export class Unreachable extends Error {}
 async function call(method, path, body) {
   let response;
   try {
-    response = await fetch(`api/v1/${path}`, {
-      method,
-      cache: "no-store",
-      headers: method === "GET" ? {} : { "Content-Type": "application/json" },
-      body: body === undefined ? undefined : JSON.stringify(body),
-    });
+    response = await request(method, path, body);
   } catch (problem) {
     throw new Unreachable(problem.message);
   }

@@ -16,7 +16,7 @@ router = api_router("admin")
 
 
 class LinkReply(BaseModel):
-    """A new invitation; its link is told this once."""
+    """A new invitation; its link is shown this once."""
 
     link: str
 

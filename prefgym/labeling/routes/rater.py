@@ -1,4 +1,4 @@
-"""What a rater is told about the study, and what they decide about taking part."""
+"""A study as its rater sees it, and a rater's decisions about taking part."""
 
 from typing import Literal
 
