@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Annotated
 import tyro
 
 from prefgym.common.errors import UserError
+from prefgym.common.folders import check_folder
 from prefgym.common.limits import check
 from prefgym.labeling.config import FIRST_PORT, Port, ServerCfg
 
@@ -166,6 +167,7 @@ def _named(cfg: LabelCfg) -> Path | None:
         return None
     if not named[0].is_dir():
         raise UserError(f"there is no folder {named[0]}.")
+    check_folder(named[0])
     if cfg.attach is not None:
         from prefgym.runs.activity import activity_of
 

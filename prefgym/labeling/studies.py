@@ -48,17 +48,16 @@ class Noted:
 
 
 def store_of(folder: Path) -> str:
-    """Return the store of a folder: the one inside, or the one that its training uses.
+    """Return the store inside a folder.
 
     Raises:
-        UserError: If the address of that one has a password, which is noted nowhere.
+        UserError: If its training uses another one: a folder may be a stranger's, and what it names is not opened.
     """
     inside, noted = folder / "labels.sqlite", Noted.of(folder).store
     if inside.exists() or not noted:
         return str(inside)
-    if ":***@" in noted:
-        raise UserError(f"the questions of {folder} are in {noted}: pass --store with the password.")
-    return noted
+    with_password = ", with its password" if ":***@" in noted else ""
+    raise UserError(f"the questions of {folder} are in another store: pass --store {noted}{with_password}.")
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -223,3 +223,12 @@ def test_starting_imports_nothing_heavy() -> None:
 
 def test_settings_are_documented() -> None:
     assert all(one.text for one in settings_of(LabelCfg))
+
+
+def test_a_folder_that_leads_elsewhere_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "run").mkdir()
+    (tmp_path / "elsewhere").write_text("kept")
+    (tmp_path / "run/labels.sqlite-wal").symlink_to(tmp_path / "elsewhere")
+    code, _, error = run(capsys, "label", str(tmp_path / "run"))
+    assert code == 2 and "labels.sqlite-wal is a link" in error
+    assert (tmp_path / "elsewhere").read_text() == "kept"

@@ -34,9 +34,11 @@ def test_a_run_is_not_asked_about_where_its_training_does_not_look(store: Store,
     assert not store.studies()
 
 
-def test_the_store_of_a_run_is_the_one_that_its_training_uses(tmp_path: Path) -> None:
+def test_a_store_that_a_run_names_is_not_opened(tmp_path: Path) -> None:
+    """The folder may be a stranger's."""
     run = noted(tmp_path / "run", "any", "sqlite:////shared/labels.sqlite")
-    assert store_of(run) == "sqlite:////shared/labels.sqlite"
+    with pytest.raises(UserError, match="in another store: pass --store sqlite:////shared/labels"):
+        store_of(run)
     (run / "labels.sqlite").touch()
     assert store_of(run) == str(run / "labels.sqlite")  # also after the folder was moved
     assert store_of(tmp_path) == str(tmp_path / "labels.sqlite")
@@ -44,5 +46,5 @@ def test_the_store_of_a_run_is_the_one_that_its_training_uses(tmp_path: Path) ->
 
 def test_a_store_whose_password_is_not_known_is_asked_for(tmp_path: Path) -> None:
     run = noted(tmp_path / "run", "any", "postgresql+psycopg://me:***@host/labels")
-    with pytest.raises(UserError, match="pass --store"):
+    with pytest.raises(UserError, match=r"pass --store .*, with its password"):
         store_of(run)
