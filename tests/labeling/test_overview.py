@@ -22,6 +22,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Small]:
     with small(tmp_path_factory.mktemp("study"), StudyCfg(name="gait", overlap=5)) as made:
         made.ask(NUM)
         made.answer("ada", option(1), seconds=2.0)
+        made.note("ada", made.store.history(made.rater("ada").id)[1].assignment, "<b>Left</b> drags its leg")
         made.answer("bob", option(1), seconds=4.0)
         made.answer("chen", in_turn([option(1)] * 4 + [lambda given: {"choice": "tie"}]), seconds=3.0)
         made.answer("devi", option(0))
@@ -103,8 +104,6 @@ def test_gold_and_repeats_have_intervals(tmp_path: Path) -> None:
 
 
 def test_disputed_questions_come_first_with_votes_and_notes(study: Small) -> None:
-    assignment = study.store.history(study.rater("ada").id)[1].assignment
-    study.note("ada", assignment, "<b>Left</b> drags its leg")
     found = Board(study.store, study.study).disputed(study.clock(), NUM)
     values = [one.disagreement for one in found]
     assert values == sorted(values, reverse=True) and values[-1] > 0
